@@ -1,0 +1,157 @@
+"""The tidy tables: their columns, types, units and meanings, and a check for each.
+
+Every result of the toolkit is a row of one of them. They are pandas DataFrames, stored as Parquet.
+
+=============== ================================================= =====================
+table           one row is                                        written by
+=============== ================================================= =====================
+``IMAGES``      one picture and what it shows                     datasets
+``MEASUREMENTS`` one number with its interval                     metrics, through study
+``PREDICTIONS`` one picture as one probe names it                 probes
+``COORDINATES`` one picture in one panel of a projection          projections
+=============== ================================================= =====================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bioclip_probe.errors import DataError, some
+
+RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One declared column: its pandas dtype, its unit or set of values, and what it means."""
+
+    name: str
+    dtype: str
+    meaning: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A declared table: `frame` makes one from rows, `check` refuses a frame that is not one."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def frame(self, rows=()) -> pd.DataFrame:
+        """Rows (dicts or a DataFrame) as a frame with exactly the declared columns and dtypes.
+
+        A column that no row gives is missing (NaN, None) throughout; one that is not declared is an error.
+        """
+        frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
+        unknown = [name for name in frame.columns if name not in self.names]
+        if unknown:
+            raise DataError(f"table '{self.name}' has no column {some(unknown)}; it has: {', '.join(self.names)}")
+        frame = frame.reindex(columns=self.names)
+        return frame.astype({column.name: column.dtype for column in self.columns}).reset_index(drop=True)
+
+    def check(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return `frame` as it is, or raise `DataError` if a declared column is missing or of another dtype."""
+        missing = [name for name in self.names if name not in frame.columns]
+        if missing:
+            raise DataError(f"table '{self.name}' lacks the column {some(missing)}; it has: {some(frame.columns, 30)}")
+        wrong = [
+            f"{column.name} ({frame[column.name].dtype}, expected {column.dtype})"
+            for column in self.columns
+            if frame[column.name].dtype != pd.api.types.pandas_dtype(column.dtype)
+        ]
+        if wrong:
+            raise DataError(f"table '{self.name}' has columns of the wrong type: {some(wrong)}")
+        return frame
+
+    def read(self, path: Path) -> pd.DataFrame:
+        """The table stored at `path` (Parquet), checked."""
+        try:
+            return self.check(pd.read_parquet(path))
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} does not hold a '{self.name}' table: {error}") from error
+
+
+def _ranks(meaning: str) -> tuple[Column, ...]:
+    return tuple(Column(rank, "str", meaning) for rank in RANKS)
+
+
+IMAGES = Table(
+    "images",
+    (
+        Column("image_id", "str", "unique name of the picture; everything is joined by it"),
+        Column("source", "str", "where the dataset finds it: a path or a key"),
+        *_ranks("name at this rank, missing where it is not known; species is the binomial"),
+        Column("group", "str", "observation or photographer: pictures of one group are not independent"),
+        Column("split", "str", "part of the dataset the picture belongs to, e.g. val"),
+    ),
+)
+
+MEASUREMENTS = Table(
+    "measurements",
+    (
+        Column("run", "str", "the run that made the row; see runs.json"),
+        Column("encoder", "str", "the encoder measured"),
+        Column("encoder_b", "str", "the second encoder, where two are compared"),
+        Column("dataset", "str", "the dataset measured on"),
+        Column("split", "str", "part of the dataset"),
+        Column("simulated", "bool", "the pictures come from the built-in world"),
+        Column("space", "str", "embeddings as they are, or mean removed and renormalised", "raw | centred"),
+        Column("tree", "str", "what tree distance means", "taxonomy | name of the phylogeny"),
+        Column("rank", "str", "the rank of the taxa measured"),
+        Column("taxon", "str", "the clade the number is about; missing for all"),
+        Column("metric", "str", "name in the metric catalogue"),
+        Column("value", "float64", "the number; NaN where it is undefined, and `note` says why"),
+        Column("chance", "float64", "what the number is without any signal"),
+        Column("ci_low", "float64", "lower end of the 95 % interval"),
+        Column("ci_high", "float64", "upper end of the 95 % interval"),
+        Column("ci_method", "str", "how the interval was made"),
+        Column("resampled", "str", "the unit resampled or permuted", "rank"),
+        Column("p_value", "float64", "one-sided permutation p = (b + 1)/(m + 1)"),
+        Column("n_images", "Int64", "images that entered"),
+        Column("n_taxa", "Int64", "taxa that entered"),
+        Column("n_excluded", "Int64", "images left out, e.g. without a name at this rank"),
+        Column("note", "str", "why the value is undefined, or what to know of it"),
+    ),
+)
+
+PREDICTIONS = Table(
+    "predictions",
+    (
+        Column("run", "str", "the run that made the row"),
+        Column("encoder", "str", "the encoder whose embeddings were probed"),
+        Column("dataset", "str", "the dataset"),
+        Column("probe", "str", "name in the probe catalogue"),
+        Column("rank", "str", "the rank predicted"),
+        Column("image_id", "str", "the picture"),
+        Column("split", "str", "split of the probe", "train | val | test"),
+        Column("truth", "str", "the taxon: its path from the root"),
+        Column("predicted", "str", "the taxon the probe names: its path from the root"),
+    ),
+)
+
+COORDINATES = Table(
+    "coordinates",
+    (
+        Column("run", "str", "the run that made the row"),
+        Column("encoder", "str", "the encoder"),
+        Column("dataset", "str", "the dataset"),
+        Column("method", "str", "the projection", "tsne | umap | pca"),
+        Column("mode", "str", "procedure of Section 4.6", "paper | corrected"),
+        Column("rank", "str", "rank of the plotted taxa"),
+        Column("focus", "str", "the taxon in focus: its path from the root; empty for all life"),
+        Column("taxon", "str", "the taxon of this picture at this rank: its path from the root"),
+        Column("plotted", "bool", "the taxon is one of the panel's six"),
+        Column("hidden", "bool", "cut from the drawing as an outlier of its taxon in the plane"),
+        Column("image_id", "str", "the picture"),
+        Column("x", "float64", "first coordinate"),
+        Column("y", "float64", "second coordinate"),
+    ),
+)
