@@ -1,0 +1,127 @@
+"""Phylogenies in and out, by way of ete3, which is imported here and nowhere else."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bioclip_probe.errors import TreeError, some
+from bioclip_probe.tree.tree import NO_RANK, Tree
+
+if TYPE_CHECKING:
+    import ete3
+
+
+def _ete3():
+    with warnings.catch_warnings():
+        # ete3 3.1.3 has invalid escape sequences and, up to Python 3.12, imports the deprecated `cgi`.
+        warnings.simplefilter("ignore")
+        import ete3
+    return ete3
+
+
+def read_tree(path: str | Path, unit: str = "unknown") -> Tree:
+    """A phylogeny from a Newick or Nexus file (also gzipped).
+
+    Parameters
+    ----------
+    path : str or Path
+        Of a file that holds one tree; of a Nexus file, its first tree is read.
+    unit : str
+        What a branch length is, e.g. ``Myr``; the file does not say.
+
+    Returns
+    -------
+    Tree
+        Tips keep their names; where no branch has a length, every branch counts 1 and the unit is ``branches``.
+
+    Raises
+    ------
+    TreeError
+        If the file is missing or does not parse, if some branches have a length and others not, if a length is
+        negative, or if two tips share a name.
+    """
+    path = Path(path)
+    try:
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TreeError(f"cannot read the tree {path}: {error}") from error
+    try:
+        return parse_newick(_first_of_nexus(text) if text.lstrip()[:6].upper() == "#NEXUS" else text, unit)
+    except TreeError as error:
+        raise TreeError(f"{path}: {error}") from None
+
+
+def parse_newick(text: str, unit: str = "unknown") -> Tree:
+    """A phylogeny from a Newick string; see `read_tree`."""
+    text = re.sub(r"\[[^\]]*\]", "", text).strip()  # comments, which may hold anything
+    if not text:
+        raise TreeError("expected one Newick tree that ends with ';', found nothing")
+    ete3 = _ete3()
+
+    class Node(ete3.TreeNode):
+        """A node whose length is NaN until one is read: ete3's own default of 1 hides what is missing."""
+
+        def __init__(self, *args, dist=math.nan, **kwargs):
+            super().__init__(*args, dist=dist, **kwargs)
+
+    try:
+        root = ete3.parser.newick.read_newick(text, root_node=Node(), format=1, quoted_names=True)
+    except Exception as error:  # ete3 raises whatever comes, also IndexError and AttributeError
+        raise TreeError(f"not a Newick tree that ends with ';' ({_first_line(error)})") from None
+    nodes = list(root.traverse("preorder"))
+    index = {id(node): i for i, node in enumerate(nodes)}
+    parent = np.array([-1] + [index[id(node.up)] for node in nodes[1:]], dtype=np.int64)
+    length = np.array([0.0] + [node.dist for node in nodes[1:]])
+    names = [str(node.name) for node in nodes]
+    tips = [node.name for node in nodes if not node.children]
+    twice = [name for name, count in Counter(tips).items() if count > 1]
+    if twice:
+        raise TreeError(f"tips must have names of their own; {len(twice)} names occur twice: {some(twice)}")
+    missing = np.isnan(length)
+    if missing[1:].all() and len(nodes) > 1:
+        length, unit = np.where(np.arange(len(nodes)) > 0, 1.0, 0.0), "branches"
+    elif missing.any():
+        raise TreeError(f"{int(missing.sum())} of {len(nodes) - 1} branches have no length; give all or none")
+    return Tree(parent, length, np.array(names, dtype=object), np.full(len(nodes), NO_RANK), unit)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:120] if lines else type(error).__name__
+
+
+def _first_of_nexus(text: str) -> str:
+    """The first tree of a Nexus file as Newick, its translated names put back."""
+    text = re.sub(r"\[[^\]]*\]", "", text)
+    tree = re.search(r"^\s*u?tree\s+\*?[^=]+=\s*(.+?;)", text, re.IGNORECASE | re.MULTILINE | re.DOTALL)
+    if not tree:
+        raise TreeError("a Nexus file without a line 'tree NAME = …;'")
+    newick = tree.group(1)
+    table = re.search(r"^\s*translate\s+(.+?);", text, re.IGNORECASE | re.MULTILINE | re.DOTALL)
+    if not table:
+        return newick
+    pairs = (entry.split(None, 1) for entry in table.group(1).split(",") if entry.strip())
+    names = {pair[0]: pair[1].strip() for pair in pairs if len(pair) == 2}
+    return re.sub(r"(?<=[(,])\s*([^\s(),:;']+)", lambda match: names.get(match[1], match[1]), newick)
+
+
+def to_ete3(tree: Tree) -> ete3.TreeNode:
+    """The same tree as an ``ete3.TreeNode``, for those who draw with it; each node has features ``rank`` and ``index``."""
+    ete3 = _ete3()
+    nodes = [
+        ete3.TreeNode(name=str(name), dist=float(length)) for name, length in zip(tree.name, tree.length, strict=True)
+    ]
+    for i, node in enumerate(nodes):
+        node.add_features(rank=int(tree.rank[i]), index=i)
+        if i:
+            nodes[tree.parent[i]].add_child(node, dist=node.dist)
+    return nodes[0]
