@@ -1,0 +1,188 @@
+"""Picture files: finding them, telling when they changed, and opening one as RGB.
+
+What an encoder is given is what open_clip's users give it, ``Image.open(path).convert("RGB")``: transparency is
+dropped, an animation gives its first frame, an EXIF orientation is *not* applied. There is one exception: Pillow
+clips 16-bit greyscale to white, which is no picture any more, so that 0..65535 is scaled to 0..255 here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from bioclip_probe.datasets.dataset import Dataset, fingerprint_of
+from bioclip_probe.errors import DataError, some
+from bioclip_probe.tables import IMAGES
+from bioclip_probe.tree import clean_lineages
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"})
+
+# A small file can claim to be an enormous picture and take all memory. The largest herbarium scans are below this.
+MOST_PIXELS = 150_000_000
+
+
+@dataclass(frozen=True)
+class Files:
+    """Opens pictures named by their path below one folder; absolute paths are taken as they are.
+
+    A class and not a closure, so that it can be sent to another process.
+    """
+
+    root: Path
+
+    def __call__(self, source: str) -> Image.Image:
+        return open_picture(self.root / source)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """The picture at `path` as RGB, 8 bits a channel.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it is empty, corrupt, truncated, larger than `MOST_PIXELS`, or in colours
+        that cannot become RGB without guessing. One line names the file and says why.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty")
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if width * height > MOST_PIXELS:
+                raise DataError(f"{path}: {width} x {height} pixels are more than the {MOST_PIXELS:,} allowed")
+            image.load()
+            return _rgb(image)
+    except DataError:
+        raise
+    except _Unfit as reason:
+        raise DataError(f"{path}: {reason}") from None
+    except Image.UnidentifiedImageError:
+        raise DataError(f"{path}: not a picture, or its head is corrupt") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(f"{path}: {error}") from None
+    except (
+        Exception
+    ) as error:  # Pillow's decoders raise whatever they stumble over: struct.error, KeyError, SyntaxError
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: corrupt or truncated ({reason})") from error
+
+
+class _Unfit(Exception):
+    """Why a picture that opens cannot be used."""
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return _eight_bits(image).convert("RGB")
+    if image.mode == "F":
+        raise _Unfit("floating-point pixels have no agreed range; save the picture with 8 or 16 bits")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # the same colours as straight to RGB, without Pillow's warning
+    return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise _Unfit(f"pixels from {values.min()} to {values.max()}; expected 16 bits, 0 to 65535")
+    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+
+
+def walk(folder: Path) -> Iterator[PurePosixPath]:
+    """Every file below `folder`, as a path relative to it, in sorted order folder by folder; hidden ones left out.
+
+    Links to folders are followed, as cluster users link data sets together, except one that leads to a folder
+    above itself.
+    """
+    for here, folders, files in os.walk(folder, followlinks=True, onerror=_unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and not _loops(Path(here, name)))
+        relative = PurePosixPath(Path(here).relative_to(folder).as_posix())
+        yield from (relative / name for name in sorted(files) if not name.startswith("."))
+
+
+def _loops(folder: Path) -> bool:
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+
+
+def _unreadable(error: OSError) -> None:
+    raise DataError(f"cannot read the folder {error.filename}: {error.strerror}")
+
+
+def stamps(root: Path, sources: Iterable[str]) -> list[tuple[int, int]]:
+    """Size in bytes and time of last change in ns of every file; (-1, -1) for one that is missing."""
+    return [_stamp(root / source) for source in sources]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return -1, -1
+    return stat.st_size, stat.st_mtime_ns
+
+
+def dataset_of_files(name: str, root: Path, rows: pd.DataFrame, notes: Iterable[str] = ()) -> Dataset:
+    """A dataset of picture files below `root`.
+
+    Parameters
+    ----------
+    name : str
+        Of the dataset.
+    root : Path
+        The folder that the column `source` is relative to.
+    rows : DataFrame
+        `image_id`, `source`, any of the rank columns as the source writes them, and, if known, `group` and `split`.
+    notes : iterable of str
+        What was left out already.
+
+    Raises
+    ------
+    DataError
+        If not one of the files is there, or what `Dataset` refuses. A file that is missing beside others that are
+        there stays: opening it fails, and the store's ledger says so.
+    """
+    rows = rows.reset_index(drop=True)
+    notes = list(notes)
+    lineages = clean_lineages(rows)
+    from_binomial = lineages["genus"].isna() & lineages["species"].notna()
+    if from_binomial.any():
+        lineages.loc[from_binomial, "genus"] = lineages.loc[from_binomial, "species"].str.split(" ").str[0]
+        notes.append(f"the genus of {from_binomial.sum()} images was read from their species' binomial")
+    others = [column for column in ("image_id", "source", "group", "split") if column in rows.columns]
+    images = IMAGES.frame(pd.concat([rows[others], lineages], axis=1))
+    files = stamps(root, images["source"])
+    missing = [source for source, (size, _) in zip(images["source"], files, strict=True) if size < 0]
+    if len(missing) == len(images):
+        raise DataError(
+            f"dataset '{name}' has no usable image: no picture below {root}"
+            + (f"; none of these is a file: {some(missing)}" if missing else "")
+        )
+    if missing:
+        notes.append(f"{len(missing)} images have no file below {root}: {some(missing)}")
+    return Dataset(name, images, Files(root), fingerprint_of(images, files), notes=tuple(notes))
+
+
+def left_out(reason: str, paths: list) -> list[str]:
+    """The note about files that were left out; none if there are none."""
+    return [f"{len(paths)} files left out, {reason}: {some(paths)}"] if paths else []
+
+
+def checked_folder(path: Path) -> Path:
+    """`path`, if it is a folder; else a `DataError` that says so."""
+    if not path.is_dir():
+        raise DataError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
+    return path
+
+
+def stays_inside(source: str) -> bool:
+    """Whether a relative path stays below its folder: no ``..`` leads out of it."""
+    return PurePosixPath(os.path.normpath(source)).parts[:1] != ("..",)
