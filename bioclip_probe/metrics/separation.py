@@ -262,11 +262,12 @@ def _clusterable(labels, named):
 
 def _starts_note(found, values):
     sizes = sorted({len(np.unique(start)) for start in found})
-    return f"{' to '.join(map(str, sizes[:: max(len(sizes) - 1, 1)]))} clusters; sd over {len(found)} starts {np.std(values):.4f}"
+    count = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    return f"{count} clusters; sd over {len(found)} starts {np.std(values):.4f}"
 
 
 def _cells(clusters, taxa):
-    """The filled cells of the contingency table, by cluster: cluster, taxon and count of each, and the cell of an image."""
+    """Cluster, taxon and count of each filled cell of the contingency table, by cluster; and the cell of each image."""
     _, cluster = np.unique(clusters, return_inverse=True)
     names, taxon = np.unique(taxa, return_inverse=True)
     cells, cell, count = np.unique(cluster * len(names) + taxon, return_inverse=True, return_counts=True)
@@ -354,8 +355,8 @@ def silhouette(
 
     Notes
     -----
-    With unit rows the mean cosine distance of u to the taxon with sum s_g is 1 − u·s_g/n_g, so that no pair of images is
-    ever formed: O(n·taxa·d) time and O(block·taxa) memory, exact. In the interval the sums stay as they are.
+    With unit rows the mean cosine distance of u to the taxon with sum s_g is 1 − u·s_g/n_g, so that no pair of images
+    is ever formed: O(n·taxa·d) time and O(block·taxa) memory, exact. In the interval the sums stay as they are.
 
     References
     ----------
