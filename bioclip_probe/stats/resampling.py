@@ -59,7 +59,7 @@ def bootstrap_mean(
 
     Notes
     -----
-    A replicate is Σ_g w_g S_g / Σ_g w_g n_g with S_g and n_g the sum of scores and the count of unit g: O(n_boot·units).
+    A replicate is Σ_g w_g S_g / Σ_g w_g n_g, with S_g and n_g the sum of scores and the count of unit g.
     """
     _, unit = np.unique(units, return_inverse=True)
     n_units = int(unit.max(initial=-1)) + 1

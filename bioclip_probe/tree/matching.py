@@ -76,9 +76,10 @@ def place_on(tree: Tree, species: pd.Series) -> tuple[Placement, pd.DataFrame]:
     matches = match_species(counts.index.to_numpy(), tree).assign(n_images=counts.to_numpy())
     matched = matches[matches["matched"]]
     if len(matched) < 3:
+        species_name = counts.index[0] if len(counts) else ""
         raise TreeError(
             f"only {len(matched)} of {len(matches)} species are tips of the tree; at least 3 are needed. "
-            f"The tree's tips are named like '{tree.name[tree.tips[0]]}', the species like '{counts.index[0] if len(counts) else ''}'"
+            f"The tree's tips are named like '{tree.name[tree.tips[0]]}', the species like '{species_name}'"
         )
     smaller, new = tree.subset(matched["tip"].to_numpy())
     node_of = dict(zip(matched["name"], new[matched["tip"].to_numpy()].tolist(), strict=True))

@@ -115,7 +115,7 @@ def _first_of_nexus(text: str) -> str:
 
 
 def to_ete3(tree: Tree) -> ete3.TreeNode:
-    """The same tree as an ``ete3.TreeNode``, for those who draw with it; each node has features ``rank`` and ``index``."""
+    """The same tree as an ``ete3.TreeNode``, for those who draw with it; nodes have features ``rank`` and ``index``."""
     ete3 = _ete3()
     nodes = [
         ete3.TreeNode(name=str(name), dist=float(length)) for name, length in zip(tree.name, tree.length, strict=True)

@@ -1,0 +1,184 @@
+"""Pass two: sums over pairs of taxa that no linear sum holds, in blocks that never store the whole matrix.
+
+The taxa stand in tree order, so row i of the tree distance is a running minimum (see `tree.distances`) and a block of
+rows of both distances costs one matrix product and one sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bioclip_probe.stats.moments import pearson
+from bioclip_probe.tree.distances import patristic_rows
+from bioclip_probe.tree.tree import Tree
+
+BLOCK = 512
+#: Bins of cosine distance, which lies in [0, 2]: 3.1e-5 wide for quantiles by step of tree distance.
+N_BINS = 65_536
+#: Bins of either distance for ranks: 1.9e-6 wide for cosine distance, and a millionth of the largest tree distance.
+N_RANK_BINS = 2**20
+
+
+def pair_blocks(vectors: np.ndarray, tree: Tree, block: int = BLOCK) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Tree distance and cosine distance of all pairs of taxa, each pair once.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (k, d)
+        Unit vectors in the order of ``tree.tips``.
+    tree : Tree
+        With k tips.
+    block : int
+        Rows at a time; memory is O(block·k).
+
+    Yields
+    ------
+    rows : slice
+        The rows of this block; its columns run from ``rows.start`` to k.
+    distance : ndarray, shape (b, k - rows.start), float64
+        Cosine distance, in [0, 2]; 0 on and below the diagonal.
+    tree_distance : ndarray, the same shape, float64
+        Tree distance; 0 on and below the diagonal.
+    """
+    vectors = np.asarray(vectors, dtype=np.float64)
+    k = len(vectors)
+    for start in range(0, k, block):
+        rows = slice(start, min(start + block, k))
+        distance = np.triu(np.clip(1 - vectors[rows] @ vectors[start:].T, 0, 2), 1)
+        yield rows, distance, patristic_rows(tree, rows.start, rows.stop)
+
+
+def weighted_correlations(vectors: np.ndarray, tree: Tree, weights: np.ndarray) -> np.ndarray:
+    """Pearson correlation of tree distance and cosine distance over pairs of taxa, for many weightings of the taxa.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (k, d)
+        Unit vectors in the order of ``tree.tips``.
+    tree : Tree
+    weights : ndarray, shape (B, k)
+        A pair weighs the product of its taxa's weights; pairs of a taxon with itself never enter.
+
+    Returns
+    -------
+    ndarray, shape (B,), float64
+        NaN where either distance does not vary.
+
+    Notes
+    -----
+    With `weights` from `bootstrap_weights` these are the bootstrap replicates of the correlation, taxa resampled.
+    Two models get the same weights where their difference is wanted. O(B·k²), in matrix products.
+    """
+    pairs = (weights.sum(axis=1) ** 2 - (weights**2).sum(axis=1)) / 2
+    totals = np.zeros((5, len(weights)))
+    for rows, c, t in pair_blocks(vectors, tree):
+        left, right = weights[:, rows], weights[:, rows.start :]
+        for total, values in zip(totals, (t, c, t * t, c * c, t * c), strict=True):
+            total += np.einsum("bj,bj->b", left @ values, right)
+    return pearson(pairs, *totals)
+
+
+def spearman_correlation(vectors: np.ndarray, tree: Tree) -> float:
+    """Spearman correlation of tree distance and cosine distance over pairs of taxa, ties at their mean rank.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (k, d)
+        Unit vectors in the order of ``tree.tips``.
+    tree : Tree
+
+    Returns
+    -------
+    float
+        In [-1, 1]; NaN where either distance does not vary.
+
+    Notes
+    -----
+    Two sweeps: one counts each distance in `N_RANK_BINS` bins, the other sums products of ranks. Pairs in one bin are
+    tied, which also keeps the rounding of a published tree from ranking pairs that share their common ancestor.
+    """
+    highest = 2 * float(tree.depth.max())
+    if not highest:
+        return np.nan
+
+    def binned() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for _, c, t in pair_blocks(vectors, tree):
+            upper = np.triu_indices(c.shape[0], 1, c.shape[1])
+            yield _bins(t[upper], highest), _bins(c[upper], 2.0)
+
+    t_counts, c_counts = np.zeros((2, N_RANK_BINS), dtype=np.int64)
+    for t, c in binned():
+        t_counts += np.bincount(t, minlength=N_RANK_BINS)
+        c_counts += np.bincount(c, minlength=N_RANK_BINS)
+    t_rank, c_rank = mid_ranks(t_counts), mid_ranks(c_counts)
+    cross = sum(float(t_rank[t] @ c_rank[c]) for t, c in binned())
+    return pearson(t_counts.sum(), 0.0, 0.0, t_counts @ t_rank**2, c_counts @ c_rank**2, cross)
+
+
+def _bins(values: np.ndarray, highest: float) -> np.ndarray:
+    return np.rint(values * ((N_RANK_BINS - 1) / highest)).astype(np.int64)
+
+
+def mid_ranks(counts: np.ndarray) -> np.ndarray:
+    """Mean rank of the members of each bin, less the mean of all ranks, so that the ranks sum to 0."""
+    upper = np.cumsum(counts)
+    return upper - (counts - 1) / 2 - (upper[-1] + 1) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class JointHistogram:
+    """Counts of pairs of taxa by tree distance and by bin of cosine distance.
+
+    Attributes
+    ----------
+    steps : ndarray, shape (s,), float64
+        The distinct tree distances, ascending (on a taxonomy: at most 7).
+    counts : ndarray, shape (s, N_BINS), int64
+    sums : ndarray, shape (s,), float64
+        Sum of the cosine distances at each step, not binned.
+    """
+
+    steps: np.ndarray
+    counts: np.ndarray
+    sums: np.ndarray
+
+    def mean(self) -> np.ndarray:
+        """Mean cosine distance at each step, exact."""
+        return self.sums / self.counts.sum(axis=1)
+
+    def quantiles(self, q: list[float]) -> np.ndarray:
+        """Quantiles of the cosine distance at each step, shape (s, len(q)), to half a bin."""
+        below = np.cumsum(self.counts, axis=1)
+        wanted = np.ceil(np.outer(below[:, -1], q)).clip(1)
+        found = [np.searchsorted(row, target) for row, target in zip(below, wanted, strict=True)]
+        return (np.array(found) + 0.5) * 2 / N_BINS
+
+
+def joint_histogram(vectors: np.ndarray, tree: Tree, steps: np.ndarray | None = None) -> JointHistogram:
+    """Count all pairs of taxa by tree distance and cosine distance.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (k, d)
+        Unit vectors in the order of ``tree.tips``.
+    tree : Tree
+    steps : ndarray, shape (s,), optional
+        The values tree distance can take, ascending; by default 1 … 7, the ranks of a taxonomy. On a phylogeny give
+        values to which distances are rounded.
+    """
+    steps = np.arange(1.0, 8.0) if steps is None else np.asarray(steps, dtype=np.float64)
+    middle = (steps[1:] + steps[:-1]) / 2
+    counts, sums = np.zeros(len(steps) * N_BINS, dtype=np.int64), np.zeros(len(steps))
+    for _, c, t in pair_blocks(vectors, tree):
+        upper = np.triu_indices(c.shape[0], 1, c.shape[1])
+        step = np.searchsorted(middle, t[upper])
+        distance = c[upper]
+        place = step * N_BINS + np.minimum(distance * (N_BINS / 2), N_BINS - 1).astype(np.int64)
+        counts += np.bincount(place, minlength=len(counts))
+        sums += np.bincount(step, weights=distance, minlength=len(steps))
+    counts = counts.reshape(len(steps), N_BINS)
+    met = counts.sum(axis=1) > 0
+    return JointHistogram(steps[met], counts[met], sums[met])
