@@ -182,3 +182,54 @@ def joint_histogram(vectors: np.ndarray, tree: Tree, steps: np.ndarray | None = 
     counts = counts.reshape(len(steps), N_BINS)
     met = counts.sum(axis=1) > 0
     return JointHistogram(steps[met], counts[met], sums[met])
+
+
+def weighted_image_correlations(
+    vectors: np.ndarray, groups: np.ndarray, tree: Tree, weights: np.ndarray, block: int = 2048
+) -> np.ndarray:
+    """As `weighted_correlations`, over pairs of images whose taxa are weighted.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+        Unit vectors of images.
+    groups : ndarray, shape (n,), int64
+        Tip position of each image; -1 leaves it out. Every tip has images.
+    tree : Tree
+        With k tips.
+    weights : ndarray, shape (B, k)
+        A pair of images of two taxa weighs the product of their weights; a pair within a taxon weighs that taxon's
+        weight, since a taxon drawn twice brings its own pairs twice but none between its two copies.
+    block : int
+        About so many images at a time.
+
+    Returns
+    -------
+    ndarray, shape (B,), float64
+    """
+    order = np.argsort(groups, kind="stable")
+    order = order[np.searchsorted(groups[order], 0) :]
+    rows, counts = np.asarray(vectors, dtype=np.float64)[order], np.bincount(groups[order], minlength=len(tree.tips))
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    totals = np.zeros((6, len(weights)))
+    first = 0
+    while first < len(counts):
+        last = max(first + 1, int(np.searchsorted(starts, starts[first] + block, side="right")) - 1)
+        distance = np.clip(1 - rows[starts[first] : starts[last]] @ rows[starts[first] :].T, 0, 2)
+        edges = starts[first:-1] - starts[first]
+
+        def by_taxon(values: np.ndarray, edges=edges, n=last - first) -> np.ndarray:
+            return np.add.reduceat(np.add.reduceat(values, edges[:n], axis=0), edges, axis=1)
+
+        n = np.outer(counts[first:last], counts[first:]).astype(np.float64)
+        c, cc, t = by_taxon(distance), by_taxon(distance**2), patristic_rows(tree, first, last)
+        left, right = weights[:, first:last], weights[:, first:]
+        for total, values in zip(totals, (n, n * t, c, n * t * t, cc, t * c), strict=True):
+            total += np.einsum("bj,bj->b", left @ np.triu(values, 1), right)
+        own = np.arange(last - first)
+        # Within a taxon tree distance is 0, each pair stands twice in the block, and an image with itself is no pair.
+        totals[0] += left @ (counts[first:last] * (counts[first:last] - 1) / 2)
+        totals[2] += left @ (c[own, own] / 2)
+        totals[4] += left @ (cc[own, own] / 2)
+        first = last
+    return pearson(*totals)
