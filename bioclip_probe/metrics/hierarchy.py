@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from bioclip_probe.metrics.scores import interval
+from bioclip_probe.metrics.scores import CI_METHOD
 from bioclip_probe.stats.centroids import Centroids, centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.moments import Moments, TreeSums, permuted_correlations
@@ -23,7 +23,7 @@ from bioclip_probe.stats.pairs import (
 )
 from bioclip_probe.stats.resampling import N_BOOT, bootstrap_weights, percentile_interval, permutation_p
 from bioclip_probe.tables import RANKS
-from bioclip_probe.tree.tree import Placement
+from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
 
 N_PERMUTATIONS = 999
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -68,7 +68,7 @@ def cophenetic_correlation(
     strata = None if within is None else _per_taxon(taxa.groups, within)
     null = permuted_correlations(sums, N_PERMUTATIONS, rng, strata)
     replicates = weighted_correlations(directions, taxa.tree, bootstrap_weights(k, N_BOOT, rng))
-    return _estimate(value, percentile_interval(replicates), null, taxa.groups, k)
+    return _estimate(value, replicates, null, taxa.groups, taxa.tree)
 
 
 def image_tree_correlation(vectors: np.ndarray, placement: Placement, rng: np.random.Generator) -> Estimate:
@@ -89,7 +89,7 @@ def image_tree_correlation(vectors: np.ndarray, placement: Placement, rng: np.ra
     null = permuted_correlations(sums, N_PERMUTATIONS, rng)
     weights = bootstrap_weights(k, N_BOOT, rng)
     replicates = weighted_image_correlations(vectors, groups, tree, weights)
-    return _estimate(value, percentile_interval(replicates), null, groups, k)
+    return _estimate(value, replicates, null, groups, tree)
 
 
 def spearman(vectors: np.ndarray, placement: Placement) -> Estimate:
@@ -170,14 +170,19 @@ def _per_taxon(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return found
 
 
-def _estimate(value: float, ends: tuple[float, float], null: np.ndarray, groups: np.ndarray, n_taxa: int) -> Estimate:
+def _estimate(value: float, replicates: np.ndarray, null: np.ndarray, groups: np.ndarray, tree: Tree) -> Estimate:
     n_images = int(np.sum(groups >= 0))
+    low, high = percentile_interval(replicates)
+    rank = tree.rank[tree.tips[0]]
     return Estimate(
         value,
         chance=0.0,
+        ci_low=low,
+        ci_high=high,
+        ci_method=CI_METHOD if math.isfinite(low) else "",
+        resampled="species" if rank == NO_RANK else RANKS[rank],
         p_value=permutation_p(value, null),
         n_images=n_images,
-        n_taxa=n_taxa,
+        n_taxa=len(tree.tips),
         n_excluded=len(groups) - n_images,
-        **interval(*ends),
     )
