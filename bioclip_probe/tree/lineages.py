@@ -57,10 +57,22 @@ def _cleaned(names: pd.Series) -> pd.Series:
 
 
 def _binomials(genus: pd.Series, species: pd.Series) -> pd.Series:
-    """Genus + epithet; a name whose first word is capitalised is a binomial already."""
-    species = species.str.replace("_", " ")
-    is_binomial = species.str.match(r"^[^\W\d_a-z]\S* \S", na=False)
-    return species.where(is_binomial, genus.str.cat(species, sep=" "))
+    """Genus + epithet; a hole where there is no genus or the epithet is a placeholder (``Homo sp.``).
+
+    A name that begins with its genus is a binomial already, as is one whose first word is capitalised: its genus may
+    be missing or spelled otherwise.
+    """
+    names = []
+    for above, name in zip(genus, species.str.replace("_", " ").str.split().str.join(" "), strict=True):
+        if pd.isna(name) or (pd.notna(above) and name.lower().startswith(above.lower() + " ")):
+            names.append(name if pd.isna(name) or name[0].isupper() else above + name[len(above) :])
+        elif name[0].isupper() and " " in name:
+            names.append(name)
+        else:
+            names.append(np.nan if pd.isna(above) else f"{above} {name}")
+    binomial = pd.Series(names, index=species.index, dtype="str")
+    epithet = binomial.str.lower().str.split(" ", n=1).str.get(1).str.replace(" ", "_")
+    return binomial.mask(epithet.isin(PLACEHOLDERS))
 
 
 def taxonomy(lineages: pd.DataFrame) -> Placement:

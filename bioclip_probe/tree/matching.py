@@ -30,19 +30,22 @@ def match_species(names: list[str] | np.ndarray, tree: Tree) -> pd.DataFrame:
         same spelling, "_" and " " taken as one and case aside; nothing is guessed. `reason` says how it matched, or
         whether at least its genus is in the tree.
     """
-    tip_of = {_key(tree.name[tip]): int(tip) for tip in tree.tips}
-    genera = Counter(key.split(" ")[0] for key in tip_of)
+    tips = [_key(tree.name[tip]) for tip in tree.tips]
+    tip_of = dict(zip(tips, tree.tips.tolist(), strict=True))
+    n_tips, genera = Counter(tips), Counter(key.split(" ")[0] for key in tips)
     rows = []
     for name in names:
-        tip = tip_of.get(_key(name), -1)
-        genus = _key(name).split(" ")[0]
-        reason = "same name"
-        if tip < 0:
-            n = genera[genus]
-            reason = (
-                f"no tip of this name; its genus has {n} tip{'s' * (n != 1)}" if n else "its genus is not in the tree"
-            )
-        rows.append((str(name), tip, tip >= 0, reason))
+        key = _key(name)
+        n_same, n_genus = n_tips[key], genera[key.split(" ")[0]]
+        if n_same == 1:
+            reason = "same name"
+        elif n_same:
+            reason = f"{n_same} tips have this name"
+        elif n_genus:
+            reason = f"no tip of this name; its genus has {n_genus} tip{'s' * (n_genus != 1)}"
+        else:
+            reason = "its genus is not in the tree"
+        rows.append((str(name), tip_of[key] if n_same == 1 else -1, n_same == 1, reason))
     return pd.DataFrame(rows, columns=MATCH_COLUMNS)
 
 

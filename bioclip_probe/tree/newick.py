@@ -6,6 +6,7 @@ import gzip
 import math
 import re
 import warnings
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,9 +51,10 @@ def read_tree(path: str | Path, unit: str = "unknown") -> Tree:
     """
     path = Path(path)
     try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8-sig") as file:
             text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:  # the middle two: a damaged gzip file
         raise TreeError(f"cannot read the tree {path}: {error}") from error
     try:
         return parse_newick(_first_of_nexus(text) if text.lstrip()[:6].upper() == "#NEXUS" else text, unit)
@@ -62,9 +64,13 @@ def read_tree(path: str | Path, unit: str = "unknown") -> Tree:
 
 def parse_newick(text: str, unit: str = "unknown") -> Tree:
     """A phylogeny from a Newick string; see `read_tree`."""
-    text = re.sub(r"\[[^\]]*\]", "", text).strip()  # comments, which may hold anything
-    if not text:
-        raise TreeError("expected one Newick tree that ends with ';', found nothing")
+    text, quoted = _hide_quotes(text)
+    if not text.endswith(";"):
+        line = " ".join(text.split())
+        found = f"'{line[:20]} … {line[-20:]}'" if len(line) > 40 else f"'{line}'" if line else "nothing"
+        raise TreeError(f"expected one Newick tree that ends with ';', found {found}")
+    if text.count(";") > 1:
+        raise TreeError(f"expected one Newick tree, found {text.count(';')}; keep one of them")
     ete3 = _ete3()
 
     class Node(ete3.TreeNode):
@@ -74,18 +80,18 @@ def parse_newick(text: str, unit: str = "unknown") -> Tree:
             super().__init__(*args, dist=dist, **kwargs)
 
     try:
-        root = ete3.parser.newick.read_newick(text, root_node=Node(), format=1, quoted_names=True)
+        root = ete3.parser.newick.read_newick(text, root_node=Node(), format=1)
     except Exception as error:  # ete3 raises whatever comes, also IndexError and AttributeError
-        raise TreeError(f"not a Newick tree that ends with ';' ({_first_line(error)})") from None
+        raise TreeError(f"not a Newick tree ({_first_line(error)})") from None
     nodes = list(root.traverse("preorder"))
     index = {id(node): i for i, node in enumerate(nodes)}
     parent = np.array([-1] + [index[id(node.up)] for node in nodes[1:]], dtype=np.int64)
     length = np.array([0.0] + [node.dist for node in nodes[1:]])
-    names = [str(node.name) for node in nodes]
-    tips = [node.name for node in nodes if not node.children]
+    names = [quoted.get(node.name, node.name) for node in nodes]
+    tips = [name for name, node in zip(names, nodes, strict=True) if not node.children]
     twice = [name for name, count in Counter(tips).items() if count > 1]
     if twice:
-        raise TreeError(f"tips must have names of their own; {len(twice)} names occur twice: {some(twice)}")
+        raise TreeError(f"every tip needs a name of its own; {len(twice)} are given more than once: {some(twice)}")
     missing = np.isnan(length)
     if missing[1:].all() and len(nodes) > 1:
         length, unit = np.where(np.arange(len(nodes)) > 0, 1.0, 0.0), "branches"
@@ -99,18 +105,47 @@ def _first_line(error: Exception) -> str:
     return lines[0][:120] if lines else type(error).__name__
 
 
+def _hide_quotes(text: str) -> tuple[str, dict[str, str]]:
+    """Newick without comments, its quoted names replaced by keys, and the name of each key.
+
+    ete3 knows neither a doubled quote within quotes nor an apostrophe within a plain name.
+    """
+    names: dict[str, str] = {}
+
+    def hidden(match: re.Match) -> str:
+        if match["name"] is None:
+            return ""
+        key = f"\ue000{len(names)}"  # of Unicode's private use area: no one's name
+        quote = match["name"][0]
+        names[key] = match["name"][1:-1].replace(quote * 2, quote)
+        return match["before"] + key
+
+    return _QUOTED_OR_COMMENT.sub(hidden, text).strip(), names
+
+
+_COMMENT = r"\[[^\]]*\]"
+#: A quoted name, which begins where a name can begin, or a comment, which may hold anything.
+_QUOTED_OR_COMMENT = re.compile(
+    rf"""(?P<before>^|[(),])(?:\s|{_COMMENT})*(?P<name>'(?:[^']|'')*'|"(?:[^"]|"")*")|{_COMMENT}"""
+)
+
+
 def _first_of_nexus(text: str) -> str:
     """The first tree of a Nexus file as Newick, its translated names put back."""
-    text = re.sub(r"\[[^\]]*\]", "", text)
-    tree = re.search(r"^\s*u?tree\s+\*?[^=]+=\s*(.+?;)", text, re.IGNORECASE | re.MULTILINE | re.DOTALL)
-    if not tree:
-        raise TreeError("a Nexus file without a line 'tree NAME = …;'")
-    newick = tree.group(1)
-    table = re.search(r"^\s*translate\s+(.+?);", text, re.IGNORECASE | re.MULTILINE | re.DOTALL)
-    if not table:
-        return newick
-    pairs = (entry.split(None, 1) for entry in table.group(1).split(",") if entry.strip())
-    names = {pair[0]: pair[1].strip() for pair in pairs if len(pair) == 2}
+    text = re.sub(rf"('[^']*')|{_COMMENT}", lambda match: match[1] or "", text)
+    if text.count("'") % 2:
+        raise TreeError("a Nexus file with a quote that does not end")
+    names: dict[str, str] = {}
+    for statement in re.findall(r"(?:'[^']*'|[^';])+", text):
+        if table := re.match(r"\s*translate\s(.*)", statement, re.IGNORECASE | re.DOTALL):
+            names = dict(re.findall(r"([^\s,]+)\s+((?:'[^']*')+|[^\s,]+)", table[1]))
+        elif re.match(r"\s*u?tree\s[^=]*=", statement, re.IGNORECASE):
+            newick = statement.split("=", 1)[1] + ";"
+            return _translated(newick, names)
+    raise TreeError("a Nexus file without a statement 'tree NAME = …;'")
+
+
+def _translated(newick: str, names: dict[str, str]) -> str:
     return re.sub(r"(?<=[(,])\s*([^\s(),:;']+)", lambda match: names.get(match[1], match[1]), newick)
 
 

@@ -70,6 +70,8 @@ class Tree:
         if len(bad):
             offenders = some(arrays["name"][bad] if any(arrays["name"][bad]) else bad)
             raise TreeError(f"branch lengths must be finite and at least 0; {len(bad)} are not: {offenders}")
+        if arrays["length"][0] != 0:
+            raise TreeError(f"nothing is above the root: its length must be 0, not {arrays['length'][0]:g}")
         arrays["stop"] = _stops(parent)
         for key, array in arrays.items():
             object.__setattr__(self, key, read_only(array))
@@ -121,7 +123,8 @@ class Tree:
             return separator.join(str(self.name[step]) for step in reversed(steps))
         places = [""] * (self.rank[steps[0]] + 1)
         for step in steps:
-            places[self.rank[step]] = str(self.name[step])
+            if self.rank[step] != NO_RANK:
+                places[self.rank[step]] = str(self.name[step])
         return separator.join(places)
 
     def subset(self, keep: np.ndarray) -> tuple[Tree, np.ndarray]:
@@ -138,7 +141,15 @@ class Tree:
             Branches and names as they were; a node left with one child stays a node.
         new : ndarray, shape (m,), int64
             The new index of each old node, -1 where it was left out.
+
+        Raises
+        ------
+        TreeError
+            If `keep` names a node that is not there; -1 is none.
         """
+        keep = np.asarray(keep, dtype=np.int64)
+        if np.any((keep < 0) | (keep >= len(self))):
+            raise TreeError(f"the nodes to keep must lie between 0 and {len(self) - 1}")
         wanted = np.zeros(len(self), dtype=bool)
         wanted[0] = True
         wanted[keep] = True
