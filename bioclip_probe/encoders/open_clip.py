@@ -1,0 +1,245 @@
+"""Models of the open_clip family: BioCLIP, CLIP, OpenCLIP, SigLIP and their like, from the hub, a tag or a folder.
+
+Whatever the name, a model comes down to a `Source`: an architecture, a weights file whose hash is known, and the
+preprocessing that belongs to it. open_clip builds the network from it; it never downloads by itself, since it can
+neither pin a revision nor say which file it took.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bioclip_probe.encoders.encoder import Network, chosen_device, chosen_dtype, one_line, versions
+from bioclip_probe.encoders.weights import (
+    OPEN_CLIP_FILES,
+    hub_weights,
+    refuse_pickled_code,
+    sha256,
+    sha256_of_parameters,
+    weights_file,
+)
+from bioclip_probe.errors import ModelError, some
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+CONFIG = "open_clip_config.json"
+VOCABULARY = "bpe_vocab.txt.gz"  # a folder may bring its own, as the models of the built-in world do
+PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
+ACTIVATIONS = {"GELU": "gelu", "QuickGELU": "quickgelu", "ReLU": "relu", "SiLU": "silu", "GELUTanh": "gelu_tanh"}
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one model is made from; `weights` is None for random ones."""
+
+    architecture: str  # as open_clip takes it: a name of its own, or local-dir:FOLDER
+    config: dict[str, Any]
+    weights: Path | None
+    revision: str = ""
+    preprocessing: dict[str, Any] = field(default_factory=dict)  # where it is not the folder's own
+    quick_gelu: bool = False  # force it, where the config says GELU
+
+
+def from_folder(folder: Path, revision: str = "", random: bool = False) -> Source:
+    """A folder in the hub's layout: open_clip_config.json and a weights file (not looked for if `random`)."""
+    if not folder.is_dir():
+        raise ModelError(f"there is no model folder {folder}; expected a folder with {CONFIG} and its weights")
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["model_cfg"]
+    except FileNotFoundError as error:
+        raise ModelError(f"the folder {folder} has no {CONFIG}; copy it from where the weights came from") from error
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ModelError(f"{folder / CONFIG} is no open_clip configuration: {one_line(error)}") from error
+    weights = None if random else weights_file(folder, OPEN_CLIP_FILES)
+    return Source(f"local-dir:{folder}", config, weights, revision)
+
+
+def from_hub(repository: str, revision: str | None) -> Source:
+    """A repository of the hub, from the cache where it is there."""
+    path, commit = hub_weights(repository, revision, OPEN_CLIP_FILES, CONFIG)
+    return from_folder(path.parent, commit)
+
+
+def from_tag(architecture: str, tag: str, revision: str | None) -> Source:
+    """An architecture of open_clip with its pretrained weights of that tag, or with a weights file."""
+    import open_clip
+
+    config = open_clip.get_model_config(architecture)
+    if config is None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(architecture, open_clip.list_models(), n=5, cutoff=0.4)
+        raise ModelError(f"open_clip has no architecture '{architecture}'; nearest: {some(near) or 'none'}")
+    pretrained = open_clip.get_pretrained_cfg(architecture, tag)
+    if not pretrained:
+        if Path(tag).is_file():
+            return Source(architecture, config, Path(tag))
+        tags = open_clip.list_pretrained_tags_by_model(architecture)
+        raise ModelError(
+            f"open_clip has no weights '{tag}' for {architecture}; expected {some(tags) or 'a weights file'}"
+        )
+    _refuse_other_activation(architecture, tag, config, pretrained)
+    repository, _, file = pretrained.get("hf_hub", "").rpartition("/")
+    if not repository:
+        raise ModelError(f"the weights {architecture}/{tag} are not on the hub; download them and name the file as tag")
+    names = (f"{Path(file).stem}.safetensors", file) if file else OPEN_CLIP_FILES[:3]
+    path, commit = hub_weights(repository, revision, names)
+    preprocessing = {key: pretrained[key] for key in PREPROCESSING if key in pretrained}
+    return Source(architecture, config, path, commit, preprocessing)
+
+
+def untrained(architecture: str) -> Source:
+    """An architecture of open_clip without weights."""
+    import open_clip
+
+    config = open_clip.get_model_config(architecture)
+    if config is None:
+        raise ModelError(f"open_clip has no architecture '{architecture}'")
+    return Source(architecture, config, None)
+
+
+def network(name: str, id: str, source: Source, device: str, precision: str) -> Network:
+    """The encoder called `name` made from `source`; random weights are seeded, the same in every run."""
+    device = chosen_device(device)
+    dtype = chosen_dtype(precision, device)
+    model = _built(name, source)
+    digest = sha256(source.weights) if source.weights else sha256_of_parameters(model)
+    preprocessing = json.loads(json.dumps(dict(model.visual.preprocess_cfg)))
+    record = {
+        "name": name,
+        "id": id,
+        "family": "open_clip",
+        "architecture": source.config | ({"quick_gelu": True} if source.quick_gelu else {}),
+        "revision": source.revision,
+        "sha256": digest,
+        "files": {source.weights.name: digest} if source.weights else {},
+        "preprocessing": preprocessing,
+        "activation": activation(model.visual),
+        "precision": precision,
+        "device": device,
+        "dimension": int(source.config["embed_dim"]),
+        "text": True,
+        "versions": versions("torch", "torchvision", "open_clip_torch"),
+    }
+    model = model.to(device=device, dtype=dtype)
+
+    def forward(batch: torch.Tensor) -> torch.Tensor:
+        return model.encode_image(batch, normalize=False)
+
+    def text(texts: list[str]) -> torch.Tensor:
+        tokens = _tokens(name, tokenizer(), texts)
+        return model.encode_text(tokens.to(device), normalize=False)
+
+    tokenizer = functools.cache(functools.partial(_tokenizer, name, source.architecture))
+    return Network(name, record, _transform(preprocessing), forward, device, dtype, text)
+
+
+def activation(module: torch.nn.Module) -> str:
+    """The activation functions in `module`, by what it is really built of: "gelu", "quickgelu", "gelu+silu" ..."""
+    found = {ACTIVATIONS[kind] for part in module.modules() if (kind := type(part).__name__) in ACTIVATIONS}
+    return "+".join(sorted(found))
+
+
+def _transform(preprocessing: dict[str, Any]):
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    return image_transform_v2(PreprocessCfg(**preprocessing), is_train=False)
+
+
+def _built(name: str, source: Source) -> torch.nn.Module:
+    """The network in evaluation mode, float32, on the CPU; every doubt open_clip utters is heard."""
+    import open_clip
+    import torch
+
+    random = source.weights is None
+    if not random:
+        refuse_pickled_code(source.weights)
+    in_folder = source.architecture.startswith("local-dir:")
+    try:
+        with _overheard() as doubts, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(SEED)
+            model = open_clip.create_model(
+                source.architecture,
+                pretrained=None if random or in_folder else str(source.weights),
+                precision="fp32",
+                device="cpu",
+                load_weights=not random,
+                require_pretrained=not random,
+                pretrained_text=False,
+                force_quick_gelu=source.quick_gelu,
+                force_preprocess_cfg=source.preprocessing,
+                weights_only=True,
+            )
+    except Exception as error:  # open_clip, torch and safetensors each raise their own
+        what = source.weights or source.architecture
+        raise ModelError(f"cannot be built from {what}: {one_line(error)}") from error
+    for doubt in doubts:
+        declared = random and ("initialized randomly" in doubt or "no CLIP weights found" in doubt)
+        if "QuickGELU mismatch" in doubt or ("nitialized" in doubt and not declared):
+            raise ModelError(f"would not be the model of its name: {one_line(doubt)}")
+        if not declared:
+            logger.warning("%s: %s", name, one_line(doubt))
+    return model.eval()
+
+
+def _refuse_other_activation(architecture: str, tag: str, config: dict, pretrained: dict) -> None:
+    """open_clip only warns of this, and the network is then silently wrong."""
+    names = {False: "GELU", True: "QuickGELU"}
+    trained, built = bool(pretrained.get("quick_gelu", False)), bool(config.get("quick_gelu", False))
+    if trained != built:
+        other = f"{architecture}-quickgelu" if trained else architecture.removesuffix("-quickgelu")
+        raise ModelError(
+            f"QuickGELU mismatch: the weights '{tag}' were trained with {names[trained]}, "
+            f"the architecture {architecture} computes {names[built]}; use {other}/{tag}"
+        )
+
+
+@contextmanager
+def _overheard() -> Iterator[list[str]]:
+    """What is warned of, by `warnings` or by logging at the root as open_clip does, in the order heard."""
+    heard: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record.getMessage())
+
+    # With a handler of our own in place, open_clip's root-level calls do not set up logging for the whole process.
+    ear = Ear(level=logging.WARNING)
+    logging.getLogger().addHandler(ear)
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            yield heard
+            heard.extend(str(warning.message) for warning in warned)
+    finally:
+        logging.getLogger().removeHandler(ear)
+
+
+def _tokenizer(name: str, architecture: str):
+    import open_clip
+
+    own = Path(architecture.removeprefix("local-dir:")) / VOCABULARY
+    extra = {"bpe_path": str(own)} if architecture.startswith("local-dir:") and own.is_file() else {}
+    try:
+        return open_clip.get_tokenizer(architecture, **extra)
+    except Exception as error:  # transformers missing, or no network for its files
+        raise ModelError(f"{name}: its text cannot be tokenised here: {one_line(error)}") from error
+
+
+def _tokens(name: str, tokenizer: Any, texts: list[str]) -> torch.Tensor:
+    try:
+        return tokenizer(texts)
+    except Exception as error:
+        raise ModelError(f"{name}: these texts cannot be tokenised ({some(texts, 3)}): {one_line(error)}") from error
