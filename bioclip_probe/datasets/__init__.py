@@ -54,7 +54,7 @@ def load(spec: str) -> Dataset:
     name, _, path = str(spec).partition(":")
     entry = SHELF.get(name)
     if entry is None:
-        near = difflib.get_close_matches(name.lower(), SHELF, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name.lower(), SHELF, n=3, cutoff=0.6)
         if Path(spec).exists():
             near = [f"{'folder' if Path(spec).is_dir() else 'table'}:{spec}"]
         hint = (

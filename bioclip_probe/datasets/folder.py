@@ -58,17 +58,18 @@ def load(path: Path) -> Dataset:
 
 def _lineages(path: Path, folders: list[PurePosixPath]) -> dict[PurePosixPath, tuple]:
     """What each folder shows, by the layout that fits them all."""
-    refused = {}
-    for layout, read in LAYOUTS.items():
+    offenders = folders
+    for read in LAYOUTS:
         lineages = {folder: read(folder) for folder in folders}
-        refused[layout] = [folder.as_posix() for folder, lineage in lineages.items() if lineage is None]
+        refused = [folder for folder, lineage in lineages.items() if lineage is None]
         # A single level of plain words is no nest of ranks: some folder must go down to the species.
-        if not refused[layout] and any(lineage[-1] is not None for lineage in lineages.values()):
+        if not refused and any(lineage[-1] is not None for lineage in lineages.values()):
             return lineages
-    nearest = min(LAYOUTS, key=lambda layout: len(refused[layout]))
+        if refused and len(refused) < len(offenders):
+            offenders = refused
     raise DataError(
         f"{path}: cannot tell the taxa from the folder names; expected Kingdom_..._epithet, Genus species, or seven "
-        f"nested ranks throughout; found: {some(refused[nearest] or [folder.as_posix() for folder in folders])}"
+        f"nested ranks throughout; found: {some(folder.as_posix() for folder in offenders)}"
     )
 
 
@@ -90,8 +91,4 @@ def _by_nesting(folder: PurePosixPath) -> tuple | None:
     return (folder.parts + UNKNOWN)[: len(RANKS)] if len(folder.parts) <= len(RANKS) else None
 
 
-LAYOUTS: dict[str, Callable[[PurePosixPath], tuple | None]] = {
-    "path": _by_path,
-    "binomial": _by_binomial,
-    "nested": _by_nesting,
-}
+LAYOUTS: tuple[Callable[[PurePosixPath], tuple | None], ...] = (_by_path, _by_binomial, _by_nesting)

@@ -61,7 +61,7 @@ def open_picture(path: Path) -> Image.Image:
                 raise DataError(f"{path}: {width} x {height} pixels are more than the {MOST_PIXELS:,} allowed")
             image.load()
             return _rgb(image)
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except _Unfit as reason:
         raise DataError(f"{path}: {reason}") from None

@@ -110,8 +110,7 @@ def _columns(table: pd.DataFrame) -> dict[str, str]:
 
 
 def _text(column: pd.Series, path: Path) -> pd.Series:
-    known = column.dropna()
-    if known.map(lambda value: isinstance(value, (dict, bytes, list))).any():
+    if any(isinstance(value, (dict, bytes, list)) for value in column):
         raise DataError(f"{path}: column '{column.name}' holds more than text (pictures inside the table?); "
                         "write the pictures to files and give their paths")  # fmt: skip
     return column.astype("str").str.strip().replace("", None)

@@ -1,0 +1,457 @@
+"""The store keeps embeddings: memory-mapped shards of vectors beside a ledger of every image.
+
+Written format, version 1
+-------------------------
+::
+
+    STORE/
+      store.json                               {"format": "bioclip_probe store", "version": 1}
+      <dataset>@<fingerprint>/
+        dataset.json                           name, fingerprint, simulated, n_images, notes
+        images.parquet                         the dataset's IMAGES table, in dataset order
+        .<encoder>@<fingerprint>.lock          locked while a run writes that encoder's folder
+        <encoder>@<fingerprint>/
+          meta.json                            see below
+          vectors-00000.npy                    float32, (n ok rows, d), as the model gives them: not normalised
+          rows-00000.parquet                   image_id, row, status, error
+          vectors-00001.npy ...
+
+In folder names, whatever is not a letter, digit, ``.``, ``_`` or ``-`` is a ``-``; the true names are in the JSON.
+
+Shard k covers the images k * shard_size ... (k + 1) * shard_size - 1 in dataset order. Its ledger has a line for
+each of them: `status` is ``ok`` or ``failed``; `row` is the line of its vector in the shard, -1 if it failed; `error`
+says why. ``meta.json`` holds ``version``, ``dataset`` and ``encoder`` (name, fingerprint; the encoder also its
+``dimension`` and full ``record``), ``shard_size``, ``software``, ``complete``, and ``shards``: for each, ``n_ok``,
+``n_failed``, and for both files ``bytes`` and ``sha256``.
+
+A file is written beside its place, synced, and renamed; of a shard first the vectors, then the ledger, then
+``meta.json``. A shard counts only if ``meta.json`` names it: what a killed run left half-done is never read, and is
+written again by the next run. Nothing is pickled. Vectors and images are joined by `image_id`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bioclip_probe.errors import DataError, StoreError, some
+from bioclip_probe.tables import IMAGES, Column, Table
+
+if TYPE_CHECKING:
+    from bioclip_probe.datasets import Dataset
+    from bioclip_probe.encoders import Encoder
+
+FORMAT = "bioclip_probe store"
+VERSION = 1
+SHARD_SIZE = 1024
+SOFTWARE = ("bioclip_probe", "numpy", "pandas", "pyarrow", "pillow")
+
+LEDGER = Table(
+    "rows",
+    (
+        Column("image_id", "str", "the image"),
+        Column("row", "int64", "line of its vector in the shard; -1 if it failed"),
+        Column("status", "str", "whether there is a vector", "ok | failed"),
+        Column("error", "str", "why there is none"),
+    ),
+)
+CONTENTS = (
+    "dataset", "dataset_fingerprint", "encoder", "encoder_fingerprint", "dimension", "n_images", "n_ok", "n_failed",
+    "simulated", "state", "folder",
+)  # fmt: skip
+
+
+class Store:
+    """Embeddings in one folder, for any number of datasets and encoders.
+
+    Datasets and encoders are named by the objects, or by strings: their name, or ``name@fingerprint`` where the
+    store holds several of one name.
+
+    Parameters
+    ----------
+    path : Path
+        The folder. It may be missing or empty: the first run makes the store.
+
+    Raises
+    ------
+    StoreError
+        If something else lies there, or a store of another format version.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise StoreError(f"{self.path} is a file; expected the folder of a store")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            if not (self.path / "store.json").is_file():
+                raise StoreError(f"{self.path} is not a store (it has no store.json); name another or an empty folder")
+            head = _read_json(self.path / "store.json")
+            if head.get("format") != FORMAT:
+                raise StoreError(f"{self.path} is not a store: its store.json is of something else")
+            _check_version(head.get("version"), self.path)
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r})"
+
+    def contents(self) -> pd.DataFrame:
+        """What the store holds: a row for each dataset and encoder.
+
+        `state` is ``complete``, ``incomplete`` (a run was interrupted: run it again) or ``damaged``.
+        """
+        rows = []
+        for meta in sorted(self.path.glob("*@*/*@*/meta.json")):
+            embedded = Embedded(meta.parent)
+            dataset, encoder = embedded.meta["dataset"], embedded.meta["encoder"]
+            rows.append(
+                (
+                    *(dataset["name"], dataset["fingerprint"], encoder["name"], encoder["fingerprint"]),
+                    *(encoder["dimension"], dataset["n_images"], embedded.n_ok, embedded.n_failed),
+                    *(dataset["simulated"], embedded.state(), meta.parent.relative_to(self.path).as_posix()),
+                )
+            )
+        return pd.DataFrame(rows, columns=CONTENTS)
+
+    def images(self, dataset: Dataset | str) -> pd.DataFrame:
+        """The `IMAGES` table of a dataset in the store, in dataset order, failed images included."""
+        folder = self._one(self.path.glob("*@*/dataset.json"), dataset, "dataset")
+        return _read_images(folder)
+
+    def read(self, dataset: Dataset | str, encoder: Encoder | str) -> tuple[pd.DataFrame, np.ndarray]:
+        """The images that have a vector, and their vectors.
+
+        Returns
+        -------
+        images : DataFrame, n rows
+            The dataset's `IMAGES` table, in dataset order, without the images that failed.
+        vectors : (n, d) float32 array, read-only
+            As the model gave them, not normalised; row i belongs to row i of `images`. Memory-mapped where they
+            lie in one shard.
+
+        Raises
+        ------
+        StoreError
+            If they are not there, not complete, or damaged: every shard's sha256 is checked.
+        """
+        embedded = self.embedded(dataset, encoder)
+        images = _read_images(embedded.folder.parent)
+        blocks = list(embedded.blocks())
+        ledger = pd.concat([rows for rows, _ in blocks], ignore_index=True)
+        if set(ledger["image_id"]) != set(images["image_id"]) or len(ledger) != len(images):
+            raise StoreError(f"{embedded.folder} does not fit its images.parquet; {_MEND}")
+        ok = ledger.loc[ledger["status"] == "ok", "image_id"]
+        vectors = blocks[0][1] if len(blocks) == 1 else np.concatenate([vectors for _, vectors in blocks])
+        kept = images[images["image_id"].isin(ok)].reset_index(drop=True)
+        where = pd.Series(np.arange(len(ok)), index=ok)[kept["image_id"]].to_numpy()
+        if not np.array_equal(where, np.arange(len(ok))):
+            vectors = vectors[where]
+        vectors.flags.writeable = False
+        return kept, vectors
+
+    def failures(self, dataset: Dataset | str, encoder: Encoder | str) -> pd.DataFrame:
+        """The images without a vector, in dataset order: columns image_id, error."""
+        return self.embedded(dataset, encoder).failures()
+
+    def embedded(self, dataset: Dataset | str, encoder: Encoder | str) -> Embedded:
+        """The folder of one dataset and one encoder."""
+        folder = self._one(self.path.glob("*@*/dataset.json"), dataset, "dataset")
+        return Embedded(self._one(folder.glob("*@*/meta.json"), encoder, "encoder"))
+
+    def _one(self, files: Iterator[Path], wanted: object, kind: str) -> Path:
+        """The folder of the dataset or encoder `wanted` among those described by `files`."""
+        found = {}
+        for file in sorted(files):
+            content = _read_json(file)
+            about = content.get(kind, content)
+            found[file.parent] = (about["name"], f"{about['name']}@{about['fingerprint']}")
+        key = wanted if isinstance(wanted, str) else f"{wanted.name}@{wanted.fingerprint}"
+        matching = [folder for folder, names in found.items() if key in names]
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
+            several = some(found[folder][1] for folder in matching)
+            raise StoreError(f"{self.path} holds several {kind}s called '{key}'; name one: {several}")
+        there = f"it holds: {some(full for _, full in found.values())}" if found else "it holds none"
+        raise StoreError(f"{self.path} holds no {kind} '{key}'; {there}; embed it first")
+
+    @contextmanager
+    def writing(self, dataset: Dataset, encoder: Encoder, shard_size: int = SHARD_SIZE) -> Iterator[Embedded]:
+        """The folder of one dataset and encoder, for one run alone to write shards into.
+
+        An earlier run's shards, and its shard size, are kept. If the run fails before its first shard, nothing is
+        left of it.
+
+        Raises
+        ------
+        StoreError
+            If another run is writing there, or what is there is damaged.
+        """
+        home = self.path / _folder_name(dataset)
+        home.mkdir(parents=True, exist_ok=True)
+        if not (self.path / "store.json").is_file():
+            _write_json(self.path / "store.json", {"format": FORMAT, "version": VERSION})
+        folder = home / _folder_name(encoder)
+        with _lock(home / f".{folder.name}.lock", folder):
+            _begin_dataset(home, dataset)
+            if not (folder / "meta.json").is_file():
+                _begin_encoder(folder, dataset, encoder, shard_size)
+            for half_done in folder.glob("*.part"):
+                half_done.unlink()
+            embedded = Embedded(folder)
+            embedded.check_sizes()
+            try:
+                yield embedded
+            except BaseException:
+                if not embedded.meta["shards"]:
+                    embedded.discard()
+                raise
+
+
+class Embedded:
+    """One dataset as one encoder sees it: a folder of shards and the `meta.json` that vouches for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.meta = _read_json(folder / "meta.json")
+        _check_version(self.meta.get("version"), folder)
+        missing = {"dataset", "encoder", "shard_size", "shards", "complete"} - self.meta.keys()
+        if missing:
+            raise StoreError(f"{folder / 'meta.json'} lacks {some(sorted(missing))}; {_MEND}")
+
+    @property
+    def n_shards(self) -> int:
+        return -(-self.meta["dataset"]["n_images"] // self.meta["shard_size"])
+
+    @property
+    def n_ok(self) -> int:
+        return sum(shard["n_ok"] for shard in self.meta["shards"].values())
+
+    @property
+    def n_failed(self) -> int:
+        return sum(shard["n_failed"] for shard in self.meta["shards"].values())
+
+    def missing_shards(self) -> list[int]:
+        return [shard for shard in range(self.n_shards) if str(shard) not in self.meta["shards"]]
+
+    def span(self, shard: int) -> slice:
+        """The rows of the `IMAGES` table that a shard covers."""
+        size = self.meta["shard_size"]
+        return slice(shard * size, min((shard + 1) * size, self.meta["dataset"]["n_images"]))
+
+    def state(self) -> str:
+        try:
+            self.check_sizes()
+        except StoreError:
+            return "damaged"
+        return "complete" if self.meta["complete"] else "incomplete"
+
+    def check_sizes(self) -> None:
+        """Raise `StoreError` if a file that `meta.json` vouches for is gone or of another size."""
+        bad = []
+        for shard, facts in self.meta["shards"].items():
+            for kind, path in self._files(shard).items():
+                if not path.is_file():
+                    bad.append(f"{path.name} is gone")
+                elif path.stat().st_size != facts[kind]["bytes"]:
+                    bad.append(f"{path.name} has {path.stat().st_size} bytes instead of {facts[kind]['bytes']}")
+        if bad or (self.meta["complete"] and self.missing_shards()):
+            raise StoreError(f"{self.folder} is damaged: {some(bad) or 'shards are missing'}; {_MEND}")
+
+    def blocks(self) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+        """Shard by shard: the ledger, and the memory-mapped (n ok, d) vectors; each checked against its sha256.
+
+        For what does not fit in memory; otherwise see `Store.read`.
+        """
+        missing = self.missing_shards()
+        self.check_sizes()
+        if missing or not self.meta["complete"]:
+            done = self.n_shards - len(missing)
+            raise StoreError(
+                f"{self.folder} is not complete ({done} of {self.n_shards} shards); embed it again to go on"
+            )
+        for shard in range(self.n_shards):
+            yield self._ledger(shard), self._vectors(shard)
+
+    def failures(self) -> pd.DataFrame:
+        """The failed images among the shards there are: columns image_id, error."""
+        self.check_sizes()
+        shards = sorted(int(shard) for shard, facts in self.meta["shards"].items() if facts["n_failed"])
+        rows = pd.concat([LEDGER.frame(), *(self._ledger(shard) for shard in shards)], ignore_index=True)
+        return rows.loc[rows["status"] == "failed", ["image_id", "error"]].reset_index(drop=True)
+
+    def land(self, shard: int, rows: pd.DataFrame, vectors: np.ndarray) -> None:
+        """Write one shard: its ledger (a `LEDGER` table) and the vectors of its ok rows, all or nothing."""
+        files = self._files(shard)
+        as_npy, as_parquet = io.BytesIO(), io.BytesIO()
+        np.save(as_npy, np.ascontiguousarray(vectors, dtype=np.float32), allow_pickle=False)
+        LEDGER.check(rows).to_parquet(as_parquet, index=False)
+        ok = rows["status"] == "ok"
+        facts = {
+            "n_ok": int(ok.sum()),
+            "n_failed": int((~ok).sum()),
+            "vectors": _write(files["vectors"], as_npy.getvalue()),
+            "rows": _write(files["rows"], as_parquet.getvalue()),
+        }
+        self._update(shards=self.meta["shards"] | {str(shard): facts})
+
+    def finish(self) -> None:
+        """Declare the shards complete."""
+        if not self.meta["complete"]:
+            self._update(complete=True)
+
+    def discard(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self.folder)
+
+    def _update(self, **changes: object) -> None:
+        meta = self.meta | changes
+        _write_json(self.folder / "meta.json", meta)
+        self.meta = meta
+
+    def _files(self, shard: int | str) -> dict[str, Path]:
+        number = f"{int(shard):05d}"
+        return {
+            "vectors": self.folder / f"vectors-{number}.npy",
+            "rows": self.folder / f"rows-{number}.parquet",
+        }
+
+    def _checked(self, shard: int, kind: str) -> Path:
+        path = self._files(shard)[kind]
+        with open(path, "rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != self.meta["shards"][str(shard)][kind]["sha256"]:
+                raise StoreError(f"{path} has changed since it was written (its sha256 differs); {_MEND}")
+        return path
+
+    def _ledger(self, shard: int) -> pd.DataFrame:
+        path = self._checked(shard, "rows")
+        try:
+            return LEDGER.read(path)
+        except DataError as error:
+            raise StoreError(f"{error}; {_MEND}") from error
+
+    def _vectors(self, shard: int) -> np.ndarray:
+        path = self._checked(shard, "vectors")
+        try:
+            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path} is not an array that can be read ({error}); {_MEND}") from error
+        expected = (self.meta["shards"][str(shard)]["n_ok"], self.meta["encoder"]["dimension"])
+        if vectors.shape != expected or vectors.dtype != np.float32:
+            raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, expected float32 {expected}; {_MEND}")
+        return vectors
+
+
+_MEND = "delete that encoder's folder and embed again"
+
+
+def _begin_dataset(home: Path, dataset: Dataset) -> None:
+    """Write what the store knows of a dataset, if it is new."""
+    if (home / "dataset.json").is_file():
+        if not _read_images(home)["image_id"].equals(dataset.images["image_id"].reset_index(drop=True)):
+            raise StoreError(f"{home / 'images.parquet'} names other images than the dataset; delete {home}")
+        return
+    table = io.BytesIO()
+    IMAGES.frame(dataset.images[IMAGES.names]).to_parquet(table, index=False)
+    _write(home / "images.parquet", table.getvalue())
+    about = {"name": dataset.name, "fingerprint": dataset.fingerprint, "simulated": dataset.simulated}
+    _write_json(home / "dataset.json", about | {"n_images": len(dataset.images), "notes": list(dataset.notes)})
+
+
+def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size: int) -> None:
+    """Write the `meta.json` of a run that has no shard yet."""
+    if shard_size < 1:
+        raise StoreError(f"shard_size must be at least 1; got {shard_size}")
+    if any(folder.glob("vectors-*.npy")):
+        raise StoreError(f"{folder} is damaged: its meta.json is gone; {_MEND}")
+    folder.mkdir(exist_ok=True)
+    meta = {
+        "version": VERSION,
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "simulated": dataset.simulated,
+            "n_images": len(dataset.images),
+        },
+        "encoder": {
+            "name": encoder.name,
+            "fingerprint": encoder.fingerprint,
+            "dimension": int(encoder.dimension),
+            "record": encoder.record,
+        },
+        "shard_size": int(shard_size),
+        "software": {name: installed(name) for name in SOFTWARE},
+        "shards": {},
+        "complete": False,
+    }
+    _write_json(folder / "meta.json", meta)
+
+
+def _folder_name(thing: Dataset | Encoder) -> str:
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", thing.name).strip("-.")[:80]
+    return f"{safe or 'unnamed'}@{thing.fingerprint}"
+
+
+def _check_version(version: object, path: Path) -> None:
+    if version != VERSION:
+        raise StoreError(
+            f"{path} has store format {version}; this version of bioclip_probe reads format {VERSION}: "
+            "use the version that wrote it, or embed again into another folder"
+        )
+
+
+def _read_images(home: Path) -> pd.DataFrame:
+    if not (home / "images.parquet").is_file():
+        raise StoreError(f"{home} is damaged: images.parquet is gone; delete it and embed again")
+    try:
+        return IMAGES.read(home / "images.parquet")
+    except DataError as error:
+        raise StoreError(f"{error}; delete {home} and embed again") from error
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read ({error}); the store is damaged") from error
+    if not isinstance(content, dict):
+        raise StoreError(f"{path} does not hold what a store writes there; the store is damaged")
+    return content
+
+
+def _write_json(path: Path, content: dict) -> None:
+    _write(path, json.dumps(content, indent=1, ensure_ascii=False).encode())
+
+
+def _write(path: Path, content: bytes) -> dict[str, object]:
+    """Write beside the place, sync, rename: a reader sees the whole file or none. Its size and sha256."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with open(beside, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+@contextmanager
+def _lock(path: Path, folder: Path) -> Iterator[None]:
+    """Hold `path` locked, or say that another run does. The system frees it when a process ends, however it ends."""
+    import fcntl  # not on Windows, where a store can be read but not written
+
+    with open(path, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(f"another run is writing {folder}; wait until it ends, or name another store") from error
+        yield

@@ -1,0 +1,43 @@
+import subprocess
+import sys
+
+import pytest
+
+from bioclip_probe import datasets
+from bioclip_probe.errors import DataError
+from tests.made_up import paint
+
+
+def test_catalogue_names_every_dataset():
+    catalogue = datasets.catalogue()
+    assert catalogue.columns.tolist() == ["name", "what", "how"]
+    assert catalogue["name"].tolist() == ["world", "inat21", "folder", "table"]
+    assert all(how.startswith(name) for name, how in zip(catalogue["name"], catalogue["how"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ("inat:PATH", r"no dataset is called 'inat'; did you mean inat21\?"),
+        ("Folder:PATH", r"did you mean folder\?"),
+        ("xyz", "there are: world, inat21:PATH, folder:PATH, table:FILE"),
+        ("table", "needs a path: table:FILE"),
+        ("inat21:", "needs a path: inat21:PATH"),
+        ("world:somewhere", "takes no path"),
+    ],
+)
+def test_bad_names(spec, reason):
+    with pytest.raises(DataError, match=reason):
+        datasets.load(spec)
+
+
+def test_a_bare_path_is_helped(tmp_path):
+    paint(tmp_path / "Pica hudsonia" / "1.png")
+    with pytest.raises(DataError, match=r"did you mean folder:/.*\?"):
+        datasets.load(str(tmp_path))
+
+
+def test_the_catalogue_needs_no_torch():
+    program = "import sys; from bioclip_probe import datasets; datasets.catalogue(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

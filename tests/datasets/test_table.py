@@ -1,0 +1,202 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioclip_probe import datasets
+from bioclip_probe.datasets import table
+from bioclip_probe.errors import DataError
+from bioclip_probe.tables import RANKS
+from tests.made_up import paint
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name in ("img/a.jpg", "img/b.jpg"):
+        paint(tmp_path / "birds" / name)
+    return tmp_path / "birds"
+
+
+def load(root, text, name="labels.csv"):
+    (root / name).write_text(text)
+    return datasets.load(f"table:{root / name}")
+
+
+def test_plain_table(root):
+    dataset = load(root, "filepath,class,genus,species\nimg/a.jpg,Aves,Pica,Pica hudsonia\nimg/b.jpg,Aves,Pica,pica\n")
+    assert dataset.name == "birds"
+    assert dataset.images["image_id"].tolist() == ["img/a.jpg", "img/b.jpg"]
+    assert dataset.images["species"].tolist() == ["Pica hudsonia", "Pica pica"]
+    assert dataset.images["class"].tolist() == ["Aves", "Aves"]
+    assert dataset.images["kingdom"].isna().all()
+    assert dataset.open("img/a.jpg").size == (8, 6)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "filepath",
+        "path",
+        "file",
+        "image",
+        "image_path",
+        "file_name",
+        "filename",
+        "FILE_NAME",
+        "Image Path",
+        "image_file",
+    ],
+)
+def test_path_column_names(root, column):
+    dataset = load(root, f"{column},cls\nimg/a.jpg,Aves\n")
+    assert dataset.images["source"].tolist() == ["img/a.jpg"]
+    assert f"'{column}' was read as source" in dataset.notes
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "species"),
+    [
+        ("genus,species", "Pica,hudsonia", "Pica hudsonia"),
+        ("genus,species", "Pica,Pica hudsonia", "Pica hudsonia"),
+        ("Genus,Species", "Pica,not_classified", None),
+        ("species,sp,genus", "hudsonia,Pica hudsonia,Pica", "Pica hudsonia"),
+        ("sciName", "Pica hudsonia", "Pica hudsonia"),
+        ("scientific_name", "Pica_hudsonia", "Pica hudsonia"),
+        ("scientificName", '"Pica hudsonia (Sabine, 1823)"', "Pica hudsonia"),
+        ("scientificName", "Pica", None),
+        ("scientificName,genus", '"Pica Brisson, 1760",Pica', None),
+        ("dwc:genus,dwc:specificEpithet", "Pica,hudsonia", "Pica hudsonia"),
+        ("species,sciName", "hudsonia,Pica hudsonia", "Pica hudsonia"),
+        ("species,class", "hudsonia,Aves", None),
+    ],
+)
+def test_species_names(root, header, row, species):
+    dataset = load(root, f"path,{header}\nimg/a.jpg,{row}\n")
+    got = dataset.images.loc[0, "species"]
+    assert (got == species) if species else pd.isna(got)
+    if species:
+        assert dataset.images.loc[0, "genus"] == "Pica"
+
+
+def test_darwin_core_and_parquet_and_tabs(root):
+    rows = pd.DataFrame(
+        {
+            "uuid": ["u1", "u2"],
+            "image": ["img/a.jpg", "img/b.jpg"],
+            "kingdom": pd.Categorical(["Animalia", None]),
+            "Phylum": ["Chordata", "incertae sedis"],
+            "specificEpithet": ["hudsonia", None],
+            "genus": ["Pica", None],
+            "recordedBy": ["A", "B"],
+            "split": ["train", "val"],
+        }
+    )
+    rows.to_parquet(root / "occurrence.parquet")
+    rows.to_csv(root / "occurrence.txt", sep="\t", index=False)
+    for suffix in ("parquet", "txt"):
+        dataset = datasets.load(f"table:{root / 'occurrence'}.{suffix}")
+        assert dataset.name == "occurrence"
+        assert dataset.images["image_id"].tolist() == ["u1", "u2"]
+        assert dataset.images["group"].tolist() == ["A", "B"]
+        assert dataset.images["split"].tolist() == ["train", "val"]
+        assert dataset.images.loc[0, "species"] == "Pica hudsonia"
+        assert dataset.images.loc[1, list(RANKS)].isna().all()
+
+
+def test_names_that_pandas_takes_for_missing(root):
+    dataset = load(root, "path,genus,species\nimg/a.jpg,Null,NA\nimg/b.jpg,Nan,minor\n")
+    assert dataset.images["genus"].isna().all()  # placeholders, for the taxonomy to say
+
+
+def test_absolute_paths_byte_order_mark_and_backslashes(root, tmp_path):
+    elsewhere = paint(tmp_path / "elsewhere.jpg")
+    (root / "t.csv").write_text(
+        f"path,class\n{elsewhere},Aves\nimg\\b.jpg,Aves\n./img/a.jpg,Aves\n", encoding="utf-8-sig"
+    )
+    dataset = datasets.load(f"table:{root / 't.csv'}")
+    assert dataset.images["source"].tolist() == [str(elsewhere), "img/b.jpg", "img/a.jpg"]
+    for source in dataset.images["source"]:
+        dataset.open(source)
+
+
+def test_missing_pictures_stay_and_are_noted(root):
+    dataset = load(root, "path,class\nimg/a.jpg,Aves\nimg/none.jpg,Aves\n,Aves\n")
+    assert len(dataset) == 2
+    assert "1 rows left out, no picture path: rows 3" in dataset.notes
+    assert any(note.startswith("1 images have no file") and note.endswith("img/none.jpg") for note in dataset.notes)
+    with pytest.raises(DataError, match="no such file"):
+        dataset.open("img/none.jpg")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("path,name\nimg/a.jpg,magpie\n", "no rank columns: expected some of kingdom.*it has: path, name"),
+        ("name,class\nmagpie,Aves\n", "no column of picture paths: expected one of filepath"),
+        ("path,class\n../other/a.jpg,Aves\nimg/../../b.jpg,Aves\n", r"outside its folder: \.\./other/a\.jpg, img/"),
+        ("path,class\nhttps://example.org/a.jpg,Aves\n", "web addresses"),
+        ("path,class\nnone.jpg,Aves\n", "no usable image.*none of these is a file: none.jpg"),
+        ("path,class\n", "no usable image"),
+        ("path,class\nimg/a.jpg,Aves\nimg/a.jpg,Aves\n", "1 images more than once.*img/a.jpg"),
+        ("", "not a table that can be read"),
+        ("path,class\nimg/a.jpg,Aves,more,and more\n", "more fields than its header"),
+        ("path,class\nimg/a.jpg,Aves\nimg/b.jpg,Aves,more\n", "not a table that can be read"),
+    ],
+)
+def test_bad_tables(root, text, reason):
+    with pytest.raises(DataError, match=reason) as error:
+        load(root, text)
+    assert "\n" not in str(error.value)
+
+
+def test_bad_files(root):
+    for name, reason in [("none.csv", "no such file"), ("t.xlsx", "expected a table"), (".", "expected a table")]:
+        with pytest.raises(DataError, match=reason):
+            datasets.load(f"table:{root / name}")
+    for name in ("t.parquet", "t.csv"):
+        (root / name).write_bytes(b"\xff\xfe\x00PAR1\x80")
+        with pytest.raises(DataError, match="not a table that can be read"):
+            datasets.load(f"table:{root / name}")
+
+
+def test_pictures_inside_the_table_are_refused(root):
+    pd.DataFrame({"image": [{"bytes": b"x", "path": "a.jpg"}], "class": ["Aves"]}).to_parquet(root / "t.parquet")
+    with pytest.raises(DataError, match="column 'image' holds more than text"):
+        datasets.load(f"table:{root / 't.parquet'}")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.permutations(sorted({name for names in table.COLUMNS.values() for name in names})))
+def test_one_column_for_each_meaning_whatever_the_order(columns):
+    frame = pd.DataFrame(columns=columns)
+    assert table._columns(frame) == {meaning: names[0] for meaning, names in table.COLUMNS.items()}
+
+
+def test_real_animals():
+    path = SHARED / "animals" / "labels.csv"
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    dataset = datasets.load(f"table:{path}")
+    assert dataset.name == "animals"
+    images = dataset.images
+    assert len(images) == 187
+    assert [images[rank].nunique() for rank in ("class", "order", "family")] == [16, 70, 113]
+    assert images["species"].notna().sum() == 102
+    assert dataset.open(images.loc[0, "source"]).mode == "RGB"
+
+
+def test_real_rare_species_columns(tmp_path):
+    path = SHARED / "rare_species" / "rare_species_taxa.csv"
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    taxa = pd.read_csv(path)
+    taxa["file_name"] = [paint(tmp_path / f"{i}.png").name for i in range(len(taxa))]
+    taxa.to_csv(tmp_path / "metadata.csv", index=False)
+    images = datasets.load(f"table:{tmp_path / 'metadata.csv'}").images
+    assert images["species"].tolist() == taxa["sp"].tolist()
+    assert images["species"].nunique() == 400
+    assert images["class"].tolist() == taxa["cls"].tolist()
