@@ -62,8 +62,9 @@ def _binomials(genus: pd.Series, species: pd.Series) -> pd.Series:
     A name that begins with its genus is a binomial already, as is one whose first word is capitalised: its genus may
     be missing or spelled otherwise.
     """
+    species = species.str.replace(r"[_\s]+", " ", regex=True).str.strip()
     names = []
-    for above, name in zip(genus, species.str.replace("_", " ").str.split().str.join(" "), strict=True):
+    for above, name in zip(genus, species, strict=True):
         if pd.isna(name) or (pd.notna(above) and name.lower().startswith(above.lower() + " ")):
             names.append(name if pd.isna(name) or name[0].isupper() else above + name[len(above) :])
         elif name[0].isupper() and " " in name:
@@ -71,7 +72,7 @@ def _binomials(genus: pd.Series, species: pd.Series) -> pd.Series:
         else:
             names.append(np.nan if pd.isna(above) else f"{above} {name}")
     binomial = pd.Series(names, index=species.index, dtype="str")
-    epithet = binomial.str.lower().str.split(" ", n=1).str.get(1).str.replace(" ", "_")
+    epithet = binomial.str.lower().str.replace(r"^\S+ ?", "", regex=True).str.replace(" ", "_")
     return binomial.mask(epithet.isin(PLACEHOLDERS))
 
 

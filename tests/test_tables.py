@@ -1,0 +1,66 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from bioclip_probe import tables
+from bioclip_probe.errors import DataError
+
+ALL = [tables.IMAGES, tables.MEASUREMENTS, tables.PREDICTIONS, tables.COORDINATES]
+
+
+@pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
+def test_every_table_makes_an_empty_frame_that_passes_its_own_check(table):
+    frame = table.frame()
+    assert list(frame.columns) == table.names
+    assert len(frame) == 0
+    assert table.check(frame) is frame
+
+
+@pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
+def test_every_column_says_what_it_means_and_names_are_unique(table):
+    assert all(column.meaning for column in table.columns)
+    assert len(set(table.names)) == len(table.names)
+
+
+def test_columns_not_given_are_missing_and_the_rest_is_kept():
+    frame = tables.MEASUREMENTS.frame([{"metric": "cpcc", "value": 0.5, "n_images": 3, "simulated": False}])
+    row = frame.iloc[0]
+    assert (row["metric"], row["value"], row["n_images"]) == ("cpcc", 0.5, 3)
+    assert pd.isna(row["taxon"]) and pd.isna(row["p_value"]) and pd.isna(row["n_taxa"])
+
+
+def test_an_unknown_column_is_an_error():
+    with pytest.raises(DataError, match="table 'images' has no column colour"):
+        tables.IMAGES.frame([{"image_id": "a", "colour": "red"}])
+
+
+def test_frame_leaves_its_input_as_it_was():
+    given = pd.DataFrame({"image_id": ["a"], "source": ["a.png"]}, index=[7])
+    before = given.copy()
+    assert tables.IMAGES.frame(given).index.tolist() == [0]
+    pd.testing.assert_frame_equal(given, before)
+
+
+def test_check_names_a_missing_column_and_a_wrong_type():
+    frame = tables.IMAGES.frame([{"image_id": "a"}])
+    with pytest.raises(DataError, match="lacks the column source"):
+        tables.IMAGES.check(frame.drop(columns="source"))
+    with pytest.raises(DataError, match=r"wrong type: image_id \(int64, expected str\)"):
+        tables.IMAGES.check(frame.assign(image_id=np.array([1])))
+
+
+def test_a_stored_table_comes_back_missing_values_and_all(tmp_path):
+    frame = tables.IMAGES.frame([{"image_id": "a", "genus": "Çus"}, {"image_id": "b"}])
+    frame.to_parquet(tmp_path / "images.parquet")
+    pd.testing.assert_frame_equal(tables.IMAGES.read(tmp_path / "images.parquet"), frame)
+
+
+def test_reading_what_is_no_table_is_one_clear_error(tmp_path):
+    (tmp_path / "broken.parquet").write_bytes(b"no parquet")
+    with pytest.raises(DataError, match="does not hold a 'images' table"):
+        tables.IMAGES.read(tmp_path / "broken.parquet")
+    with pytest.raises(DataError, match="does not hold a 'images' table"):
+        tables.IMAGES.read(tmp_path / "missing.parquet")
+    tables.COORDINATES.frame().to_parquet(tmp_path / "other.parquet")
+    with pytest.raises(DataError, match="lacks the column"):
+        tables.IMAGES.read(tmp_path / "other.parquet")
