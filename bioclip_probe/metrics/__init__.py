@@ -1,1 +1,79 @@
-"""TODO."""
+"""Metrics: each returns a number. `catalogue` says what each is; `measure` computes all of them at every rank.
+
+To add one: write a function that takes arrays and returns an `Estimate`, add its line to `CATALOGUE` and its call to
+`suite`, and test it against its plain definition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bioclip_probe.metrics.suite import agreement, measure, measure_panels, score_predictions
+
+__all__ = ["CATALOGUE", "Metric", "agreement", "catalogue", "measure", "measure_panels", "score_predictions"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a reader must know of a number.
+
+    `bounds` is the closed range of its value; `better` is ``higher``, ``lower`` or ``neither``; `invariant` names the
+    changes that leave it as it is: ``rotation`` of the embedding, ``order`` of rows, ``names`` of taxa.
+    """
+
+    name: str
+    title: str
+    bounds: tuple[float, float]
+    better: str
+    source: str
+    invariant: tuple[str, ...] = ("rotation", "order", "names")
+
+
+_SHARE, _CORRELATION = (0.0, 1.0), (-1.0, 1.0)
+_LOW = (float("-inf"), 1.0)
+_LCA = "cosine distance of species centroids by the rank of their lowest common ancestor"
+
+CATALOGUE: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "cophenetic_correlation",
+            "CPCC: tree distance against centroid distance, all pairs of taxa",
+            _CORRELATION,
+            "higher",
+            "Sokal & Rohlf 1962; Zeng et al. 2023; p: Mantel 1967",
+        ),
+        Metric(
+            "image_tree_correlation",
+            "tree distance against embedding distance, all pairs of images",
+            _CORRELATION,
+            "higher",
+            "by moments, exact",
+        ),
+        Metric("spearman", "rank correlation of tree and centroid distance", _CORRELATION, "higher", "Spearman 1904"),
+        *(Metric(f"lca_distance_{which}", f"{which} of {_LCA}", (0.0, 2.0), "neither", "")
+          for which in ("mean", "q05", "q25", "q50", "q75", "q95")),
+        *(Metric(f"knn_purity_{k}", f"share of the {k} nearest images of the same taxon", _SHARE, "higher", "leave-one-out")
+          for k in (1, 5, 10)),
+        *(Metric(f"knn_purity_{k}_adjusted", f"the same, (purity - chance)/(1 - chance), k = {k}", _LOW, "higher", "Cohen 1960")
+          for k in (1, 5, 10)),
+        Metric("cluster_purity", "share of images in a k-means cluster of their taxon, k = taxa", _SHARE, "higher", "Manning et al. 2008, eq. 16.1"),
+        Metric("cluster_purity_adjusted", "the same, (purity - chance)/(1 - chance)", _LOW, "higher", "Cohen 1960"),
+        Metric("cluster_ami", "adjusted mutual information of k-means clusters and taxa", _LOW, "higher", "Vinh et al. 2010"),
+        Metric("cluster_ari", "adjusted Rand index of k-means clusters and taxa", _LOW, "higher", "Hubert & Arabie 1985"),
+        Metric("silhouette", "mean cosine silhouette of the taxa", _CORRELATION, "higher", "Rousseeuw 1987"),
+        Metric("panel_purity", "k-means purity, k = plotted taxa, in a panel of Section 4.6, full dimension", _SHARE, "higher", "as cluster_purity"),
+        Metric("panel_purity_adjusted", "the same, (purity - chance)/(1 - chance)", _LOW, "higher", "Cohen 1960"),
+        Metric("panel_purity_2d", "the same in the plane of the projection", _SHARE, "higher", "as cluster_purity", ("order", "names")),
+        Metric("panel_purity_2d_adjusted", "the same, (purity - chance)/(1 - chance)", _LOW, "higher", "Cohen 1960", ("order", "names")),
+        Metric("top1_accuracy", "share of test images whose taxon the probe names", _SHARE, "higher", "linear probe: Alain & Bengio 2017"),
+        Metric("macro_accuracy", "the same, averaged over taxa", _SHARE, "higher", ""),
+    )
+}  # fmt: skip
+
+
+def catalogue() -> pd.DataFrame:
+    """The metrics: name, title, bounds, better, source, invariant."""
+    return pd.DataFrame([vars(metric) for metric in CATALOGUE.values()])

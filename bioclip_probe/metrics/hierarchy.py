@@ -23,6 +23,7 @@ from bioclip_probe.stats.pairs import (
 )
 from bioclip_probe.stats.resampling import N_BOOT, bootstrap_weights, percentile_interval, permutation_p
 from bioclip_probe.tables import RANKS
+from bioclip_probe.tree.distances import patristic_distances
 from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
 
 N_PERMUTATIONS = 999
@@ -43,7 +44,7 @@ def cophenetic_correlation(
     rng : numpy.random.Generator
     within : ndarray, shape (n,), int64, optional
         A label per image, constant within each taxon, e.g. ``placement.at("order")``: the test then permutes taxa
-        within a label only, so that separation above it cannot carry the test.
+        within a label only, so that separation above it cannot carry the test; a taxon labelled -1 stays.
 
     Returns
     -------
@@ -120,18 +121,22 @@ def distance_by_lca(vectors: np.ndarray, placement: Placement) -> dict[str, dict
     dict from rank to dict from metric to Estimate
         Ranks from ``genus`` up to ``kingdom`` and ``root`` (species of different kingdoms), those that occur; metrics
         ``lca_distance_mean`` and ``lca_distance_q05`` … ``q95``, cosine distance in [0, 2]. An embedding that follows
-        the tree climbs from rank to rank.
+        the tree climbs from rank to rank. All undefined if the images of a species cancel out.
     """
     taxa = centroids(vectors, placement.coarsen("species"))
-    if len(taxa.counts) < 2 or np.isnan(taxa.directions).any():
+    if len(taxa.counts) < 2:
         return {}
-    histogram = joint_histogram(taxa.directions, taxa.tree)
     excluded = int(np.sum(taxa.groups < 0))
+    names = ["lca_distance_mean", *(f"lca_distance_q{round(100 * q):02d}" for q in QUANTILES)]
+    if reason := _cancelled(taxa):
+        undefined = Estimate.undefined(reason, len(taxa.groups) - excluded, len(taxa.counts), excluded)
+        met = np.unique(patristic_distances(taxa.tree)[np.triu_indices(len(taxa.counts), 1)])
+        return {lca_rank(step): dict.fromkeys(names, undefined) for step in met}
+    histogram = joint_histogram(taxa.directions, taxa.tree)
     table = {}
     for step, mean, quantiles, counts in zip(
         histogram.steps, histogram.mean(), histogram.quantiles(QUANTILES), histogram.counts, strict=True
     ):
-        names = ["lca_distance_mean", *(f"lca_distance_q{round(100 * q):02d}" for q in QUANTILES)]
         note = f"{counts.sum():,} pairs of species"
         table[lca_rank(step)] = {
             name: Estimate(
@@ -155,12 +160,17 @@ def _undefined(taxa: Centroids) -> str:
     """Why a correlation over pairs of these taxa does not exist; empty if it does."""
     if len(taxa.counts) < 3:
         return f"needs at least 3 taxa, found {len(taxa.counts)}"
-    if lost := int(np.isnan(taxa.directions).any(axis=1).sum()):
-        return f"the images of {lost} taxa cancel out: their centroid has no direction"
+    if reason := _cancelled(taxa):
+        return reason
     k = len(taxa.counts)
     if math.isnan(TreeSums(taxa.tree, Moments.of(taxa.directions, np.arange(k), k)).correlation()):
         return "tree distance or embedding distance does not vary"
     return ""
+
+
+def _cancelled(taxa: Centroids) -> str:
+    lost = int(np.isnan(taxa.directions).any(axis=1).sum())
+    return f"the images of {lost} taxa cancel out: their centroid has no direction" if lost else ""
 
 
 def _per_taxon(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -170,17 +180,24 @@ def _per_taxon(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return found
 
 
+def _unit(tree: Tree) -> str:
+    """What the tips are: a rank, species on a phylogeny, ``taxon`` where a taxonomy was not coarsened to one rank."""
+    ranks = np.unique(tree.rank[tree.tips])
+    if len(ranks) > 1:
+        return "taxon"
+    return "species" if ranks[0] == NO_RANK else RANKS[ranks[0]]
+
+
 def _estimate(value: float, replicates: np.ndarray, null: np.ndarray, groups: np.ndarray, tree: Tree) -> Estimate:
     n_images = int(np.sum(groups >= 0))
     low, high = percentile_interval(replicates)
-    rank = tree.rank[tree.tips[0]]
     return Estimate(
         value,
         chance=0.0,
         ci_low=low,
         ci_high=high,
         ci_method=CI_METHOD if math.isfinite(low) else "",
-        resampled="species" if rank == NO_RANK else RANKS[rank],
+        resampled=_unit(tree),
         p_value=permutation_p(value, null),
         n_images=n_images,
         n_taxa=len(tree.tips),

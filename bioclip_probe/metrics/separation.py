@@ -148,7 +148,7 @@ def kmeans(
     rows Euclidean and cosine order agree. Rows are put in an order of their own first, so that the order they come in
     does not matter. Cost O(n·k·d) an iteration.
     """
-    from sklearn.cluster import KMeans
+    from sklearn.cluster import KMeans, kmeans_plusplus
     from sklearn.exceptions import ConvergenceWarning
 
     named = np.flatnonzero(labels >= 0)
@@ -159,12 +159,14 @@ def kmeans(
         return clusters
     order = named[np.argsort(vectors[named].astype(np.float64) @ rng.standard_normal(vectors.shape[1]), kind="stable")]
     points = np.ascontiguousarray(vectors[order])
+    precise = points.astype(np.float64)  # for the starts: scikit-learn would convert float32 anew for every centre
     for start in range(n_starts):
         seed = int(rng.integers(2**31))
         with warnings.catch_warnings():
             # Fewer distinct points than k leaves clusters empty; `cluster_purity` says how many there are.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            fitted = KMeans(k, n_init=1, max_iter=MAX_ITERATIONS, random_state=seed).fit(points)
+            centres, _ = kmeans_plusplus(precise, k, random_state=seed)
+            fitted = KMeans(k, init=centres.astype(points.dtype), n_init=1, max_iter=MAX_ITERATIONS).fit(points)
         clusters[start, order] = fitted.labels_
     return clusters
 

@@ -24,20 +24,20 @@ class Centroids:
         Images of each taxon.
     means : ndarray, shape (k, d), float64
         Mean of the unit vectors of each taxon.
+    spread : ndarray, shape (k,), float64
+        Root mean squared Euclidean distance of a taxon's images from their mean, in [0, 1]: 0 where all images
+        coincide, sqrt(1 - ‖mean‖²) since their vectors have length 1.
     """
 
     tree: Tree
     groups: np.ndarray
     counts: np.ndarray
     means: np.ndarray
+    spread: np.ndarray
 
-    @property
-    def spread(self) -> np.ndarray:
-        """Root mean squared Euclidean distance of a taxon's images from their mean, shape (k,), in [0, 1].
-
-        With unit vectors it is sqrt(1 - ‖mean‖²): 0 where all images coincide.
-        """
-        return np.sqrt(np.clip(1 - np.einsum("ij,ij->i", self.means, self.means), 0, None))
+    def __post_init__(self) -> None:
+        for key in ("groups", "counts", "means", "spread"):
+            object.__setattr__(self, key, read_only(getattr(self, key)))
 
     @property
     def directions(self) -> np.ndarray:
@@ -75,13 +75,17 @@ def centroids(vectors: np.ndarray, placement: Placement) -> Centroids:
     """
     tree, groups = tips_with_images(placement)
     if not np.any(groups >= 0):
-        return Centroids(tree, groups, np.zeros(0, dtype=np.int64), np.zeros((0, vectors.shape[1])))
+        return Centroids(tree, groups, np.zeros(0, dtype=np.int64), np.zeros((0, vectors.shape[1])), np.zeros(0))
     order = np.argsort(groups, kind="stable")
     order = order[np.searchsorted(groups[order], 0) :]
     counts = np.bincount(groups[order], minlength=len(tree.tips))
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    sums = np.add.reduceat(np.asarray(vectors, dtype=np.float64)[order], starts, axis=0)
-    return Centroids(tree, read_only(groups), read_only(counts), read_only(sums / counts[:, None]))
+    rows = np.asarray(vectors)[order].astype(np.float64, copy=False)
+    means = np.add.reduceat(rows, starts, axis=0) / counts[:, None]
+    # Not 1 but the squares as they are: a float32 row is a unit vector to 1e-7 only, and the root would make 3e-4 of it.
+    squares = np.add.reduceat(np.einsum("ij,ij->i", rows, rows), starts) / counts
+    spread = np.sqrt(np.clip(squares - np.einsum("ij,ij->i", means, means), 0, None))
+    return Centroids(tree, groups, counts, means, spread)
 
 
 def image_moments(vectors: np.ndarray, placement: Placement) -> tuple[Tree, Moments]:

@@ -48,6 +48,10 @@ class Moments:
     squares: float
     fourths: float
 
+    def __post_init__(self) -> None:
+        for key in ("counts", "sums", "second"):
+            object.__setattr__(self, key, read_only(getattr(self, key)))
+
     @classmethod
     def of(cls, vectors: np.ndarray, groups: np.ndarray, n_groups: int, block: int = 8192) -> Moments:
         """Moments of vectors of shape (n, d); `groups` (n,) from 0 to ``n_groups - 1``, -1 leaves an image out."""
@@ -63,7 +67,7 @@ class Moments:
             norms = np.einsum("ij,ij->i", rows, rows)
             squares += float(norms.sum())
             fourths += float(norms @ norms)
-        return cls(*(read_only(array) for array in (counts, sums, second)), squares, fourths)
+        return cls(counts, sums, second, squares, fourths)
 
     def __add__(self, other: Moments) -> Moments:
         return Moments(
@@ -137,16 +141,28 @@ class TreeSums:
         length = self.tree.length
         return float(length[self.tree.tips] @ (counts * (n - counts)) + length[inner] @ (clade * (n - clade)))
 
+    @cached_property
+    def _rotated(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Sums of the groups in no more dimensions than there are groups, with the products that hold for any order.
+
+        Only products of sums matter, and a rotation keeps them. The second array is s_g·s, the third ‖s_g‖².
+        """
+        sums = self.moments.sums
+        if len(sums) < sums.shape[1]:
+            sums = np.linalg.qr(sums.T, mode="r").T
+        return sums, sums @ sums.sum(axis=0), np.einsum("ij,ij->i", sums, sums)
+
     def cross_sum(self, order: np.ndarray) -> float:
         """Σ t_ij (u_i·u_j) over pairs."""
         first, last, inner = self._clades
-        sums = self.moments.sums[order]
-        running = np.concatenate([np.zeros((1, sums.shape[1])), np.cumsum(sums, axis=0)])
-        total, clade = running[-1], running[last] - running[first]
-        at_tips = sums @ total - np.einsum("ij,ij->i", sums, sums)
-        at_clades = clade @ total - np.einsum("ij,ij->i", clade, clade)
+        sums, towards_all, squares = self._rotated
         length = self.tree.length
-        return float(length[self.tree.tips] @ at_tips + length[inner] @ at_clades)
+        at_tips = length[self.tree.tips] @ (towards_all - squares)[order]
+        running = np.concatenate([np.zeros((1, sums.shape[1])), np.cumsum(sums[order], axis=0)])
+        clade = running[last] - running[first]
+        towards = np.concatenate([[0.0], np.cumsum(towards_all[order])])
+        at_clades = length[inner] @ (towards[last] - towards[first] - np.einsum("ij,ij->i", clade, clade))
+        return float(at_tips + at_clades)
 
     def distance_square_sum(self, order: np.ndarray) -> float:
         """Σ t_ij² over pairs: a pair counts at its common ancestor, all pairs below it less those below a child."""
@@ -214,16 +230,17 @@ def permuted_correlations(
     sums : TreeSums
     n_permutations : int
     rng : numpy.random.Generator
-    within : ndarray, shape (k,), optional
+    within : ndarray, shape (k,), int64, optional
         A label per tip, e.g. its order: groups are exchanged within a label only, so that separation above it cannot
-        carry the test.
+        carry the test. A group at a tip labelled -1 (no name at that rank) stays where it is.
 
     Returns
     -------
     ndarray, shape (n_permutations,), float64
     """
     k = len(sums.tree.tips)
-    strata = [np.arange(k)] if within is None else [np.flatnonzero(within == label) for label in np.unique(within)]
+    within = np.zeros(k, dtype=np.int64) if within is None else within
+    strata = [np.flatnonzero(within == label) for label in np.unique(within[within >= 0])]
     values = np.empty(n_permutations)
     for p in range(n_permutations):
         order = np.arange(k)

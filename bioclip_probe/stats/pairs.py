@@ -185,7 +185,7 @@ def joint_histogram(vectors: np.ndarray, tree: Tree, steps: np.ndarray | None = 
 
 
 def weighted_image_correlations(
-    vectors: np.ndarray, groups: np.ndarray, tree: Tree, weights: np.ndarray, block: int = 2048
+    vectors: np.ndarray, groups: np.ndarray, tree: Tree, weights: np.ndarray, block: int = BLOCK
 ) -> np.ndarray:
     """As `weighted_correlations`, over pairs of images whose taxa are weighted.
 
@@ -201,7 +201,7 @@ def weighted_image_correlations(
         A pair of images of two taxa weighs the product of their weights; a pair within a taxon weighs that taxon's
         weight, since a taxon drawn twice brings its own pairs twice but none between its two copies.
     block : int
-        About so many images at a time.
+        About so many images at a time; memory is O(block·n).
 
     Returns
     -------
@@ -209,25 +209,29 @@ def weighted_image_correlations(
     """
     order = np.argsort(groups, kind="stable")
     order = order[np.searchsorted(groups[order], 0) :]
-    rows, counts = np.asarray(vectors, dtype=np.float64)[order], np.bincount(groups[order], minlength=len(tree.tips))
+    rows = np.asarray(vectors)[order].astype(np.float64, copy=False)
+    counts = np.bincount(groups[order], minlength=len(tree.tips))
     starts = np.concatenate([[0], np.cumsum(counts)])
     totals = np.zeros((6, len(weights)))
     first = 0
     while first < len(counts):
         last = max(first + 1, int(np.searchsorted(starts, starts[first] + block, side="right")) - 1)
-        distance = np.clip(1 - rows[starts[first] : starts[last]] @ rows[starts[first] :].T, 0, 2)
+        distance = rows[starts[first] : starts[last]] @ rows[starts[first] :].T
+        np.clip(np.subtract(1, distance, out=distance), 0, 2, out=distance)
+        np.fill_diagonal(distance, 0.0)  # an image with itself is no pair
         edges = starts[first:-1] - starts[first]
 
         def by_taxon(values: np.ndarray, edges=edges, n=last - first) -> np.ndarray:
             return np.add.reduceat(np.add.reduceat(values, edges[:n], axis=0), edges, axis=1)
 
         n = np.outer(counts[first:last], counts[first:]).astype(np.float64)
-        c, cc, t = by_taxon(distance), by_taxon(distance**2), patristic_rows(tree, first, last)
+        c, t = by_taxon(distance), patristic_rows(tree, first, last)
+        cc = by_taxon(np.square(distance, out=distance))
         left, right = weights[:, first:last], weights[:, first:]
         for total, values in zip(totals, (n, n * t, c, n * t * t, cc, t * c), strict=True):
             total += np.einsum("bj,bj->b", left @ np.triu(values, 1), right)
         own = np.arange(last - first)
-        # Within a taxon tree distance is 0, each pair stands twice in the block, and an image with itself is no pair.
+        # Within a taxon tree distance is 0, and each pair stands twice in the block.
         totals[0] += left @ (counts[first:last] * (counts[first:last] - 1) / 2)
         totals[2] += left @ (c[own, own] / 2)
         totals[4] += left @ (cc[own, own] / 2)

@@ -1,0 +1,149 @@
+"""All metrics of one embedding, as rows of the `MEASUREMENTS` table.
+
+Every number draws from a random stream of its own, made of the seed, its name and its rank: adding a metric changes no
+other, and two encoders meet the same resampled species and the same permutations, so their difference is paired.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from bioclip_probe.metrics.hierarchy import cophenetic_correlation, distance_by_lca, image_tree_correlation, spearman
+from bioclip_probe.metrics.scores import adjusted, macro_accuracy, top1_accuracy
+from bioclip_probe.metrics.separation import cluster_agreement, cluster_purity, kmeans, knn_purity, silhouette
+from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.neighbours import nearest_neighbours
+from bioclip_probe.tables import RANKS
+from bioclip_probe.tree.tree import Placement
+
+K_NEIGHBOURS = (1, 5, 10)
+
+
+def stream(seed: int, *names: str) -> np.random.Generator:
+    """The random stream of one number: the same for the same seed and names, on every machine."""
+    return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
+
+
+def row(metric: str, rank: str, estimate: Estimate, **more: object) -> dict:
+    """A row of the `MEASUREMENTS` table."""
+    return {"metric": metric, "rank": rank, **vars(estimate), **more}
+
+
+def measure(vectors: np.ndarray, placement: Placement, groups: np.ndarray | None = None, seed: int = 0) -> list[dict]:
+    """Alignment and separation of one embedding at every rank of a taxonomy.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d), float32
+        Unit vectors.
+    placement : Placement
+        The n images in the taxonomy.
+    groups : ndarray, shape (n,), int64, optional
+        Observation or photographer; images of one group are no neighbours of each other. -1 is no group.
+    seed : int
+
+    Returns
+    -------
+    list of dict
+        Rows for `MEASUREMENTS`: metric, rank, tree and the fields of an `Estimate`.
+    """
+    rows = agreement(vectors, placement.coarsen("species"), "taxonomy", seed)
+    for rank in RANKS[:-1]:
+        estimate = cophenetic_correlation(
+            vectors, placement.coarsen(rank), stream(seed, "cophenetic_correlation", rank)
+        )
+        rows.append(row("cophenetic_correlation", rank, estimate, tree="taxonomy"))
+    for rank, estimates in distance_by_lca(vectors, placement).items():
+        rows += [row(name, rank, estimate, tree="taxonomy") for name, estimate in estimates.items()]
+    rows += [row(*found, tree="taxonomy") for found in _separation(vectors, placement, groups, seed)]
+    return rows
+
+
+def agreement(vectors: np.ndarray, placement: Placement, tree: str, seed: int = 0) -> list[dict]:
+    """Agreement of one embedding with any tree whose tips are species: a taxonomy or a phylogeny called `tree`."""
+    estimates = {
+        "cophenetic_correlation": cophenetic_correlation(
+            vectors, placement, stream(seed, "cophenetic_correlation", "species")
+        ),
+        "image_tree_correlation": image_tree_correlation(
+            vectors, placement, stream(seed, "image_tree_correlation", "species")
+        ),
+        "spearman": spearman(vectors, placement),
+    }
+    return [row(name, "species", estimate, tree=tree) for name, estimate in estimates.items()]
+
+
+def _separation(
+    vectors: np.ndarray, placement: Placement, groups: np.ndarray | None, seed: int
+) -> Iterator[tuple[str, str, Estimate]]:
+    """Purity of neighbours and clusters, and silhouette, at each rank."""
+    neighbours: dict[bytes, np.ndarray] = {}
+    for rank in RANKS:
+        labels = placement.at(rank)
+        named = labels >= 0
+        if named.tobytes() not in neighbours:  # one sweep serves all ranks at which the same images have a name
+            neighbours[named.tobytes()] = nearest_neighbours(vectors, max(K_NEIGHBOURS), groups, among=named)[0]
+        for k in K_NEIGHBOURS:
+            name = f"knn_purity_{k}"
+            near = neighbours[named.tobytes()]
+            purity = knn_purity(near, labels, placement.node, k, stream(seed, name, rank), groups)
+            yield name, rank, purity
+            yield f"{name}_adjusted", rank, adjusted(purity)
+        clusters = kmeans(vectors, labels, stream(seed, "kmeans", rank))
+        purity = cluster_purity(clusters, labels, placement.node, stream(seed, "cluster_purity", rank))
+        yield "cluster_purity", rank, purity
+        yield "cluster_purity_adjusted", rank, adjusted(purity)
+        for name, estimate in cluster_agreement(clusters, labels).items():
+            yield name, rank, estimate
+        yield "silhouette", rank, silhouette(vectors, labels, placement.node, stream(seed, "silhouette", rank))
+
+
+def measure_panels(
+    panels: Iterable[tuple[str, str, np.ndarray, np.ndarray]], units: np.ndarray, metric: str, seed: int = 0
+) -> list[dict]:
+    """Cluster purity inside each panel of the drill-down, among the plotted taxa.
+
+    Parameters
+    ----------
+    panels : iterable of (rank, taxon, points, labels)
+        The rank plotted, the path of the taxon in focus, points of shape (n, d), and labels of shape (n,) that are -1
+        for images of taxa that are not plotted.
+    units : sequence of ndarray
+        The species of each image of each panel.
+    metric : str
+        ``panel_purity`` or ``panel_purity_2d``.
+    """
+    rows = []
+    for (rank, taxon, points, labels), unit in zip(panels, units, strict=True):
+        if np.isfinite(points).all():
+            clusters = kmeans(points, labels, stream(seed, "kmeans", rank))
+            purity = cluster_purity(clusters, labels, unit, stream(seed, metric, rank))
+        else:
+            purity = Estimate.undefined("the panel could not be projected", n_images=int(np.sum(labels >= 0)))
+        rows.append(row(metric, rank, purity, taxon=taxon, tree="taxonomy"))
+        rows.append(row(f"{metric}_adjusted", rank, adjusted(purity), taxon=taxon, tree="taxonomy"))
+    return rows
+
+
+def score_predictions(
+    truth: np.ndarray, predicted: np.ndarray, split: np.ndarray, units: np.ndarray, rank: str, seed: int = 0
+) -> list[dict]:
+    """Accuracy of a probe on its test images; labels -1 and an empty split are left out, and counted."""
+    test = split == "test"
+    left_out = int(np.sum(split == ""))
+    answers = {
+        "top1_accuracy": top1_accuracy(
+            truth[test],
+            predicted[test],
+            units[test],
+            stream(seed, "top1_accuracy", rank),
+            train=truth[split == "train"],
+        ),
+        "macro_accuracy": macro_accuracy(
+            truth[test], predicted[test], units[test], stream(seed, "macro_accuracy", rank)
+        ),
+    }
+    return [row(name, rank, estimate, split="test", n_excluded=left_out) for name, estimate in answers.items()]
