@@ -104,7 +104,7 @@ def embed(
         with (
             _said(f"{encoder.name} on {dataset.name}", n_reused, len(dataset.images), progress) as advance,
             _threads(workers) as pool,
-            _threads(1) as writer,
+            ThreadPoolExecutor(1) as writer,  # what is embedded is written, whatever happens next
         ):
             sources = (source for span in spans for source in span["source"])
             pictures = _ahead(

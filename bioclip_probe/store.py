@@ -198,7 +198,10 @@ class Store:
             If another run is writing there, or what is there is damaged.
         """
         home = self.path / _folder_name(dataset)
-        home.mkdir(parents=True, exist_ok=True)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the folder {home}: {error.strerror}") from error
         if not (self.path / "store.json").is_file():
             _write_json(self.path / "store.json", {"format": FORMAT, "version": VERSION})
         folder = home / _folder_name(encoder)
@@ -436,11 +439,15 @@ def _write_json(path: Path, content: dict) -> None:
 def _write(path: Path, content: bytes) -> dict[str, object]:
     """Write beside the place, sync, rename: a reader sees the whole file or none. Its size and sha256."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with open(beside, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    try:
+        with open(beside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:  # no room, no permission
+        beside.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 

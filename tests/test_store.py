@@ -289,3 +289,22 @@ def test_nothing_is_unpickled(full):
     (folder / "meta.json").write_text(json.dumps(meta))
     with pytest.raises(StoreError, match="not an array that can be read"):
         store.read("few", "mean/colour")
+
+
+def test_no_room_is_told_and_leaves_no_part(tmp_path, monkeypatch):
+    def full_disk(number):
+        raise OSError(28, "No space left on device")
+
+    store = Store(tmp_path / "store")
+    with store.writing(made_up(2), MeanColour()) as embedded:
+        monkeypatch.setattr("os.fsync", full_disk)
+        rows = LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)])
+        with pytest.raises(StoreError, match=r"cannot write .*vectors-00000\.npy: No space left on device"):
+            embedded.land(0, rows, np.eye(2, 3))
+    assert not list(store.path.rglob("*.part"))
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(StoreError, match="cannot make the folder"),
+        Store(tmp_path / "file" / "in").writing(made_up(2), MeanColour()),
+    ):
+        pass

@@ -1,0 +1,281 @@
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bioclip_probe import datasets
+from bioclip_probe.datasets import Dataset, fingerprint_of
+from bioclip_probe.errors import DataError, ModelError, StoreError
+from bioclip_probe.extract import _ahead, _threads, embed
+from bioclip_probe.store import Store
+from bioclip_probe.tables import IMAGES
+from tests.made_up import MeanColour, break_in_half, paint, paint_many
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Ten pictures, each of another colour."""
+    return table_of(tmp_path / "ten", 10)
+
+
+def table_of(folder, number) -> Dataset:
+    names = paint_many(folder, number)
+    pd.DataFrame({"path": names, "class": "Aves"}).to_csv(folder / "labels.csv", index=False)
+    return datasets.load(f"table:{folder / 'labels.csv'}")
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+def colours(dataset) -> np.ndarray:
+    """What `MeanColour` gives, by the plain way."""
+    return np.array([np.asarray(dataset.open(source)).mean((0, 1)) / 255 for source in dataset.images["source"]])
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 32])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_picture_gets_its_own_vector(dataset, store, batch_size, workers):
+    encoder = MeanColour()
+    record = embed(dataset, encoder, store, batch_size=batch_size, workers=workers, shard_size=4, progress=False)
+    assert (record.n_ok, record.n_failed, record.n_reused) == (10, 0, 0)
+    assert record.images_per_s > 0
+    assert record.failures.empty
+    images, vectors = store.read(dataset, encoder)
+    assert images["image_id"].equals(dataset.images["image_id"])
+    np.testing.assert_allclose(vectors, colours(dataset), atol=1e-6)
+    assert max(encoder.batches) <= batch_size
+    assert len(encoder.batches) == sum(-(-n // batch_size) for n in (4, 4, 2))
+
+
+def test_a_second_run_does_nothing(dataset, store):
+    first = embed(dataset, MeanColour(), store, shard_size=4, progress=False)
+    before = {path: path.stat().st_mtime_ns for path in first.folder.iterdir()}
+    encoder = MeanColour()
+    second = embed(dataset, encoder, store, progress=True)
+    assert encoder.batches == []
+    assert (second.n_ok, second.n_failed, second.n_reused) == (10, 0, 10)
+    assert np.isnan(second.images_per_s)
+    assert {path: path.stat().st_mtime_ns for path in first.folder.iterdir()} == before
+
+
+class Interrupted(MeanColour):
+    """Somebody presses Control-C during the third batch."""
+
+    def encode(self, batch):
+        if len(self.batches) == 2:
+            raise KeyboardInterrupt
+        return super().encode(batch)
+
+
+def test_an_interrupted_run_goes_on_with_the_missing_shards(dataset, store):
+    with pytest.raises(KeyboardInterrupt):
+        embed(dataset, Interrupted(), store, batch_size=4, shard_size=4, progress=False)
+    assert store.contents()["state"].tolist() == ["incomplete"]
+    encoder = MeanColour()
+    record = embed(dataset, encoder, store, batch_size=4, shard_size=7, progress=False)
+    assert (record.n_ok, record.n_reused, encoder.batches) == (10, 8, [2])
+    np.testing.assert_allclose(store.read(dataset, encoder)[1], colours(dataset), atol=1e-6)
+
+
+KILLED = """
+import sys, time
+from bioclip_probe import datasets
+from bioclip_probe.extract import embed
+from bioclip_probe.store import Store
+from tests.made_up import MeanColour
+
+class Slow(MeanColour):
+    def encode(self, batch):
+        print("batch", flush=True)
+        time.sleep(0.1)
+        return super().encode(batch)
+
+embed(datasets.load(sys.argv[1]), Slow(), Store(sys.argv[2]), batch_size=2, shard_size=2, progress=False)
+"""
+
+
+def test_a_killed_run_goes_on(tmp_path, store):
+    dataset = table_of(tmp_path / "forty", 40)
+    spec = f"table:{tmp_path / 'forty' / 'labels.csv'}"
+    run = subprocess.Popen([sys.executable, "-c", KILLED, spec, str(store.path)], stdout=subprocess.PIPE, text=True)
+    for _ in range(5):
+        assert run.stdout.readline() == "batch\n"
+    with pytest.raises(StoreError, match="another run is writing"):
+        embed(dataset, MeanColour(), store, progress=False)
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    assert store.contents()["state"].tolist() == ["incomplete"]
+    encoder = MeanColour()
+    record = embed(dataset, encoder, store, batch_size=2, progress=False)
+    assert 2 <= record.n_reused < 40
+    assert sum(encoder.batches) == 40 - record.n_reused
+    np.testing.assert_allclose(store.read(dataset, encoder)[1], colours(dataset), atol=1e-6)
+
+
+def test_a_broken_picture_is_reported_and_stops_nothing(tmp_path, store):
+    dataset = table_of(tmp_path / "ten", 10)
+    break_in_half(tmp_path / "ten" / "003.png")
+    (tmp_path / "ten" / "007.png").write_bytes(b"")
+    record = embed(dataset, MeanColour(), store, batch_size=2, shard_size=4, progress=False)
+    assert (record.n_ok, record.n_failed) == (8, 2)
+    assert record.failures["image_id"].tolist() == ["003.png", "007.png"]
+    assert "003.png: not a picture, or its head is corrupt" in record.failures["error"][0]
+    assert record.failures["error"][1].endswith("007.png: the file is empty")
+    images, vectors = store.read(dataset, MeanColour())
+    ok = [i for i in range(10) if i not in (3, 7)]
+    assert images["image_id"].tolist() == [f"{i:03d}.png" for i in ok]
+    np.testing.assert_allclose(vectors[:, 0] * 255, ok, atol=1e-4)
+    again = embed(dataset, MeanColour(), store, progress=False)
+    assert (again.n_reused, again.failures["image_id"].tolist()) == (10, ["003.png", "007.png"])
+
+
+def test_a_picture_that_preprocessing_chokes_on_is_reported(tmp_path, store):
+    class Picky(MeanColour):
+        def preprocess(self, image):
+            if image.size == (1, 1):
+                raise ValueError("too\nsmall")
+            return super().preprocess(image)
+
+    paint_many(tmp_path / "ten", 10)
+    paint(tmp_path / "ten" / "004.png", size=(1, 1))
+    record = embed(table_of_existing(tmp_path / "ten"), Picky(), store, progress=False)
+    assert record.failures["error"].tolist() == ["004.png: preprocessing failed: ValueError: too small"]
+
+
+def table_of_existing(folder) -> Dataset:
+    names = sorted(path.name for path in folder.glob("*.png"))
+    pd.DataFrame({"path": names, "class": "Aves"}).to_csv(folder / "labels.csv", index=False)
+    return datasets.load(f"table:{folder / 'labels.csv'}")
+
+
+def test_an_error_of_the_model_in_preprocessing_is_no_failed_picture(dataset, store):
+    class Broken(MeanColour):
+        def preprocess(self, image):
+            raise ModelError("the preprocessing of this model is unknown")
+
+    with pytest.raises(ModelError, match="is unknown"):
+        embed(dataset, Broken(), store, progress=False)
+    assert store.contents().empty
+
+
+def test_no_usable_picture_leaves_nothing(tmp_path, store):
+    dataset = table_of(tmp_path / "two", 2)
+    for path in (tmp_path / "two").glob("*.png"):
+        path.write_text("no picture")
+    with pytest.raises(DataError, match=r"no usable image; the first failed so: .*000\.png: not a picture"):
+        embed(dataset, MeanColour(), store, shard_size=1, progress=False)
+    assert store.contents().empty
+    assert not list(store.path.rglob("vectors-*"))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda vectors: vectors[:, :2], r"gave float32 \(4, 2\), expected floats of shape \(4, 3\)"),
+        (lambda vectors: vectors[:-1], r"gave float32 \(3, 3\)"),
+        (lambda vectors: vectors.astype(np.int64), "gave int64"),
+        (
+            lambda vectors: np.where(vectors[:, :1] > vectors[0, 0], np.nan, vectors),
+            "gave vectors that are not finite for the images 001.png, 002.png, 003.png$",
+        ),
+        (lambda vectors: vectors.astype(np.float64) * 1e300, "gave vectors that are not finite for the images"),
+    ],
+)
+def test_wrong_vectors_are_the_models_fault(dataset, store, change, reason):
+    class Wrong(MeanColour):
+        def encode(self, batch):
+            return change(super().encode(batch))
+
+    with pytest.raises(ModelError, match=f"encoder 'mean/colour' {reason}") as error:
+        embed(dataset, Wrong(), store, batch_size=4, progress=False)
+    assert "000.png" in str(error.value) or "001.png" in str(error.value)
+    assert store.contents().empty
+
+
+def test_another_dataset_or_encoder_gets_its_own_place(dataset, store):
+    other = MeanColour()
+    other.fingerprint = "f" * 12
+    embed(dataset, MeanColour(), store, progress=False)
+    assert embed(dataset, other, store, progress=False).n_reused == 0
+    images = dataset.images.iloc[:5]
+    part = Dataset("part", images, dataset.open, fingerprint_of(images))
+    assert embed(part, other, store, progress=False).n_reused == 0
+    assert store.contents()["n_ok"].tolist() == [5, 10, 10]
+
+
+def test_a_changed_file_is_embedded_again(tmp_path, store):
+    embed(table_of(tmp_path / "two", 2), MeanColour(), store, progress=False)
+    paint(tmp_path / "two" / "000.png", (9, 9, 9), (20, 20))
+    assert (
+        embed(datasets.load(f"table:{tmp_path / 'two' / 'labels.csv'}"), MeanColour(), store, progress=False).n_reused
+        == 0
+    )
+
+
+def test_the_dataset_is_left_as_it_was(dataset, store):
+    before = dataset.images.copy()
+    embed(dataset, MeanColour(), store, progress=False)
+    pd.testing.assert_frame_equal(dataset.images, before)
+
+
+def test_pictures_wait_in_a_bounded_queue():
+    """However slow the model, no more than `ahead` pictures are under way or wait for it."""
+    begun = 0
+    lock = threading.Lock()
+
+    def work(item):
+        nonlocal begun
+        with lock:
+            begun += 1
+        return item
+
+    with _threads(3) as pool:
+        for taken, item in enumerate(_ahead(pool, work, range(50), 7), start=1):
+            time.sleep(0.002)
+            assert item == taken - 1
+            assert begun <= taken + 7
+    assert begun == 50
+
+
+def test_threads_open_pictures_while_the_model_works(store):
+    """20 pictures at 20 ms and 10 batches at 40 ms: one after the other 0.8 s, overlapped about half."""
+    images = IMAGES.frame([{"image_id": str(i), "source": str(i), "class": "Aves"} for i in range(20)])
+
+    def slow_picture(source):
+        from PIL import Image
+
+        time.sleep(0.02)
+        return Image.new("RGB", (4, 4))
+
+    class Slow(MeanColour):
+        def encode(self, batch):
+            time.sleep(0.04)
+            return super().encode(batch)
+
+    dataset = Dataset("slow", images, slow_picture, fingerprint_of(images))
+    record = embed(dataset, Slow(), store, batch_size=2, workers=2, progress=False)
+    assert 20 / record.images_per_s < 0.7
+
+
+def test_progress_is_said_in_plain_lines_where_there_is_no_terminal(dataset, store, capsys):
+    embed(dataset, MeanColour(), store, progress=False)
+    assert capsys.readouterr().err == ""
+    other = MeanColour()
+    other.fingerprint = "e" * 12
+    embed(dataset, other, store, progress=True)
+    assert capsys.readouterr().err.startswith("mean/colour on ten: 10 of 10 images, ")
+
+
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"workers": 0}])
+def test_numbers_below_one_are_refused(dataset, store, wrong):
+    with pytest.raises(DataError, match="must be at least 1"):
+        embed(dataset, MeanColour(), store, **wrong)
+    with pytest.raises(StoreError, match="shard_size must be at least 1"):
+        embed(dataset, MeanColour(), store, shard_size=0)
