@@ -1,1 +1,21 @@
-"""TODO."""
+"""Plots: a table in, a matplotlib figure out. Nothing here computes a number.
+
+===============  =====================================================================
+`drilldown`      the figure of Section 4.6, for any set of models
+`headline`       one number for each model with its interval, raw and centred
+`by_rank`        purity, probe accuracy or any other metric by rank, with chance
+`staircase`      the distance of two images by the lowest rank that they share
+`select`         the rows of a measurements table that a figure draws
+`save`           a figure as PDF and PNG with the table it draws and what made it
+===============  =====================================================================
+"""
+
+from bioclip_probe.plots.by_rank import by_rank
+from bioclip_probe.plots.drilldown import drilldown
+from bioclip_probe.plots.headline import headline
+from bioclip_probe.plots.saving import save
+from bioclip_probe.plots.selection import select
+from bioclip_probe.plots.staircase import staircase
+from bioclip_probe.plots.style import PAPER_COLOURS, SAFE_COLOURS
+
+__all__ = ["PAPER_COLOURS", "SAFE_COLOURS", "by_rank", "drilldown", "headline", "save", "select", "staircase"]

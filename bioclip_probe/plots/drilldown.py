@@ -1,0 +1,223 @@
+"""The figure of Section 4.6: each model's embedding of each panel of the drill-down, coloured by taxon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bioclip_probe.errors import DataError, some
+from bioclip_probe.plots import style
+from bioclip_probe.tables import RANKS
+
+_METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
+#: Inches: the figure's heading, one line of type, the models' names, between panels, around the page.
+_HEADING, _LINE, _SIDE, _GAP, _EDGE = 0.36, 0.115, 0.26, 0.07, 0.09
+_WIDEST, _HIGHEST = 2.25, 1.6  # a panel
+
+
+@style.styled
+def drilldown(
+    coordinates: pd.DataFrame,
+    models: Iterable[str] | None = None,
+    measurements: pd.DataFrame | None = None,
+    columns: int = 6,
+    colours: Sequence[str] = style.PAPER_COLOURS,
+    simulated: bool = False,
+) -> Figure:
+    """Draw the drill-down of Section 4.6 for any set of models: a row a model, a column a rank.
+
+    Parameters
+    ----------
+    coordinates : DataFrame
+        A `COORDINATES` table of one dataset, one method and one mode.
+    models : iterable of str, optional
+        Encoders to draw, in this order; all of the table if not given. Controls come last.
+    measurements : DataFrame, optional
+        A `MEASUREMENTS` table. Its ``panel_purity`` rows (``rank`` and the focus as ``taxon``, raw embeddings) and
+        ``panel_purity_plane`` rows are printed under their panels.
+    columns : int
+        Ranks side by side. With 3 the ranks stand in two blocks, as in the published figure.
+    colours : sequence of str
+        One for each plotted taxon in alphabetical order, the same in every model.
+    simulated : bool
+        Print the word on the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Only plotted taxa are drawn, without the points marked ``hidden``; n counts all images embedded.
+
+    Raises
+    ------
+    DataError
+        If the table mixes methods, modes or datasets, if models differ in their panels, or there is nothing to draw.
+    """
+    encoders = style.pick(coordinates, models)
+    table = coordinates[coordinates["encoder"].isin(encoders)]
+    _check_single(table)
+    ranks = [rank for rank in RANKS if rank in set(table["rank"])]
+    panels = {rank: _taxa(table[table["rank"] == rank], rank, len(colours)) for rank in ranks}
+    purity = _captions(measurements, table)
+    blocks = [ranks[first : first + columns] for first in range(0, len(ranks), columns)]
+    place = _Page(min(columns, len(ranks)), len(blocks), len(encoders), bool(purity))
+
+    method, mode = table["method"].iloc[0], table["mode"].iloc[0]
+    title = f"From phylum to species: {_METHODS.get(method, method)} of each model’s embeddings ({mode} mode)"
+    if ranks[0] != "phylum":
+        title = title.replace("phylum", ranks[0])
+    figure = style.new_figure(place.page, place.total, title, style.is_simulated(table, simulated), layout=None)
+    names = style.model_styles(encoders)
+    groups = dict(iter(table.groupby(["encoder", "rank"], sort=False)))
+    for b, block in enumerate(blocks):
+        for c, rank in enumerate(block):
+            colour = dict(zip(panels[rank].index, colours, strict=False))
+            for r, encoder in enumerate(encoders):
+                axes = figure.add_axes(place.panel(b, r, c), label=f"{encoder} {rank}")
+                part = groups[encoder, rank]
+                _draw(axes, part, colour, place.width * place.height)
+                axes.set_xlabel(purity.get((encoder, rank), ""), fontsize=style.SMALL, color=style.MUTED, labelpad=2)
+                if r == 0:
+                    axes.set_title(_title(part, rank, place), fontsize=place.title_size, pad=3.5)
+                if c == 0:
+                    name = names[encoder]
+                    axes.set_ylabel(
+                        _wrapped(name.label, 16), fontsize=6.5, color=style.MUTED if name.control else style.INK,
+                        fontweight="normal" if name.control else "bold", labelpad=3,
+                    )  # fmt: skip
+            _legend(figure.add_axes(place.legend(b, c), label=f"legend {rank}"), panels[rank], colour, place)
+    return figure
+
+
+class _Page:
+    """Where panels and legends stand, as fractions of a page as wide as a journal's text; half as wide for one rank."""
+
+    def __init__(self, columns: int, blocks: int, rows: int, captions: bool) -> None:
+        self.page = style.TEXT_WIDTH if columns > 1 else style.TEXT_WIDTH / 2
+        self.width = min((self.page - _SIDE - 2 * _EDGE - (columns - 1) * _GAP) / columns, _WIDEST)
+        self.height = min(self.width, _HIGHEST)
+        self.title_size = 6.0 if self.width < 1.3 else 7.0
+        self.title_width = int(self.width * 72 / (0.55 * self.title_size))  # characters of usual breadth
+        self.title = 2 * _LINE + 0.05
+        self.row = self.height + (_LINE + 0.07 if captions else _GAP)
+        self.legend_columns = 2 if self.width > 1.9 else 1
+        self.legends = _LINE * 6 / self.legend_columns
+        self.block = self.title + rows * self.row + self.legends + 0.08
+        self.total = _HEADING + blocks * self.block + _EDGE
+
+    def _box(self, column: int, top: float, height: float) -> tuple[float, float, float, float]:
+        left = _EDGE + _SIDE + column * (self.width + _GAP)
+        return left / self.page, 1 - (top + height) / self.total, self.width / self.page, height / self.total
+
+    def panel(self, block: int, row: int, column: int) -> tuple[float, float, float, float]:
+        return self._box(column, _HEADING + block * self.block + self.title + row * self.row, self.height)
+
+    def legend(self, block: int, column: int) -> tuple[float, float, float, float]:
+        return self._box(column, _HEADING + (block + 1) * self.block - self.legends - 0.08, self.legends)
+
+
+def _draw(axes: Axes, part: pd.DataFrame, colour: dict[str, str], area: float) -> None:
+    """One panel: points of the plotted taxa, n, a quiet frame."""
+    drawn = part[part["plotted"] & ~part["hidden"] & np.isfinite(part["x"]) & np.isfinite(part["y"])]
+    # The ink of all points together stays about the same, so small panels have larger points.
+    size = float(np.clip(1100 * area / max(len(drawn), 1), 0.12 * area, 9))
+    # One layer in a fixed shuffled order: no taxon lies on top of the others because of its name.
+    drawn = drawn.iloc[np.random.default_rng(0).permutation(len(drawn))]
+    axes.scatter(
+        drawn["x"], drawn["y"], c=drawn["taxon"].map(colour).tolist() or None, s=size, alpha=0.5, linewidths=0,
+        rasterized=True,
+    )  # fmt: skip
+    axes.set(xticks=[], yticks=[])
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.margins(0.06)
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=style.FAINT, linewidth=0.6)
+    if part[["x", "y"]].isna().all(axis=None):
+        axes.text(0.5, 0.5, "cannot be\nembedded", transform=axes.transAxes, ha="center", va="center",
+                  fontsize=6, color=style.MUTED)  # fmt: skip
+    axes.text(0.035, 0.965, f"n = {len(part):,}", transform=axes.transAxes, ha="left", va="top", fontsize=style.SMALL,
+              bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8})  # fmt: skip
+
+
+def _legend(axes: Axes, taxa: pd.Series, colour: dict[str, str], page: _Page) -> None:
+    axes.axis("off")
+    width = int(page.width / page.legend_columns * 22) - 8  # characters that fit beside the count
+    handles, labels = [], []
+    for path, count in taxa.items():
+        rank = RANKS[style.rank_of(path)]
+        handles.append(Line2D([], [], linestyle="", marker="o", markersize=3.4, markeredgewidth=0, color=colour[path]))
+        name = style.taxon_name(path, rank, width)
+        labels.append(f"{style.italic(name) if rank in ('genus', 'species') else name}  {count:,}")
+    if handles:
+        axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(-0.02, 1.0), fontsize=style.SMALL, borderpad=0,
+                    borderaxespad=0, handletextpad=0.1, labelspacing=0.35, handlelength=1.2,
+                    ncols=page.legend_columns, columnspacing=1.2)  # fmt: skip
+
+
+def _title(part: pd.DataFrame, rank: str, page: _Page) -> str:
+    """``Orders of Insecta``, on two lines where it is long."""
+    focus = part["focus"].iloc[0]
+    if not isinstance(focus, str) or not focus:
+        return style.plural(rank)
+    at = RANKS[style.rank_of(focus)]
+    name = style.taxon_name(focus, at, page.title_width)
+    between = " of " if len(style.plural(rank)) + len(" of ") + len(name) <= page.title_width else " of\n"
+    return f"{style.plural(rank)}{between}{style.italic(name) if at in ('genus', 'species') else name}"
+
+
+def _taxa(part: pd.DataFrame, rank: str, most: int) -> pd.Series:
+    """Images of each plotted taxon, by path, in alphabetical order of the names; the same for every model."""
+    counts = []
+    for _, own in part.groupby("encoder", sort=False):
+        plotted = own.loc[own["plotted"], "taxon"].value_counts().sort_index()
+        counts.append((len(own), own["focus"].fillna("").unique().tolist(), plotted))
+    n, focus, taxa = counts[0]
+    if any(own[:2] != (n, focus) or not own[2].equals(taxa) for own in counts):
+        raise DataError(f"the models' {rank} panels hold different images; draw models of one run together")
+    if len(focus) > 1 or len(taxa) > most:
+        raise DataError(f"expected one {rank} panel of at most {most} taxa, got {len(focus)} of {len(taxa)} taxa")
+    return taxa.loc[sorted(taxa.index, key=lambda path: (path.split("|")[-1], path))]
+
+
+def _captions(measurements: pd.DataFrame | None, table: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """What is printed under each panel: its purity in full dimension, its chance level, its purity in the plane."""
+    if measurements is None:
+        return {}
+    rows = measurements[measurements["metric"].isin(["panel_purity", "panel_purity_plane"])]
+    if "space" in rows:
+        rows = rows[rows["space"].isna() | rows["space"].isin(["raw", ""])]
+    focus = table.groupby(["encoder", "rank"])["focus"].first()
+    captions = {}
+    for (encoder, rank), path in focus.fillna("").items():
+        own = rows[(rows["encoder"] == encoder) & (rows["rank"] == rank) & (rows["taxon"].fillna("") == path)]
+        own = own.set_index("metric")
+        if own.index.has_duplicates:
+            raise DataError(f"more than one panel purity for {encoder} at {rank}; select one run's measurements")
+        words = []
+        if "panel_purity" in own.index and np.isfinite(own.loc["panel_purity", "value"]):
+            value, chance = own.loc["panel_purity", ["value", "chance"]]
+            words.append(f"purity {value:.2f}" + (f" (chance {chance:.2f})" if np.isfinite(chance) else ""))
+        if "panel_purity_plane" in own.index and np.isfinite(own.loc["panel_purity_plane", "value"]):
+            words.append(f"in plane {own.loc['panel_purity_plane', 'value']:.2f}")
+        captions[encoder, rank] = ", ".join(words) if len(words) < 2 else f"{words[0].split(' (')[0]}, {words[1]}"
+    return captions
+
+
+def _check_single(table: pd.DataFrame) -> None:
+    for column in ("dataset", "method", "mode", "run"):
+        values = table[column].unique() if column in table else ()
+        if len(values) > 1:
+            raise DataError(f"one figure draws one {column}, the table has: {some(values)}")
+
+
+def _wrapped(text: str, width: int) -> str:
+    """On two lines where it is long, broken at a sign that separates words if there is one."""
+    if len(text) <= width:
+        return text
+    breaks = [at + 1 for at, sign in enumerate(text) if sign in " -_/:."]
+    middle = min(breaks, key=lambda at: abs(at - len(text) / 2), default=len(text) // 2)
+    return f"{text[:middle].rstrip()}\n{text[middle:]}"

@@ -1,0 +1,61 @@
+"""A figure is a picture, the table it draws and the record that made it, under one stem."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+
+def save(figure: Figure, table: pd.DataFrame, record: dict, stem: Path | str) -> list[Path]:
+    """Write ``<stem>.pdf``, ``.png``, ``.csv`` and ``.json``.
+
+    All four are written beside their place and then moved there, so none is ever half there. Equal input gives equal
+    files: no date is written into them.
+
+    Parameters
+    ----------
+    figure : Figure
+    table : DataFrame
+        What the figure draws.
+    record : dict
+        What made it: run, parameters, versions; JSON-able, numbers and arrays of numpy included.
+    stem : path
+        Path without ending; its folder is made if need be.
+
+    Returns
+    -------
+    list of Path
+        The four files.
+
+    Raises
+    ------
+    TypeError
+        If the record holds something that JSON cannot say.
+    """
+    stem = Path(stem)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    written = [stem.with_name(stem.name + ending) for ending in (".pdf", ".png", ".csv", ".json")]
+    with tempfile.TemporaryDirectory(prefix=".figure-", dir=stem.parent) as folder:
+        pdf, png, csv, note = (Path(folder) / path.name for path in written)
+        figure.savefig(pdf, dpi=300, metadata={"CreationDate": None, "ModDate": None})
+        figure.savefig(png, dpi=300)
+        table.to_csv(csv, index=False, lineterminator="\n")
+        text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False, default=_plain)
+        note.write_text(text + "\n", encoding="utf-8")
+        for made, path in zip((pdf, png, csv, note), written, strict=True):
+            os.replace(made, path)
+    return written
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a figure's record holds a {type(value).__name__}, which JSON cannot say: {value!r}")

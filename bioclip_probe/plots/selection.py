@@ -1,0 +1,82 @@
+"""Which rows of a table a figure draws, and a refusal where that is not one row a point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from bioclip_probe.errors import DataError, some
+
+#: Names to print for metrics; any other is printed with its underscores as spaces.
+METRIC_LABELS = {
+    "cophenetic_correlation": "Cophenetic correlation (CPCC)",
+    "image_tree_correlation": "Tree correlation over image pairs",
+    "balanced_tree_correlation": "Tree correlation, ranks weighed alike",
+    "cluster_purity": "k-means purity",
+    "knn_purity": "k-NN purity",
+    "panel_purity": "Panel purity",
+    "silhouette": "Silhouette",
+}
+
+
+def metric_label(metric: str) -> str:
+    """The name of a metric as printed on an axis."""
+    if metric in METRIC_LABELS:
+        return METRIC_LABELS[metric]
+    words = metric.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def listed(metrics: Iterable[str]) -> str:
+    """Metrics in a sentence: ``k-NN purity and linear probe accuracy``."""
+    first, *rest = (metric_label(metric) for metric in metrics)
+    words = [first, *(label[0].lower() + label[1:] if label[1:2].islower() else label for label in rest)]
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def select(measurements: pd.DataFrame, metrics: Iterable[str], space: str | None = None) -> pd.DataFrame:
+    """The rows of a `MEASUREMENTS` table that a figure of these metrics draws.
+
+    Parameters
+    ----------
+    measurements : DataFrame
+    metrics : iterable of str
+        Names of metrics.
+    space : str, optional
+        ``raw`` or ``centred``; rows without a space are kept. Every space if not given.
+
+    Returns
+    -------
+    DataFrame
+        Rows of those metrics about all taxa (``taxon`` missing) and one encoder (``encoder_b`` missing). Save it
+        beside the figure.
+
+    Raises
+    ------
+    DataError
+        If nothing is left.
+    """
+    keep = measurements["metric"].isin(list(metrics))
+    for column in ("taxon", "encoder_b"):
+        if column in measurements:
+            keep &= measurements[column].fillna("") == ""
+    if space is not None and "space" in measurements:
+        keep &= measurements["space"].fillna("").isin([space, ""])
+    if not keep.any():
+        has = measurements["metric"].unique()
+        raise DataError(f"no rows to draw for the metric {some(metrics)}; the table has: {some(has, 12)}")
+    return measurements[keep].reset_index(drop=True)
+
+
+def check_one_each(table: pd.DataFrame, keys: list[str]) -> None:
+    """Raise `DataError` if two rows would be drawn at one place, naming the columns in which they differ."""
+    twice = table.duplicated(keys, keep=False)
+    if not twice.any():
+        return
+    first = table.loc[twice, keys].iloc[0]
+    same = table[(table[keys].fillna("") == first.fillna("")).all(axis=1)]
+    differ = [name for name in same if name not in keys and len(same[name].astype(str).unique()) > 1]
+    place = ", ".join(str(value) for value in first)
+    hint = f"they differ in {some(differ)}" if differ else "they are equal"
+    raise DataError(f"{len(same)} rows for {place}, a figure draws one; {hint}: select first")
