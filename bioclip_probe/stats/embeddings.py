@@ -38,10 +38,7 @@ class Embeddings:
         vectors = np.asarray(vectors)
         if vectors.ndim != 2 or len(ids) != len(vectors):
             raise DataError(f"expected one id per row of an (n, d) array; got {len(ids)} ids and shape {vectors.shape}")
-        unique, counts = np.unique(ids, return_counts=True)
-        if len(unique) < len(ids):
-            raise DataError(f"image ids must be unique; more than once: {some(unique[counts > 1])}")
-        return cls(read_only(ids), read_only(unit_rows(vectors, ids)))
+        return cls(read_only(_unique(ids)), read_only(unit_rows(vectors, ids)))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -52,14 +49,26 @@ class Embeddings:
         Raises
         ------
         DataError
-            If an image lies exactly at the mean and so has no direction left.
+            If an image lies at the mean, but for the rounding of float32, and so has no direction left.
         """
-        mean = self.vectors.mean(axis=0, dtype=np.float64)
-        return Embeddings.of(self.ids, self.vectors - mean)
+        if not len(self):
+            return self
+        centred = self.vectors - self.vectors.mean(axis=0, dtype=np.float64)
+        lost = np.flatnonzero(np.linalg.norm(centred, axis=1) < 1e-6)
+        if len(lost):
+            raise DataError(f"centring leaves {len(lost)} embeddings without direction: {some(self.ids[lost])}")
+        return Embeddings.of(self.ids, centred)
 
     def take(self, rows: np.ndarray) -> Embeddings:
-        """Some of the images, in the order of `rows`."""
-        return Embeddings(read_only(self.ids[rows]), read_only(self.vectors[rows]))
+        """Some of the images, each once, in the order of `rows`."""
+        return Embeddings(read_only(_unique(self.ids[rows])), read_only(self.vectors[rows]))
+
+
+def _unique(ids: np.ndarray) -> np.ndarray:
+    unique, counts = np.unique(ids, return_counts=True)
+    if len(unique) < len(ids):
+        raise DataError(f"image ids must be unique; more than once: {some(unique[counts > 1])}")
+    return ids
 
 
 def unit_rows(vectors: np.ndarray, ids: np.ndarray | None = None) -> np.ndarray:

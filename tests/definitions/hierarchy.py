@@ -1,0 +1,138 @@
+"""What the numbers of `bioclip_probe.stats` and `bioclip_probe.metrics.hierarchy` mean, pair by pair.
+
+A *pairing* is the list of (tree distance, embedding distance) that a correlation runs over.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import numpy as np
+
+from tests.definitions.tree import mrca, path_length, tips
+
+#: Distances that differ by less do not vary: it is what rounding to float32 leaves of equal ones.
+SAME = 1e-6
+
+
+def cosine_distance(u, v) -> float:
+    """Of two unit vectors."""
+    return 1 - sum(float(a) * float(b) for a, b in zip(u, v, strict=True))
+
+
+def mean_vector(vectors) -> list[float]:
+    return [math.fsum(float(u[axis]) for u in vectors) / len(vectors) for axis in range(len(vectors[0]))]
+
+
+def unit_vector(vector) -> list[float]:
+    length = math.sqrt(math.fsum(float(a) ** 2 for a in vector))
+    return [float(a) / length for a in vector]
+
+
+def spread(vectors) -> float:
+    """Root mean squared distance from the mean."""
+    mean = mean_vector(vectors)
+    return math.sqrt(math.fsum(math.dist(mean, u) ** 2 for u in vectors) / len(vectors))
+
+
+def pearson(pairing) -> float:
+    """Covariance over the root of the product of variances; NaN where one side does not vary."""
+    if len(pairing) < 2:
+        return math.nan
+    for side in zip(*pairing, strict=True):
+        if max(side) - min(side) < SAME:
+            return math.nan
+    n = len(pairing)
+    mean_t, mean_c = (math.fsum(side) / n for side in zip(*pairing, strict=True))
+    covariance = math.fsum((t - mean_t) * (c - mean_c) for t, c in pairing)
+    variance_t = math.fsum((t - mean_t) ** 2 for t, _ in pairing)
+    variance_c = math.fsum((c - mean_c) ** 2 for _, c in pairing)
+    return covariance / math.sqrt(variance_t * variance_c)
+
+
+def mean_rank(values, value) -> float:
+    """How many are smaller, and half of the others that are as large."""
+    return sum(other < value for other in values) + (sum(other == value for other in values) + 1) / 2
+
+
+def spearman(pairing) -> float:
+    """Pearson of the mean ranks."""
+    ts, cs = [t for t, _ in pairing], [c for _, c in pairing]
+    return pearson([(mean_rank(ts, t), mean_rank(cs, c)) for t, c in pairing])
+
+
+def quantile(values, q: float) -> float:
+    """The smallest value that at least a share q of the values does not exceed."""
+    return next(value for value in sorted(values) if sum(other <= value for other in values) >= q * len(values) - 1e-9)
+
+
+def images_of_taxa(placement) -> dict[int, list[int]]:
+    """The images at each tip that has any, tips in the order of the tree."""
+    at = {tip: [image for image, node in enumerate(placement.node) if node == tip] for tip in tips(placement.tree)}
+    return {tip: images for tip, images in at.items() if images}
+
+
+def directions(vectors, placement) -> dict[int, list[float]]:
+    """The mean of each taxon's images, put back on the sphere."""
+    taxa = images_of_taxa(placement)
+    return {tip: unit_vector(mean_vector([vectors[image] for image in images])) for tip, images in taxa.items()}
+
+
+def taxon_pairing(vectors, placement, copies: dict[int, int] | None = None):
+    """All pairs of taxa; with `copies`, each taxon stands there so many times, and its copies are no pair."""
+    at = directions(vectors, placement)
+    standing = [tip for tip in at for _ in range(1 if copies is None else copies[tip])]
+    tree = placement.tree
+    return [(path_length(tree, a, b), cosine_distance(at[a], at[b])) for a, b in combinations(standing, 2) if a != b]
+
+
+def image_pairing(vectors, placement, copies: dict[int, int] | None = None):
+    """All pairs of images at tips; with `copies`, each taxon stands there so many times with all of its images.
+
+    Images of two copies of one taxon are no pair, images of one copy are.
+    """
+    standing = [
+        (tip, copy, image)
+        for tip, images in images_of_taxa(placement).items()
+        for copy in range(1 if copies is None else copies[tip])
+        for image in images
+    ]
+    return [
+        (path_length(placement.tree, a, b), cosine_distance(vectors[i], vectors[j]))
+        for (a, copy_a, i), (b, copy_b, j) in combinations(standing, 2)
+        if a != b or copy_a == copy_b
+    ]
+
+
+def cophenetic_correlation(vectors, placement) -> float:
+    return pearson(taxon_pairing(vectors, placement)) if len(images_of_taxa(placement)) >= 3 else math.nan
+
+
+def image_tree_correlation(vectors, placement) -> float:
+    return pearson(image_pairing(vectors, placement)) if len(images_of_taxa(placement)) >= 3 else math.nan
+
+
+def distances_by_lca(vectors, placement, ranks) -> dict[str, list[float]]:
+    """Distances between species by the rank of the node where their paths meet, ``root`` above the kingdoms."""
+    at = directions(vectors, placement)
+    tree, found = placement.tree, {}
+    for a, b in combinations(at, 2):
+        meeting = tree.rank[mrca(tree, a, b)]
+        name = ranks[meeting] if meeting >= 0 else "root"
+        found.setdefault(name, []).append(cosine_distance(at[a], at[b]))
+    return found
+
+
+def mantel_correlations(tree_distances, embedding_distances, orders) -> list[float]:
+    """Pearson of two matrices after the rows and columns of the second are put in each of the given orders."""
+    k = len(tree_distances)
+    return [
+        pearson([(tree_distances[i][j], embedding_distances[order[i]][order[j]]) for i, j in combinations(range(k), 2)])
+        for order in orders
+    ]
+
+
+def matrix(points, distance) -> np.ndarray:
+    """Distances between all points, both triangles."""
+    return np.array([[distance(a, b) for b in points] for a in points])

@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.stats.embeddings import Embeddings, unit_rows
+from tests.definitions import hierarchy as definitions
+from tests.stats.embedded import unit_vectors
+
+
+def ids(n: int) -> np.ndarray:
+    return np.array([f"image-{i}" for i in range(n)])
+
+
+def some_vectors(n: int = 6, d: int = 3, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n, d))
+
+
+@given(st.integers(1, 8).flatmap(unit_vectors), st.floats(1e-3, 1e3))
+def test_rows_are_divided_by_their_length(directions, scale):
+    vectors = directions * scale
+    found = unit_rows(vectors)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [definitions.unit_vector(row) for row in vectors], atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int16])
+def test_any_number_type_comes_in(dtype):
+    # The squares of float16 would overflow from 256 on.
+    vectors = np.array([[3, 4], [300, 400], [0, -7]], dtype=dtype)
+    found = Embeddings.of(ids(3), vectors)
+    np.testing.assert_allclose(found.vectors, [[0.6, 0.8], [0.6, 0.8], [0, -1]], atol=1e-7)
+
+
+def test_huge_and_tiny_vectors_keep_their_direction():
+    vectors = np.array([[1e30, 0], [0, 1e-6]], dtype=np.float32)
+    assert unit_rows(vectors).tolist() == [[1, 0], [0, 1]]
+
+
+def test_inputs_stay_and_outputs_are_read_only():
+    vectors, names = some_vectors(), ids(6)
+    before = vectors.copy()
+    found = Embeddings.of(names, vectors)
+    found.centred()
+    assert np.array_equal(vectors, before) and vectors.flags.writeable and names.flags.writeable
+    for array in (found.vectors, found.ids, found.centred().vectors, found.take(np.array([0])).vectors):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = array[0]
+
+
+def test_centred_takes_the_mean_of_unit_vectors_away():
+    found = Embeddings.of(ids(6), some_vectors() + 5)
+    mean = definitions.mean_vector(found.vectors)
+    expected = [definitions.unit_vector(row - mean) for row in found.vectors.astype(float)]
+    np.testing.assert_allclose(found.centred().vectors, expected, atol=1e-6)
+    assert found.centred().ids.tolist() == found.ids.tolist()
+
+
+def test_centring_turns_with_the_embedding():
+    rotation = np.linalg.qr(some_vectors(3, 3, seed=1))[0]
+    found = Embeddings.of(ids(6), some_vectors())
+    turned = Embeddings.of(ids(6), some_vectors() @ rotation)
+    np.testing.assert_allclose(found.centred().vectors @ rotation, turned.centred().vectors, atol=1e-6)
+
+
+def test_take_keeps_ids_with_their_rows():
+    found = Embeddings.of(ids(6), some_vectors())
+    taken = found.take(np.array([4, 1]))
+    assert taken.ids.tolist() == ["image-4", "image-1"] and len(taken) == 2
+    assert np.array_equal(taken.vectors, found.vectors[[4, 1]])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_vectors_that_are_not_finite_are_named(bad):
+    vectors = some_vectors()
+    vectors[3, 1] = bad
+    with pytest.raises(DataError, match="finite; 1 are not: image-3"):
+        Embeddings.of(ids(6), vectors)
+
+
+def test_zero_vectors_are_named_five_of_them():
+    vectors = some_vectors(9)
+    vectors[1:8] = 0
+    with pytest.raises(DataError, match="7 are zero: image-1, image-2, image-3, image-4, image-5 and 2 more"):
+        Embeddings.of(ids(9), vectors)
+
+
+def test_ids_given_twice_are_named():
+    with pytest.raises(DataError, match="more than once: b"):
+        Embeddings.of(np.array(["a", "b", "b"]), some_vectors(3))
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4), (3, 2, 2)])
+def test_one_id_a_row(shape):
+    with pytest.raises(DataError, match="one id per row"):
+        Embeddings.of(ids(3), np.ones(shape))
+
+
+@pytest.mark.parametrize("n", [1, 2, 50, 20_000])
+def test_equal_vectors_cannot_be_centred(n):
+    # The scale changes from row to row, and with it the last digit of the unit vector.
+    found = Embeddings.of(ids(n), np.outer(np.arange(1, n + 1), some_vectors(1, 8)))
+    with pytest.raises(DataError, match=f"centring leaves {n} embeddings without direction: image-0"):
+        found.centred()
+
+
+def test_taking_a_row_twice_would_give_two_images_one_id():
+    found = Embeddings.of(ids(3), some_vectors(3))
+    with pytest.raises(DataError, match="more than once: image-0"):
+        found.take(np.array([0, 0]))
+
+
+def test_no_images_have_no_mean():
+    none = Embeddings.of(ids(0), np.zeros((0, 4)))
+    assert len(none) == 0 and len(none.centred()) == 0
