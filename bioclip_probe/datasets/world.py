@@ -1,7 +1,7 @@
 """The built-in, *simulated* world: five pictures of each of its 240 species, drawn on demand.
 
-No picture was used to train the world's models. Split ``seen`` holds other individuals of species they were trained on, split
-``unseen`` species held out of training.
+No picture was used to train the world's models. Split ``seen`` holds other individuals of species they were trained on,
+split ``unseen`` species held out of training.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@
     seen()                       the species that the models met in training
     models()                     the folders of the three models, in open_clip's local-directory layout
 
-Everything is *simulated* and determined by a seed. A picture depends on the seed, the species and the number of the individual
-only. README.md in this folder tells how the world is made and what the models learned.
+Everything is *simulated* and determined by a seed. A picture depends on the seed, the species and the number of the
+individual only. README.md in this folder tells how the world is made and what the models learned.
 """
 
 from __future__ import annotations

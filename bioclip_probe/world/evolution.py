@@ -1,10 +1,11 @@
 """What the species look like: traits that evolve along the true tree by Brownian motion, and where clades converge.
 
-A trait is *frozen* at a rank: it has evolved freely up to that depth and changes little below it (body plans are older than
-colours). Its value is that of the species' ancestor there, spread evenly over [0, 1) or over its states by rank order; a
-continuous trait keeps a little change of its own below (`_DRIFT`). Colours are frozen nowhere, and hue goes round the colour
-circle more than once, so that only close kin share it. On top of this come the *mimicry rings* (`RINGS`): genera of distant
-classes that look for all the world alike in colour and pattern. Colour is thus a poor guide to kinship, and shape a good one.
+A trait is *frozen* at a rank: it has evolved freely up to that depth and changes little below it (body plans are
+older than colours). Its value is that of the species' ancestor there, spread evenly over [0, 1) or over its states by
+rank order; a continuous trait keeps a little change of its own below (`_DRIFT`). Colours are frozen nowhere, and hue
+goes round the colour circle more than once, so that only close kin share it. On top of this come the *mimicry rings*
+(`RINGS`): genera of distant classes that look for all the world alike in colour and pattern. Colour is thus a poor
+guide to kinship, and shape a good one.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def _spread(values: np.ndarray, nodes: np.ndarray) -> np.ndarray:
 
 
 def _plans(above: np.ndarray) -> np.ndarray:
-    """A body plan for every class, in tree order: near classes mostly share one, some fall into that of a distant phylum."""
+    """A body plan for every class, in tree order: near classes mostly share one, some fall into a distant phylum's."""
     _, number = np.unique(above[:, RANKS.index("class")], return_inverse=True)
     return np.array(CLASS_PLANS, dtype=object)[number % len(CLASS_PLANS)]
 

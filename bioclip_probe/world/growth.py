@@ -1,8 +1,8 @@
 """Grow the world's tree of life.
 
-Lineages split one at a time, at rates that are themselves inherited with change, so that some clades become rich and others
-stay poor. The taxa of a rank are the lineages alive when there were so many of them (`TAXA`): every taxon is a clade, and the
-taxonomy is the true tree seen at seven moments.
+Lineages split one at a time, at rates that are themselves inherited with change, so that some clades become rich and
+others stay poor. The taxa of a rank are the lineages alive when there were so many of them (`TAXA`): every taxon is a
+clade, and the taxonomy is the true tree seen at seven moments.
 """
 
 from __future__ import annotations

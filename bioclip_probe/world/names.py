@@ -1,7 +1,7 @@
 """Invented Latin-looking names: none is meant to be the name of anything alive.
 
-As in zoology a family is named after its type genus (-idae) and so is an order (-iformes); an epithet agrees with its genus in
-gender and may be used again in another genus.
+As in zoology a family is named after its type genus (-idae) and so is an order (-iformes); an epithet agrees with its
+genus in gender and may be used again in another genus.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ _ENDINGS = {
 }
 
 _ADJECTIVES = (
-    "lesser greater dusky pale marsh hill river moon dawn hermit noble shy merry solemn common royal drowsy velvet northern "
-    "southern harlequin parson beggar queen painted hooded masked spotted banded golden copper silver misty thorny woolly".split()
-)
-_FIRST = "bumble puddle whisker thistle button pepper bramble wobble pocket lantern clover tumble saffron nettle muddle".split()
+    "lesser greater dusky pale marsh hill river moon dawn hermit noble shy merry solemn common royal drowsy velvet "
+    "northern southern harlequin parson beggar queen painted hooded masked spotted banded golden copper silver misty "
+    "thorny woolly"
+).split()
+_FIRST = (
+    "bumble puddle whisker thistle button pepper bramble wobble pocket lantern clover tumble saffron nettle muddle"
+).split()
 _SECOND = (
     "wing snout tail foot back hopper glider nose bell star crest fin whistle creeper moth drake mouse pipit".split()
 )

@@ -1,7 +1,7 @@
 """A pen that draws in the creature's own coordinates.
 
-The creature looks along +x, y points down, and it fits in a circle of about radius 1. The pen turns, scales, mirrors and moves
-all that into the picture, and draws at `SUPER` times the final size for smooth edges.
+The creature looks along +x, y points down, and it fits in a circle of about radius 1. The pen turns, scales, mirrors
+and moves all that into the picture, and draws at `SUPER` times the final size for smooth edges.
 """
 
 from __future__ import annotations
@@ -61,15 +61,19 @@ class Pen:
         if outline:
             draw.line(flat + flat[:4], fill=self.ink, width=max(1, round(outline * self._scale)), joint="curve")
 
-    def stroke(self, points: np.ndarray, width: float, fill: Colour, inked: bool = True) -> None:
-        """A line with round ends, inked along both sides unless told otherwise."""
+    def stroke(self, points: np.ndarray, width: float, fill: Colour) -> None:
+        """A line with round ends, inked along both sides."""
+        self.line(points, width + 0.07, self.ink)
+        self.line(points, width, fill)
+
+    def line(self, points: np.ndarray, width: float, fill: Colour) -> None:
+        """A line with round ends and no ink."""
         draw, flat = ImageDraw.Draw(self.image), self._flat(points)
-        for colour, wide in ((self.ink, width + 0.07), (fill, width)) if inked else ((fill, width),):
-            pixels = max(1, round(wide * self._scale))
-            draw.line(flat, fill=colour, width=pixels, joint="curve")
-            radius = pixels / 2
-            for x, y in (flat[:2], flat[-2:]):
-                draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+        pixels = max(1, round(width * self._scale))
+        draw.line(flat, fill=fill, width=pixels, joint="curve")
+        radius = pixels / 2
+        for x, y in (flat[:2], flat[-2:]):
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
 
     def dot(self, x: float, y: float, radius: float, fill: Colour) -> None:
         """A round dot without outline."""

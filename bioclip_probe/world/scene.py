@@ -17,8 +17,8 @@ BACKGROUNDS = ("plain", "sky", "meadow", "foliage", "pebbles", "water")
 class Scene:
     """The circumstances of one picture, all drawn from one law whatever the taxon.
 
-    `turn` in radians; `left`: looks to the left; `scale` relative to the picture; `shift` in shares of the picture; `hue`,
-    `tone` and `texture` (a seed) of the background; `gain`, `tint` and `slope` of the light.
+    `turn` in radians; `left`: looks to the left; `scale` and `shift` in shares of the picture; `hue`, `tone` and
+    `texture` (a seed) of the background; `gain`, `tint` and `slope` of the light.
     """
 
     turn: float

@@ -1,7 +1,8 @@
 """Which species and individuals the world's models may see in training.
 
-A fifth of the species is held out: a whole family, some whole genera, and single species of other genera. Everything held out
-has relatives in training at the rank above. Of the other species, training sees other individuals than evaluation.
+A fifth of the species is held out: a whole family, some whole genera, and single species of other genera. Everything
+held out has relatives in training at the rank above. Of the other species, training sees other individuals than
+evaluation.
 """
 
 from __future__ import annotations

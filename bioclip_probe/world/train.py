@@ -33,7 +33,7 @@ from bioclip_probe import world
 from bioclip_probe.world import captions as written
 from bioclip_probe.world import splits, words
 
-CONTEXT = 40
+CONTEXT = 32
 MERGES = 700
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 SHIFT = 3  # pixels by which training pictures are moved about
@@ -44,7 +44,7 @@ class Recipe:
     """How a model is trained. One epoch shows every training individual once."""
 
     individuals: int = 60
-    epochs: int = 12
+    epochs: int = 10
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
     warm_up: int = 30
@@ -158,13 +158,15 @@ def _fit(
         optimizer, lambda i: min(1, (i + 1) / recipe.warm_up) * 0.5 * (1 + np.cos(np.pi * i / total))
     )
     objective, losses, started = ClipLoss(), [], time.time()
-    model.train()
+    model.train().to(memory_format=torch.channels_last)  # with bfloat16 a third of the time
     for epoch in range(recipe.epochs):
         order = rng.permuted(np.tile(np.arange(individuals), (kinds, 1)), axis=1)
         summed = 0.0
         for shown in order.T:
             images = _tensor(_moved(lesson.pictures[np.arange(kinds), shown], rng))
-            loss = objective(*model(images, tokens(lesson.caption(rng, shown))))
+            with torch.autocast("cpu", torch.bfloat16):
+                image, text, scale = model(images, tokens(lesson.caption(rng, shown)))
+            loss = objective(image.float(), text.float(), scale)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -188,14 +190,16 @@ def _moved(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _tensor(pictures: np.ndarray) -> torch.Tensor:
     scaled = (pictures.astype(np.float32) / 255 - np.float32(MEAN)) / np.float32(STD)
-    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)))
+    return torch.from_numpy(scaled).permute(0, 3, 1, 2)  # channels last, as the model
 
 
 def _weights(model: torch.nn.Module) -> bytes:
     from safetensors.torch import save
 
     state = model.state_dict()
-    return save({key: value.half() if value.is_floating_point() else value for key, value in state.items()})
+    return save(
+        {key: (value.half() if value.is_floating_point() else value).contiguous() for key, value in state.items()}
+    )
 
 
 def _put(path: Path, content: bytes) -> None:
@@ -206,9 +210,7 @@ def _put(path: Path, content: bytes) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bioclip_probe.world.train", description="Train the world's models."
-    )
+    parser = argparse.ArgumentParser(prog="python -m bioclip_probe.world.train", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(world.MODELS)}; all if none is given")
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
     parser.add_argument("--individuals", type=int, default=Recipe.individuals, help="training pictures of each species")

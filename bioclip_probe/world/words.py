@@ -1,7 +1,7 @@
 """A small vocabulary for open_clip's own tokenizer: byte-pair merges learned from the world's captions.
 
-CLIP's vocabulary has 49,408 entries, most of the weight of so small a model. open_clip's `SimpleTokenizer` reads its merges from a
-file; this writes a short one, `bpe_vocab.txt.gz`, to lie beside the weights.
+CLIP's vocabulary has 49,408 entries, most of the weight of so small a model. open_clip's `SimpleTokenizer` reads its
+merges from a file; this writes a short one, `bpe_vocab.txt.gz`, to lie beside the weights.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gzip
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
 BYTES = 512  # the tokenizer's 256 bytes, each inside a word and at its end
 SPECIAL = 2  # start and end of text
@@ -28,7 +29,7 @@ def learn_merges(captions: Iterable[str], n: int) -> list[tuple[str, str]]:
     while len(merges) < n:
         pairs: Counter[tuple[str, str]] = Counter()
         for word, parts in split.items():
-            for pair in zip(parts, parts[1:], strict=False):
+            for pair in pairwise(parts):
                 pairs[pair] += words[word]
         if not pairs:
             break
