@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, ModelError, ProbeError, some
-from bioclip_probe.store import LEDGER, SHARD_SIZE, Store
+from bioclip_probe.shards import LEDGER
+from bioclip_probe.store import SHARD_SIZE, Store
 
 if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset

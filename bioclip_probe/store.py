@@ -31,12 +31,8 @@ written again by the next run. Nothing is pickled. Vectors and images are joined
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as installed
@@ -47,26 +43,17 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, StoreError, some
-from bioclip_probe.tables import IMAGES, Column, Table
+from bioclip_probe.shards import MEND, VERSION, Embedded, check_version, read_json, write, write_json
+from bioclip_probe.tables import IMAGES
 
 if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset
     from bioclip_probe.encoders import Encoder
 
 FORMAT = "bioclip_probe store"
-VERSION = 1
 SHARD_SIZE = 1024
 SOFTWARE = ("bioclip_probe", "numpy", "pandas", "pyarrow", "pillow")
 
-LEDGER = Table(
-    "rows",
-    (
-        Column("image_id", "str", "the image"),
-        Column("row", "int64", "line of its vector in the shard; -1 if it failed"),
-        Column("status", "str", "whether there is a vector", "ok | failed"),
-        Column("error", "str", "why there is none"),
-    ),
-)
 CONTENTS = (
     "dataset", "dataset_fingerprint", "encoder", "encoder_fingerprint", "dimension", "n_images", "n_ok", "n_failed",
     "simulated", "state", "folder",
@@ -97,10 +84,10 @@ class Store:
         if self.path.is_dir() and any(self.path.iterdir()):
             if not (self.path / "store.json").is_file():
                 raise StoreError(f"{self.path} is not a store (it has no store.json); name another or an empty folder")
-            head = _read_json(self.path / "store.json")
+            head = read_json(self.path / "store.json")
             if head.get("format") != FORMAT:
                 raise StoreError(f"{self.path} is not a store: its store.json is of something else")
-            _check_version(head.get("version"), self.path)
+            check_version(head.get("version"), self.path)
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
@@ -149,7 +136,7 @@ class Store:
         blocks = list(embedded.blocks())
         ledger = pd.concat([rows for rows, _ in blocks], ignore_index=True)
         if set(ledger["image_id"]) != set(images["image_id"]) or len(ledger) != len(images):
-            raise StoreError(f"{embedded.folder} does not fit its images.parquet; {_MEND}")
+            raise StoreError(f"{embedded.folder} does not fit its images.parquet; {MEND}")
         ok = ledger.loc[ledger["status"] == "ok", "image_id"]
         vectors = blocks[0][1] if len(blocks) == 1 else np.concatenate([vectors for _, vectors in blocks])
         kept = images[images["image_id"].isin(ok)].reset_index(drop=True)
@@ -172,7 +159,7 @@ class Store:
         """The folder of the dataset or encoder `wanted` among those described by `files`."""
         found = {}
         for file in sorted(files):
-            content = _read_json(file)
+            content = read_json(file)
             about = content.get(kind, content)
             found[file.parent] = (about["name"], f"{about['name']}@{about['fingerprint']}")
         key = wanted if isinstance(wanted, str) else f"{wanted.name}@{wanted.fingerprint}"
@@ -203,7 +190,7 @@ class Store:
         except OSError as error:
             raise StoreError(f"cannot make the folder {home}: {error.strerror}") from error
         if not (self.path / "store.json").is_file():
-            _write_json(self.path / "store.json", {"format": FORMAT, "version": VERSION})
+            write_json(self.path / "store.json", {"format": FORMAT, "version": VERSION})
         folder = home / _folder_name(encoder)
         with _lock(home / f".{folder.name}.lock", folder):
             _begin_dataset(home, dataset)
@@ -221,143 +208,6 @@ class Store:
                 raise
 
 
-class Embedded:
-    """One dataset as one encoder sees it: a folder of shards and the `meta.json` that vouches for them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.meta = _read_json(folder / "meta.json")
-        _check_version(self.meta.get("version"), folder)
-        missing = {"dataset", "encoder", "shard_size", "shards", "complete"} - self.meta.keys()
-        if missing:
-            raise StoreError(f"{folder / 'meta.json'} lacks {some(sorted(missing))}; {_MEND}")
-
-    @property
-    def n_shards(self) -> int:
-        return -(-self.meta["dataset"]["n_images"] // self.meta["shard_size"])
-
-    @property
-    def n_ok(self) -> int:
-        return sum(shard["n_ok"] for shard in self.meta["shards"].values())
-
-    @property
-    def n_failed(self) -> int:
-        return sum(shard["n_failed"] for shard in self.meta["shards"].values())
-
-    def missing_shards(self) -> list[int]:
-        return [shard for shard in range(self.n_shards) if str(shard) not in self.meta["shards"]]
-
-    def span(self, shard: int) -> slice:
-        """The rows of the `IMAGES` table that a shard covers."""
-        size = self.meta["shard_size"]
-        return slice(shard * size, min((shard + 1) * size, self.meta["dataset"]["n_images"]))
-
-    def state(self) -> str:
-        try:
-            self.check_sizes()
-        except StoreError:
-            return "damaged"
-        return "complete" if self.meta["complete"] else "incomplete"
-
-    def check_sizes(self) -> None:
-        """Raise `StoreError` if a file that `meta.json` vouches for is gone or of another size."""
-        bad = []
-        for shard, facts in self.meta["shards"].items():
-            for kind, path in self._files(shard).items():
-                if not path.is_file():
-                    bad.append(f"{path.name} is gone")
-                elif path.stat().st_size != facts[kind]["bytes"]:
-                    bad.append(f"{path.name} has {path.stat().st_size} bytes instead of {facts[kind]['bytes']}")
-        if bad or (self.meta["complete"] and self.missing_shards()):
-            raise StoreError(f"{self.folder} is damaged: {some(bad) or 'shards are missing'}; {_MEND}")
-
-    def blocks(self) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
-        """Shard by shard: the ledger, and the memory-mapped (n ok, d) vectors; each checked against its sha256.
-
-        For what does not fit in memory; otherwise see `Store.read`.
-        """
-        missing = self.missing_shards()
-        self.check_sizes()
-        if missing or not self.meta["complete"]:
-            done = self.n_shards - len(missing)
-            raise StoreError(
-                f"{self.folder} is not complete ({done} of {self.n_shards} shards); embed it again to go on"
-            )
-        for shard in range(self.n_shards):
-            yield self._ledger(shard), self._vectors(shard)
-
-    def failures(self) -> pd.DataFrame:
-        """The failed images among the shards there are: columns image_id, error."""
-        self.check_sizes()
-        shards = sorted(int(shard) for shard, facts in self.meta["shards"].items() if facts["n_failed"])
-        rows = pd.concat([LEDGER.frame(), *(self._ledger(shard) for shard in shards)], ignore_index=True)
-        return rows.loc[rows["status"] == "failed", ["image_id", "error"]].reset_index(drop=True)
-
-    def land(self, shard: int, rows: pd.DataFrame, vectors: np.ndarray) -> None:
-        """Write one shard: its ledger (a `LEDGER` table) and the vectors of its ok rows, all or nothing."""
-        files = self._files(shard)
-        as_npy, as_parquet = io.BytesIO(), io.BytesIO()
-        np.save(as_npy, np.ascontiguousarray(vectors, dtype=np.float32), allow_pickle=False)
-        LEDGER.check(rows).to_parquet(as_parquet, index=False)
-        ok = rows["status"] == "ok"
-        facts = {
-            "n_ok": int(ok.sum()),
-            "n_failed": int((~ok).sum()),
-            "vectors": _write(files["vectors"], as_npy.getvalue()),
-            "rows": _write(files["rows"], as_parquet.getvalue()),
-        }
-        self._update(shards=self.meta["shards"] | {str(shard): facts})
-
-    def finish(self) -> None:
-        """Declare the shards complete."""
-        if not self.meta["complete"]:
-            self._update(complete=True)
-
-    def discard(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.folder)
-
-    def _update(self, **changes: object) -> None:
-        meta = self.meta | changes
-        _write_json(self.folder / "meta.json", meta)
-        self.meta = meta
-
-    def _files(self, shard: int | str) -> dict[str, Path]:
-        number = f"{int(shard):05d}"
-        return {
-            "vectors": self.folder / f"vectors-{number}.npy",
-            "rows": self.folder / f"rows-{number}.parquet",
-        }
-
-    def _checked(self, shard: int, kind: str) -> Path:
-        path = self._files(shard)[kind]
-        with open(path, "rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != self.meta["shards"][str(shard)][kind]["sha256"]:
-                raise StoreError(f"{path} has changed since it was written (its sha256 differs); {_MEND}")
-        return path
-
-    def _ledger(self, shard: int) -> pd.DataFrame:
-        path = self._checked(shard, "rows")
-        try:
-            return LEDGER.read(path)
-        except DataError as error:
-            raise StoreError(f"{error}; {_MEND}") from error
-
-    def _vectors(self, shard: int) -> np.ndarray:
-        path = self._checked(shard, "vectors")
-        try:
-            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path} is not an array that can be read ({error}); {_MEND}") from error
-        expected = (self.meta["shards"][str(shard)]["n_ok"], self.meta["encoder"]["dimension"])
-        if vectors.shape != expected or vectors.dtype != np.float32:
-            raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, expected float32 {expected}; {_MEND}")
-        return vectors
-
-
-_MEND = "delete that encoder's folder and embed again"
-
-
 def _begin_dataset(home: Path, dataset: Dataset) -> None:
     """Write what the store knows of a dataset, if it is new."""
     if (home / "dataset.json").is_file():
@@ -366,9 +216,9 @@ def _begin_dataset(home: Path, dataset: Dataset) -> None:
         return
     table = io.BytesIO()
     IMAGES.frame(dataset.images[IMAGES.names]).to_parquet(table, index=False)
-    _write(home / "images.parquet", table.getvalue())
+    write(home / "images.parquet", table.getvalue())
     about = {"name": dataset.name, "fingerprint": dataset.fingerprint, "simulated": dataset.simulated}
-    _write_json(home / "dataset.json", about | {"n_images": len(dataset.images), "notes": list(dataset.notes)})
+    write_json(home / "dataset.json", about | {"n_images": len(dataset.images), "notes": list(dataset.notes)})
 
 
 def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size: int) -> None:
@@ -376,7 +226,7 @@ def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size:
     if shard_size < 1:
         raise StoreError(f"shard_size must be at least 1; got {shard_size}")
     if any(folder.glob("vectors-*.npy")):
-        raise StoreError(f"{folder} is damaged: its meta.json is gone; {_MEND}")
+        raise StoreError(f"{folder} is damaged: its meta.json is gone; {MEND}")
     folder.mkdir(exist_ok=True)
     meta = {
         "version": VERSION,
@@ -397,20 +247,12 @@ def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size:
         "shards": {},
         "complete": False,
     }
-    _write_json(folder / "meta.json", meta)
+    write_json(folder / "meta.json", meta)
 
 
 def _folder_name(thing: Dataset | Encoder) -> str:
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", thing.name).strip("-.")[:80]
     return f"{safe or 'unnamed'}@{thing.fingerprint}"
-
-
-def _check_version(version: object, path: Path) -> None:
-    if version != VERSION:
-        raise StoreError(
-            f"{path} has store format {version}; this version of bioclip_probe reads format {VERSION}: "
-            "use the version that wrote it, or embed again into another folder"
-        )
 
 
 def _read_images(home: Path) -> pd.DataFrame:
@@ -420,35 +262,6 @@ def _read_images(home: Path) -> pd.DataFrame:
         return IMAGES.read(home / "images.parquet")
     except DataError as error:
         raise StoreError(f"{error}; delete {home} and embed again") from error
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read ({error}); the store is damaged") from error
-    if not isinstance(content, dict):
-        raise StoreError(f"{path} does not hold what a store writes there; the store is damaged")
-    return content
-
-
-def _write_json(path: Path, content: dict) -> None:
-    _write(path, json.dumps(content, indent=1, ensure_ascii=False).encode())
-
-
-def _write(path: Path, content: bytes) -> dict[str, object]:
-    """Write beside the place, sync, rename: a reader sees the whole file or none. Its size and sha256."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:  # no room, no permission
-        beside.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {path}: {error.strerror}") from error
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bioclip_probe.datasets import Dataset, fingerprint_of
 from bioclip_probe.errors import StoreError
-from bioclip_probe.store import LEDGER, Store
+from bioclip_probe.shards import LEDGER
+from bioclip_probe.store import Store
 from bioclip_probe.tables import IMAGES
 from tests.made_up import MeanColour
 

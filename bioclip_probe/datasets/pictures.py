@@ -119,12 +119,12 @@ def _unreadable(error: OSError) -> None:
 
 def stamps(root: Path, sources: Iterable[str]) -> list[tuple[int, int]]:
     """Size in bytes and time of last change in ns of every file; (-1, -1) for one that is missing."""
-    return [_stamp(root / source) for source in sources]
+    return [_stamp(os.path.join(root, source)) for source in sources]
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _stamp(path: str) -> tuple[int, int]:
     try:
-        stat = path.stat()
+        stat = os.stat(path)
     except OSError:
         return -1, -1
     return stat.st_size, stat.st_mtime_ns
