@@ -1,0 +1,87 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from bioclip_probe.errors import TreeError
+from bioclip_probe.tree import clean_lineages, match_species, patristic_distances, place_on, read_tree
+from bioclip_probe.tree.newick import parse_newick
+
+TREE = parse_newick("((Canis_lupus:1,Canis_aureus:1):2,(Felis_catus:2,'Felis silvestris':2):1,Çus_älbus:3);", "Myr")
+
+
+def species(*names) -> pd.Series:
+    return pd.Series(names, dtype="str")
+
+
+def test_names_match_by_spelling_alone_and_every_miss_has_its_reason():
+    names = ["Canis lupus", "canis_lupus", "Felis silvestris", "Canis latrans", "Ursus arctos", "Çus älbus", "Canis"]
+    matches = match_species(names, TREE)
+    assert matches["name"].tolist() == names
+    assert matches["matched"].tolist() == [True, True, True, False, False, True, False]
+    tips = [TREE.name[tip] if tip >= 0 else None for tip in matches["tip"]]
+    assert tips == ["Canis_lupus", "Canis_lupus", "Felis silvestris", None, None, "Çus_älbus", None]
+    assert matches["reason"][3] == "no tip of this name; its genus has 2 tips"
+    assert matches["reason"][4] == "its genus is not in the tree"
+    assert set(matches["reason"][matches["matched"]]) == {"same name"}
+
+
+def test_a_name_that_two_tips_bear_matches_neither():
+    tree = parse_newick("(Canis_lupus:1,'Canis lupus':1,Canis_aureus:1);")
+    matches = match_species(["Canis lupus", "Canis aureus"], tree)
+    assert matches["tip"].tolist() == [-1, 3]
+    assert matches["reason"].tolist() == ["2 tips have this name", "same name"]
+
+
+def test_inner_nodes_are_no_species():
+    matches = match_species(["Canis lupus"], parse_newick("((A:1,B:1)'Canis lupus':1,C:1);"))
+    assert not matches["matched"].any()
+
+
+def test_images_are_placed_by_species_and_nobody_is_lost():
+    given = species("Felis catus", "Canis lupus", None, "Ursus arctos", "Canis lupus", "Çus älbus")
+    before = given.copy()
+    place, matches = place_on(TREE, given)
+    tips = [place.tree.name[node] if node >= 0 else None for node in place.node]
+    assert tips == ["Felis_catus", "Canis_lupus", None, None, "Canis_lupus", "Çus_älbus"]
+    assert sorted(place.tree.name[place.tree.tips]) == ["Canis_lupus", "Felis_catus", "Çus_älbus"]
+    assert matches["name"].tolist() == ["Canis lupus", "Felis catus", "Ursus arctos", "Çus älbus"]
+    assert matches["n_images"].tolist() == [2, 1, 1, 1]
+    assert place.tree.unit == "Myr"
+    pd.testing.assert_series_equal(given, before)
+
+
+def test_the_order_of_the_images_does_not_matter():
+    given = species("Felis catus", "Canis lupus", None, "Canis aureus", "Ursus arctos")
+    order = [3, 0, 4, 2, 1]
+    place, matches = place_on(TREE, given)
+    other, other_matches = place_on(TREE, given.iloc[order])
+    assert other.node.tolist() == place.node[order].tolist()
+    pd.testing.assert_frame_equal(matches, other_matches)
+
+
+def test_the_tree_cut_down_keeps_the_distances():
+    place, _ = place_on(TREE, species("Felis catus", "Canis lupus", "Canis aureus"))
+    names = place.tree.name[place.tree.tips].tolist()
+    whole = [np.flatnonzero(TREE.name[TREE.tips] == name)[0] for name in names]
+    assert np.array_equal(patristic_distances(place.tree), patristic_distances(TREE)[np.ix_(whole, whole)])
+
+
+@pytest.mark.parametrize("names", [[], [None, None], ["Ursus arctos"], ["Canis lupus", "Felis catus", "Felis catus"]])
+def test_fewer_than_three_matches_are_an_error_that_shows_both_spellings(names):
+    with pytest.raises(TreeError, match=r"only \d of \d species are tips .* named like 'Canis_lupus'"):
+        place_on(TREE, species(*names))
+
+
+def test_the_mammals_among_the_animals_match_but_for_three(shared_data):
+    tree = read_tree(shared_data / "trees" / "mammals_gumbs2023.nwk", "Myr")
+    animals = pd.read_csv(shared_data / "animals" / "labels.csv")
+    mammals = clean_lineages(animals[animals["class"] == "Mammalia"])["species"]
+    place, matches = place_on(tree, mammals)
+    assert matches["matched"].sum() == 55
+    missed = matches[~matches["matched"]]
+    assert set(missed["name"]) == {"Bison bison", "Bos taurus", "Vicugna pacos"}
+    assert all(missed["reason"].str.contains("its genus"))
+    assert len(place.tree.tips) == 55
+    assert place.tree.is_ultrametric
+    assert np.sum(place.node >= 0) == matches.loc[matches["matched"], "n_images"].sum()
+    assert matches["n_images"].sum() == mammals.notna().sum()
