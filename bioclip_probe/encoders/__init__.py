@@ -90,9 +90,9 @@ def resolve(name: str) -> tuple[str | None, str]:
     if not colon and slash and architecture and tag:
         return name, name
     near = get_close_matches(name.lower(), known(), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}? Known" if near else "known"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {some(known(), 30)};"
     raise ModelError(
-        f"unknown model '{name}'; {hint}: {some(known(), 30)}; or a form: {', '.join(form.name for form in FORMS[:-1])}"
+        f"unknown model '{name}'; {hint} any other is named by one of {', '.join(form.name for form in FORMS[:-1])}"
     )
 
 
@@ -144,7 +144,10 @@ def _public(id: str) -> str:
 
 def _stamp(id: str) -> tuple:
     """What tells that the files of a local model have changed since it was loaded."""
-    path = Path(id.removeprefix("custom:").rpartition(":")[0]) if id.startswith("custom:") else _folder(id)
+    if id.startswith("custom:"):
+        path = Path(id.removeprefix("custom:").rpartition(":")[0]).expanduser()
+    else:
+        path = _folder(id)
     if path is None or not path.exists():
         return ()
     files = sorted(path.iterdir()) if path.is_dir() else [path]
@@ -164,7 +167,7 @@ def _load(shown: str | None, id: str, device: str, precision: str, revision: str
         file, _, factory = rest.rpartition(":")
         if not file or not factory:
             raise ModelError("it names no factory; expected custom:FILE.py:FACTORY")
-        return custom.network(shown, Path(file), factory, device, precision)
+        return custom.network(shown, Path(file).expanduser(), factory, device, precision)
     from bioclip_probe.encoders import open_clip, timm
 
     if scheme == "timm":

@@ -139,7 +139,13 @@ def _cached(repository: str, revision: str | None, names: Sequence[str], config:
 
 def _download(repository: str, revision: str | None, names: Sequence[str], config: str) -> None:
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     try:
         # Asked first, since this call alone has a time limit and is not retried.
@@ -153,7 +159,7 @@ def _download(repository: str, revision: str | None, names: Sequence[str], confi
     except HFValidationError as error:
         raise ModelError(f"'{repository}' is no repository name; expected hf-hub:ORG/REPO") from error
     except RevisionNotFoundError as error:
-        raise ModelError(f"the hub repository {repository} has no revision '{revision}'") from error
+        raise ModelError(f"the hub repository {repository} has no revision '{revision or 'main'}'") from error
     except GatedRepoError as error:
         raise ModelError(f"the hub repository {repository} is for members only; {_local_way(config)}") from error
     except RepositoryNotFoundError as error:
@@ -161,10 +167,10 @@ def _download(repository: str, revision: str | None, names: Sequence[str], confi
     except ModelError:
         raise
     except Exception as error:  # each version of the hub's client has its own for "no network"
-        wanted_revision = f" (revision {revision})" if revision else ""
+        why = "HF_HUB_OFFLINE is set" if isinstance(error, OfflineModeIsEnabled) else one_line(error, 120)
+        what = f"{repository} (revision {revision})" if revision else repository
         raise ModelError(
-            f"{repository}{wanted_revision} is not in the cache, and the hub cannot be reached "
-            f"({one_line(error, 120)}); {_local_way(config)}"
+            f"{what} is not in the cache, and the hub cannot be reached ({why}); {_local_way(config)}"
         ) from error
 
 

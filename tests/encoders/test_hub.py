@@ -1,0 +1,226 @@
+"""The hub: its cache, its absence; and full-size ViT-B/16s that load by their own names, as open_clip does by hand."""
+
+import json
+import os
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from bioclip_probe import encoders
+from bioclip_probe.encoders import weights
+from bioclip_probe.encoders.weights import sha256
+from bioclip_probe.errors import ModelError
+from tests.encoders.conftest import cached_snapshot, make_folder, use_cache
+
+COMMIT = "5ca1ab1e" * 5
+
+
+def vectors_of(encoder, images):
+    return encoder.encode([encoder.preprocess(image) for image in images])
+
+
+def by_hand(name, tag, images):
+    model, _, transform = open_clip.create_model_and_transforms(name, pretrained=tag)
+    with torch.no_grad():
+        return model.eval().encode_image(torch.stack([transform(image) for image in images])).numpy()
+
+
+# Full size
+
+
+@pytest.fixture(scope="module")
+def full_size(tmp_path_factory):
+    """A hub cache with random ViT-B/16 under the names of BioCLIP (.bin), iNat21-only (.safetensors) and CLIP."""
+    cache = tmp_path_factory.mktemp("full-size")
+    config = open_clip.get_model_config("ViT-B-16")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        state = open_clip.CLIP(**config).state_dict()
+    folders = [
+        cached_snapshot(cache, repository)
+        for repository in (
+            "imageomics/bioclip",
+            "imageomics/bioclip-vit-b-16-inat-only",
+            "timm/vit_base_patch16_clip_224.openai",
+        )
+    ]
+    torch.save(state, folders[0] / "open_clip_pytorch_model.bin")
+    save_file(state, folders[1] / "open_clip_model.safetensors")
+    os.link(folders[1] / "open_clip_model.safetensors", folders[2] / "open_clip_model.safetensors")
+    preprocess = {"mean": [0.48, 0.457, 0.408], "std": [0.268, 0.261, 0.275]}
+    for folder in folders[:2]:
+        (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": preprocess}))
+    yield cache
+    for folder in folders:  # 1.2 GB: not left for later
+        for file in folder.iterdir():
+            file.unlink()
+
+
+@pytest.mark.parametrize("name, hand, file, activation", [
+    ("bioclip", ("hf-hub:imageomics/bioclip", None), "open_clip_pytorch_model.bin", "gelu"),
+    ("inat21-only", ("hf-hub:imageomics/bioclip-vit-b-16-inat-only", None), "open_clip_model.safetensors", "gelu"),
+    ("clip", ("ViT-B-16-quickgelu", "openai"), "open_clip_model.safetensors", "quickgelu"),
+])  # fmt: skip
+def test_full_size_as_by_hand(full_size, monkeypatch, pictures, name, hand, file, activation):
+    use_cache(full_size, monkeypatch)
+    monkeypatch.setattr(
+        "huggingface_hub.constants.HF_HUB_OFFLINE", True
+    )  # else open_clip by hand asks the hub at length
+    images = pictures[:2]
+    encoder = encoders.load(name)
+    vectors = vectors_of(encoder, images)
+    np.testing.assert_allclose(vectors, by_hand(*hand, images), atol=1e-5)
+    record = encoder.record
+    assert (encoder.name, encoder.dimension, record["activation"]) == (name, 512, activation)
+    assert list(record["files"]) == [file] and len(record["revision"]) == 40
+    assert record["preprocessing"]["resize_mode"] == "shortest" and record["preprocessing"]["size"] == [224, 224]
+    assert record["preprocessing"]["mean"][0] == (0.48145466 if name == "clip" else 0.48)
+    if name == "bioclip":
+        encoders.forget()
+        half = vectors_of(encoders.load(name, precision="bf16"), images)
+        cosine = (half * vectors).sum(1) / np.linalg.norm(half, axis=1) / np.linalg.norm(vectors, axis=1)
+        assert cosine.min() >= 0.999 and half.dtype == np.float32
+
+
+# The cache
+
+
+def test_from_the_cache_without_asking_the_hub(cache, monkeypatch, pictures):
+    folder = make_folder(cached_snapshot(cache, "org/tiny"))
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: pytest.fail("asked the hub"))
+    encoder = encoders.load("hf-hub:org/tiny")
+    assert (encoder.name, encoder.record["id"], encoder.record["revision"]) == (
+        "org/tiny",
+        "hf-hub:org/tiny",
+        folder.name,
+    )
+    at_commit = encoders.load(f"hf-hub:org/tiny@{folder.name}")
+    assert at_commit.fingerprint == encoder.fingerprint
+    assert encoders.load("hf-hub:org/tiny", revision=folder.name).fingerprint == encoder.fingerprint
+    local = encoders.load(f"local-dir:{folder}")
+    assert local.fingerprint == encoder.fingerprint
+    np.testing.assert_array_equal(vectors_of(local, pictures), vectors_of(encoder, pictures))
+
+
+def fails(name) -> str:
+    start = time.perf_counter()
+    with pytest.raises(ModelError) as caught:
+        encoders.load(name)
+    assert time.perf_counter() - start < 8 and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["bioclip", "clip", "bioclip-2", "siglip2", "hf-hub:imageomics/bioclip@7b4abf1"])
+def test_an_unreachable_hub(cache, name):
+    line = fails(name)
+    assert "is not in the cache, and the hub cannot be reached" in line and "local-dir:PATH" in line
+
+
+def test_offline_by_choice(cache, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    line = fails("bioclip")
+    assert "(HF_HUB_OFFLINE is set)" in line and "local-dir:PATH" in line
+
+
+def test_a_half_cached_model_is_not_taken(cache):
+    folder = cached_snapshot(cache, "imageomics/bioclip")
+    (folder / "open_clip_config.json").write_text("{}")
+    assert "not in the cache" in fails("bioclip")
+
+
+def test_a_hub_that_never_answers(cache, monkeypatch):
+    monkeypatch.setattr(weights, "HUB_TIMEOUT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert "cannot be reached" in fails("bioclip")
+
+
+def test_no_repository_name(cache):
+    assert "no repository name" in fails("hf-hub:a b/c")
+
+
+# A hub of our own
+
+
+@pytest.fixture
+def hub(cache, tmp_path, monkeypatch):
+    """A server that speaks as much of the hub's protocol as a download needs; -> (its folder, paths asked for)."""
+    folder, asked = tmp_path / "served", []
+    folder.mkdir()
+
+    class Hub(BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def reply(self, status, body=b"", **headers):
+            self.send_response(status)
+            for key, value in ({"Content-Length": len(body)} | headers).items():
+                self.send_header(key.replace("_", "-"), str(value))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        def do_GET(self):
+            path = self.path.split("?")[0]
+            asked.append(path)
+            files = sorted(file for file in folder.iterdir())
+            if "org/tiny" not in path:
+                self.reply(404, X_Error_Code="RepoNotFound")
+            elif path.startswith("/api") and "/revision/" in path and path.split("/")[-1] not in ("main", "v1", COMMIT):
+                self.reply(404, X_Error_Code="RevisionNotFound")
+            elif path.startswith("/api") and "/tree/" in path:
+                tree = [
+                    {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": f"{f.name:>040}"} for f in files
+                ]
+                self.reply(200, json.dumps(tree).encode(), Content_Type="application/json")
+            elif path.startswith("/api"):
+                info = {"id": "org/tiny", "sha": COMMIT, "siblings": [{"rfilename": file.name} for file in files]}
+                self.reply(200, json.dumps(info).encode(), Content_Type="application/json")
+            else:
+                file = folder / path.split("/")[-1]
+                self.reply(200, file.read_bytes(), ETag=f'"{file.name}"', X_Repo_Commit=COMMIT)
+
+        do_HEAD = do_GET
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(
+        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
+        f"http://127.0.0.1:{server.server_port}/{{repo_id}}/resolve/{{revision}}/{{filename}}",
+    )
+    yield folder, asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_download_takes_one_weights_file_and_is_then_cached(hub, cache, pictures):
+    folder, asked = hub
+    make_folder(folder)
+    (folder / "open_clip_pytorch_model.bin").write_bytes(b"never asked for")
+    encoder = encoders.load("hf-hub:org/tiny")
+    assert encoder.record["revision"] == COMMIT
+    assert encoder.record["sha256"] == sha256(folder / "open_clip_model.safetensors")
+    assert encoder.encode_text(["the waves"]).shape == (1, 24)  # its vocabulary came along
+    assert not any(path.endswith(".bin") for path in asked)
+    asked.clear()
+    encoders.forget()
+    assert encoders.load("hf-hub:org/tiny").fingerprint == encoder.fingerprint
+    assert asked == []
+    assert encoders.load("hf-hub:org/tiny@v1").record["revision"] == COMMIT
+
+
+def test_what_the_hub_does_not_have(hub):
+    folder, _ = hub
+    assert "the hub has no repository org/none, or a private one" in fails("hf-hub:org/none")
+    assert "has no open_clip_model.safetensors" in fails("hf-hub:org/tiny")
+    (folder / "open_clip_model.safetensors").write_bytes(b"")
+    assert "has no open_clip_config.json" in fails("hf-hub:org/tiny")
+    assert "no revision 'v2'" in fails("hf-hub:org/tiny@v2")
