@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 
 import numpy as np
@@ -57,6 +58,8 @@ def linear_probe(
     2021, Appendix A.3). More dimensions than images are first rotated away, which changes no prediction. Cost
     O(n·d·taxa) an iteration, some tens of iterations for each C.
     """
+    from threadpoolctl import threadpool_limits
+
     _check(vectors, split, grid)
     split = np.where(labels >= 0, split, "")
     train, val, test = (np.flatnonzero(split == name) for name in SPLITS)
@@ -65,26 +68,12 @@ def linear_probe(
         return Predictions.undefined(split, f"no image in {' and '.join(empty)}: too few taxa with three images")
     if len(np.unique(labels[train])) < 2:
         return Predictions.undefined(split, "only one taxon to learn")
-    learnt = np.concatenate([train, val])
-    rows = np.concatenate([learnt, test])
-    features = _features(vectors[rows].astype(np.float64), len(train), len(learnt))
-    taxa = labels[rows]
-    accuracies, slow = _path(features, taxa, len(train), len(learnt), grid)
-    chosen = float(grid[int(np.argmax(accuracies))])
-    model, converged = _fit(_regression(chosen), features[: len(learnt)], taxa[: len(learnt)])
+    rows = np.concatenate([train, val, test])
+    small = len(rows) * vectors.shape[1] * len(np.unique(labels[train])) < SMALL
+    with threadpool_limits(1 if small else None):
+        named, settings, note = _learn(vectors[rows], labels[rows], len(train), len(train) + len(val), grid)
     predicted = np.full(len(labels), -1, dtype=np.int64)
-    predicted[rows] = model.predict(features)
-    slow += [] if converged else [chosen]
-    settings = {
-        "C": chosen,
-        "grid": [float(c) for c in grid],
-        "val_accuracy": accuracies,
-        "refitted_on": "train and val",
-        "features": "train mean subtracted, one scale for all",
-        "max_iterations": MAX_ITERATIONS,
-        "tolerance": TOLERANCE,
-    }
-    note = f"not converged after {MAX_ITERATIONS} iterations at C = {some(sorted(set(slow)))}" if slow else ""
+    predicted[rows] = named
     return Predictions(predicted, split, settings, note)
 
 
@@ -97,6 +86,28 @@ def _check(vectors, split, grid):
         raise ValueError(f"expected a split of {', '.join(SPLITS)} or empty, got {some(strange)}")
     if not len(grid) or min(grid) <= 0:
         raise ValueError(f"expected a grid of positive C, got {grid}")
+
+
+def _learn(rows, taxa, n_train, n_learnt, grid):
+    """Predictions for rows in the order train, val, test; what was chosen; and a note."""
+    features = _features(rows.astype(np.float64), n_train, n_learnt)
+    accuracies, model, slow = _path(features, taxa, n_train, n_learnt, grid)
+    chosen = float(model.C)
+    if len(np.unique(taxa[:n_learnt])) > len(model.classes_):
+        model = _regression(chosen)  # val holds taxa that train lacks: weights of another shape, so from zero
+    if not _converges(model, features[:n_learnt], taxa[:n_learnt]):
+        slow.add(chosen)
+    settings = {
+        "C": chosen,
+        "grid": [float(c) for c in grid],
+        "val_accuracy": [accuracies[c] for c in grid],
+        "refitted_on": "train and val",
+        "features": "train mean subtracted, one scale for all",
+        "max_iterations": MAX_ITERATIONS,
+        "tolerance": TOLERANCE,
+    }
+    note = f"not converged after {MAX_ITERATIONS} iterations at C = {some(sorted(slow))}" if slow else ""
+    return model.predict(features), settings, note
 
 
 def _features(rows, n_train, n_learnt):
@@ -113,16 +124,21 @@ def _features(rows, n_train, n_learnt):
 
 
 def _path(features, taxa, n_train, n_learnt, grid):
-    """Val accuracy at each C, from the strongest regularisation to the weakest, each started from the last."""
+    """From the strongest regularisation to the weakest, each started from the last.
+
+    Returns the val accuracy at each C, the model of the best C, and the C that did not converge.
+    """
     train, val = slice(n_train), slice(n_train, n_learnt)
-    model = _regression(1.0)
-    accuracies, slow = {}, []
+    model, best = _regression(1.0), None
+    accuracies, slow = {}, set()
     for c in sorted(grid):
         model.C = c
-        model, converged = _fit(model, features[train], taxa[train])
+        if not _converges(model, features[train], taxa[train]):
+            slow.add(float(c))
         accuracies[c] = float(np.mean(model.predict(features[val]) == taxa[val]))
-        slow += [] if converged else [float(c)]
-    return [accuracies[c] for c in grid], slow
+        if best is None or accuracies[c] > accuracies[best.C]:
+            best = copy.deepcopy(model)
+    return accuracies, best, slow
 
 
 def _regression(c):
@@ -131,14 +147,12 @@ def _regression(c):
     return LogisticRegression(C=c, tol=TOLERANCE, max_iter=MAX_ITERATIONS, warm_start=True)
 
 
-def _fit(model, features, taxa):
-    """The fitted model, and whether it converged."""
+def _converges(model, features, taxa):
+    """Fit the model, from where it stands, and tell whether it converged."""
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
 
-    threads = 1 if features.size * len(np.unique(taxa)) < SMALL else None
-    with warnings.catch_warnings(), threadpool_limits(threads):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # told by what is returned
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # few images a taxon is no fault
         model.fit(features, taxa)
-    return model, bool(np.max(model.n_iter_) < MAX_ITERATIONS)
+    return bool(np.max(model.n_iter_) < MAX_ITERATIONS)

@@ -1,0 +1,70 @@
+"""Separation of taxa, written out plainly: one loop for every sum."""
+
+from itertools import combinations
+
+import numpy as np
+
+
+def neighbours_of(vectors, k, row, groups=None, among=None):
+    """The k nearest rows to `row`, nearest first, equals by row number."""
+    vectors = np.asarray(vectors, dtype=np.float64)
+    others = []
+    for other in range(len(vectors)):
+        if other == row or (among is not None and not among[other]):
+            continue
+        if groups is not None and groups[row] >= 0 and groups[other] == groups[row]:
+            continue
+        others.append((-float(sum(vectors[row] * vectors[other])), other))
+    return [other for _, other in sorted(others)[:k]]
+
+
+def knn_purity(vectors, labels, k, groups=None):
+    """Purity, chance, and the number of images scored."""
+    shares, chances = [], []
+    for row in range(len(labels)):
+        if labels[row] < 0:
+            continue
+        candidates = neighbours_of(vectors, len(labels), row, groups, labels >= 0)
+        relatives = [other for other in candidates if labels[other] == labels[row]]
+        if relatives:
+            nearest = candidates[:k]
+            shares.append(sum(labels[other] == labels[row] for other in nearest) / len(nearest))
+            chances.append(len(relatives) / len(candidates))
+    return np.mean(shares), np.mean(chances), len(shares)
+
+
+def cluster_purity(clusters, taxa):
+    """The share of images in the largest taxon of their cluster."""
+    total = 0
+    for cluster in set(clusters.tolist()):
+        members = taxa[clusters == cluster].tolist()
+        total += max(members.count(taxon) for taxon in set(members))
+    return total / len(taxa)
+
+
+def adjusted_rand(clusters, taxa):
+    """Hubert and Arabie's index, over all pairs of images."""
+    pairs = list(combinations(range(len(taxa)), 2))
+    same_cluster = [clusters[i] == clusters[j] for i, j in pairs]
+    same_taxon = [taxa[i] == taxa[j] for i, j in pairs]
+    both = sum(c and t for c, t in zip(same_cluster, same_taxon, strict=True))
+    expected = sum(same_cluster) * sum(same_taxon) / len(pairs)
+    return (both - expected) / ((sum(same_cluster) + sum(same_taxon)) / 2 - expected)
+
+
+def silhouettes(vectors, labels):
+    """The silhouette of each image in cosine distance."""
+    vectors = np.asarray(vectors, dtype=np.float64)
+    scores = []
+    for row in range(len(labels)):
+        distances = {}
+        for other in range(len(labels)):
+            if other != row:
+                distances.setdefault(labels[other], []).append(1 - sum(vectors[row] * vectors[other]))
+        own = distances.pop(labels[row], None)
+        if own is None:
+            scores.append(0.0)
+            continue
+        a, b = np.mean(own), min(np.mean(each) for each in distances.values())
+        scores.append((b - a) / max(a, b) if max(a, b) > 1e-6 else 0.0)
+    return np.array(scores)

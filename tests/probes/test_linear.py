@@ -1,0 +1,205 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from scipy.optimize import approx_fprime
+from scipy.stats import ortho_group
+from sklearn.linear_model import LogisticRegression
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.metrics.scores import adjusted, top1_accuracy
+from bioclip_probe.probes import linear
+from bioclip_probe.probes.linear import GRID, linear_probe
+from bioclip_probe.probes.splits import split_by_image
+from tests.definitions import probes as definition
+
+
+def world(seed=0, n_taxa=5, per_taxon=20, d=10, signal=1.0):
+    random = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(n_taxa), per_taxon)
+    vectors = signal * random.standard_normal((n_taxa, d))[labels] + random.standard_normal((len(labels), d)) + 3
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return vectors, labels, split_by_image(labels, random)
+
+
+def accuracy(labels, found):
+    test = found.split == "test"
+    return np.mean(found.predicted[test] == labels[test])
+
+
+def by_hand(vectors, labels, split, grid=GRID):
+    """The same protocol with scikit-learn's other solver, from zero at each C, in all dimensions."""
+    rows = vectors.astype(np.float64) - vectors[split == "train"].astype(np.float64).mean(axis=0)
+    rows /= np.sqrt(np.mean(np.sum(rows[split == "train"] ** 2, axis=1)))
+
+    def model(c, *parts):
+        on = np.isin(split, parts)
+        return LogisticRegression(C=c, solver="newton-cg", tol=1e-9, max_iter=5000).fit(rows[on], labels[on])
+
+    val = split == "val"
+    scores = [np.mean(model(c, "train").predict(rows[val]) == labels[val]) for c in grid]
+    best = grid[int(np.argmax(scores))]
+    return best, scores, model(best, "train", "val").predict(rows)
+
+
+@pytest.mark.parametrize("d", [10, 200], ids=["narrow", "wider than images"])
+def test_equals_another_solver_by_hand(d):
+    vectors, labels, split = world(d=d)
+    found = linear_probe(vectors, labels, split)
+    best, scores, predicted = by_hand(vectors, labels, split)
+    assert found.note == ""
+    assert found.settings["C"] == best
+    assert found.settings["val_accuracy"] == pytest.approx(scores)
+    assert np.mean(found.predicted == predicted) == 1
+
+
+@pytest.mark.parametrize("c", [0.01, 1.0, 100.0])
+def test_weights_are_at_the_least_of_the_objective(c):
+    vectors, labels, _ = world(n_taxa=3, per_taxon=6, d=3)
+    features = linear._features(vectors.astype(np.float64), len(labels), len(labels))
+    model = linear._regression(c)
+    assert linear._converges(model, features, labels)
+    at = np.concatenate([model.coef_.ravel(), model.intercept_])
+
+    def objective(x):
+        return definition.objective(x[:9].reshape(3, 3), x[9:], features, labels, c)
+
+    slope = approx_fprime(at, objective, 1e-7)
+    start = approx_fprime(np.zeros(12), objective, 1e-7)
+    assert np.abs(slope).max() < 1e-3 * max(np.abs(start).max(), 1)
+
+
+def test_dimensions_beyond_the_images_are_rotated_away_without_change():
+    vectors, labels, split = world(d=8, per_taxon=10)
+    random = np.random.default_rng(4)
+    basis = ortho_group.rvs(300, random_state=1)[:8]
+    wide = vectors.astype(np.float64) @ basis
+    features = linear._features(wide, 30, 40)
+    assert features.shape == (50, 40)
+    np.testing.assert_allclose(
+        features @ features.T, (f := linear._features(vectors.astype(float), 30, 40)) @ f.T, atol=1e-9
+    )
+    order = random.permutation(300)
+    narrow, padded = linear_probe(vectors, labels, split), linear_probe(wide[:, order], labels, split)
+    np.testing.assert_array_equal(narrow.predicted, padded.predicted)
+
+
+def test_signal_is_learnt_and_shuffled_labels_give_chance():
+    vectors, labels, split = world(signal=2.0)
+    assert accuracy(labels, linear_probe(vectors, labels, split)) > 0.9
+    random = np.random.default_rng(1)
+    null = []
+    for _ in range(20):
+        shuffled = random.permutation(labels)
+        split = split_by_image(shuffled, random)
+        found = linear_probe(vectors, shuffled, split, grid=(1.0,))
+        test = split == "test"
+        null.append(adjusted(top1_accuracy(shuffled[test], found.predicted[test], labels[test], random)).value)
+    assert abs(np.mean(null)) < 0.1
+
+
+def test_rotation_scale_shift_and_order_change_nothing():
+    vectors, labels, split = world()
+    one = linear_probe(vectors, labels, split)
+    moved = 7 * (vectors.astype(np.float64) @ ortho_group.rvs(10, random_state=2)) + 3
+    np.testing.assert_array_equal(linear_probe(moved, labels, split).predicted, one.predicted)
+    order = np.random.default_rng(3).permutation(len(labels))
+    shuffled = linear_probe(vectors[order], labels[order], split[order])
+    np.testing.assert_array_equal(shuffled.predicted, one.predicted[order])
+    assert shuffled.settings["C"] == one.settings["C"]
+
+
+def test_names_of_taxa_are_irrelevant():
+    vectors, labels, split = world()
+    one, renamed = linear_probe(vectors, labels, split), linear_probe(vectors, 50 - labels * 3, split)
+    np.testing.assert_array_equal(50 - one.predicted * 3, renamed.predicted)
+
+
+def test_test_images_are_never_learnt_from():
+    vectors, labels, split = world()
+    test = split == "test"
+    one = linear_probe(vectors, labels, split)
+    other_labels = np.where(test, (labels + 1) % 5, labels)
+    np.testing.assert_array_equal(linear_probe(vectors, other_labels, split).predicted, one.predicted)
+    other_vectors = np.where(test[:, None], -vectors, vectors)
+    kept = linear_probe(other_vectors, labels, split)
+    np.testing.assert_array_equal(kept.predicted[~test], one.predicted[~test])
+
+
+def test_inputs_stay_and_outputs_are_read_only():
+    arrays = world()
+    copies = [array.copy() for array in arrays]
+    for array in arrays:
+        array.setflags(write=False)
+    found = linear_probe(*arrays)
+    for array, copy in zip(arrays, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+    with pytest.raises(ValueError, match="read-only"):
+        found.predicted[0] = 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.note = ""
+    json.dumps(found.settings)
+
+
+def test_images_without_a_name_take_no_part():
+    vectors, labels, split = world()
+    nameless = np.arange(len(labels)) % 7 == 0
+    found = linear_probe(vectors, np.where(nameless, -1, labels), split)
+    assert np.all(found.split[nameless] == "") and np.all(found.predicted[nameless] == -1)
+    alone = linear_probe(vectors[~nameless], labels[~nameless], split[~nameless])
+    np.testing.assert_array_equal(found.predicted[~nameless], alone.predicted)
+
+
+def test_a_taxon_that_train_lacks_can_still_come_with_val():
+    vectors, labels, split = world(signal=2.0)
+    split = np.where((labels == 4) & (split == "train"), "val", split)
+    found = linear_probe(vectors, labels, split)
+    assert 4 in found.predicted[found.split == "test"]
+
+
+def test_two_taxa_and_one_image_each_in_train():
+    vectors, labels, split = world(n_taxa=2, signal=3.0)
+    assert accuracy(labels, linear_probe(vectors, labels, split)) > 0.8
+    vectors, labels, split = world(n_taxa=12, per_taxon=3, signal=3.0)
+    assert accuracy(labels, linear_probe(vectors, labels, split)) > 0.5
+
+
+def test_constant_vectors_name_the_most_frequent_taxon():
+    vectors, labels, _ = world()
+    labels = np.where(labels < 3, 1, labels)
+    split = split_by_image(labels, np.random.default_rng(0))
+    found = linear_probe(np.tile(vectors[:1], (len(vectors), 1)), labels, split)
+    assert set(found.predicted.tolist()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("labels", "split", "note"),
+    [
+        ([-1, -1, -1], ["train", "val", "test"], "no image in train and val and test"),
+        ([0, 0, 0], ["train", "val", "test"], "only one taxon"),
+        ([0, 1, 0], ["train", "train", "val"], "no image in test"),
+        ([0], [""], "no image in train"),
+    ],
+)
+def test_undefined_says_why(labels, split, note):
+    found = linear_probe(np.eye(3, dtype=np.float32)[: len(labels)], np.array(labels), np.array(split))
+    assert note in found.note
+    assert np.all(found.predicted == -1)
+
+
+def test_no_convergence_is_told(monkeypatch):
+    monkeypatch.setattr(linear, "MAX_ITERATIONS", 1)
+    found = linear_probe(*world())
+    assert found.note.startswith("not converged after 1 iterations at C = ")
+
+
+def test_says_what_is_wrong():
+    vectors, labels, split = world()
+    with pytest.raises(ValueError, match="got holdout"):
+        linear_probe(vectors, labels, np.where(split == "test", "holdout", split))
+    with pytest.raises(ValueError, match="positive C"):
+        linear_probe(vectors, labels, split, grid=(0.0, 1.0))
+    vectors[2, 0] = np.nan
+    with pytest.raises(DataError, match="row 2"):
+        linear_probe(vectors, labels, split)
