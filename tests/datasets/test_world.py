@@ -1,0 +1,47 @@
+"""The world as a dataset."""
+
+import pytest
+
+from bioclip_probe import datasets, world
+from bioclip_probe.errors import DataError
+from bioclip_probe.tables import IMAGES, RANKS
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return datasets.load("world")
+
+
+def test_five_pictures_of_every_species(dataset):
+    IMAGES.check(dataset.images)
+    assert dataset.simulated
+    assert (dataset.images["species"].value_counts() == 5).all()
+    assert len(dataset) == 1200
+    assert dataset.images[list(RANKS)].notna().all(axis=None)
+
+
+def test_the_split_is_the_models_own(dataset):
+    species = dataset.images.drop_duplicates("species")
+    assert ((species["split"] == "seen").to_numpy() == world.seen()).all()
+    assert (species["species"].to_numpy() == world.taxa()["species"].to_numpy()).all()
+
+
+def test_the_true_tree_has_the_species_as_tips(dataset):
+    assert set(dataset.tree.name[dataset.tree.tips]) == set(dataset.images["species"])
+
+
+def test_sources_open(dataset):
+    row = dataset.images.iloc[17]
+    assert dataset.open(row["source"]).tobytes() == world.render(3, 2).tobytes()
+
+
+@pytest.mark.parametrize("source", ["", "3", "240/0", "a/b", "../x"])
+def test_a_wrong_source_is_one_clear_line(dataset, source):
+    with pytest.raises(DataError, match="the world has no picture"):
+        dataset.open(source)
+
+
+def test_the_fingerprint_holds_and_tells_worlds_apart(dataset):
+    from bioclip_probe.datasets.world import load
+
+    assert load().fingerprint == dataset.fingerprint != load(seed=3).fingerprint
