@@ -49,8 +49,7 @@ def nearest_neighbours(
     Notes
     -----
     Blocks are multiplied in float32; all candidates within 1e-5 of the k-th are then compared in float64, so the
-    order does not hang on the block size or on how the machine sums. Cost O(n² d), memory O(block·n). Very many
-    equal vectors cost more: each tie is looked at.
+    order does not hang on the block size or on how the machine sums. Cost O(n² d), memory O(block·n).
     """
     if k < 1:
         raise ValueError(f"expected k of at least 1, got {k}")
@@ -64,17 +63,23 @@ def nearest_neighbours(
     if len(rows) < 2:
         return indices, similarities
     candidates = np.ascontiguousarray(vectors[rows], dtype=np.float32)
+    distinct, kind = np.unique(candidates, axis=0, return_inverse=True)
     groups = np.full(len(rows), -1) if groups is None else np.asarray(groups)[rows]
     for start in range(0, len(rows), block):
         anchors = np.arange(start, min(start + block, len(rows)))
-        anchor, place, neighbour, similarity = _nearest_of_block(candidates, groups, anchors, min(k, len(rows) - 1))
+        anchor, neighbour = _near_pairs(candidates, groups, anchors, min(k, len(rows) - 1))
+        similarity = _cosines(distinct, kind[anchor], kind[neighbour])
+        order = np.lexsort((neighbour, -similarity, anchor))
+        place = np.arange(len(anchor)) - np.searchsorted(anchor, anchor)
+        order, place = order[place < k], place[place < k]
+        anchor, neighbour, similarity = anchor[order], neighbour[order], similarity[order]
         indices[rows[anchor], place] = rows[neighbour]
         similarities[rows[anchor], place] = similarity
     return indices, similarities
 
 
-def _nearest_of_block(vectors, groups, anchors, k):
-    """One entry per neighbour of the anchors: anchor, its place in the list, neighbour, similarity."""
+def _near_pairs(vectors, groups, anchors, k):
+    """Anchor and candidate of all pairs that may be among an anchor's k nearest, by anchor."""
     rough = vectors[anchors] @ vectors.T
     rough[np.arange(len(anchors)), anchors] = -np.inf
     grouped = np.flatnonzero(groups[anchors] >= 0)
@@ -82,20 +87,16 @@ def _nearest_of_block(vectors, groups, anchors, k):
         rough[grouped] = np.where(groups[anchors[grouped], None] == groups, -np.inf, rough[grouped])
     kth = np.partition(rough, -k, axis=1)[:, -k, None]
     anchor, neighbour = np.nonzero((rough >= kth - ROUNDING) & (rough > -np.inf))
-    anchor = anchors[anchor]
-    similarity = _cosines(vectors, anchor, neighbour)
-    order = np.lexsort((neighbour, -similarity, anchor))
-    anchor, neighbour, similarity = anchor[order], neighbour[order], similarity[order]
-    place = np.arange(len(anchor)) - np.searchsorted(anchor, anchor)
-    kept = place < k
-    return anchor[kept], place[kept], neighbour[kept], similarity[kept]
+    return anchors[anchor], neighbour
 
 
-def _cosines(vectors, left, right):
-    """Float64 dot product of each pair of rows; equal rows give equal bits, wherever they stand."""
-    cosines = np.empty(len(left))
-    for start in range(0, len(left), PAIRS_AT_ONCE):
+def _cosines(distinct, left, right):
+    """Float64 dot product of each pair of distinct vectors; equal pairs give equal bits, and are multiplied once."""
+    pairs, pair = np.unique(left * len(distinct) + right, return_inverse=True)
+    left, right = np.divmod(pairs, len(distinct))
+    cosines = np.empty(len(pairs))
+    for start in range(0, len(pairs), PAIRS_AT_ONCE):
         part = slice(start, start + PAIRS_AT_ONCE)
-        a, b = vectors[left[part]].astype(np.float64), vectors[right[part]].astype(np.float64)
+        a, b = distinct[left[part]].astype(np.float64), distinct[right[part]].astype(np.float64)
         cosines[part] = np.einsum("ij,ij->i", a, b)
-    return cosines
+    return cosines[pair]

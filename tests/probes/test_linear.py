@@ -86,7 +86,7 @@ def test_dimensions_beyond_the_images_are_rotated_away_without_change():
 
 
 def test_signal_is_learnt_and_shuffled_labels_give_chance():
-    vectors, labels, split = world(signal=2.0)
+    vectors, labels, split = world(signal=4.0)
     assert accuracy(labels, linear_probe(vectors, labels, split)) > 0.9
     random = np.random.default_rng(1)
     null = []
