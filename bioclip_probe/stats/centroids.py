@@ -82,7 +82,7 @@ def centroids(vectors: np.ndarray, placement: Placement) -> Centroids:
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     rows = np.asarray(vectors)[order].astype(np.float64, copy=False)
     means = np.add.reduceat(rows, starts, axis=0) / counts[:, None]
-    # Not 1 but the squares as they are: a float32 row is a unit vector to 1e-7 only, and the root would make 3e-4 of it.
+    # Not 1 but the squares as they are: float32 rows are unit vectors to 1e-7 only, and the root would make 3e-4 of it.
     squares = np.add.reduceat(np.einsum("ij,ij->i", rows, rows), starts) / counts
     spread = np.sqrt(np.clip(squares - np.einsum("ij,ij->i", means, means), 0, None))
     return Centroids(tree, groups, counts, means, spread)

@@ -1,0 +1,473 @@
+import math
+from dataclasses import astuple
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+
+from bioclip_probe.metrics import hierarchy
+from bioclip_probe.metrics.hierarchy import (
+    cophenetic_correlation,
+    distance_by_lca,
+    image_tree_correlation,
+    lca_rank,
+    spearman,
+)
+from bioclip_probe.stats.resampling import bootstrap_weights
+from bioclip_probe.tables import RANKS
+from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances, taxonomy
+from tests.definitions import hierarchy as definitions
+from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, unit
+
+CORRELATIONS = (cophenetic_correlation, image_tree_correlation)
+DEFINITIONS = {
+    cophenetic_correlation: definitions.cophenetic_correlation,
+    image_tree_correlation: definitions.image_tree_correlation,
+}
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def few_draws(monkeypatch) -> None:
+    """Value and counts do not hang on the draws; p and interval do."""
+    monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 19)
+    monkeypatch.setattr(hierarchy, "N_BOOT", 19)
+
+
+def made_up(n_species=40, n_images=160, signal=1.0, noise=0.3, d=16, seed=0) -> tuple[np.ndarray, Placement]:
+    placement = random_taxonomy(n_species, n_images, rng(seed))
+    return signal_vectors(placement, d, signal, noise, rng(seed + 1)), placement
+
+
+def random_phylogeny(n_tips: int, seed: int = 0) -> Tree:
+    """Tips joined two or three at a time, branches of any length, some of none."""
+    draw = rng(seed)
+    parent, length = [-1], [0.0]
+
+    def grow(above: int, tips: int) -> None:
+        parent.append(above)
+        length.append(float(draw.exponential()) * (draw.random() > 0.1))
+        node = len(parent) - 1
+        if tips > 1:
+            parts = int(draw.integers(1, min(3, tips) + 1))
+            sizes = draw.multinomial(tips - parts, np.full(parts, 1 / parts)) + 1
+            for size in sizes:
+                grow(node, int(size))
+
+    grow(0, n_tips)
+    name = np.array([f"n{node}" for node in range(len(parent))], dtype=object)
+    return Tree(np.array(parent), np.array(length), name, np.full(len(parent), -1))
+
+
+def brute_force(vectors: np.ndarray, tree: Tree, groups: np.ndarray) -> float:
+    """numpy's correlation of two whole matrices, every pair of images looked up."""
+    upper = np.triu_indices(len(vectors), 1)
+    vectors = vectors.astype(np.float64)
+    t = patristic_distances(tree)[np.ix_(groups, groups)][upper]
+    return float(np.corrcoef(t, (1 - vectors @ vectors.T)[upper])[0, 1])
+
+
+# What the numbers are.
+
+
+@pytest.mark.usefixtures("few_draws")
+@pytest.mark.parametrize("metric", CORRELATIONS)
+def test_correlations_are_their_definition(metric):
+    @settings(max_examples=60)
+    @given(embedded())
+    def check(made):
+        vectors, placement = made
+        taxa = definitions.images_of_taxa(placement)
+        try:
+            expected = DEFINITIONS[metric](vectors, placement)
+        except ZeroDivisionError:  # a centroid without direction
+            expected = math.nan
+        found = metric(vectors, placement, rng())
+        assert found.value == pytest.approx(expected, abs=1e-8, nan_ok=True)
+        assert bool(found.note) == math.isnan(found.value)
+        n_images = sum(map(len, taxa.values()))
+        assert (found.n_images, found.n_taxa, found.n_excluded) == (n_images, len(taxa), len(vectors) - n_images)
+        if not found.note:
+            assert -1 <= found.value <= 1 and 1 / 20 <= found.p_value <= 1 and found.chance == 0
+            assert math.isnan(found.ci_low) == math.isnan(found.ci_high) == (not found.ci_method)
+            assert math.isnan(found.ci_low) or -1 <= found.ci_low <= found.ci_high <= 1
+
+    check()
+
+
+def test_spearman_is_its_definition():
+    vectors, placement = made_up(n_species=25)
+    expected = definitions.spearman(definitions.taxon_pairing(vectors, placement))
+    assert spearman(vectors, placement).value == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_correlation_of_two_thousand_images_is_brute_force():
+    vectors, placement = made_up(300, 2_000, d=32)
+    positions = np.full(len(placement.tree), -1)
+    positions[placement.tree.tips] = np.arange(300)
+    expected = brute_force(vectors, placement.tree, positions[placement.node])
+    assert image_tree_value(vectors, placement) == pytest.approx(expected, abs=1e-10)
+
+    tree = random_phylogeny(250)
+    groups = np.concatenate([np.arange(250), rng().integers(0, 250, 1_750)])
+    placement = Placement(tree, tree.tips[groups])
+    vectors = signal_vectors(placement, 32, 1.0, 0.3, rng(2))
+    assert image_tree_value(vectors, placement) == pytest.approx(brute_force(vectors, tree, groups), abs=1e-10)
+
+
+def image_tree_value(vectors: np.ndarray, placement: Placement) -> float:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hierarchy, "N_PERMUTATIONS", 1)
+        patch.setattr(hierarchy, "N_BOOT", 2)
+        return image_tree_correlation(vectors, placement, rng()).value
+
+
+def test_correlations_are_those_of_scipy_and_scikit_bio():
+    from scipy.stats import pearsonr, spearmanr
+    from skbio import DistanceMatrix, TreeNode
+    from skbio.stats.distance import mantel
+
+    tree = random_phylogeny(40, seed=3)
+    placement = Placement(tree, tree.tips)
+    vectors = signal_vectors(placement, 12, 1.0, 0.2, rng(4)).astype(float)
+
+    newick = TreeNode.read([newick_of(tree)], format="newick")
+    names = [str(name) for name in tree.name[tree.tips]]
+    t = newick.cophenet().filter(names)
+    np.testing.assert_allclose(t.data, patristic_distances(tree), atol=1e-6)
+    c = DistanceMatrix(np.where(np.eye(40, dtype=bool), 0, (c := 1 - vectors @ vectors.T) + c.T) / 2, names)
+    upper = np.triu_indices(40, 1)
+    found = cophenetic_correlation(vectors, placement, rng())
+    assert found.value == pytest.approx(pearsonr(t.data[upper], c.data[upper]).statistic, abs=1e-8)
+    assert spearman(vectors, placement).value == pytest.approx(spearmanr(t.data[upper], c.data[upper])[0], abs=1e-3)
+    statistic, p, n = mantel(t, c, method="pearson", permutations=999, alternative="greater", seed=1)
+    assert n == 40 and found.value == pytest.approx(statistic, abs=1e-8)
+    assert found.p_value == pytest.approx(p, abs=0.05) == pytest.approx(0.001)
+
+
+def test_mantel_p_is_that_of_scikit_bio_without_a_strong_signal():
+    from skbio.stats.distance import mantel
+
+    tree = random_phylogeny(20, seed=5)
+    placement = Placement(tree, tree.tips)
+    for seed in range(4):
+        vectors = unit(rng(seed).standard_normal((20, 6)))
+        c = 1 - vectors @ vectors.T
+        np.fill_diagonal(c, 0)
+        statistic, p, _ = mantel(
+            patristic_distances(tree), (c + c.T) / 2, permutations=999, alternative="greater", seed=1
+        )
+        found = cophenetic_correlation(vectors, placement, rng(1))
+        assert found.value == pytest.approx(statistic, abs=1e-8)
+        # Two estimates of one p from 999 draws each: five standard errors of their difference.
+        assert abs(found.p_value - p) < 5 * math.sqrt(2 * 0.25 / 999)
+
+
+def newick_of(tree: Tree) -> str:
+    def text(node: int) -> str:
+        below = [child for child in range(node + 1, tree.stop[node]) if tree.parent[child] == node]
+        inner = f"({','.join(map(text, below))})" if below else ""
+        return f"{inner}{tree.name[node]}:{float(tree.length[node])!r}"
+
+    return text(0) + ";"
+
+
+@pytest.mark.parametrize(
+    ("metric", "pairing"),
+    [(cophenetic_correlation, definitions.taxon_pairing), (image_tree_correlation, definitions.image_pairing)],
+)
+def test_the_interval_is_that_of_species_drawn_by_hand(metric, pairing, monkeypatch):
+    monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 5)
+    monkeypatch.setattr(hierarchy, "N_BOOT", 40)
+    vectors, placement = made_up(12, 30)
+    found = metric(vectors, placement, rng(3))
+    same = rng(3)
+    for _ in range(5):
+        same.permutation(12)  # the Mantel test draws first
+    taxa = definitions.images_of_taxa(placement)
+    replicates = [
+        definitions.pearson(pairing(vectors, placement, dict(zip(taxa, copies.astype(int), strict=True))))
+        for copies in bootstrap_weights(12, 40, same)
+    ]
+    expected = np.percentile(replicates, [2.5, 97.5])
+    np.testing.assert_allclose((found.ci_low, found.ci_high), expected, atol=1e-6)
+    assert found.resampled == "species" and "bootstrap" in found.ci_method
+
+
+def test_distances_by_lca_are_their_definition():
+    vectors, placement = made_up(30, 90)
+    found = distance_by_lca(vectors, placement)
+    expected = definitions.distances_by_lca(vectors, placement, RANKS)
+    assert set(found) == set(expected)
+    for rank, distances in expected.items():
+        row = found[rank]
+        assert row["lca_distance_mean"].value == pytest.approx(math.fsum(distances) / len(distances), abs=1e-9)
+        for q in hierarchy.QUANTILES:
+            name = f"lca_distance_q{round(100 * q):02d}"
+            assert row[name].value == pytest.approx(definitions.quantile(distances, q), abs=1e-4)
+            assert row[name].note.startswith(f"{len(distances)} pairs")
+
+
+def test_the_lca_of_species_with_holes_is_the_deepest_shared_name():
+    names = [
+        ["A", "B", "C", None, None, "G", "G x"],
+        ["A", "B", "C", None, None, "G", "G y"],
+        ["A", "B", "C", "D", None, None, "H z"],
+        ["A", "B", "C", "D", "E", "I", "I z"],
+        [None, None, None, None, None, None, "K w"],
+    ]
+    placement = taxonomy(pd.DataFrame(names, columns=RANKS))
+    vectors = unit(rng().standard_normal((5, 4)))
+    found = {rank: row["lca_distance_mean"].note for rank, row in distance_by_lca(vectors, placement).items()}
+    assert found == {
+        "genus": "1 pairs of species",
+        "order": "1 pairs of species",
+        "class": "4 pairs of species",
+        "root": "4 pairs of species",
+    }
+
+
+def test_the_rank_of_a_step():
+    assert [lca_rank(step) for step in range(8)] == [*reversed(RANKS), "root"]
+
+
+# What changes them, and what does not.
+
+
+@pytest.mark.parametrize("metric", CORRELATIONS)
+def test_row_order_and_rotation_leave_all_as_it_is(metric):
+    vectors, placement = made_up()
+    vectors = vectors.astype(float)
+    order = rng().permutation(len(vectors))
+    rotation = np.linalg.qr(rng().standard_normal((16, 16)))[0]
+    found = metric(vectors, placement, rng())
+    for other in (
+        metric(vectors[order], placement.take(order), rng()),
+        metric(vectors @ rotation, placement, rng()),
+    ):
+        for a, b in zip(astuple(found), astuple(other), strict=True):
+            assert a == b if isinstance(a, str) else a == pytest.approx(b, abs=1e-9)
+
+
+def test_row_order_and_rotation_leave_the_staircase():
+    vectors, placement = made_up()
+    order, rotation = rng().permutation(len(vectors)), np.linalg.qr(rng().standard_normal((16, 16)))[0]
+    found, turned = (
+        distance_by_lca(vectors, placement),
+        distance_by_lca((vectors @ rotation)[order], placement.take(order)),
+    )
+    for rank, row in found.items():
+        for name, estimate in row.items():
+            assert turned[rank][name].value == pytest.approx(estimate.value, abs=1e-4)
+
+
+@pytest.mark.usefixtures("few_draws")
+@pytest.mark.parametrize("metric", CORRELATIONS)
+def test_more_signal_is_more_correlation(metric):
+    def mean_over_worlds(signal: float, noise: float) -> float:
+        values = []
+        for seed in range(6):
+            values.append(metric(*made_up(60, 180, signal, noise, 64, seed), rng()).value)
+        return float(np.mean(values))
+
+    by_signal = [mean_over_worlds(signal, 0.2) for signal in (0.0, 0.5, 1.0)]
+    assert by_signal == sorted(by_signal)
+    by_noise = [mean_over_worlds(1.0, noise) for noise in (0.1, 1.0, 10.0)]
+    assert by_noise == sorted(by_noise, reverse=True)
+    if metric is cophenetic_correlation:
+        assert abs(by_signal[0]) < 0.05 < 0.5 < by_signal[-1]
+
+
+def test_the_staircase_climbs_with_signal_and_is_flat_without():
+    def means(signal: float) -> list[float]:
+        found = distance_by_lca(
+            *made_up(300, 300, signal, 0.0, 256),
+        )
+        return [found[rank]["lca_distance_mean"].value for rank in (*reversed(RANKS[:-1]), "root") if rank in found]
+
+    assert means(1.0) == sorted(means(1.0)) and means(1.0)[-1] > 3 * means(1.0)[0]
+    assert np.ptp(means(0.0)) < 0.05
+
+
+def test_a_perfect_embedding_reaches_one():
+    """Three kingdoms at right angles, and nothing else."""
+    frame = pd.DataFrame(
+        [[k, f"{k}p", f"{k}c", f"{k}o", f"{k}f", f"{k}g", f"{k}g s{i}"] for k in "ABC" for i in range(2)]
+    )
+    placement = taxonomy(frame.set_axis(RANKS, axis=1))
+    found = cophenetic_correlation(np.repeat(np.eye(3), 2, axis=0), placement, rng())
+    assert found.value == pytest.approx(1) and found.p_value < 0.2
+
+
+def test_independent_tips_give_a_uniform_p(monkeypatch):
+    from scipy.stats import kstest
+
+    monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 49)
+    monkeypatch.setattr(hierarchy, "N_BOOT", 2)
+    draw = rng(11)
+    tree = random_phylogeny(25, seed=6)
+    for metric in CORRELATIONS:
+        p = []
+        for _ in range(100):
+            species = draw.standard_normal((25, 8))
+            tips = np.concatenate([np.arange(25), draw.integers(0, 25, 25)])
+            vectors = unit(species[tips] + 0.5 * draw.standard_normal((50, 8)))
+            p.append(metric(vectors, Placement(tree, tree.tips[tips]), draw).p_value)
+        # p takes the values 1/50 … 50/50: spread within its step, it is uniform on [0, 1].
+        assert kstest(np.array(p) - draw.random(100) / 50, "uniform").pvalue > 0.001
+
+
+def test_p_is_never_zero_and_says_how_many_permutations_there_were():
+    found = cophenetic_correlation(*made_up(), rng())
+    assert found.p_value == 1 / (hierarchy.N_PERMUTATIONS + 1)
+
+
+def test_a_test_within_orders_is_not_carried_by_the_orders(monkeypatch):
+    """Orders far apart, species within an order at random: the plain test sees it, the test within does not."""
+    monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 199)
+    placement = random_taxonomy(60, 60, rng(3))
+    orders = placement.at("order")
+    centre = rng(4).standard_normal((len(placement.tree), 16))
+    plain, within = [], []
+    for seed in range(10):
+        vectors = unit(centre[orders] + 0.5 * rng(seed).standard_normal((60, 16)))
+        plain.append(cophenetic_correlation(vectors, placement, rng(seed)).p_value)
+        within.append(cophenetic_correlation(vectors, placement, rng(seed), within=orders).p_value)
+    assert max(plain) < 0.02 and np.median(within) > 0.1
+
+
+def test_a_test_within_labels_that_no_two_taxa_share_permutes_nothing():
+    vectors, placement = made_up()
+    for labels in (placement.node, np.full(len(vectors), -1)):
+        assert cophenetic_correlation(vectors, placement, rng(), within=labels).p_value == 1
+
+
+def test_inputs_stay():
+    vectors, placement = made_up()
+    before = vectors.copy()
+    vectors.flags.writeable = False
+    for metric in CORRELATIONS:
+        metric(vectors, placement, rng())
+    spearman(vectors, placement)
+    distance_by_lca(vectors, placement)
+    assert np.array_equal(vectors, before)
+
+
+def test_the_unit_that_is_resampled_is_named():
+    vectors, placement = made_up()
+    assert cophenetic_correlation(vectors, placement.coarsen("genus"), rng()).resampled == "genus"
+    assert image_tree_correlation(vectors, placement, rng()).resampled == "species"
+    tree = random_phylogeny(12)
+    vectors = brownian(tree, 4, rng())[tree.tips] + 1
+    assert cophenetic_correlation(unit(vectors), Placement(tree, tree.tips), rng()).resampled == "species"
+    frame = pd.DataFrame([["A", "B"], ["A", "C"], ["D", None], ["E", "F"]], columns=["kingdom", "phylum"])
+    mixed = taxonomy(frame)
+    assert cophenetic_correlation(unit(rng().standard_normal((4, 3))), mixed, rng()).resampled == "taxon"
+
+
+# Where they do not exist.
+
+
+def star(n: int) -> Placement:
+    frame = pd.DataFrame({"kingdom": [f"K{i}" for i in range(n)]})
+    return taxonomy(frame).coarsen("kingdom")
+
+
+def all_correlations(vectors, placement):
+    yield from (metric(vectors, placement, rng()) for metric in CORRELATIONS)
+    yield spearman(vectors, placement)
+
+
+@pytest.mark.parametrize("n_taxa", [1, 2])
+@pytest.mark.parametrize("n_images", [2, 6])
+def test_one_or_two_taxa(n_taxa, n_images):
+    placement = star(n_taxa)
+    rows = np.resize(np.arange(n_taxa), n_images)
+    vectors = unit(rng().standard_normal((n_images, 3)))
+    for found in all_correlations(vectors, placement.take(rows)):
+        assert math.isnan(found.value) and found.note == f"needs at least 3 taxa, found {n_taxa}"
+        assert (found.n_images, found.n_taxa) == (n_images, n_taxa)
+
+
+def test_no_rows_and_one_row():
+    for n in (0, 1):
+        placement = star(3).take(np.arange(n))
+        for found in all_correlations(np.eye(3)[:n], placement):
+            assert found.note == f"needs at least 3 taxa, found {n}"
+        assert distance_by_lca(np.eye(3)[:n], placement) == {}
+
+
+def test_a_star_has_no_correlation_between_taxa():
+    vectors = unit(rng().standard_normal((8, 3)))
+    found = cophenetic_correlation(vectors, star(8), rng())
+    assert math.isnan(found.value) and math.isnan(found.p_value) and math.isnan(found.ci_low)
+    assert found.note == spearman(vectors, star(8)).note == "tree distance or embedding distance does not vary"
+    # Of images it has: they are together or apart.
+    twice = np.repeat(np.arange(8), 2)
+    apart = image_tree_correlation(vectors[twice], star(8).take(twice), rng())
+    assert apart.value > 0 and apart.note == ""
+
+
+def test_equal_vectors_have_no_correlation():
+    _, placement = made_up()
+    vectors = np.tile(unit(rng().standard_normal((1, 512))), (len(placement), 1)).astype(np.float32)
+    for found in all_correlations(vectors, placement):
+        assert found.note == "tree distance or embedding distance does not vary"
+
+
+def test_nearly_equal_vectors_have_one():
+    """Networks before centring can have all cosines at 0.999: that is still an order."""
+    placement = random_taxonomy(40, 160, rng())
+    spread_out = signal_vectors(placement, 16, 1.0, 0.3, rng(1)).astype(float)
+    common = np.zeros(17)
+    common[0] = 30.0
+    vectors = unit(np.pad(spread_out, ((0, 0), (1, 0))) + common).astype(np.float32)
+    assert np.min(vectors @ vectors.T) > 0.995
+    for found, whole in zip(all_correlations(vectors, placement), all_correlations(spread_out, placement), strict=True):
+        assert found.value == pytest.approx(whole.value, abs=0.02)
+
+
+def test_all_images_left_out():
+    placement = Placement(star(4).tree, np.array([-1, -1, 0]))
+    for found in all_correlations(np.eye(3), placement):
+        assert math.isnan(found.value) and (found.n_images, found.n_taxa, found.n_excluded) == (0, 0, 3)
+    assert distance_by_lca(np.eye(3), placement) == {}
+
+
+def test_images_without_a_name_at_the_rank_are_left_out_and_counted():
+    vectors, placement = made_up()
+    lost = placement.node.copy()
+    lost[::4] = placement.tree.parent[lost[::4]]  # known to the genus only
+    lost[1] = -1
+    some = Placement(placement.tree, lost)
+    kept = np.isin(lost, placement.tree.tips)
+    for found, alone in zip(
+        all_correlations(vectors, some), all_correlations(vectors[kept], placement.take(kept)), strict=True
+    ):
+        assert found.value == pytest.approx(alone.value, abs=1e-12)
+        assert (found.n_images, found.n_excluded) == (kept.sum(), (~kept).sum())
+
+
+def test_a_centroid_that_cancels_out_makes_all_undefined_and_says_so():
+    vectors, placement = made_up(n_images=40)
+    vectors = np.concatenate([vectors, -vectors[:1]])
+    placement = placement.take(np.r_[np.arange(40), 0])
+    reason = "the images of 1 taxa cancel out: their centroid has no direction"
+    assert cophenetic_correlation(vectors, placement, rng()).note == spearman(vectors, placement).note == reason
+    assert math.isfinite(image_tree_correlation(vectors, placement, rng()).value)
+    rows = distance_by_lca(vectors, placement)
+    assert set(rows) == set(distance_by_lca(vectors[:40], placement.take(np.arange(40))))
+    for row in rows.values():
+        assert {estimate.note for estimate in row.values()} == {reason}
+        assert all(math.isnan(estimate.value) and estimate.n_images == 41 for estimate in row.values())
+
+
+def test_every_pair_counts_once():
+    vectors, placement = made_up(20, 20)
+    pairs = sum(int(row["lca_distance_mean"].note.split()[0]) for row in distance_by_lca(vectors, placement).values())
+    assert pairs == len(list(combinations(range(20), 2)))

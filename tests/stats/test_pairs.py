@@ -1,0 +1,230 @@
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioclip_probe.stats import pairs
+from bioclip_probe.stats.centroids import tips_with_images
+from bioclip_probe.stats.moments import Moments, TreeSums
+from bioclip_probe.tree import Tree
+from tests.definitions import hierarchy as definitions
+from tests.definitions.tree import path_length
+from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded, unit
+
+BLOCKS = (1, 3, 512)
+
+
+def pairing(vectors, tree):
+    return [
+        (path_length(tree, a, b), definitions.cosine_distance(u, v))
+        for (a, u), (b, v) in combinations(list(zip(tree.tips, vectors, strict=True)), 2)
+    ]
+
+
+def evolved(n_species: int = 60, seed: int = 0) -> tuple[np.ndarray, Tree]:
+    """A unit vector for each species of a taxonomy, close to those of its relatives."""
+    rng = np.random.default_rng(seed)
+    placement = random_taxonomy(n_species, n_species, rng)
+    vectors = signal_vectors(placement, 8, 0.8, 0.0, rng).astype(float)
+    return vectors[np.argsort(placement.node)], placement.tree
+
+
+@given(tips_embedded(), st.sampled_from(BLOCKS))
+def test_blocks_hold_every_pair_once(made, block):
+    vectors, tree = made
+    k = len(vectors)
+    met = np.full((k, k, 2), np.nan)
+    for rows, c, t in pairs.pair_blocks(vectors, tree, block):
+        assert c.shape == t.shape == (rows.stop - rows.start, k - rows.start)
+        for a in range(rows.stop - rows.start):
+            assert not c[a, : a + 1].any() and not t[a, : a + 1].any()
+            met[rows.start + a, rows.start + a + 1 :] = np.stack([t[a, a + 1 :], c[a, a + 1 :]], axis=1)
+    found = met[np.triu_indices(k, 1)]
+    np.testing.assert_allclose(found, np.array(pairing(vectors, tree)).reshape(-1, 2), atol=1e-12)
+
+
+@given(tips_embedded(), st.data())
+def test_weighting_taxa_is_repeating_them(made, data):
+    vectors, tree = made
+    k = len(vectors)
+    weights = np.array(data.draw(st.lists(st.lists(st.integers(0, 3), min_size=k, max_size=k), min_size=1, max_size=3)))
+    found = pairs.weighted_correlations(vectors, tree, weights.astype(float))
+    for value, copies in zip(found, weights, strict=True):
+        standing = [i for i in range(k) for _ in range(copies[i])]
+        repeated = [
+            (path_length(tree, tree.tips[i], tree.tips[j]), definitions.cosine_distance(vectors[i], vectors[j]))
+            for i, j in combinations(standing, 2)
+            if i != j
+        ]
+        expected = definitions.pearson(repeated)
+        if math.isnan(expected):
+            continue  # distances that are equal but for rounding: the metrics never come here with them
+        assert value == pytest.approx(expected, abs=1e-8)
+
+
+@settings(max_examples=40)
+@given(embedded(), st.data(), st.sampled_from(BLOCKS))
+def test_weighting_the_taxa_of_images_is_repeating_them(made, data, block):
+    vectors, placement = made
+    taxa = definitions.images_of_taxa(placement)
+    tree, groups = tips_with_images(placement)
+    if not taxa:
+        return
+    weights = data.draw(
+        st.lists(st.lists(st.integers(0, 3), min_size=len(taxa), max_size=len(taxa)), min_size=1, max_size=3)
+    )
+    found = pairs.weighted_image_correlations(vectors, groups, tree, np.array(weights, dtype=float), block)
+    for value, copies in zip(found, weights, strict=True):
+        expected = definitions.pearson(
+            definitions.image_pairing(vectors, placement, dict(zip(taxa, copies, strict=True)))
+        )
+        if math.isnan(expected):
+            continue
+        assert value == pytest.approx(expected, abs=1e-8)
+
+
+def test_weights_of_one_change_nothing():
+    vectors, tree = evolved()
+    k = len(vectors)
+    expected = TreeSums(tree, Moments.of(vectors, np.arange(k), k)).correlation()
+    assert pairs.weighted_correlations(vectors, tree, np.ones((1, k)))[0] == pytest.approx(expected, abs=1e-12)
+
+
+def test_images_that_are_float32_do_not_blur_the_sweep():
+    rng = np.random.default_rng(1)
+    placement = random_taxonomy(30, 200, rng)
+    vectors = signal_vectors(placement, 16, 1.0, 0.3, rng)
+    tree, groups = tips_with_images(placement)
+    expected = TreeSums(tree, Moments.of(vectors, groups, 30)).correlation()
+    for block in (1, 50, 512):
+        found = pairs.weighted_image_correlations(vectors, groups, tree, np.ones((1, 30)), block)
+        assert found[0] == pytest.approx(expected, abs=1e-10)
+
+
+def test_block_size_changes_nothing(monkeypatch):
+    vectors, tree = evolved()
+    weights = np.random.default_rng(0).integers(0, 3, (4, len(vectors))).astype(float)
+
+    def everything():
+        histogram = pairs.joint_histogram(vectors, tree)
+        whole = pairs.weighted_correlations(vectors, tree, weights)
+        return np.concatenate([whole, [pairs.spearman_correlation(vectors, tree)], histogram.sums]), histogram.counts
+
+    numbers, counts = everything()
+    original = pairs.pair_blocks
+    for block in (1, 7, 59, 60):
+        monkeypatch.setattr(pairs, "pair_blocks", lambda vectors, tree, block=block: original(vectors, tree, block))
+        again, counts_again = everything()
+        np.testing.assert_allclose(again, numbers, rtol=1e-11)
+        assert np.array_equal(counts_again, counts)
+
+
+@settings(max_examples=30)
+@given(tips_embedded())
+def test_spearman_is_its_definition_on_distances_in_bins(made):
+    vectors, tree = made
+    found = pairs.spearman_correlation(vectors, tree)
+    highest = 2 * tree.depth.max()
+    if not highest:
+        assert math.isnan(found)
+        return
+    last = pairs.N_RANK_BINS - 1
+    # Rounded first, so that a distance on the edge of a bin falls on one side in both.
+    binned = [(round(round(t / highest, 9) * last), round(round(c / 2, 9) * last)) for t, c in pairing(vectors, tree)]
+    assert found == pytest.approx(definitions.spearman(binned), abs=1e-6, nan_ok=True)
+
+
+def test_spearman_is_that_of_scipy():
+    from scipy.stats import spearmanr
+
+    vectors, tree = evolved()
+    expected = spearmanr(*np.array(pairing(vectors, tree)).T).statistic
+    assert pairs.spearman_correlation(vectors, tree) == pytest.approx(expected, abs=1e-5)
+
+
+def test_spearman_sees_order_only():
+    tree = Tree(
+        np.array([-1, 0, 1, 1, 0]), np.array([0, 1.0, 1, 1, 9]), np.array(list("rxabc"), dtype=object), [-1] * 5
+    )
+    angles = np.array([0, 0.1, 0.5])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    # ab < bc < ac in the embedding, ab < ac = bc on the tree.
+    assert pairs.spearman_correlation(vectors, tree) == pytest.approx(math.sqrt(0.75), abs=1e-12)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=8).filter(any))
+def test_mid_ranks_are_mean_ranks(counts):
+    values = [place for place, count in enumerate(counts) for _ in range(count)]
+    found = pairs.mid_ranks(np.array(counts))
+    middle = (len(values) + 1) / 2
+    for place, count in enumerate(counts):
+        if count:
+            assert found[place] == definitions.mean_rank(values, place) - middle
+
+
+@settings(max_examples=40)
+@given(tips_embedded(), st.floats(0.01, 1))
+def test_the_histogram_counts_and_sums_the_pairs(made, q):
+    vectors, tree = made
+    steps = np.unique([round(t, 6) for t, _ in pairing(vectors, tree)])
+    if not len(steps):
+        return
+    histogram = pairs.joint_histogram(vectors, tree, steps)
+    np.testing.assert_allclose(histogram.steps, steps)
+    quantiles = histogram.quantiles([q])
+    for place, step in enumerate(steps):
+        distances = [c for t, c in pairing(vectors, tree) if abs(t - step) < 1e-5]
+        assert histogram.counts[place].sum() == len(distances)
+        assert histogram.mean()[place] == pytest.approx(math.fsum(distances) / len(distances), abs=1e-12)
+        # Half a bin, and the rounding of a distance on the edge of a bin.
+        expected = definitions.quantile(distances, q)
+        assert quantiles[place, 0] == pytest.approx(expected, abs=1 / pairs.N_BINS + 1e-9)
+
+
+def test_quantiles_are_those_of_numpy():
+    vectors, tree = evolved(120)
+    q = [0.05, 0.25, 0.5, 0.75, 0.95]
+    histogram = pairs.joint_histogram(vectors, tree)
+    found = np.array(pairing(vectors, tree))
+    for step, quantiles in zip(histogram.steps, histogram.quantiles(q), strict=True):
+        distances = found[np.isclose(found[:, 0], step), 1]
+        expected = np.quantile(distances, q, method="inverted_cdf")
+        np.testing.assert_allclose(quantiles, expected, atol=1.01 / pairs.N_BINS)
+
+
+def test_taxonomies_have_seven_steps_of_which_those_met_are_kept():
+    vectors, tree = evolved()
+    histogram = pairs.joint_histogram(vectors, tree)
+    assert histogram.steps.tolist() == sorted({t for t, _ in pairing(vectors, tree)})
+    assert histogram.counts.sum() == 60 * 59 / 2
+
+
+def test_opposite_vectors_fall_into_the_last_bin():
+    tree = Tree(np.array([-1, 0, 0]), np.array([0, 0.5, 0.5]), np.array(list("rab"), dtype=object), [-1] * 3)
+    histogram = pairs.joint_histogram(np.array([[1.0, 0], [-1, 0]]), tree)
+    assert histogram.counts[0, -1] == 1 and histogram.mean()[0] == 2
+
+
+def test_one_taxon_has_no_pairs():
+    tree = Tree(np.array([-1, 0]), np.array([0, 1.0]), np.array(["r", "a"], dtype=object), [-1] * 2)
+    vectors = np.array([[1.0, 0]])
+    assert math.isnan(pairs.spearman_correlation(vectors, tree))
+    assert np.isnan(pairs.weighted_correlations(vectors, tree, np.ones((2, 1)))).all()
+    assert not len(pairs.joint_histogram(vectors, tree).steps)
+
+
+def test_inputs_stay():
+    vectors, tree = evolved()
+    vectors = unit(vectors)
+    weights, groups = np.ones((2, 60)), np.arange(60)
+    before = vectors.copy()
+    for array in (vectors, weights, groups):
+        array.flags.writeable = False
+    pairs.weighted_correlations(vectors, tree, weights)
+    pairs.weighted_image_correlations(vectors, groups, tree, weights)
+    pairs.spearman_correlation(vectors, tree)
+    pairs.joint_histogram(vectors, tree)
+    assert np.array_equal(vectors, before)

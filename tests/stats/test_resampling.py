@@ -1,0 +1,102 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioclip_probe.stats.resampling import (
+    bootstrap_mean,
+    bootstrap_weights,
+    percentile_interval,
+    permutation_p,
+)
+
+
+def test_weights_count_how_often_each_unit_is_drawn():
+    weights = bootstrap_weights(7, 3_000, np.random.default_rng(0))
+    assert weights.shape == (3_000, 7) and weights.dtype == np.float64
+    assert np.all(weights.sum(axis=1) == 7) and np.all(weights == np.rint(weights)) and weights.min() >= 0
+    # Binomial(7, 1/7): mean 1, variance 6/7, each within five standard errors.
+    assert np.abs(weights.mean(axis=0) - 1).max() < 5 * math.sqrt(6 / 7 / 3_000)
+    np.testing.assert_allclose(weights.var(axis=0), 6 / 7, rtol=0.15)
+
+
+def test_weights_follow_their_generator():
+    draws = [bootstrap_weights(5, 4, np.random.default_rng(seed)).tolist() for seed in (1, 1, 2)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_one_unit_is_drawn_every_time():
+    assert bootstrap_weights(1, 3, np.random.default_rng(0)).tolist() == [[1], [1], [1]]
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=30), st.sampled_from((0.5, 0.9, 0.95)))
+def test_the_interval_is_that_of_numpy(replicates, level):
+    low, high = percentile_interval(np.array(replicates), level)
+    tail = 100 * (1 - level) / 2
+    np.testing.assert_allclose((low, high), np.percentile(replicates, [tail, 100 - tail]), atol=1e-9)
+    assert min(replicates) <= low <= high <= max(replicates)
+
+
+def test_undefined_replicates_stand_aside_up_to_half_of_them():
+    assert percentile_interval(np.array([1, 1, np.nan, np.nan])) == (1, 1)
+    assert np.isnan(percentile_interval(np.array([1, np.nan, np.nan]))).all()
+    assert np.isnan(percentile_interval(np.array([]))).all()
+
+
+def test_the_mean_is_bootstrapped_by_drawing_whole_units():
+    rng = np.random.default_rng(0)
+    units = np.repeat([30, 10, 20, 40, 50], [1, 4, 2, 8, 3])
+    scores = rng.normal(0, 0.1, 18) + units / 10
+    low, high = bootstrap_mean(scores, units, np.random.default_rng(1), n_boot=200)
+
+    # The same draws, with each unit's images put there as often as the unit was drawn.
+    means = []
+    for copies in bootstrap_weights(5, 200, np.random.default_rng(1)).astype(int):
+        drawn = [
+            scores[units == unit] for unit, times in zip(np.unique(units), copies, strict=True) for _ in range(times)
+        ]
+        means.append(np.concatenate(drawn).mean())
+    np.testing.assert_allclose((low, high), np.percentile(means, [2.5, 97.5]), rtol=1e-12)
+
+
+def test_the_order_of_images_does_not_matter():
+    rng = np.random.default_rng(0)
+    scores, units, order = rng.normal(size=20), rng.integers(0, 6, 20), rng.permutation(20)
+    found = bootstrap_mean(scores, units, np.random.default_rng(1))
+    turned = bootstrap_mean(scores[order], units[order], np.random.default_rng(1))
+    np.testing.assert_allclose(turned, found, rtol=1e-12)
+
+
+def test_the_interval_of_a_mean_covers_it():
+    """Forty units of one image: the mean is near normal, so 95 % should hold it but for a little."""
+    rng = np.random.default_rng(7)
+    covered = 0
+    for _ in range(200):
+        low, high = bootstrap_mean(rng.normal(0, 1, 40), np.arange(40), rng, n_boot=199)
+        covered += low <= 0 <= high
+    assert 175 <= covered <= 199
+
+
+@pytest.mark.parametrize("units", [[], [3], [3, 3, 3]])
+def test_fewer_than_two_units_have_no_interval(units):
+    found = bootstrap_mean(np.ones(len(units)), np.array(units, dtype=int), np.random.default_rng(0))
+    assert np.isnan(found).all()
+
+
+@given(st.integers(-9, 9), st.lists(st.integers(-9, 9), max_size=30))
+def test_p_counts_the_permutations_that_do_as_well(observed, null):
+    p = permutation_p(observed / 10, np.array(null) / 10)
+    b = sum(value >= observed for value in null)
+    assert p == (b + 1) / (len(null) + 1)
+    assert 1 / (len(null) + 1) <= p <= 1
+
+
+def test_permutations_equal_but_for_rounding_are_ties():
+    assert permutation_p(0.1 + 0.2, np.array([0.3, 0.3, 0.0])) == 3 / 4
+
+
+@pytest.mark.parametrize(("observed", "null"), [(np.nan, [0.1]), (0.1, [np.nan, 0.2])])
+def test_p_of_what_is_undefined_is_undefined(observed, null):
+    assert math.isnan(permutation_p(observed, np.array(null)))
