@@ -4,7 +4,7 @@
 `drilldown`      the figure of Section 4.6, for any set of models
 `headline`       one number for each model with its interval, raw and centred
 `by_rank`        purity, probe accuracy or any other metric by rank, with chance
-`staircase`      the distance of two images by the lowest rank that they share
+`staircase`      the distance of two species by the lowest rank that they share
 `select`         the rows of a measurements table that a figure draws
 `save`           a figure as PDF and PNG with the table it draws and what made it
 ===============  =====================================================================

@@ -39,7 +39,7 @@ def drilldown(
         Encoders to draw, in this order; all of the table if not given. Controls come last.
     measurements : DataFrame, optional
         A `MEASUREMENTS` table. Its ``panel_purity`` rows (``rank`` and the focus as ``taxon``, raw embeddings) and
-        ``panel_purity_plane`` rows are printed under their panels.
+        ``panel_purity_2d`` rows are printed under their panels.
     columns : int
         Ranks side by side. With 3 the ranks stand in two blocks, as in the published figure.
     colours : sequence of str
@@ -71,24 +71,19 @@ def drilldown(
     if ranks[0] != "phylum":
         title = title.replace("phylum", ranks[0])
     figure = style.new_figure(place.page, place.total, title, style.is_simulated(table, simulated), layout=None)
-    names = style.model_styles(encoders)
-    groups = dict(iter(table.groupby(["encoder", "rank"], sort=False)))
+    looks = style.model_styles(encoders)
     for b, block in enumerate(blocks):
         for c, rank in enumerate(block):
+            parts = dict(iter(table[table["rank"] == rank].groupby("encoder", sort=False)))
             colour = dict(zip(panels[rank].index, colours, strict=False))
             for r, encoder in enumerate(encoders):
                 axes = figure.add_axes(place.panel(b, r, c), label=f"{encoder} {rank}")
-                part = groups[encoder, rank]
-                _draw(axes, part, colour, place.width * place.height)
+                _draw(axes, parts[encoder], colour, place.width * place.height)
                 axes.set_xlabel(purity.get((encoder, rank), ""), fontsize=style.SMALL, color=style.MUTED, labelpad=2)
                 if r == 0:
-                    axes.set_title(_title(part, rank, place), fontsize=place.title_size, pad=3.5)
+                    axes.set_title(_title(parts[encoder], rank, place), fontsize=place.title_size, pad=3.5)
                 if c == 0:
-                    name = names[encoder]
-                    axes.set_ylabel(
-                        _wrapped(name.label, 16), fontsize=6.5, color=style.MUTED if name.control else style.INK,
-                        fontweight="normal" if name.control else "bold", labelpad=3,
-                    )  # fmt: skip
+                    _name(axes, looks[encoder])
             _legend(figure.add_axes(place.legend(b, c), label=f"legend {rank}"), panels[rank], colour, place)
     return figure
 
@@ -143,6 +138,11 @@ def _draw(axes: Axes, part: pd.DataFrame, colour: dict[str, str], area: float) -
               bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8})  # fmt: skip
 
 
+def _name(axes: Axes, look: style.ModelStyle) -> None:
+    colour, weight = (style.MUTED, "normal") if look.control else (style.INK, "bold")
+    axes.set_ylabel(_wrapped(look.label, 16), fontsize=6.5, color=colour, fontweight=weight, labelpad=3)
+
+
 def _legend(axes: Axes, taxa: pd.Series, colour: dict[str, str], page: _Page) -> None:
     axes.axis("off")
     width = int(page.width / page.legend_columns * 22) - 8  # characters that fit beside the count
@@ -187,7 +187,7 @@ def _captions(measurements: pd.DataFrame | None, table: pd.DataFrame) -> dict[tu
     """What is printed under each panel: its purity in full dimension, its chance level, its purity in the plane."""
     if measurements is None:
         return {}
-    rows = measurements[measurements["metric"].isin(["panel_purity", "panel_purity_plane"])]
+    rows = measurements[measurements["metric"].isin(["panel_purity", "panel_purity_2d"])]
     if "space" in rows:
         rows = rows[rows["space"].isna() | rows["space"].isin(["raw", ""])]
     focus = table.groupby(["encoder", "rank"])["focus"].first()
@@ -201,8 +201,8 @@ def _captions(measurements: pd.DataFrame | None, table: pd.DataFrame) -> dict[tu
         if "panel_purity" in own.index and np.isfinite(own.loc["panel_purity", "value"]):
             value, chance = own.loc["panel_purity", ["value", "chance"]]
             words.append(f"purity {value:.2f}" + (f" (chance {chance:.2f})" if np.isfinite(chance) else ""))
-        if "panel_purity_plane" in own.index and np.isfinite(own.loc["panel_purity_plane", "value"]):
-            words.append(f"in plane {own.loc['panel_purity_plane', 'value']:.2f}")
+        if "panel_purity_2d" in own.index and np.isfinite(own.loc["panel_purity_2d", "value"]):
+            words.append(f"in plane {own.loc['panel_purity_2d', 'value']:.2f}")
         captions[encoder, rank] = ", ".join(words) if len(words) < 2 else f"{words[0].split(' (')[0]}, {words[1]}"
     return captions
 

@@ -14,8 +14,15 @@ METRIC_LABELS = {
     "image_tree_correlation": "Tree correlation over image pairs",
     "balanced_tree_correlation": "Tree correlation, ranks weighed alike",
     "cluster_purity": "k-means purity",
-    "knn_purity": "k-NN purity",
-    "panel_purity": "Panel purity",
+    "cluster_purity_adjusted": "k-means purity beyond chance",
+    "cluster_ami": "k-means AMI",
+    "cluster_ari": "k-means ARI",
+    **{f"knn_purity_{k}": f"k-NN purity, k = {k}" for k in (1, 5, 10)},
+    **{f"knn_purity_{k}_adjusted": f"k-NN purity beyond chance, k = {k}" for k in (1, 5, 10)},
+    "spearman": "Spearman correlation",
+    "top1_accuracy": "Linear probe accuracy",
+    "macro_accuracy": "Linear probe accuracy, mean over taxa",
+    "panel_purity": "k-means purity in the panel",
     "silhouette": "Silhouette",
 }
 
@@ -29,7 +36,7 @@ def metric_label(metric: str) -> str:
 
 
 def listed(metrics: Iterable[str]) -> str:
-    """Metrics in a sentence: ``k-NN purity and linear probe accuracy``."""
+    """Metrics in a sentence: ``k-means purity and linear probe accuracy``."""
     first, *rest = (metric_label(metric) for metric in metrics)
     words = [first, *(label[0].lower() + label[1:] if label[1:2].islower() else label for label in rest)]
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -1,4 +1,4 @@
-"""The staircase: how far apart in the embedding two images are, by the lowest rank that they share."""
+"""The staircase: how far apart in the embedding two species are, by the lowest rank that they share."""
 
 from __future__ import annotations
 
@@ -84,14 +84,15 @@ def staircase(
             continue
         look = styles[encoders[place]]
         _draw(axes, table[table["encoder"] == encoders[place]], steps, look)
-        axes.set_title(style.shorten(look.label, 20 if columns > 3 else 26), loc="left", fontweight="normal" if look.control else "bold",
+        label = style.shorten(look.label, 20 if columns > 3 else 26)
+        axes.set_title(label, loc="left", fontweight="normal" if look.control else "bold",
                        color=style.MUTED if look.control else style.INK, fontsize=7)  # fmt: skip
         if place // columns == rows - 1:
             axes.set_xlabel("lowest rank the two share", fontsize=6.5)
         last = place + columns >= len(encoders)
         axes.set_xticks(np.arange(len(steps)), [_step_name(step) for step in steps] if last else [""] * len(steps),
                         rotation=40, ha="right", rotation_mode="anchor")  # fmt: skip
-    figure.supylabel("cosine distance of two images", fontsize=7)
+    figure.supylabel("cosine distance of two species", fontsize=7)
     figure.legend(*_key(set(table["metric"])), loc="outside lower center", ncols=4, fontsize=6)
     return figure
 

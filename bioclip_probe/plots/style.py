@@ -71,7 +71,7 @@ _MODEL_COLOURS = ("#009e73", "#d55e00", "#0072b2", "#e69f00", "#aa4499", "#56b4e
 _MODEL_MARKERS = "osD^v<>p"
 _CONTROL_COLOURS = ("#8a8a8a", "#a8a8a8", "#6e6e6e", "#bcbcbc")
 _CONTROL_DASHES = ((0, (4, 2)), (0, (1, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (2, 2)))
-_CONTROL = re.compile(r"^(pixels|color-histogram|colour-histogram|untrained|random|shuffled)")
+_CONTROL = re.compile(r"^(control:|pixels|color-histogram|random|shuffled)|untrained")
 _ADDRESS = re.compile(r"^(local-dir|hf-hub|custom):(.*/)?")  # all of an address but its last part
 _LABELS = {
     "bioclip": "BioCLIP",
@@ -83,6 +83,10 @@ _LABELS = {
     "openclip": "OpenCLIP",
     "inat21-only": "iNat21-only",
     "siglip2": "SigLIP 2",
+    "openclip-laion400m": "OpenCLIP, LAION-400M",
+    "bioclip-quickgelu": "BioCLIP, QuickGELU",
+    "dinov2": "DINOv2",
+    "dinov3": "DINOv3",
     "color-histogram": "colour histogram",
     "untrained-vit-b-16": "untrained ViT-B/16",
 }
@@ -144,7 +148,7 @@ def model_styles(encoders: Iterable[str]) -> dict[str, ModelStyle]:
 
 def is_control(encoder: str) -> bool:
     """Whether an encoder is a control, by its name: pixels, colours, untrained networks, shuffled labels."""
-    return bool(_CONTROL.match(encoder))
+    return bool(_CONTROL.search(encoder))
 
 
 def short_names(encoders: Iterable[str], width: int = 26) -> dict[str, str]:

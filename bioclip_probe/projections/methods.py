@@ -56,10 +56,12 @@ def obstacle(vectors: np.ndarray) -> str:
     Returns
     -------
     str
-        Empty if there are at least `MINIMUM` rows and they are not all the same.
+        Empty if there are at least `MINIMUM` rows of at least two dimensions and they are not all the same.
     """
     if len(vectors) < MINIMUM:
         return f"{len(vectors)} images; an embedding needs {MINIMUM}"
+    if vectors.shape[1] < 2:
+        return "the embedding has one dimension"
     if (vectors == vectors[0]).all():
         return "all embeddings are the same"
     return ""

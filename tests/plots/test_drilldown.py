@@ -1,0 +1,170 @@
+"""The drill-down figure: its panels, titles, n, legends, colours, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.plots import PAPER_COLOURS, SAFE_COLOURS, drilldown
+from bioclip_probe.tables import MEASUREMENTS
+from tests.plots.tables import PANELS, coordinates, texts
+
+
+def panel(figure, encoder, rank):
+    return next(axes for axes in figure.axes if axes.get_label() == f"{encoder} {rank}")
+
+
+def plain(markup: str) -> str:
+    """A label without its italics."""
+    for sign, meaning in ((r"$\it{", ""), ("}$", ""), ("{.}", "."), (r"\:", " ")):
+        markup = markup.replace(sign, meaning)
+    return markup
+
+
+def test_each_panel_says_what_it_shows_and_how_many():
+    figure = drilldown(coordinates())
+    titles = [plain(axes.get_title()).replace("\n", " ") for axes in figure.axes if axes.get_title()]
+    assert titles == ["Phyla of Animalia", "Orders of Insecta", "Genera of Carabidae", "Species of Carabus"]
+    for encoder in ("clip", "bioclip"):
+        for rank, (_, taxa) in PANELS.items():
+            assert panel(figure, encoder, rank).texts[0].get_text() == f"n = {sum(taxa.values()) + 3}"
+    assert panel(figure, "clip", "phylum").get_ylabel() == "CLIP"
+    assert any("t-SNE" in text and "paper mode" in text for text in texts(figure))
+    assert not any("simulated" in text for text in texts(figure))
+
+
+def test_points_are_the_plotted_ones_that_are_not_hidden():
+    table = coordinates()
+    figure = drilldown(table)
+    for (encoder, rank), part in table.groupby(["encoder", "rank"]):
+        (points,) = panel(figure, encoder, rank).collections
+        drawn = part[part["plotted"] & ~part["hidden"]]
+        assert sorted(points.get_offsets().tolist()) == sorted(drawn[["x", "y"]].to_numpy().tolist())
+        assert points.get_rasterized()
+        assert points.get_alpha() == 0.5
+
+
+@pytest.mark.parametrize("colours", [PAPER_COLOURS, SAFE_COLOURS])
+def test_a_taxon_has_its_alphabetical_colour_in_every_model_and_in_the_legend(colours):
+    table = coordinates()
+    figure = drilldown(table, colours=colours)
+    for rank, (_, taxa) in PANELS.items():
+        legend = panel(figure, "legend", rank).get_legend()
+        entries = {plain(text.get_text()).split("  ")[0]: to_hex(handle.get_color())
+                   for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)}  # fmt: skip
+        expected = dict(zip(sorted(taxa), colours, strict=False))
+        shown = {name.replace("Carabus ", "C. ") if rank == "species" else name: c for name, c in expected.items()}
+        assert entries == shown
+        assert [plain(text.get_text()).split("  ")[1] for text in legend.get_texts()] == [
+            str(taxa[n]) for n in sorted(taxa)
+        ]
+        for encoder in ("clip", "bioclip"):
+            part = table[(table["encoder"] == encoder) & (table["rank"] == rank)].set_index(["x", "y"])
+            (points,) = panel(figure, encoder, rank).collections
+            for place, colour in zip(points.get_offsets(), points.get_facecolors(), strict=True):
+                assert to_hex(colour) == expected[part.loc[tuple(place), "taxon"].split("|")[-1]]
+
+
+def test_models_stand_in_the_order_asked_for_and_controls_last():
+    figure = drilldown(coordinates(("pixels", "clip", "bioclip")), models=["bioclip", "pixels", "clip"])
+    names = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
+    assert names == ["BioCLIP", "CLIP", "pixels"]
+
+
+def test_three_columns_put_the_ranks_in_two_blocks():
+    six = drilldown(coordinates(), columns=6)
+    two = drilldown(coordinates(), columns=2)
+    assert len(six.axes) == len(two.axes) == 4 * 2 + 4
+    left = {round(panel(two, "clip", rank).get_position().x0, 3) for rank in PANELS}
+    assert len(left) == 2
+    assert panel(two, "clip", "genus").get_position().y1 < panel(two, "legend", "phylum").get_position().y1
+    assert two.get_figwidth() == six.get_figwidth()
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_axes_do_not_overlap_and_stay_on_the_page(count):
+    names = [f"custom:/a/very/long/way/to/networks/{'x' * 30}{k}.py:make" for k in range(count)]
+    figure = drilldown(coordinates(names))
+    boxes = [axes.get_position() for axes in figure.axes]
+    assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes)
+    for number, one in enumerate(boxes):
+        for other in boxes[:number]:
+            apart = one.x1 <= other.x0 or other.x1 <= one.x0 or one.y1 <= other.y0 + 1e-9 or other.y1 <= one.y0 + 1e-9
+            assert apart
+    labels = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
+    assert len(set(labels)) == count
+
+
+def test_panel_purity_is_printed_under_its_panel():
+    rows = [
+        {"encoder": encoder, "rank": "order", "taxon": PANELS["order"][0], "metric": metric, "value": value,
+         "chance": 0.4, "space": "raw", "simulated": False}
+        for encoder, metric, value in [("clip", "panel_purity", 0.61), ("bioclip", "panel_purity", 0.87),
+                                       ("bioclip", "panel_purity_2d", 0.83)]
+    ]  # fmt: skip
+    rows += [{**rows[0], "space": "centred", "value": 0.11}, {**rows[0], "taxon": "Plantae", "value": 0.22}]
+    rows.append({**rows[0], "rank": "phylum", "taxon": "Animalia", "value": np.nan})
+    figure = drilldown(coordinates(), measurements=MEASUREMENTS.frame(rows))
+    assert panel(figure, "clip", "order").get_xlabel() == "purity 0.61 (chance 0.40)"
+    assert panel(figure, "bioclip", "order").get_xlabel() == "purity 0.87, in plane 0.83"
+    assert panel(figure, "clip", "phylum").get_xlabel() == ""
+    twice = MEASUREMENTS.frame([rows[0], rows[0]])
+    with pytest.raises(DataError, match="more than one panel purity for clip at order"):
+        drilldown(coordinates(), measurements=twice)
+
+
+def test_simulated_is_written_on_the_figure():
+    assert "simulated data" in texts(drilldown(coordinates(), simulated=True))
+    assert "simulated data" in texts(drilldown(coordinates().assign(simulated=True)))
+
+
+def test_a_panel_that_could_not_be_embedded_says_so():
+    table = coordinates()
+    table.loc[table["rank"] == "species", ["x", "y"]] = np.nan
+    figure = drilldown(table)
+    assert "cannot be\nembedded" in [text.get_text() for text in panel(figure, "clip", "species").texts]
+    assert panel(figure, "clip", "species").texts[-1].get_text() == "n = 8"
+
+
+def test_a_panel_without_taxa_is_drawn_empty():
+    table = coordinates(panels={**PANELS, "family": ("Animalia|Arthropoda|Insecta|Coleoptera", {})})
+    figure = drilldown(table)
+    assert panel(figure, "legend", "family").get_legend() is None
+
+
+def test_all_life_has_kingdoms_of_nothing():
+    figure = drilldown(coordinates(panels={"kingdom": ("", {"Animalia": 5, "Plantae": 4})}))
+    assert panel(figure, "clip", "kingdom").get_title() == "Kingdoms"
+    assert any(text.startswith("From kingdom to species") for text in texts(figure))
+
+
+def test_input_is_unchanged_and_the_callers_style_too():
+    import matplotlib
+
+    before, size = coordinates(), matplotlib.rcParams["font.size"]
+    table = before.copy()
+    drilldown(table)
+    pd.testing.assert_frame_equal(table, before)
+    assert matplotlib.rcParams["font.size"] == size
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda t: t.assign(method=["umap"] + ["tsne"] * (len(t) - 1)), "one figure draws one method"),
+        (lambda t: t.assign(mode=["corrected"] + ["paper"] * (len(t) - 1)), "one figure draws one mode"),
+        (lambda t: t.drop(index=0), "phylum panels hold different images"),
+        (lambda t: t[t["encoder"] == "nobody"], "nothing to draw"),
+    ],
+)
+def test_tables_that_do_not_make_one_figure_are_refused(spoil, message):
+    with pytest.raises(DataError, match=message):
+        drilldown(spoil(coordinates()))
+
+
+def test_an_absent_model_is_named():
+    with pytest.raises(DataError, match=r"the encoder siglip2; the table has: clip, bioclip"):
+        drilldown(coordinates(), models=["clip", "siglip2"])
