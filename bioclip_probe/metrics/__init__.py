@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bioclip_probe.metrics.suite import agreement, measure, measure_panels, score_predictions
+from bioclip_probe.metrics.suite import agreement, measure, measure_panels, score_predictions, stream
 
-__all__ = ["CATALOGUE", "Metric", "agreement", "catalogue", "measure", "measure_panels", "score_predictions"]
+__all__ = ["CATALOGUE", "Metric", "agreement", "catalogue", "measure", "measure_panels", "score_predictions", "stream"]
 
 
 @dataclass(frozen=True)

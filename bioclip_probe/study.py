@@ -1,0 +1,393 @@
+"""The study: the plan, and the run of it. The one place where files meet arrays.
+
+>>> from bioclip_probe import study
+>>> sample = study.sample("world", ["world-taxonomic", "pixels"], store="store")
+>>> study.measure(sample)                      # a MEASUREMENTS table
+>>> study.probe(sample)                        # a PREDICTIONS table; study.score turns it into measurements
+>>> study.project(sample, method="umap")       # a COORDINATES table
+
+`reproduce` does all of it and leaves the tables in a folder, from which figures and the report are made.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bioclip_probe import datasets, encoders, extract, metrics, probes, projections, provenance
+from bioclip_probe.errors import DataError, ProbeError
+from bioclip_probe.probes.splits import split_by_image
+from bioclip_probe.projections.panels import drill_down
+from bioclip_probe.stats.centroids import centroids
+from bioclip_probe.stats.embeddings import Embeddings
+from bioclip_probe.store import Store
+from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
+from bioclip_probe.tree import Placement, Tree, audit, place_on, read_tree, taxonomy
+
+log = logging.getLogger(__name__)
+
+SPACES = ("raw", "centred")
+WORLD_MODELS = ("world-taxonomic", "world-generic", "world-subset")
+PAPER_MODELS = ("bioclip", "clip", "inat21-only")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study compares, on what, and how; nothing of it touches a file yet.
+
+    Attributes
+    ----------
+    data : str
+        A dataset: ``world``, ``inat21:PATH``, ``folder:PATH``, ``table:FILE``.
+    models : tuple of str
+        Encoders compared; empty for the three of the paper (on ``world``: the world's three).
+    controls : bool
+        Measure pixels, colours and an untrained network beside them.
+    tree : Path, optional
+        A phylogeny (Newick or Nexus) for the species; `tree_unit` says what its branch lengths are.
+    method, mode : str
+        Projection, and the procedure of Section 4.6: ``corrected`` or ``paper``.
+    """
+
+    data: str = "world"
+    models: tuple[str, ...] = ()
+    controls: bool = True
+    tree: Path | None = None
+    tree_unit: str = "unknown"
+    method: str = "tsne"
+    mode: str = "corrected"
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "fp32"
+    batch_size: int = 32
+    workers: int | None = None
+
+    def encoders(self) -> tuple[str, ...]:
+        """All encoders of the study: the models, then the controls."""
+        models = self.models or (WORLD_MODELS if self.data == "world" else PAPER_MODELS)
+        twice = sorted({model for model in models if models.count(model) > 1})
+        if twice:
+            raise ProbeError(f"a model is named twice: {', '.join(twice)}")
+        return (*models, *(encoders.controls_for(models) if self.controls else ()))
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The images that every encoder could embed, their taxonomy, and their embeddings.
+
+    Attributes
+    ----------
+    dataset : str
+    simulated : bool
+        The pictures come from the built-in world.
+    images : DataFrame, n rows
+        An `IMAGES` table.
+    placement : Placement
+        The images in their taxonomy.
+    embeddings : dict from encoder name to Embeddings
+        All in the order of `images`.
+    trees : dict from name to (Placement, DataFrame)
+        Phylogenies the species were laid onto, with the table of what matched.
+    record : dict
+        What was embedded with what: dataset, audit, encoders with revision and hash, failures. JSON-able.
+    """
+
+    dataset: str
+    simulated: bool
+    images: pd.DataFrame
+    placement: Placement
+    embeddings: dict[str, Embeddings]
+    trees: dict[str, tuple[Placement, pd.DataFrame]] = field(default_factory=dict)
+    record: dict = field(default_factory=dict)
+
+    @property
+    def run(self) -> str:
+        """12 hex digits that name what was embedded by what."""
+        return provenance.fingerprint(self.record.get("dataset"), self.record.get("encoders"))
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Observation or photographer of each image as a number, -1 where it is not known."""
+        return pd.factorize(self.images["group"])[0]
+
+    def take(self, rows: np.ndarray) -> Sample:
+        """The sample of some of the images."""
+        return replace(
+            self,
+            images=self.images.iloc[rows].reset_index(drop=True),
+            placement=self.placement.take(rows),
+            embeddings={name: embeddings.take(rows) for name, embeddings in self.embeddings.items()},
+            trees={name: (placement.take(rows), matches) for name, (placement, matches) in self.trees.items()},
+        )
+
+    def table(self, rows: Iterable[dict], **columns: object) -> pd.DataFrame:
+        """Rows of measurements with the columns that all of them share."""
+        shared = {"run": self.run, "dataset": self.dataset, "simulated": self.simulated, "split": "all"}
+        return MEASUREMENTS.frame([{**shared, **columns, **row} for row in rows])
+
+
+def sample(
+    data: str | datasets.Dataset,
+    models: Sequence[str],
+    store: str | Path = "store",
+    tree: str | Path | None = None,
+    tree_unit: str = "unknown",
+    **extraction: object,
+) -> Sample:
+    """Embed what is not yet in the store, and read it all back, joined by image.
+
+    Parameters
+    ----------
+    data : str or Dataset
+    models : sequence of str
+        Encoders, by name; see `encoders.catalogue`.
+    store : str or Path
+        Where embeddings are kept; a second call embeds nothing anew.
+    tree, tree_unit
+        A phylogeny for the species, and the unit of its branch lengths.
+    **extraction
+        ``device``, ``precision``, ``batch_size``, ``workers``, ``progress``, as for `embed`.
+
+    Raises
+    ------
+    ProbeError
+        Whatever is wrong with the input, in one line.
+    """
+    dataset = datasets.load(data) if isinstance(data, str) else data
+    phylogeny = read_tree(tree, tree_unit) if tree else None  # a bad tree stops the run before the long work
+    store = Store(store)
+    embedded = embed(dataset, models, store, **extraction)
+    read = {}
+    for encoder, _ in embedded:
+        images, vectors = store.read(dataset, f"{encoder['name']}@{encoder['fingerprint']}")
+        read[encoder["name"]] = Embeddings.of(images["image_id"].to_numpy(dtype=object), vectors)
+    wanted = dataset.images["image_id"]
+    in_all = np.all([wanted.isin(found.ids) for found in read.values()], axis=0)
+    usable = dataset.images[in_all].reset_index(drop=True)
+    if not len(usable):
+        raise DataError(f"no image of '{dataset.name}' was embedded by all of: {', '.join(read)}")
+    trees = {}
+    if dataset.tree is not None:
+        trees["true tree"] = place_on(dataset.tree, usable["species"])
+    if phylogeny is not None:
+        trees[Path(tree).stem] = place_on(phylogeny, usable["species"])
+    return Sample(
+        dataset.name,
+        dataset.simulated,
+        usable,
+        taxonomy(usable),
+        {name: found.take(pd.Index(found.ids).get_indexer(usable["image_id"])) for name, found in read.items()},
+        trees,
+        _record(dataset, usable, embedded, trees),
+    )
+
+
+def embed(
+    dataset: datasets.Dataset,
+    models: Sequence[str],
+    store: Store,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+    **extraction: object,
+) -> list[tuple[dict, extract.Extraction]]:
+    """Embed a dataset with one model after the other.
+
+    Returns
+    -------
+    list of (dict, Extraction)
+        Each encoder's record, with its fingerprint, and what was done.
+    """
+    for model in models:
+        encoders.resolve(model)  # a wrong name stops the run before the first picture is opened
+    done = {}
+    for model in models:
+        encoder = encoders.load(model, device=device, precision=precision)
+        if encoder.name in done:
+            raise ProbeError(f"two models are called '{encoder.name}'; name one of them: NAME={model}")
+        log.info("embedding %s with %s", dataset.name, encoder.name)
+        result = extract.embed(dataset, encoder, store, **extraction)
+        for failure in result.failures.head(5).itertuples():
+            log.warning("left out %s: %s", failure.image_id, failure.error)
+        if result.n_failed > 5:
+            log.warning("left out %d images in all; `runs.json` and the report list them", result.n_failed)
+        done[encoder.name] = ({**encoder.record, "name": encoder.name, "fingerprint": encoder.fingerprint}, result)
+    return list(done.values())
+
+
+def _record(dataset, usable, embedded, trees) -> dict:
+    """What was embedded with what, for the report and `runs.json`."""
+    place = taxonomy(usable)
+    counts = {rank: int(np.sum(np.unique(place.at(rank)) >= 0)) for rank in RANKS}
+    return {
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "simulated": dataset.simulated,
+            "n_images": len(dataset.images),
+            "n_usable": len(usable),
+            "taxa": counts,
+            "splits": {str(name): int(n) for name, n in usable["split"].value_counts().items()},
+            "notes": list(dataset.notes),
+        },
+        "audit": audit(usable).to_dict("records"),
+        "encoders": [encoder for encoder, _ in embedded],
+        "failures": {encoder["name"]: result.failures.to_dict("records") for encoder, result in embedded},
+        "trees": {
+            name: {
+                "tips": len(placement.tree.tips),
+                "unit": placement.tree.unit,
+                "ultrametric": placement.tree.is_ultrametric,
+                "matches": matches.to_dict("records"),
+            }
+            for name, (placement, matches) in trees.items()
+        },
+    }
+
+
+def taxa(sample: Sample, rank: str, encoder: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Embeddings of the taxa of a rank: how many images each has, how far they scatter, and their mean.
+
+    Returns
+    -------
+    table : DataFrame, k rows
+        Columns taxon (path from the root), name, n_images, spread (root mean squared distance of its unit vectors from
+        their mean, in [0, 1]), in the order of the taxonomy.
+    means : ndarray, shape (k, d), float64
+        Mean of the unit vectors of each taxon; row i belongs to row i of the table.
+    """
+    found = centroids(sample.embeddings[encoder].vectors, sample.placement.coarsen(rank))
+    tips = found.tree.tips if len(found.counts) else []
+    table = pd.DataFrame(
+        {
+            "taxon": [found.tree.path(tip) for tip in tips],
+            "name": [str(found.tree.name[tip]) for tip in tips],
+            "n_images": found.counts,
+            "spread": found.spread,
+        }
+    )
+    return table, found.means
+
+
+def measure(sample: Sample, seed: int = 0) -> pd.DataFrame:
+    """All metrics of every encoder, raw and centred, at every rank, on the taxonomy and on the sample's phylogenies.
+
+    Where the dataset has parts (``split``, e.g. species seen and unseen in training), tree agreement is also given for
+    each part.
+
+    Returns
+    -------
+    DataFrame
+        A `MEASUREMENTS` table.
+    """
+    splits = sorted(sample.images["split"].dropna().unique())
+    parts = {name: sample.take(np.flatnonzero(sample.images["split"] == name)) for name in splits} if splits[1:] else {}
+    tables = []
+    for name, embeddings in sample.embeddings.items():
+        log.info("measuring %s", name)
+        for space in SPACES:
+            vectors = _in_space(embeddings, space)
+            rows = metrics.measure(vectors, sample.placement, sample.groups, seed)
+            for tree, (placement, _) in sample.trees.items():
+                rows += metrics.agreement(vectors, placement, tree, seed)
+            for split, part in parts.items():
+                inside = _in_space(part.embeddings[name], space)
+                found = metrics.agreement(inside, part.placement.coarsen("species"), "taxonomy", seed)
+                rows += [{**row, "split": split} for row in found]
+            tables.append(sample.table(rows, encoder=name, space=space))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _in_space(embeddings: Embeddings, space: str) -> np.ndarray:
+    return embeddings.vectors if space == "raw" else embeddings.centred().vectors
+
+
+def probe(sample: Sample, probe: str = "linear", seed: int = 0) -> pd.DataFrame:
+    """What a probe names at each rank, for every encoder, on one split by image shared by all.
+
+    Returns
+    -------
+    DataFrame
+        A `PREDICTIONS` table: every image of the split; those left out (too few images of their taxon, no name at the
+        rank) have an empty split. `score` makes measurements of it.
+    """
+    learn, tables = probes.load(probe), []
+    for rank in RANKS:
+        labels = sample.placement.at(rank)
+        split = split_by_image(labels, metrics.stream(seed, "split", rank), groups=sample.groups)
+        paths = _paths(sample.placement.tree)
+        for name, embeddings in sample.embeddings.items():
+            log.info("probing %s at rank %s", name, rank)
+            found = learn(embeddings.vectors, labels, split)
+            if found.note:
+                log.info("%s at rank %s: %s", name, rank, found.note)
+            rows = {"image_id": sample.images["image_id"], "split": found.split, "truth": paths[labels], "rank": rank}
+            shared = {"run": sample.run, "encoder": name, "dataset": sample.dataset, "probe": probe}
+            tables.append(PREDICTIONS.frame(pd.DataFrame({**rows, **shared, "predicted": paths[found.predicted]})))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _paths(tree: Tree) -> np.ndarray:
+    """The path of each node; the last entry, which index -1 meets, is missing."""
+    return np.array([tree.path(node) for node in range(len(tree))] + [None], dtype=object)
+
+
+def score(sample: Sample, predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Accuracy of predictions by rank, with chance; a `MEASUREMENTS` table."""
+    tables = []
+    node = {path: i for i, path in enumerate(_paths(sample.placement.tree)[:-1])}
+    units = pd.Series(sample.placement.node, index=sample.images["image_id"])
+    for (encoder, rank), table in predictions.groupby(["encoder", "rank"], sort=False):
+        truth, predicted = (table[key].map(node).fillna(-1).to_numpy(np.int64) for key in ("truth", "predicted"))
+        rows = metrics.score_predictions(
+            truth, predicted, table["split"].to_numpy(), units[table["image_id"]].to_numpy(), rank, seed
+        )
+        tables.append(sample.table(rows, encoder=encoder, space="raw", tree="taxonomy"))
+    return pd.concat(tables, ignore_index=True)
+
+
+def project(
+    sample: Sample,
+    method: str = "tsne",
+    mode: str = "corrected",
+    seed: int = 0,
+    models: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """The drill-down of Section 4.6 for some of the encoders (all by default); a `COORDINATES` table."""
+    tables = []
+    for name in sample.embeddings if models is None else models:
+        log.info("projecting %s (%s)", name, method)
+        found = projections.project(sample.embeddings[name].vectors, sample.placement, method, mode, seed)
+        ids = sample.images["image_id"].to_numpy(dtype=object)[found["row"]]
+        shared = {"run": sample.run, "encoder": name, "dataset": sample.dataset, "image_id": ids}
+        tables.append(COORDINATES.frame(found.drop(columns="row").assign(**shared)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def measure_panels(sample: Sample, coordinates: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Cluster purity in each panel of the drill-down, in full dimension and in the plane; a `MEASUREMENTS` table."""
+    panels = drill_down(sample.placement, projections.FIGURE_RANKS)
+    path = sample.placement.tree.path
+    labels = [np.where(np.isin(panel.taxon, panel.plotted), panel.taxon, -1) for panel in panels]
+    units = [sample.placement.node[panel.rows] for panel in panels]
+
+    def rows(points: list[np.ndarray], metric: str) -> list[dict]:
+        inside = [
+            (panel.rank, path(panel.focus), point, label)
+            for panel, point, label in zip(panels, points, labels, strict=True)
+        ]
+        return metrics.measure_panels(inside, units, metric, seed)
+
+    tables = []
+    for name, drawn in coordinates.groupby("encoder", sort=False):
+        vectors = sample.embeddings[name].vectors
+        by_rank = dict(list(drawn.groupby("rank", sort=False)))
+        plane = [by_rank[panel.rank][["x", "y"]].to_numpy() for panel in panels]
+        found = rows([vectors[panel.rows] for panel in panels], "panel_purity") + rows(plane, "panel_purity_2d")
+        tables.append(sample.table(found, encoder=name, space="raw"))
+    return pd.concat(tables, ignore_index=True)
