@@ -230,14 +230,16 @@ def _said(what: str, done: int, total: int, progress: bool) -> Iterator:
     else:
         lines = _Lines(what, done, total)
         yield lines
-        lines.say()
+        if lines.said < lines.done:
+            lines.say()
 
 
 class _Lines:
     """Progress where there is no terminal: plain lines, seldom enough for a log file."""
 
     def __init__(self, what: str, done: int, total: int) -> None:
-        self.what, self.first, self.done, self.total = what, done, done, total
+        self.what, self.first, self.total = what, done, total
+        self.done = self.said = done
         self.start = self.last = time.perf_counter()
 
     def __call__(self) -> None:
@@ -246,6 +248,6 @@ class _Lines:
             self.say()
 
     def say(self) -> None:
-        self.last = time.perf_counter()
+        self.last, self.said = time.perf_counter(), self.done
         rate = (self.done - self.first) / max(self.last - self.start, 1e-9)
         print(f"{self.what}: {self.done} of {self.total} images, {rate:.1f}/s", file=sys.stderr, flush=True)

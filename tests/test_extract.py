@@ -279,3 +279,10 @@ def test_numbers_below_one_are_refused(dataset, store, wrong):
         embed(dataset, MeanColour(), store, **wrong)
     with pytest.raises(StoreError, match="shard_size must be at least 1"):
         embed(dataset, MeanColour(), store, shard_size=0)
+
+
+def test_lines_come_now_and_then_and_each_once(dataset, store, capsys, monkeypatch):
+    monkeypatch.setattr("bioclip_probe.extract.SECONDS_BETWEEN_LINES", -1.0)
+    embed(dataset, MeanColour(), store, progress=True)
+    said = [line.split(" images")[0] for line in capsys.readouterr().err.splitlines()]
+    assert said == [f"mean/colour on ten: {i} of 10" for i in range(1, 11)]
