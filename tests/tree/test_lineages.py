@@ -158,33 +158,31 @@ def test_the_index_is_kept():
     assert clean_lineages(frame).index.tolist() == ["b", "a"]
 
 
-def test_a_species_is_genus_and_epithet_however_the_source_writes_it():
-    given_genus = ["Iris", "Iris", "Iris", "iris", "Iris", "Iris", None, "Iris"]
-    species = [
-        "setosa",
-        "Iris setosa",
-        "Iris_setosa",
-        "setosa",
-        " Iris  setosa",
-        "iris setosa",
-        "Iris setosa",
-        "Iris__setosa",
-    ]
-    assert genus_species(given_genus, species) == [
-        *["Iris setosa", "Iris setosa", "Iris setosa", "iris setosa", "Iris setosa", "Iris setosa", "Iris setosa"],
-        "Iris setosa",
-    ]
-
-
-def test_odd_species_names():
-    assert genus_species(["Malus", "Malus"], ["×domestica", "Malus ×domestica"]) == ["Malus ×domestica"] * 2
-    assert (
-        genus_species(["× Cuprocyparis"] * 2, ["leylandii", "× Cuprocyparis leylandii"])
-        == ["× Cuprocyparis leylandii"] * 2
-    )
-    assert genus_species(["Bison", "Bison"], ["bison", "Bison bison bison"]) == ["Bison bison", "Bison bison bison"]
-    assert genus_species(["Æthra", "Çus"], ["élégans", "Çus älbus"]) == ["Æthra élégans", "Çus älbus"]
-    assert genus_species(["Aus", "Aus"], ["Bus albus", "sp. 2"]) == ["Bus albus", "Aus sp. 2"]
+@pytest.mark.parametrize(
+    ("genus", "species", "expected"),
+    [
+        ("Iris", "setosa", "Iris setosa"),
+        ("Iris", "Iris setosa", "Iris setosa"),
+        ("Iris", "Iris_setosa", "Iris setosa"),
+        ("Iris", "Iris__setosa", "Iris setosa"),
+        ("Iris", " Iris  setosa ", "Iris setosa"),
+        ("Iris", "iris setosa", "Iris setosa"),
+        ("iris", "setosa", "iris setosa"),
+        (None, "Iris setosa", "Iris setosa"),
+        ("Aus", "Bus albus", "Bus albus"),
+        ("Aus", "sp. 2", "Aus sp. 2"),
+        ("Bison", "bison", "Bison bison"),
+        ("Bison", "Bison bison bison", "Bison bison bison"),
+        ("Malus", "×domestica", "Malus ×domestica"),
+        ("Malus", "Malus ×domestica", "Malus ×domestica"),
+        ("× Cuprocyparis", "leylandii", "× Cuprocyparis leylandii"),
+        ("× Cuprocyparis", "× Cuprocyparis leylandii", "× Cuprocyparis leylandii"),
+        ("Æthra", "élégans", "Æthra élégans"),
+        ("Çus", "Çus älbus", "Çus älbus"),
+    ],
+)
+def test_a_species_is_genus_and_epithet_however_the_source_writes_it(genus, species, expected):
+    assert genus_species([genus], [species]) == [expected]
 
 
 def test_a_species_without_an_epithet_is_a_hole():

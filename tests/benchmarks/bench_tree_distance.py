@@ -1,0 +1,147 @@
+"""Tree distance between all pairs of taxa, beside scikit-bio and ete3.
+
+    python -m tests.benchmarks.bench_tree_distance [--taxa 2000 10000] [--newick FILE]
+
+The taxonomy is made up: species per genus, genera per family … are uneven, as they are in nature. Each case runs in a
+process of its own: a first call, which also gets its memory from the system, and the fastest of three (scikit-bio
+keeps notes for the later ones). Seconds are the processor's, so that a busy machine does not change them much; every
+case keeps to one thread. Peak memory is what the process held at most beyond what it held before the first call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import multiprocessing
+import resource
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bioclip_probe.tables import RANKS
+from bioclip_probe.tree import Tree, patristic_distances, read_tree, taxonomy, to_ete3
+
+#: The most tips a peer is given: ete3 takes time with the cube of the number of tips, scikit-bio with its square.
+MOST_TIPS = {"scikit-bio": 10_000, "ete3": 500}
+
+
+@dataclass(frozen=True)
+class Timing:
+    tips: int
+    first: float
+    best: float
+    mebibytes: float
+    checksum: float
+
+
+def made_up_taxonomy(n_species: int, rng: np.random.Generator) -> Tree:
+    """A taxonomy of n species over seven ranks, with large and small clades."""
+    sizes = [n_species]
+    for _ in RANKS[:-1]:
+        sizes.append(max(2, round(sizes[-1] / 2.5)))
+    taxon = np.arange(n_species)
+    columns = {"species": [f"Genus epithet{i}" for i in taxon]}
+    for rank, (size, higher) in zip(RANKS[-2::-1], itertools.pairwise(sizes), strict=True):
+        weight = rng.pareto(1.2, higher) + 0.1  # every higher taxon gets one taxon, the rest go by weight
+        above = np.append(np.arange(higher), rng.choice(higher, size - higher, p=weight / weight.sum()))
+        taxon = above[taxon]
+        columns[rank] = [f"{rank.title()}{i}" for i in taxon]
+    return taxonomy(pd.DataFrame(columns)).tree
+
+
+def tree_of(source: int | Path) -> Tree:
+    if isinstance(source, Path):
+        return read_tree(source)
+    return made_up_taxonomy(source, np.random.default_rng(0))
+
+
+def first_tips(tree: Tree, most: int) -> Tree:
+    """The tree of at most so many tips, spread evenly."""
+    k = len(tree.tips)
+    return tree if k <= most else tree.subset(tree.tips[np.linspace(0, k - 1, most).astype(int)])[0]
+
+
+def ours(tree: Tree, dtype: str = "float64"):
+    return lambda: patristic_distances(tree, dtype)
+
+
+def ours_single(tree: Tree):
+    return ours(tree, "float32")
+
+
+def scikit_bio(tree: Tree):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from skbio import TreeNode
+    nodes = [TreeNode(name=str(i), length=float(length)) for i, length in enumerate(tree.length)]
+    for node in range(1, len(tree)):
+        nodes[tree.parent[node]].append(nodes[node], uncache=False)
+    return lambda: nodes[0].cophenet().data
+
+
+def ete3(tree: Tree):
+    drawn = to_ete3(tree)
+    for leaf in drawn.iter_leaves():
+        leaf.name = str(leaf.index)  # names of one's own, which ete3 asks for
+    return lambda: np.array(drawn.cophenetic_matrix()[0])
+
+
+CASES = {"bioclip_probe": ours, "bioclip_probe, float32": ours_single, "scikit-bio": scikit_bio, "ete3": ete3}
+
+
+def run(case: str, source: int | Path, most: int) -> Timing:
+    """One case in this process, which should be a fresh one."""
+    tree = first_tips(tree_of(source), most)
+    matrix_of = CASES[case](tree)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = []
+    for _ in range(3):
+        matrix = None  # the last one must not count as memory of the next
+        start = time.process_time()
+        matrix = matrix_of()
+        seconds.append(time.process_time() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Timing(len(tree.tips), seconds[0], min(seconds), (peak - before) / 1024, float(matrix.sum(dtype=np.float64)))
+
+
+def in_a_fresh_process(*arguments) -> Timing:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as executor:
+        return executor.submit(run, *arguments).result()
+
+
+def compare(source: int | Path) -> None:
+    """Print every case on one tree; a peer at a smaller size has our time at that size beside it."""
+    whole = None
+    for case in CASES:
+        most = MOST_TIPS.get(case, 10**9)
+        timing = in_a_fresh_process(case, source, most)
+        whole = whole or timing
+        same = whole if timing.tips == whole.tips else in_a_fresh_process("bioclip_probe", source, most)
+        if not np.isclose(timing.checksum, same.checksum, rtol=1e-5):
+            raise SystemExit(f"{case} gives another matrix: its sum is {timing.checksum}, ours {same.checksum}")
+        note = "" if timing.tips == whole.tips else f"  run at {timing.tips:,} tips; ours there {same.best:.4f} s"
+        print(
+            f"{whole.tips:>7,}  {case:<24} {timing.first:>9.3f} {timing.best:>9.3f} {timing.mebibytes:>9.0f} "
+            f"{timing.first / same.first:>9.1f} {timing.best / same.best:>9.1f}{note}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Tree distance beside scikit-bio and ete3")
+    parser.add_argument("--taxa", type=int, nargs="+", default=[2000, 10_000], help="sizes of the made-up taxonomies")
+    parser.add_argument("--newick", type=Path, help="a phylogeny to measure as well")
+    arguments = parser.parse_args()
+    columns = ("first s", "best s", "peak MiB", "× ours", "× ours")
+    print(f"{'tips':>7}  {'':<24} " + " ".join(f"{column:>9}" for column in columns))
+    for source in [*arguments.taxa, *([arguments.newick] if arguments.newick else [])]:
+        compare(source)
+
+
+if __name__ == "__main__":
+    main()
