@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = (
-    "bioclip_probe", "numpy", "scipy", "pandas", "scikit-learn", "umap-learn", "torch", "torchvision", "open_clip_torch",
-    "timm", "pillow", "matplotlib", "ete3",
+    "bioclip_probe", "numpy", "scipy", "pandas", "scikit-learn", "umap-learn", "torch", "torchvision",
+    "open_clip_torch", "timm", "pillow", "matplotlib", "ete3",
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
-"""The study: the plan, and the run of it. The one place where files meet arrays.
+"""The study: the plan, and the run of it.
 
->>> from bioclip_probe import study
->>> sample = study.sample("world", ["world-taxonomic", "pixels"], store="store")
+>>> from bioclip_probe import collect, study
+>>> sample = collect("world", ["world-taxonomic", "pixels"], store="store")
 >>> study.measure(sample)                      # a MEASUREMENTS table
 >>> study.probe(sample)                        # a PREDICTIONS table; study.score turns it into measurements
 >>> study.project(sample, method="umap")       # a COORDINATES table
@@ -12,22 +12,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bioclip_probe import datasets, encoders, extract, metrics, probes, projections, provenance
-from bioclip_probe.errors import DataError, ProbeError
+from bioclip_probe import encoders, metrics, probes, projections, provenance, results
+from bioclip_probe.errors import ProbeError
 from bioclip_probe.probes.splits import split_by_image
 from bioclip_probe.projections.panels import drill_down
+from bioclip_probe.sample import Sample, collect
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.embeddings import Embeddings
-from bioclip_probe.store import Store
-from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
-from bioclip_probe.tree import Placement, Tree, audit, place_on, read_tree, taxonomy
+from bioclip_probe.tables import COORDINATES, PREDICTIONS, RANKS
+from bioclip_probe.tree import Tree
 
 log = logging.getLogger(__name__)
 
@@ -69,185 +70,15 @@ class Plan:
 
     def encoders(self) -> tuple[str, ...]:
         """All encoders of the study: the models, then the controls."""
-        models = self.models or (WORLD_MODELS if self.data == "world" else PAPER_MODELS)
+        models = self.compared()
         twice = sorted({model for model in models if models.count(model) > 1})
         if twice:
             raise ProbeError(f"a model is named twice: {', '.join(twice)}")
         return (*models, *(encoders.controls_for(models) if self.controls else ()))
 
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """The images that every encoder could embed, their taxonomy, and their embeddings.
-
-    Attributes
-    ----------
-    dataset : str
-    simulated : bool
-        The pictures come from the built-in world.
-    images : DataFrame, n rows
-        An `IMAGES` table.
-    placement : Placement
-        The images in their taxonomy.
-    embeddings : dict from encoder name to Embeddings
-        All in the order of `images`.
-    trees : dict from name to (Placement, DataFrame)
-        Phylogenies the species were laid onto, with the table of what matched.
-    record : dict
-        What was embedded with what: dataset, audit, encoders with revision and hash, failures. JSON-able.
-    """
-
-    dataset: str
-    simulated: bool
-    images: pd.DataFrame
-    placement: Placement
-    embeddings: dict[str, Embeddings]
-    trees: dict[str, tuple[Placement, pd.DataFrame]] = field(default_factory=dict)
-    record: dict = field(default_factory=dict)
-
-    @property
-    def run(self) -> str:
-        """12 hex digits that name what was embedded by what."""
-        return provenance.fingerprint(self.record.get("dataset"), self.record.get("encoders"))
-
-    @property
-    def groups(self) -> np.ndarray:
-        """Observation or photographer of each image as a number, -1 where it is not known."""
-        return pd.factorize(self.images["group"])[0]
-
-    def take(self, rows: np.ndarray) -> Sample:
-        """The sample of some of the images."""
-        return replace(
-            self,
-            images=self.images.iloc[rows].reset_index(drop=True),
-            placement=self.placement.take(rows),
-            embeddings={name: embeddings.take(rows) for name, embeddings in self.embeddings.items()},
-            trees={name: (placement.take(rows), matches) for name, (placement, matches) in self.trees.items()},
-        )
-
-    def table(self, rows: Iterable[dict], **columns: object) -> pd.DataFrame:
-        """Rows of measurements with the columns that all of them share."""
-        shared = {"run": self.run, "dataset": self.dataset, "simulated": self.simulated, "split": "all"}
-        return MEASUREMENTS.frame([{**shared, **columns, **row} for row in rows])
-
-
-def sample(
-    data: str | datasets.Dataset,
-    models: Sequence[str],
-    store: str | Path = "store",
-    tree: str | Path | None = None,
-    tree_unit: str = "unknown",
-    **extraction: object,
-) -> Sample:
-    """Embed what is not yet in the store, and read it all back, joined by image.
-
-    Parameters
-    ----------
-    data : str or Dataset
-    models : sequence of str
-        Encoders, by name; see `encoders.catalogue`.
-    store : str or Path
-        Where embeddings are kept; a second call embeds nothing anew.
-    tree, tree_unit
-        A phylogeny for the species, and the unit of its branch lengths.
-    **extraction
-        ``device``, ``precision``, ``batch_size``, ``workers``, ``progress``, as for `embed`.
-
-    Raises
-    ------
-    ProbeError
-        Whatever is wrong with the input, in one line.
-    """
-    dataset = datasets.load(data) if isinstance(data, str) else data
-    phylogeny = read_tree(tree, tree_unit) if tree else None  # a bad tree stops the run before the long work
-    store = Store(store)
-    embedded = embed(dataset, models, store, **extraction)
-    read = {}
-    for encoder, _ in embedded:
-        images, vectors = store.read(dataset, f"{encoder['name']}@{encoder['fingerprint']}")
-        read[encoder["name"]] = Embeddings.of(images["image_id"].to_numpy(dtype=object), vectors)
-    wanted = dataset.images["image_id"]
-    in_all = np.all([wanted.isin(found.ids) for found in read.values()], axis=0)
-    usable = dataset.images[in_all].reset_index(drop=True)
-    if not len(usable):
-        raise DataError(f"no image of '{dataset.name}' was embedded by all of: {', '.join(read)}")
-    trees = {}
-    if dataset.tree is not None:
-        trees["true tree"] = place_on(dataset.tree, usable["species"])
-    if phylogeny is not None:
-        trees[Path(tree).stem] = place_on(phylogeny, usable["species"])
-    return Sample(
-        dataset.name,
-        dataset.simulated,
-        usable,
-        taxonomy(usable),
-        {name: found.take(pd.Index(found.ids).get_indexer(usable["image_id"])) for name, found in read.items()},
-        trees,
-        _record(dataset, usable, embedded, trees),
-    )
-
-
-def embed(
-    dataset: datasets.Dataset,
-    models: Sequence[str],
-    store: Store,
-    *,
-    device: str = "auto",
-    precision: str = "fp32",
-    **extraction: object,
-) -> list[tuple[dict, extract.Extraction]]:
-    """Embed a dataset with one model after the other.
-
-    Returns
-    -------
-    list of (dict, Extraction)
-        Each encoder's record, with its fingerprint, and what was done.
-    """
-    for model in models:
-        encoders.resolve(model)  # a wrong name stops the run before the first picture is opened
-    done = {}
-    for model in models:
-        encoder = encoders.load(model, device=device, precision=precision)
-        if encoder.name in done:
-            raise ProbeError(f"two models are called '{encoder.name}'; name one of them: NAME={model}")
-        log.info("embedding %s with %s", dataset.name, encoder.name)
-        result = extract.embed(dataset, encoder, store, **extraction)
-        for failure in result.failures.head(5).itertuples():
-            log.warning("left out %s: %s", failure.image_id, failure.error)
-        if result.n_failed > 5:
-            log.warning("left out %d images in all; `runs.json` and the report list them", result.n_failed)
-        done[encoder.name] = ({**encoder.record, "name": encoder.name, "fingerprint": encoder.fingerprint}, result)
-    return list(done.values())
-
-
-def _record(dataset, usable, embedded, trees) -> dict:
-    """What was embedded with what, for the report and `runs.json`."""
-    place = taxonomy(usable)
-    counts = {rank: int(np.sum(np.unique(place.at(rank)) >= 0)) for rank in RANKS}
-    return {
-        "dataset": {
-            "name": dataset.name,
-            "fingerprint": dataset.fingerprint,
-            "simulated": dataset.simulated,
-            "n_images": len(dataset.images),
-            "n_usable": len(usable),
-            "taxa": counts,
-            "splits": {str(name): int(n) for name, n in usable["split"].value_counts().items()},
-            "notes": list(dataset.notes),
-        },
-        "audit": audit(usable).to_dict("records"),
-        "encoders": [encoder for encoder, _ in embedded],
-        "failures": {encoder["name"]: result.failures.to_dict("records") for encoder, result in embedded},
-        "trees": {
-            name: {
-                "tips": len(placement.tree.tips),
-                "unit": placement.tree.unit,
-                "ultrametric": placement.tree.is_ultrametric,
-                "matches": matches.to_dict("records"),
-            }
-            for name, (placement, matches) in trees.items()
-        },
-    }
+    def compared(self) -> tuple[str, ...]:
+        """The models, without the controls."""
+        return self.models or (WORLD_MODELS if self.data == "world" else PAPER_MODELS)
 
 
 def taxa(sample: Sample, rank: str, encoder: str) -> tuple[pd.DataFrame, np.ndarray]:
@@ -391,3 +222,58 @@ def measure_panels(sample: Sample, coordinates: pd.DataFrame, seed: int = 0) -> 
         found = rows([vectors[panel.rows] for panel in panels], "panel_purity") + rows(plane, "panel_purity_2d")
         tables.append(sample.table(found, encoder=name, space="raw"))
     return pd.concat(tables, ignore_index=True)
+
+
+def step(sample: Sample, name: str, seconds: float, **settings: object) -> dict:
+    """The record of one step of a run, as `results.write` takes it."""
+    return {
+        "run": sample.run,
+        **sample.record,
+        "software": provenance.software(),
+        "machine": provenance.machine(),
+        "steps": {
+            name: {
+                "command": provenance.command(),
+                "finished": provenance.now(),
+                "seconds": round(seconds, 1),
+                **settings,
+            }
+        },
+    }
+
+
+def reproduce(plan: Plan, store: str | Path, out: str | Path, progress: bool = True) -> results.Results:
+    """Section 4.6 as numbers: embed, measure, probe, project; the tables go to the folder `out`.
+
+    Figures and the report are made of them by `report.write`.
+    """
+    start = time.perf_counter()
+    found = collect(
+        plan.data,
+        plan.encoders(),
+        store,
+        plan.tree,
+        plan.tree_unit,
+        device=plan.device,
+        precision=plan.precision,
+        batch_size=plan.batch_size,
+        workers=plan.workers,
+        progress=progress,
+    )
+    predictions = probe(found, seed=plan.seed)
+    compared = list(found.embeddings)[: len(plan.compared())]
+    coordinates = project(found, plan.method, plan.mode, plan.seed, compared)
+    tables = [
+        measure(found, plan.seed),
+        score(found, predictions, plan.seed),
+        measure_panels(found, coordinates, plan.seed),
+    ]
+    settings = {"plan": asdict(plan), "compared": compared}
+    return results.write(
+        out,
+        step(found, "reproduce", time.perf_counter() - start, **settings),
+        fresh=True,
+        measurements=pd.concat(tables, ignore_index=True),
+        predictions=predictions,
+        coordinates=coordinates,
+    )

@@ -1,0 +1,5 @@
+"""``python -m bioclip_probe`` is ``bioclip-probe``."""
+
+from bioclip_probe.cli import main
+
+raise SystemExit(main())

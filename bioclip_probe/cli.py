@@ -1,0 +1,304 @@
+"""The command line: each command a thin layer over functions that a notebook calls as well."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bioclip_probe import __version__
+from bioclip_probe.errors import ProbeError
+from bioclip_probe.tables import RANKS
+
+log = logging.getLogger("bioclip_probe")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, or 2 with one line that says what is wrong."""
+    options = _parser().parse_args(arguments)
+    _speak(quiet=getattr(options, "quiet", False))
+    try:
+        options.run(options)
+    except ProbeError as error:
+        print(f"bioclip-probe: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "bioclip-probe: interrupted; what is embedded is kept, the same command goes on from there", file=sys.stderr
+        )
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        sys.stderr.close()
+        return 0
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"bioclip-probe: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
+        return 2
+    return 0
+
+
+def _speak(quiet: bool) -> None:
+    log.handlers.clear()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bioclip-probe",
+        description="How well do vision models' embeddings follow the tree of life?",
+        epilog="A first run needs no data: `bioclip-probe reproduce`. Each command has its own --help.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable, what: str, *flags: Callable) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+        for add in flags:
+            add(sub)
+        sub.add_argument("--quiet", action="store_true", help="say nothing but the result and what went wrong")
+        sub.set_defaults(run=run)
+        return sub
+
+    made = command(
+        "reproduce",
+        _reproduce,
+        "the whole study: embed, measure, probe, project, draw, report",
+        _sources,
+        _tree,
+        _out,
+        _projection,
+    )
+    made.add_argument("--no-controls", action="store_true", help="leave out pixels, colours and the untrained network")
+    command("embed", _embed, "embed pictures into the store", _sources)
+    sub = command("taxa", _taxa, "embeddings of the taxa of a rank: counts, spread, and their vectors", _sources)
+    sub.add_argument("--rank", choices=RANKS, default="species", help="default: %(default)s")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="write ENCODER-RANK.csv and .npy there")
+    command("measure", _measure, "measure how embeddings follow the tree, at every rank", _sources, _tree, _out)
+    command("probe", _probe, "linear probes at every rank, and their accuracy", _sources, _out)
+    command("project", _project, "the drill-down of Section 4.6 in the plane", _sources, _out, _projection)
+    sub = command("figure", _figure, "draw figures from the tables of a results folder", _out)
+    sub.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="headline, drilldown, purity_by_rank, accuracy_by_rank, staircase; all by default",
+    )
+    command("report", _report, "draw the figures and bind a results folder into report.html", _out)
+    command("models", _models, "the models there are, and how to name any other")
+    command("datasets", _datasets, "the datasets there are, and how to name them")
+    sub = command("audit", _audit, "what is odd about the names of a dataset, and what a phylogeny lacks", _data, _tree)
+    return parser
+
+
+def _data(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--data",
+        default="world",
+        metavar="NAME[:PATH]",
+        help="dataset, see `bioclip-probe datasets`; default: %(default)s",
+    )
+
+
+def _sources(sub: argparse.ArgumentParser) -> None:
+    _data(sub)
+    sub.add_argument(
+        "--models",
+        nargs="+",
+        default=(),
+        metavar="M",
+        help="see `bioclip-probe models`; default: bioclip clip inat21-only, on the world its own three",
+    )
+    sub.add_argument(
+        "--store",
+        type=Path,
+        default=Path("store"),
+        metavar="DIR",
+        help="where embeddings are kept; default: %(default)s",
+    )
+    sub.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N; default: %(default)s")
+    sub.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="default: %(default)s")
+    sub.add_argument("--batch-size", type=int, default=32, metavar="N", help="pictures at a time; default: %(default)s")
+    sub.add_argument("--workers", type=int, metavar="N", help="threads that open pictures; default: one a processor")
+    sub.add_argument("--seed", type=int, default=0, help="of resampling, splits and projections; default: %(default)s")
+
+
+def _tree(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--tree", type=Path, metavar="FILE", help="a phylogeny of the species: Newick or Nexus")
+    sub.add_argument("--tree-unit", default="unknown", metavar="UNIT", help="of its branch lengths, e.g. Myr")
+
+
+def _out(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--out", type=Path, default=Path("results"), metavar="DIR", help="results folder; default: %(default)s"
+    )
+
+
+def _projection(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--method", default="tsne", choices=("tsne", "umap", "pca"), help="default: %(default)s")
+    sub.add_argument(
+        "--mode",
+        default="corrected",
+        choices=("corrected", "paper"),
+        help="outlier rule of Section 4.6; default: %(default)s",
+    )
+
+
+def _plan(options: argparse.Namespace):
+    from bioclip_probe.study import Plan
+
+    given = vars(options)
+    fields = {name: given[name] for name in Plan.__dataclass_fields__ if name in given}
+    return Plan(**{**fields, "models": tuple(options.models), "controls": not given.get("no_controls", False)})
+
+
+def _collected(options: argparse.Namespace):
+    from bioclip_probe.sample import collect
+
+    plan = _plan(options)
+    return collect(
+        plan.data,
+        plan.compared(),
+        options.store,
+        plan.tree,
+        plan.tree_unit,
+        device=plan.device,
+        precision=plan.precision,
+        batch_size=plan.batch_size,
+        workers=plan.workers,
+        progress=not options.quiet,
+    )
+
+
+def _show(table) -> None:
+    print(table.to_string(index=table.index.name is not None, na_rep="-", float_format="{:.3f}".format))
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    from bioclip_probe import report, study
+
+    start = time.perf_counter()
+    found = study.reproduce(_plan(options), options.store, options.out, progress=not options.quiet)
+    log.info("drawing the figures and binding the report")
+    page = report.write(options.out)
+    simulated = " (simulated: nothing here is about real organisms or models)" if found.simulated else ""
+    print(f"\nHow well do embeddings follow the tree of life? {found.record['dataset']['name']}{simulated}\n")
+    _show(report.summary(found))
+    print(f"\nReport: {page}   ({time.perf_counter() - start:.0f} s)")
+
+
+def _embed(options: argparse.Namespace) -> None:
+    from bioclip_probe import datasets, sample
+    from bioclip_probe.store import Store
+
+    plan = _plan(options)
+    done = sample.embed(
+        datasets.load(plan.data), plan.compared(), Store(options.store), device=plan.device, precision=plan.precision,
+        batch_size=plan.batch_size, workers=plan.workers, progress=not options.quiet,
+    )  # fmt: skip
+    for encoder, result in done:
+        rate = "" if result.images_per_s != result.images_per_s else f", {result.images_per_s:.1f} images/s"
+        print(f"{encoder['name']}: {result.n_ok} embedded ({result.n_reused} before), {result.n_failed} failed{rate}")
+        print(f"  {result.folder}")
+
+
+def _taxa(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from bioclip_probe import study
+
+    sample = _collected(options)
+    for name in sample.embeddings:
+        table, means = study.taxa(sample, options.rank, name)
+        if options.out:
+            options.out.mkdir(parents=True, exist_ok=True)
+            stem = options.out / f"{name.replace('/', '-')}-{options.rank}"
+            table.to_csv(stem.with_suffix(".csv"), index=False)
+            np.save(stem.with_suffix(".npy"), means, allow_pickle=False)
+            print(f"{name}: {len(table)} taxa of rank {options.rank}, {means.shape[1]}-d: {stem}.csv, .npy")
+        else:
+            print(f"{name}: {len(table)} taxa of rank {options.rank}")
+            _show(table)
+
+
+def _measure(options: argparse.Namespace) -> None:
+    from bioclip_probe import report, results, study
+
+    start, sample = time.perf_counter(), _collected(options)
+    table = study.measure(sample, options.seed)
+    step = study.step(sample, "measure", time.perf_counter() - start, seed=options.seed)
+    _show(report.summary(results.write(options.out, step, measurements=table)).dropna(axis=1, how="all"))
+
+
+def _probe(options: argparse.Namespace) -> None:
+    from bioclip_probe import report, results, study
+
+    start, sample = time.perf_counter(), _collected(options)
+    predictions = study.probe(sample, seed=options.seed)
+    scores = study.score(sample, predictions, options.seed)
+    step = study.step(sample, "probe", time.perf_counter() - start, seed=options.seed)
+    found = results.write(options.out, step, predictions=predictions, measurements=scores)
+    _show(report.by_rank(found, "top1_accuracy"))
+
+
+def _project(options: argparse.Namespace) -> None:
+    from bioclip_probe import results, study
+
+    start, sample = time.perf_counter(), _collected(options)
+    coordinates = study.project(sample, options.method, options.mode, options.seed)
+    purity = study.measure_panels(sample, coordinates, options.seed)
+    settings = {"method": options.method, "mode": options.mode, "seed": options.seed}
+    step = study.step(sample, "project", time.perf_counter() - start, **settings)
+    results.write(options.out, step, coordinates=coordinates, measurements=purity)
+    _show(purity.loc[purity["metric"] == "panel_purity", ["encoder", "rank", "taxon", "value", "chance", "n_images"]])
+
+
+def _figure(options: argparse.Namespace) -> None:
+    from bioclip_probe import report, results
+
+    found = results.read(options.out)
+    for name in options.names or report.FIGURES:
+        print(report.draw(found, name))
+
+
+def _report(options: argparse.Namespace) -> None:
+    from bioclip_probe import report
+
+    print(report.write(options.out))
+
+
+def _models(options: argparse.Namespace) -> None:
+    from bioclip_probe import encoders
+
+    _show(encoders.catalogue().astype(object).fillna("-"))
+
+
+def _datasets(options: argparse.Namespace) -> None:
+    from bioclip_probe import datasets
+
+    _show(datasets.catalogue())
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from bioclip_probe import datasets
+    from bioclip_probe.tree import audit, place_on, read_tree
+
+    dataset = datasets.load(options.data)
+    print(f"{dataset.name}: {len(dataset.images)} images")
+    for note in dataset.notes:
+        print(f"  {note}")
+    found = audit(dataset.images)
+    if len(found):
+        _show(found)
+    else:
+        print("nothing odd was found")
+    if options.tree:
+        _, matches = place_on(read_tree(options.tree, options.tree_unit), dataset.images["species"])
+        lacking = matches[~matches["matched"]]
+        print(f"\n{options.tree.name}: {len(matches) - len(lacking)} of {len(matches)} species are tips of the tree")
+        if len(lacking):
+            _show(lacking[["name", "n_images", "reason"]])

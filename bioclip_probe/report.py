@@ -1,0 +1,245 @@
+"""Figures and the report of a results folder: what the tables hold, bound into one page that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bioclip_probe import metrics, provenance, results
+from bioclip_probe.errors import DataError, ProbeError
+from bioclip_probe.results import Results
+from bioclip_probe.tables import MEASUREMENTS, RANKS
+
+NEIGHBOURS, ACCURACY = ("knn_purity_1", "cluster_purity"), ("top1_accuracy", "macro_accuracy")
+#: Columns of the summary: heading, metric, rank, space.
+SUMMARY = (
+    ("CPCC", "cophenetic_correlation", "species", "raw"),
+    ("CPCC centred", "cophenetic_correlation", "species", "centred"),
+    ("all image pairs", "image_tree_correlation", "species", "raw"),
+    ("1-NN species", "knn_purity_1", "species", "raw"),
+    ("1-NN family", "knn_purity_1", "family", "raw"),
+    ("probe species", "top1_accuracy", "species", "raw"),
+    ("probe family", "top1_accuracy", "family", "raw"),
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the study: what it shows, and the rows it is drawn from."""
+
+    title: str
+    caption: str
+    rows: Callable[[Results], pd.DataFrame]
+    draw: Callable[[Results, pd.DataFrame], object]
+
+
+def _measured(found: Results, names: tuple[str, ...], **where: object) -> pd.DataFrame:
+    """Rows of some metrics on the taxonomy that agree with `where`."""
+    table = _table(found, "measurements")
+    keep = table["metric"].isin(names) & (table["tree"] == "taxonomy") & table["taxon"].isna()
+    for column, wanted in where.items():
+        keep &= table[column] == wanted
+    if not table.loc[keep, "value"].notna().any():
+        raise DataError(f"{found.folder} holds no value of {' or '.join(names)} to draw")
+    return table[keep].reset_index(drop=True)
+
+
+def _table(found: Results, name: str) -> pd.DataFrame:
+    table = getattr(found, name)
+    if table is None:
+        verb = {"measurements": "measure", "predictions": "probe", "coordinates": "project"}[name]
+        raise DataError(f"{found.folder} holds no {name} yet; run `bioclip-probe {verb} --out {found.folder}` first")
+    return table
+
+
+def _draw(plot: str, *arguments: object) -> Callable[[Results, pd.DataFrame], object]:
+    def draw(found: Results, rows: pd.DataFrame) -> object:
+        from bioclip_probe import plots
+
+        return getattr(plots, plot)(rows, *arguments, simulated=found.simulated)
+
+    return draw
+
+
+def _drilldown(found: Results, rows: pd.DataFrame) -> object:
+    from bioclip_probe import plots
+
+    return plots.drilldown(rows, measurements=found.measurements, simulated=found.simulated)
+
+
+FIGURES: dict[str, Figure] = {
+    "headline": Figure(
+        "How far distances follow the tree",
+        "Cophenetic correlation (CPCC): Pearson correlation, over all pairs of species, of the distance between two "
+        "species' mean embeddings and the number of ranks below their lowest common ancestor. Embeddings as they are, "
+        "and with their common mean removed. Bars: 95 % intervals, species resampled.",
+        lambda found: _measured(found, ("cophenetic_correlation",), rank="species", split="all"),
+        _draw("headline"),
+    ),
+    "drilldown": Figure(
+        "The drill-down of Section 4.6",
+        "Each panel is a projection fitted anew to all images of the taxon in focus; the six taxa with most images are "
+        "coloured, and the largest is the focus of the next panel. A colour is the same taxon in every model.",
+        lambda found: _table(found, "coordinates"),
+        _drilldown,
+    ),
+    "purity_by_rank": Figure(
+        "Purity by rank",
+        "Share of images whose nearest neighbour is of their own taxon, and share that lie in a k-means cluster of "
+        "their taxon (k = number of taxa). Grey: chance.",
+        lambda found: _measured(found, NEIGHBOURS, space="raw"),
+        _draw("by_rank", NEIGHBOURS),
+    ),
+    "accuracy_by_rank": Figure(
+        "Linear probes by rank",
+        "Accuracy of a logistic regression on frozen embeddings, on images held out; taxa were seen in training. "
+        "Grey: chance.",
+        lambda found: _measured(found, ACCURACY),
+        _draw("by_rank", ACCURACY),
+    ),
+    "staircase": Figure(
+        "The staircase",
+        "Cosine distance of two species' mean embeddings, by the rank of their lowest common ancestor. An embedding "
+        "that follows the tree climbs from step to step.",
+        lambda found: _measured(
+            found, tuple(name for name in metrics.CATALOGUE if name.startswith("lca_distance")), space="raw"
+        ),
+        _draw("staircase"),
+    ),
+}  # fmt: skip
+
+
+def draw(found: Results, name: str) -> Path:
+    """Draw one figure of `FIGURES` from the tables, beside the table it draws and its record.
+
+    Returns
+    -------
+    Path
+        The PNG; ``.pdf``, ``.csv`` and ``.json`` stand beside it in ``figures/``.
+
+    Raises
+    ------
+    ProbeError
+        If there is no figure of that name, or the tables do not hold what it draws.
+    """
+    if name not in FIGURES:
+        raise ProbeError(f"no figure '{name}'; there are: {', '.join(FIGURES)}")
+    from bioclip_probe import plots
+
+    figure, stem = FIGURES[name], found.folder / "figures" / name
+    rows = figure.rows(found)
+    record = {"figure": name, "title": figure.title, "caption": figure.caption, "simulated": found.simulated}
+    record |= {key: found.record[key] for key in ("run", "dataset", "software", "steps")}
+    plots.save(figure.draw(found, rows), rows, record, stem)
+    return stem.with_suffix(".png")
+
+
+def draw_all(found: Results) -> dict[str, Path | str]:
+    """Draw every figure that the tables allow: the PNG of each, or the reason why it could not be drawn."""
+    drawn: dict[str, Path | str] = {}
+    for name in FIGURES:
+        try:
+            drawn[name] = draw(found, name)
+        except DataError as error:
+            drawn[name] = str(error)
+    return drawn
+
+
+def summary(found: Results) -> pd.DataFrame:
+    """The study in a table: a row an encoder, the columns of `SUMMARY`; missing where a number is undefined."""
+    table = _table(found, "measurements")
+    table = table[(table["tree"] == "taxonomy") & table["split"].isin(["all", "test"])]
+    columns = {}
+    for heading, metric, rank, space in SUMMARY:
+        part = table[(table["metric"] == metric) & (table["rank"] == rank) & (table["space"] == space)]
+        columns[heading] = part.set_index("encoder")["value"]
+    order = [encoder["name"] for encoder in found.record["encoders"]]
+    return pd.DataFrame(columns).reindex(order).rename_axis("encoder")
+
+
+def by_rank(found: Results, metric: str, space: str = "raw") -> pd.DataFrame:
+    """One metric with its interval, a row an encoder, a column a rank, as text; the last row is chance."""
+    table = _table(found, "measurements")
+    table = table[(table["metric"] == metric) & (table["space"] == space) & (table["tree"] == "taxonomy")]
+    table = table[table["taxon"].isna() & table["split"].isin(["all", "test"])]
+    cells = table.assign(cell=[_cell(row) for row in table.itertuples()]).pivot_table(
+        index="encoder", columns="rank", values="cell", aggfunc="first", sort=False
+    )
+    if (table["chance"].fillna(0) > 0).any():
+        cells.loc["chance"] = table.groupby("rank")["chance"].mean().map("{:.3f}".format)
+    return cells.reindex(columns=[rank for rank in RANKS if rank in cells])
+
+
+def _cell(row) -> str:
+    if pd.isna(row.value):
+        return "–"
+    return f"{row.value:.3f}" + ("" if pd.isna(row.ci_low) else f" [{row.ci_low:.3f}, {row.ci_high:.3f}]")
+
+
+def write(folder: str | Path) -> Path:
+    """Draw the figures of a results folder and bind everything into ``report.html``.
+
+    The page holds its pictures and needs no network; all names are escaped.
+
+    Returns
+    -------
+    Path
+        The page.
+    """
+    import jinja2
+
+    found = results.read(folder)
+    table = _table(found, "measurements")
+    pages = jinja2.Environment(
+        loader=jinja2.PackageLoader("bioclip_probe"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    drawn = draw_all(found)
+    figures = [
+        {"name": name, "figure": FIGURES[name], "missing": path if isinstance(path, str) else "", "png": _inline(path)}
+        for name, path in drawn.items()
+    ]
+    shown = ("cophenetic_correlation", "knn_purity_1_adjusted", "cluster_purity_adjusted", "silhouette", *ACCURACY)
+    page = pages.get_template("report.html").render(
+        record=found.record,
+        simulated=found.simulated,
+        summary=summary(found),
+        figures=figures,
+        by_rank=[(metrics.CATALOGUE[name], by_rank(found, name)) for name in shown if name in set(table["metric"])],
+        other_trees=_other_trees(table),
+        parts=_parts(table),
+        undefined=table[table["value"].isna()][["encoder", "space", "rank", "metric", "note"]],
+        catalogue=[metrics.CATALOGUE[name] for name in metrics.CATALOGUE if name in set(table["metric"])],
+        columns=MEASUREMENTS.columns,
+        written=provenance.now(),
+    )
+    path = found.folder / "report.html"
+    beside = path.with_name(".report.html.part")
+    beside.write_text(page, encoding="utf-8")
+    os.replace(beside, path)
+    return path
+
+
+def _inline(path: Path | str) -> str:
+    return base64.b64encode(path.read_bytes()).decode() if isinstance(path, Path) else ""
+
+
+def _other_trees(table: pd.DataFrame) -> pd.DataFrame:
+    """Agreement with trees other than the taxonomy, raw embeddings."""
+    part = table[(table["tree"] != "taxonomy") & table["tree"].notna() & (table["space"] == "raw")]
+    return part[
+        ["tree", "encoder", "metric", "value", "ci_low", "ci_high", "p_value", "n_taxa", "n_images", "n_excluded"]
+    ]
+
+
+def _parts(table: pd.DataFrame) -> pd.DataFrame:
+    """CPCC in each part of the dataset, e.g. species seen and unseen in training; empty where it has one part."""
+    part = table[
+        (table["metric"] == "cophenetic_correlation") & ~table["split"].isin(["all"]) & (table["space"] == "raw")
+    ]
+    return part[["split", "encoder", "value", "ci_low", "ci_high", "p_value", "n_taxa", "n_images"]]
