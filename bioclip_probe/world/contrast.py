@@ -12,6 +12,7 @@ the package are elsewhere.
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from PIL import Image
 from bioclip_probe import world
 from bioclip_probe.tables import RANKS
 from bioclip_probe.world.splits import EVALUATION
-from bioclip_probe.world.train import tokenizer
+from bioclip_probe.world.train import new_model, tokenizer
 
 _NEIGHBOUR_RANKS = ("species", "genus", "family", "order")
 
@@ -66,14 +67,19 @@ def embed(model: torch.nn.Module, preprocess, pictures: list[Image.Image]) -> np
         return torch.cat([model.encode_image(batch) for batch in batches]).numpy()
 
 
-def load(folder: Path, pretrained: bool = True) -> tuple:
+def load(folder: Path) -> tuple:
     """A model of the world through open_clip's local-directory path: (model, preprocess, tokenizer)."""
     import open_clip
 
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    return model, preprocess, tokenizer(folder)
+
+
+def untrained(folder: Path) -> torch.nn.Module:
+    """A model of the same architecture as the one in `folder`, with seeded random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}", load_weights=pretrained)
-    return model, preprocess, tokenizer(folder)
+        return new_model(json.loads((folder / "open_clip_config.json").read_text()))
 
 
 def table(folders: dict[str, Path], numbers=EVALUATION, kinds=None) -> pd.DataFrame:
@@ -84,9 +90,11 @@ def table(folders: dict[str, Path], numbers=EVALUATION, kinds=None) -> pd.DataFr
     taxa, seen = world.taxa(), world.seen()
     shown = [(kind, number) for kind in (range(len(taxa)) if kinds is None else kinds) for number in numbers]
     pictures, labels = [world.render(*one) for one in shown], np.array([kind for kind, _ in shown])
-    vectors = {name: embed(*load(folder)[:2], pictures) for name, folder in folders.items()}
-    first = next(iter(folders.values()))
-    vectors["untrained"] = embed(*load(first, pretrained=False)[:2], pictures)
+    vectors = {}
+    for name, folder in folders.items():
+        model, preprocess, _ = load(folder)
+        vectors[name] = embed(model, preprocess, pictures)
+    vectors["untrained"] = embed(untrained(folder), preprocess, pictures)
     vectors["pixels"] = np.stack([np.asarray(picture, np.float64).ravel() for picture in pictures])
     splits = {"all": np.ones(len(taxa), bool), "seen": seen, "unseen": ~seen}
     return pd.DataFrame(
