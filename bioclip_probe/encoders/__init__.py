@@ -136,6 +136,14 @@ def _folder(id: str) -> Path | None:
     return Path(path).expanduser() if found else None
 
 
+def _custom(id: str) -> tuple[Path, str]:
+    """The file and the factory of a `custom:` model."""
+    file, _, factory = id.removeprefix("custom:").rpartition(":")
+    if not file or not factory:
+        raise ModelError(f"'{id}' names no factory; expected custom:FILE.py:FACTORY")
+    return Path(file).expanduser(), factory
+
+
 def _public(id: str) -> str:
     """`id` as it travels with figures and reports: it names a local folder, not the way to it on one machine."""
     folder = _folder(id)
@@ -144,10 +152,7 @@ def _public(id: str) -> str:
 
 def _stamp(id: str) -> tuple:
     """What tells that the files of a local model have changed since it was loaded."""
-    if id.startswith("custom:"):
-        path = Path(id.removeprefix("custom:").rpartition(":")[0]).expanduser()
-    else:
-        path = _folder(id)
+    path = _custom(id)[0] if id.startswith("custom:") else _folder(id)
     if path is None or not path.exists():
         return ()
     files = sorted(path.iterdir()) if path.is_dir() else [path]
@@ -164,10 +169,7 @@ def _load(shown: str | None, id: str, device: str, precision: str, revision: str
     if scheme == "custom":
         from bioclip_probe.encoders import custom
 
-        file, _, factory = rest.rpartition(":")
-        if not file or not factory:
-            raise ModelError("it names no factory; expected custom:FILE.py:FACTORY")
-        return custom.network(shown, Path(file).expanduser(), factory, device, precision)
+        return custom.network(shown, *_custom(id), device, precision)
     from bioclip_probe.encoders import open_clip, timm
 
     if scheme == "timm":

@@ -36,7 +36,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bioclip_probe.encoders.encoder import Network, chosen_device, chosen_dtype, one_line, stacked, versions
+from bioclip_probe.encoders.encoder import Network, chosen_device, chosen_dtype, finite, one_line, stacked, versions
 from bioclip_probe.encoders.open_clip import activation
 from bioclip_probe.encoders.weights import sha256, sha256_of_files
 from bioclip_probe.errors import ModelError, ProbeError
@@ -162,4 +162,4 @@ def _tried(encoder: Network) -> None:
 
     grey = _called(encoder.name, "preprocess", encoder.preprocess, Image.new("RGB", (64, 48), (127, 127, 127)))
     _called(encoder.name, "preprocess (its result is neither tensor nor array)", stacked, [grey])
-    encoder.encode([grey])
+    finite(encoder.encode([grey]), encoder.name, "plain grey pictures")

@@ -80,20 +80,25 @@ def one_line(error: object, limit: int = 240) -> str:
 
 
 def checked(vectors: np.ndarray, rows: int, encoder: str, dimension: int) -> np.ndarray:
-    """`vectors` as read-only (rows, dimension) float32, or `ModelError` if they are of another shape or not finite."""
+    """`vectors` as read-only (rows, dimension) float32, or `ModelError` if they are of another shape."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     if vectors.shape != (rows, dimension):
         raise ModelError(
             f"{encoder} gave an array of shape {vectors.shape} for {rows} pictures or texts; "
             f"expected ({rows}, {dimension}): one vector of its stated dimension each"
         )
+    vectors.flags.writeable = False
+    return vectors
+
+
+def finite(vectors: np.ndarray, encoder: str, what: str) -> np.ndarray:
+    """`vectors` as they are, or `ModelError` if some are not finite."""
     broken = int((~np.isfinite(vectors)).any(axis=1).sum())
     if broken:
         raise ModelError(
-            f"{encoder} gave NaN or infinite values for {broken} of {rows} pictures or texts; "
-            "its weights are damaged or its precision overflows: try --precision fp32"
+            f"{encoder} gave NaN or infinite values for {broken} of {len(vectors)} {what}; "
+            "its weights are damaged, or its precision overflows: try fp32"
         )
-    vectors.flags.writeable = False
     return vectors
 
 
@@ -154,7 +159,10 @@ class Network:
         return self.transform(image)
 
     def encode(self, batch: Sequence[Any]) -> np.ndarray:
-        """(b, d) float32 vectors of b preprocessed pictures (a list of them, or one stacked array), unnormalised."""
+        """(b, d) float32 vectors of b preprocessed pictures (a list of them, or one stacked array), unnormalised.
+
+        Whether they are finite is looked at where the pictures have names: in the extraction.
+        """
         import torch
 
         with torch.inference_mode():
@@ -172,7 +180,7 @@ class Network:
         with torch.inference_mode():
             for start in range(0, len(texts), batch_size):
                 parts.append(_array(self.text(texts[start : start + batch_size])))
-        return checked(np.concatenate(parts), len(texts), self.name, self.dimension)
+        return finite(checked(np.concatenate(parts), len(texts), self.name, self.dimension), self.name, "texts")
 
 
 def stacked(batch: Sequence[Any]) -> torch.Tensor:

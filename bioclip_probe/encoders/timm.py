@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bioclip_probe.encoders import open_clip
 from bioclip_probe.encoders.encoder import Network, chosen_device, chosen_dtype, one_line, versions
-from bioclip_probe.encoders.open_clip import activation
 from bioclip_probe.encoders.weights import TIMM_FILES, hub_weights, refuse_pickled_code, sha256, weights_file
 from bioclip_probe.errors import ModelError, some
 
@@ -19,7 +19,9 @@ CONFIG = "config.json"
 
 
 def is_folder(folder: Path) -> bool:
-    """Whether a model folder is in timm's layout: a config.json that names an architecture."""
+    """Whether a model folder is timm's: a config.json that names an architecture, and none of open_clip's."""
+    if (folder / open_clip.CONFIG).is_file():  # the hub's copies of CLIP have both; it is CLIP that is meant
+        return False
     try:
         return "architecture" in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -75,7 +77,7 @@ def network(name: str, id: str, source: Source, device: str, precision: str) -> 
         "sha256": digest,
         "files": {source.weights.name: digest},
         "preprocessing": json.loads(json.dumps(preprocessing)),
-        "activation": activation(model),
+        "activation": open_clip.activation(model),
         "precision": precision,
         "device": device,
         "dimension": int(getattr(model, "head_hidden_size", None) or model.num_features),

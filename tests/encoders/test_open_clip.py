@@ -35,6 +35,13 @@ def test_same_vectors_as_open_clip_by_hand(tiny, pictures):
     assert vectors.dtype == np.float32 and not np.allclose(np.linalg.norm(vectors, axis=1), 1)
 
 
+def test_a_folder_that_timm_could_read_too_is_open_clips(tiny, tmp_path):
+    folder = shutil.copytree(tiny, tmp_path / "both")
+    (folder / "config.json").write_text('{"architecture": "vit_base_patch16_clip_224"}')
+    (folder / "model.safetensors").write_bytes(b"timm's weights")
+    assert encoders.load(f"local-dir:{folder}").fingerprint == encoders.load(f"local-dir:{tiny}").fingerprint
+
+
 def test_the_record(tiny):
     encoder = encoders.load(f"local-dir:{tiny}")
     record = json.loads(json.dumps(encoder.record))
@@ -254,15 +261,15 @@ def test_text_that_cannot_be_tokenised(tmp_path):
         encoders.load(f"local-dir:{folder}").encode_text(["a bird"])
 
 
-def test_broken_vectors_are_told(tiny, tmp_path, pictures):
+def test_broken_text_is_told(tiny, tmp_path):
     from safetensors.torch import load_file, save_file
 
     folder = shutil.copytree(tiny, tmp_path / "nan")
     state = load_file(folder / "open_clip_model.safetensors")
-    state["visual.proj"] = state["visual.proj"].clone().fill_(float("nan"))
+    state["text_projection"] = state["text_projection"].clone().fill_(float("nan"))
     save_file(state, folder / "open_clip_model.safetensors")
-    with pytest.raises(ModelError, match="NaN or infinite values for 3 of 3"):
-        vectors_of(encoders.load(f"local-dir:{folder}"), pictures)
+    with pytest.raises(ModelError, match="NaN or infinite values for 2 of 2 texts"):
+        encoders.load(f"local-dir:{folder}").encode_text(["a bird", "a fish"])
 
 
 @pytest.mark.parametrize("name", ["world-taxonomic", "world-generic", "world-subset", "world-untrained"])
