@@ -15,6 +15,7 @@ distance and embedding distance over all pairs costs O(n d² + nodes·d), on any
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -152,17 +153,35 @@ class TreeSums:
             sums = np.linalg.qr(sums.T, mode="r").T
         return sums, sums @ sums.sum(axis=0), np.einsum("ij,ij->i", sums, sums)
 
+    @cached_property
+    def _rises(self) -> tuple[np.ndarray, list[csr_array]]:
+        """How clades add up, from the tips: the nodes by height, and a matrix per height that sums children.
+
+        O(nodes·d) on a tree of any shape, and several times faster than a running sum over the tips.
+        """
+        parent, m = self.tree.parent, len(self.tree)
+        height = [0] * m
+        for node, above in zip(range(m - 1, 0, -1), parent[:0:-1].tolist(), strict=True):
+            height[above] = max(height[above], height[node] + 1)
+        by_height = np.argsort(height, kind="stable")  # the tips first, in preorder; the root last
+        place = np.argsort(by_height)
+        children = csr_array((np.ones(m - 1), (place[parent[1:]], place[1:])), shape=(m, m))
+        stops = np.cumsum(np.bincount(height)).tolist()
+        return by_height, [children[low:high, :low] for low, high in itertools.pairwise(stops)]
+
     def cross_sum(self, order: np.ndarray) -> float:
-        """Σ t_ij (u_i·u_j) over pairs."""
-        first, last, inner = self._clades
+        """Σ t_ij (u_i·u_j) over pairs: Σ_e ℓ_e s_e·s is Σ_g a_g s_g·s, with a_g the depth of tip g."""
         sums, towards_all, squares = self._rotated
-        length = self.tree.length
-        at_tips = length[self.tree.tips] @ (towards_all - squares)[order]
-        running = np.concatenate([np.zeros((1, sums.shape[1])), np.cumsum(sums[order], axis=0)])
-        clade = running[last] - running[first]
-        towards = np.concatenate([[0.0], np.cumsum(towards_all[order])])
-        at_clades = length[inner] @ (towards[last] - towards[first] - np.einsum("ij,ij->i", clade, clade))
-        return float(at_tips + at_clades)
+        by_height, rises = self._rises
+        tips, length = self.tree.tips, self.tree.length
+        at = np.empty((len(by_height), sums.shape[1]))
+        at[: len(tips)] = sums[order]
+        for children in rises:
+            high = children.shape[1] + children.shape[0]
+            at[children.shape[1] : high] = children @ at[: children.shape[1]]
+        inner = at[len(tips) :]
+        within = length[tips] @ squares[order] + length[by_height[len(tips) :]] @ np.einsum("ij,ij->i", inner, inner)
+        return float(self.tree.depth[tips] @ towards_all[order] - within)
 
     def distance_square_sum(self, order: np.ndarray) -> float:
         """Σ t_ij² over pairs: a pair counts at its common ancestor, all pairs below it less those below a child."""
