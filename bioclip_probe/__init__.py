@@ -42,7 +42,7 @@ _NAMES = {
     "ProbeError": "errors",
     "Store": "store",
 }
-__all__ = ["__version__", *_MODULES, *_NAMES]  # noqa: PLE0604
+__all__ = ["__version__", *_MODULES, *_NAMES]
 
 
 def __getattr__(name: str) -> object:

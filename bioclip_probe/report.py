@@ -114,13 +114,20 @@ FIGURES: dict[str, Figure] = {
 }  # fmt: skip
 
 
-def draw(found: Results, name: str) -> Path:
+def draw(found: Results, name: str, stem: str | Path | None = None) -> Path:
     """Draw one figure of `FIGURES` from the tables, beside the table it draws and its record.
+
+    Parameters
+    ----------
+    found : Results
+    name : str
+    stem : str or Path, optional
+        Where to, without ending; ``figures/NAME`` in the results folder by default.
 
     Returns
     -------
     Path
-        The PNG; ``.pdf``, ``.csv`` and ``.json`` stand beside it in ``figures/``.
+        The PNG; ``.pdf``, ``.csv`` and ``.json`` stand beside it.
 
     Raises
     ------
@@ -131,7 +138,7 @@ def draw(found: Results, name: str) -> Path:
         raise ProbeError(f"no figure '{name}'; there are: {', '.join(FIGURES)}")
     from bioclip_probe import plots
 
-    figure, stem = FIGURES[name], found.folder / "figures" / name
+    figure, stem = FIGURES[name], Path(stem or found.folder / "figures" / name)
     rows = figure.rows(found)
     record = {"figure": name, "title": figure.title, "caption": figure.caption, "simulated": found.simulated}
     record |= {key: found.record[key] for key in ("run", "dataset", "software", "steps")}

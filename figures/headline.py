@@ -1,0 +1,14 @@
+"""How far distances between species follow the tree: CPCC of every model, with intervals.
+
+Drawn from the tables of a study; by default the built-in world's (simulated), as `make demo` leaves them.
+
+    python figures/headline.py [RESULTS]
+"""
+
+import sys
+from pathlib import Path
+
+from bioclip_probe import report, results
+
+found = results.read(sys.argv[1] if len(sys.argv) > 1 else "results/world")
+print(report.draw(found, "headline", Path(__file__).with_suffix("")))
