@@ -157,9 +157,13 @@ def _plan(options: argparse.Namespace):
 
 
 def _collected(options: argparse.Namespace):
+    """The sample a command works on; what is wrong with `--out` is said before the long work."""
+    from bioclip_probe import results
     from bioclip_probe.sample import collect
 
     plan = _plan(options)
+    if options.out:
+        results.check_folder(options.out)
     return collect(
         plan.data,
         plan.compared(),
@@ -216,9 +220,9 @@ def _taxa(options: argparse.Namespace) -> None:
         table, means = study.taxa(sample, options.rank, name)
         if options.out:
             options.out.mkdir(parents=True, exist_ok=True)
-            stem = options.out / f"{name.replace('/', '-')}-{options.rank}"
-            table.to_csv(stem.with_suffix(".csv"), index=False)
-            np.save(stem.with_suffix(".npy"), means, allow_pickle=False)
+            stem = f"{options.out / name.replace('/', '-')}-{options.rank}"  # a name may hold a dot: bioclip-2.5
+            table.to_csv(f"{stem}.csv", index=False)
+            np.save(f"{stem}.npy", means, allow_pickle=False)
             print(f"{name}: {len(table)} taxa of rank {options.rank}, {means.shape[1]}-d: {stem}.csv, .npy")
         else:
             print(f"{name}: {len(table)} taxa of rank {options.rank}")
@@ -229,6 +233,7 @@ def _measure(options: argparse.Namespace) -> None:
     from bioclip_probe import report, results, study
 
     start, sample = time.perf_counter(), _collected(options)
+    results.held(options.out, sample.run)
     table = study.measure(sample, options.seed)
     step = study.step(sample, "measure", time.perf_counter() - start, seed=options.seed)
     _show(report.summary(results.write(options.out, step, measurements=table)).dropna(axis=1, how="all"))
@@ -238,6 +243,7 @@ def _probe(options: argparse.Namespace) -> None:
     from bioclip_probe import report, results, study
 
     start, sample = time.perf_counter(), _collected(options)
+    results.held(options.out, sample.run)
     predictions = study.probe(sample, seed=options.seed)
     scores = study.score(sample, predictions, options.seed)
     step = study.step(sample, "probe", time.perf_counter() - start, seed=options.seed)
@@ -249,9 +255,11 @@ def _project(options: argparse.Namespace) -> None:
     from bioclip_probe import results, study
 
     start, sample = time.perf_counter(), _collected(options)
+    results.held(options.out, sample.run)
     coordinates = study.project(sample, options.method, options.mode, options.seed)
     purity = study.measure_panels(sample, coordinates, options.seed)
-    settings = {"method": options.method, "mode": options.mode, "seed": options.seed}
+    drawn = study.panels(sample, options.method, options.mode, options.seed)
+    settings = {"method": options.method, "mode": options.mode, "seed": options.seed, "panels": drawn}
     step = study.step(sample, "project", time.perf_counter() - start, **settings)
     results.write(options.out, step, coordinates=coordinates, measurements=purity)
     _show(purity.loc[purity["metric"] == "panel_purity", ["encoder", "rank", "taxon", "value", "chance", "n_images"]])
@@ -261,8 +269,13 @@ def _figure(options: argparse.Namespace) -> None:
     from bioclip_probe import report, results
 
     found = results.read(options.out)
-    for name in options.names or report.FIGURES:
-        print(report.draw(found, name))
+    report.check_names(options.names)
+    if options.names:
+        for name in options.names:
+            print(report.draw(found, name))
+        return
+    for name, drawn in report.draw_all(found).items():
+        print(f"{name}: not drawn: {drawn}" if isinstance(drawn, str) else drawn)
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +114,13 @@ FIGURES: dict[str, Figure] = {
 }  # fmt: skip
 
 
+def check_names(names: Iterable[str]) -> None:
+    """Raise `ProbeError` if one of the names is no figure of `FIGURES`."""
+    unknown = [name for name in names if name not in FIGURES]
+    if unknown:
+        raise ProbeError(f"no figure '{unknown[0]}'; there are: {', '.join(FIGURES)}")
+
+
 def draw(found: Results, name: str, stem: str | Path | None = None) -> Path:
     """Draw one figure of `FIGURES` from the tables, beside the table it draws and its record.
 
@@ -134,8 +141,7 @@ def draw(found: Results, name: str, stem: str | Path | None = None) -> Path:
     ProbeError
         If there is no figure of that name, or the tables do not hold what it draws.
     """
-    if name not in FIGURES:
-        raise ProbeError(f"no figure '{name}'; there are: {', '.join(FIGURES)}")
+    check_names([name])
     from bioclip_probe import plots
 
     figure, stem = FIGURES[name], Path(stem or found.folder / "figures" / name)
@@ -147,13 +153,18 @@ def draw(found: Results, name: str, stem: str | Path | None = None) -> Path:
 
 
 def draw_all(found: Results) -> dict[str, Path | str]:
-    """Draw every figure that the tables allow: the PNG of each, or the reason why it could not be drawn."""
+    """Draw every figure that the tables allow: the PNG of each, or the reason why it could not be drawn.
+
+    What an earlier run drew of a figure that can no longer be drawn is deleted.
+    """
     drawn: dict[str, Path | str] = {}
     for name in FIGURES:
         try:
             drawn[name] = draw(found, name)
         except DataError as error:
             drawn[name] = str(error)
+            for old in (found.folder / "figures").glob(f"{name}.*"):
+                old.unlink()
     return drawn
 
 

@@ -61,12 +61,15 @@ def read(folder: str | Path) -> Results:
     """
     folder = Path(folder)
     try:
-        record = json.loads((folder / "runs.json").read_text())
+        record = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
+        lacking = [key for key in ("run", "dataset", "encoders", "steps") if key not in record]
+        if lacking:
+            raise ValueError(f"it lacks {', '.join(lacking)}")
     except FileNotFoundError:
         raise DataError(
             f"{folder} holds no results (no runs.json); run `bioclip-probe measure --out {folder}`"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{folder / 'runs.json'} is damaged ({error}); run the study again") from error
     tables = {
         name: table.read(folder / f"{name}.parquet")
@@ -74,6 +77,38 @@ def read(folder: str | Path) -> Results:
         if (folder / f"{name}.parquet").exists()
     }
     return Results(folder, record, **tables)
+
+
+def check_folder(folder: str | Path) -> Path:
+    """`folder` as a path, or `DataError` if no results can be written there: to be asked before the long work."""
+    folder = Path(folder)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise DataError(f"{there} is a file; expected a folder for the results")
+    if not os.access(there, os.W_OK):
+        raise DataError(f"{there} may not be written to; name another folder for the results")
+    return folder
+
+
+def held(folder: str | Path, run: str) -> Results | None:
+    """What a folder holds of one run so far, None if nothing.
+
+    Raises
+    ------
+    DataError
+        If it holds another run.
+    """
+    folder = Path(folder)
+    if not (folder / "runs.json").exists():
+        return None
+    found = read(folder)
+    if found.record["run"] != run:
+        encoders = ", ".join(encoder["name"] for encoder in found.record["encoders"])
+        raise DataError(
+            f"{folder} holds the results of another run ({found.record['dataset']['name']}: {encoders}); "
+            "name another folder"
+        )
+    return found
 
 
 def write(folder: str | Path, record: dict, fresh: bool = False, **tables: pd.DataFrame) -> Results:
@@ -95,29 +130,22 @@ def write(folder: str | Path, record: dict, fresh: bool = False, **tables: pd.Da
     DataError
         If the folder holds another run and `fresh` is not set, or is not a folder.
     """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder} is a file; expected a folder for the results")
-    held = read(folder) if (folder / "runs.json").exists() and not fresh else None
-    if held and held.record["run"] != record["run"]:
-        raise DataError(
-            f"{folder} holds the results of another run ({held.record['dataset']['name']}: "
-            f"{', '.join(encoder['name'] for encoder in held.record['encoders'])}); name another folder"
-        )
+    folder = check_folder(folder)
+    before = None if fresh else held(folder, record["run"])
     folder.mkdir(parents=True, exist_ok=True)
     if fresh:
-        for name in TABLES:
-            (folder / f"{name}.parquet").unlink(missing_ok=True)
+        for name in ("report.html", "measurements.csv", *(f"{name}.parquet" for name in TABLES)):
+            (folder / name).unlink(missing_ok=True)
     for name, table in tables.items():
-        old = getattr(held, name) if held else None
+        old = getattr(before, name) if before else None
         rows = table if old is None else pd.concat([old, table], ignore_index=True)
         rows = rows.drop_duplicates(KEYS[name], keep="last").reset_index(drop=True)
         _replace(folder / f"{name}.parquet", lambda path, rows=rows: rows.to_parquet(path, index=False))
         if name == "measurements":
             _replace(folder / "measurements.csv", lambda path, rows=rows: rows.to_csv(path, index=False))
-    steps = {**(held.record["steps"] if held else {}), **record["steps"]}
+    steps = {**(before.record["steps"] if before else {}), **record["steps"]}
     text = json.dumps({**record, "steps": steps}, indent=1, default=str)
-    _replace(folder / "runs.json", lambda path: path.write_text(text))
+    _replace(folder / "runs.json", lambda path: path.write_text(text, encoding="utf-8"))
     return read(folder)
 
 

@@ -108,6 +108,8 @@ def collect(
     """
     dataset = datasets.load(data) if isinstance(data, str) else data
     phylogeny = read_tree(tree, tree_unit) if tree else None  # a bad tree stops the run before the long work
+    if phylogeny is not None:
+        place_on(phylogeny, dataset.images["species"])  # so does one that knows none of the species
     store = Store(store)
     embedded = embed(dataset, models, store, **extraction)
     read = {}
@@ -148,7 +150,7 @@ def embed(
     precision: str = "fp32",
     **extraction: object,
 ) -> list[tuple[dict, extract.Extraction]]:
-    """Embed a dataset with one model after the other.
+    """Embed a dataset with one model after the other. All are loaded before the first picture is opened.
 
     Returns
     -------
@@ -157,19 +159,22 @@ def embed(
     """
     for model in models:
         encoders.resolve(model)  # a wrong name stops the run before the first picture is opened
-    done = {}
+    loaded: dict[str, encoders.Encoder] = {}
     for model in models:
         encoder = encoders.load(model, device=device, precision=precision)
-        if encoder.name in done:
+        if encoder.name in loaded:
             raise ProbeError(f"two models are called '{encoder.name}'; name one of them: NAME={model}")
+        loaded[encoder.name] = encoder
+    done = []
+    for encoder in loaded.values():
         log.info("embedding %s with %s", dataset.name, encoder.name)
         result = extract.embed(dataset, encoder, store, **extraction)
         for failure in result.failures.head(5).itertuples():
             log.warning("left out %s: %s", failure.image_id, failure.error)
         if result.n_failed > 5:
             log.warning("left out %d images in all; `runs.json` and the report list them", result.n_failed)
-        done[encoder.name] = ({**encoder.record, "name": encoder.name, "fingerprint": encoder.fingerprint}, result)
-    return list(done.values())
+        done.append(({**encoder.record, "name": encoder.name, "fingerprint": encoder.fingerprint}, result))
+    return done
 
 
 def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:

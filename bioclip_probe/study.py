@@ -13,20 +13,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe import encoders, metrics, probes, projections, provenance, results
-from bioclip_probe.errors import ProbeError
+from bioclip_probe.errors import DataError, ProbeError
 from bioclip_probe.probes.splits import split_by_image
 from bioclip_probe.projections.panels import drill_down
 from bioclip_probe.sample import Sample, collect
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.embeddings import Embeddings
+from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.tables import COORDINATES, PREDICTIONS, RANKS
 from bioclip_probe.tree import Tree
 
@@ -67,6 +69,12 @@ class Plan:
     precision: str = "fp32"
     batch_size: int = 32
     workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ProbeError(f"the seed must be 0 or more; got {self.seed}")
+        if self.batch_size < 1 or (self.workers is not None and self.workers < 1):
+            raise ProbeError(f"batch size and workers must be at least 1; got {self.batch_size} and {self.workers}")
 
     def encoders(self) -> tuple[str, ...]:
         """All encoders of the study: the models, then the controls."""
@@ -122,20 +130,36 @@ def measure(sample: Sample, seed: int = 0) -> pd.DataFrame:
     for name, embeddings in sample.embeddings.items():
         log.info("measuring %s", name)
         for space in SPACES:
-            vectors = _in_space(embeddings, space)
-            rows = metrics.measure(vectors, sample.placement, sample.groups, seed)
-            for tree, (placement, _) in sample.trees.items():
-                rows += metrics.agreement(vectors, placement, tree, seed)
+            rows = _in_space(embeddings, space, partial(_measure_all, sample, seed))
             for split, part in parts.items():
-                inside = _in_space(part.embeddings[name], space)
-                found = metrics.agreement(inside, part.placement.coarsen("species"), "taxonomy", seed)
+                found = _in_space(part.embeddings[name], space, partial(_measure_part, part, seed))
                 rows += [{**row, "split": split} for row in found]
             tables.append(sample.table(rows, encoder=name, space=space))
     return pd.concat(tables, ignore_index=True)
 
 
-def _in_space(embeddings: Embeddings, space: str) -> np.ndarray:
-    return embeddings.vectors if space == "raw" else embeddings.centred().vectors
+def _measure_all(sample: Sample, seed: int, vectors: np.ndarray) -> list[dict]:
+    rows = metrics.measure(vectors, sample.placement, sample.groups, seed)
+    for tree, (placement, _) in sample.trees.items():
+        rows += metrics.agreement(vectors, placement, tree, seed)
+    return rows
+
+
+def _measure_part(part: Sample, seed: int, vectors: np.ndarray) -> list[dict]:
+    return metrics.agreement(vectors, part.placement.coarsen("species"), "taxonomy", seed)
+
+
+def _in_space(embeddings: Embeddings, space: str, rows_of: Callable[[np.ndarray], list[dict]]) -> list[dict]:
+    """Rows of one space; where centring leaves an image without direction, the same rows, undefined."""
+    try:
+        vectors = (embeddings if space == "raw" else embeddings.centred()).vectors
+    except DataError as error:
+        counts = ("n_images", "n_taxa", "n_excluded")
+        return [
+            {**row, **vars(Estimate.undefined(str(error), *(row[count] for count in counts)))}
+            for row in rows_of(embeddings.vectors)
+        ]
+    return rows_of(vectors)
 
 
 def probe(sample: Sample, probe: str = "linear", seed: int = 0) -> pd.DataFrame:
@@ -200,6 +224,20 @@ def project(
     return pd.concat(tables, ignore_index=True)
 
 
+def panels(
+    sample: Sample,
+    method: str = "tsne",
+    mode: str = "corrected",
+    seed: int = 0,
+    models: Sequence[str] | None = None,
+) -> dict[str, list[dict]]:
+    """What `project` does with the same arguments, for the record: each encoder's panels, settings, and notes."""
+    return {
+        name: projections.record(sample.embeddings[name].vectors, sample.placement, method, mode, seed)
+        for name in (sample.embeddings if models is None else models)
+    }
+
+
 def measure_panels(sample: Sample, coordinates: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Cluster purity in each panel of the drill-down, in full dimension and in the plane; a `MEASUREMENTS` table."""
     panels = drill_down(sample.placement, projections.FIGURE_RANKS)
@@ -248,6 +286,7 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path, progress: bool = T
     Figures and the report are made of them by `report.write`.
     """
     start = time.perf_counter()
+    results.check_folder(out)  # before the long work
     found = collect(
         plan.data,
         plan.encoders(),
@@ -268,7 +307,8 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path, progress: bool = T
         score(found, predictions, plan.seed),
         measure_panels(found, coordinates, plan.seed),
     ]
-    settings = {"plan": asdict(plan), "compared": compared}
+    drawn = panels(found, plan.method, plan.mode, plan.seed, compared)
+    settings = {"plan": asdict(plan), "compared": compared, "panels": drawn}
     return results.write(
         out,
         step(found, "reproduce", time.perf_counter() - start, **settings),

@@ -16,11 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bioclip_probe.errors import DataError, some
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+# pandas is imported where it is used: `--help` needs the ranks only, and would wait for it.
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 
 
@@ -50,6 +53,8 @@ class Table:
 
         A column that no row gives is missing (NaN, None) throughout; one that is not declared is an error.
         """
+        import pandas as pd
+
         frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
         unknown = [name for name in frame.columns if name not in self.names]
         if unknown:
@@ -59,6 +64,8 @@ class Table:
 
     def check(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return `frame` as it is, or raise `DataError` if a declared column is missing or of another dtype."""
+        import pandas as pd
+
         missing = [name for name in self.names if name not in frame.columns]
         if missing:
             raise DataError(f"table '{self.name}' lacks the column {some(missing)}; it has: {some(frame.columns, 30)}")
@@ -73,6 +80,8 @@ class Table:
 
     def read(self, path: Path) -> pd.DataFrame:
         """The table stored at `path` (Parquet), checked."""
+        import pandas as pd
+
         try:
             return self.check(pd.read_parquet(path))
         except (OSError, ValueError) as error:

@@ -33,7 +33,17 @@ class Metric:
 
 _SHARE, _CORRELATION = (0.0, 1.0), (-1.0, 1.0)
 _LOW = (float("-inf"), 1.0)
+_BEYOND = "beyond chance: (purity - chance)/(1 - chance)"
 _LCA = "cosine distance of species centroids by the rank of their lowest common ancestor"
+
+
+def _nearest(k: int) -> str:
+    return (
+        "share of images whose nearest image is of their taxon"
+        if k == 1
+        else f"share of the {k} nearest images that are of the same taxon"
+    )
+
 
 CATALOGUE: dict[str, Metric] = {
     metric.name: metric
@@ -55,21 +65,21 @@ CATALOGUE: dict[str, Metric] = {
         Metric("spearman", "rank correlation of tree and centroid distance", _CORRELATION, "higher", "Spearman 1904"),
         *(Metric(f"lca_distance_{which}", f"{which} of {_LCA}", (0.0, 2.0), "neither", "")
           for which in ("mean", "q05", "q25", "q50", "q75", "q95")),
-        *(Metric(f"knn_purity_{k}", f"share of the {k} nearest images of the same taxon", _SHARE, "higher", "leave-one-out")
+        *(Metric(f"knn_purity_{k}", _nearest(k), _SHARE, "higher", "leave-one-out")
           for k in (1, 5, 10)),
-        *(Metric(f"knn_purity_{k}_adjusted", f"the same, (purity - chance)/(1 - chance), k = {k}", _LOW, "higher", "Cohen 1960")
+        *(Metric(f"knn_purity_{k}_adjusted", f"{_nearest(k)}, {_BEYOND}", _LOW, "higher", "Cohen 1960")
           for k in (1, 5, 10)),
         Metric("cluster_purity", "share of images in a k-means cluster of their taxon, k = taxa", _SHARE, "higher", "Manning et al. 2008, eq. 16.1"),
-        Metric("cluster_purity_adjusted", "the same, (purity - chance)/(1 - chance)", _LOW, "higher", "Cohen 1960"),
+        Metric("cluster_purity_adjusted", f"share of images in a k-means cluster of their taxon, {_BEYOND}", _LOW, "higher", "Cohen 1960"),
         Metric("cluster_ami", "adjusted mutual information of k-means clusters and taxa", _LOW, "higher", "Vinh et al. 2010"),
         Metric("cluster_ari", "adjusted Rand index of k-means clusters and taxa", _LOW, "higher", "Hubert & Arabie 1985"),
         Metric("silhouette", "mean cosine silhouette of the taxa", _CORRELATION, "higher", "Rousseeuw 1987"),
         Metric("panel_purity", "k-means purity, k = plotted taxa, in a panel of Section 4.6, full dimension", _SHARE, "higher", "as cluster_purity"),
-        Metric("panel_purity_adjusted", "the same, (purity - chance)/(1 - chance)", _LOW, "higher", "Cohen 1960"),
-        Metric("panel_purity_2d", "the same in the plane of the projection", _SHARE, "higher", "as cluster_purity", ("order", "names")),
-        Metric("panel_purity_2d_adjusted", "the same, (purity - chance)/(1 - chance)", _LOW, "higher", "Cohen 1960", ("order", "names")),
+        Metric("panel_purity_adjusted", f"k-means purity in a panel of Section 4.6, full dimension, {_BEYOND}", _LOW, "higher", "Cohen 1960"),
+        Metric("panel_purity_2d", "k-means purity, k = plotted taxa, in a panel of Section 4.6, in the plane", _SHARE, "higher", "as cluster_purity", ("order", "names")),
+        Metric("panel_purity_2d_adjusted", f"k-means purity in a panel of Section 4.6, in the plane, {_BEYOND}", _LOW, "higher", "Cohen 1960", ("order", "names")),
         Metric("top1_accuracy", "share of test images whose taxon the probe names", _SHARE, "higher", "linear probe: Alain & Bengio 2017"),
-        Metric("macro_accuracy", "the same, averaged over taxa", _SHARE, "higher", ""),
+        Metric("macro_accuracy", "share of test images whose taxon the probe names, averaged over taxa", _SHARE, "higher", ""),
     )
 }  # fmt: skip
 

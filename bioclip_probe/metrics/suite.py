@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -131,19 +132,33 @@ def measure_panels(
 def score_predictions(
     truth: np.ndarray, predicted: np.ndarray, split: np.ndarray, units: np.ndarray, rank: str, seed: int = 0
 ) -> list[dict]:
-    """Accuracy of a probe on its test images; labels -1 and an empty split are left out, and counted."""
+    """Accuracy of a probe on its test images; labels -1 and an empty split are left out, and counted.
+
+    A probe that learnt nothing at this rank names no taxon (all of `predicted` is -1): its accuracies are undefined.
+    """
     test = split == "test"
     left_out = int(np.sum(split == ""))
-    answers = {
-        "top1_accuracy": top1_accuracy(
-            truth[test],
-            predicted[test],
-            units[test],
-            stream(seed, "top1_accuracy", rank),
-            train=truth[split == "train"],
-        ),
-        "macro_accuracy": macro_accuracy(
-            truth[test], predicted[test], units[test], stream(seed, "macro_accuracy", rank)
-        ),
-    }
-    return [row(name, rank, estimate, split="test", n_excluded=left_out) for name, estimate in answers.items()]
+    names = ("top1_accuracy", "macro_accuracy")
+    if not np.any(predicted >= 0):
+        n_images, n_taxa = int(np.sum(truth[test] >= 0)), len(np.unique(truth[truth >= 0]))
+        estimates = [Estimate.undefined(_no_predictions(split, n_taxa), n_images, n_taxa)] * len(names)
+    else:
+        train = truth[split == "train"]
+        top1, macro = (stream(seed, name, rank) for name in names)
+        estimates = [
+            top1_accuracy(truth[test], predicted[test], units[test], top1, train=train),
+            macro_accuracy(truth[test], predicted[test], units[test], macro),
+        ]
+    return [
+        row(name, rank, replace(found, n_excluded=left_out), split="test")
+        for name, found in zip(names, estimates, strict=True)
+    ]
+
+
+def _no_predictions(split: np.ndarray, n_taxa: int) -> str:
+    """Why a probe named no taxon."""
+    if n_taxa < 2:
+        return "only one taxon" if n_taxa else "no image has a name at this rank"
+    if not np.any(split == "train"):
+        return "no taxon has the three images that train, val and test need"
+    return "the probe had only one taxon to learn, or a part of its split is empty"
