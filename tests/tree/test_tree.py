@@ -35,19 +35,22 @@ def test_ancestor_at_a_rank_is_what_walking_finds(frame):
         assert tree.ancestor_at(rank).tolist() == [definitions.ancestor_at(tree, i, rank) for i in range(len(tree))]
 
 
-@given(st.lists(st.integers(-1, 8), max_size=8).map(lambda rest: [-1, *rest]))
+@given(st.tuples(*[st.integers(0, node) for node in range(6)]).map(lambda above: [-1, *above]))
 def test_parents_make_a_tree_exactly_if_every_clade_is_a_slice(parent):
-    before = all(0 <= above < node for node, above in enumerate(parent) if node)
-    if before:
-        walk = [{node} for node in range(len(parent))]
-        for node in range(len(parent) - 1, 0, -1):
-            walk[parent[node]] |= walk[node]
-        preorder = all(max(clade) - min(clade) + 1 == len(clade) for clade in walk)
-    if before and preorder:
+    clades = [{node} for node in range(len(parent))]
+    for node in range(len(parent) - 1, 0, -1):
+        clades[parent[node]] |= clades[node]
+    if all(max(clade) - min(clade) + 1 == len(clade) for clade in clades):
         assert len(tree_of(parent)) == len(parent)
     else:
-        with pytest.raises(TreeError, match="preorder"):
+        with pytest.raises(TreeError, match="not in preorder"):
             tree_of(parent)
+
+
+@pytest.mark.parametrize("parent", [[0], [-1, -1], [-1, 1], [-1, 2, 0], [-1, 0, 5], [-1, 0, 0, 1], [-1, 0, 0, 2, 1]])
+def test_parents_out_of_order_are_refused(parent):
+    with pytest.raises(TreeError, match="preorder"):
+        tree_of(parent)
 
 
 @pytest.mark.parametrize(
