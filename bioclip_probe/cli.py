@@ -298,7 +298,7 @@ def _datasets(options: argparse.Namespace) -> None:
 
 def _audit(options: argparse.Namespace) -> None:
     from bioclip_probe import datasets
-    from bioclip_probe.tree import audit, place_on, read_tree
+    from bioclip_probe.tree import audit, match_species, read_tree
 
     dataset = datasets.load(options.data)
     print(f"{dataset.name}: {len(dataset.images)} images")
@@ -310,7 +310,8 @@ def _audit(options: argparse.Namespace) -> None:
     else:
         print("nothing odd was found")
     if options.tree:
-        _, matches = place_on(read_tree(options.tree, options.tree_unit), dataset.images["species"])
+        counts = dataset.images["species"].value_counts().sort_index()
+        matches = match_species(counts.index, read_tree(options.tree)).assign(n_images=counts.to_numpy())
         lacking = matches[~matches["matched"]]
         print(f"\n{options.tree.name}: {len(matches) - len(lacking)} of {len(matches)} species are tips of the tree")
         if len(lacking):

@@ -143,8 +143,10 @@ def write(folder: str | Path, record: dict, fresh: bool = False, **tables: pd.Da
         _replace(folder / f"{name}.parquet", lambda path, rows=rows: rows.to_parquet(path, index=False))
         if name == "measurements":
             _replace(folder / "measurements.csv", lambda path, rows=rows: rows.to_csv(path, index=False))
-    steps = {**(before.record["steps"] if before else {}), **record["steps"]}
-    text = json.dumps({**record, "steps": steps}, indent=1, default=str)
+    if before:  # what an earlier step said stays beside its rows: how it was made, and the phylogenies it met
+        kept = {key: {**before.record.get(key, {}), **record.get(key, {})} for key in ("steps", "trees")}
+        record = {**record, **kept}
+    text = json.dumps(record, indent=1, default=str)
     _replace(folder / "runs.json", lambda path: path.write_text(text, encoding="utf-8"))
     return read(folder)
 

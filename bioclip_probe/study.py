@@ -79,13 +79,13 @@ class Plan:
     def encoders(self) -> tuple[str, ...]:
         """All encoders of the study: the models, then the controls."""
         models = self.compared()
-        twice = sorted({model for model in models if models.count(model) > 1})
-        if twice:
-            raise ProbeError(f"a model is named twice: {', '.join(twice)}")
         return (*models, *(encoders.controls_for(models) if self.controls else ()))
 
     def compared(self) -> tuple[str, ...]:
         """The models, without the controls."""
+        twice = sorted({model for model in self.models if self.models.count(model) > 1})
+        if twice:
+            raise ProbeError(f"a model is named twice: {', '.join(twice)}")
         return self.models or (WORLD_MODELS if self.data == "world" else PAPER_MODELS)
 
 

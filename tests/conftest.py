@@ -35,28 +35,22 @@ def ete3() -> ModuleType:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few replicates and permutations, for tests of everything but intervals and p-values."""
-    _few_replicates(monkeypatch)
+    from tests.small_study import few_replicates
 
-
-def _few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bioclip_probe.metrics import hierarchy, scores
-
-    monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 19)
-    monkeypatch.setattr(hierarchy, "N_BOOT", 29)
-    monkeypatch.setattr(scores, "N_BOOT", 29)
+    few_replicates(monkeypatch)
 
 
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a whole study: pictures in ``val``, their phylogeny ``tree.nwk``, ``store``, and ``out``."""
     from bioclip_probe import report, study
-    from tests.small_study import NEWICK, grow, plan
+    from tests.small_study import NEWICK, few_replicates, grow, plan
 
     folder = tmp_path_factory.mktemp("small")
     grow(folder / "val")
     (folder / "tree.nwk").write_text(NEWICK)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        _few_replicates(monkeypatch)
+        few_replicates(monkeypatch)
         made = plan(folder / "val", tree=folder / "tree.nwk", tree_unit="Myr")
         study.reproduce(made, folder / "store", folder / "out", progress=False)
         report.write(folder / "out")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from bioclip_probe.metrics import hierarchy, scores
 from bioclip_probe.study import Plan
 
 CONTROLS = ("pixels", "color-histogram")
@@ -52,3 +54,10 @@ def grow(folder: Path, folders: tuple[str, ...] = FOLDERS, each: int = 5) -> Pat
 def plan(folder: Path, **changes: object) -> Plan:
     """The plan of the small study on the pictures in `folder`."""
     return Plan(**{"data": f"inat21:{folder}", "models": CONTROLS, "controls": False, "method": "pca", **changes})
+
+
+def few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few replicates and permutations: intervals and p-values are coarse, everything else is as it is."""
+    monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 19)
+    monkeypatch.setattr(hierarchy, "N_BOOT", 29)
+    monkeypatch.setattr(scores, "N_BOOT", 29)

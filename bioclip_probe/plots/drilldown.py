@@ -151,7 +151,7 @@ def _legend(axes: Axes, taxa: pd.Series, colour: dict[str, str], page: _Page) ->
         rank = RANKS[style.rank_of(path)]
         handles.append(Line2D([], [], linestyle="", marker="o", markersize=3.4, markeredgewidth=0, color=colour[path]))
         name = style.taxon_name(path, rank, width)
-        labels.append(f"{style.italic(name) if rank in ('genus', 'species') else name}  {count:,}")
+        labels.append(f"{style.taxon_text(name, rank)}  {count:,}")
     if handles:
         axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(-0.02, 1.0), fontsize=style.SMALL, borderpad=0,
                     borderaxespad=0, handletextpad=0.1, labelspacing=0.35, handlelength=1.2,
@@ -166,7 +166,7 @@ def _title(part: pd.DataFrame, rank: str, page: _Page) -> str:
     at = RANKS[style.rank_of(focus)]
     name = style.taxon_name(focus, at, page.title_width)
     between = " of " if len(style.plural(rank)) + len(" of ") + len(name) <= page.title_width else " of\n"
-    return f"{style.plural(rank)}{between}{style.italic(name) if at in ('genus', 'species') else name}"
+    return f"{style.plural(rank)}{between}{style.taxon_text(name, at)}"
 
 
 def _taxa(part: pd.DataFrame, rank: str, most: int) -> pd.Series:

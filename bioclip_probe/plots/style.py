@@ -124,7 +124,7 @@ def model_styles(encoders: Iterable[str]) -> dict[str, ModelStyle]:
     have colours of their own; a ninth shares its colour with the first and differs by its marker.
     """
     encoders = list(dict.fromkeys(encoders))
-    label = short_names(encoders)
+    label = {encoder: plain(name) for encoder, name in short_names(encoders).items()}
     models = [name for name in encoders if not is_control(name)]
     taken: dict[str, int] = {}
     for name in models:
@@ -192,7 +192,17 @@ def italic(name: str) -> str:
     """Mathematical markup that prints a plain name in italics; any other name is returned with its signs kept."""
     if re.fullmatch(r"[A-Za-z. -]+", name):
         return r"$\it{" + name.replace(".", "{.}").replace(" ", r"\:").replace("-", r"{\text{-}}") + "}$"
-    return name.replace("$", r"\$")
+    return plain(name)
+
+
+def plain(text: str) -> str:
+    """`text` as it is printed: matplotlib takes what stands between two dollar signs for mathematics."""
+    return text.replace("$", r"\$")
+
+
+def taxon_text(name: str, rank: str) -> str:
+    """The name of a taxon as it is printed: genera and species in italics."""
+    return italic(name) if rank in ("genus", "species") else plain(name)
 
 
 def rank_of(path: str) -> int:
