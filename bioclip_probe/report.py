@@ -57,6 +57,15 @@ def _table(found: Results, name: str) -> pd.DataFrame:
     return table
 
 
+def _projected_last(found: Results) -> pd.DataFrame:
+    """The coordinates of the method and mode projected last: a folder may hold several, a figure draws one."""
+    table = _table(found, "coordinates")
+    if not len(table):
+        raise DataError(f"{found.folder} holds no coordinates to draw")
+    last = table.iloc[-1]
+    return table[(table["method"] == last["method"]) & (table["mode"] == last["mode"])].reset_index(drop=True)
+
+
 def _draw(plot: str, *arguments: object) -> Callable[[Results, pd.DataFrame], object]:
     def draw(found: Results, rows: pd.DataFrame) -> object:
         from bioclip_probe import plots
@@ -85,7 +94,7 @@ FIGURES: dict[str, Figure] = {
         "The drill-down of Section 4.6",
         "Each panel is a projection fitted anew to all images of the taxon in focus; the six taxa with most images are "
         "coloured, and the largest is the focus of the next panel. A colour is the same taxon in every model.",
-        lambda found: _table(found, "coordinates"),
+        _projected_last,
         _drilldown,
     ),
     "purity_by_rank": Figure(

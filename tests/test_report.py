@@ -193,6 +193,16 @@ def test_a_figure_that_cannot_be_drawn_is_said_and_its_old_files_go(out, tmp_pat
     assert not list((tmp_path / "out" / "figures").glob("drilldown.*"))
 
 
+def test_of_two_projections_the_last_is_drawn(out, tmp_path):
+    shutil.copytree(out, tmp_path / "out")
+    found = results.read(tmp_path / "out")
+    other = found.coordinates.assign(mode="paper").astype({"mode": "str"})
+    found = results.write(tmp_path / "out", found.record, coordinates=other)
+    assert set(found.coordinates["mode"]) == {"paper", "corrected"}
+    report.draw(found, "drilldown")
+    assert set(pd.read_csv(tmp_path / "out" / "figures" / "drilldown.csv")["mode"]) == {"paper"}
+
+
 def test_a_report_needs_measurements(out, tmp_path):
     shutil.copytree(out, tmp_path / "out")
     (tmp_path / "out" / "measurements.parquet").unlink()
