@@ -13,7 +13,7 @@ from bioclip_probe.probes.splits import SPLITS
 
 GRID = tuple(10.0**power for power in range(-2, 5))
 MAX_ITERATIONS = 2000
-TOLERANCE = 1e-7  # largest entry of the gradient of the mean loss at which the optimiser stops
+TOLERANCE = 1e-4  # largest entry of the gradient of the mean loss at which the optimiser stops, scikit-learn's own
 SMALL = 1 << 31  # images × dimensions × taxa up to which a second thread costs more than it gives
 ROUNDING = 1e-6  # embeddings that scatter less than this are equal but for the rounding of float32
 

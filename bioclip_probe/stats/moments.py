@@ -25,6 +25,10 @@ from scipy.sparse import csr_array
 from bioclip_probe.tree.tree import Tree, read_only
 
 
+#: Numbers held at once where permutations are summed together: 8 MiB, which stays in cache.
+MOST_NUMBERS = 2**20
+
+
 @dataclass(frozen=True, eq=False)
 class Moments:
     """Sums over the images of each of k groups, and over all images; they add, so shards and ranks merge.
@@ -169,19 +173,23 @@ class TreeSums:
         stops = np.cumsum(np.bincount(height)).tolist()
         return by_height, [children[low:high, :low] for low, high in itertools.pairwise(stops)]
 
-    def cross_sum(self, order: np.ndarray) -> float:
-        """Σ t_ij (u_i·u_j) over pairs: Σ_e ℓ_e s_e·s is Σ_g a_g s_g·s, with a_g the depth of tip g."""
+    def cross_sums(self, orders: np.ndarray) -> np.ndarray:
+        """Σ t_ij (u_i·u_j) over pairs, for P orders of the groups, shape (P, k), at once.
+
+        Σ_e ℓ_e s_e·s is Σ_g a_g s_g·s, with a_g the depth of tip g; what is left is Σ_e ℓ_e ‖s_e‖².
+        """
         sums, towards_all, squares = self._rotated
         by_height, rises = self._rises
         tips, length = self.tree.tips, self.tree.length
-        at = np.empty((len(by_height), sums.shape[1]))
-        at[: len(tips)] = sums[order]
+        n_orders, d = len(orders), sums.shape[1]
+        at = np.empty((len(by_height), n_orders * d))
+        at[: len(tips)] = sums[orders.T].reshape(len(tips), -1)
         for children in rises:
-            high = children.shape[1] + children.shape[0]
-            at[children.shape[1] : high] = children @ at[: children.shape[1]]
-        inner = at[len(tips) :]
-        within = length[tips] @ squares[order] + length[by_height[len(tips) :]] @ np.einsum("ij,ij->i", inner, inner)
-        return float(self.tree.depth[tips] @ towards_all[order] - within)
+            low = children.shape[1]
+            at[low : low + children.shape[0]] = children @ at[:low]
+        inner = np.square(at[len(tips) :]).reshape(-1, n_orders, d).sum(axis=2)
+        within = squares[orders] @ length[tips] + length[by_height[len(tips) :]] @ inner
+        return towards_all[orders] @ self.tree.depth[tips] - within
 
     def distance_square_sum(self, order: np.ndarray) -> float:
         """Σ t_ij² over pairs: a pair counts at its common ancestor, all pairs below it less those below a child."""
@@ -211,18 +219,24 @@ class TreeSums:
             own[1 + len(inner) :] = 0.0  # images at one tip are at distance 0; written out, lest rounding say otherwise
         return float(own.sum() - lifted.sum())
 
-    def correlation(self, order: np.ndarray | None = None) -> float:
+    def correlation(self) -> float:
         """Pearson correlation of tree distance and cosine distance over all pairs of images.
 
         NaN where either distance does not vary.
         """
-        order = np.arange(len(self.tree.tips)) if order is None else order
+        return float(self.correlations(np.arange(len(self.tree.tips))[None])[0])
+
+    def correlations(self, orders: np.ndarray) -> np.ndarray:
+        """The same for P orders of the groups, shape (P, k): group ``orders[p, i]`` stands at tip i."""
         moments = self.moments
-        pairs = moments.n_pairs
-        t, tt = self.distance_sum(order), self.distance_square_sum(order)
+        alike = np.ptp(moments.counts) == 0  # then the tree's own sums do not hang on the order
+        distances = [
+            (self.distance_sum(order), self.distance_square_sum(order)) for order in (orders[:1] if alike else orders)
+        ]
+        t, tt = np.array(distances).T
         c, cc = moments.similarity_sum, moments.similarity_square_sum
         # Distance is 1 - similarity: the sign of the covariance turns.
-        return -pearson(pairs, t, c, tt, cc, self.cross_sum(order))
+        return -pearson(moments.n_pairs, t, c, tt, cc, self.cross_sums(orders))
 
 
 def pearson(n, x, y, xx, yy, xy):
@@ -260,10 +274,12 @@ def permuted_correlations(
     k = len(sums.tree.tips)
     within = np.zeros(k, dtype=np.int64) if within is None else within
     strata = [np.flatnonzero(within == label) for label in np.unique(within[within >= 0])]
-    values = np.empty(n_permutations)
-    for p in range(n_permutations):
-        order = np.arange(k)
-        for stratum in strata:
-            order[stratum] = rng.permutation(stratum)
-        values[p] = sums.correlation(order)
-    return values
+    at_once = max(1, MOST_NUMBERS // (len(sums.tree) * sums.moments.sums.shape[1]))
+    values = []
+    for start in range(0, n_permutations, at_once):
+        orders = np.tile(np.arange(k), (min(at_once, n_permutations - start), 1))
+        for order in orders:
+            for stratum in strata:
+                order[stratum] = rng.permutation(stratum)
+        values.append(sums.correlations(orders))
+    return np.concatenate(values) if values else np.empty(0)

@@ -43,6 +43,14 @@ def by_hand(vectors, labels, split, grid=GRID):
     return best, scores, model(best, "train", "val").predict(rows)
 
 
+@pytest.fixture
+def to_the_optimum(monkeypatch):
+    """Let the optimiser go on to where rounding stops it, so that another solver must find the same."""
+    monkeypatch.setattr(linear, "TOLERANCE", 1e-8)
+    monkeypatch.setattr(linear, "MAX_ITERATIONS", 10_000)
+
+
+@pytest.mark.usefixtures("to_the_optimum")
 @pytest.mark.parametrize("d", [10, 200], ids=["narrow", "wider than images"])
 def test_equals_another_solver_by_hand(d):
     vectors, labels, split = world(d=d)
@@ -54,6 +62,17 @@ def test_equals_another_solver_by_hand(d):
     assert np.mean(found.predicted == predicted) == 1
 
 
+def test_its_tolerance_costs_no_accuracy(monkeypatch):
+    vectors, labels, split = world(n_taxa=12, per_taxon=40)
+    quick = linear_probe(vectors, labels, split)
+    monkeypatch.setattr(linear, "TOLERANCE", 1e-8)
+    monkeypatch.setattr(linear, "MAX_ITERATIONS", 10_000)
+    patient = linear_probe(vectors, labels, split)
+    assert abs(accuracy(labels, quick) - accuracy(labels, patient)) < 0.02
+    assert np.mean(quick.predicted == patient.predicted) > 0.95
+
+
+@pytest.mark.usefixtures("to_the_optimum")
 @pytest.mark.parametrize("c", [0.01, 1.0, 100.0])
 def test_weights_are_at_the_least_of_the_objective(c):
     vectors, labels, _ = world(n_taxa=3, per_taxon=6, d=3)

@@ -103,9 +103,9 @@ def test_sums_along_the_tree_are_sums_over_pairs(made, random):
     ]
     assert sums.distance_sum(order) == pytest.approx(math.fsum(t for t, _ in pairs), rel=1e-10, abs=1e-9)
     assert sums.distance_square_sum(order) == pytest.approx(math.fsum(t * t for t, _ in pairs), rel=1e-10, abs=1e-8)
-    assert sums.cross_sum(order) == pytest.approx(math.fsum(t * c for t, c in pairs), rel=1e-10, abs=1e-9)
+    assert sums.cross_sums(order[None])[0] == pytest.approx(math.fsum(t * c for t, c in pairs), rel=1e-10, abs=1e-9)
     expected = definitions.pearson([(t, 1 - c) for t, c in pairs])
-    assert sums.correlation(order) == pytest.approx(expected, abs=1e-8, nan_ok=True)
+    assert sums.correlations(order[None])[0] == pytest.approx(expected, abs=1e-8, nan_ok=True)
 
 
 def test_as_many_groups_as_tips():
@@ -159,9 +159,16 @@ def test_permuting_groups_is_permuting_the_matrix():
     np.testing.assert_allclose(found, definitions.mantel_correlations(tree_matrix, matrix, orders), atol=1e-10)
 
 
+def test_permutations_summed_together_are_those_summed_alone(monkeypatch):
+    together = permuted_correlations(hand_made(), 20, np.random.default_rng(5))
+    monkeypatch.setattr("bioclip_probe.stats.moments.MOST_NUMBERS", 1)
+    alone = permuted_correlations(hand_made(), 20, np.random.default_rng(5))
+    np.testing.assert_allclose(together, alone, rtol=1e-13)
+
+
 def test_permutations_within_a_label_keep_to_it(monkeypatch):
     seen = []
-    monkeypatch.setattr(TreeSums, "correlation", lambda self, order: seen.append(order) or 0.0)
+    monkeypatch.setattr(TreeSums, "correlations", lambda self, orders: seen.extend(orders) or np.zeros(len(orders)))
     labels = np.array([7, 7, 7, -1, -1, 2])
     permuted_correlations(hand_made(), 200, np.random.default_rng(0), labels)
     for order in seen:
