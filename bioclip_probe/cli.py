@@ -64,23 +64,16 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    made = command(
-        "reproduce",
-        _reproduce,
-        "the whole study: embed, measure, probe, project, draw, report",
-        _sources,
-        _tree,
-        _out,
-        _projection,
-    )
-    made.add_argument("--no-controls", action="store_true", help="leave out pixels, colours and the untrained network")
-    command("embed", _embed, "embed pictures into the store", _sources)
+    study = (_sources, _controls, _out)
+    whole = "the whole study: embed, measure, probe, project, draw, report"
+    command("reproduce", _reproduce, whole, *study, _tree, _projection)
+    command("embed", _embed, "embed pictures into the store", _sources, _controls)
     sub = command("taxa", _taxa, "embeddings of the taxa of a rank: counts, spread, and their vectors", _sources)
     sub.add_argument("--rank", choices=RANKS, default="species", help="default: %(default)s")
     sub.add_argument("--out", type=Path, metavar="DIR", help="write ENCODER-RANK.csv and .npy there")
-    command("measure", _measure, "measure how embeddings follow the tree, at every rank", _sources, _tree, _out)
-    command("probe", _probe, "linear probes at every rank, and their accuracy", _sources, _out)
-    command("project", _project, "the drill-down of Section 4.6 in the plane", _sources, _out, _projection)
+    command("measure", _measure, "measure how embeddings follow the tree, at every rank", *study, _tree)
+    command("probe", _probe, "linear probes at every rank, and their accuracy", *study)
+    command("project", _project, "the drill-down of Section 4.6 in the plane", *study, _projection)
     sub = command("figure", _figure, "draw figures from the tables of a results folder", _out)
     sub.add_argument(
         "names",
@@ -127,6 +120,10 @@ def _sources(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seed", type=int, default=0, help="of resampling, splits and projections; default: %(default)s")
 
 
+def _controls(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--no-controls", action="store_true", help="leave out pixels, colours and the untrained network")
+
+
 def _tree(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--tree", type=Path, metavar="FILE", help="a phylogeny of the species: Newick or Nexus")
     sub.add_argument("--tree-unit", default="unknown", metavar="UNIT", help="of its branch lengths, e.g. Myr")
@@ -153,29 +150,16 @@ def _plan(options: argparse.Namespace):
 
     given = vars(options)
     fields = {name: given[name] for name in Plan.__dataclass_fields__ if name in given}
-    return Plan(**{**fields, "models": tuple(options.models), "controls": not given.get("no_controls", False)})
+    return Plan(**{**fields, "models": tuple(options.models), "controls": not given.get("no_controls", True)})
 
 
 def _collected(options: argparse.Namespace):
     """The sample a command works on; what is wrong with `--out` is said before the long work."""
-    from bioclip_probe import results
-    from bioclip_probe.sample import collect
+    from bioclip_probe import results, study
 
-    plan = _plan(options)
     if options.out:
         results.check_folder(options.out)
-    return collect(
-        plan.data,
-        plan.compared(),
-        options.store,
-        plan.tree,
-        plan.tree_unit,
-        device=plan.device,
-        precision=plan.precision,
-        batch_size=plan.batch_size,
-        workers=plan.workers,
-        progress=not options.quiet,
-    )
+    return study.sample_of(_plan(options), options.store, progress=not options.quiet)
 
 
 def _show(table) -> None:
@@ -201,7 +185,7 @@ def _embed(options: argparse.Namespace) -> None:
 
     plan = _plan(options)
     done = sample.embed(
-        datasets.load(plan.data), plan.compared(), Store(options.store), device=plan.device, precision=plan.precision,
+        datasets.load(plan.data), plan.encoders(), Store(options.store), device=plan.device, precision=plan.precision,
         batch_size=plan.batch_size, workers=plan.workers, progress=not options.quiet,
     )  # fmt: skip
     for encoder, result in done:
@@ -256,9 +240,10 @@ def _project(options: argparse.Namespace) -> None:
 
     start, sample = time.perf_counter(), _collected(options)
     results.held(options.out, sample.run)
-    coordinates = study.project(sample, options.method, options.mode, options.seed)
+    compared = study.compared_in(sample, _plan(options))
+    coordinates = study.project(sample, options.method, options.mode, options.seed, compared)
     purity = study.measure_panels(sample, coordinates, options.seed)
-    drawn = study.panels(sample, options.method, options.mode, options.seed)
+    drawn = study.panels(sample, options.method, options.mode, options.seed, compared)
     settings = {"method": options.method, "mode": options.mode, "seed": options.seed, "panels": drawn}
     step = study.step(sample, "project", time.perf_counter() - start, **settings)
     results.write(options.out, step, coordinates=coordinates, measurements=purity)

@@ -259,9 +259,8 @@ def _inline(path: Path | str) -> str:
 def _other_trees(table: pd.DataFrame) -> pd.DataFrame:
     """Agreement with trees other than the taxonomy, raw embeddings."""
     part = table[(table["tree"] != "taxonomy") & table["tree"].notna() & (table["space"] == "raw")]
-    return part[
-        ["tree", "encoder", "metric", "value", "ci_low", "ci_high", "p_value", "n_taxa", "n_images", "n_excluded"]
-    ]
+    columns = ["tree", "encoder", "metric", "value", "ci_low", "ci_high", "p_value", "n_taxa", "n_images", "n_excluded"]
+    return _whole(part[columns])
 
 
 def _parts(table: pd.DataFrame) -> pd.DataFrame:
@@ -269,4 +268,9 @@ def _parts(table: pd.DataFrame) -> pd.DataFrame:
     part = table[
         (table["metric"] == "cophenetic_correlation") & ~table["split"].isin(["all"]) & (table["space"] == "raw")
     ]
-    return part[["split", "encoder", "value", "ci_low", "ci_high", "p_value", "n_taxa", "n_images"]]
+    return _whole(part[["split", "encoder", "value", "ci_low", "ci_high", "p_value", "n_taxa", "n_images"]])
+
+
+def _whole(table: pd.DataFrame) -> pd.DataFrame:
+    """Counts as text, so that they are printed without decimals."""
+    return table.assign(**{name: table[name].map("{:,}".format) for name in table if name.startswith("n_")})

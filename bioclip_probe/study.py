@@ -182,7 +182,8 @@ def probe(sample: Sample, probe: str = "linear", seed: int = 0) -> pd.DataFrame:
             if found.note:
                 log.info("%s at rank %s: %s", name, rank, found.note)
             rows = {"image_id": sample.images["image_id"], "split": found.split, "truth": paths[labels], "rank": rank}
-            shared = {"run": sample.run, "encoder": name, "dataset": sample.dataset, "probe": probe}
+            chosen = f"C = {found.settings['C']:g}" if "C" in found.settings else ""
+            shared = {"run": sample.run, "encoder": name, "dataset": sample.dataset, "probe": probe, "chosen": chosen}
             tables.append(PREDICTIONS.frame(pd.DataFrame({**rows, **shared, "predicted": paths[found.predicted]})))
     return pd.concat(tables, ignore_index=True)
 
@@ -202,6 +203,8 @@ def score(sample: Sample, predictions: pd.DataFrame, seed: int = 0) -> pd.DataFr
         rows = metrics.score_predictions(
             truth, predicted, table["split"].to_numpy(), units[table["image_id"]].to_numpy(), rank, seed
         )
+        chosen = next(iter(table["chosen"].dropna()), "")
+        rows = [row | {"note": row["note"] or chosen} for row in rows]
         tables.append(sample.table(rows, encoder=encoder, space="raw", tree="taxonomy"))
     return pd.concat(tables, ignore_index=True)
 
@@ -280,6 +283,17 @@ def step(sample: Sample, name: str, seconds: float, **settings: object) -> dict:
     }
 
 
+def sample_of(plan: Plan, store: str | Path, progress: bool = True) -> Sample:
+    """The sample that a plan asks for; see `collect`."""
+    extraction = {name: getattr(plan, name) for name in ("device", "precision", "batch_size", "workers")}
+    return collect(plan.data, plan.encoders(), store, plan.tree, plan.tree_unit, progress=progress, **extraction)
+
+
+def compared_in(sample: Sample, plan: Plan) -> list[str]:
+    """The names of the plan's models in its sample, without the controls, which come last."""
+    return list(sample.embeddings)[: len(plan.compared())]
+
+
 def reproduce(plan: Plan, store: str | Path, out: str | Path, progress: bool = True) -> results.Results:
     """Section 4.6 as numbers: embed, measure, probe, project; the tables go to the folder `out`.
 
@@ -287,20 +301,9 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path, progress: bool = T
     """
     start = time.perf_counter()
     results.check_folder(out)  # before the long work
-    found = collect(
-        plan.data,
-        plan.encoders(),
-        store,
-        plan.tree,
-        plan.tree_unit,
-        device=plan.device,
-        precision=plan.precision,
-        batch_size=plan.batch_size,
-        workers=plan.workers,
-        progress=progress,
-    )
+    found = sample_of(plan, store, progress)
     predictions = probe(found, seed=plan.seed)
-    compared = list(found.embeddings)[: len(plan.compared())]
+    compared = compared_in(found, plan)
     coordinates = project(found, plan.method, plan.mode, plan.seed, compared)
     tables = [
         measure(found, plan.seed),

@@ -143,6 +143,7 @@ PREDICTIONS = Table(
         Column("split", "str", "split of the probe", "train | val | test"),
         Column("truth", "str", "the taxon: its path from the root"),
         Column("predicted", "str", "the taxon the probe names: its path from the root"),
+        Column("chosen", "str", "what the probe chose on val, e.g. C = 10"),
     ),
 )
 

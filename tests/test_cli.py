@@ -241,7 +241,7 @@ def test_no_usable_image(here, capsys):
 
 @pytest.fixture
 def embedded(few, here, capsys) -> tuple:
-    given = ("measure", "--data", few, "--models", "pixels")
+    given = ("measure", "--data", few, "--no-controls", "--models", "pixels")
     assert run(capsys, "embed", *given[1:], "--quiet")[0] == 0
     return given
 
@@ -297,7 +297,7 @@ def test_what_the_parser_refuses(arguments, capsys):
 
 
 def test_interrupted(monkeypatch, capsys, here):
-    monkeypatch.setattr("bioclip_probe.sample.collect", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("bioclip_probe.study.collect", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
     status, _, err = run(capsys, "measure", "--data", "inat21:x")
     assert status == 130
     assert "the same command goes on from there" in err
@@ -307,7 +307,7 @@ def test_a_full_disk_is_one_line(monkeypatch, capsys, here):
     def full(*_, **__):
         raise OSError(28, "No space left on device", "/big")
 
-    monkeypatch.setattr("bioclip_probe.sample.collect", full)
+    monkeypatch.setattr("bioclip_probe.study.collect", full)
     assert refused(capsys, "measure", "--data", "inat21:x") == "bioclip-probe: No space left on device: /big"
 
 

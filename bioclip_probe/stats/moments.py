@@ -24,7 +24,6 @@ from scipy.sparse import csr_array
 
 from bioclip_probe.tree.tree import Tree, read_only
 
-
 #: Numbers held at once where permutations are summed together: 8 MiB, which stays in cache.
 MOST_NUMBERS = 2**20
 
