@@ -198,7 +198,7 @@ def by_rank(found: Results, metric: str, space: str = "raw") -> pd.DataFrame:
         index="encoder", columns="rank", values="cell", aggfunc="first", sort=False
     )
     if (table["chance"].fillna(0) > 0).any():
-        cells.loc["chance"] = table.groupby("rank")["chance"].mean().map("{:.3f}".format)
+        cells.loc["chance"] = table.groupby("rank")["chance"].mean().map("{:.3f}".format, na_action="ignore").fillna("–")
     return cells.reindex(columns=[rank for rank in RANKS if rank in cells])
 
 
