@@ -16,10 +16,12 @@ from bioclip_probe.tree.distances import patristic_rows
 from bioclip_probe.tree.tree import Tree
 
 BLOCK = 512
-#: Bins of cosine distance, which lies in [0, 2]: 3.1e-5 wide for quantiles by step of tree distance.
+#: Bins of cosine distance for quantiles by step of tree distance: from 0 to `widest`, so at most 3.1e-5 wide.
 N_BINS = 65_536
-#: Bins of either distance for ranks: 1.9e-6 wide for cosine distance, and a millionth of the largest tree distance.
+#: Bins of either distance for ranks: a millionth of `widest`, and a millionth of the largest tree distance.
 N_RANK_BINS = 2**20
+#: No bins are narrower than float64 can tell cosine distances apart.
+NARROWEST = 1e-7
 
 
 def pair_blocks(vectors: np.ndarray, tree: Tree, block: int = BLOCK) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
@@ -49,6 +51,19 @@ def pair_blocks(vectors: np.ndarray, tree: Tree, block: int = BLOCK) -> Iterator
         rows = slice(start, min(start + block, k))
         distance = np.triu(np.clip(1 - vectors[rows] @ vectors[start:].T, 0, 2), 1)
         yield rows, distance, patristic_rows(tree, rows.start, rows.stop)
+
+
+def widest(vectors: np.ndarray) -> float:
+    """A bound on the cosine distance of any two of these (k, d) unit vectors: 2, 1, 1/2 …, at most 8 times too wide.
+
+    Bins over [0, 2] would be all the same to an untrained network, whose vectors nearly coincide (distances of 1e-5).
+    The distance of two unit vectors is ‖u − v‖²/2, and both lie within the reach of their mean; powers of two, so that
+    rounding does not move the bins.
+    """
+    if not len(vectors):
+        return 2.0
+    reach = np.linalg.norm(vectors - vectors.mean(axis=0), axis=1).max()
+    return float(np.clip(2.0 ** np.ceil(np.log2(max(2 * reach**2, NARROWEST))), NARROWEST, 2.0))
 
 
 def weighted_correlations(vectors: np.ndarray, tree: Tree, weights: np.ndarray) -> np.ndarray:
@@ -100,14 +115,14 @@ def spearman_correlation(vectors: np.ndarray, tree: Tree) -> float:
     Two sweeps: one counts each distance in `N_RANK_BINS` bins, the other sums products of ranks. Pairs in one bin are
     tied, which also keeps the rounding of a published tree from ranking pairs that share their common ancestor.
     """
-    highest = 2 * float(tree.depth.max())
+    highest, farthest = 2 * float(tree.depth.max()), widest(vectors)
     if not highest:
         return np.nan
 
     def binned() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for _, c, t in pair_blocks(vectors, tree):
             upper = np.triu_indices(c.shape[0], 1, c.shape[1])
-            yield _bins(t[upper], highest), _bins(c[upper], 2.0)
+            yield _bins(t[upper], highest), _bins(c[upper], farthest)
 
     t_counts, c_counts = np.zeros((2, N_RANK_BINS), dtype=np.int64)
     for t, c in binned():
@@ -119,7 +134,7 @@ def spearman_correlation(vectors: np.ndarray, tree: Tree) -> float:
 
 
 def _bins(values: np.ndarray, highest: float) -> np.ndarray:
-    return np.rint(values * ((N_RANK_BINS - 1) / highest)).astype(np.int64)
+    return np.minimum(np.rint(values * ((N_RANK_BINS - 1) / highest)).astype(np.int64), N_RANK_BINS - 1)
 
 
 def mid_ranks(counts: np.ndarray) -> np.ndarray:
@@ -139,11 +154,14 @@ class JointHistogram:
     counts : ndarray, shape (s, N_BINS), int64
     sums : ndarray, shape (s,), float64
         Sum of the cosine distances at each step, not binned.
+    highest : float
+        The upper end of the last bin.
     """
 
     steps: np.ndarray
     counts: np.ndarray
     sums: np.ndarray
+    highest: float
 
     def mean(self) -> np.ndarray:
         """Mean cosine distance at each step, exact."""
@@ -154,7 +172,7 @@ class JointHistogram:
         below = np.cumsum(self.counts, axis=1)
         wanted = np.ceil(np.outer(below[:, -1], q)).clip(1)
         found = [np.searchsorted(row, target) for row, target in zip(below, wanted, strict=True)]
-        return (np.array(found) + 0.5) * 2 / N_BINS
+        return (np.array(found) + 0.5) * (self.highest / N_BINS)
 
 
 def joint_histogram(vectors: np.ndarray, tree: Tree, steps: np.ndarray | None = None) -> JointHistogram:
@@ -172,16 +190,17 @@ def joint_histogram(vectors: np.ndarray, tree: Tree, steps: np.ndarray | None = 
     steps = np.arange(1.0, 8.0) if steps is None else np.asarray(steps, dtype=np.float64)
     middle = (steps[1:] + steps[:-1]) / 2
     counts, sums = np.zeros(len(steps) * N_BINS, dtype=np.int64), np.zeros(len(steps))
+    highest = widest(vectors)
     for _, c, t in pair_blocks(vectors, tree):
         upper = np.triu_indices(c.shape[0], 1, c.shape[1])
         step = np.searchsorted(middle, t[upper])
         distance = c[upper]
-        place = step * N_BINS + np.minimum(distance * (N_BINS / 2), N_BINS - 1).astype(np.int64)
+        place = step * N_BINS + np.minimum(distance * (N_BINS / highest), N_BINS - 1).astype(np.int64)
         counts += np.bincount(place, minlength=len(counts))
         sums += np.bincount(step, weights=distance, minlength=len(steps))
     counts = counts.reshape(len(steps), N_BINS)
     met = counts.sum(axis=1) > 0
-    return JointHistogram(steps[met], counts[met], sums[met])
+    return JointHistogram(steps[met], counts[met], sums[met], highest)
 
 
 def weighted_image_correlations(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bioclip_probe.stats import pairs
 from bioclip_probe.stats.centroids import tips_with_images
 from bioclip_probe.stats.moments import Moments, TreeSums
-from bioclip_probe.tree import Tree
+from bioclip_probe.tree import Tree, patristic_distances
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
 from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded, unit
@@ -132,7 +132,7 @@ def test_spearman_is_its_definition_on_distances_in_bins(made):
         assert math.isnan(found)
         return
     last = pairs.N_RANK_BINS - 1
-    exact = [(t / highest * last, c / 2 * last) for t, c in pairing(vectors, tree)]
+    exact = [(t / highest * last, c / pairs.widest(vectors) * last) for t, c in pairing(vectors, tree)]
     # A distance within rounding of a bin's edge may fall on either side; such a draw has no one right answer.
     assume(all(abs(x % 1 - 0.5) > 1e-4 for pair in exact for x in pair))
     binned = [(round(t), round(c)) for t, c in exact]
@@ -155,6 +155,32 @@ def test_spearman_sees_order_only():
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     # ab < bc < ac in the embedding, ab < ac = bc on the tree.
     assert pairs.spearman_correlation(vectors, tree) == pytest.approx(math.sqrt(0.75), abs=1e-12)
+
+
+@settings(max_examples=40)
+@given(tips_embedded(), st.sampled_from((1.0, 1e-2, 1e-4)))
+def test_no_pair_is_farther_apart_than_the_widest(made, scale):
+    vectors, _ = made
+    close = unit(vectors[0] + scale * vectors) if (vectors @ vectors[0] > -1 + 1e-9).all() else vectors
+    largest = ((close[:, None] - close) ** 2).sum(axis=2).max() / 2
+    assert largest * (1 - 1e-12) <= pairs.widest(close) <= max(8 * largest * (1 + 1e-9), 2 * pairs.NARROWEST)
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1e-3])
+def test_vectors_that_nearly_coincide_keep_their_order(scale):
+    """As those of an untrained network, whose cosine distances are around 1e-5."""
+    from scipy.stats import spearmanr
+
+    vectors, tree = evolved(120)
+    vectors = unit(np.eye(8)[0] * 3 + scale * vectors)
+    upper = np.triu_indices(120, 1)
+    c = ((vectors[:, None] - vectors) ** 2).sum(axis=2)[upper] / 2
+    t = patristic_distances(tree)[upper]
+    assert pairs.spearman_correlation(vectors, tree) == pytest.approx(spearmanr(t, c).statistic, abs=1e-4)
+    histogram = pairs.joint_histogram(vectors, tree)
+    for step, quantiles in zip(histogram.steps, histogram.quantiles([0.05, 0.5]), strict=True):
+        expected = np.quantile(c[t == step], [0.05, 0.5], method="inverted_cdf")
+        np.testing.assert_allclose(quantiles, expected, atol=c.max() * 1e-4)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=8).filter(any))
