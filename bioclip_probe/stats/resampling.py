@@ -11,6 +11,7 @@ import numpy as np
 
 N_BOOT = 999
 LEVEL = 0.95
+TIE = 1e-6
 
 
 def bootstrap_weights(n_units: int, n_boot: int, rng: np.random.Generator) -> np.ndarray:
@@ -74,11 +75,12 @@ def bootstrap_mean(
 def permutation_p(observed: float, null: np.ndarray) -> float:
     """One-sided p = (b + 1)/(m + 1): b of the m permuted values are at least as large as the observed one.
 
-    Comparison has a tolerance of 1e-12 relative to the largest value, so that permutations which only differ from the
-    observed arrangement by rounding count as ties (Phipson & Smyth 2010).
+    Values within 1e-6 of the observed one count as ties (Phipson & Smyth 2010): permutations that only exchange
+    relatives give the observed arrangement again, but for the rounding of its sums, which reaches 1e-8 where
+    embeddings nearly coincide. With few taxa many permutations do.
     """
     null = np.asarray(null, dtype=np.float64)
     if not np.isfinite(observed) or not np.all(np.isfinite(null)):
         return np.nan
-    slack = 1e-12 * max(1.0, abs(observed), float(np.abs(null).max(initial=0)))
+    slack = TIE * max(1.0, abs(observed), float(np.abs(null).max(initial=0)))
     return (int(np.sum(null >= observed - slack)) + 1) / (len(null) + 1)

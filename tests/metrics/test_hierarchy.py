@@ -322,6 +322,18 @@ def test_independent_tips_give_a_uniform_p(monkeypatch):
         assert kstest(np.array(p) - draw.random(100) / 50, "uniform").pvalue > 0.001
 
 
+@pytest.mark.parametrize("metric", CORRELATIONS)
+@pytest.mark.parametrize("scatter", [1.0, 0.1, 0.01])
+def test_permutations_that_exchange_relatives_are_ties_however_close_the_vectors(metric, scatter):
+    """Two genera of two species: 8 of the 24 permutations give the tree again."""
+    frame = pd.DataFrame([["A", "P", "C", "O", "F", genus, name] for genus, name in ("Ga", "Gb", "Hc", "Hd")])
+    for seed in range(3):
+        genera, species = rng(seed).standard_normal((2, 16)), rng(seed + 9).standard_normal((4, 16))
+        vectors = unit(np.eye(16)[0] * 4 + scatter * (np.repeat(genera, 2, axis=0) + 0.3 * species))
+        found = metric(vectors, taxonomy(frame.set_axis(RANKS, axis=1)), rng(seed))
+        assert abs(found.p_value - 1 / 3) < 0.06
+
+
 def test_p_is_never_zero_and_says_how_many_permutations_there_were():
     found = cophenetic_correlation(*made_up(), rng())
     assert found.p_value == 1 / (hierarchy.N_PERMUTATIONS + 1)
