@@ -57,6 +57,8 @@ def load(path: Path) -> Dataset:
     """
     path = Path(path)
     table = _read(path)
+    if table.empty:
+        raise DataError(f"{path} has no usable image: it has no row below its header")
     found = _columns(table)
     if "source" not in found:
         raise DataError(
@@ -89,12 +91,17 @@ def _read(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: no such file")
     try:
         if kind == ".parquet":
-            return pd.read_parquet(path)
+            table = pd.read_parquet(path)
+            return table.reset_index(drop=not any(table.index.names))  # a named index is a column, another is none
         # Everything is text: no genus becomes a number, and none called NA or None is lost before it is looked at.
         text = {"dtype": "str", "keep_default_na": False, "na_values": [""], "encoding": "utf-8-sig"}
         table = pd.read_csv(path, sep=SEPARATORS[kind], **text)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not a table that can be read: it is not UTF-8; save it so ({error})") from error
     except (ValueError, OSError) as error:
         raise DataError(f"{path} is not a table that can be read: {' '.join(str(error).split())}") from error
+    if len(table.columns) == 1 and re.search(r"[;\t]", str(table.columns[0])):  # spreadsheets of some countries
+        raise DataError(f"{path} has fields parted by ';' or tabs; save it with ',', or with tabs as .tsv")
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what the header does not name for an index
         raise DataError(f"{path} has rows with more fields than its header; quote fields that hold a separator")
     return table

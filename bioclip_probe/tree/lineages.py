@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import DataError
+from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
-from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
+from bioclip_probe.tree.tree import NO_RANK, SEPARATOR, Placement, Tree
 
 ROOT_NAME = "life"
 #: What sources write where a name is not known, lower case, with "_" for " ".
@@ -37,7 +37,7 @@ def clean_lineages(frame: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If no rank column is there.
+        If no rank column is there, or a name holds ``|``, which parts the names of a path.
     """
     present = [rank for rank in RANKS if rank in frame.columns]
     if not present:
@@ -45,6 +45,11 @@ def clean_lineages(frame: pd.DataFrame) -> pd.DataFrame:
     clean = pd.DataFrame(
         {rank: _cleaned(frame[rank]) if rank in present else pd.NA for rank in RANKS}, index=frame.index, dtype="str"
     )
+    parted = {name for rank in RANKS for name in clean[rank].dropna().unique() if SEPARATOR in name}
+    if parted:
+        raise DataError(
+            f"a name may not hold '{SEPARATOR}', which parts the taxa of a path; rename: {some(sorted(parted))}"
+        )
     clean["species"] = _binomials(clean["genus"], clean["species"])
     return clean
 

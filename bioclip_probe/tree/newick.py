@@ -55,7 +55,7 @@ def read_tree(path: str | Path, unit: str = "unknown") -> Tree:
         with opened(path, "rt", encoding="utf-8-sig") as file:
             text = file.read()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:  # the middle two: a damaged gzip file
-        raise TreeError(f"cannot read the tree {path}: {error}") from error
+        raise TreeError(f"cannot read the tree {path}: {getattr(error, 'strerror', None) or error}") from error
     try:
         return parse_newick(_first_of_nexus(text) if text.lstrip()[:6].upper() == "#NEXUS" else text, unit)
     except TreeError as error:
@@ -65,6 +65,7 @@ def read_tree(path: str | Path, unit: str = "unknown") -> Tree:
 def parse_newick(text: str, unit: str = "unknown") -> Tree:
     """A phylogeny from a Newick string; see `read_tree`."""
     text, quoted = _hide_quotes(text)
+    text = re.sub(r"(:\s*)\.(?=\d)", r"\g<1>0.", text)  # ete3 takes .5 for no number
     if not text.endswith(";"):
         line = " ".join(text.split())
         found = f"'{line[:20]} … {line[-20:]}'" if len(line) > 40 else f"'{line}'" if line else "nothing"

@@ -15,6 +15,7 @@ from bioclip_probe.errors import TreeError, some
 from bioclip_probe.tables import RANKS
 
 NO_RANK = -1
+SEPARATOR = "|"  # of the names of a path; no name of a taxonomy holds it
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
@@ -110,7 +111,7 @@ class Tree:
                 found[node] = found[above]
         return np.array(found, dtype=np.int64)
 
-    def path(self, node: int, separator: str = "|") -> str:
+    def path(self, node: int, separator: str = SEPARATOR) -> str:
         """The names from below the root down to `node`; a rank that is a hole leaves its place empty.
 
         On a taxonomy this is the taxon's identity: two taxa of one name never share a path.

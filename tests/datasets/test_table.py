@@ -140,7 +140,10 @@ def test_missing_pictures_stay_and_are_noted(root):
         ("path,class\n../other/a.jpg,Aves\nimg/../../b.jpg,Aves\n", r"outside its folder: \.\./other/a\.jpg, img/"),
         ("path,class\nhttps://example.org/a.jpg,Aves\n", "web addresses"),
         ("path,class\nnone.jpg,Aves\n", "no usable image.*none of these is a file: none.jpg"),
-        ("path,class\n", "no usable image"),
+        ("path,class\n", "no usable image: it has no row"),
+        ("path;class\nimg/a.jpg;Aves\n", "fields parted by ';' or tabs; save it"),
+        ("path\tclass\nimg/a.jpg\tAves\n", "fields parted by ';' or tabs; save it"),
+        ("path,class\nimg/a.jpg,Av|es\n", r"may not hold '\|'"),
         ("path,class\nimg/a.jpg,Aves\nimg/a.jpg,Aves\n", "1 images more than once.*img/a.jpg"),
         ("", "not a table that can be read"),
         ("path,class\nimg/a.jpg,Aves,more,and more\n", "more fields than its header"),
@@ -161,6 +164,20 @@ def test_bad_files(root):
         (root / name).write_bytes(b"\xff\xfe\x00PAR1\x80")
         with pytest.raises(DataError, match="not a table that can be read"):
             datasets.load(f"table:{root / name}")
+
+
+def test_a_table_that_is_not_utf_8(root):
+    (root / "t.csv").write_bytes("path,genus\nimg/a.jpg,Çus\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not UTF-8; save it so"):
+        datasets.load(f"table:{root / 't.csv'}")
+
+
+def test_the_index_of_a_parquet_table(root):
+    """A named one is a column, the numbers that filtering leaves are none."""
+    rows = pd.DataFrame({"path": ["img/none.jpg", "img/a.jpg", "img/b.jpg"], "class": "Aves"})
+    for name, frame in (("named", rows[1:].set_index("path")), ("filtered", rows[1:])):
+        frame.to_parquet(root / f"{name}.parquet")
+        assert datasets.load(f"table:{root / name}.parquet").images["source"].tolist() == ["img/a.jpg", "img/b.jpg"]
 
 
 def test_pictures_inside_the_table_are_refused(root):

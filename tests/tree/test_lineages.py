@@ -153,6 +153,11 @@ def test_a_table_without_a_rank_is_one_clear_error():
         clean_lineages(pd.DataFrame({"name": ["a"], "Genus": ["Iris"]}))
 
 
+def test_a_name_that_holds_the_separator_of_paths_is_refused():
+    with pytest.raises(DataError, match=r"may not hold '\|'.*rename: Pi\|ca"):
+        clean_lineages(pd.DataFrame({"genus": ["Pica", "Pi|ca"], "species": ["pica", "hudsonia"]}))
+
+
 def test_the_index_is_kept():
     frame = table(IRIS, IRIS).set_index(pd.Index(["b", "a"]))
     assert clean_lineages(frame).index.tolist() == ["b", "a"]

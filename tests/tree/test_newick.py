@@ -104,6 +104,10 @@ def test_without_lengths_every_branch_counts_one():
     assert patristic_distances(tree).tolist() == [[0, 2, 3], [2, 0, 3], [3, 3, 0]]
 
 
+def test_a_length_may_begin_with_its_point():
+    assert parse_newick("((A:.5,B: .25):1e-1,'C:.1':1.);").length.tolist() == [0, 0.1, 0.5, 0.25, 1]
+
+
 def test_lengths_of_one_are_lengths():
     assert parse_newick("((A:1,B:1):1,C:1);", "Myr").unit == "Myr"
 
