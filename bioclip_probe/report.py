@@ -180,7 +180,7 @@ def draw_all(found: Results) -> dict[str, Path | str]:
 def summary(found: Results) -> pd.DataFrame:
     """The study in a table: a row an encoder, the columns of `SUMMARY`; missing where a number is undefined."""
     table = _table(found, "measurements")
-    table = table[(table["tree"] == "taxonomy") & table["split"].isin(["all", "test"])]
+    table = _of_all(table[table["tree"] == "taxonomy"])
     columns = {}
     for heading, metric, rank, space in SUMMARY:
         part = table[(table["metric"] == metric) & (table["rank"] == rank) & (table["space"] == space)]
@@ -189,16 +189,23 @@ def summary(found: Results) -> pd.DataFrame:
     return pd.DataFrame(columns).reindex(order).rename_axis("encoder")
 
 
+def _of_all(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows about the whole dataset, for probes its test images; a part of the dataset may be called ``test`` too."""
+    return table[table["split"] == table["metric"].isin(ACCURACY).map({True: "test", False: "all"})]
+
+
 def by_rank(found: Results, metric: str, space: str = "raw") -> pd.DataFrame:
     """One metric with its interval, a row an encoder, a column a rank, as text; the last row is chance."""
     table = _table(found, "measurements")
     table = table[(table["metric"] == metric) & (table["space"] == space) & (table["tree"] == "taxonomy")]
-    table = table[table["taxon"].isna() & table["split"].isin(["all", "test"])]
+    table = _of_all(table[table["taxon"].isna()])
     cells = table.assign(cell=[_cell(row) for row in table.itertuples()]).pivot_table(
         index="encoder", columns="rank", values="cell", aggfunc="first", sort=False
     )
     if (table["chance"].fillna(0) > 0).any():
-        cells.loc["chance"] = table.groupby("rank")["chance"].mean().map("{:.3f}".format, na_action="ignore").fillna("–")
+        cells.loc["chance"] = (
+            table.groupby("rank")["chance"].mean().map("{:.3f}".format, na_action="ignore").fillna("–")
+        )
     return cells.reindex(columns=[rank for rank in RANKS if rank in cells])
 
 

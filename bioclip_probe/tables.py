@@ -122,7 +122,9 @@ MEASUREMENTS = Table(
         Column("ci_low", "float64", "lower end of the 95 % interval"),
         Column("ci_high", "float64", "upper end of the 95 % interval"),
         Column("ci_method", "str", "how the interval was made"),
-        Column("resampled", "str", "the unit resampled or permuted", "rank"),
+        Column(
+            "resampled", "str", "what was resampled or permuted; without a species, the deepest taxon known", "rank"
+        ),
         Column("p_value", "float64", "one-sided permutation p = (b + 1)/(m + 1)"),
         Column("n_images", "Int64", "images that entered"),
         Column("n_taxa", "Int64", "taxa that entered"),

@@ -118,6 +118,17 @@ def leave(sample, out):
     return report.write(out)
 
 
+def test_a_part_of_the_dataset_called_test_is_not_the_probes(out):
+    whole = results.read(out)
+    part = whole.measurements[whole.measurements["metric"] == "cophenetic_correlation"]
+    measurements = pd.concat([part.assign(split="test", value=-1.0), whole.measurements], ignore_index=True)
+    found = dataclasses.replace(whole, measurements=measurements)
+    pd.testing.assert_frame_equal(report.summary(found), report.summary(whole))
+    for metric in ("cophenetic_correlation", "top1_accuracy"):
+        pd.testing.assert_frame_equal(report.by_rank(found, metric), report.by_rank(whole, metric))
+    assert report.summary(whole)["probe species"].notna().all()
+
+
 def test_what_is_simulated_says_so_everywhere(world):
     text, page = page_of(world)
     assert "<strong>Simulated.</strong>" in text
