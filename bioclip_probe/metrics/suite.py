@@ -143,10 +143,10 @@ def score_predictions(
         n_images, n_taxa = int(np.sum(truth[test] >= 0)), len(np.unique(truth[truth >= 0]))
         estimates = [Estimate.undefined(_no_predictions(split, n_taxa), n_images, n_taxa)] * len(names)
     else:
-        train = truth[split == "train"]
+        learnt = truth[(split == "train") | (split == "val")]  # C chosen, a probe learns from both
         top1, macro = (stream(seed, name, rank) for name in names)
         estimates = [
-            top1_accuracy(truth[test], predicted[test], units[test], top1, train=train),
+            top1_accuracy(truth[test], predicted[test], units[test], top1, train=learnt),
             macro_accuracy(truth[test], predicted[test], units[test], macro),
         ]
     return [

@@ -259,6 +259,14 @@ def test_predictions_are_scored_on_test_images():
         assert (row["split"], row["n_images"], row["n_excluded"]) == ("test", 2, 1)
 
 
+def test_chance_is_what_a_probe_could_know_of_what_it_learnt():
+    """Taxon 1 is the most frequent in train, taxon 0 in train and val, from which the probe is learnt."""
+    truth = np.array([1, 1, 0, 0, 0, 0, 0, 1])
+    split = np.array(["train", "train", "train", "val", "val", "test", "test", "test"])
+    found = scored(truth=truth, predicted=truth, split=split, units=truth)
+    assert found["top1_accuracy"]["chance"] == pytest.approx(2 / 3)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
