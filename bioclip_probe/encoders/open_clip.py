@@ -62,8 +62,18 @@ def from_folder(folder: Path, revision: str = "", random: bool = False) -> Sourc
         raise ModelError(f"the folder {folder} has no {CONFIG}; copy it from where the weights came from") from error
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise ModelError(f"{folder / CONFIG} is no open_clip configuration: {one_line(error)}") from error
+    _refuse_code_of_its_own(folder, config)
     weights = None if random else weights_file(folder, OPEN_CLIP_FILES)
     return Source(f"local-dir:{folder}", config, weights, revision)
+
+
+def _refuse_code_of_its_own(folder: Path, config: dict[str, Any]) -> None:
+    """open_clip hands what the config says to transformers, which would download and run the tokenizer's code."""
+    if ((config.get("text_cfg") or {}).get("tokenizer_kwargs") or {}).get("trust_remote_code"):
+        raise ModelError(
+            f"{folder / CONFIG} asks to run code that comes with its tokenizer (trust_remote_code); "
+            "read that code, and name the model as custom:FILE.py:FACTORY if you trust it"
+        )
 
 
 def from_hub(repository: str, revision: str | None) -> Source:

@@ -204,6 +204,15 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path, pictures):
         assert not (tmp_path / "mark").exists()
 
 
+def test_a_config_that_would_run_code_is_refused(tmp_path):
+    tokenizer = {"hf_tokenizer_name": "some/where", "tokenizer_kwargs": {"trust_remote_code": True}}
+    folder = make_folder(tmp_path / "trusting")
+    config = json.loads((folder / "open_clip_config.json").read_text())
+    config["model_cfg"]["text_cfg"] |= tokenizer
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    assert "trust_remote_code" in load_fails(f"local-dir:{folder}")
+
+
 def test_every_quickgelu_mismatch_is_refused_before_any_download(monkeypatch):
     monkeypatch.setattr(family, "hub_weights", lambda *_: pytest.fail("asked the hub"))
     refused = 0
