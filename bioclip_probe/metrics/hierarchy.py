@@ -119,7 +119,8 @@ def distance_by_lca(vectors: np.ndarray, placement: Placement) -> dict[str, dict
     Returns
     -------
     dict from rank to dict from metric to Estimate
-        Ranks from ``genus`` up to ``kingdom`` and ``root`` (species of different kingdoms), those that occur; metrics
+        Ranks from ``genus`` up to ``kingdom`` and ``root`` (no known rank in common), those that occur. Where a rank
+        is a hole, two species share the next known one above, so that their distance is the most it can be. Metrics
         ``lca_distance_mean`` and ``lca_distance_q05`` … ``q95``, cosine distance in [0, 2]. An embedding that follows
         the tree climbs from rank to rank. All undefined if the images of a species cancel out.
     """
@@ -152,7 +153,7 @@ def distance_by_lca(vectors: np.ndarray, placement: Placement) -> dict[str, dict
 
 
 def lca_rank(step: float) -> str:
-    """The rank of the lowest common ancestor of two species that are `step` ranks apart; ``root`` across kingdoms."""
+    """The rank of the lowest common ancestor of two species `step` ranks apart; ``root`` if they share none."""
     return RANKS[len(RANKS) - 1 - int(step)] if step < len(RANKS) else "root"
 
 
