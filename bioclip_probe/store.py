@@ -176,8 +176,8 @@ class Store:
     def writing(self, dataset: Dataset, encoder: Encoder, shard_size: int = SHARD_SIZE) -> Iterator[Embedded]:
         """The folder of one dataset and encoder, for one run alone to write shards into.
 
-        An earlier run's shards, and its shard size, are kept. If the run fails before its first shard, nothing is
-        left of it.
+        An earlier run's shards, and its shard size, are kept; where nothing is missing, nothing is locked. If the run
+        fails before its first shard, nothing is left of it.
 
         Raises
         ------
@@ -192,6 +192,11 @@ class Store:
         if not (self.path / "store.json").is_file():
             write_json(self.path / "store.json", {"format": FORMAT, "version": VERSION})
         folder = home / _folder_name(encoder)
+        if (folder / "meta.json").is_file() and (finished := Embedded(folder)).meta["complete"]:
+            _begin_dataset(home, dataset)
+            finished.check_sizes()
+            yield finished  # many runs may read at once, also where none may write
+            return
         with _lock(home / f".{folder.name}.lock", folder):
             _begin_dataset(home, dataset)
             if not (folder / "meta.json").is_file():

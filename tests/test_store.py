@@ -162,6 +162,14 @@ def test_a_finished_run_keeps_its_shard_size_and_has_nothing_to_do(full):
         assert embedded.span(2) == slice(4, 5)
 
 
+def test_a_finished_run_is_locked_by_none_and_may_lie_where_none_may_write(full, monkeypatch):
+    store, _ = full
+    monkeypatch.setattr("bioclip_probe.store._lock", None)
+    monkeypatch.setattr("bioclip_probe.shards.write", None)
+    with store.writing(made_up(5), MeanColour()) as embedded, store.writing(made_up(5), MeanColour()):
+        assert embedded.state() == "complete"
+
+
 def test_two_runs_at_once_are_refused(tmp_path):
     store = Store(tmp_path)
     other = MeanColour()
