@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print(
-            "bioclip-probe: interrupted; what is embedded is kept, the same command goes on from there", file=sys.stderr
+            "bioclip-probe: interrupted; the shards written so far are kept, the same command goes on from there",
+            file=sys.stderr,
         )
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `head` does
@@ -163,7 +166,23 @@ def _collected(options: argparse.Namespace):
 
 
 def _show(table) -> None:
+    if table.empty:
+        print("no number of the summary is defined here; the notes in measurements.csv say why")
+        return
     print(table.to_string(index=table.index.name is not None, na_rep="-", float_format="{:.3f}".format))
+
+
+def _show_phylogeny(found, tree: Path | None) -> None:
+    """How far embeddings follow the phylogeny of ``--tree``: the summary is about the taxonomy."""
+    from bioclip_probe import report
+
+    if tree is None:
+        return
+    matches = found.record["trees"][tree.stem]["matches"]
+    print(
+        f"\n{tree.stem}: {sum(match['matched'] for match in matches)} of {len(matches)} species are tips of the tree\n"
+    )
+    _show(report.by_tree(found, tree.stem))
 
 
 def _reproduce(options: argparse.Namespace) -> None:
@@ -176,6 +195,7 @@ def _reproduce(options: argparse.Namespace) -> None:
     simulated = " (simulated: nothing here is about real organisms or models)" if found.simulated else ""
     print(f"\nHow well do embeddings follow the tree of life? {found.record['dataset']['name']}{simulated}\n")
     _show(report.summary(found))
+    _show_phylogeny(found, options.tree)
     print(f"\nReport: {page}   ({time.perf_counter() - start:.0f} s)")
 
 
@@ -210,7 +230,8 @@ def _taxa(options: argparse.Namespace) -> None:
             print(f"{name}: {len(table)} taxa of rank {options.rank}, {means.shape[1]}-d: {stem}.csv, .npy")
         else:
             print(f"{name}: {len(table)} taxa of rank {options.rank}")
-            _show(table)
+            if len(table):
+                _show(table)
 
 
 def _measure(options: argparse.Namespace) -> None:
@@ -220,7 +241,9 @@ def _measure(options: argparse.Namespace) -> None:
     results.held(options.out, sample.run)
     table = study.measure(sample, options.seed)
     step = study.step(sample, "measure", time.perf_counter() - start, seed=options.seed)
-    _show(report.summary(results.write(options.out, step, measurements=table)).dropna(axis=1, how="all"))
+    found = results.write(options.out, step, measurements=table)
+    _show(report.summary(found).dropna(axis=1, how="all"))
+    _show_phylogeny(found, options.tree)
 
 
 def _probe(options: argparse.Namespace) -> None:
@@ -272,13 +295,29 @@ def _report(options: argparse.Namespace) -> None:
 def _models(options: argparse.Namespace) -> None:
     from bioclip_probe import encoders
 
-    _show(encoders.catalogue().astype(object).fillna("-"))
+    table = encoders.catalogue()
+    known = table["name"].isin(encoders.known())
+    for heading, part, before in (("Known", table[known], ""), ("Any other is named so", table[~known], "e.g. ")):
+        print(f"{heading}\n")
+        for entry in part.fillna({"dimension": 0, "text": False}).itertuples():
+            facts = (f"{entry.dimension}-d" if entry.dimension else "", "takes text too" if entry.text else "")
+            _list(entry.name, entry.what, "; ".join(filter(None, (before + entry.id, *facts, entry.notes))))
+        print()
 
 
 def _datasets(options: argparse.Namespace) -> None:
     from bioclip_probe import datasets
 
-    _show(datasets.catalogue())
+    for entry in datasets.catalogue().itertuples():
+        _list(entry.how, entry.what)
+
+
+def _list(name: str, *lines: str) -> None:
+    """A name, and beside it what there is to say, as wide as the terminal."""
+    width = max(min(shutil.get_terminal_size().columns, 120), 60)
+    beside = [part for line in lines for part in textwrap.wrap(line, width - 28, break_on_hyphens=False)]
+    for first, part in zip((name, *[""] * len(beside)), beside, strict=False):
+        print(f"{first:<28}{part}")
 
 
 def _audit(options: argparse.Namespace) -> None:
@@ -286,6 +325,7 @@ def _audit(options: argparse.Namespace) -> None:
     from bioclip_probe.tree import audit, match_species, read_tree
 
     dataset = datasets.load(options.data)
+    tree = read_tree(options.tree) if options.tree else None
     print(f"{dataset.name}: {len(dataset.images)} images")
     for note in dataset.notes:
         print(f"  {note}")
@@ -294,9 +334,9 @@ def _audit(options: argparse.Namespace) -> None:
         _show(found)
     else:
         print("nothing odd was found")
-    if options.tree:
+    if tree is not None:
         counts = dataset.images["species"].value_counts().sort_index()
-        matches = match_species(counts.index, read_tree(options.tree)).assign(n_images=counts.to_numpy())
+        matches = match_species(counts.index, tree).assign(n_images=counts.to_numpy())
         lacking = matches[~matches["matched"]]
         print(f"\n{options.tree.name}: {len(matches) - len(lacking)} of {len(matches)} species are tips of the tree")
         if len(lacking):

@@ -209,6 +209,17 @@ def by_rank(found: Results, metric: str, space: str = "raw") -> pd.DataFrame:
     return cells.reindex(columns=[rank for rank in RANKS if rank in cells])
 
 
+def by_tree(found: Results, tree: str) -> pd.DataFrame:
+    """Agreement of raw embeddings with one tree, as text with intervals: a row an encoder, a column a metric."""
+    table = _table(found, "measurements")
+    table = table[(table["tree"] == tree) & (table["space"] == "raw")]
+    headings = {metric: heading for heading, metric, _, space in SUMMARY if space == "raw"}
+    cells = table.assign(cell=[_cell(row) for row in table.itertuples()]).pivot_table(
+        index="encoder", columns="metric", values="cell", aggfunc="first", sort=False
+    )
+    return cells.rename(columns=headings).rename_axis(columns=None)
+
+
 def _cell(row) -> str:
     if pd.isna(row.value):
         return "–"

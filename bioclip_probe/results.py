@@ -69,6 +69,8 @@ def read(folder: str | Path) -> Results:
         raise DataError(
             f"{folder} holds no results (no runs.json); run `bioclip-probe measure --out {folder}`"
         ) from None
+    except NotADirectoryError:
+        raise DataError(f"{folder} is a file; expected a folder of results") from None
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{folder / 'runs.json'} is damaged ({error}); run the study again") from error
     tables = {

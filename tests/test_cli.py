@@ -76,6 +76,30 @@ def test_models_and_datasets(capsys):
         assert all(name in out for name in names)
 
 
+@pytest.mark.parametrize("columns", [80, 200])
+def test_lists_fit_the_terminal(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for command in ("models", "datasets"):
+        assert max(map(len, run(capsys, command)[1].splitlines())) <= columns
+
+
+def test_a_phylogeny_is_checked_first_and_spoken_of_last(few, here, capsys, quick):
+    (here / "no.nwk").write_text("(a,b")
+    assert "no.nwk: expected one Newick tree" in refused(capsys, "audit", "--data", few, "--tree", "no.nwk")
+    (here / "crows.nwk").write_text(NEWICK)
+    given = ("--data", few, "--models", "pixels", "--no-controls", "--tree", "crows.nwk", "--quiet")
+    out = run(capsys, "measure", *given)[1]
+    assert "crows: 3 of 3 species are tips of the tree" in out
+    assert out.splitlines()[-3].split() == ["CPCC", "all", "image", "pairs", "spearman"]
+
+
+def test_one_picture_has_no_number(few, here, capsys, quick):
+    (here / "one.csv").write_text(f"path,genus,species\n{next(here.rglob('*.png'))},Pica,pica\n")
+    given = ("--data", "table:one.csv", "--models", "pixels", "--quiet")
+    assert "no number of the summary is defined" in run(capsys, "measure", "--no-controls", *given)[1]
+    assert run(capsys, "taxa", "--rank", "class", *given)[1] == "pixels: 0 taxa of rank class\n"
+
+
 def test_the_steps_leave_what_the_whole_leaves(small_study, here, capsys, quick):
     given = ("--data", f"inat21:{small_study / 'val'}", "--models", *CONTROLS, "--store", small_study / "store")
     for command, *more in (
@@ -283,6 +307,8 @@ def test_an_unknown_figure(small_study, here, capsys):
 def test_an_empty_folder_has_no_report(here, capsys, command):
     assert "holds no results (no runs.json); run `bioclip-probe measure" in refused(capsys, command, "--out", here)
     assert not files(here)
+    (here / "notes.txt").touch()
+    assert "notes.txt is a file; expected a folder of results" in refused(capsys, command, "--out", "notes.txt")
 
 
 @pytest.mark.parametrize(
