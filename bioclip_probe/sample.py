@@ -21,6 +21,8 @@ from bioclip_probe.store import Store
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement, audit, place_on, read_tree, taxonomy
 
+WHOLE = "all"  # what measurements of every part together have for a split
+
 log = logging.getLogger(__name__)
 
 
@@ -75,7 +77,7 @@ class Sample:
 
     def table(self, rows: Iterable[dict], **columns: object) -> pd.DataFrame:
         """Rows of measurements with the columns that all of them share."""
-        shared = {"run": self.run, "dataset": self.dataset, "simulated": self.simulated, "split": "all"}
+        shared = {"run": self.run, "dataset": self.dataset, "simulated": self.simulated, "split": WHOLE}
         return MEASUREMENTS.frame([{**shared, **columns, **row} for row in rows])
 
 
@@ -107,6 +109,9 @@ def collect(
         Whatever is wrong with the input, in one line.
     """
     dataset = datasets.load(data) if isinstance(data, str) else data
+    parts = set(dataset.images["split"].dropna())
+    if WHOLE in parts and len(parts) > 1:
+        raise DataError(f"'{dataset.name}' has a split called '{WHOLE}', which stands for the whole; rename it")
     phylogeny = read_tree(tree, tree_unit) if tree else None  # a bad tree stops the run before the long work
     if phylogeny is not None:
         place_on(phylogeny, dataset.images["species"])  # so does one that knows none of the species

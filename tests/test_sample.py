@@ -67,6 +67,18 @@ def test_all_encoders_have_the_images_in_one_order(val):
     assert not found.simulated
 
 
+def test_no_part_of_a_dataset_passes_for_the_whole(val):
+    whole = datasets.load(f"inat21:{val}")
+    for parts, fine in ((["all", "rest", "rest"], False), (["all"] * 3, True), (["train", "test", None], True)):
+        images = whole.images.assign(split=pd.array(parts * 3, dtype="str"))
+        dataset = dataclasses.replace(whole, images=images, fingerprint="".join(map(str, parts)))
+        if fine:
+            assert len(collect(dataset, ["pixels"], val.parent / "store", progress=False).images) == 9
+        else:
+            with pytest.raises(DataError, match="has a split called 'all', which stands for the whole"):
+                collect(dataset, ["pixels"], val.parent / "store", progress=False)
+
+
 def test_vectors_belong_to_their_images(val):
     found = collected(val, "pixels")
     encoder = encoders.load("pixels")
