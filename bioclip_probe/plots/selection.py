@@ -12,7 +12,6 @@ from bioclip_probe.errors import DataError, some
 METRIC_LABELS = {
     "cophenetic_correlation": "Cophenetic correlation (CPCC)",
     "image_tree_correlation": "Tree correlation over image pairs",
-    "balanced_tree_correlation": "Tree correlation, ranks weighed alike",
     "cluster_purity": "k-means purity",
     "cluster_purity_adjusted": "k-means purity beyond chance",
     "cluster_ami": "k-means AMI",
@@ -23,6 +22,7 @@ METRIC_LABELS = {
     "top1_accuracy": "Linear probe accuracy",
     "macro_accuracy": "Linear probe accuracy, mean over taxa",
     "panel_purity": "k-means purity in the panel",
+    "panel_purity_2d": "k-means purity in the panel, in the plane",
     "silhouette": "Silhouette",
 }
 

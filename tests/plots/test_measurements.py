@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import DataError
+from bioclip_probe.metrics import CATALOGUE
 from bioclip_probe.plots import by_rank, headline, select, staircase
+from bioclip_probe.plots.selection import METRIC_LABELS
 from bioclip_probe.plots.style import model_styles
 from bioclip_probe.tables import RANKS
 from tests.plots.tables import measurements, texts
@@ -144,3 +146,7 @@ def test_select_leaves_out_rows_about_one_taxon_and_pairs_of_encoders():
     chosen = select(pd.concat([table, extra]), ["cluster_purity"], "raw")
     pd.testing.assert_frame_equal(chosen, select(table, ["cluster_purity"], "raw"))
     assert len(chosen) == 3 * len(RANKS)
+
+
+def test_every_label_is_of_a_metric():
+    assert set(METRIC_LABELS) <= set(CATALOGUE)
