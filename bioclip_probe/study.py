@@ -29,6 +29,7 @@ from bioclip_probe.sample import Sample, collect
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tables import COORDINATES, PREDICTIONS, RANKS
 from bioclip_probe.tree import Tree
 
@@ -129,12 +130,13 @@ def measure(sample: Sample, seed: int = 0) -> pd.DataFrame:
     tables = []
     for name, embeddings in sample.embeddings.items():
         log.info("measuring %s", name)
-        for space in SPACES:
-            rows = _in_space(embeddings, space, partial(_measure_all, sample, seed))
-            for split, part in parts.items():
-                found = _in_space(part.embeddings[name], space, partial(_measure_part, part, seed))
-                rows += [{**row, "split": split} for row in found]
-            tables.append(sample.table(rows, encoder=name, space=space))
+        with matched_threads(embeddings.vectors.size * len(sample.placement.tree.tips)):
+            for space in SPACES:
+                rows = _in_space(embeddings, space, partial(_measure_all, sample, seed))
+                for split, part in parts.items():
+                    found = _in_space(part.embeddings[name], space, partial(_measure_part, part, seed))
+                    rows += [{**row, "split": split} for row in found]
+                tables.append(sample.table(rows, encoder=name, space=space))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.splits import SPLITS
+from bioclip_probe.stats.threads import matched_threads
 
 GRID = tuple(10.0**power for power in range(-2, 5))
 MAX_ITERATIONS = 2000
 TOLERANCE = 1e-4  # largest entry of the gradient of the mean loss at which the optimiser stops, scikit-learn's own
-SMALL = 1 << 31  # images × dimensions × taxa up to which a second thread costs more than it gives
 ROUNDING = 1e-6  # embeddings that scatter less than this are equal but for the rounding of float32
 
 
@@ -58,8 +58,6 @@ def linear_probe(
     2021, Appendix A.3). More dimensions than images are first rotated away, which changes no prediction. Cost
     O(n·d·taxa) an iteration, some tens of iterations for each C.
     """
-    from threadpoolctl import threadpool_limits
-
     _check(vectors, split, grid)
     split = np.where(labels >= 0, split, "")
     train, val, test = (np.flatnonzero(split == name) for name in SPLITS)
@@ -69,8 +67,7 @@ def linear_probe(
     if len(np.unique(labels[train])) < 2:
         return Predictions.undefined(split, "only one taxon to learn")
     rows = np.concatenate([train, val, test])
-    small = len(rows) * vectors.shape[1] * len(np.unique(labels[train])) < SMALL
-    with threadpool_limits(1 if small else None):
+    with matched_threads(len(rows) * vectors.shape[1] * len(np.unique(labels[train]))):
         named, settings, note = _learn(vectors[rows], labels[rows], len(train), len(train) + len(val), grid)
     predicted = np.full(len(labels), -1, dtype=np.int64)
     predicted[rows] = named

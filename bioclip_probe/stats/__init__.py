@@ -8,5 +8,6 @@
 `resampling`      bootstrap by reweighting species, permutation p
 `embeddings`      unit vectors with the ids of their images
 `estimate`        a number with its chance level, interval, counts and note
+`threads`         one thread for small work
 ================  ==================================================================================
 """
