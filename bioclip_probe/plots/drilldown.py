@@ -131,8 +131,9 @@ def _draw(axes: Axes, part: pd.DataFrame, colour: dict[str, str], area: float) -
     axes.margins(0.06)
     for spine in axes.spines.values():
         spine.set(visible=True, color=style.FAINT, linewidth=0.6)
-    if part[["x", "y"]].isna().all(axis=None):
-        axes.text(0.5, 0.5, "cannot be\nembedded", transform=axes.transAxes, ha="center", va="center",
+    if drawn.empty:
+        why = "cannot be\nembedded" if part["plotted"].any() else "no name at\nthis rank"
+        axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center",
                   fontsize=6, color=style.MUTED)  # fmt: skip
     axes.text(0.035, 0.965, f"n = {len(part):,}", transform=axes.transAxes, ha="left", va="top", fontsize=style.SMALL,
               bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8})  # fmt: skip

@@ -92,6 +92,8 @@ def staircase(
         last = place + columns >= len(encoders)
         axes.set_xticks(np.arange(len(steps)), [_step_name(step) for step in steps] if last else [""] * len(steps),
                         rotation=40, ha="right", rotation_mode="anchor")  # fmt: skip
+    for axes in figure.axes:  # once all are drawn: it ends the search for a common scale
+        axes.set_ylim(bottom=0)
     figure.supylabel("cosine distance of two species", fontsize=7)
     figure.legend(*_key(set(table["metric"])), loc="outside lower center", ncols=4, fontsize=6)
     return figure
@@ -108,7 +110,6 @@ def _draw(axes: Axes, own: pd.DataFrame, steps: list[str], look: style.ModelStyl
     axes.plot(x, part["mean"], linestyle="", marker="o", markersize=2.2, color="white", markeredgecolor=look.colour,
               markeredgewidth=0.7, zorder=4)  # fmt: skip
     axes.set_xlim(-0.6, len(steps) - 0.4)
-    axes.set_ylim(bottom=0)
     axes.grid(axis="y", color="#eeeeee", linewidth=0.6)
     axes.set_axisbelow(True)
 

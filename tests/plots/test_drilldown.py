@@ -121,6 +121,14 @@ def test_simulated_is_written_on_the_figure():
     assert "simulated data" in texts(drilldown(coordinates().assign(simulated=True)))
 
 
+def test_a_panel_without_a_name_says_so():
+    table = coordinates()
+    table.loc[table["rank"] == "order", ["taxon", "plotted"]] = [None, False]
+    figure = drilldown(table)
+    assert "no name at\nthis rank" in [text.get_text() for text in panel(figure, "clip", "order").texts]
+    assert len(panel(figure, "clip", "genus").texts) == 1
+
+
 def test_a_panel_that_could_not_be_embedded_says_so():
     table = coordinates()
     table.loc[table["rank"] == "species", ["x", "y"]] = np.nan

@@ -103,6 +103,17 @@ def test_staircase_has_a_panel_for_each_model_and_its_medians():
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {"median", "middle half", "5 to 95 %", "mean"}
 
 
+def test_staircase_cuts_no_model_off_whichever_comes_first():
+    table = measurements()
+    distance = table["metric"].str.startswith("lca_distance") & (table["encoder"] == "pixels")
+    table.loc[distance, "value"] *= 1.9
+    for models in (("clip", "pixels"), ("pixels", "clip")):
+        for axes in staircase(table, models).axes:
+            bottom, top = axes.get_ylim()
+            assert bottom == 0
+            assert top > table.loc[distance, "value"].max()
+
+
 def test_staircase_of_the_median_alone():
     table = measurements()
     figure = staircase(table[table["metric"] == "lca_distance_q50"])
