@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe import datasets, encoders, extract, provenance
-from bioclip_probe.errors import DataError, ProbeError, some
+from bioclip_probe.errors import DataError, ProbeError, TreeError, some
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.store import Store
 from bioclip_probe.tables import MEASUREMENTS, RANKS
@@ -24,6 +24,9 @@ from bioclip_probe.tree import Placement, audit, place_on, read_tree, taxonomy
 WHOLE = "all"  # what measurements of every part together have for a split
 
 log = logging.getLogger(__name__)
+
+TRUE_TREE = "true tree"
+TAKEN = ("taxonomy", TRUE_TREE)  # as the column `tree` of measurements calls them; a phylogeny has its file's name
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +117,10 @@ def collect(
         raise DataError(f"'{dataset.name}' has a split called '{WHOLE}', which stands for the whole; rename it")
     phylogeny = read_tree(tree, tree_unit) if tree else None  # a bad tree stops the run before the long work
     if phylogeny is not None:
+        if Path(tree).stem in TAKEN:
+            raise TreeError(
+                f"numbers on another tree are called '{Path(tree).stem}'; give the file {tree} another name"
+            )
         place_on(phylogeny, dataset.images["species"])  # so does one that knows none of the species
     store = Store(store)
     embedded = embed(dataset, models, store, **extraction)
@@ -132,7 +139,7 @@ def collect(
         raise DataError(f"no image of '{dataset.name}' was embedded by all of: {', '.join(read)}")
     trees = {}
     if dataset.tree is not None:
-        trees["true tree"] = place_on(dataset.tree, usable["species"])
+        trees[TRUE_TREE] = place_on(dataset.tree, usable["species"])
     if phylogeny is not None:
         trees[Path(tree).stem] = place_on(phylogeny, usable["species"])
     return Sample(

@@ -191,6 +191,14 @@ def test_a_phylogeny_is_matched_and_what_did_not_match_is_listed(val, tmp_path):
     json.dumps(found.record)
 
 
+@pytest.mark.parametrize("name", ["taxonomy", "true tree"])
+def test_a_phylogeny_that_would_pass_for_another_tree_is_refused(val, tmp_path, name):
+    (tmp_path / f"{name}.nwk").write_text(NEWICK)
+    with pytest.raises(TreeError, match=f"numbers on another tree are called '{name}'; give the file .* another name"):
+        collected(val, tree=tmp_path / f"{name}.nwk")
+    assert not (tmp_path / "store").exists()
+
+
 @pytest.mark.parametrize(
     ("newick", "line"),
     [("((A,B),C", "Newick"), ("(A_b:1,C_d:1,E_f:1);", "only 0 of 3 species are tips"), (None, "cannot read the tree")],
