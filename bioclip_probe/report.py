@@ -66,11 +66,11 @@ def _projected_last(found: Results) -> pd.DataFrame:
     return table[(table["method"] == last["method"]) & (table["mode"] == last["mode"])].reset_index(drop=True)
 
 
-def _draw(plot: str, *arguments: object) -> Callable[[Results, pd.DataFrame], object]:
+def _draw(plot: str, *arguments: object, **more: object) -> Callable[[Results, pd.DataFrame], object]:
     def draw(found: Results, rows: pd.DataFrame) -> object:
         from bioclip_probe import plots
 
-        return getattr(plots, plot)(rows, *arguments, simulated=found.simulated)
+        return getattr(plots, plot)(rows, *arguments, simulated=found.simulated, **more)
 
     return draw
 
@@ -102,14 +102,14 @@ FIGURES: dict[str, Figure] = {
         "Share of images whose nearest neighbour is of their own taxon, and share that lie in a k-means cluster of "
         "their taxon (k = number of taxa). Grey: chance.",
         lambda found: _measured(found, NEIGHBOURS, space="raw"),
-        _draw("by_rank", NEIGHBOURS),
+        _draw("by_rank", NEIGHBOURS, title="Purity by rank"),
     ),
     "accuracy_by_rank": Figure(
         "Linear probes by rank",
         "Accuracy of a logistic regression on frozen embeddings, on images held out; taxa were seen in training. "
         "Grey: chance.",
         lambda found: _measured(found, ACCURACY),
-        _draw("by_rank", ACCURACY),
+        _draw("by_rank", ACCURACY, title="Linear probes by rank"),
     ),
     "staircase": Figure(
         "The staircase",

@@ -190,8 +190,9 @@ def taxon_name(path: str, rank: str, width: int = 22) -> str:
 
 def italic(name: str) -> str:
     """Mathematical markup that prints a plain name in italics; any other name is returned with its signs kept."""
-    if re.fullmatch(r"[A-Za-z. -]+", name):
-        return r"$\it{" + name.replace(".", "{.}").replace(" ", r"\:").replace("-", r"{\text{-}}") + "}$"
+    if re.fullmatch(r"[A-Za-z. …-]+", name):
+        marks = {".": "{.}", " ": r"\:", "-": r"{\text{-}}", "…": r"{\text{…}}"}
+        return r"$\it{" + "".join(marks.get(letter, letter) for letter in name) + "}$"
     return plain(name)
 
 
