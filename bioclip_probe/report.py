@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,9 +263,7 @@ def write(folder: str | Path) -> Path:
         written=provenance.now(),
     )
     path = found.folder / "report.html"
-    beside = path.with_name(".report.html.part")
-    beside.write_text(page, encoding="utf-8")
-    os.replace(beside, path)
+    results.write_whole(path, lambda beside: beside.write_text(page, encoding="utf-8"))
     return path
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,19 +143,22 @@ def write(folder: str | Path, record: dict, fresh: bool = False, **tables: pd.Da
         old = getattr(before, name) if before else None
         rows = table if old is None else pd.concat([old, table], ignore_index=True)
         rows = rows.drop_duplicates(KEYS[name], keep="last").reset_index(drop=True)
-        _replace(folder / f"{name}.parquet", lambda path, rows=rows: rows.to_parquet(path, index=False))
+        write_whole(folder / f"{name}.parquet", lambda path, rows=rows: rows.to_parquet(path, index=False))
         if name == "measurements":
-            _replace(folder / "measurements.csv", lambda path, rows=rows: rows.to_csv(path, index=False))
+            write_whole(folder / "measurements.csv", lambda path, rows=rows: rows.to_csv(path, index=False))
     if before:  # what an earlier step said stays beside its rows: how it was made, and the phylogenies it met
         kept = {key: {**before.record.get(key, {}), **record.get(key, {})} for key in ("steps", "trees")}
         record = {**record, **kept}
     text = json.dumps(record, indent=1, default=str)
-    _replace(folder / "runs.json", lambda path: path.write_text(text, encoding="utf-8"))
+    write_whole(folder / "runs.json", lambda path: path.write_text(text, encoding="utf-8"))
     return read(folder)
 
 
-def _replace(path: Path, write_to) -> None:
-    """Write beside, then rename: a reader never sees half a file."""
+def write_whole(path: Path, write_to: Callable[[Path], object]) -> None:
+    """Write a file beside its place, then rename it: a reader sees the whole file or the old one."""
     beside = path.with_name(f".{path.name}.part")
-    write_to(beside)
-    os.replace(beside, path)
+    try:
+        write_to(beside)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
