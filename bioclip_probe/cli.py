@@ -119,7 +119,7 @@ def _sources(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N; default: %(default)s")
     sub.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="default: %(default)s")
     sub.add_argument("--batch-size", type=int, default=32, metavar="N", help="pictures at a time; default: %(default)s")
-    sub.add_argument("--workers", type=int, metavar="N", help="threads that open pictures; default: one a processor")
+    sub.add_argument("--workers", type=int, metavar="N", help="threads that open pictures; default: by the processors")
     sub.add_argument("--seed", type=int, default=0, help="of resampling, splits and projections; default: %(default)s")
 
 

@@ -78,7 +78,8 @@ def embed(
         Pictures the model is given at once. No batch reaches over the end of a shard, so that an interrupted and
         an uninterrupted run give the model the same batches.
     workers : int, optional
-        Threads that open and prepare pictures; as many as there are processors, at most 16, unless said.
+        Threads that open and prepare pictures; as many as there are processors, half of them where the model
+        runs on them too, at most 16, unless said.
     shard_size : int
         Images a shard; what an interruption loses. An earlier run's shards keep theirs.
     progress : bool
@@ -95,7 +96,7 @@ def embed(
     """
     if batch_size < 1 or (workers is not None and workers < 1):
         raise DataError(f"batch_size and workers must be at least 1; got {batch_size} and {workers}")
-    workers = workers or min(_processors(), MOST_WORKERS)
+    workers = workers or _workers(encoder)
     with store.writing(dataset, encoder, shard_size) as embedded:
         shards = embedded.missing_shards()
         spans = [dataset.images[["image_id", "source"]].iloc[embedded.span(shard)] for shard in shards]
@@ -135,6 +136,12 @@ def embed(
             failures,
             embedded.folder,
         )
+
+
+def _workers(encoder: Encoder) -> int:
+    """A thread a processor; half of them where the model runs on the same processors and would wait for its own."""
+    on_cpu = str(encoder.record.get("device", "cpu")).startswith("cpu")
+    return min(max(_processors() // (2 if on_cpu else 1), 1), MOST_WORKERS)
 
 
 def _processors() -> int:

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from PIL import Image
 from bioclip_probe import datasets
 from bioclip_probe.datasets import Dataset, fingerprint_of
 from bioclip_probe.errors import DataError, ModelError, StoreError
-from bioclip_probe.extract import _ahead, _threads, embed
+from bioclip_probe.extract import _ahead, _threads, _workers, embed
 from bioclip_probe.store import Store
 from bioclip_probe.tables import IMAGES
 from tests.made_up import MeanColour, break_in_half, paint, paint_many
@@ -286,3 +287,11 @@ def test_lines_come_now_and_then_and_each_once(dataset, store, capsys, monkeypat
     embed(dataset, MeanColour(), store, progress=True)
     said = [line.split(" images")[0] for line in capsys.readouterr().err.splitlines()]
     assert said == [f"mean/colour on ten: {i} of 10" for i in range(1, 11)]
+
+
+@pytest.mark.parametrize(
+    ("device", "processors", "workers"), [("cpu", 1, 1), ("cpu", 8, 4), ("cuda:0", 8, 8), ("cuda", 64, 16)]
+)
+def test_a_model_on_the_processors_keeps_half_of_them(monkeypatch, device, processors, workers):
+    monkeypatch.setattr("bioclip_probe.extract._processors", lambda: processors)
+    assert _workers(SimpleNamespace(record={"device": device})) == workers
