@@ -174,10 +174,10 @@ def probe(sample: Sample, probe: str = "linear", seed: int = 0) -> pd.DataFrame:
         rank) have an empty split. `score` makes measurements of it.
     """
     learn, tables = probes.load(probe), []
+    paths = _paths(sample.placement.tree)
     for rank in RANKS:
         labels = sample.placement.at(rank)
         split = split_by_image(labels, metrics.stream(seed, "split", rank), groups=sample.groups)
-        paths = _paths(sample.placement.tree)
         for name, embeddings in sample.embeddings.items():
             log.info("probing %s at rank %s", name, rank)
             found = learn(embeddings.vectors, labels, split)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 #: Multiply-adds of one pass up to which waking a second thread costs more than it gives: many small products in a row,
-#: as k-means, permutations and probes make, were up to five times slower on two busy cores than on one.
+#: as k-means, permutations and probes make, are slower on two busy cores than on one.
 SMALL = 2**31
 
 
