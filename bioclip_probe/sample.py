@@ -142,14 +142,19 @@ def collect(
         trees[TRUE_TREE] = place_on(dataset.tree, usable["species"])
     if phylogeny is not None:
         trees[Path(tree).stem] = place_on(phylogeny, usable["species"])
+    placement = taxonomy(usable)
     return Sample(
         dataset.name,
         dataset.simulated,
         usable,
-        taxonomy(usable),
+        placement,
         {name: found.take(pd.Index(found.ids).get_indexer(usable["image_id"])) for name, found in read.items()},
         trees,
-        {**_record(dataset, usable, trees), "encoders": [encoder for encoder, _ in embedded], "failures": failures},
+        {
+            **_record(dataset, usable, placement, trees),
+            "encoders": [encoder for encoder, _ in embedded],
+            "failures": failures,
+        },
     )
 
 
@@ -198,10 +203,9 @@ def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[
     return ids[has].to_numpy(dtype=object), vectors[has], lost
 
 
-def _record(dataset, usable, trees) -> dict:
+def _record(dataset, usable, placement, trees) -> dict:
     """What was embedded with what, for the report and `runs.json`."""
-    place = taxonomy(usable)
-    counts = {rank: int(np.sum(np.unique(place.at(rank)) >= 0)) for rank in RANKS}
+    counts = {rank: int(np.sum(np.unique(placement.at(rank)) >= 0)) for rank in RANKS}
     return {
         "dataset": {
             "name": dataset.name,
@@ -216,11 +220,11 @@ def _record(dataset, usable, trees) -> dict:
         "audit": audit(usable).to_dict("records"),
         "trees": {
             name: {
-                "tips": len(placement.tree.tips),
-                "unit": placement.tree.unit,
-                "ultrametric": placement.tree.is_ultrametric,
+                "tips": len(placed.tree.tips),
+                "unit": placed.tree.unit,
+                "ultrametric": placed.tree.is_ultrametric,
                 "matches": matches.to_dict("records"),
             }
-            for name, (placement, matches) in trees.items()
+            for name, (placed, matches) in trees.items()
         },
     }
