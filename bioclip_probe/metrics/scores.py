@@ -11,16 +11,17 @@ from dataclasses import replace
 import numpy as np
 
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import N_BOOT, bootstrap_mean, bootstrap_weights, percentile_interval
+from bioclip_probe.stats.resampling import N_BOOT, N_GROUPS, bootstrap_mean, bootstrap_weights, percentile_interval
 
 CI_METHOD = f"percentile bootstrap, {N_BOOT} replicates"
+JACKKNIFE = f"delete-group jackknife, at most {N_GROUPS} groups"
 
 
-def interval(low: float, high: float) -> dict:
-    """The interval fields of an `Estimate` whose species were resampled; none of them where it is undefined."""
+def interval(low: float, high: float, method: str = CI_METHOD, resampled: str = "species") -> dict:
+    """The interval fields of an `Estimate` whose taxa were resampled; none of them where it is undefined."""
     if not np.isfinite(low):
         return {}
-    return {"ci_low": low, "ci_high": high, "ci_method": CI_METHOD, "resampled": "species"}
+    return {"ci_low": low, "ci_high": high, "ci_method": method, "resampled": resampled}
 
 
 def mean_score(scores: np.ndarray, units: np.ndarray, rng: np.random.Generator, **counts) -> Estimate:

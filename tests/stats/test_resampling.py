@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 from bioclip_probe.stats.resampling import (
     bootstrap_mean,
     bootstrap_weights,
+    jackknife,
+    jackknife_groups,
+    jackknife_interval,
     percentile_interval,
     permutation_p,
 )
@@ -100,3 +103,37 @@ def test_permutations_equal_but_for_rounding_are_ties():
 @pytest.mark.parametrize(("observed", "null"), [(np.nan, [0.1]), (0.1, [np.nan, 0.2])])
 def test_p_of_what_is_undefined_is_undefined(observed, null):
     assert math.isnan(permutation_p(observed, np.array(null)))
+
+
+def test_groups_are_even_and_none_is_empty():
+    for n_units, n_groups in ((100, 40), (7, 40), (40, 40), (1, 3), (0, 3)):
+        sizes = np.bincount(jackknife_groups(n_units, np.random.default_rng(0), n_groups))
+        assert sizes.sum() == n_units and len(sizes) == min(n_units, n_groups)
+        assert n_units == 0 or sizes.max() - sizes.min() <= 1 <= sizes.min()
+
+
+def test_leaving_out_one_unit_after_the_other_gives_the_textbook_interval_of_a_mean():
+    from scipy.stats import t
+
+    values = np.random.default_rng(1).normal(3, 2, 25)
+    low, high = jackknife(lambda rows: values[rows].mean(), np.arange(25), np.random.default_rng(0))
+    expected = t.interval(0.95, 24, values.mean(), values.std(ddof=1) / 5)
+    np.testing.assert_allclose((low, high), expected, rtol=1e-12)
+
+
+def test_the_jackknife_leaves_out_whole_units_and_never_meets_the_rows_of_none():
+    units = np.array([5, 5, -1, 2, 9, 2, 7])
+    seen = []
+    jackknife(lambda rows: seen.append(rows.tolist()) or 0.0, units, np.random.default_rng(0))
+    assert sorted(seen, key=len)[-1] == [0, 1, 3, 4, 5, 6]
+    assert sorted(tuple(sorted(set(units[units >= 0]) - set(units[rows]))) for rows in seen if len(rows) < 6) == [
+        (2,), (5,), (7,), (9,)
+    ]  # fmt: skip
+
+
+def test_the_jackknife_keeps_to_its_bounds_and_says_when_it_knows_nothing():
+    deleted = np.array([0.9, 1.0, 0.8])
+    low, high = jackknife_interval(0.9, deleted, (0, 1))
+    assert high == 1 and 0 <= low < 0.9
+    for value, given in ((np.nan, deleted), (0.9, deleted[:2]), (0.9, np.array([0.9, np.nan, 1]))):
+        assert np.isnan(jackknife_interval(value, given)).all()
