@@ -135,5 +135,5 @@ def test_the_jackknife_keeps_to_its_bounds_and_says_when_it_knows_nothing():
     deleted = np.array([0.9, 1.0, 0.8])
     low, high = jackknife_interval(0.9, deleted, (0, 1))
     assert high == 1 and 0 <= low < 0.9
-    for value, given in ((np.nan, deleted), (0.9, deleted[:2]), (0.9, np.array([0.9, np.nan, 1]))):
-        assert np.isnan(jackknife_interval(value, given)).all()
+    for value, others in ((np.nan, deleted), (0.9, deleted[:2]), (0.9, np.array([0.9, np.nan, 1]))):
+        assert np.isnan(jackknife_interval(value, others)).all()
