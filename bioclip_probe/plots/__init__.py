@@ -4,6 +4,7 @@
 `drilldown`      the figure of Section 4.6, for any set of models
 `headline`       one number for each model with its interval, raw and centred
 `by_rank`        purity, probe accuracy or any other metric by rank, with chance
+`matrix`         how alike any two models are
 `staircase`      the distance of two species by the lowest rank that they share
 `select`         the rows of a measurements table that a figure draws
 `save`           a figure as PDF and PNG with the table it draws and what made it
@@ -13,9 +14,10 @@
 from bioclip_probe.plots.by_rank import by_rank
 from bioclip_probe.plots.drilldown import drilldown
 from bioclip_probe.plots.headline import headline
+from bioclip_probe.plots.matrix import matrix
 from bioclip_probe.plots.saving import save
 from bioclip_probe.plots.selection import select
 from bioclip_probe.plots.staircase import staircase
 from bioclip_probe.plots.style import PAPER_COLOURS, SAFE_COLOURS
 
-__all__ = ["PAPER_COLOURS", "SAFE_COLOURS", "by_rank", "drilldown", "headline", "save", "select", "staircase"]
+__all__ = ["PAPER_COLOURS", "SAFE_COLOURS", "by_rank", "drilldown", "headline", "matrix", "save", "select", "staircase"]
