@@ -120,6 +120,12 @@ def _sources(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="default: %(default)s")
     sub.add_argument("--batch-size", type=int, default=32, metavar="N", help="pictures at a time; default: %(default)s")
     sub.add_argument("--workers", type=int, metavar="N", help="threads that open pictures; default: by the processors")
+    sub.add_argument(
+        "--dtype",
+        default="float32",
+        choices=("float32", "float16"),
+        help="how the store keeps vectors; float16 takes half the disk; default: %(default)s",
+    )
     sub.add_argument("--seed", type=int, default=0, help="of resampling, splits and projections; default: %(default)s")
 
 
@@ -206,7 +212,7 @@ def _embed(options: argparse.Namespace) -> None:
     plan = _plan(options)
     done = sample.embed(
         datasets.load(plan.data), plan.encoders(), Store(options.store), device=plan.device, precision=plan.precision,
-        batch_size=plan.batch_size, workers=plan.workers, progress=not options.quiet,
+        batch_size=plan.batch_size, workers=plan.workers, dtype=plan.dtype, progress=not options.quiet,
     )  # fmt: skip
     for encoder, result in done:
         rate = "" if result.images_per_s != result.images_per_s else f", {result.images_per_s:.1f} images/s"

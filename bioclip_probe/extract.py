@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, ModelError, ProbeError, some
-from bioclip_probe.shards import LEDGER
+from bioclip_probe.shards import DTYPES, LEDGER
 from bioclip_probe.store import SHARD_SIZE, Store
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Extraction:
         Columns image_id, error: the images without a vector.
     folder : Path
         Where the vectors are.
+    dtype : str
+        What they are kept in.
     """
 
     n_ok: int
@@ -56,6 +58,7 @@ class Extraction:
     images_per_s: float
     failures: pd.DataFrame
     folder: Path
+    dtype: str
 
 
 def embed(
@@ -66,6 +69,7 @@ def embed(
     batch_size: int = 32,
     workers: int | None = None,
     shard_size: int = SHARD_SIZE,
+    dtype: str = DTYPES[0],
     progress: bool = True,
 ) -> Extraction:
     """Embed every picture of `dataset` with `encoder` into `store`.
@@ -82,6 +86,9 @@ def embed(
         runs on them too, at most 16, unless said.
     shard_size : int
         Images a shard; what an interruption loses. An earlier run's shards keep theirs.
+    dtype : str
+        ``float32``, or ``float16`` for half the disk and vectors good to three digits. An earlier run's shards keep
+        theirs.
     progress : bool
         Show how far it is on standard error: a bar on a terminal, otherwise a line every half minute.
 
@@ -97,7 +104,7 @@ def embed(
     if batch_size < 1 or (workers is not None and workers < 1):
         raise DataError(f"batch_size and workers must be at least 1; got {batch_size} and {workers}")
     workers = workers or _workers(encoder)
-    with store.writing(dataset, encoder, shard_size) as embedded:
+    with store.writing(dataset, encoder, shard_size, dtype) as embedded:
         shards = embedded.missing_shards()
         spans = [dataset.images[["image_id", "source"]].iloc[embedded.span(shard)] for shard in shards]
         n_new = sum(map(len, spans))
@@ -135,6 +142,7 @@ def embed(
             n_new / seconds if n_new else float("nan"),
             failures,
             embedded.folder,
+            str(embedded.dtype),
         )
 
 

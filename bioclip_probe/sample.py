@@ -104,7 +104,7 @@ def collect(
     tree, tree_unit
         A phylogeny for the species, and the unit of its branch lengths.
     **extraction
-        ``device``, ``precision``, ``batch_size``, ``workers``, ``progress``, as for `embed`.
+        ``device``, ``precision``, ``batch_size``, ``workers``, ``dtype``, ``progress``, as for `embed`.
 
     Raises
     ------
@@ -190,7 +190,8 @@ def embed(
             log.warning("left out %s: %s", failure.image_id, failure.error)
         if result.n_failed > 5:
             log.warning("left out %d images in all; `runs.json` and the report list them", result.n_failed)
-        done.append(({**encoder.record, "name": encoder.name, "fingerprint": encoder.fingerprint}, result))
+        known = {"name": encoder.name, "fingerprint": encoder.fingerprint, "stored_as": result.dtype}
+        done.append(({**encoder.record, **known}, result))
     return done
 
 

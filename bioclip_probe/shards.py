@@ -20,6 +20,7 @@ from bioclip_probe.errors import DataError, StoreError, some
 from bioclip_probe.tables import Column, Table
 
 VERSION = 1
+DTYPES = ("float32", "float16")
 MEND = "delete that encoder's folder and embed again"
 
 LEDGER = Table(
@@ -43,6 +44,11 @@ class Embedded:
         missing = {"dataset", "encoder", "shard_size", "shards", "complete"} - self.meta.keys()
         if missing:
             raise StoreError(f"{folder / 'meta.json'} lacks {some(sorted(missing))}; {MEND}")
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type the vectors are kept in."""
+        return np.dtype(self.meta.get("dtype", DTYPES[0]))
 
     @property
     def n_shards(self) -> int:
@@ -109,7 +115,11 @@ class Embedded:
         """Write one shard: its ledger (a `LEDGER` table) and the vectors of its ok rows, all or nothing."""
         files = self._files(shard)
         as_npy, as_parquet = io.BytesIO(), io.BytesIO()
-        np.save(as_npy, np.ascontiguousarray(vectors, dtype=np.float32), allow_pickle=False)
+        with np.errstate(over="ignore"):
+            kept = np.ascontiguousarray(vectors, dtype=self.dtype)
+        if np.isinf(kept).any() and np.isfinite(vectors).all():
+            raise StoreError(f"vectors of shard {shard} are too large for {self.dtype}; keep them as {DTYPES[0]}")
+        np.save(as_npy, kept, allow_pickle=False)
         LEDGER.check(rows).to_parquet(as_parquet, index=False)
         ok = rows["status"] == "ok"
         facts = {
@@ -162,8 +172,8 @@ class Embedded:
         except (OSError, ValueError) as error:
             raise StoreError(f"{path} is not an array that can be read ({error}); {MEND}") from error
         expected = (self.meta["shards"][str(shard)]["n_ok"], self.meta["encoder"]["dimension"])
-        if vectors.shape != expected or vectors.dtype != np.float32:
-            raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, expected float32 {expected}; {MEND}")
+        if vectors.shape != expected or vectors.dtype != self.dtype:
+            raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, expected {self.dtype} {expected}; {MEND}")
         return vectors
 
 

@@ -12,7 +12,7 @@ Written format, version 1
         .<encoder>@<fingerprint>.lock          locked while a run writes that encoder's folder
         <encoder>@<fingerprint>/
           meta.json                            see below
-          vectors-00000.npy                    float32, (n ok rows, d), as the model gives them: not normalised
+          vectors-00000.npy                    float32 or float16, (n ok rows, d), as the model gives them
           rows-00000.parquet                   image_id, row, status, error
           vectors-00001.npy ...
 
@@ -21,7 +21,8 @@ In folder names, whatever is not a letter, digit, ``.``, ``_`` or ``-`` is a ``-
 Shard k covers the images k * shard_size ... (k + 1) * shard_size - 1 in dataset order. Its ledger has a line for
 each of them: `status` is ``ok`` or ``failed``; `row` is the line of its vector in the shard, -1 if it failed; `error`
 says why. ``meta.json`` holds ``version``, ``dataset`` and ``encoder`` (name, fingerprint; the encoder also its
-``dimension`` and full ``record``), ``shard_size``, ``software``, ``complete``, and ``shards``: for each, ``n_ok``,
+``dimension`` and full ``record``), ``dtype`` (of the vectors, which are not normalised; float32 where it is not
+said), ``shard_size``, ``software``, ``complete``, and ``shards``: for each, ``n_ok``,
 ``n_failed``, and for both files ``bytes`` and ``sha256``.
 
 A file is written beside its place, synced, and renamed; of a shard first the vectors, then the ledger, then
@@ -43,7 +44,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, StoreError, some
-from bioclip_probe.shards import MEND, VERSION, Embedded, check_version, read_json, write, write_json
+from bioclip_probe.shards import DTYPES, MEND, VERSION, Embedded, check_version, read_json, write, write_json
 from bioclip_probe.tables import IMAGES
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Store:
         -------
         images : DataFrame, n rows
             The dataset's `IMAGES` table, in dataset order, without the images that failed.
-        vectors : (n, d) float32 array, read-only
+        vectors : (n, d) float32 array, read-only; float16 where the store keeps them so
             As the model gave them, not normalised; row i belongs to row i of `images`. Memory-mapped where they
             lie in one shard.
 
@@ -173,11 +174,13 @@ class Store:
         raise StoreError(f"{self.path} holds no {kind} '{key}'; {there}; embed it first")
 
     @contextmanager
-    def writing(self, dataset: Dataset, encoder: Encoder, shard_size: int = SHARD_SIZE) -> Iterator[Embedded]:
+    def writing(
+        self, dataset: Dataset, encoder: Encoder, shard_size: int = SHARD_SIZE, dtype: str = DTYPES[0]
+    ) -> Iterator[Embedded]:
         """The folder of one dataset and encoder, for one run alone to write shards into.
 
-        An earlier run's shards, and its shard size, are kept; where nothing is missing, nothing is locked. If the run
-        fails before its first shard, nothing is left of it.
+        An earlier run's shards, with their size and dtype, are kept; where nothing is missing, nothing is locked. If
+        the run fails before its first shard, nothing is left of it.
 
         Raises
         ------
@@ -200,7 +203,7 @@ class Store:
         with _lock(home / f".{folder.name}.lock", folder):
             _begin_dataset(home, dataset)
             if not (folder / "meta.json").is_file():
-                _begin_encoder(folder, dataset, encoder, shard_size)
+                _begin_encoder(folder, dataset, encoder, shard_size, dtype)
             for half_done in folder.glob("*.part"):
                 half_done.unlink()
             embedded = Embedded(folder)
@@ -226,8 +229,10 @@ def _begin_dataset(home: Path, dataset: Dataset) -> None:
     write_json(home / "dataset.json", about | {"n_images": len(dataset.images), "notes": list(dataset.notes)})
 
 
-def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size: int) -> None:
+def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size: int, dtype: str) -> None:
     """Write the `meta.json` of a run that has no shard yet."""
+    if dtype not in DTYPES:
+        raise StoreError(f"a store keeps vectors as {' or '.join(DTYPES)}; got {dtype}")
     if shard_size < 1:
         raise StoreError(f"shard_size must be at least 1; got {shard_size}")
     if any(folder.glob("vectors-*.npy")):
@@ -247,6 +252,7 @@ def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size:
             "dimension": int(encoder.dimension),
             "record": encoder.record,
         },
+        "dtype": dtype,
         "shard_size": int(shard_size),
         "software": {name: installed(name) for name in SOFTWARE},
         "shards": {},

@@ -70,6 +70,7 @@ class Plan:
     precision: str = "fp32"
     batch_size: int = 32
     workers: int | None = None
+    dtype: str = "float32"
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -287,7 +288,7 @@ def step(sample: Sample, name: str, seconds: float, **settings: object) -> dict:
 
 def sample_of(plan: Plan, store: str | Path, progress: bool = True) -> Sample:
     """The sample that a plan asks for; see `collect`."""
-    extraction = {name: getattr(plan, name) for name in ("device", "precision", "batch_size", "workers")}
+    extraction = {name: getattr(plan, name) for name in ("device", "precision", "batch_size", "workers", "dtype")}
     return collect(plan.data, plan.encoders(), store, plan.tree, plan.tree_unit, progress=progress, **extraction)
 
 

@@ -20,9 +20,9 @@ def made_up(number: int, name: str = "few", **facts) -> Dataset:
     return Dataset(name, images, print, fingerprint_of(images, facts.items()), simulated=True, notes=("one note",))
 
 
-def fill(store, dataset, encoder, vectors, failed=(), shard_size=2):
+def fill(store, dataset, encoder, vectors, failed=(), shard_size=2, dtype="float32"):
     """All of a dataset's vectors, written as a run writes them."""
-    with store.writing(dataset, encoder, shard_size) as embedded:
+    with store.writing(dataset, encoder, shard_size, dtype) as embedded:
         for shard in embedded.missing_shards():
             span = embedded.span(shard)
             numbers = range(span.start, span.stop)
@@ -58,6 +58,25 @@ def test_read_gives_what_was_written(full):
     assert not read.flags.writeable
     assert store.failures("few", "mean/colour").to_dict("records") == [{"image_id": "i3", "error": "3.png: broken"}]
     assert len(store.images("few")) == 5
+
+
+def test_vectors_may_be_kept_in_half_the_room(tmp_path):
+    vectors = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
+    store = Store(tmp_path / "store")
+    fill(store, made_up(5), MeanColour(), vectors, failed={3}, dtype="float16")
+    read = store.read("few", "mean/colour")[1]
+    assert read.dtype == np.float16
+    np.testing.assert_array_equal(read, vectors[[0, 1, 2, 4]].astype(np.float16))
+    with store.writing(made_up(5), MeanColour(), 2, "float32") as again:  # what is there keeps its type
+        assert again.dtype == np.float16 and not again.missing_shards()
+
+
+def test_what_half_the_room_cannot_hold_is_refused(tmp_path):
+    store = Store(tmp_path / "store")
+    with pytest.raises(StoreError, match="too large for float16; keep them as float32"):
+        fill(store, made_up(2), MeanColour(), np.full((2, 3), 1e6, np.float32), dtype="float16")
+    with pytest.raises(StoreError, match="keeps vectors as float32 or float16; got int8"):
+        fill(store, made_up(2), MeanColour(), np.ones((2, 3)), dtype="int8")
 
 
 def test_one_shard_is_memory_mapped(tmp_path):
