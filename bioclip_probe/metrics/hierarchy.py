@@ -15,13 +15,9 @@ from bioclip_probe.metrics.scores import CI_METHOD
 from bioclip_probe.stats.centroids import Centroids, centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.moments import Moments, TreeSums, permuted_correlations
-from bioclip_probe.stats.pairs import (
-    joint_histogram,
-    spearman_correlation,
-    weighted_correlations,
-    weighted_image_correlations,
-)
+from bioclip_probe.stats.pairs import joint_histogram, spearman_correlation
 from bioclip_probe.stats.resampling import N_BOOT, bootstrap_weights, percentile_interval, permutation_p
+from bioclip_probe.stats.reweighting import weighted_correlations, weighted_image_correlations
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.distances import patristic_distances
 from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
