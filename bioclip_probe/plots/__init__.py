@@ -2,6 +2,7 @@
 
 ===============  =====================================================================
 `drilldown`      the figure of Section 4.6, for any set of models
+`dots`           many measures at one look
 `headline`       one number for each model with its interval, raw and centred
 `by_rank`        purity, probe accuracy or any other metric by rank, with chance
 `matrix`         how alike any two models are
@@ -12,6 +13,7 @@
 """
 
 from bioclip_probe.plots.by_rank import by_rank
+from bioclip_probe.plots.dots import dots
 from bioclip_probe.plots.drilldown import drilldown
 from bioclip_probe.plots.headline import headline
 from bioclip_probe.plots.matrix import matrix
@@ -20,4 +22,15 @@ from bioclip_probe.plots.selection import select
 from bioclip_probe.plots.staircase import staircase
 from bioclip_probe.plots.style import PAPER_COLOURS, SAFE_COLOURS
 
-__all__ = ["PAPER_COLOURS", "SAFE_COLOURS", "by_rank", "drilldown", "headline", "matrix", "save", "select", "staircase"]
+__all__ = [
+    "PAPER_COLOURS",
+    "SAFE_COLOURS",
+    "by_rank",
+    "dots",
+    "drilldown",
+    "headline",
+    "matrix",
+    "save",
+    "select",
+    "staircase",
+]

@@ -1,0 +1,56 @@
+"""Many measures at one look: what is drawn, what is said, what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.plots import dots
+from tests.plots.tables import measurements, texts
+
+
+def rows(space="raw"):
+    table = measurements()
+    table = table[(table["space"] == space) & table["rank"].isin(["species", None])]
+    return table[table["metric"].isin(["cophenetic_correlation", "cluster_purity"])].reset_index(drop=True)
+
+
+METRICS = ["cophenetic_correlation", "cluster_purity", "not_measured"]
+
+
+def test_a_panel_a_metric_and_a_dot_a_model_controls_last():
+    table = rows()
+    first, second = dots(table, METRICS).axes
+    assert [tick.get_text() for tick in first.get_yticklabels()] == ["CLIP", "BioCLIP", "pixels"]
+    own = table[table["metric"] == "cophenetic_correlation"].set_index("encoder").loc[["clip", "bioclip", "pixels"]]
+    points = [line for line in first.lines if len(line.get_xdata()) == 1]
+    assert [float(line.get_xdata()[0]) for line in points] == own["value"].tolist()
+    np.testing.assert_allclose([c.get_segments()[0][:, 0] for c in first.collections], own[["ci_low", "ci_high"]])
+    assert [text.get_text() for text in first.texts] == [f"{value:.2f}" for value in own["value"]]
+    assert first.get_title(loc="left") == "Cophenetic correlation (CPCC)"
+    assert [line.get_xdata()[0] for line in second.lines if len(line.get_xdata()) == 2] == [
+        pytest.approx(table.loc[table["metric"] == "cluster_purity", "chance"].mean())
+    ]
+
+
+def test_the_undefined_is_a_dash_without_a_dot():
+    table = rows()
+    table.loc[(table["encoder"] == "clip") & (table["metric"] == "cophenetic_correlation"), ["value", "ci_low"]] = (
+        np.nan
+    )
+    axes = dots(table, METRICS[:1]).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["–", "0.40", "0.30"]
+    assert len([line for line in axes.lines if len(line.get_xdata()) == 1]) == 2
+
+
+def test_simulated_data_are_said_to_be():
+    assert "simulated data" in texts(dots(rows(), METRICS, simulated=True))
+
+
+def test_refusals():
+    with pytest.raises(DataError, match="no rows to draw for the metric nothing"):
+        dots(rows(), ["nothing"])
+    table = measurements()
+    with pytest.raises(DataError, match="they differ in rank"):
+        dots(table, ["cluster_purity"])
