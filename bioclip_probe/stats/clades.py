@@ -1,0 +1,242 @@
+"""Sums over pairs by the node at which they meet: all that a correlation inside a clade, or by rank, needs.
+
+Two images meet at the lowest common ancestor of their tips. With x the vectors less their mean and q = ‖x‖², half the
+squared distance of two vectors, which for unit vectors is their cosine distance, is c = (q_i + q_j)/2 - x_i·x_j, and
+over all pairs of a clade of n images, with Q = Σq, F = Σq², s = Σx, D = Σqx, G = Σxxᵀ and a the depth of their tips::
+
+    Σ c              = (nQ - ‖s‖²)/2
+    Σ c²             = (nF + Q²)/4 + ‖G‖_F²/2 - D·s
+    Σ (a_i + a_j)    = (n - 1) Σa
+    Σ (a_i + a_j)²   = (n - 2) Σa² + (Σa)²
+    Σ (a_i + a_j) c  = (n Σaq + Q Σa)/2 - Σax·s
+
+What meets at a node is what its clade holds less what its children's clades hold. Distances do not change when all
+vectors are moved; without their mean nothing cancels, even where embeddings nearly coincide.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from bioclip_probe.tree.tree import Tree, read_only
+
+BLOCK = 8192
+#: Clades of no more rows than this are small in any dimension.
+FEWEST = 64
+
+
+class Climb:
+    """How clades add up, from the tips: O(nodes) on a tree of any shape, and faster than a running sum over the tips.
+
+    Attributes
+    ----------
+    place : ndarray, shape (m,), int64
+        Where each node stands when nodes are sorted by height: the tips first, in preorder; the root last.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        parent, m = tree.parent, len(tree)
+        height = [0] * m
+        for node, above in zip(range(m - 1, 0, -1), parent[:0:-1].tolist(), strict=True):
+            height[above] = max(height[above], height[node] + 1)
+        self.place = np.argsort(np.argsort(height, kind="stable"))
+        children = csr_array((np.ones(m - 1), (self.place[parent[1:]], self.place[1:])), shape=(m, m))
+        stops = np.cumsum(np.bincount(height)).tolist()
+        self._rises = [children[low:high, :low] for low, high in itertools.pairwise(stops)]
+
+    def sums(self, at_tips: np.ndarray) -> np.ndarray:
+        """The sum over the tips of each clade, shape (m, …) from (k, …); sorted by height, as `place` says."""
+        at = np.empty((len(self.place), *at_tips.shape[1:]))
+        at[: len(at_tips)] = at_tips
+        flat = at.reshape(len(at), -1)
+        for children in self._rises:
+            low = children.shape[1]
+            flat[low : low + children.shape[0]] = children @ flat[:low]
+        return at
+
+
+@dataclass(frozen=True, eq=False)
+class NodeSums:
+    """Σ1, Σt, Σc, Σt², Σc², Σtc over the pairs of rows that meet at each node: tree distance t, cosine distance c.
+
+    The columns are what `moments.pearson` takes: ``pearson(*sums.at.sum(axis=0))`` is the correlation over all pairs,
+    ``pearson(*sums.within.T)`` that inside each clade. Sums over any set of nodes are sums over their pairs.
+
+    Attributes
+    ----------
+    tree : Tree
+        Of m nodes.
+    at : ndarray, shape (m, 6), float64
+        Over the pairs whose lowest common ancestor is that node; at a tip, the pairs of rows that share it (t = 0).
+    """
+
+    tree: Tree
+    at: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "at", read_only(self.at))
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, groups: np.ndarray, tree: Tree) -> NodeSums:
+        """Sums over all pairs of n rows.
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (n, d)
+            Unit vectors.
+        groups : ndarray, shape (n,), int64
+            Tip position of each row, -1 leaves it out; a tip may have any number of rows, or none.
+        tree : Tree
+            Of any shape and depth.
+
+        Notes
+        -----
+        O(n d² + nodes·d). Memory: a copy of the rows, four numbers per node and dimension, and few d × d matrices.
+        """
+        order = np.argsort(groups, kind="stable")
+        order = order[np.searchsorted(groups[order], 0) :]
+        rows, tip = np.asarray(vectors)[order], groups[order]
+        mean = rows.mean(axis=0, dtype=np.float64) if len(rows) else np.zeros(rows.shape[1])
+        clade = _clade_sums(rows, mean, tip, tree)
+        starts = np.searchsorted(tip, np.arange(len(tree.tips) + 1))
+        first = np.concatenate([[0], np.cumsum(tree.stop == np.arange(len(tree)) + 1)])
+        span = np.stack([starts[first[:-1]], starts[first[tree.stop]]], axis=1)
+        clade[:, 4] += gram_squares(rows, mean, span, tree) / 2
+        met = clade.copy()
+        np.subtract.at(met, tree.parent[1:], clade[1:])
+        met[met[:, 0] < 0.5] = 0.0  # where none meet, rounding would leave traces
+        return cls(tree, _by_distance(met, tree))
+
+    @property
+    def within(self) -> np.ndarray:
+        """The same sums over all pairs of each clade, shape (m, 6): those at its nodes ``v:stop[v]``."""
+        below = self.at.copy()
+        for node in range(len(below) - 1, 0, -1):
+            below[self.tree.parent[node]] += below[node]
+        return below
+
+
+def _clade_sums(rows: np.ndarray, mean: np.ndarray, tip: np.ndarray, tree: Tree) -> np.ndarray:
+    """Σ1, Σ(a_i + a_j), Σc, Σ(a_i + a_j)², Σc² less its ‖G‖²/2, Σ(a_i + a_j)c over the pairs of each clade, (m, 6)."""
+    k, d = len(tree.tips), len(mean)
+    vector_sums, scalars = np.zeros((3, k, d)), np.zeros((6, k))
+    depth = tree.depth[tree.tips]
+    for start in range(0, len(rows), BLOCK):
+        x, at = rows[start : start + BLOCK] - mean, tip[start : start + BLOCK]
+        q, a = np.einsum("ij,ij->i", x, x), depth[at]
+        low = at[0]
+        pick = csr_array((np.ones(len(at)), (at - low, np.arange(len(at)))), shape=(at[-1] - low + 1, len(at)))
+        here = slice(low, at[-1] + 1)
+        for total, weight in zip(vector_sums, (1.0, q[:, None], a[:, None]), strict=True):
+            total[here] += pick @ (x * weight)
+        scalars[:, here] += (pick @ np.stack([np.ones(len(at)), a, q, a * a, q * q, a * q], axis=1)).T
+    climb = Climb(tree)
+    n, a, q, aa, qq, aq = climb.sums(scalars.T)[climb.place].T
+    s = climb.sums(vector_sums[0])
+    s_s, qx_s, ax_s = (
+        np.einsum("ij,ij->i", s if power == 0 else climb.sums(vector_sums[power]), s)[climb.place] for power in range(3)
+    )
+    return np.stack(
+        [
+            n * (n - 1) / 2,
+            (n - 1) * a,
+            (n * q - s_s) / 2,
+            (n - 2) * aa + a * a,
+            (n * qq + q * q) / 4 - qx_s,
+            (n * aq + q * a) / 2 - ax_s,
+        ],
+        axis=1,
+    )
+
+
+def _by_distance(met: np.ndarray, tree: Tree) -> np.ndarray:
+    """From sums of a_i + a_j to sums of tree distance: a_i + a_j less twice the depth of the node where they meet."""
+    n, a, c, aa, cc, ac = met.T
+    twice = 2 * tree.depth
+    t, tt, tc = a - twice * n, aa - 2 * twice * a + twice**2 * n, ac - twice * c
+    for sums in (t, tt, tc):
+        sums[tree.tips] = 0.0  # written out, lest rounding say otherwise
+    return np.stack([n, t, c, tt, cc, tc], axis=1)
+
+
+def gram_squares(rows: np.ndarray, mean: np.ndarray, span: np.ndarray, tree: Tree) -> np.ndarray:
+    """‖Σ x xᵀ‖_F² = Σ_ij (x_i·x_j)² over the rows of each clade, x being rows less `mean`.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, d)
+        Sorted by tip.
+    mean : ndarray, shape (d,)
+    span : ndarray, shape (m, 2), int64
+        The rows of each clade, first and last plus one.
+    tree : Tree
+
+    Returns
+    -------
+    ndarray, shape (m,), float64
+
+    Notes
+    -----
+    Clades of at most d rows are read off the matrix of products of many neighbouring rows; those of more have their
+    d × d second moment, to which children of that size pass on their own.
+    """
+    squares = np.zeros(len(tree))
+    most = max(len(mean), FEWEST)
+    size = span[:, 1] - span[:, 0]
+    large = size > most
+    topmost = np.flatnonzero(~large & np.concatenate([[True], large[tree.parent[1:]]]))
+    for nodes in _packs(topmost, size, most):
+        inside = np.arange(nodes[0], tree.stop[nodes[-1]])
+        inside = inside[~large[inside]]
+        low, high = span[nodes[0], 0], span[nodes[-1], 1]
+        x = rows[low:high] - mean
+        running = np.zeros((len(x) + 1, len(x) + 1))
+        np.cumsum(np.cumsum(np.square(x @ x.T), axis=0), axis=1, out=running[1:, 1:])
+        a, b = span[inside].T - low
+        squares[inside] = running[b, b] - running[a, b] - running[b, a] + running[a, a]
+    pending: dict[int, tuple[np.ndarray, list[tuple[int, int]]]] = {}
+    for node in np.flatnonzero(large)[::-1]:
+        second, covered = pending.pop(node, (np.zeros((len(mean), len(mean))), []))
+        _add_products(second, rows, mean, _gaps(span[node], covered))
+        squares[node] = np.sum(second**2)
+        if node:
+            above, done = pending.setdefault(tree.parent[node], (np.zeros_like(second), []))
+            above += second
+            done.append(tuple(span[node]))
+    return squares
+
+
+def _packs(nodes: np.ndarray, size: np.ndarray, most: int) -> Iterator[np.ndarray]:
+    """Neighbouring nodes, in packs of at most `most` rows."""
+    start, total = 0, 0
+    for place, rows in enumerate(size[nodes].tolist()):
+        if total + rows > most:
+            yield nodes[start:place]
+            start, total = place, 0
+        total += rows
+    if start < len(nodes):
+        yield nodes[start:]
+
+
+def _gaps(span: np.ndarray, covered: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What is left of a span of rows without those covered, which come from the last to the first."""
+    start = int(span[0])
+    for low, high in reversed(covered):
+        if low > start:
+            yield start, low
+        start = high
+    if span[1] > start:
+        yield start, int(span[1])
+
+
+def _add_products(second: np.ndarray, rows: np.ndarray, mean: np.ndarray, gaps: Iterator[tuple[int, int]]) -> None:
+    """Add Σ x xᵀ of the rows in some gaps."""
+    for low, high in gaps:
+        for start in range(low, high, BLOCK):
+            x = rows[start : min(start + BLOCK, high)] - mean
+            second += x.T @ x
