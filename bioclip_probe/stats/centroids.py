@@ -91,4 +91,6 @@ def centroids(vectors: np.ndarray, placement: Placement) -> Centroids:
 def image_moments(vectors: np.ndarray, placement: Placement) -> tuple[Tree, Moments]:
     """Moments of the images at the tips of a placement, a group per tip, and the tree cut down to those tips."""
     tree, groups = tips_with_images(placement)
-    return tree, Moments.of(vectors, groups, len(tree.tips) if np.any(groups >= 0) else 0)
+    if not np.any(groups >= 0):
+        return tree, Moments.of(vectors, groups, 0)
+    return tree, Moments.of(vectors, groups, len(tree.tips), origin=vectors[groups >= 0].mean(axis=0, dtype=np.float64))

@@ -35,29 +35,56 @@ class Climb:
 
     Attributes
     ----------
+    nodes : ndarray, shape (m,), int64
+        The nodes by height: the k tips first, in preorder, then the inner ones, the root last.
     place : ndarray, shape (m,), int64
-        Where each node stands when nodes are sorted by height: the tips first, in preorder; the root last.
+        Where each node stands among them.
     """
 
     def __init__(self, tree: Tree) -> None:
-        parent, m = tree.parent, len(tree)
+        parent, m, k = tree.parent, len(tree), len(tree.tips)
         height = [0] * m
         for node, above in zip(range(m - 1, 0, -1), parent[:0:-1].tolist(), strict=True):
             height[above] = max(height[above], height[node] + 1)
-        self.place = np.argsort(np.argsort(height, kind="stable"))
+        self.nodes = np.argsort(height, kind="stable")
+        self.place = np.argsort(self.nodes)
         children = csr_array((np.ones(m - 1), (self.place[parent[1:]], self.place[1:])), shape=(m, m))
         stops = np.cumsum(np.bincount(height)).tolist()
-        self._rises = [children[low:high, :low] for low, high in itertools.pairwise(stops)]
+        self._tips = children[k:, :k]
+        self._rises = [children[low:high, k:low] for low, high in itertools.pairwise(stops[1:])]
 
-    def sums(self, at_tips: np.ndarray) -> np.ndarray:
-        """The sum over the tips of each clade, shape (m, …) from (k, …); sorted by height, as `place` says."""
-        at = np.empty((len(self.place), *at_tips.shape[1:]))
-        at[: len(at_tips)] = at_tips
-        flat = at.reshape(len(at), -1)
+    def inner(self, values: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        """Sums over the tips below each inner node, where value ``orders[p, i]`` stands at tip i.
+
+        Parameters
+        ----------
+        values : ndarray, shape (k, w)
+        orders : ndarray, shape (P, k), int64
+
+        Returns
+        -------
+        ndarray, shape (m - k, P, w), float64
+            By height, as ``nodes[k:]``.
+        """
+        tips, n_orders = self._tips, len(orders)
+        stops = tips.indptr[1:] + tips.nnz * np.arange(n_orders)[:, None]
+        indptr = np.concatenate([[0], stops.ravel()]).astype(tips.indptr.dtype)
+        picked = csr_array(
+            (np.ones(tips.nnz * n_orders), orders[:, tips.indices].ravel().astype(tips.indices.dtype), indptr),
+            shape=(tips.shape[0] * n_orders, len(values)),
+        )
+        shape = (tips.shape[0], n_orders, values.shape[1])
+        at = (picked @ values).reshape(n_orders, shape[0], shape[2])
+        at = np.ascontiguousarray(at.transpose(1, 0, 2)).reshape(shape[0], shape[1] * shape[2])
         for children in self._rises:
             low = children.shape[1]
-            flat[low : low + children.shape[0]] = children @ flat[:low]
-        return at
+            at[low : low + children.shape[0]] += children @ at[:low]
+        return at.reshape(shape)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """The sum over the tips of each clade, shape (m, w) in the order of the tree's nodes, from (k, w)."""
+        inner = self.inner(values, np.arange(len(values))[None])[:, 0]
+        return np.concatenate([values, inner])[self.place]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,11 +163,10 @@ def _clade_sums(rows: np.ndarray, mean: np.ndarray, tip: np.ndarray, tree: Tree)
             total[here] += pick @ (x * weight)
         scalars[:, here] += (pick @ np.stack([np.ones(len(at)), a, q, a * a, q * q, a * q], axis=1)).T
     climb = Climb(tree)
-    n, a, q, aa, qq, aq = climb.sums(scalars.T)[climb.place].T
+    n, a, q, aa, qq, aq = climb.sums(scalars.T).T
     s = climb.sums(vector_sums[0])
-    s_s, qx_s, ax_s = (
-        np.einsum("ij,ij->i", s if power == 0 else climb.sums(vector_sums[power]), s)[climb.place] for power in range(3)
-    )
+    s_s = np.einsum("ij,ij->i", s, s)
+    qx_s, ax_s = (np.einsum("ij,ij->i", climb.sums(sums), s) for sums in vector_sums[1:])
     return np.stack(
         [
             n * (n - 1) / 2,

@@ -1,31 +1,37 @@
 """Pass one: everything about all pairs of images that linear sums already hold.
 
-With unit vectors u, cosine distance 1 - u·v, and a tree whose edge e of length ℓ_e cuts off the set A_e (count n_e,
-sum s_e), the sums over all pairs of images are algebra::
+Half the squared distance of two vectors, which for unit vectors is their cosine distance 1 - u·v, does not change when
+all vectors are moved by one. With x the vectors less an origin, q = ‖x‖², over n images in all n, Q = Σq, F = Σq²,
+s = Σx, D = Σqx and G = Σxxᵀ, and on a tree whose edge e of length ℓ_e cuts off n_e images with sums s_e and Q_e, the
+sums over all pairs of images are algebra::
 
-    Σ_{i<j} u_i·u_j        = (‖s‖² - q)/2
-    Σ_{i<j} (u_i·u_j)²     = (‖G‖_F² - Σ‖u_i‖⁴)/2
-    Σ_{i<j} t_ij           = Σ_e ℓ_e n_e (n - n_e)
-    Σ_{i<j} t_ij (u_i·u_j) = Σ_e ℓ_e s_e·(s - s_e)
-    Σ_{i<j} t_ij²          = Σ_v P(A_v, depth of v) - P(A_v, depth of v's parent)
+    Σ c    = (nQ - ‖s‖²)/2
+    Σ c²   = (nF + Q²)/4 + ‖G‖_F²/2 - D·s
+    Σ t    = Σ_e ℓ_e n_e (n - n_e)
+    Σ t c  = Σ_e ℓ_e [(Q_e (n - n_e) + n_e (Q - Q_e))/2 - s_e·(s - s_e)]
+    Σ t²   = Σ_v over the pairs that meet at v (see `clades`)
 
-where P(A, m) = Σ_{i<j in A} (a_i + a_j)² with a_i the depth of tip i below m. So the exact Pearson correlation of tree
-distance and embedding distance over all pairs costs O(n d² + nodes·d), on any tree.
+So the exact Pearson correlation of tree distance and embedding distance over all pairs costs O(n d² + nodes·d), on any
+tree. An origin near the mean keeps the digits of embeddings that nearly coincide.
 """
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from bioclip_probe.stats.clades import Climb
+from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.tree import Tree, read_only
 
 #: Numbers held at once where permutations are summed together: 8 MiB, which stays in cache.
 MOST_NUMBERS = 2**20
+#: A standard deviation of distances below this is none: that is what rounding to float32 leaves of equal unit vectors.
+NOISE = 1e-15
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,55 +43,95 @@ class Moments:
     counts : ndarray, shape (k,), float64
         Images per group.
     sums : ndarray, shape (k, d), float64
-        Sum of the vectors of each group.
+        Σ x of each group: the sum of its vectors less the origin.
+    norms : ndarray, shape (k,), float64
+        Σ ‖x‖² of each group.
     second : ndarray, shape (d, d), float64
-        Second moment Σ u uᵀ over all images.
-    squares : float
-        Σ ‖u‖² over all images.
+        Second moment Σ x xᵀ over all images.
+    third : ndarray, shape (d,), float64
+        Σ ‖x‖² x over all images.
     fourths : float
-        Σ ‖u‖⁴ over all images.
+        Σ ‖x‖⁴ over all images.
+    origin : ndarray, shape (d,), float64
+        What was subtracted from every vector; zero unless it was given.
     """
 
     counts: np.ndarray
     sums: np.ndarray
+    norms: np.ndarray
     second: np.ndarray
-    squares: float
+    third: np.ndarray
     fourths: float
+    origin: np.ndarray
 
     def __post_init__(self) -> None:
-        for key in ("counts", "sums", "second"):
+        for key in ("counts", "sums", "norms", "second", "third", "origin"):
             object.__setattr__(self, key, read_only(getattr(self, key)))
 
     @classmethod
-    def of(cls, vectors: np.ndarray, groups: np.ndarray, n_groups: int, block: int = 8192) -> Moments:
+    def of(
+        cls, vectors: np.ndarray, groups: np.ndarray, n_groups: int, block: int = 8192, origin: np.ndarray | None = None
+    ) -> Moments:
         """Moments of vectors of shape (n, d); `groups` (n,) from 0 to ``n_groups - 1``, -1 leaves an image out."""
         d = vectors.shape[1]
-        counts = np.bincount(groups[groups >= 0], minlength=n_groups).astype(np.float64)
-        sums, second = np.zeros((n_groups, d)), np.zeros((d, d))
-        squares = fourths = 0.0
+        origin = np.zeros(d) if origin is None else np.asarray(origin, dtype=np.float64)
+        counts, sums, norms = np.zeros(n_groups), np.zeros((n_groups, d)), np.zeros(n_groups)
+        second, third, fourths = np.zeros((d, d)), np.zeros(d), 0.0
         for start in range(0, len(vectors), block):
             group = groups[start : start + block]
-            rows = np.asarray(vectors[start : start + block][group >= 0], dtype=np.float64)
-            sums += _indicator(group[group >= 0], n_groups) @ rows
-            second += rows.T @ rows
-            norms = np.einsum("ij,ij->i", rows, rows)
-            squares += float(norms.sum())
-            fourths += float(norms @ norms)
-        return cls(counts, sums, second, squares, fourths)
+            x = vectors[start : start + block][group >= 0] - origin
+            q = np.einsum("ij,ij->i", x, x)
+            met, place = np.unique(group[group >= 0], return_inverse=True)
+            pick = _indicator(place, len(met))
+            counts[met] += pick.sum(axis=1)
+            sums[met] += pick @ x
+            norms[met] += pick @ q
+            second += x.T @ x
+            third += q @ x
+            fourths += float(q @ q)
+        return cls(counts, sums, norms, second, third, fourths, origin)
+
+    def moved(self, origin: np.ndarray) -> Moments:
+        """The same images with another origin."""
+        step = self.origin - origin
+        if not step.any():
+            return self
+        square, along, total, n = step @ step, self.second @ step, self.sums.sum(axis=0), self.n
+        cross = np.outer(total, step)
+        return Moments(
+            self.counts,
+            self.sums + self.counts[:, None] * step,
+            self.norms + 2 * self.sums @ step + self.counts * square,
+            self.second + cross + cross.T + n * np.outer(step, step),
+            self.third + (self.squares + 2 * step @ total + n * square) * step + 2 * along + square * total,
+            self.fourths
+            + (4 * step @ (along + self.third) + 2 * square * (self.squares + 2 * step @ total) + n * square**2),
+            np.asarray(origin, dtype=np.float64),
+        )
 
     def __add__(self, other: Moments) -> Moments:
+        return self._with(other.moved(self.origin), 1)
+
+    def __sub__(self, other: Moments) -> Moments:
+        """Without the images of `other`, which are some of these."""
+        return self._with(other.moved(self.origin), -1)
+
+    def _with(self, other: Moments, sign: int) -> Moments:
         return Moments(
-            self.counts + other.counts,
-            self.sums + other.sums,
-            self.second + other.second,
-            self.squares + other.squares,
-            self.fourths + other.fourths,
+            self.counts + sign * other.counts,
+            self.sums + sign * other.sums,
+            self.norms + sign * other.norms,
+            self.second + sign * other.second,
+            self.third + sign * other.third,
+            self.fourths + sign * other.fourths,
+            self.origin,
         )
 
     def coarsen(self, into: np.ndarray, n_groups: int) -> Moments:
-        """The same images in fewer groups: group g becomes part of group ``into[g]``."""
+        """The same images in fewer groups, or among more: group g becomes part of group ``into[g]``."""
         merge = _indicator(into, n_groups)
-        return Moments(merge @ self.counts, merge @ self.sums, self.second, self.squares, self.fourths)
+        grouped = (merge @ self.counts, merge @ self.sums, merge @ self.norms)
+        return Moments(*grouped, self.second, self.third, self.fourths, self.origin)
 
     @property
     def n(self) -> float:
@@ -93,19 +139,25 @@ class Moments:
         return float(self.counts.sum())
 
     @property
+    def squares(self) -> float:
+        """Σ ‖x‖² over all images."""
+        return float(self.norms.sum())
+
+    @property
     def n_pairs(self) -> float:
         return self.n * (self.n - 1) / 2
 
     @cached_property
-    def similarity_sum(self) -> float:
-        """Σ u_i·u_j over pairs."""
+    def distance_sum(self) -> float:
+        """Σ c over pairs."""
         total = self.sums.sum(axis=0)
-        return float(total @ total - self.squares) / 2
+        return (self.n * self.squares - float(total @ total)) / 2
 
     @cached_property
-    def similarity_square_sum(self) -> float:
-        """Σ (u_i·u_j)² over pairs."""
-        return float(np.sum(self.second**2) - self.fourths) / 2
+    def distance_square_sum(self) -> float:
+        """Σ c² over pairs."""
+        scalars = (self.n * self.fourths + self.squares**2) / 4
+        return scalars + float(np.sum(self.second**2)) / 2 - float(self.third @ self.sums.sum(axis=0))
 
 
 def _indicator(groups: np.ndarray, n_groups: int) -> csr_array:
@@ -115,138 +167,209 @@ def _indicator(groups: np.ndarray, n_groups: int) -> csr_array:
 
 
 @dataclass(frozen=True, eq=False)
+class SplitMoments:
+    """Moments of parts of the groups, as the delete-group jackknife leaves them out: they subtract from the whole.
+
+    Attributes
+    ----------
+    part : ndarray, shape (k,), int64
+        The part of each group, from 0 to P - 1.
+    parts : list of Moments
+        Each over the groups of its part only, in their order.
+    """
+
+    part: np.ndarray
+    parts: list[Moments]
+
+    @classmethod
+    def of(cls, blocks: Iterable[tuple[np.ndarray, np.ndarray]], part: np.ndarray) -> SplitMoments:
+        """One pass over blocks of rows, which need not fit in memory together.
+
+        Parameters
+        ----------
+        blocks : iterable of (ndarray of shape (b, d), ndarray of shape (b,))
+            Unit vectors, and the group of each, -1 for a row that takes no part.
+        part : ndarray, shape (k,), int64
+            All zero if nothing will be left out.
+
+        Notes
+        -----
+        Memory: a block, and k·d + P·d² numbers. The first block's mean is the origin.
+        """
+        n_parts = int(part.max(initial=-1)) + 1
+        members = [np.flatnonzero(part == number) for number in range(n_parts)]
+        within = np.zeros(len(part), dtype=np.int64)
+        for groups in members:
+            within[groups] = np.arange(len(groups))
+        origin, parts = None, [None] * n_parts
+        for vectors, groups in blocks:
+            rows = np.flatnonzero(groups >= 0)
+            if not len(rows):
+                continue
+            if origin is None:
+                origin = vectors[rows].mean(axis=0, dtype=np.float64)
+            rows = rows[np.argsort(part[groups[rows]], kind="stable")]
+            stops = np.searchsorted(part[groups[rows]], np.arange(n_parts + 1))
+            for number, own in enumerate(members):
+                here = rows[stops[number] : stops[number + 1]]
+                found = Moments.of(vectors[here], within[groups[here]], len(own), origin=origin)
+                parts[number] = found if parts[number] is None else parts[number] + found
+        return cls(read_only(part), parts if origin is not None else [])
+
+    @cached_property
+    def whole(self) -> Moments:
+        """All groups together."""
+        placed = [self._placed(number) for number in range(len(self.parts))]
+        whole = placed[0]
+        for other in placed[1:]:
+            whole = whole + other
+        return whole
+
+    def without(self, number: int) -> Moments:
+        """All groups but those of one part, which are left without images."""
+        rest = self.whole - self._placed(number)
+        kept = self.part != number  # what subtraction leaves of the others is rounding
+        return Moments(
+            rest.counts * kept,
+            rest.sums * kept[:, None],
+            rest.norms * kept,
+            *(rest.second, rest.third, rest.fourths, rest.origin),
+        )
+
+    def _placed(self, number: int) -> Moments:
+        return self.parts[number].coarsen(np.flatnonzero(self.part == number), len(self.part))
+
+
+@dataclass(frozen=True, eq=False)
 class TreeSums:
     """Sums over pairs of images along a tree whose k tips are the groups of a `Moments`, in the order of its tips.
 
-    ``order`` says which group stands at which tip, so that a permutation of the groups only re-sums.
+    ``orders`` say which group stands at which tip, so that a permutation of the groups only re-sums.
     """
 
     tree: Tree
     moments: Moments
+    climb: Climb = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.tree.tips) != len(self.moments.counts):
             raise ValueError(f"{len(self.tree.tips)} tips need as many groups, not {len(self.moments.counts)}")
+        if self.climb is None:
+            object.__setattr__(self, "climb", Climb(self.tree))
+
+    @property
+    def as_is(self) -> np.ndarray:
+        """The one order in which each group stands at its own tip, shape (1, k)."""
+        return np.arange(len(self.tree.tips))[None]
 
     @cached_property
-    def _clades(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """First and last-plus-one tip position of each internal node but the root, and the node's index."""
-        tree = self.tree
-        position = np.concatenate([[0], np.cumsum(tree.stop == np.arange(len(tree)) + 1)])
-        inner = np.flatnonzero(tree.stop > np.arange(len(tree)) + 1)[1:]
-        return position[inner], position[tree.stop[inner]], inner
+    def _values(self) -> np.ndarray:
+        """Sum, count and Σ‖x‖² of each group, the sums in no more dimensions than there are groups.
 
-    def distance_sum(self, order: np.ndarray) -> float:
-        """Σ t_ij over pairs."""
-        first, last, inner = self._clades
-        counts = self.moments.counts[order]
-        running = np.concatenate([[0.0], np.cumsum(counts)])
-        n, clade = running[-1], running[last] - running[first]
-        length = self.tree.length
-        return float(length[self.tree.tips] @ (counts * (n - counts)) + length[inner] @ (clade * (n - clade)))
-
-    @cached_property
-    def _rotated(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Sums of the groups in no more dimensions than there are groups, with the products that hold for any order.
-
-        Only products of sums matter, and a rotation keeps them. The second array is s_g·s, the third ‖s_g‖².
+        Only products of sums matter, and a rotation keeps them.
         """
-        sums = self.moments.sums
+        moments, sums = self.moments, self.moments.sums
         if len(sums) < sums.shape[1]:
             sums = np.linalg.qr(sums.T, mode="r").T
-        return sums, sums @ sums.sum(axis=0), np.einsum("ij,ij->i", sums, sums)
+        return np.concatenate([sums, moments.counts[:, None], moments.norms[:, None]], axis=1)
 
-    @cached_property
-    def _rises(self) -> tuple[np.ndarray, list[csr_array]]:
-        """How clades add up, from the tips: the nodes by height, and a matrix per height that sums children.
+    def clade_sums(self, orders: np.ndarray) -> np.ndarray:
+        """Σ c over the pairs inside each clade for P orders of the groups (P, k), shape (m, P), in the order of nodes.
 
-        O(nodes·d) on a tree of any shape, and several times faster than a running sum over the tips.
+        O(nodes·d) an order.
         """
-        parent, m = self.tree.parent, len(self.tree)
-        height = [0] * m
-        for node, above in zip(range(m - 1, 0, -1), parent[:0:-1].tolist(), strict=True):
-            height[above] = max(height[above], height[node] + 1)
-        by_height = np.argsort(height, kind="stable")  # the tips first, in preorder; the root last
-        place = np.argsort(by_height)
-        children = csr_array((np.ones(m - 1), (place[parent[1:]], place[1:])), shape=(m, m))
-        stops = np.cumsum(np.bincount(height)).tolist()
-        return by_height, [children[low:high, :low] for low, high in itertools.pairwise(stops)]
+
+        def distances(at: np.ndarray) -> np.ndarray:
+            return (at[..., -2] * at[..., -1] - np.einsum("...i,...i->...", at[..., :-2], at[..., :-2])) / 2
+
+        inner = distances(self.climb.inner(self._values, orders))
+        return np.concatenate([distances(self._values)[orders].T, inner])[self.climb.place]
 
     def cross_sums(self, orders: np.ndarray) -> np.ndarray:
-        """Σ t_ij (u_i·u_j) over pairs, for P orders of the groups, shape (P, k), at once.
+        """Σ t c over pairs, for P orders of the groups, shape (P, k), at once.
 
-        Σ_e ℓ_e s_e·s is Σ_g a_g s_g·s, with a_g the depth of tip g; what is left is Σ_e ℓ_e ‖s_e‖².
+        What an edge cuts off is at its distance from everything less from itself: the first part is a sum over tips.
         """
-        sums, towards_all, squares = self._rotated
-        by_height, rises = self._rises
-        tips, length = self.tree.tips, self.tree.length
-        n_orders, d = len(orders), sums.shape[1]
-        at = np.empty((len(by_height), n_orders * d))
-        at[: len(tips)] = sums[orders.T].reshape(len(tips), -1)
-        for children in rises:
-            low = children.shape[1]
-            at[low : low + children.shape[0]] = children @ at[:low]
-        inner = np.square(at[len(tips) :]).reshape(-1, n_orders, d).sum(axis=2)
-        within = squares[orders] @ length[tips] + length[by_height[len(tips) :]] @ inner
-        return towards_all[orders] @ self.tree.depth[tips] - within
+        moments, tree = self.moments, self.tree
+        from_all = (moments.norms * moments.n + moments.counts * moments.squares) / 2
+        from_all -= moments.sums @ moments.sums.sum(axis=0)
+        return from_all[orders] @ tree.depth[tree.tips] - 2 * (tree.length @ self.clade_sums(orders))
 
-    def distance_square_sum(self, order: np.ndarray) -> float:
-        """Σ t_ij² over pairs: a pair counts at its common ancestor, all pairs below it less those below a child."""
-        first, last, inner = self._clades
-        tree = self.tree
-        counts, depth = self.moments.counts[order], tree.depth[tree.tips]
-
-        def clade_sums(per_tip: np.ndarray) -> np.ndarray:
-            running = np.concatenate([[0.0], np.cumsum(per_tip)])
-            inside = running[last] - running[first]
-            # In this order: the root, the other internal nodes, the tips.
-            return np.concatenate([[running[-1]], inside, per_tip])
-
-        nodes = np.concatenate([[0], inner, tree.tips])
-        n, once, twice = (clade_sums(counts * depth**power) for power in (0, 1, 2))
-
-        def pairs_below(reference: np.ndarray) -> np.ndarray:
-            """P(A, m) = (n - 2) Σ a² + (Σ a)², with a = depth - m."""
-            offset = once - reference * n
-            square = twice - 2 * reference * once + reference**2 * n
-            return (n - 2) * square + offset**2
-
-        above = tree.depth[np.maximum(tree.parent[nodes], 0)]
-        own, lifted = pairs_below(tree.depth[nodes]), pairs_below(above)
-        lifted[0] = 0.0  # nothing lies above the root
-        if len(tree) > 1:
-            own[1 + len(inner) :] = 0.0  # images at one tip are at distance 0; written out, lest rounding say otherwise
-        return float(own.sum() - lifted.sum())
+    def distance_sums(self, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Σ t and Σ t² over pairs, for P orders of the groups, shape (P, k)."""
+        return distance_sums(self.tree, self.climb, self.moments.counts[orders])
 
     def correlation(self) -> float:
         """Pearson correlation of tree distance and cosine distance over all pairs of images.
 
         NaN where either distance does not vary.
         """
-        return float(self.correlations(np.arange(len(self.tree.tips))[None])[0])
+        return float(self.correlations(self.as_is)[0])
 
     def correlations(self, orders: np.ndarray) -> np.ndarray:
         """The same for P orders of the groups, shape (P, k): group ``orders[p, i]`` stands at tip i."""
         moments = self.moments
         alike = np.ptp(moments.counts) == 0  # then the tree's own sums do not hang on the order
-        distances = [
-            (self.distance_sum(order), self.distance_square_sum(order)) for order in (orders[:1] if alike else orders)
-        ]
-        t, tt = np.array(distances).T
-        c, cc = moments.similarity_sum, moments.similarity_square_sum
-        # Distance is 1 - similarity: the sign of the covariance turns.
-        return -pearson(moments.n_pairs, t, c, tt, cc, self.cross_sums(orders))
+        t, tt = self.distance_sums(orders[:1] if alike else orders)
+        c, cc = moments.distance_sum, moments.distance_square_sum
+        if (
+            moments.n > 1
+            and cc - c**2 / moments.n_pairs <= 1e-12 * moments.n_pairs * (moments.squares / moments.n) ** 2
+        ):
+            return np.full(len(orders), np.nan)  # rounding, as far from the origin as these vectors are
+        return pearson(moments.n_pairs, t, c, tt, cc, self.cross_sums(orders))
+
+
+def distance_sums(tree: Tree, climb: Climb, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Σ t and Σ t² over pairs of images, for P times k counts of images at the tips; weights as well as counts.
+
+    Returns
+    -------
+    t, tt : ndarray, shape (P,), float64
+        Images at one tip are at distance 0.
+    """
+    # Depths from where the first paths part: a long stem that all share would cost digits.
+    shared = neighbour_mrca_depths(tree).min(initial=tree.depth.max())
+    depth, own = tree.depth[tree.tips] - shared, 2 * np.maximum(tree.depth - shared, 0)
+    own[tree.tips] = 0.0
+    moved = np.stack([counts, counts * depth, counts * depth**2]).transpose(2, 1, 0).reshape(counts.shape[1], -1)
+    n, a, aa = np.moveaxis(climb.sums(moved).reshape(len(tree), len(counts), 3), 2, 0)
+    clades = (n * (n - 1) / 2, (n - 1) * a, (n - 2) * aa + a * a)
+    inner = (tree.stop > np.arange(len(tree)) + 1).astype(np.float64)
+
+    def where_they_meet(factor: np.ndarray) -> np.ndarray:
+        """The factor of a clade's sum, if each pair has that of the node where it meets."""
+        return factor - np.concatenate([[0.0], factor[tree.parent[1:]]])
+
+    pairs, once, twice = clades
+    t = where_they_meet(inner) @ once - where_they_meet(own) @ pairs
+    tt = where_they_meet(inner) @ twice - 2 * where_they_meet(own) @ once + where_they_meet(own**2) @ pairs
+    none = tt <= 1e-14 * depth.max(initial=0) ** 2 * pairs[0]  # rounding, where all images are at one place
+    return np.where(none, 0, t), np.where(none, 0, tt)
+
+
+def jackknifed_correlations(tree: Tree, split: SplitMoments) -> tuple[float, np.ndarray]:
+    """The correlation over all pairs of images, and its values without each part of the tips.
+
+    O(nodes·d + d²) a part.
+    """
+    sums = TreeSums(tree, split.whole)
+    deleted = [TreeSums(tree, split.without(part), sums.climb).correlation() for part in range(len(split.parts))]
+    return sums.correlation(), np.array(deleted)
 
 
 def pearson(n, x, y, xx, yy, xy):
     """Pearson correlation from Σ1, Σx, Σy, Σx², Σy², Σxy (floats or arrays); NaN where x or y does not vary.
 
-    A variance below 1e-12 of the mean square is taken as none: that is what rounding leaves of a constant.
+    A variance below 1e-12 of the mean square, or a standard deviation below `NOISE`, is taken as none: that is what
+    rounding leaves of a constant.
     """
     n, x, y, xx, yy, xy = (np.asarray(value, dtype=np.float64) for value in (n, x, y, xx, yy, xy))
     with np.errstate(invalid="ignore", divide="ignore"):
         var_x, var_y = xx - x * x / n, yy - y * y / n
-        flat = ~(n > 1) | (var_x <= 1e-12 * xx) | (var_y <= 1e-12 * yy)
+        flat = ~(n > 1)
+        for variance, squares in ((var_x, xx), (var_y, yy)):
+            flat = flat | ~(variance > 1e-12 * squares) | ~(variance > NOISE**2 * n)
         value = np.clip((xy - x * y / n) / np.sqrt(var_x * var_y), -1, 1)
     result = np.where(flat, np.nan, value)
     return float(result) if result.ndim == 0 else result

@@ -108,6 +108,7 @@ def test_spearman_is_its_definition():
 
 def test_the_correlation_of_two_thousand_images_is_brute_force():
     vectors, placement = made_up(300, 2_000, d=32)
+    vectors = unit(vectors.astype(float))
     positions = np.full(len(placement.tree), -1)
     positions[placement.tree.tips] = np.arange(300)
     expected = brute_force(vectors, placement.tree, positions[placement.node])
@@ -116,7 +117,7 @@ def test_the_correlation_of_two_thousand_images_is_brute_force():
     tree = random_phylogeny(250)
     groups = np.concatenate([np.arange(250), rng().integers(0, 250, 1_750)])
     placement = Placement(tree, tree.tips[groups])
-    vectors = signal_vectors(placement, 32, 1.0, 0.3, rng(2))
+    vectors = unit(signal_vectors(placement, 32, 1.0, 0.3, rng(2)).astype(float))
     assert image_tree_value(vectors, placement) == pytest.approx(brute_force(vectors, tree, groups), abs=1e-10)
 
 

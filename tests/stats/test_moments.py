@@ -6,11 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioclip_probe.stats.moments import Moments, TreeSums, pearson, permuted_correlations
+from bioclip_probe.stats.moments import (
+    Moments,
+    SplitMoments,
+    TreeSums,
+    jackknifed_correlations,
+    pearson,
+    permuted_correlations,
+)
 from bioclip_probe.tree import Tree, patristic_distances
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
-from tests.stats.embedded import tips_embedded, unit, unit_vectors
+from tests.stats.embedded import random_taxonomy, signal_vectors, tips_embedded, unit, unit_vectors
 
 
 @st.composite
@@ -31,33 +38,52 @@ def images_on_tips(draw):
 
 
 def assert_same(a: Moments, b: Moments) -> None:
-    for key in ("counts", "sums", "second", "squares", "fourths"):
-        np.testing.assert_allclose(getattr(a, key), getattr(b, key), rtol=1e-12, atol=1e-12)
+    for key in ("counts", "sums", "norms", "second", "third", "fourths", "origin"):
+        np.testing.assert_allclose(getattr(a, key), getattr(b, key), rtol=1e-12, atol=1e-11)
 
 
-@given(grouped(), st.integers(1, 20))
-def test_moments_are_their_sums_whatever_the_block(made, block):
+def half_squared_distance(u, v) -> float:
+    return math.fsum((float(a) - float(b)) ** 2 for a, b in zip(u, v, strict=True)) / 2
+
+
+@given(grouped(), st.integers(1, 20), st.booleans())
+def test_moments_are_their_sums_whatever_the_block_and_the_origin(made, block, shift):
     vectors, groups, n_groups = made
-    moments = Moments.of(vectors, groups, n_groups, block=block)
-    inside = [u for u, group in zip(vectors, groups, strict=True) if group >= 0]
+    origin = np.linspace(-1, 2, vectors.shape[1]) if shift else np.zeros(vectors.shape[1])
+    moments = Moments.of(vectors, groups, n_groups, block, origin if shift else None)
+    inside = [u - origin for u, group in zip(vectors, groups, strict=True) if group >= 0]
     for group in range(n_groups):
-        members = [u for u, other in zip(vectors, groups, strict=True) if other == group]
+        members = [u - origin for u, other in zip(vectors, groups, strict=True) if other == group]
         assert moments.counts[group] == len(members)
         np.testing.assert_allclose(moments.sums[group], sum(members, np.zeros(vectors.shape[1])), atol=1e-12)
+        assert moments.norms[group] == pytest.approx(sum(float(u @ u) for u in members))
     np.testing.assert_allclose(moments.second, sum((np.outer(u, u) for u in inside), np.zeros(moments.second.shape)))
+    np.testing.assert_allclose(moments.third, sum(((u @ u) * u for u in inside), np.zeros(len(origin))), atol=1e-10)
     assert moments.squares == pytest.approx(sum(float(u @ u) for u in inside))
     assert moments.fourths == pytest.approx(sum(float(u @ u) ** 2 for u in inside))
     assert moments.n == len(inside) and moments.n_pairs == len(list(combinations(inside, 2)))
-    pairs = [float(u @ v) for u, v in combinations(inside, 2)]
-    assert moments.similarity_sum == pytest.approx(math.fsum(pairs), abs=1e-10)
-    assert moments.similarity_square_sum == pytest.approx(math.fsum(p * p for p in pairs), abs=1e-10)
+    pairs = [half_squared_distance(u, v) for u, v in combinations(inside, 2)]
+    assert moments.distance_sum == pytest.approx(math.fsum(pairs), abs=1e-10)
+    assert moments.distance_square_sum == pytest.approx(math.fsum(p * p for p in pairs), rel=1e-10, abs=1e-9)
 
 
-@given(grouped(), st.integers(0, 14))
-def test_merging_is_one_pass(made, cut):
+@given(grouped())
+def test_moving_the_origin_is_having_had_it(made):
     vectors, groups, n_groups = made
-    parts = [Moments.of(vectors[rows], groups[rows], n_groups) for rows in (slice(cut), slice(cut, None))]
-    assert_same(parts[0] + parts[1], Moments.of(vectors, groups, n_groups))
+    origins = np.random.default_rng(0).normal(size=(2, vectors.shape[1]))
+    here, there = (Moments.of(vectors, groups, n_groups, origin=origin) for origin in origins)
+    assert_same(here.moved(origins[1]), there)
+
+
+@given(grouped(), st.integers(0, 14), st.booleans())
+def test_merging_is_one_pass_and_what_was_added_can_be_taken_away(made, cut, elsewhere):
+    vectors, groups, n_groups = made
+    origin = np.ones(vectors.shape[1]) if elsewhere else None
+    first = Moments.of(vectors[:cut], groups[:cut], n_groups)
+    second = Moments.of(vectors[cut:], groups[cut:], n_groups, origin=origin)
+    whole = Moments.of(vectors, groups, n_groups)
+    assert_same(first + second, whole)
+    assert_same(whole - second, first)
 
 
 @given(grouped(), st.data())
@@ -75,37 +101,101 @@ def test_the_order_of_images_does_not_matter(made, random):
     assert_same(Moments.of(vectors[order], groups[order], n_groups), Moments.of(vectors, groups, n_groups))
 
 
+@given(grouped(), st.data(), st.integers(1, 5))
+def test_splitting_is_leaving_out(made, data, size):
+    vectors, groups, n_groups = made
+    part = np.array(data.draw(st.lists(st.integers(0, 2), min_size=n_groups, max_size=n_groups)))
+    blocks = [(vectors[i : i + size], groups[i : i + size]) for i in range(0, len(groups), size)]
+    split = SplitMoments.of(blocks, part)
+    if not np.any(groups >= 0):
+        assert not split.parts
+        return
+    assert_same(split.whole.moved(np.zeros(vectors.shape[1])), Moments.of(vectors, groups, n_groups))
+    for number in range(part.max() + 1):
+        kept = np.where((groups >= 0) & (part[groups] != number), groups, -1)
+        expected = Moments.of(vectors, kept, n_groups)
+        assert_same(split.without(number).moved(np.zeros(vectors.shape[1])), expected)
+
+
 def test_inputs_stay_and_moments_are_read_only():
     vectors, groups = unit(np.random.default_rng(0).standard_normal((5, 3))), np.array([0, 1, -1, 0, 1])
     before = vectors.copy(), groups.copy()
     moments = Moments.of(vectors, groups, 2)
+    split = SplitMoments.of([(vectors, groups)], np.array([0, 1]))
     assert np.array_equal(vectors, before[0]) and np.array_equal(groups, before[1])
-    for made in (moments, moments + moments, moments.coarsen(np.array([0, 0]), 1)):
-        for array in (made.counts, made.sums, made.second):
+    for made in (moments, moments + moments, moments.coarsen(np.array([0, 0]), 1), split.whole, split.without(0)):
+        for array in (made.counts, made.sums, made.norms, made.second, made.third, made.origin):
             assert not array.flags.writeable
 
 
 def test_moments_of_no_image():
     none = Moments.of(np.ones((3, 2)), np.full(3, -1), 0)
-    assert none.n == none.n_pairs == none.similarity_sum == none.similarity_square_sum == 0
+    assert none.n == none.n_pairs == none.distance_sum == none.distance_square_sum == 0
 
 
 @given(images_on_tips(), st.randoms(use_true_random=False))
 def test_sums_along_the_tree_are_sums_over_pairs(made, random):
     vectors, groups, tree = made
     k = len(tree.tips)
-    sums = TreeSums(tree, Moments.of(vectors, groups, k))
+    sums = TreeSums(tree, Moments.of(vectors, groups, k, origin=vectors.mean(axis=0)))
     order = np.array(random.sample(range(k), k))  # group order[i] stands at tip i
     tip_of = {int(group): int(tree.tips[place]) for place, group in enumerate(order)}
     pairs = [
-        (path_length(tree, tip_of[groups[i]], tip_of[groups[j]]), float(vectors[i] @ vectors[j]))
+        (path_length(tree, tip_of[groups[i]], tip_of[groups[j]]), definitions.cosine_distance(vectors[i], vectors[j]))
         for i, j in combinations(range(len(groups)), 2)
     ]
-    assert sums.distance_sum(order) == pytest.approx(math.fsum(t for t, _ in pairs), rel=1e-10, abs=1e-9)
-    assert sums.distance_square_sum(order) == pytest.approx(math.fsum(t * t for t, _ in pairs), rel=1e-10, abs=1e-8)
+    t, tt = sums.distance_sums(order[None])
+    assert t[0] == pytest.approx(math.fsum(t for t, _ in pairs), rel=1e-10, abs=1e-9)
+    assert tt[0] == pytest.approx(math.fsum(t * t for t, _ in pairs), rel=1e-10, abs=1e-8)
     assert sums.cross_sums(order[None])[0] == pytest.approx(math.fsum(t * c for t, c in pairs), rel=1e-10, abs=1e-9)
-    expected = definitions.pearson([(t, 1 - c) for t, c in pairs])
-    assert sums.correlations(order[None])[0] == pytest.approx(expected, abs=1e-8, nan_ok=True)
+    assert sums.correlations(order[None])[0] == pytest.approx(definitions.pearson(pairs), abs=1e-8, nan_ok=True)
+
+
+@given(images_on_tips(), st.integers(1, 3))
+def test_a_correlation_without_a_part_of_the_tips_is_that_of_the_others(made, n_parts):
+    vectors, groups, tree = made
+    part = np.arange(len(tree.tips)) % n_parts
+    value, deleted = jackknifed_correlations(tree, SplitMoments.of([(vectors, groups)], part))
+
+    def by_hand(kept) -> float:
+        rows = [i for i in range(len(groups)) if kept(part[groups[i]])]
+        pairs = [
+            (
+                path_length(tree, tree.tips[groups[i]], tree.tips[groups[j]]),
+                half_squared_distance(vectors[i], vectors[j]),
+            )
+            for i, j in combinations(rows, 2)
+        ]
+        return definitions.pearson(pairs)
+
+    assert value == pytest.approx(by_hand(lambda _: True), abs=1e-8, nan_ok=True)
+    assert len(deleted) == part.max() + 1
+    for number, found in enumerate(deleted):
+        assert found == pytest.approx(by_hand(lambda other, number=number: other != number), abs=1e-7, nan_ok=True)
+
+
+def test_embeddings_that_nearly_coincide_keep_their_correlation():
+    """As those of an untrained network: cosine distances of 1e-5, give or take a tenth of that."""
+    rng = np.random.default_rng(0)
+    placement = random_taxonomy(40, 200, rng)
+    tips = np.searchsorted(placement.tree.tips, placement.node)
+    vectors = unit(np.eye(64)[0] + 4e-4 * signal_vectors(placement, 64, 1.0, 3.0, rng).astype(float) * 8)
+    upper = np.triu_indices(200, 1)
+    c = ((vectors[:, None] - vectors) ** 2).sum(axis=2)[upper] / 2
+    t = patristic_distances(placement.tree)[np.ix_(tips, tips)][upper]
+    assert 1e-6 < c.mean() < 1e-4 and c.std() < c.mean() / 5
+    moments = Moments.of(vectors, tips, 40, origin=vectors.mean(axis=0))
+    assert TreeSums(placement.tree, moments).correlation() == pytest.approx(np.corrcoef(t, c)[0, 1], abs=1e-9)
+
+
+def test_a_long_stem_costs_no_digits():
+    parent = np.array([-1, 0, 1, 2, 2, 1])
+    length = np.array([0, 1e6, 1e-3, 1e-3, 1e-3, 2e-3])
+    tree = Tree(parent, length, np.array([f"n{i}" for i in range(6)], dtype=object), np.full(6, -1))
+    vectors = unit(np.random.default_rng(0).standard_normal((3, 3)))
+    expected = np.corrcoef([2e-3, 4e-3, 4e-3], 1 - (vectors @ vectors.T)[np.triu_indices(3, 1)])[0, 1]
+    moments = Moments.of(vectors, np.arange(3), 3)
+    assert TreeSums(tree, moments).correlation() == pytest.approx(expected, abs=1e-6)
 
 
 def test_as_many_groups_as_tips():
