@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
@@ -149,9 +150,8 @@ def run(
     path.parent.mkdir(parents=True, exist_ok=True)
     began = told = time.monotonic()
     _end_line(path)
-    with path.open("a") as store, ProcessPoolExecutor(processes, get_context("spawn"), _one_thread) as pool:
-        for done, future in enumerate(as_completed([pool.submit(outcomes, chunk) for chunk in todo]), 1):
-            line = future.result()
+    with path.open("a") as store, _made(todo, processes) as made:
+        for done, line in enumerate(made, 1):
             lines[line["chunk"]] = line
             store.write(json.dumps(line) + "\n")
             store.flush()
@@ -161,6 +161,16 @@ def run(
                 print(f"{done:,} of {len(todo):,} chunks, {told - began:.0f} s, about {left:.0f} s to go", flush=True)
                 report(lines)
     return lines
+
+
+@contextmanager
+def _made(todo: list[Chunk], processes: int) -> Iterator[Iterator[dict]]:
+    """The lines of chunks as they come, from this process or from several."""
+    if processes == 1:
+        yield map(outcomes, todo)
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn"), _one_thread) as pool:
+        yield (future.result() for future in as_completed([pool.submit(outcomes, chunk) for chunk in todo]))
 
 
 def _end_line(path: Path) -> None:

@@ -76,7 +76,7 @@ def table(study: Iterable[tuple[Setting, int]], lines: dict[str, dict]) -> pd.Da
         else:
             rows.append(row | _test(setting.question, values))
     rows += _orders(_gathered(chunks(study), lines))
-    return pd.DataFrame(rows, columns=list(COLUMNS)).convert_dtypes(convert_integer=True, convert_floating=False)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _gathered(parts: list[Chunk], lines: dict[str, dict]) -> dict[tuple, tuple[np.ndarray, float]]:
