@@ -160,6 +160,11 @@ class Moments:
         return scalars + float(np.sum(self.second**2)) / 2 - float(self.third @ self.sums.sum(axis=0))
 
 
+def near_mean(vectors: np.ndarray) -> np.ndarray:
+    """An origin near the mean of vectors (n, d): that of some thousand of them, evenly spaced."""
+    return vectors[:: max(1, len(vectors) // 1024)].mean(axis=0, dtype=np.float64)
+
+
 def _indicator(groups: np.ndarray, n_groups: int) -> csr_array:
     """The sparse (n_groups, n) matrix whose product with rows sums them by group."""
     n = len(groups)
@@ -194,7 +199,7 @@ class SplitMoments:
 
         Notes
         -----
-        Memory: a block, and k·d + P·d² numbers. The first block's mean is the origin.
+        Memory: a block, and k·d + P·d² numbers. The origin is near the first block's mean.
         """
         n_parts = int(part.max(initial=-1)) + 1
         members = [np.flatnonzero(part == number) for number in range(n_parts)]
@@ -207,7 +212,7 @@ class SplitMoments:
             if not len(rows):
                 continue
             if origin is None:
-                origin = vectors[rows].mean(axis=0, dtype=np.float64)
+                origin = near_mean(vectors[rows])
             rows = rows[np.argsort(part[groups[rows]], kind="stable")]
             stops = np.searchsorted(part[groups[rows]], np.arange(n_parts + 1))
             for number, own in enumerate(members):
@@ -227,13 +232,15 @@ class SplitMoments:
 
     def without(self, number: int) -> Moments:
         """All groups but those of one part, which are left without images."""
-        rest = self.whole - self._placed(number)
-        kept = self.part != number  # what subtraction leaves of the others is rounding
+        whole, out, kept = self.whole, self.parts[number], self.part != number
         return Moments(
-            rest.counts * kept,
-            rest.sums * kept[:, None],
-            rest.norms * kept,
-            *(rest.second, rest.third, rest.fourths, rest.origin),
+            whole.counts * kept,
+            whole.sums * kept[:, None],
+            whole.norms * kept,
+            whole.second - out.second,
+            whole.third - out.third,
+            whole.fourths - out.fourths,
+            whole.origin,
         )
 
     def _placed(self, number: int) -> Moments:
@@ -273,17 +280,19 @@ class TreeSums:
             sums = np.linalg.qr(sums.T, mode="r").T
         return np.concatenate([sums, moments.counts[:, None], moments.norms[:, None]], axis=1)
 
+    @cached_property
+    def _own(self) -> np.ndarray:
+        """Σ c over the pairs inside each group."""
+        return _distances_within(self._values)
+
     def clade_sums(self, orders: np.ndarray) -> np.ndarray:
         """Σ c over the pairs inside each clade for P orders of the groups (P, k), shape (m, P), in the order of nodes.
 
         O(nodes·d) an order.
         """
 
-        def distances(at: np.ndarray) -> np.ndarray:
-            return (at[..., -2] * at[..., -1] - np.einsum("...i,...i->...", at[..., :-2], at[..., :-2])) / 2
-
-        inner = distances(self.climb.inner(self._values, orders))
-        return np.concatenate([distances(self._values)[orders].T, inner])[self.climb.place]
+        inner = _distances_within(self.climb.inner(self._values, orders))
+        return np.concatenate([self._own[orders].T, inner])[self.climb.place]
 
     def cross_sums(self, orders: np.ndarray) -> np.ndarray:
         """Σ t c over pairs, for P orders of the groups, shape (P, k), at once.
@@ -318,6 +327,11 @@ class TreeSums:
         ):
             return np.full(len(orders), np.nan)  # rounding, as far from the origin as these vectors are
         return pearson(moments.n_pairs, t, c, tt, cc, self.cross_sums(orders))
+
+
+def _distances_within(at: np.ndarray) -> np.ndarray:
+    """Σ c over the pairs of sets of images, from their Σx, n and Σ‖x‖² along the last axis."""
+    return (at[..., -2] * at[..., -1] - np.einsum("...i,...i->...", at[..., :-2], at[..., :-2])) / 2
 
 
 def distance_sums(tree: Tree, climb: Climb, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

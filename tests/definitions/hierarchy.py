@@ -79,29 +79,43 @@ def directions(vectors, placement) -> dict[int, list[float]]:
     return {tip: unit_vector(mean_vector([vectors[image] for image in images])) for tip, images in taxa.items()}
 
 
-def taxon_pairing(vectors, placement, copies: dict[int, int] | None = None):
-    """All pairs of taxa; with `copies`, each taxon stands there so many times, and its copies are no pair."""
-    at = directions(vectors, placement)
-    standing = [tip for tip in at for _ in range(1 if copies is None else copies[tip])]
-    tree = placement.tree
-    return [(path_length(tree, a, b), cosine_distance(at[a], at[b])) for a, b in combinations(standing, 2) if a != b]
+def taxon_pairing(vectors, placement, copies: dict[int, int] | None = None, unit: dict[int, int] | None = None):
+    """All pairs of taxa; with `copies`, each unit stands there so many times, and no pair is within two of its copies.
 
-
-def image_pairing(vectors, placement, copies: dict[int, int] | None = None):
-    """All pairs of images at tips; with `copies`, each taxon stands there so many times with all of its images.
-
-    Images of two copies of one taxon are no pair, images of one copy are.
+    A unit is a taxon, or what `unit` says of it.
     """
-    standing = [
-        (tip, copy, image)
-        for tip, images in images_of_taxa(placement).items()
-        for copy in range(1 if copies is None else copies[tip])
-        for image in images
+    at = directions(vectors, placement)
+    tree = placement.tree
+    standing = _standing({tip: [tip] for tip in at}, copies, unit)
+    return [
+        (path_length(tree, a, b), cosine_distance(at[a], at[b]))
+        for (a, unit_a, copy_a, _), (b, unit_b, copy_b, _) in combinations(standing, 2)
+        if unit_a != unit_b or (copy_a == copy_b and a != b)
     ]
+
+
+def image_pairing(vectors, placement, copies: dict[int, int] | None = None, unit: dict[int, int] | None = None):
+    """All pairs of images at tips; with `copies`, each unit stands there so many times with all of its images.
+
+    Images of two copies of one unit are no pair, images of one copy are.
+    """
     return [
         (path_length(placement.tree, a, b), cosine_distance(vectors[i], vectors[j]))
-        for (a, copy_a, i), (b, copy_b, j) in combinations(standing, 2)
-        if a != b or copy_a == copy_b
+        for (a, unit_a, copy_a, i), (b, unit_b, copy_b, j) in combinations(
+            _standing(images_of_taxa(placement), copies, unit), 2
+        )
+        if unit_a != unit_b or copy_a == copy_b
+    ]
+
+
+def _standing(taxa, copies, unit) -> list[tuple[int, int, int, int]]:
+    """Taxon, unit, copy and member of all that stands there."""
+    return [
+        (tip, own, copy, member)
+        for tip, members in taxa.items()
+        for own in [tip if unit is None else unit[tip]]
+        for copy in range(1 if copies is None else copies[own])
+        for member in members
     ]
 
 

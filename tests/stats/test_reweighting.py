@@ -46,18 +46,25 @@ def test_blocks_hold_every_pair_once(made, block):
     np.testing.assert_allclose(found, np.array(pairing(vectors, tree)).reshape(-1, 2), atol=1e-12)
 
 
-@given(tips_embedded(), st.data())
-def test_weighting_taxa_is_repeating_them(made, data):
+def drawn_weights(data, n_units: int) -> np.ndarray:
+    row = st.lists(st.integers(0, 3), min_size=n_units, max_size=n_units)
+    return np.array(data.draw(st.lists(row, min_size=1, max_size=3)), dtype=float)
+
+
+@given(tips_embedded(), st.data(), st.booleans())
+def test_weighting_units_of_taxa_is_repeating_them(made, data, coarse):
     vectors, tree = made
     k = len(vectors)
-    weights = np.array(data.draw(st.lists(st.lists(st.integers(0, 3), min_size=k, max_size=k), min_size=1, max_size=3)))
-    found = reweighting.weighted_correlations(vectors, tree, weights.astype(float))
-    for value, copies in zip(found, weights, strict=True):
-        standing = [i for i in range(k) for _ in range(copies[i])]
+    units = np.array(data.draw(st.lists(st.integers(0, 2), min_size=k, max_size=k))) if coarse else None
+    unit_of = np.arange(k) if units is None else units
+    weights = drawn_weights(data, 3 if coarse else k)
+    found = reweighting.weighted_correlations(vectors, tree, weights, units)
+    for value, copies in zip(found, weights.astype(int), strict=True):
+        standing = [(i, copy) for i in range(k) for copy in range(copies[unit_of[i]])]
         repeated = [
             (path_length(tree, tree.tips[i], tree.tips[j]), definitions.cosine_distance(vectors[i], vectors[j]))
-            for i, j in combinations(standing, 2)
-            if i != j
+            for (i, copy), (j, other) in combinations(standing, 2)
+            if i != j and (unit_of[i] != unit_of[j] or copy == other)
         ]
         expected = definitions.pearson(repeated)
         if math.isnan(expected):
@@ -65,21 +72,24 @@ def test_weighting_taxa_is_repeating_them(made, data):
         assert value == pytest.approx(expected, abs=1e-8)
 
 
-@settings(max_examples=40)
-@given(embedded(), st.data(), st.sampled_from(BLOCKS))
-def test_weighting_the_taxa_of_images_is_repeating_them(made, data, block):
+@settings(max_examples=60)
+@given(embedded(), st.data(), st.sampled_from(BLOCKS), st.booleans())
+def test_weighting_the_units_of_images_is_repeating_them(made, data, block, coarse):
     vectors, placement = made
     taxa = definitions.images_of_taxa(placement)
     tree, groups = tips_with_images(placement)
     if not taxa:
         return
-    weights = data.draw(
-        st.lists(st.lists(st.integers(0, 3), min_size=len(taxa), max_size=len(taxa)), min_size=1, max_size=3)
-    )
-    found = reweighting.weighted_image_correlations(vectors, groups, tree, np.array(weights, dtype=float), block)
-    for value, copies in zip(found, weights, strict=True):
+    units = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(taxa), max_size=len(taxa))))
+    unit_of = units if coarse else np.arange(len(taxa))
+    weights = drawn_weights(data, 3 if coarse else len(taxa))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reweighting, "BLOCK", block)
+        found = reweighting.weighted_image_correlations(vectors, groups, tree, weights, units if coarse else None)
+    for value, copies in zip(found, weights.astype(int), strict=True):
+        unit_of_tip = dict(zip(taxa, unit_of.tolist(), strict=True))
         expected = definitions.pearson(
-            definitions.image_pairing(vectors, placement, dict(zip(taxa, copies, strict=True)))
+            definitions.image_pairing(vectors, placement, dict(enumerate(copies.tolist())), unit_of_tip)
         )
         if math.isnan(expected):
             continue
@@ -93,15 +103,24 @@ def test_weights_of_one_change_nothing():
     assert reweighting.weighted_correlations(vectors, tree, np.ones((1, k)))[0] == pytest.approx(expected, abs=1e-12)
 
 
-def test_images_that_are_float32_do_not_blur_the_sweep():
+def test_images_that_are_float32_do_not_blur_the_sweep(monkeypatch):
     rng = np.random.default_rng(1)
     placement = random_taxonomy(30, 200, rng)
     vectors = signal_vectors(placement, 16, 1.0, 0.3, rng)
     tree, groups = tips_with_images(placement)
     expected = TreeSums(tree, Moments.of(vectors, groups, 30)).correlation()
     for block in (1, 50, 512):
-        found = reweighting.weighted_image_correlations(vectors, groups, tree, np.ones((1, 30)), block)
+        monkeypatch.setattr(reweighting, "BLOCK", block)
+        found = reweighting.weighted_image_correlations(vectors, groups, tree, np.ones((1, 30)))
         assert found[0] == pytest.approx(expected, abs=1e-10)
+
+
+def test_replicates_in_batches_are_those_at_once(monkeypatch):
+    vectors, tree = evolved()
+    weights = np.random.default_rng(0).integers(0, 4, (7, 60)).astype(float)
+    at_once = reweighting.weighted_correlations(vectors, tree, weights)
+    monkeypatch.setattr(reweighting, "MOST_NUMBERS", 200)
+    np.testing.assert_allclose(reweighting.weighted_correlations(vectors, tree, weights), at_once, rtol=1e-11)
 
 
 def test_one_taxon_has_no_pairs():
