@@ -22,7 +22,7 @@ import numpy as np
 from bioclip_probe.tree import Placement
 from tests.calibration.designs import DESIGNS, Scene, Simulated, clades_at
 from tests.calibration.grounds import cut_down, ground
-from tests.calibration.methods import INTERVALS, TESTS
+from tests.calibration.methods import INTERVALS, TESTS, named
 from tests.calibration.plan import Setting
 
 SEED = 20_261_124
@@ -102,8 +102,8 @@ def outcomes(chunk: Chunk) -> dict:
             for name, ends in INTERVALS[method].intervals(sample, unit, rng).items():
                 found.setdefault(name, []).append(list(map(float, ends)))
         else:
-            estimate = TESTS[method](simulated(setting, number), rng)
-            found.setdefault("", []).append([estimate.p_value, estimate.value])
+            for name, estimate in named(TESTS[method](simulated(setting, number), rng)).items():
+                found.setdefault(name, []).append([estimate.p_value, estimate.value])
     line = {"chunk": chunk.key, "seconds": time.perf_counter() - began, "outcomes": found}
     if setting.question == "coverage":
         line["target"] = target(setting, method)

@@ -41,7 +41,7 @@ def draw(found: pd.DataFrame) -> Figure:
     """All panels of the study."""
     tests = found[found["question"].isin(["null", "hazard"]) & found["rate"].notna()]
     intervals = found[found["question"] == "coverage"]
-    n_rows = max(_n_rows(tests, ["question", "design"]), _n_rows(intervals, ["statistic", "units"]))
+    n_rows = max(_n_rows(tests, ["question", "design"], "method"), _n_rows(intervals, ["method", "units"], "interval"))
     figure = Figure(figsize=(TEXT_WIDTH, 3.0 + 0.115 * n_rows), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[0.6 + 0.115 * n_rows, 2.4])
     errors, mammals, inat = upper.subplots(1, 3, width_ratios=[1.3, 1, 1])
@@ -64,8 +64,8 @@ def draw(found: pd.DataFrame) -> Figure:
     return figure
 
 
-def _n_rows(found: pd.DataFrame, heading: list[str]) -> int:
-    return len(found[heading].drop_duplicates()) + len(found[[*heading, "method"]].drop_duplicates())
+def _n_rows(found: pd.DataFrame, heading: list[str], row: str) -> int:
+    return len(found[heading].drop_duplicates()) + len(found[[*heading, row]].drop_duplicates())
 
 
 def type_one(axes: Axes, tests: pd.DataFrame) -> None:
@@ -88,20 +88,20 @@ def type_one(axes: Axes, tests: pd.DataFrame) -> None:
 
 
 def coverage(axes_of: dict[str, Axes], found: pd.DataFrame) -> None:
-    """A row for each statistic and interval, a mark for each setting, one panel for each tree."""
+    """A row for each metric and interval, a mark for each setting, one panel for each tree."""
     labels, at = [], {}
-    for (statistic, units), part in found.groupby(["statistic", "units"], sort=False):
+    for (method, units), part in found.groupby(["method", "units"], sort=False):
         for axes in axes_of.values():
-            _heading(axes, len(labels), f"{statistic}, {units} sampled")
+            _heading(axes, len(labels), f"{method}, {units} sampled")
         labels.append("")
         for interval in part["interval"].unique():
-            at[statistic, units, interval] = len(labels)
+            at[method, units, interval] = len(labels)
             labels.append(interval)
     for ground, axes in axes_of.items():
         for row in found[found["ground"] == ground].itertuples():
             marker, shift = SAMPLES[row.n]
             colour = FAILS if row.verdict == "covers too rarely" else INK
-            height = at[row.statistic, row.units, row.interval] + shift
+            height = at[row.method, row.units, row.interval] + shift
             axes.plot(max(row.rate, LOWEST), height, marker, color=colour, **MARK, alpha=0.8, clip_on=False)
         axes.axvline(LEVEL, color=FAINT, zorder=0)
         axes.set(xlim=(LOWEST, 1), xlabel="share of 95 % intervals\nthat hold", title=ground)

@@ -9,15 +9,17 @@ import numpy as np
 from scipy.stats import pearsonr
 
 from bioclip_probe.metrics.hierarchy import cophenetic_correlation, image_tree_correlation, spearman
+from bioclip_probe.metrics.similarity import similarity
 from bioclip_probe.stats.centroids import centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.moments import pearson
-from bioclip_probe.stats.reweighting import pair_blocks, weighted_image_correlations
+from bioclip_probe.stats.reweighting import weighted_correlations, weighted_image_correlations
 from bioclip_probe.tree import patristic_distances
 from tests.calibration.designs import Simulated
 from tests.calibration.intervals import CANDIDATES, Resampled
 
-Test = Callable[[Simulated, np.random.Generator], Estimate]
+#: One metric, or several that are measured together, by name.
+Measured = Estimate | dict[str, Estimate]
+Test = Callable[[Simulated, np.random.Generator], Measured]
 Ends = dict[str, tuple[float, float, float]]
 
 
@@ -31,11 +33,18 @@ def pairs_as_independent(made: Simulated, rng: np.random.Generator) -> Estimate:
     return Estimate(float(found.statistic), p_value=float(found.pvalue))
 
 
+def between_encoders(made: Simulated, rng: np.random.Generator) -> Measured:
+    """The raw scores; the calibrated ones have the same p."""
+    found = similarity(made.vectors, made.second, made.placement, rng)
+    return {name: found[name] for name in ("cka", "rsa", "mutual_knn")}
+
+
 TESTS: dict[str, Test] = {
     "CPCC": lambda made, rng: cophenetic_correlation(made.vectors, made.placement, rng),
     "CPCC within orders": lambda made, rng: cophenetic_correlation(made.vectors, made.placement, rng, made.order),
     "all images": lambda made, rng: image_tree_correlation(made.vectors, made.placement, rng),
     "Spearman": lambda made, rng: spearman(made.vectors, made.placement),
+    "between encoders": between_encoders,
     "pairs as independent": pairs_as_independent,
 }
 
@@ -65,51 +74,29 @@ def thinned(n_units: int, n: int) -> np.ndarray:
 
 def _cpcc_target(made: Simulated, unit: np.ndarray, n: int) -> float:
     taxa = centroids(made.vectors, made.placement)
-    within, between = np.zeros((2, 6))
-    for rows, c, t in pair_blocks(taxa.directions, taxa.tree):
-        columns = np.arange(rows.start, len(unit))
-        pair = columns > np.arange(rows.start, rows.stop)[:, None]
-        same = pair & (unit[columns] == unit[rows][:, None])
-        for at, values in enumerate(_products(c, t)):
-            inside = float(np.sum(values, where=same))
-            within[at] += inside
-            between[at] += float(np.sum(values, where=pair)) - inside
-    weight = float(thinned(int(unit.max()) + 1, n)[0, 0])
-    return pearson(*(weight * within + weight**2 * between))
+    return float(weighted_correlations(taxa.directions, taxa.tree, thinned(int(unit.max()) + 1, n), unit)[0])
 
 
 def _cpcc_intervals(made: Simulated, unit: np.ndarray, rng: np.random.Generator) -> Ends:
     taxa = centroids(made.vectors, made.placement)
-    member = (unit == np.arange(unit.max() + 1)[:, None]).astype(np.float64)
-    c, t = 1 - taxa.directions @ taxa.directions.T, patristic_distances(taxa.tree)
-    np.fill_diagonal(c, 0)
-    pairs = [member @ values @ member.T for values in _products(c, t)]
-
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        within = [weights @ np.diagonal(values) for values in pairs]
-        all_of_them = [np.einsum("bj,bj->b", weights @ values, weights) for values in pairs]
-        own = [np.square(weights) @ np.diagonal(values) for values in pairs]
-        return pearson(*(a - o + w for a, o, w in zip(all_of_them, own, within, strict=True)))
-
-    return candidates(statistic, len(member), rng)
-
-
-def _products(c: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, ...]:
-    """What `pearson` sums, of each pair."""
-    one = np.ones_like(c)
-    if one.shape[0] == one.shape[1]:
-        np.fill_diagonal(one, 0)
-    return one, t, c, t * t, c * c, t * c
+    return candidates(
+        lambda weights: weighted_correlations(taxa.directions, taxa.tree, weights, unit), int(unit.max()) + 1, rng
+    )
 
 
 def _image_target(made: Simulated, unit: np.ndarray, n: int) -> float:
     tree, groups = tips_with_images(made.placement)
-    return float(weighted_image_correlations(made.vectors, groups, tree, thinned(len(unit), n))[0])
+    weights = thinned(int(unit.max()) + 1, n)
+    return float(weighted_image_correlations(made.vectors, groups, tree, weights, unit)[0])
 
 
 def _image_intervals(made: Simulated, unit: np.ndarray, rng: np.random.Generator) -> Ends:
     tree, groups = tips_with_images(made.placement)
-    return candidates(lambda weights: weighted_image_correlations(made.vectors, groups, tree, weights), len(unit), rng)
+    return candidates(
+        lambda weights: weighted_image_correlations(made.vectors, groups, tree, weights, unit),
+        int(unit.max()) + 1,
+        rng,
+    )
 
 
 def candidates(statistic: Callable[[np.ndarray], np.ndarray], n_units: int, rng: np.random.Generator) -> Ends:
@@ -126,10 +113,17 @@ def as_given(test: Test) -> Interval:
     """The interval that a metric of the package gives, whatever it is."""
 
     def intervals(made: Simulated, unit: np.ndarray, rng: np.random.Generator) -> Ends:
-        found = test(made, rng)
-        return {"as given": (found.ci_low, found.ci_high, found.value)}
+        return {
+            f"{name}{AS_GIVEN}": (found.ci_low, found.ci_high, found.value)
+            for name, found in named(test(made, rng)).items()
+        }
 
     return Interval(None, intervals)
+
+
+def named(measured: Measured) -> dict[str, Estimate]:
+    """Estimates by name; a single one has none."""
+    return measured if isinstance(measured, dict) else {"": measured}
 
 
 INTERVALS: dict[str, Interval] = {

@@ -69,13 +69,22 @@ def nulls() -> list[Setting]:
     free = ("CPCC", "all images", "Spearman", "pairs as independent")
     settings = [Setting("null", ground, "no signal", 40, methods=free) for ground in TREES]
     settings += [Setting("null", ground, "signal elsewhere", 40, methods=free) for ground in TREES]
+    settings += [
+        Setting("null", ground, design, 40, methods=("between encoders",))
+        for ground, design in itertools.product(("mammals", "iNat21"), ("unrelated", "one of two"))
+    ]
     settings += [Setting("null", *within, methods=("CPCC within orders",)) for within in WITHIN_ORDERS]
     return [*settings, Setting("null", "star", "no signal", 40, methods=("CPCC", "all images", "Spearman"))]
 
 
 def hazards() -> list[Setting]:
     """Designs whose null is true but for something else that moves the test."""
-    return [Setting("hazard", ground, "uneven images", 40, methods=("CPCC", "all images")) for ground in TREES]
+    settings = [Setting("hazard", ground, "uneven images", 40, methods=("CPCC", "all images")) for ground in TREES]
+    settings += [
+        Setting("hazard", ground, "evolved twice", 40, methods=("between encoders",))
+        for ground in ("mammals", "iNat21")
+    ]
+    return settings
 
 
 def coverages() -> list[Setting]:

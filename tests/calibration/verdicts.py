@@ -26,8 +26,7 @@ COLUMNS = {
     "d": "dimensions",
     "signal": "Pagel's λ; of the better model where two are ordered",
     "than": "order: λ of the other model",
-    "method": "the metric, or its p",
-    "statistic": "coverage: the metric",
+    "method": "the metric",
     "interval": "coverage: how the interval was made",
     "draws": "simulations",
     "undefined": "those of them without a p or an interval",
@@ -67,14 +66,15 @@ def table(study: Iterable[tuple[Setting, int]], lines: dict[str, dict]) -> pd.Da
             "units": setting.units,
             "d": setting.d,
             "signal": setting.signal,
-            "method": method,
-            "interval": name,
             "draws": len(values),
         }
         if setting.question == "coverage":
-            rows.append(row | {"statistic": method.removesuffix(AS_GIVEN)} | _coverage(values, goal))
+            given = name.endswith(AS_GIVEN)
+            row["method"] = (name if given else "").removesuffix(AS_GIVEN) or method.removesuffix(AS_GIVEN)
+            row["interval"] = "as given" if given else name
+            rows.append(row | _coverage(values, goal))
         else:
-            rows.append(row | _test(setting.question, values))
+            rows.append(row | {"method": name or method} | _test(setting.question, values))
     rows += _orders(_gathered(chunks(study), lines))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -143,10 +143,10 @@ def _coverage(ends: np.ndarray, goal: float) -> dict:
 def _orders(gathered: dict[tuple, tuple[np.ndarray, float]]) -> Iterator[dict]:
     """How often the model of the higher λ, of two neighbouring ones, has the higher value on the same species."""
     powers = {key: values[:, 1] for key, (values, _) in gathered.items() if key[0].question == "power"}
-    for (setting, method, _), values in powers.items():
+    for (setting, *method), values in powers.items():
         higher = [
             (other, theirs)
-            for (other, name, _), theirs in powers.items()
+            for (other, *name), theirs in powers.items()
             if name == method and other.sampling == setting.sampling and other.signal > setting.signal
         ]
         if not higher:
@@ -163,8 +163,7 @@ def _orders(gathered: dict[tuple, tuple[np.ndarray, float]]) -> Iterator[dict]:
             "d": setting.d,
             "signal": other.signal,
             "than": setting.signal,
-            "method": method,
-            "interval": "",
+            "method": method[1] or method[0],
             "draws": n,
             "undefined": 0,
             "mean": float(np.mean(theirs[:n] - values[:n])),
