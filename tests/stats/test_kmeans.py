@@ -1,0 +1,158 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare, ortho_group
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.stats import kmeans as module
+from bioclip_probe.stats.kmeans import kmeans, starting_centres
+from tests.stats.embedded import unit
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def scattered(n: int, n_taxa: int, d: int = 24, noise: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Images of taxa of uneven sizes; every tenth has no name."""
+    draw = rng(seed)
+    labels = draw.choice(n_taxa, n, p=draw.dirichlet(np.full(n_taxa, 2.0)))
+    vectors = draw.standard_normal((n_taxa, d))[labels] + noise * draw.standard_normal((n, d))
+    return unit(vectors).astype(np.float32), np.where(np.arange(n) % 10 == 9, -1, labels)
+
+
+def inertia(vectors: np.ndarray, clusters: np.ndarray) -> float:
+    """Sum of squared distances from the means of the clusters."""
+    vectors, total = vectors.astype(float), 0.0
+    for cluster in np.unique(clusters):
+        members = vectors[clusters == cluster]
+        total += np.sum((members - members.mean(axis=0)) ** 2)
+    return total
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 12), st.booleans())
+def test_every_named_image_has_a_cluster_and_lies_nearest_to_its_mean(seed, n, k, repeated):
+    draw = rng(seed)
+    vectors = draw.integers(-1, 2, (n, 2)).astype(np.float32) if repeated else draw.standard_normal((n, 3))
+    labels = draw.integers(-1, 4, n)
+    clusters = kmeans(vectors, labels, draw, k, n_starts=2)
+    assert clusters.shape == (2, n) and np.array_equal(clusters >= 0, np.tile(labels >= 0, (2, 1)))
+    for start in clusters:
+        named, found = vectors[labels >= 0].astype(float), start[labels >= 0]
+        if not 0 < k < len(named):
+            assert len(np.unique(found)) == len(named)
+            continue
+        assert found.max() < k
+        means = np.array([named[found == cluster].mean(axis=0) for cluster in np.unique(found)])
+        distance = ((named[:, None] - means) ** 2).sum(axis=2)
+        own = distance[np.arange(len(named)), np.searchsorted(np.unique(found), found)]
+        assert np.all(own <= distance.min(axis=1) + 1e-4)  # Lloyd's fixed point: no image would move
+
+
+@pytest.mark.parametrize(("n_taxa", "n"), [(20, 1000), (250, 3000)])
+def test_inertia_is_no_worse_than_that_of_scikit_learn(n_taxa, n):
+    """Its default: greedy k-means++, one start, 300 iterations. The mean of 24 starts, to three standard errors."""
+    vectors, labels = scattered(n, n_taxa)
+    named = vectors[labels >= 0]
+    k = len(np.unique(labels[labels >= 0]))
+    ours = [inertia(named, start[labels >= 0]) for start in kmeans(vectors, labels, rng(), n_starts=24)]
+    theirs = [KMeans(k, n_init=1, random_state=seed).fit(named).inertia_ for seed in range(24)]
+    error = np.sqrt((np.var(ours) + np.var(theirs)) / 24)
+    assert np.mean(ours) < np.mean(theirs) + 3 * error and error < 0.005 * np.mean(theirs)
+
+
+def greedy_probabilities(points: np.ndarray, k: int) -> dict[tuple[int, ...], float]:
+    """How likely greedy k-means++ chooses each sequence of points, from all it could draw."""
+    distance = ((points[:, None].astype(float) - points) ** 2).sum(axis=2)
+    trials, found = 2 + int(np.log(k)), {}
+
+    def grow(chosen, nearest, probability):
+        if len(chosen) == k:
+            found[chosen] = found.get(chosen, 0) + probability
+            return
+        share, left = nearest / nearest.sum(), np.minimum(nearest, distance).sum(axis=1)
+        for candidates in itertools.product(np.flatnonzero(share), repeat=trials):
+            best = min(candidates, key=lambda point: left[point])
+            grow(
+                (*chosen, int(best)),
+                np.minimum(nearest, distance[best]),
+                probability * np.prod(share[list(candidates)]),
+            )
+
+    for first in range(len(points)):
+        grow((first,), distance[first], 1 / len(points))
+    return found
+
+
+@pytest.mark.parametrize("ahead", [4, 0.1])
+def test_centres_drawn_ahead_have_the_distribution_of_those_drawn_one_by_one(monkeypatch, ahead):
+    """Three of six points: with 0.1, candidates for both further centres are drawn at once, and some rejected."""
+    monkeypatch.setattr(module, "AHEAD", ahead)
+    points = rng(3).standard_normal((6, 2)).astype(np.float32)
+    place = {point.tobytes(): row for row, point in enumerate(points)}
+    draw, times = rng(5), 4000
+    drawn = [tuple(place[row.tobytes()] for row in starting_centres(points, 3, draw)) for _ in range(times)]
+    expected = greedy_probabilities(points, 3)
+    assert set(drawn) <= set(expected) and sum(expected.values()) == pytest.approx(1)
+    likely = [chosen for chosen, probability in expected.items() if probability * times >= 5]
+    observed = np.array([drawn.count(chosen) for chosen in likely])
+    wanted = np.array([expected[chosen] * times for chosen in likely])
+    rest = [times - observed.sum(), times - wanted.sum()]
+    assert chisquare([*observed, rest[0]], [*wanted, rest[1]]).pvalue > 0.001
+
+
+def test_centres_are_points_and_no_point_is_chosen_twice():
+    vectors, _ = scattered(300, 30)
+    for k in (1, 2, 40, 299):
+        centres = starting_centres(vectors, k, rng())
+        assert centres.shape == (k, 24) and len(np.unique(centres, axis=0)) == k
+        assert {row.tobytes() for row in centres} <= {row.tobytes() for row in vectors}
+
+
+def test_order_of_rows_is_irrelevant():
+    vectors, labels = scattered(400, 12)
+    order = rng(1).permutation(400)
+    assert np.array_equal(kmeans(vectors, labels, rng())[:, order], kmeans(vectors[order], labels[order], rng()))
+
+
+def test_clusters_of_well_separated_taxa_are_the_taxa_turned_or_not_and_wherever_they_lie():
+    vectors, labels = scattered(300, 30, noise=0.05)
+    turned = vectors @ ortho_group.rvs(24, random_state=3).astype(np.float32)
+    moved = unit(vectors + 300 * np.eye(24)[0]).astype(np.float32)  # all cosines above 0.9999
+    for points in (vectors, turned, moved):
+        for start in kmeans(points, labels, rng()):
+            assert adjusted_rand_score(labels[labels >= 0], start[labels >= 0]) > 0.97
+
+
+def test_k_may_be_given_and_every_image_has_its_own_cluster_where_it_allows():
+    vectors, labels = scattered(100, 6)
+    assert len(np.unique(kmeans(vectors, labels, rng(), k=4)[0])) == 4 + 1
+    alone = kmeans(vectors, labels, rng(), k=len(labels))
+    assert len(np.unique(alone[0][labels >= 0])) == np.sum(labels >= 0)
+    assert kmeans(vectors, np.full(100, -1), rng()).max() == -1
+
+
+def test_fewer_distinct_points_than_clusters():
+    vectors = np.repeat(np.eye(3, dtype=np.float32), 10, axis=0)
+    clusters = kmeans(vectors, np.arange(30) % 7, rng())
+    for start in clusters:
+        assert adjusted_rand_score(np.arange(30) // 10, start) == 1
+    assert kmeans(np.ones((9, 2), dtype=np.float32), np.arange(9) % 4, rng()).max() < 4
+
+
+def test_inputs_stay_and_what_is_not_finite_is_refused():
+    vectors, labels = scattered(60, 4)
+    before = vectors.copy()
+    vectors.flags.writeable = labels.flags.writeable = False
+    kmeans(vectors, labels, rng())
+    assert np.array_equal(vectors, before)
+    broken = vectors.copy()
+    broken[[9, 13], 1] = np.nan  # row 9 has no name, and takes no part
+    with pytest.raises(DataError, match=r"row 13$"):
+        kmeans(broken, labels, rng())
