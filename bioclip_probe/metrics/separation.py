@@ -8,17 +8,16 @@ sums are not found anew in a replicate, since a species drawn twice would then b
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
-from bioclip_probe.metrics.scores import mean_score
+from bioclip_probe.metrics.scores import JACKKNIFE, interval, mean_score
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.kmeans import kmeans as kmeans
+from bioclip_probe.stats.partitions import cells, partition_agreement
+from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
 
-N_STARTS = 3
 N_PERMUTATIONS = 20
-MAX_ITERATIONS = 300
 ROUNDING = 1e-6  # a cosine distance below this is zero but for the rounding of float32 vectors
 
 
@@ -120,57 +119,6 @@ def _checked_neighbours(neighbours, k, anchors, labels, groups):
     return near
 
 
-def kmeans(
-    vectors: np.ndarray, labels: np.ndarray, rng: np.random.Generator, k: int | None = None, n_starts: int = N_STARTS
-) -> np.ndarray:
-    """Clusters of the images that have a name, by k-means from several starts.
-
-    Parameters
-    ----------
-    vectors : ndarray, shape (n, d), float32
-        Embeddings, or coordinates in a plane.
-    labels : ndarray, shape (n,), int64
-        Taxon at the rank, −1 for none.
-    rng : numpy.random.Generator
-    k : int, optional
-        Number of clusters; by default the number of taxa in `labels`.
-    n_starts : int
-        Independent runs, each from one k-means++ start: their spread tells how far the clusters depend on it.
-
-    Returns
-    -------
-    ndarray, shape (n_starts, n), int64
-        Cluster of each image, −1 where `labels` is.
-
-    Notes
-    -----
-    scikit-learn's exact Lloyd iterations, one k-means++ start each (``n_init=1``), at most 300 iterations. On unit
-    rows Euclidean and cosine order agree. Rows are put in an order of their own first, so that the order they come in
-    does not matter. Cost O(n·k·d) an iteration.
-    """
-    from sklearn.cluster import KMeans, kmeans_plusplus
-    from sklearn.exceptions import ConvergenceWarning
-
-    named = np.flatnonzero(labels >= 0)
-    clusters = np.full((n_starts, len(labels)), -1, dtype=np.int64)
-    k = len(np.unique(labels[named])) if k is None else k
-    if k >= len(named):
-        clusters[:, named] = np.arange(len(named))
-        return clusters
-    order = named[np.argsort(vectors[named].astype(np.float64) @ rng.standard_normal(vectors.shape[1]), kind="stable")]
-    points = np.ascontiguousarray(vectors[order])
-    precise = points.astype(np.float64)  # for the starts: scikit-learn would convert float32 anew for every centre
-    for start in range(n_starts):
-        seed = int(rng.integers(2**31))
-        with warnings.catch_warnings():
-            # Fewer distinct points than k leaves clusters empty; `cluster_purity` says how many there are.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            centres, _ = kmeans_plusplus(precise, k, random_state=seed)
-            fitted = KMeans(k, init=centres.astype(points.dtype), n_init=1, max_iter=MAX_ITERATIONS).fit(points)
-        clusters[start, order] = fitted.labels_
-    return clusters
-
-
 def cluster_purity(clusters: np.ndarray, labels: np.ndarray, units: np.ndarray, rng: np.random.Generator) -> Estimate:
     """Share of images whose taxon is the most frequent one of their cluster: Σ_c max_t n_ct / n; in (0, 1].
 
@@ -179,7 +127,7 @@ def cluster_purity(clusters: np.ndarray, labels: np.ndarray, units: np.ndarray, 
     Parameters
     ----------
     clusters : ndarray, shape (n_starts, n), int64
-        From `kmeans` with the same `labels`.
+        From `stats.kmeans.kmeans` with the same `labels`.
     labels, units, rng
         As for `knn_purity`.
 
@@ -211,43 +159,66 @@ def cluster_purity(clusters: np.ndarray, labels: np.ndarray, units: np.ndarray, 
     )
 
 
-def cluster_agreement(clusters: np.ndarray, labels: np.ndarray) -> dict[str, Estimate]:
+def cluster_agreement(
+    clusters: np.ndarray,
+    labels: np.ndarray,
+    units: np.ndarray | None = None,
+    rng: np.random.Generator | None = None,
+) -> dict[str, Estimate]:
     """Adjusted mutual information and adjusted Rand index of clusters and taxa, each the mean over the starts.
 
-    Both are 1 for equal partitions and 0 on average for random ones of the same sizes; higher is better. They have
-    no interval: a species drawn twice would add pairs that agree by construction.
+    Both are 1 for equal partitions and 0 on average for random ones of the same sizes; higher is better.
 
     Parameters
     ----------
-    clusters, labels
+    clusters, labels, units, rng
         As for `cluster_purity`.
 
     Returns
     -------
     dict
-        ``cluster_ami`` and ``cluster_ari``.
+        ``cluster_ami`` and ``cluster_ari``. The note is as in `cluster_purity`. The interval is a delete-group
+        jackknife over species with the clusters held fixed: a species drawn twice, as in a bootstrap, would add pairs
+        that agree by construction. It tells how far the numbers hang on the species, not on the starts.
 
     References
     ----------
-    Vinh, Epps & Bailey (2010), JMLR 11, the mean of both entropies as the upper bound. Hubert & Arabie (1985), eq. 5.
+    As in `stats.partitions.partition_agreement`.
     """
     named = labels >= 0
     n_taxa, undefined = _clusterable(labels, named)
     if undefined:
         return {"cluster_ami": undefined, "cluster_ari": undefined}
     found = clusters[:, named]
-    starts = np.array([_agreement(start, labels[named]) for start in found])
-    return {
-        name: Estimate(
-            float(values.mean()),
+    if units is None or rng is None:  # until `suite` passes them
+        units, rng = np.zeros_like(labels), np.random.default_rng(0)
+    _, unit = np.unique(units[named], return_inverse=True)
+    group = jackknife_groups(int(unit.max()) + 1, rng)[unit]
+    starts = np.array([_agreement_by_group(start, labels[named], group) for start in found])
+    table = {}
+    for name, each in zip(("cluster_ami", "cluster_ari"), np.moveaxis(starts, 2, 0), strict=True):
+        whole, *deleted = each.mean(axis=0)
+        low, high = jackknife_interval(whole, np.array(deleted), (-np.inf, 1.0))
+        table[name] = Estimate(
+            float(whole),
             chance=0.0,
+            **interval(low, high, JACKKNIFE),
             n_images=int(named.sum()),
             n_taxa=n_taxa,
             n_excluded=int((~named).sum()),
-            note=_starts_note(found, values),
+            note=_starts_note(found, each[:, 0]),
         )
-        for name, values in zip(("cluster_ami", "cluster_ari"), starts.T, strict=True)
-    }
+    return table
+
+
+def _agreement_by_group(clusters, taxa, group):
+    """Both indices of all images, then without each group of species in turn, shape (1 + groups, 2)."""
+    cluster, taxon, cell = cells(clusters, taxa)
+    n_groups = int(group.max()) + 1
+    counts = np.bincount(cell * n_groups + group, minlength=len(cluster) * n_groups).reshape(len(cluster), n_groups)
+    whole = counts.sum(axis=1)
+    left = [whole, *(whole - counts.T)] if n_groups > 2 else [whole]
+    return [partition_agreement(cluster, taxon, count) for count in left]
 
 
 def _clusterable(labels, named):
@@ -268,69 +239,13 @@ def _starts_note(found, values):
     return f"{count} clusters; sd over {len(found)} starts {np.std(values):.4f}"
 
 
-def _cells(clusters, taxa):
-    """Cluster, taxon and count of each filled cell of the contingency table, by cluster; and the cell of each image."""
-    _, cluster = np.unique(clusters, return_inverse=True)
-    names, taxon = np.unique(taxa, return_inverse=True)
-    cells, cell, count = np.unique(cluster * len(names) + taxon, return_inverse=True, return_counts=True)
-    return *np.divmod(cells, len(names)), count, cell
-
-
 def _majority(clusters, taxa):
     """1 for each image of the most frequent taxon of its cluster, 0 for others; m taxa that tie get 1/m each."""
-    cluster, _, count, cell = _cells(clusters, taxa)
+    cluster, _, cell = cells(clusters, taxa)
+    count = np.bincount(cell)
     _, starts = np.unique(cluster, return_index=True)
     largest = count == np.maximum.reduceat(count, starts)[cluster]
     return (largest / np.add.reduceat(largest.astype(np.int64), starts)[cluster])[cell]
-
-
-def _agreement(clusters, taxa):
-    """Adjusted mutual information and adjusted Rand index of two partitions."""
-    cluster, taxon, count, _ = _cells(clusters, taxa)
-    rows, columns = np.bincount(cluster, weights=count), np.bincount(taxon, weights=count)
-    n = len(taxa)
-    together, apart = np.sum(count * (count - 1) / 2), n * (n - 1) / 2
-    by_row, by_column = np.sum(rows * (rows - 1) / 2), np.sum(columns * (columns - 1) / 2)
-    by_chance = by_row * by_column / apart
-    rand = _beyond_chance(together, by_chance, (by_row + by_column) / 2)
-    information = np.sum(count / n * np.log(n * count / (rows[cluster] * columns[taxon])))
-    bound = (_entropy(rows) + _entropy(columns)) / 2
-    return _beyond_chance(information, _expected_information(rows, columns), bound), rand
-
-
-def _beyond_chance(value, chance, most):
-    return float((value - chance) / (most - chance)) if abs(most - chance) > 1e-12 else 0.0
-
-
-def _entropy(sizes):
-    share = sizes / sizes.sum()
-    return -np.sum(share * np.log(share))
-
-
-def _expected_information(rows, columns):
-    """Mean mutual information of random partitions with these sizes (Vinh et al. 2010, eq. 24a).
-
-    Equal sizes are summed once and counted: O(distinct row sizes × distinct column sizes × size).
-    """
-    from scipy.special import gammaln
-
-    n = rows.sum()
-    columns, n_columns = np.unique(columns, return_counts=True)
-    expected = 0.0
-    for row, n_rows in zip(*np.unique(rows, return_counts=True), strict=True):
-        shared = np.arange(1, row + 1)[:, None]
-        # gammaln is infinite at 0, −1, …: an impossible number of shared images gets probability 0.
-        log_probability = (
-            gammaln(row + 1) + gammaln(columns + 1) + gammaln(n - row + 1) + gammaln(n - columns + 1) - gammaln(n + 1)
-        ) - (
-            gammaln(shared + 1)
-            + gammaln(row - shared + 1)
-            + gammaln(columns - shared + 1)
-            + gammaln(n - row - columns + shared + 1)
-        )
-        information = shared / n * np.log(n * shared / (row * columns))
-        expected += n_rows * np.sum(np.exp(log_probability) * information * n_columns)
-    return expected
 
 
 def silhouette(

@@ -68,3 +68,14 @@ def silhouettes(vectors, labels):
         a, b = np.mean(own), min(np.mean(each) for each in distances.values())
         scores.append((b - a) / max(a, b) if max(a, b) > 1e-6 else 0.0)
     return np.array(scores)
+
+
+def mutual_information(clusters, taxa):
+    """In nats: over all pairs of a cluster and a taxon that share images."""
+    clusters, taxa, total = list(clusters), list(taxa), 0.0
+    n = len(taxa)
+    both = list(zip(clusters, taxa, strict=True))
+    for cluster, taxon in set(both):
+        shared = both.count((cluster, taxon))
+        total += shared / n * np.log(n * shared / (clusters.count(cluster) * taxa.count(taxon)))
+    return total

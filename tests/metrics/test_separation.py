@@ -9,7 +9,14 @@ from sklearn import metrics as peer
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.scores import adjusted
-from bioclip_probe.metrics.separation import cluster_agreement, cluster_purity, kmeans, knn_purity, silhouette
+from bioclip_probe.metrics.separation import (
+    _agreement_by_group,
+    cluster_agreement,
+    cluster_purity,
+    knn_purity,
+    silhouette,
+)
+from bioclip_probe.stats.kmeans import kmeans
 from bioclip_probe.stats.neighbours import nearest_neighbours
 from tests.definitions import separation as definition
 
@@ -42,11 +49,11 @@ def clusters_purity(vectors, labels, species):
 
 
 def ami(vectors, labels, species):
-    return cluster_agreement(kmeans(vectors, labels, rng()), labels)["cluster_ami"]
+    return cluster_agreement(kmeans(vectors, labels, rng()), labels, species, rng())["cluster_ami"]
 
 
 def ari(vectors, labels, species):
-    return cluster_agreement(kmeans(vectors, labels, rng()), labels)["cluster_ari"]
+    return cluster_agreement(kmeans(vectors, labels, rng()), labels, species, rng())["cluster_ari"]
 
 
 def cosine_silhouette(vectors, labels, species):
@@ -90,7 +97,7 @@ def test_cluster_numbers_equal_their_definitions_and_scikit_learn(seed, n, k, n_
     clusters, labels = random.integers(0, k, (2, n)), random.integers(-1, n_taxa, n)
     clusters[:, labels < 0] = -1
     purity = cluster_purity(clusters, labels, labels, rng())
-    agreement = cluster_agreement(clusters, labels)
+    agreement = cluster_agreement(clusters, labels, labels, rng())
     if np.isnan(purity.value):
         assert purity.note and agreement["cluster_ami"].note == agreement["cluster_ari"].note == purity.note
         return
@@ -104,6 +111,20 @@ def test_cluster_numbers_equal_their_definitions_and_scikit_learn(seed, n, k, n_
     for name, outsider in (("ami", peer.adjusted_mutual_info_score), ("ari", peer.adjusted_rand_score)):
         expected = np.mean([outsider(names, [f"c{c}" for c in start]) for start in starts])
         assert agreement[f"cluster_{name}"].value == pytest.approx(expected, abs=1e-9)
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.integers(9, 40))
+def test_indices_without_a_group_of_species_are_those_of_the_images_that_are_left(seed, n):
+    random = np.random.default_rng(seed)
+    clusters, taxa, species = random.integers(0, 4, n), random.integers(0, 3, n), random.integers(0, 9, n)
+    group = np.unique(species, return_inverse=True)[1] % 3
+    found = _agreement_by_group(clusters, taxa, group)
+    for (ami, ari), left in zip(found, [group >= 0, group != 0, group != 1, group != 2], strict=False):
+        if len(set(clusters[left])) > 1 and len(set(taxa[left])) > 1:
+            both = [f"t{t}" for t in taxa[left]], [f"c{c}" for c in clusters[left]]
+            assert ami == pytest.approx(peer.adjusted_mutual_info_score(*both), abs=1e-9)
+            assert ari == pytest.approx(peer.adjusted_rand_score(*both), abs=1e-9)
 
 
 @settings(deadline=None, max_examples=100)
@@ -147,9 +168,8 @@ def test_signal_is_found_and_lies_in_its_interval(metric):
     assert strong.value > weak.value
     assert strong.value > 0.5
     assert strong.value <= 1
-    if metric not in (ami, ari):
-        assert strong.ci_low <= strong.value <= strong.ci_high <= 1
-        assert strong.resampled == "species"
+    assert strong.ci_low <= strong.value <= strong.ci_high <= 1
+    assert strong.resampled == "species"
 
 
 @pytest.mark.parametrize("metric", [knn, cosine_silhouette])
@@ -210,6 +230,25 @@ def test_shuffled_labels_give_chance():
     assert np.all(np.abs(mean) < 0.03)
 
 
+def test_intervals_of_agreement_cover_what_more_species_would_give():
+    """Species of five families, each in its own place: most of them where their family is, all their images near."""
+    random = np.random.default_rng(3)
+
+    def sample(n_species):
+        species = np.repeat(np.arange(n_species), 6)
+        family = random.integers(0, 5, n_species)
+        home = np.where(random.random(n_species) < 0.6, family, random.integers(0, 5, n_species))
+        cluster = np.where(random.random(len(species)) < 0.8, home[species], random.integers(0, 5, len(species)))
+        return cluster_agreement(cluster[None], family[species], species, random)
+
+    truth = sample(4000)
+    found = [sample(80) for _ in range(100)]
+    for name in truth:
+        covered = [each[name].ci_low <= truth[name].value <= each[name].ci_high for each in found]
+        assert 88 <= sum(covered) <= 100
+        assert found[0][name].ci_method.startswith("delete-group jackknife") and found[0][name].resampled == "species"
+
+
 def test_knn_chance_is_the_textbook_formula_without_single_images():
     vectors, labels, species = world()
     _, counts = np.unique(labels[labels >= 0], return_counts=True)
@@ -251,21 +290,6 @@ def test_knn_refuses_neighbours_made_otherwise():
     all_named = np.abs(labels)
     with pytest.raises(ValueError, match="same group"):
         knn_purity(every_row, all_named, species, 5, rng(), groups=np.arange(len(labels)) // 4)
-
-
-def test_clusters_of_well_separated_taxa_are_the_taxa_turned_or_not():
-    vectors, labels, _ = world(n_taxa=3, signal=30.0)
-    clusters = kmeans(vectors, labels, rng(), n_starts=8)
-    turned = kmeans(vectors @ ortho_group.rvs(12, random_state=3).astype(np.float32), labels, rng(), n_starts=8)
-    found = [peer.adjusted_rand_score(labels[labels >= 0], start[labels >= 0]) for start in [*clusters, *turned]]
-    assert np.median(found) == 1
-
-
-def test_kmeans_takes_k_and_gives_every_image_its_own_cluster_where_k_allows():
-    vectors, labels, _ = world()
-    assert len(np.unique(kmeans(vectors, labels, rng(), k=4)[0])) == 4 + 1
-    alone = kmeans(vectors, labels, rng(), k=len(labels))
-    assert len(np.unique(alone[0][labels >= 0])) == np.sum(labels >= 0)
 
 
 def test_majorities_that_tie_share():
