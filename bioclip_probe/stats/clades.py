@@ -76,10 +76,18 @@ class Climb:
         shape = (tips.shape[0], n_orders, values.shape[1])
         at = (picked @ values).reshape(n_orders, shape[0], shape[2])
         at = np.ascontiguousarray(at.transpose(1, 0, 2)).reshape(shape[0], shape[1] * shape[2])
+        return self._risen(at).reshape(shape)
+
+    def inner_of(self, values: np.ndarray, some: np.ndarray) -> np.ndarray:
+        """Sums over those of some tips that are below each inner node, shape (m - k, w), from (len(some), w)."""
+        return self._risen(self._tips[:, some] @ values)
+
+    def _risen(self, at: np.ndarray) -> np.ndarray:
+        """Inner nodes with the sums of all tips below, from those with the sums of the tips that hang from them."""
         for children in self._rises:
             low = children.shape[1]
             at[low : low + children.shape[0]] += children @ at[:low]
-        return at.reshape(shape)
+        return at
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """The sum over the tips of each clade, shape (m, w) in the order of the tree's nodes, from (k, w)."""
@@ -123,19 +131,60 @@ class NodeSums:
 
         Notes
         -----
-        O(n d² + nodes·d). Memory: a copy of the rows, four numbers per node and dimension, and few d × d matrices.
+        O(n d² + nodes·d). Memory: a copy of the rows, seven numbers per tip and dimension, and few d × d matrices.
+        """
+        return cls.parted(vectors, groups, tree, np.zeros(len(tree.tips), dtype=np.int64), 0)[0]
+
+    @classmethod
+    def parted(
+        cls, vectors: np.ndarray, groups: np.ndarray, tree: Tree, part: np.ndarray, n_parts: int
+    ) -> list[NodeSums]:
+        """Sums over all pairs of rows, then those without each part of the tips, as the delete-group jackknife asks.
+
+        Parameters
+        ----------
+        vectors, groups, tree
+            As for `of`.
+        part : ndarray, shape (k,), int64
+            The part of each tip, from 0 to ``n_parts - 1``.
+        n_parts : int
+
+        Returns
+        -------
+        list of NodeSums
+            1 + n_parts of them.
+
+        Notes
+        -----
+        All parts together cost about as much as n_parts · O(nodes·d) and one more O(n d²) for each level of large
+        clades; nothing is summed anew.
         """
         order = np.argsort(groups, kind="stable")
         order = order[np.searchsorted(groups[order], 0) :]
         rows, tip = np.asarray(vectors)[order], groups[order]
         mean = rows.mean(axis=0, dtype=np.float64) if len(rows) else np.zeros(rows.shape[1])
-        clade = _clade_sums(rows, mean, tip, tree)
         starts = np.searchsorted(tip, np.arange(len(tree.tips) + 1))
         first = np.concatenate([[0], np.cumsum(tree.stop == np.arange(len(tree)) + 1)])
         span = np.stack([starts[first[:-1]], starts[first[tree.stop]]], axis=1)
-        clade[:, 4] += gram_squares(rows, mean, span, tree) / 2
-        met = clade.copy()
-        np.subtract.at(met, tree.parent[1:], clade[1:])
+        squares = gram_squares(rows, mean, span, tree, part[tip], n_parts)
+        climb, at_tips = Climb(tree), _tip_sums(rows, mean, tip, tree)
+        at_inner = climb.inner_of(at_tips, np.arange(len(at_tips)))
+        pairs = _pair_sums(np.concatenate([at_tips, at_inner]))
+        found = [cls._of_clades(tree, pairs[climb.place], squares[0])]
+        for number, second in enumerate(squares[1:]):
+            out = np.flatnonzero(part == number)
+            left = pairs.copy()
+            left[out] = 0.0
+            left[len(at_tips) :] = _pair_sums(at_inner - climb.inner_of(at_tips[out], out))
+            found.append(cls._of_clades(tree, left[climb.place], second))
+        return found
+
+    @classmethod
+    def _of_clades(cls, tree: Tree, pairs: np.ndarray, squares: np.ndarray) -> NodeSums:
+        """What meets at each node, from the sums over all pairs of each clade and their ‖G‖²."""
+        pairs[:, 4] += squares / 2
+        met = pairs.copy()
+        np.subtract.at(met, tree.parent[1:], pairs[1:])
         met[met[:, 0] < 0.5] = 0.0  # where none meet, rounding would leave traces
         return cls(tree, _by_distance(met, tree))
 
@@ -148,25 +197,29 @@ class NodeSums:
         return below
 
 
-def _clade_sums(rows: np.ndarray, mean: np.ndarray, tip: np.ndarray, tree: Tree) -> np.ndarray:
-    """Σ1, Σ(a_i + a_j), Σc, Σ(a_i + a_j)², Σc² less its ‖G‖²/2, Σ(a_i + a_j)c over the pairs of each clade, (m, 6)."""
-    k, d = len(tree.tips), len(mean)
-    vector_sums, scalars = np.zeros((3, k, d)), np.zeros((6, k))
-    depth = tree.depth[tree.tips]
+def _tip_sums(rows: np.ndarray, mean: np.ndarray, tip: np.ndarray, tree: Tree) -> np.ndarray:
+    """n, Σa, Σq, Σa², Σq², Σaq, then Σx, Σqx and Σax of the rows at each tip, shape (k, 6 + 3d)."""
+    d, depth = len(mean), tree.depth[tree.tips]
+    sums = np.zeros((len(depth), 6 + 3 * d))
     for start in range(0, len(rows), BLOCK):
         x, at = rows[start : start + BLOCK] - mean, tip[start : start + BLOCK]
         q, a = np.einsum("ij,ij->i", x, x), depth[at]
-        low = at[0]
-        pick = csr_array((np.ones(len(at)), (at - low, np.arange(len(at)))), shape=(at[-1] - low + 1, len(at)))
-        here = slice(low, at[-1] + 1)
-        for total, weight in zip(vector_sums, (1.0, q[:, None], a[:, None]), strict=True):
-            total[here] += pick @ (x * weight)
-        scalars[:, here] += (pick @ np.stack([np.ones(len(at)), a, q, a * a, q * q, a * q], axis=1)).T
-    climb = Climb(tree)
-    n, a, q, aa, qq, aq = climb.sums(scalars.T).T
-    s = climb.sums(vector_sums[0])
-    s_s = np.einsum("ij,ij->i", s, s)
-    qx_s, ax_s = (np.einsum("ij,ij->i", climb.sums(sums), s) for sums in vector_sums[1:])
+        here = slice(at[0], at[-1] + 1)
+        pick = csr_array((np.ones(len(at)), (at - at[0], np.arange(len(at)))), shape=(at[-1] + 1 - at[0], len(at)))
+        sums[here, :6] += pick @ np.stack([np.ones(len(at)), a, q, a * a, q * q, a * q], axis=1)
+        for place, weight in enumerate((1.0, q[:, None], a[:, None])):
+            sums[here, 6 + place * d : 6 + (place + 1) * d] += pick @ (x * weight)
+    return sums
+
+
+def _pair_sums(sums: np.ndarray) -> np.ndarray:
+    """Σ1, Σ(a_i + a_j), Σc, Σ(a_i + a_j)², Σc² less its ‖G‖²/2, Σ(a_i + a_j)c over the pairs of clades, shape (…, 6).
+
+    From the sums over the rows of each, as `_tip_sums` has them.
+    """
+    n, a, q, aa, qq, aq = sums[:, :6].T
+    s, qx, ax = np.split(sums[:, 6:], 3, axis=1)
+    s_s, qx_s, ax_s = (np.einsum("ij,ij->i", other, s) for other in (s, qx, ax))
     return np.stack(
         [
             n * (n - 1) / 2,
@@ -190,8 +243,10 @@ def _by_distance(met: np.ndarray, tree: Tree) -> np.ndarray:
     return np.stack([n, t, c, tt, cc, tc], axis=1)
 
 
-def gram_squares(rows: np.ndarray, mean: np.ndarray, span: np.ndarray, tree: Tree) -> np.ndarray:
-    """‖Σ x xᵀ‖_F² = Σ_ij (x_i·x_j)² over the rows of each clade, x being rows less `mean`.
+def gram_squares(
+    rows: np.ndarray, mean: np.ndarray, span: np.ndarray, tree: Tree, part: np.ndarray, n_parts: int
+) -> np.ndarray:
+    """‖Σ x xᵀ‖_F² = Σ_ij (x_i·x_j)² over the rows of each clade, x being rows less `mean`; then without each part.
 
     Parameters
     ----------
@@ -201,40 +256,80 @@ def gram_squares(rows: np.ndarray, mean: np.ndarray, span: np.ndarray, tree: Tre
     span : ndarray, shape (m, 2), int64
         The rows of each clade, first and last plus one.
     tree : Tree
+    part : ndarray, shape (n,), int64
+        From 0 to ``n_parts - 1``.
+    n_parts : int
 
     Returns
     -------
-    ndarray, shape (m,), float64
+    ndarray, shape (1 + n_parts, m), float64
 
     Notes
     -----
     Clades of at most d rows are read off the matrix of products of many neighbouring rows; those of more have their
-    d × d second moment, to which children of that size pass on their own.
+    d × d second moment G, to which children of that size pass on their own. A part's G_p leaves
+    ‖G - G_p‖² = ‖G‖² - 2 Σ_{i in p} x_i·G x_i + ‖G_p‖².
     """
-    squares = np.zeros(len(tree))
+    squares = np.zeros((1 + n_parts, len(tree)))
     most = max(len(mean), FEWEST)
     size = span[:, 1] - span[:, 0]
     large = size > most
     topmost = np.flatnonzero(~large & np.concatenate([[True], large[tree.parent[1:]]]))
     for nodes in _packs(topmost, size, most):
         inside = np.arange(nodes[0], tree.stop[nodes[-1]])
-        inside = inside[~large[inside]]
+        inside = inside[~large[inside] & (size[inside] > 0)]
         low, high = span[nodes[0], 0], span[nodes[-1], 1]
-        x = rows[low:high] - mean
-        running = np.zeros((len(x) + 1, len(x) + 1))
-        np.cumsum(np.cumsum(np.square(x @ x.T), axis=0), axis=1, out=running[1:, 1:])
-        a, b = span[inside].T - low
-        squares[inside] = running[b, b] - running[a, b] - running[b, a] + running[a, a]
+        squares[:, inside] = _squares_of_spans(rows[low:high] - mean, span[inside] - low, part[low:high], n_parts)
+    d = len(mean)
     pending: dict[int, tuple[np.ndarray, list[tuple[int, int]]]] = {}
     for node in np.flatnonzero(large)[::-1]:
-        second, covered = pending.pop(node, (np.zeros((len(mean), len(mean))), []))
+        second, covered = pending.pop(node, (np.zeros((d, d)), []))
         _add_products(second, rows, mean, _gaps(span[node], covered))
-        squares[node] = np.sum(second**2)
+        squares[:, node] = np.sum(second**2)
+        if n_parts:
+            here = slice(*span[node])
+            squares[1:, node] += _change_without(rows[here], mean, second, part[here], n_parts)
         if node:
             above, done = pending.setdefault(tree.parent[node], (np.zeros_like(second), []))
             above += second
             done.append(tuple(span[node]))
     return squares
+
+
+def _squares_of_spans(x: np.ndarray, spans: np.ndarray, part: np.ndarray, n_parts: int) -> np.ndarray:
+    """Σ_ij (x_i·x_j)² over each span of rows, shape (1 + n_parts, s): of all its rows, then without each part."""
+    squares = np.square(x @ x.T)
+
+    def along_rows(values: np.ndarray) -> np.ndarray:
+        running = np.zeros((len(x), len(x) + 1))
+        np.cumsum(values, axis=1, out=running[:, 1:])
+        return running
+
+    running = along_rows(squares)
+    same = along_rows(squares * (part[:, None] == part)) if n_parts else None
+    found = np.empty((1 + n_parts, len(spans)))
+    for place, (low, high) in enumerate(spans.tolist()):
+        by_row = running[low:high, high] - running[low:high, low]
+        found[:, place] = by_row.sum()
+        if n_parts:
+            lost = 2 * by_row - same[low:high, high] + same[low:high, low]
+            found[1:, place] -= np.bincount(part[low:high], weights=lost, minlength=n_parts)
+    return found
+
+
+def _change_without(
+    rows: np.ndarray, mean: np.ndarray, second: np.ndarray, part: np.ndarray, n_parts: int
+) -> np.ndarray:
+    """How ‖G‖² changes when the rows of each part are left out, shape (n_parts,)."""
+    change = np.zeros(n_parts)
+    order = np.argsort(part, kind="stable")
+    stops = np.searchsorted(part[order], np.arange(n_parts + 1))
+    for number, (low, high) in enumerate(itertools.pairwise(stops.tolist())):
+        if high > low:
+            x = rows[order[low:high]] - mean
+            own = x.T @ x
+            change[number] = np.vdot(own, own) - 2 * np.vdot(own, second)
+    return change
 
 
 def _packs(nodes: np.ndarray, size: np.ndarray, most: int) -> Iterator[np.ndarray]:

@@ -46,6 +46,21 @@ def test_sums_at_each_node_are_those_of_the_pairs_that_meet_there(made, most):
         np.testing.assert_allclose(sums, expected[node : tree.stop[node]].sum(axis=0), atol=1e-9)
 
 
+@settings(max_examples=60)
+@given(images_on_tips(), st.sampled_from((1, 3, 64)), st.integers(1, 3))
+def test_sums_without_a_part_are_those_of_the_other_tips(made, most, n_parts):
+    vectors, groups, tree = made
+    part = np.arange(len(tree.tips)) % n_parts
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clades, "FEWEST", most)
+        whole, *without = NodeSums.parted(vectors, groups, tree, part, n_parts)
+    np.testing.assert_allclose(whole.at, by_hand(vectors, groups, tree), atol=1e-9)
+    assert len(without) == n_parts
+    for number, found in enumerate(without):
+        kept = np.where((groups >= 0) & (part[groups] != number), groups, -1)
+        np.testing.assert_allclose(found.at, by_hand(vectors, kept, tree), atol=1e-9)
+
+
 @settings(max_examples=30)
 @given(images_on_tips(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(made, random):
@@ -70,7 +85,12 @@ def test_clades_larger_and_smaller_than_the_dimension_add_up():
     placement = random_taxonomy(200, 1_500, rng)
     vectors = unit(signal_vectors(placement, 70, 1.0, 0.5, rng).astype(float))
     groups = np.searchsorted(placement.tree.tips, placement.node)
-    found = NodeSums.of(vectors, groups, placement.tree)
+    part = np.arange(200) % 3
+    found, *without = NodeSums.parted(vectors, groups, placement.tree, part, 3)
+    for number, others in enumerate(without):
+        kept = part[groups] != number
+        alone = NodeSums.of(vectors[kept], groups[kept], placement.tree)
+        np.testing.assert_allclose(others.at, alone.at, atol=1e-7)
     total = found.at.sum(axis=0)
     assert total[0] == math.comb(1_500, 2)
     tree = placement.tree
