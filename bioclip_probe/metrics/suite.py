@@ -14,8 +14,9 @@ import numpy as np
 
 from bioclip_probe.metrics.hierarchy import cophenetic_correlation, distance_by_lca, image_tree_correlation, spearman
 from bioclip_probe.metrics.scores import adjusted, macro_accuracy, top1_accuracy
-from bioclip_probe.metrics.separation import cluster_agreement, cluster_purity, kmeans, knn_purity, silhouette
+from bioclip_probe.metrics.separation import cluster_agreement, cluster_purity, knn_purity, silhouette
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.kmeans import kmeans
 from bioclip_probe.stats.neighbours import nearest_neighbours
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
@@ -97,7 +98,8 @@ def _separation(
         purity = cluster_purity(clusters, labels, placement.node, stream(seed, "cluster_purity", rank))
         yield "cluster_purity", rank, purity
         yield "cluster_purity_adjusted", rank, adjusted(purity)
-        for name, estimate in cluster_agreement(clusters, labels).items():
+        agree = cluster_agreement(clusters, labels, placement.node, stream(seed, "cluster_agreement", rank))
+        for name, estimate in agree.items():
             yield name, rank, estimate
         yield "silhouette", rank, silhouette(vectors, labels, placement.node, stream(seed, "silhouette", rank))
 
