@@ -75,7 +75,8 @@ def similarity(
     Notes
     -----
     O(species · d₁ · d₂) for each permutation and O(species² · (d₁ + d₂)) once for the neighbours, no matrix of pairs.
-    Unlike CKA, RSA keeps what differs from species to species in their mean distance from all others.
+    Unlike CKA, RSA keeps what differs from species to species in their mean distance from all others. Mutual k-NN, raw
+    or calibrated, falls with the number of species: compare it over the same ones only.
 
     References
     ----------
@@ -83,11 +84,7 @@ def similarity(
     (debiased CKA); Kriegeskorte, Mur & Bandettini 2008, Front. Syst. Neurosci. 2, 4 (RSA); Huh et al. 2024, ICML
     (mutual k-NN); Gröger, Wen & Brbić 2026, ICML, arXiv 2602.14486 (calibrated score).
     """
-    if len(vectors_a) != len(vectors_b):
-        raise ValueError(f"expected the same images of both encoders, got {len(vectors_a)} and {len(vectors_b)}")
-    for vectors in (vectors_a, vectors_b):
-        if len(broken := np.flatnonzero(~np.isfinite(vectors).all(axis=1))):
-            raise DataError(f"embeddings must be finite; not so in row {some(broken)}")
+    _check(vectors_a, vectors_b)
     taxa, other = centroids(vectors_a, placement), centroids(vectors_b, placement)
     n, n_images = len(taxa.counts), int(np.sum(taxa.groups >= 0))
     counts = {"n_images": n_images, "n_taxa": n, "n_excluded": len(taxa.groups) - n_images}
@@ -107,6 +104,14 @@ def similarity(
             calibrated = _calibrated(raw, found[name])
         table |= {name: raw, f"{name}_calibrated": calibrated}
     return table
+
+
+def _check(vectors_a: np.ndarray, vectors_b: np.ndarray) -> None:
+    if len(vectors_a) != len(vectors_b):
+        raise ValueError(f"expected the same images of both encoders, got {len(vectors_a)} and {len(vectors_b)}")
+    for vectors in (vectors_a, vectors_b):
+        if len(broken := np.flatnonzero(~np.isfinite(vectors).all(axis=1))):
+            raise DataError(f"embeddings must be finite; not so in row {some(broken)}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,10 +64,11 @@ def kmeans(
     if k >= len(named):
         clusters[:, named] = np.arange(len(named))
         return clusters
-    order = named[np.argsort(vectors[named].astype(np.float64) @ rng.standard_normal(vectors.shape[1]), kind="stable")]
+    along = np.einsum("ij,j->i", vectors[named], rng.standard_normal(vectors.shape[1]))
+    order = named[np.argsort(along, kind="stable")]
     # About their mean, where float32 tells distances apart even if all cosines are near 1.
-    points = vectors[order]
-    points = (points - points.mean(axis=0, dtype=np.float64)).astype(np.float32)
+    points = vectors[order].astype(np.float32, copy=False)
+    points -= points.mean(axis=0, dtype=np.float64).astype(np.float32)
     for start in range(n_starts):
         centres = starting_centres(points, k, rng)
         with warnings.catch_warnings():

@@ -177,6 +177,15 @@ def test_order_of_encoders_order_of_rows_and_rotation_are_irrelevant():
 
 
 @pytest.mark.usefixtures("few_draws")
+def test_names_of_species_are_irrelevant_to_the_raw_scores():
+    a, b = unit(rng(1).standard_normal((30, 6))), unit(rng(2).standard_normal((30, 9)))
+    found = similarity(a, b, star(30), rng())
+    renamed = similarity(a, b, star(30).take(rng(3).permutation(30)), rng())
+    for name in BOUNDS:
+        assert renamed[name].value == pytest.approx(found[name].value, abs=1e-12)
+
+
+@pytest.mark.usefixtures("few_draws")
 def test_scores_lie_in_their_bounds_and_intervals_round_them():
     for noise in (0.1, 3.0, 30.0):
         for name, estimate in similarity(*two_encoders(noise=noise), rng()).items():
