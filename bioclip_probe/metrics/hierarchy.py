@@ -3,31 +3,52 @@
 Tree distance on a taxonomy is the number of ranks below the lowest common ancestor, on a phylogeny the patristic
 distance; embedding distance is cosine distance, 1 - u·v. All pairs are used, none is sampled. Which taxa are compared
 is said by the placement: ``placement.coarsen(rank)`` for the taxa of a rank, or the placement on a phylogeny.
+
+Between taxa the interval is a bootstrap; where no weights enter (images, differences, balanced ranks) it leaves out
+one group of taxa after the other, which the sums of the linear pass allow at no second look at the vectors.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
+from scipy.stats import t as student_t
 
-from bioclip_probe.metrics.scores import CI_METHOD
-from bioclip_probe.stats.centroids import Centroids, centroids, tips_with_images
+from bioclip_probe.metrics.scores import CI_METHOD, JACKKNIFE, interval
+from bioclip_probe.stats.balance import balanced_correlation, permuted_balanced_correlations
+from bioclip_probe.stats.centroids import Centroids, centroids
+from bioclip_probe.stats.clades import NodeSums
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.moments import Moments, TreeSums, permuted_correlations
+from bioclip_probe.stats.moments import SplitMoments, TreeSums, jackknifed_correlations, permuted_correlations
 from bioclip_probe.stats.pairs import joint_histogram, spearman_correlation
-from bioclip_probe.stats.resampling import N_BOOT, bootstrap_weights, percentile_interval, permutation_p
-from bioclip_probe.stats.reweighting import weighted_correlations, weighted_image_correlations
+from bioclip_probe.stats.resampling import (
+    LEVEL,
+    N_BOOT,
+    bootstrap_weights,
+    jackknife_interval,
+    percentile_interval,
+    permutation_p,
+)
+from bioclip_probe.stats.reweighting import weighted_correlations
+from bioclip_probe.stats.rows import Rows, Units, unit_of
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.distances import patristic_distances
 from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
 
 N_PERMUTATIONS = 999
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+BOUNDS = (-1.0, 1.0)
+SAME = 1e-12  # a difference of correlations below this is rounding
 
 
 def cophenetic_correlation(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, within: np.ndarray | None = None
+    vectors: np.ndarray,
+    placement: Placement,
+    rng: np.random.Generator,
+    within: np.ndarray | None = None,
+    units: Units | None = None,
 ) -> Estimate:
     """CPCC: Pearson correlation of tree distance and centroid distance over all pairs of taxa.
 
@@ -41,52 +62,199 @@ def cophenetic_correlation(
     within : ndarray, shape (n,), int64, optional
         A label per image, constant within each taxon, e.g. ``placement.at("order")``: the test then permutes taxa
         within a label only, so that separation above it cannot carry the test; a taxon labelled -1 stays.
+    units : Units, optional
+        What the interval resamples; the taxa themselves if not given.
 
     Returns
     -------
     Estimate
-        In [-1, 1], higher is better; 0 without any signal. The interval resamples taxa; `p_value` is the Mantel test
+        In [-1, 1], higher is better; 0 without any signal. The interval resamples units; `p_value` is the Mantel test
         with taxa permuted, one-sided, (b + 1)/(m + 1). Undefined with fewer than three taxa, or where all pairs are
         equally far apart on the tree (kingdoms, a star tree).
+
+    Raises
+    ------
+    DataError
+        If a vector is not finite.
 
     References
     ----------
     Sokal & Rohlf 1962, Taxon 11, 33; Zeng et al. 2023, ICLR, eq. 1 (there with Euclidean centroid distance; for
     directions its square is twice ours); Mantel 1967, Cancer Research 27, 209.
     """
-    taxa = centroids(vectors, placement)
-    excluded = int(np.sum(taxa.groups < 0))
-    if reason := _undefined(taxa):
-        return Estimate.undefined(reason, len(taxa.groups) - excluded, len(taxa.counts), excluded)
-    directions = taxa.directions
-    k = len(directions)
-    sums = TreeSums(taxa.tree, Moments.of(directions, np.arange(k), k))
-    value = sums.correlation()
-    strata = None if within is None else _per_taxon(taxa.groups, within)
-    null = permuted_correlations(sums, N_PERMUTATIONS, rng, strata)
-    replicates = weighted_correlations(directions, taxa.tree, bootstrap_weights(k, N_BOOT, rng))
-    return _estimate(value, replicates, null, taxa.groups, taxa.tree)
+    taxa = Rows.taxa(vectors, placement)
+    if reason := taxa.undefined():
+        return Estimate.undefined(reason, **taxa.counts)
+    value = taxa.sums.correlation()
+    strata = None if within is None else taxa.per_tip(within)
+    null = permuted_correlations(taxa.sums, N_PERMUTATIONS, rng, strata)
+    name, unit = taxa.units(units)
+    weights = bootstrap_weights(int(unit.max()) + 1, N_BOOT, rng)
+    replicates = weighted_correlations(taxa.vectors, taxa.tree, weights, None if units is None else unit)
+    ends = interval(*percentile_interval(replicates), CI_METHOD, name)
+    return Estimate(value, chance=0.0, **{"resampled": name, **ends}, p_value=permutation_p(value, null), **taxa.counts)
 
 
-def image_tree_correlation(vectors: np.ndarray, placement: Placement, rng: np.random.Generator) -> Estimate:
+def cophenetic_correlation_within(
+    vectors: np.ndarray, placement: Placement, labels: Mapping[str, np.ndarray], rng: np.random.Generator
+) -> dict[str, Estimate]:
+    """CPCC against what separation at and above a rank gives alone: taxa are permuted within taxa of that rank only.
+
+    Parameters
+    ----------
+    vectors, placement
+        As for `cophenetic_correlation`.
+    labels : mapping from rank to ndarray, shape (n,), int64
+        Of each image, e.g. ``{rank: placement.at(rank)}``; a taxon without a name there (-1) stays where it is.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict from rank to Estimate
+        The value is CPCC itself, its interval that of `cophenetic_correlation`. Chance is the mean of the permuted
+        values: how high CPCC is if nothing is known within taxa of that rank. `p_value` is one-sided. Undefined where
+        no two taxa can be exchanged.
+    """
+    taxa = Rows.taxa(vectors, placement)
+    reason = taxa.undefined()
+    found = {}
+    for rank, at in labels.items():
+        within = taxa.per_tip(at)
+        note = reason or ("" if _exchangeable(within) else f"no two taxa share a {rank}: none can be exchanged")
+        if note:
+            found[rank] = Estimate.undefined(note, **taxa.counts)
+            continue
+        value = taxa.sums.correlation()
+        null = permuted_correlations(taxa.sums, N_PERMUTATIONS, rng, within)
+        found[rank] = Estimate(
+            value,
+            chance=float(null.mean()),
+            resampled=unit_of(taxa.tree),
+            p_value=permutation_p(value, null),
+            **taxa.counts,
+        )
+    return found
+
+
+def image_tree_correlation(
+    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: Units | None = None
+) -> Estimate:
     """Pearson correlation of tree distance and embedding distance over all pairs of images, exact.
 
-    Parameters and the meaning of interval and p as in `cophenetic_correlation`; images of one taxon are at tree
-    distance 0. The value costs O(n d² + nodes·d) by the moments, its interval one blocked sweep over the pairs.
+    Parameters and the meaning of p as in `cophenetic_correlation`; images of one taxon are at tree distance 0. The
+    interval leaves out one group of units after the other. All of it comes from the moments, at
+    O(n d² + nodes·d·(permutations + groups)).
     """
-    tree, groups = tips_with_images(placement)
-    inside = groups >= 0
-    n, k = int(inside.sum()), len(tree.tips) if inside.any() else 0
-    if k < 3:
-        return Estimate.undefined(f"needs at least 3 taxa, found {k}", n, k, len(groups) - n)
-    sums = TreeSums(tree, Moments.of(vectors, groups, k))
-    value = sums.correlation()
+    images = Rows.images(vectors, placement)
+    if images.counts["n_taxa"] < 3:
+        return Estimate.undefined(images.undefined(), **images.counts)
+    name, part = images.parts(units, rng)
+    split = SplitMoments.of([(images.vectors, images.tips)], part)
+    return streamed_tree_correlation(images.tree, split, rng, name, images.counts["n_excluded"])
+
+
+def streamed_tree_correlation(
+    tree: Tree, split: SplitMoments, rng: np.random.Generator, resampled: str = "species", n_excluded: int = 0
+) -> Estimate:
+    """`image_tree_correlation` of images that were seen once, in blocks.
+
+    Parameters
+    ----------
+    tree : Tree
+        Its k tips are the groups of `split`, each with images.
+    split : SplitMoments
+        Its parts are left out one after the other for the interval.
+    rng : numpy.random.Generator
+    resampled : str
+        What the parts were made of.
+    n_excluded : int
+        Images that are not among them.
+    """
+    k = len(split.part)
+    n_images = int(sum(part.n for part in split.parts))
+    counts = {"n_images": n_images, "n_taxa": k if n_images else 0, "n_excluded": n_excluded}
+    if counts["n_taxa"] < 3:
+        return Estimate.undefined(f"needs at least 3 taxa, found {counts['n_taxa']}", **counts)
+    value, deleted = jackknifed_correlations(tree, split)
     if math.isnan(value):
-        return Estimate.undefined("tree distance or embedding distance does not vary", n, k, len(groups) - n)
-    null = permuted_correlations(sums, N_PERMUTATIONS, rng)
-    weights = bootstrap_weights(k, N_BOOT, rng)
-    replicates = weighted_image_correlations(vectors, groups, tree, weights)
-    return _estimate(value, replicates, null, groups, tree)
+        return Estimate.undefined("tree distance or embedding distance does not vary", **counts)
+    null = permuted_correlations(TreeSums(tree, split.whole), N_PERMUTATIONS, rng)
+    return _left_out(value, deleted, resampled, permutation_p(value, null), counts)
+
+
+def balanced_tree_correlation(
+    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: Units | None = None
+) -> Estimate:
+    """CPCC with every rank of a common ancestor at one weight: Pearson of tree distance and centroid distance.
+
+    Nearly all pairs of taxa meet at the deepest splits, which decide the plain correlation alone. Here each rank that
+    occurs weighs the same, and the pairs that meet at it share its weight.
+
+    Parameters
+    ----------
+    vectors, placement, rng, units
+        As for `cophenetic_correlation`, in a taxonomy coarsened to one rank.
+
+    Returns
+    -------
+    Estimate
+        In [-1, 1], higher is better; 0 without any signal. The interval leaves out groups of units; `p_value` permutes
+        taxa and compares balanced covariances. Undefined, beyond where CPCC is, on a tree without ranks.
+    """
+    return _balanced(Rows.taxa(vectors, placement), rng, units)
+
+
+def balanced_image_tree_correlation(
+    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: Units | None = None
+) -> Estimate:
+    """`image_tree_correlation` with every rank of a common ancestor at one weight, images of one taxon among them.
+
+    As `balanced_tree_correlation`, over pairs of images.
+    """
+    return _balanced(Rows.images(vectors, placement), rng, units)
+
+
+def cophenetic_correlation_difference(
+    vectors_a: np.ndarray,
+    vectors_b: np.ndarray,
+    placement: Placement,
+    rng: np.random.Generator,
+    units: Units | None = None,
+) -> Estimate:
+    """CPCC of one embedding less that of another of the same images.
+
+    Parameters
+    ----------
+    vectors_a, vectors_b : ndarray, shape (n, d), (n, d')
+        Unit vectors, of the same images in the same order.
+    placement, rng, units
+        As for `cophenetic_correlation`.
+
+    Returns
+    -------
+    Estimate
+        In [-2, 2], above 0 where the first follows the tree more closely. Both leave out the same groups of units:
+        the interval is value ± t·se of the paired jackknife, and `p_value` is two-sided, that of value/se in Student's
+        t, so that p < 0.05 where the interval leaves out 0. It asks whether the difference would be found in other
+        species of the same tree, not whether other training runs would repeat it. Where neither follows the tree the
+        jackknife overstates the error, up to twice its variance (Efron & Stein 1981): p is then too large.
+
+    References
+    ----------
+    Efron & Stein 1981, Ann. Stat. 9, 586; Kott 2001, J. Off. Stat. 17, 521.
+    """
+    return _difference(Rows.taxa(vectors_a, placement), Rows.taxa(vectors_b, placement), rng, units)
+
+
+def image_tree_correlation_difference(
+    vectors_a: np.ndarray,
+    vectors_b: np.ndarray,
+    placement: Placement,
+    rng: np.random.Generator,
+    units: Units | None = None,
+) -> Estimate:
+    """`image_tree_correlation` of one embedding less that of another; see `cophenetic_correlation_difference`."""
+    return _difference(Rows.images(vectors_a, placement), Rows.images(vectors_b, placement), rng, units)
 
 
 def spearman(vectors: np.ndarray, placement: Placement) -> Estimate:
@@ -154,15 +322,9 @@ def lca_rank(step: float) -> str:
 
 
 def _undefined(taxa: Centroids) -> str:
-    """Why a correlation over pairs of these taxa does not exist; empty if it does."""
-    if len(taxa.counts) < 3:
-        return f"needs at least 3 taxa, found {len(taxa.counts)}"
-    if reason := _cancelled(taxa):
-        return reason
-    k = len(taxa.counts)
-    if math.isnan(TreeSums(taxa.tree, Moments.of(taxa.directions, np.arange(k), k)).correlation()):
-        return "tree distance or embedding distance does not vary"
-    return ""
+    """Why a rank correlation over pairs of these taxa does not exist; empty if it does."""
+    rows = Rows(taxa.tree, taxa.directions, np.arange(len(taxa.counts)), taxa.groups)
+    return rows.undefined()
 
 
 def _cancelled(taxa: Centroids) -> str:
@@ -170,33 +332,52 @@ def _cancelled(taxa: Centroids) -> str:
     return f"the images of {lost} taxa cancel out: their centroid has no direction" if lost else ""
 
 
-def _per_taxon(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The label of each taxon, from any of its images."""
-    found = np.full(groups.max() + 1, -1)
-    found[groups[groups >= 0]] = labels[groups >= 0]
-    return found
+def _exchangeable(within: np.ndarray) -> bool:
+    return bool(np.any(np.unique(within[within >= 0], return_counts=True)[1] > 1))
 
 
-def _unit(tree: Tree) -> str:
-    """What the tips are: a rank, species on a phylogeny, ``taxon`` where a taxonomy was not coarsened to one rank."""
-    ranks = np.unique(tree.rank[tree.tips])
-    if len(ranks) > 1:
-        return "taxon"
-    return "species" if ranks[0] == NO_RANK else RANKS[ranks[0]]
+def _balanced(rows: Rows, rng: np.random.Generator, units: Units | None) -> Estimate:
+    reason = rows.undefined()
+    ranks = np.unique(rows.tree.rank[rows.tree.tips])
+    if not reason and (len(ranks) > 1 or ranks[0] == NO_RANK):
+        reason = "needs a taxonomy whose tips are of one rank"
+    if reason:
+        return Estimate.undefined(reason, **rows.counts)
+    name, part = rows.parts(units, rng)
+    whole, *others = NodeSums.parted(rows.vectors, rows.tips, rows.tree, part, int(part.max()) + 1)
+    value = balanced_correlation(whole)
+    null = permuted_balanced_correlations(rows.sums, whole, N_PERMUTATIONS, rng)
+    deleted = np.array([balanced_correlation(sums) for sums in others])
+    return _left_out(value, deleted, name, permutation_p(value, null), rows.counts)
 
 
-def _estimate(value: float, replicates: np.ndarray, null: np.ndarray, groups: np.ndarray, tree: Tree) -> Estimate:
-    n_images = int(np.sum(groups >= 0))
-    low, high = percentile_interval(replicates)
-    return Estimate(
-        value,
-        chance=0.0,
-        ci_low=low,
-        ci_high=high,
-        ci_method=CI_METHOD if math.isfinite(low) else "",
-        resampled=_unit(tree),
-        p_value=permutation_p(value, null),
-        n_images=n_images,
-        n_taxa=len(tree.tips),
-        n_excluded=len(groups) - n_images,
+def _left_out(value: float, deleted: np.ndarray, resampled: str, p: float, counts: dict[str, int]) -> Estimate:
+    """A correlation whose interval comes from its values without groups of units."""
+    ends = interval(*jackknife_interval(value, deleted, BOUNDS), JACKKNIFE, resampled)
+    return Estimate(value, chance=0.0, **{"resampled": resampled, **ends}, p_value=p, **counts)
+
+
+def _difference(a: Rows, b: Rows, rng: np.random.Generator, units: Units | None) -> Estimate:
+    for which, rows in (("first", a), ("second", b)):
+        if reason := rows.undefined():
+            return Estimate.undefined(f"{which} embedding: {reason}", **rows.counts)
+    name, part = a.parts(units, rng)
+    (value_a, without_a), (value_b, without_b) = (
+        jackknifed_correlations(rows.tree, SplitMoments.of([(rows.vectors, rows.tips)], part)) for rows in (a, b)
     )
+    value = value_a - value_b
+    if abs(value) < SAME:  # one and the same, but for rounding
+        value, without_a = 0.0, without_b
+    low, high = jackknife_interval(value, without_a - without_b)
+    ends = interval(max(low, -2.0), min(high, 2.0), JACKKNIFE, name) if math.isfinite(low) else {}
+    p = _two_sided(value, high - value, len(without_a) - 1)
+    return Estimate(value, chance=0.0, **{"resampled": name, **ends}, p_value=p, **a.counts)
+
+
+def _two_sided(value: float, reach: float, freedom: int) -> float:
+    """The p of a value whose interval reaches so far to either side, of Student's t."""
+    if not math.isfinite(reach):
+        return math.nan
+    if value == 0:
+        return 1.0
+    return float(2 * student_t.sf(abs(value) * student_t.ppf((1 + LEVEL) / 2, freedom) / max(reach, SAME), freedom))

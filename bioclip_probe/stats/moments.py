@@ -17,7 +17,7 @@ tree. An origin near the mean keeps the digits of embeddings that nearly coincid
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -389,10 +389,10 @@ def pearson(n, x, y, xx, yy, xy):
     return float(result) if result.ndim == 0 else result
 
 
-def permuted_correlations(
+def permuted_orders(
     sums: TreeSums, n_permutations: int, rng: np.random.Generator, within: np.ndarray | None = None
-) -> np.ndarray:
-    """Correlations after permuting which group stands at which tip.
+) -> Iterator[np.ndarray]:
+    """Random orders of the groups at the tips, as many at a time as are summed together, each of shape (P, k).
 
     Parameters
     ----------
@@ -402,20 +402,22 @@ def permuted_correlations(
     within : ndarray, shape (k,), int64, optional
         A label per tip, e.g. its order: groups are exchanged within a label only, so that separation above it cannot
         carry the test. A group at a tip labelled -1 (no name at that rank) stays where it is.
-
-    Returns
-    -------
-    ndarray, shape (n_permutations,), float64
     """
     k = len(sums.tree.tips)
     within = np.zeros(k, dtype=np.int64) if within is None else within
     strata = [np.flatnonzero(within == label) for label in np.unique(within[within >= 0])]
     at_once = max(1, MOST_NUMBERS // (len(sums.tree) * sums.moments.sums.shape[1]))
-    values = []
     for start in range(0, n_permutations, at_once):
         orders = np.tile(np.arange(k), (min(at_once, n_permutations - start), 1))
         for order in orders:
             for stratum in strata:
                 order[stratum] = rng.permutation(stratum)
-        values.append(sums.correlations(orders))
+        yield orders
+
+
+def permuted_correlations(
+    sums: TreeSums, n_permutations: int, rng: np.random.Generator, within: np.ndarray | None = None
+) -> np.ndarray:
+    """Correlations after permuting which group stands at which tip, shape (n_permutations,); see `permuted_orders`."""
+    values = [sums.correlations(orders) for orders in permuted_orders(sums, n_permutations, rng, within)]
     return np.concatenate(values) if values else np.empty(0)

@@ -150,3 +150,38 @@ def mantel_correlations(tree_distances, embedding_distances, orders) -> list[flo
 def matrix(points, distance) -> np.ndarray:
     """Distances between all points, both triangles."""
     return np.array([[distance(a, b) for b in points] for a in points])
+
+
+def balanced_pearson(by_rank) -> float:
+    """Pearson of pairings by rank of the common ancestor, with means over ranks of means over pairs."""
+    by_rank = list(by_rank.values())
+    for side in zip(*(pair for pairing in by_rank for pair in pairing), strict=True):
+        if max(side) - min(side) < SAME:
+            return math.nan
+
+    def mean(of) -> float:
+        return math.fsum(math.fsum(of(t, c) for t, c in pairing) / len(pairing) for pairing in by_rank) / len(by_rank)
+
+    mean_t, mean_c = mean(lambda t, _: t), mean(lambda _, c: c)
+    covariance = mean(lambda t, c: (t - mean_t) * (c - mean_c))
+    variance_t, variance_c = mean(lambda t, _: (t - mean_t) ** 2), mean(lambda _, c: (c - mean_c) ** 2)
+    return covariance / math.sqrt(variance_t * variance_c)
+
+
+def taxa_by_rank(vectors, placement) -> dict[int, list[tuple[float, float]]]:
+    """Pairs of taxa by the rank of the node where they meet."""
+    at, tree, found = directions(vectors, placement), placement.tree, {}
+    for a, b in combinations(at, 2):
+        pair = path_length(tree, a, b), cosine_distance(at[a], at[b])
+        found.setdefault(int(tree.rank[mrca(tree, a, b)]), []).append(pair)
+    return found
+
+
+def images_by_rank(vectors, placement) -> dict[int, list[tuple[float, float]]]:
+    """Pairs of images at tips by the rank of the node where they meet; images of one taxon meet at it."""
+    tree, found = placement.tree, {}
+    standing = [(tip, image) for tip, images in images_of_taxa(placement).items() for image in images]
+    for (a, i), (b, j) in combinations(standing, 2):
+        pair = path_length(tree, a, b), cosine_distance(vectors[i], vectors[j])
+        found.setdefault(int(tree.rank[mrca(tree, a, b)]), []).append(pair)
+    return found

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
+from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import hierarchy
 from bioclip_probe.metrics.hierarchy import (
     cophenetic_correlation,
@@ -15,7 +16,7 @@ from bioclip_probe.metrics.hierarchy import (
     lca_rank,
     spearman,
 )
-from bioclip_probe.stats.resampling import bootstrap_weights
+from bioclip_probe.stats.resampling import bootstrap_weights, jackknife_groups, jackknife_interval
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances, taxonomy
 from tests.definitions import hierarchy as definitions
@@ -178,26 +179,39 @@ def newick_of(tree: Tree) -> str:
     return text(0) + ";"
 
 
-@pytest.mark.parametrize(
-    ("metric", "pairing"),
-    [(cophenetic_correlation, definitions.taxon_pairing), (image_tree_correlation, definitions.image_pairing)],
-)
-def test_the_interval_is_that_of_species_drawn_by_hand(metric, pairing, monkeypatch):
+def test_the_interval_of_taxa_is_that_of_species_drawn_by_hand(monkeypatch):
     monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 5)
     monkeypatch.setattr(hierarchy, "N_BOOT", 40)
     vectors, placement = made_up(12, 30)
-    found = metric(vectors, placement, rng(3))
+    found = cophenetic_correlation(vectors, placement, rng(3))
     same = rng(3)
     for _ in range(5):
         same.permutation(12)  # the Mantel test draws first
     taxa = definitions.images_of_taxa(placement)
     replicates = [
-        definitions.pearson(pairing(vectors, placement, dict(zip(taxa, copies.astype(int), strict=True))))
+        definitions.pearson(
+            definitions.taxon_pairing(vectors, placement, dict(zip(taxa, copies.astype(int), strict=True)))
+        )
         for copies in bootstrap_weights(12, 40, same)
     ]
     expected = np.percentile(replicates, [2.5, 97.5])
     np.testing.assert_allclose((found.ci_low, found.ci_high), expected, atol=1e-6)
     assert found.resampled == "species" and "bootstrap" in found.ci_method
+
+
+def test_the_interval_of_images_is_that_of_species_left_out_by_hand():
+    vectors, placement = made_up(12, 30)
+    found = image_tree_correlation(vectors, placement, rng(3))
+    part = jackknife_groups(12, rng(3))
+    species = np.searchsorted(placement.tree.tips, placement.node)
+    deleted = [
+        definitions.image_tree_correlation(vectors[kept], placement.take(np.flatnonzero(kept)))
+        for kept in (part[species] != number for number in range(12))
+    ]
+    np.testing.assert_allclose(
+        (found.ci_low, found.ci_high), jackknife_interval(found.value, np.array(deleted), (-1, 1)), atol=1e-6
+    )
+    assert found.resampled == "species" and "jackknife" in found.ci_method
 
 
 def test_distances_by_lca_are_their_definition():
@@ -324,7 +338,7 @@ def test_independent_tips_give_a_uniform_p(monkeypatch):
 
 
 @pytest.mark.parametrize("metric", CORRELATIONS)
-@pytest.mark.parametrize("scatter", [1.0, 0.1, 0.01])
+@pytest.mark.parametrize("scatter", [1.0, 0.1, 0.01, 1e-4])
 def test_permutations_that_exchange_relatives_are_ties_however_close_the_vectors(metric, scatter):
     """Two genera of two species: 8 of the 24 permutations give the tree again."""
     frame = pd.DataFrame([["A", "P", "C", "O", "F", genus, name] for genus, name in ("Ga", "Gb", "Hc", "Hd")])
@@ -384,6 +398,15 @@ def test_the_unit_that_is_resampled_is_named():
 
 
 # Where they do not exist.
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("metric", CORRELATIONS)
+def test_vectors_that_are_not_finite_are_named(metric, wrong):
+    vectors, placement = made_up()
+    vectors[[3, 11]] = wrong
+    with pytest.raises(DataError, match="2 are not, in rows 3, 11"):
+        metric(vectors, placement, rng())
 
 
 def star(n: int) -> Placement:
