@@ -68,14 +68,22 @@ def expanded(of: Resampled) -> tuple[float, float]:
 
 
 def effective(of: Resampled) -> tuple[float, float]:
-    """As `expanded`, with as many degrees of freedom as the jackknife's squares tell (Satterthwaite 1946).
+    """As `expanded`, with as many degrees of freedom as the groups of the jackknife tell.
 
     Where a few species carry the statistic, those of the only old lineage in the sample, there are few.
     """
-    pull = _z(of.left_out) - _z(of.left_out).mean()
-    peaked = len(pull) * float(np.sum(pull**4)) / max(float(np.sum(pull**2)) ** 2, 1e-300)
-    freedom = np.clip(2 * len(pull) / max(peaked - 1, 1e-9), 2, len(pull) - 1)
-    return percentile_interval(of.replicates, 1 - 2 * norm.cdf(_widened(of, freedom)[0]))
+    return percentile_interval(of.replicates, 1 - 2 * norm.cdf(_widened(of, effective_freedom(_z(of.deleted)))[0]))
+
+
+def effective_freedom(deleted: np.ndarray) -> float:
+    """Degrees of freedom of the jackknife's variance, from how unequal its G squares are (Satterthwaite 1946).
+
+    2 G/(κ - 1), with κ the kurtosis of the deleted values; at least 2 and at most G - 1.
+    """
+    pull = deleted - deleted.mean()
+    squares = float(np.sum(pull**2))
+    kurtosis = len(pull) * float(np.sum(pull**4)) / squares**2 if squares > 0 else 1.0
+    return float(np.clip(2 * len(pull) / max(kurtosis - 1, 1e-9), 2, max(len(pull) - 1, 2)))
 
 
 def bootstrap_z(of: Resampled) -> tuple[float, float]:
@@ -87,16 +95,28 @@ def bootstrap_z(of: Resampled) -> tuple[float, float]:
 
 def bca(of: Resampled) -> tuple[float, float]:
     """Bias-corrected and accelerated (Efron 1987, JASA 82, 171), acceleration from the jackknife."""
-    return _accelerated(of, norm.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
-
-
-def bca_expanded(of: Resampled) -> tuple[float, float]:
-    """BCa from quantiles widened as in `expanded`."""
-    return _accelerated(of, _widened(of))
+    b = len(of.replicates)
+    below = np.mean(of.replicates < of.value) + np.mean(of.replicates == of.value) / 2
+    bias = norm.ppf(np.clip(below, 1 / b, 1 - 1 / b))
+    pull = of.left_out.mean() - of.left_out
+    squares = float(np.sum(pull**2))
+    acceleration = float(np.sum(pull**3)) / (6 * squares**1.5) if squares > 0 else 0.0
+    shifted = bias + norm.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(of.replicates, norm.cdf(bias + shifted / (1 - acceleration * shifted)))
+    return float(low), float(high)
 
 
 def jackknife(of: Resampled) -> tuple[float, float]:
     return jackknife_interval(of.value, of.deleted, (-1, 1))
+
+
+def jackknife_effective(of: Resampled) -> tuple[float, float]:
+    """The delete-group jackknife with effective degrees of freedom."""
+    n = len(of.deleted)
+    error = np.sqrt((n - 1) / n * np.sum((of.deleted - of.deleted.mean()) ** 2))
+    reach = student_t.ppf((1 + LEVEL) / 2, effective_freedom(of.deleted)) * error
+    low, high = np.clip([of.value - reach, of.value + reach], -1, 1)
+    return float(low), float(high)
 
 
 def jackknife_z(of: Resampled) -> tuple[float, float]:
@@ -115,25 +135,13 @@ def _widened(of: Resampled, freedom: float | None = None) -> np.ndarray:
     return np.sqrt(n / (n - 1)) * student_t.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2], freedom or n - 1)
 
 
-def _accelerated(of: Resampled, quantiles: np.ndarray) -> tuple[float, float]:
-    b = len(of.replicates)
-    below = np.mean(of.replicates < of.value) + np.mean(of.replicates == of.value) / 2
-    bias = norm.ppf(np.clip(below, 1 / b, 1 - 1 / b))
-    pull = of.left_out.mean() - of.left_out
-    squares = float(np.sum(pull**2))
-    acceleration = float(np.sum(pull**3)) / (6 * squares**1.5) if squares > 0 else 0.0
-    shifted = bias + quantiles
-    low, high = np.quantile(of.replicates, norm.cdf(bias + shifted / (1 - acceleration * shifted)))
-    return float(low), float(high)
-
-
 CANDIDATES: dict[str, Callable[[Resampled], tuple[float, float]]] = {
     "percentile": percentile,
     "expanded": expanded,
     "effective": effective,
     "bootstrap z": bootstrap_z,
     "BCa": bca,
-    "BCa expanded": bca_expanded,
     "jackknife": jackknife,
+    "jackknife effective": jackknife_effective,
     "jackknife z": jackknife_z,
 }
