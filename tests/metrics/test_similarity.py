@@ -44,6 +44,16 @@ def star(n: int) -> Placement:
     return Placement(tree, tree.tips)
 
 
+@st.composite
+def some_species(draw) -> tuple[np.ndarray, Placement]:
+    """Four to seven species with one image or more, and images of none."""
+    n = draw(st.integers(4, 7))
+    more = draw(st.lists(st.integers(-1, n - 1), max_size=5))
+    placement = star(n)
+    node = np.r_[placement.node, [placement.node[species] if species >= 0 else -1 for species in more]].astype(int)
+    return draw(unit_vectors(len(node))), Placement(placement.tree, node)
+
+
 def two_encoders(n_species=40, noise=1.0, widths=(16, 24), seed=0):
     """Two encoders that see one evolution, each through its own projection and with its own noise."""
     placement = random_taxonomy(n_species, 3 * n_species, rng(seed))
@@ -72,7 +82,7 @@ def assert_same(one, other, tolerance=1e-9):
 
 @pytest.mark.usefixtures("few_draws")
 @settings(max_examples=60)
-@given(embedded(max_images=9), st.data())
+@given(st.one_of(embedded(max_images=9), some_species(), some_species()), st.data())
 def test_cka_and_rsa_are_their_definition(made, data):
     vectors, placement = made
     other = data.draw(unit_vectors(len(placement)))
