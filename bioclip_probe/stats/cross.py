@@ -1,0 +1,56 @@
+"""Correlation of two embeddings' cosine distances over pairs of taxa, whole and without each part of the taxa.
+
+Both widths are free. With c_i, e_i the unit vectors about an origin each, p_i = ‖c_i‖², q_i = ‖e_i‖², D and E the two
+distances (see `distance_sums`), over all ordered pairs of n taxa::
+
+    Σ D   = n Σp - ‖Σc‖²
+    Σ D E = (n Σpq + Σp Σq)/2 - Σp e·Σe - Σq c·Σc + ‖Σ c eᵀ‖_F²
+
+Each is made of sums over taxa, and those of a part subtract: O(k d₁ d₂) for all parts together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bioclip_probe.stats.distance_sums import about_their_mean
+from bioclip_probe.stats.moments import pearson
+
+
+def parted_correlations(vectors_a: np.ndarray, vectors_b: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Pearson correlation of the cosine distances of two embeddings of the same k taxa, over all pairs.
+
+    Parameters
+    ----------
+    vectors_a, vectors_b : ndarray, shape (k, d₁), (k, d₂)
+        Unit vectors.
+    part : ndarray, shape (k,), int64
+        From 0 to P - 1.
+
+    Returns
+    -------
+    ndarray, shape (1 + P,), float64
+        Of all taxa, then without each part; NaN where either distance does not vary.
+    """
+    a, b = about_their_mean(vectors_a), about_their_mean(vectors_b)
+    n_pairs, d, e, product = _sums(a, b, part)
+    return pearson(n_pairs, d, e, _sums(a, a, part)[3], _sums(b, b, part)[3], product)
+
+
+def _sums(c: np.ndarray, e: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Σ1, ΣD, ΣE, ΣDE over ordered pairs, shape (4, 1 + P)."""
+    n_parts = int(part.max(initial=-1)) + 1
+    p, q = np.einsum("ij,ij->i", c, c), np.einsum("ij,ij->i", e, e)
+    linear = np.concatenate([np.stack([np.ones(len(c)), p, q, p * q], axis=1), c, e, p[:, None] * e, q[:, None] * c], 1)
+    members = [part == number for number in range(n_parts)]
+    left = linear.sum(axis=0) - np.array([np.zeros(linear.shape[1]), *(linear[own].sum(axis=0) for own in members)])
+    n, p, q, pq = left[:, :4].T
+    s, t, pe, qc = np.split(left[:, 4:], np.cumsum([c.shape[1], e.shape[1], e.shape[1]]), axis=1)
+    cross = c.T @ e
+    squares = np.array([np.vdot(cross, cross), *(_squared(cross - c[own].T @ e[own]) for own in members)])
+    product = (n * pq + p * q) / 2 - np.einsum("ij,ij->i", pe, t) - np.einsum("ij,ij->i", qc, s) + squares
+    return np.stack([n * (n - 1), n * p - np.einsum("ij,ij->i", s, s), n * q - np.einsum("ij,ij->i", t, t), product])
+
+
+def _squared(matrix: np.ndarray) -> float:
+    return float(np.vdot(matrix, matrix))
