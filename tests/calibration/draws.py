@@ -19,6 +19,7 @@ from zlib import crc32
 
 import numpy as np
 
+from bioclip_probe.stats.rows import Units
 from bioclip_probe.tree import Placement
 from tests.calibration.designs import DESIGNS, Scene, Simulated, clades_at
 from tests.calibration.grounds import cut_down, ground
@@ -75,8 +76,10 @@ def sampled(setting: Setting, number: int) -> tuple[Simulated, Simulated, np.nda
     rows = np.flatnonzero(np.isin(whole.placement.node, stand.tree.tips[picked]))
     node = np.repeat(tree.tips, np.bincount(np.searchsorted(stand.tree.tips[picked], whole.placement.node[rows])))
     second = None if whole.second is None else whole.second[rows]
-    order = clades_at(tree, stand.cut)[np.searchsorted(tree.tips, node)]
-    return whole, Simulated(whole.vectors[rows], Placement(tree, node), second, order), unit
+    tip = np.searchsorted(tree.tips, node)
+    units = None if setting.units == "species" else Units(setting.units, unit[tip])
+    order = clades_at(tree, stand.cut)[tip]
+    return whole, Simulated(whole.vectors[rows], Placement(tree, node), second, order, units), unit
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import pearsonr
 
-from bioclip_probe.metrics.hierarchy import cophenetic_correlation, image_tree_correlation, spearman
+from bioclip_probe.metrics.hierarchy import (
+    balanced_image_tree_correlation,
+    balanced_tree_correlation,
+    cophenetic_correlation,
+    cophenetic_correlation_difference,
+    image_tree_correlation,
+    image_tree_correlation_difference,
+    spearman,
+)
 from bioclip_probe.metrics.similarity import similarity
 from bioclip_probe.stats.centroids import centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate
@@ -40,9 +48,17 @@ def between_encoders(made: Simulated, rng: np.random.Generator) -> Measured:
 
 
 TESTS: dict[str, Test] = {
-    "CPCC": lambda made, rng: cophenetic_correlation(made.vectors, made.placement, rng),
+    "CPCC": lambda made, rng: cophenetic_correlation(made.vectors, made.placement, rng, None, made.units),
     "CPCC within orders": lambda made, rng: cophenetic_correlation(made.vectors, made.placement, rng, made.order),
-    "all images": lambda made, rng: image_tree_correlation(made.vectors, made.placement, rng),
+    "all images": lambda made, rng: image_tree_correlation(made.vectors, made.placement, rng, made.units),
+    "balanced": lambda made, rng: balanced_tree_correlation(made.vectors, made.placement, rng, made.units),
+    "balanced images": lambda made, rng: balanced_image_tree_correlation(made.vectors, made.placement, rng, made.units),
+    "CPCC difference": lambda made, rng: cophenetic_correlation_difference(
+        made.vectors, made.second, made.placement, rng, made.units
+    ),
+    "image difference": lambda made, rng: image_tree_correlation_difference(
+        made.vectors, made.second, made.placement, rng, made.units
+    ),
     "Spearman": lambda made, rng: spearman(made.vectors, made.placement),
     "between encoders": between_encoders,
     "pairs as independent": pairs_as_independent,
@@ -129,5 +145,8 @@ def named(measured: Measured) -> dict[str, Estimate]:
 INTERVALS: dict[str, Interval] = {
     "CPCC": Interval(_cpcc_target, _cpcc_intervals),
     "all images": Interval(_image_target, _image_intervals),
-    "CPCC" + AS_GIVEN: as_given(TESTS["CPCC"]),
+} | {
+    name + AS_GIVEN: as_given(test)
+    for name, test in TESTS.items()
+    if name not in ("CPCC within orders", "pairs as independent")
 }

@@ -92,21 +92,22 @@ def _gathered(parts: list[Chunk], lines: dict[str, dict]) -> dict[tuple, tuple[n
     return {key: (np.array(values, dtype=np.float64), goals[key]) for key, values in found.items()}
 
 
+def _mean(values: np.ndarray) -> float:
+    """Of those that are defined; NaN if none is."""
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else np.nan
+
+
 def _rate(hits: np.ndarray) -> dict:
-    low, high = clopper_pearson(int(hits.sum()), len(hits))
-    return {"rate": float(hits.mean()) if len(hits) else np.nan, "rate_low": low, "rate_high": high}
+    """The share of hits and its interval; nothing is known where nothing is defined."""
+    low, high = clopper_pearson(int(hits.sum()), len(hits)) if len(hits) else (np.nan, np.nan)
+    return {"rate": _mean(hits), "rate_low": low, "rate_high": high}
 
 
 def _test(question: str, values: np.ndarray) -> dict:
     p, value = values.T
     defined = p[np.isfinite(p)]
-    row = {
-        "undefined": int(np.isnan(p).sum()),
-        "mean": float(value[np.isfinite(value)].mean()) if np.isfinite(value).any() else np.nan,
-    }
-    row |= (
-        _rate(defined <= ALPHA + 1e-12) if len(defined) else {"rate": np.nan, "rate_low": np.nan, "rate_high": np.nan}
-    )
+    row = {"undefined": len(p) - len(defined), "mean": _mean(value)} | _rate(defined <= ALPHA + 1e-12)
     if question in ("null", "hazard"):
         row["ks_p"] = float(kstest(defined, "uniform").pvalue) if len(defined) else np.nan
         row["verdict"] = _null_verdict(defined, row["ks_p"])
@@ -125,17 +126,17 @@ def _null_verdict(p: np.ndarray, ks_p: float) -> str:
 def _coverage(ends: np.ndarray, goal: float) -> dict:
     defined = ends[np.isfinite(ends).all(axis=1)]
     low, high, value = defined.T
-    goal = float(ends[np.isfinite(ends[:, 2]), 2].mean()) if np.isnan(goal) else goal
+    goal = _mean(ends[:, 2]) if np.isnan(goal) else goal
     hits = (low <= goal) & (goal <= high)
     least, most = clopper_pearson(int(hits.sum()), len(hits), SURE)
     verdict = "covers too rarely" if most < LEVEL else "covers too often" if least > LEVEL else "holds"
     return _rate(hits) | {
         "undefined": len(ends) - len(defined),
-        "mean": float(value.mean()) if len(hits) else np.nan,
+        "mean": _mean(value),
         "target": goal,
-        "below": float(np.mean(high < goal)) if len(hits) else np.nan,
-        "above": float(np.mean(low > goal)) if len(hits) else np.nan,
-        "width": float(np.mean(high - low)) if len(hits) else np.nan,
+        "below": _mean(high < goal),
+        "above": _mean(low > goal),
+        "width": _mean(high - low),
         "verdict": verdict,
     }
 
