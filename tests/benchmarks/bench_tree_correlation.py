@@ -1,10 +1,13 @@
 """Image-level tree correlation over all pairs, beside brute force on whole matrices and scikit-bio's Mantel statistic.
 
-    python -m tests.benchmarks.bench_tree_correlation [--images 2000 10000 100000] [--dimension 512] [--whole 10000]
+    python -m tests.benchmarks.bench_tree_correlation [--images 2000 10000 100000] [--dimension 512]
+        [--whole 10000] [--permutations 999] [--streamed 1000000] [--species 10000]
 
 Vectors and taxonomy are made up, ten images a species. Each case runs in a process of its own, three times, of which
 the fastest counts: `seconds` are those of the clock, `cpu s` the processor's, over all threads. Peak memory is what the
-process held at most beyond the vectors it was given. `growth` is the exponent of n that fits the processor's seconds.
+process held at most beyond the vectors it was given. `growth` is the exponent of n that fits the processor's seconds;
+it must be near 1. Then, once each: the permutation null and everything else of the largest; the correlation, with its
+interval, of a store on disk that is read once, in a fresh process that must stay below 2 GiB in all.
 """
 
 from __future__ import annotations
@@ -12,16 +15,30 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import resource
+import shutil
+import tempfile
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from bioclip_probe.metrics.hierarchy import image_tree_correlation
+from bioclip_probe.datasets import Dataset
+from bioclip_probe.metrics.hierarchy import (
+    balanced_image_tree_correlation,
+    balanced_tree_correlation,
+    cophenetic_correlation,
+    image_tree_correlation,
+)
+from bioclip_probe.shards import LEDGER
 from bioclip_probe.stats.centroids import image_moments
-from bioclip_probe.stats.moments import TreeSums
+from bioclip_probe.stats.moments import TreeSums, jackknifed_correlations, permuted_correlations
+from bioclip_probe.store import Store
+from bioclip_probe.streaming import stream_moments
+from bioclip_probe.tables import IMAGES
 from bioclip_probe.tree import Placement, brownian, patristic_distances
 from tests.benchmarks.bench_tree_distance import made_up_taxonomy
 
@@ -29,6 +46,10 @@ IMAGES_PER_SPECIES = 10
 #: The most images a peer is given: it holds matrices of n × n.
 MOST_IMAGES = 2_000
 BLOCK = 8_192
+#: What the growth of the processor's seconds with n may be; the tree alone grows with n too.
+GROWTH = (0.8, 1.2)
+#: All that a process that streams may hold, in MiB.
+MOST_STREAMED = 2_048
 
 
 @dataclass(frozen=True)
@@ -56,10 +77,6 @@ def by_moments(vectors: np.ndarray, placement: Placement) -> float:
     return TreeSums(*image_moments(vectors, placement)).correlation()
 
 
-def whole_estimate(vectors: np.ndarray, placement: Placement) -> float:
-    return image_tree_correlation(vectors, placement, np.random.default_rng(0)).value
-
-
 def both_matrices(vectors: np.ndarray, placement: Placement) -> tuple[np.ndarray, np.ndarray]:
     """Tree distance and cosine distance of all pairs of images, shape (n, n) each."""
     tree = placement.tree
@@ -82,11 +99,33 @@ def scikit_bio(vectors: np.ndarray, placement: Placement) -> float:
     return float(mantel(DistanceMatrix(t), DistanceMatrix((c + c.T) / 2), permutations=0)[0])
 
 
+def permutations(vectors: np.ndarray, placement: Placement, number: int) -> float:
+    """The mean of the null, so that it may be compared."""
+    sums = TreeSums(*image_moments(vectors, placement))
+    return float(permuted_correlations(sums, number, np.random.default_rng(0)).mean())
+
+
+WHOLE = {
+    "all images": image_tree_correlation,
+    "all images, balanced": balanced_image_tree_correlation,
+    "species": cophenetic_correlation,
+    "species, balanced": balanced_tree_correlation,
+}
+
+
+def whole(name: str):
+    def estimate(vectors: np.ndarray, placement: Placement) -> float:
+        return WHOLE[name](vectors, placement, np.random.default_rng(0)).value
+
+    return estimate
+
+
 CASES = {
     "bioclip_probe": by_moments,
-    "bioclip_probe, p and interval": whole_estimate,
+    "bioclip_probe, p and interval": whole("all images"),
     "brute force": brute_force,
     "scikit-bio mantel": scikit_bio,
+    **{name: whole(name) for name in WHOLE},
 }
 
 
@@ -104,29 +143,92 @@ def run(case: str, n: int, d: int, times: int) -> Timing:
     return Timing(min(clock), min(cpu), (peak - before) / 1024, value)
 
 
-def in_a_fresh_process(*arguments) -> Timing:
+def in_a_fresh_process(function, *arguments):
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as executor:
-        return executor.submit(run, *arguments).result()
+        return executor.submit(function, *arguments).result()
+
+
+def show(n: int, case: str, timing: Timing, ours: Timing) -> None:
+    print(
+        f"{n:>9,} {n * (n - 1) / 2:>8.1e}  {case:<36} {timing.seconds:>8.3f} {timing.cpu_seconds:>8.3f} "
+        f"{timing.mebibytes:>9.0f} {timing.seconds / ours.seconds:>8.1f} {timing.value:>8.4f}",
+        flush=True,
+    )
 
 
 def compare(n: int, d: int, whole: bool) -> Timing:
     """Print every case that n images allow; all must give one value."""
-    ours = in_a_fresh_process("bioclip_probe", n, d, 3)
+    ours = in_a_fresh_process(run, "bioclip_probe", n, d, 3)
     timings = {"bioclip_probe": ours}
     if whole:
-        timings["bioclip_probe, p and interval"] = in_a_fresh_process("bioclip_probe, p and interval", n, d, 1)
+        timings["bioclip_probe, p and interval"] = in_a_fresh_process(run, "bioclip_probe, p and interval", n, d, 1)
     if n <= MOST_IMAGES:
-        timings |= {case: in_a_fresh_process(case, n, d, 3) for case in ("brute force", "scikit-bio mantel")}
+        timings |= {case: in_a_fresh_process(run, case, n, d, 3) for case in ("brute force", "scikit-bio mantel")}
     for case, timing in timings.items():
-        if abs(timing.value - ours.value) > 1e-10:
+        if abs(timing.value - ours.value) > 1e-8:  # vectors are float32, their norms 1 to 1e-8 only
             raise SystemExit(f"{case} gives another value: {timing.value}, not {ours.value}")
-        print(
-            f"{n:>8,} {n * (n - 1) / 2:>10.1e}  {case:<30} {timing.seconds:>8.3f} {timing.cpu_seconds:>8.3f} "
-            f"{timing.mebibytes:>9.0f} {timing.seconds / ours.seconds:>8.1f} {timing.value:>8.4f}",
-            flush=True,
-        )
+        show(n, case, timing, ours)
     return ours
+
+
+def permute(n: int, d: int, number: int) -> Timing:
+    images = made_up_images(n, d, np.random.default_rng(0))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start, cpu_start = time.perf_counter(), time.process_time()
+    value = permutations(*images, number)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Timing(time.perf_counter() - start, time.process_time() - cpu_start, (peak - before) / 1024, value)
+
+
+class MadeUp:
+    """What the store must know of an encoder."""
+
+    name, fingerprint = "made-up", "0" * 12
+
+    def __init__(self, dimension: int) -> None:
+        self.dimension, self.record = dimension, {}
+
+
+def write_store(folder: str, n: int, d: int, n_species: int) -> None:
+    """A store of n made-up images in float32, written shard by shard."""
+    rng = np.random.default_rng(0)
+    tree = made_up_taxonomy(n_species, rng)
+    node, species = rng.choice(tree.tips, n), brownian(tree, d, rng).astype(np.float32)
+    np.save(Path(folder) / "node.npy", node)
+    ids = [f"image{i}" for i in range(n)]
+    images = IMAGES.frame(pd.DataFrame({"image_id": ids, "source": ids}))
+    with Store(Path(folder) / "store").writing(
+        Dataset("made-up", images, print, "0" * 12), MadeUp(d), BLOCK
+    ) as embedded:
+        for shard in embedded.missing_shards():
+            span = embedded.span(shard)
+            rows = species[node[span]]
+            rows += 2 * rng.standard_normal(rows.shape, dtype=np.float32)
+            places = range(len(rows))
+            ledger = pd.DataFrame({"image_id": ids[span], "row": places, "status": "ok"})
+            embedded.land(shard, LEDGER.frame(ledger), rows)
+        embedded.finish()
+
+
+def read_store(folder: str, n_species: int) -> Timing:
+    """The correlation and the values without each group of species; memory is all that the process ever held."""
+    rng = np.random.default_rng(0)
+    placement = Placement(made_up_taxonomy(n_species, np.random.default_rng(0)), np.load(Path(folder) / "node.npy"))
+    start, cpu_start = time.perf_counter(), time.process_time()
+    tree, split, _ = stream_moments(Store(Path(folder) / "store"), "made-up", "made-up", placement, rng)
+    value, _ = jackknifed_correlations(tree, split)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Timing(time.perf_counter() - start, time.process_time() - cpu_start, peak / 1024, value)
+
+
+def stream(n: int, d: int, n_species: int) -> Timing:
+    with tempfile.TemporaryDirectory() as folder:
+        free = shutil.disk_usage(folder).free
+        if free < 6 * n * d:
+            raise SystemExit(f"{folder} has {free / 2**30:.1f} GiB free, too little for a store of {n:,} images")
+        in_a_fresh_process(write_store, folder, n, d, n_species)
+        return in_a_fresh_process(read_store, folder, n_species)
 
 
 def main() -> None:
@@ -136,14 +238,31 @@ def main() -> None:
     parser.add_argument(
         "--whole", type=int, default=10_000, metavar="N", help="up to N images also with its p and its interval"
     )
+    parser.add_argument("--permutations", type=int, default=999, help="of the largest; 0 for none")
+    parser.add_argument("--streamed", type=int, default=1_000_000, metavar="N", help="images on disk; 0 for none")
+    parser.add_argument("--species", type=int, default=10_000, help="of the images on disk")
     arguments = parser.parse_args()
+    d = arguments.dimension
     print(
-        f"{'images':>8} {'pairs':>10}  {'':<30} {'seconds':>8} {'cpu s':>8} {'peak MiB':>9} {'× ours':>8} {'value':>8}"
+        f"{'images':>9} {'pairs':>8}  {'':<32} {'seconds':>8} {'cpu s':>8} {'peak MiB':>9} {'× ours':>8} {'value':>8}"
     )
-    ours = [compare(n, arguments.dimension, n <= arguments.whole) for n in arguments.images]
+    ours = [compare(n, d, n <= arguments.whole) for n in arguments.images]
+    largest = arguments.images[-1]
+    if arguments.permutations:
+        timing = in_a_fresh_process(permute, largest, d, arguments.permutations)
+        show(largest, f"and {arguments.permutations} permutations", timing, ours[-1])
+    for case in WHOLE if largest <= arguments.whole else ():
+        show(largest, f"{case}, p and interval", in_a_fresh_process(run, case, largest, d, 1), ours[-1])
+    if arguments.streamed:
+        timing = stream(arguments.streamed, d, arguments.species)
+        show(arguments.streamed, "streamed, and 40 groups left out", timing, ours[-1])
+        if timing.mebibytes > MOST_STREAMED:
+            raise SystemExit(f"streaming held {timing.mebibytes:.0f} MiB, more than {MOST_STREAMED}")
     if len(ours) > 1:
         growth = np.polyfit(np.log(arguments.images), np.log([timing.cpu_seconds for timing in ours]), 1)[0]
-        print(f"growth: n to the power of {growth:.2f}, of {arguments.images[0]:,} to {arguments.images[-1]:,} images")
+        print(f"growth: n to the power of {growth:.2f}, of {arguments.images[0]:,} to {largest:,} images")
+        if not GROWTH[0] <= growth <= GROWTH[1]:
+            raise SystemExit(f"time should grow with n to the power of 1, not {growth:.2f}")
 
 
 if __name__ == "__main__":
