@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 from dataclasses import astuple
 
 import numpy as np
@@ -275,6 +276,17 @@ def test_vectors_that_nearly_coincide_keep_their_similarity():
     assert np.min(close[0] @ close[0].T) > 0.995
     for name, estimate in similarity(*close, placement, rng()).items():
         assert estimate.value == pytest.approx(found[name].value, abs=0.15)
+
+
+def test_no_matrix_of_pairs_is_held(monkeypatch):
+    monkeypatch.setattr(module, "N_PERMUTATIONS", 2)
+    n = 2500
+    a, b = unit(rng(1).standard_normal((n, 8))), unit(rng(2).standard_normal((n, 8)))
+    tracemalloc.start()
+    similarity(a, b, star(n), rng())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < n * n * 8 / 2
 
 
 def test_inputs_stay_and_results_repeat():
