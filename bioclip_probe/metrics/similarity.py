@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bioclip_probe.errors import DataError, some
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
 from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.distance_sums import (
@@ -25,6 +24,7 @@ from bioclip_probe.stats.distance_sums import (
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.neighbours import nearest_neighbours
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval, permutation_p
+from bioclip_probe.stats.rows import finite_rows, unit_of
 from bioclip_probe.tree.tree import Placement
 
 N_PERMUTATIONS = 199
@@ -84,8 +84,9 @@ def similarity(
     (debiased CKA); Kriegeskorte, Mur & Bandettini 2008, Front. Syst. Neurosci. 2, 4 (RSA); Huh et al. 2024, ICML
     (mutual k-NN); Gröger, Wen & Brbić 2026, ICML, arXiv 2602.14486 (calibrated score).
     """
-    _check(vectors_a, vectors_b)
-    taxa, other = centroids(vectors_a, placement), centroids(vectors_b, placement)
+    if len(vectors_a) != len(vectors_b):
+        raise ValueError(f"expected the same images of both encoders, got {len(vectors_a)} and {len(vectors_b)}")
+    taxa, other = (centroids(finite_rows(vectors), placement) for vectors in (vectors_a, vectors_b))
     n, n_images = len(taxa.counts), int(np.sum(taxa.groups >= 0))
     counts = {"n_images": n_images, "n_taxa": n, "n_excluded": len(taxa.groups) - n_images}
     reasons = dict.fromkeys(BOUNDS, _undefined(taxa, other))
@@ -100,18 +101,10 @@ def similarity(
     for name, reason in reasons.items():
         raw = calibrated = Estimate.undefined(reason, **counts)
         if not reason:
-            raw = _estimate(found[name], BOUNDS[name], counts)
+            raw = _estimate(found[name], BOUNDS[name], unit_of(taxa.tree), counts)
             calibrated = _calibrated(raw, found[name])
         table |= {name: raw, f"{name}_calibrated": calibrated}
     return table
-
-
-def _check(vectors_a: np.ndarray, vectors_b: np.ndarray) -> None:
-    if len(vectors_a) != len(vectors_b):
-        raise ValueError(f"expected the same images of both encoders, got {len(vectors_a)} and {len(vectors_b)}")
-    for vectors in (vectors_a, vectors_b):
-        if len(broken := np.flatnonzero(~np.isfinite(vectors).all(axis=1))):
-            raise DataError(f"embeddings must be finite; not so in row {some(broken)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,11 +190,11 @@ def _common(near_a: np.ndarray, near_b: np.ndarray) -> float:
     return float(np.mean((near_a[:, :, None] == near_b[:, None, :]).any(axis=2)))
 
 
-def _estimate(scores: Scores, bounds: tuple[float, float], counts: dict) -> Estimate:
+def _estimate(scores: Scores, bounds: tuple[float, float], unit: str, counts: dict) -> Estimate:
     return Estimate(
         scores.value,
         chance=float(np.mean(scores.null)),
-        **interval(*jackknife_interval(scores.value, scores.deleted, bounds), JACKKNIFE, "species"),
+        **interval(*jackknife_interval(scores.value, scores.deleted, bounds), JACKKNIFE, unit),
         p_value=permutation_p(scores.value, scores.null),
         **counts,
     )
