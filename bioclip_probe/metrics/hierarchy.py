@@ -21,8 +21,9 @@ from bioclip_probe.stats.balance import balanced_correlation, permuted_balanced_
 from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.clades import NodeSums
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.moments import SplitMoments, TreeSums, jackknifed_correlations, permuted_correlations
+from bioclip_probe.stats.moments import SplitMoments, TreeSums, permuted_correlations
 from bioclip_probe.stats.pairs import joint_histogram, spearman_correlation
+from bioclip_probe.stats.parts import PartSums, interaction_variance
 from bioclip_probe.stats.resampling import (
     LEVEL,
     N_BOOT,
@@ -175,11 +176,12 @@ def streamed_tree_correlation(
     counts = {"n_images": n_images, "n_taxa": k if n_images else 0, "n_excluded": n_excluded}
     if counts["n_taxa"] < 3:
         return Estimate.undefined(f"needs at least 3 taxa, found {counts['n_taxa']}", **counts)
-    value, deleted = jackknifed_correlations(tree, split)
+    sums = PartSums.of(tree, split)
+    value = sums.correlation()
     if math.isnan(value):
         return Estimate.undefined("tree distance or embedding distance does not vary", **counts)
     null = permuted_correlations(TreeSums(tree, split.whole), N_PERMUTATIONS, rng)
-    return _left_out(value, deleted, resampled, permutation_p(value, null), counts)
+    return _left_out(value, sums.without(), resampled, permutation_p(value, null), counts)
 
 
 def balanced_tree_correlation(
@@ -236,8 +238,8 @@ def cophenetic_correlation_difference(
         In [-2, 2], above 0 where the first follows the tree more closely. Both leave out the same groups of units:
         the interval is value ± t·se of the paired jackknife, and `p_value` is two-sided, that of value/se in Student's
         t, so that p < 0.05 where the interval leaves out 0. It asks whether the difference would be found in other
-        species of the same tree, not whether other training runs would repeat it. Where neither follows the tree the
-        jackknife overstates the error, up to twice its variance (Efron & Stein 1981): p is then too large.
+        species of the same tree, not whether other training runs would repeat it. The part of the variance that the
+        jackknife counts twice (up to half of it, where neither follows the tree) is taken away again.
 
     References
     ----------
@@ -362,15 +364,18 @@ def _difference(a: Rows, b: Rows, rng: np.random.Generator, units: Units | None)
         if reason := rows.undefined():
             return Estimate.undefined(f"{which} embedding: {reason}", **rows.counts)
     name, part = a.parts(units, rng)
-    (value_a, without_a), (value_b, without_b) = (
-        jackknifed_correlations(rows.tree, SplitMoments.of([(rows.vectors, rows.tips)], part)) for rows in (a, b)
-    )
-    value = value_a - value_b
+    sums = [PartSums.of(rows.tree, SplitMoments.of([(rows.vectors, rows.tips)], part)) for rows in (a, b)]
+    value = sums[0].correlation() - sums[1].correlation()
+    without = sums[0].without() - sums[1].without()
     if abs(value) < SAME:  # one and the same, but for rounding
-        value, without_a = 0.0, without_b
-    low, high = jackknife_interval(value, without_a - without_b)
-    ends = interval(max(low, -2.0), min(high, 2.0), JACKKNIFE, name) if math.isfinite(low) else {}
-    p = _two_sided(value, high - value, len(without_a) - 1)
+        value, without = 0.0, np.zeros(len(without))
+    reach = jackknife_interval(value, without)[1] - value
+    if len(without) > 3 and reach > 0:
+        excess = interaction_variance(sums[0].influence() - sums[1].influence())
+        per_reach = student_t.ppf((1 + LEVEL) / 2, len(without) - 1)
+        reach *= math.sqrt(max(1 - excess * (per_reach / reach) ** 2, 0.5))
+    ends = interval(max(value - reach, -2.0), min(value + reach, 2.0), JACKKNIFE, name) if reach >= 0 else {}
+    p = _two_sided(value, reach, len(without) - 1)
     return Estimate(value, chance=0.0, **{"resampled": name, **ends}, p_value=p, **a.counts)
 
 

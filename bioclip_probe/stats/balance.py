@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 
 from bioclip_probe.stats.clades import NodeSums
 from bioclip_probe.stats.moments import TreeSums, pearson, permuted_orders
+from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tree.tree import Tree
 
 
@@ -46,10 +47,11 @@ def permuted_balanced_correlations(
     occurring = np.unique(sums.tree.rank[observed.at[:, 0] > 0.5])
     meet = _meetings(sums.tree)[occurring.astype(np.int64) + 1]
     values = []
-    for orders in permuted_orders(sums, n_permutations, rng):
-        counts = sums.climb.sums(sums.moments.counts[orders].T)
-        rank_means = (meet @ sums.clade_sums(orders)) / (meet @ (counts * (counts - 1) / 2))
-        values.append(away @ rank_means / scale)
+    with matched_threads(0):
+        for orders in permuted_orders(sums, n_permutations, rng):
+            counts = sums.climb.sums(sums.moments.counts[orders].T)
+            rank_means = (meet @ sums.clade_sums(orders)) / (meet @ (counts * (counts - 1) / 2))
+            values.append(away @ rank_means / scale)
     return np.concatenate(values) if values else np.empty(0)
 
 

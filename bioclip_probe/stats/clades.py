@@ -82,6 +82,14 @@ class Climb:
         """Sums over those of some tips that are below each inner node, shape (m - k, w), from (len(some), w)."""
         return self._risen(self._tips[:, some] @ values)
 
+    def by_part(self, values: np.ndarray, part: np.ndarray, n_parts: int) -> np.ndarray:
+        """Sums over the tips of each part that are below each inner node, shape (m - k, P, w), from (k, w)."""
+        at = np.empty((self._tips.shape[0], n_parts, values.shape[1]))
+        for number in range(n_parts):
+            some = np.flatnonzero(part == number)
+            at[:, number] = self._tips[:, some] @ values[some]
+        return self._risen(at.reshape(len(at), n_parts * values.shape[1])).reshape(at.shape)
+
     def _risen(self, at: np.ndarray) -> np.ndarray:
         """Inner nodes with the sums of all tips below, from those with the sums of the tips that hang from them."""
         for children in self._rises:

@@ -25,6 +25,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from bioclip_probe.stats.clades import Climb
+from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.tree import Tree, read_only
 
@@ -215,10 +216,11 @@ class SplitMoments:
                 origin = near_mean(vectors[rows])
             rows = rows[np.argsort(part[groups[rows]], kind="stable")]
             stops = np.searchsorted(part[groups[rows]], np.arange(n_parts + 1))
-            for number, own in enumerate(members):
-                here = rows[stops[number] : stops[number + 1]]
-                found = Moments.of(vectors[here], within[groups[here]], len(own), origin=origin)
-                parts[number] = found if parts[number] is None else parts[number] + found
+            with matched_threads(len(rows) * vectors.shape[1] ** 2):
+                for number, own in enumerate(members):
+                    here = rows[stops[number] : stops[number + 1]]
+                    found = Moments.of(vectors[here], within[groups[here]], len(own), origin=origin)
+                    parts[number] = found if parts[number] is None else parts[number] + found
         return cls(read_only(part), parts if origin is not None else [])
 
     @cached_property
@@ -256,7 +258,7 @@ class TreeSums:
 
     tree: Tree
     moments: Moments
-    climb: Climb = field(default=None, repr=False)
+    climb: Climb | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.tree.tips) != len(self.moments.counts):
@@ -334,6 +336,11 @@ def _distances_within(at: np.ndarray) -> np.ndarray:
     return (at[..., -2] * at[..., -1] - np.einsum("...i,...i->...", at[..., :-2], at[..., :-2])) / 2
 
 
+def shared_depths(tree: Tree) -> np.ndarray:
+    """Depth of each node below where the first paths part, shape (m,): a stem that all share would cost digits."""
+    return np.maximum(tree.depth - neighbour_mrca_depths(tree).min(initial=tree.depth.max()), 0)
+
+
 def distance_sums(tree: Tree, climb: Climb, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Σ t and Σ t² over pairs of images, for P times k counts of images at the tips; weights as well as counts.
 
@@ -342,9 +349,8 @@ def distance_sums(tree: Tree, climb: Climb, counts: np.ndarray) -> tuple[np.ndar
     t, tt : ndarray, shape (P,), float64
         Images at one tip are at distance 0.
     """
-    # Depths from where the first paths part: a long stem that all share would cost digits.
-    shared = neighbour_mrca_depths(tree).min(initial=tree.depth.max())
-    depth, own = tree.depth[tree.tips] - shared, 2 * np.maximum(tree.depth - shared, 0)
+    own = 2 * shared_depths(tree)
+    depth = own[tree.tips] / 2
     own[tree.tips] = 0.0
     moved = np.stack([counts, counts * depth, counts * depth**2]).transpose(2, 1, 0).reshape(counts.shape[1], -1)
     n, a, aa = np.moveaxis(climb.sums(moved).reshape(len(tree), len(counts), 3), 2, 0)
@@ -363,13 +369,11 @@ def distance_sums(tree: Tree, climb: Climb, counts: np.ndarray) -> tuple[np.ndar
 
 
 def jackknifed_correlations(tree: Tree, split: SplitMoments) -> tuple[float, np.ndarray]:
-    """The correlation over all pairs of images, and its values without each part of the tips.
+    """The correlation over all pairs of images, and its values without each part of the tips; see `parts`."""
+    from bioclip_probe.stats.parts import PartSums
 
-    O(nodes·d + d²) a part.
-    """
-    sums = TreeSums(tree, split.whole)
-    deleted = [TreeSums(tree, split.without(part), sums.climb).correlation() for part in range(len(split.parts))]
-    return sums.correlation(), np.array(deleted)
+    sums = PartSums.of(tree, split)
+    return sums.correlation(), sums.without()
 
 
 def pearson(n, x, y, xx, yy, xy):
@@ -419,5 +423,6 @@ def permuted_correlations(
     sums: TreeSums, n_permutations: int, rng: np.random.Generator, within: np.ndarray | None = None
 ) -> np.ndarray:
     """Correlations after permuting which group stands at which tip, shape (n_permutations,); see `permuted_orders`."""
-    values = [sums.correlations(orders) for orders in permuted_orders(sums, n_permutations, rng, within)]
+    with matched_threads(0):
+        values = [sums.correlations(orders) for orders in permuted_orders(sums, n_permutations, rng, within)]
     return np.concatenate(values) if values else np.empty(0)

@@ -35,7 +35,8 @@ from bioclip_probe.metrics.hierarchy import (
 )
 from bioclip_probe.shards import LEDGER
 from bioclip_probe.stats.centroids import image_moments
-from bioclip_probe.stats.moments import TreeSums, jackknifed_correlations, permuted_correlations
+from bioclip_probe.stats.moments import TreeSums, permuted_correlations
+from bioclip_probe.stats.parts import PartSums
 from bioclip_probe.store import Store
 from bioclip_probe.streaming import stream_moments
 from bioclip_probe.tables import IMAGES
@@ -217,7 +218,8 @@ def read_store(folder: str, n_species: int) -> Timing:
     placement = Placement(made_up_taxonomy(n_species, np.random.default_rng(0)), np.load(Path(folder) / "node.npy"))
     start, cpu_start = time.perf_counter(), time.process_time()
     tree, split, _ = stream_moments(Store(Path(folder) / "store"), "made-up", "made-up", placement, rng)
-    value, _ = jackknifed_correlations(tree, split)
+    sums = PartSums.of(tree, split)
+    value, _ = sums.correlation(), sums.without()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Timing(time.perf_counter() - start, time.process_time() - cpu_start, peak / 1024, value)
 

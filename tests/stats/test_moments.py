@@ -10,7 +10,6 @@ from bioclip_probe.stats.moments import (
     Moments,
     SplitMoments,
     TreeSums,
-    jackknifed_correlations,
     pearson,
     permuted_correlations,
 )
@@ -149,29 +148,6 @@ def test_sums_along_the_tree_are_sums_over_pairs(made, random):
     assert tt[0] == pytest.approx(math.fsum(t * t for t, _ in pairs), rel=1e-10, abs=1e-8)
     assert sums.cross_sums(order[None])[0] == pytest.approx(math.fsum(t * c for t, c in pairs), rel=1e-10, abs=1e-9)
     assert sums.correlations(order[None])[0] == pytest.approx(definitions.pearson(pairs), abs=1e-8, nan_ok=True)
-
-
-@given(images_on_tips(), st.integers(1, 3))
-def test_a_correlation_without_a_part_of_the_tips_is_that_of_the_others(made, n_parts):
-    vectors, groups, tree = made
-    part = np.arange(len(tree.tips)) % n_parts
-    value, deleted = jackknifed_correlations(tree, SplitMoments.of([(vectors, groups)], part))
-
-    def by_hand(kept) -> float:
-        rows = [i for i in range(len(groups)) if kept(part[groups[i]])]
-        pairs = [
-            (
-                path_length(tree, tree.tips[groups[i]], tree.tips[groups[j]]),
-                half_squared_distance(vectors[i], vectors[j]),
-            )
-            for i, j in combinations(rows, 2)
-        ]
-        return definitions.pearson(pairs)
-
-    assert value == pytest.approx(by_hand(lambda _: True), abs=1e-8, nan_ok=True)
-    assert len(deleted) == part.max() + 1
-    for number, found in enumerate(deleted):
-        assert found == pytest.approx(by_hand(lambda other, number=number: other != number), abs=1e-7, nan_ok=True)
 
 
 def test_embeddings_that_nearly_coincide_keep_their_correlation():
