@@ -7,7 +7,8 @@ import numpy as np
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
 from bioclip_probe.stats.cross import parted_correlations
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.moments import SplitMoments, TreeSums, jackknifed_correlations, permuted_orders
+from bioclip_probe.stats.moments import SplitMoments, TreeSums, permuted_orders
+from bioclip_probe.stats.parts import PartSums
 from bioclip_probe.stats.resampling import jackknife_interval, permutation_p
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree.tree import Placement
@@ -95,8 +96,8 @@ def _of_control(control: Rows) -> str:
 
 def _with_tree(rows: Rows, part: np.ndarray) -> np.ndarray:
     """Correlation with tree distance over all pairs, then without each part, shape (1 + P,)."""
-    value, deleted = jackknifed_correlations(rows.tree, SplitMoments.of([(rows.vectors, rows.tips)], part))
-    return np.array([value, *deleted])
+    sums = PartSums.of(rows.tree, SplitMoments.of([(rows.vectors, rows.tips)], part))
+    return np.array([sums.correlation(), *sums.without()])
 
 
 def _permuted(taxa: TreeSums, control: TreeSums, c_z: float, rng: np.random.Generator) -> np.ndarray:

@@ -38,7 +38,8 @@ def variance_by_rank(
 
         ``nested_r2`` = (SS_between(taxa) - SS_between(ancestors))/SS_total, in [0, 1]. Higher: the rank says more of
         where an image lies than the ranks above do. Without holes the shares of all ranks add up to the R² of species.
-        Chance, for images dealt out at random, is (K - P)/(n - 1): it is large where taxa have few images.
+        Chance, for images dealt out at random, is (K - P)/(n - 1): it is large where taxa have few images. Species
+        that differ without regard to the tree give every rank more than that, about (K - P)/(species - 1) of their R².
         ``variance_ratio`` = (SS_between/(K - 1))/(SS_within/(n - K)), the pseudo-F of PERMANOVA; at least 0, higher is
         better. Chance is 1, if ratios of means are let pass for means of ratios. It grows with the images per taxon:
         compare encoders over the same images only.

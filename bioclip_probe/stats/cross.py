@@ -16,6 +16,9 @@ import numpy as np
 from bioclip_probe.stats.distance_sums import about_their_mean
 from bioclip_probe.stats.moments import pearson
 
+#: A variance of distances below this share of the squared mean ‖x‖² is none.
+NOISE = 1e-12
+
 
 def parted_correlations(vectors_a: np.ndarray, vectors_b: np.ndarray, part: np.ndarray) -> np.ndarray:
     """Pearson correlation of the cosine distances of two embeddings of the same k taxa, over all pairs.
@@ -34,7 +37,14 @@ def parted_correlations(vectors_a: np.ndarray, vectors_b: np.ndarray, part: np.n
     """
     a, b = about_their_mean(vectors_a), about_their_mean(vectors_b)
     n_pairs, d, e, product = _sums(a, b, part)
-    return pearson(n_pairs, d, e, _sums(a, a, part)[3], _sums(b, b, part)[3], product)
+    own = [_sums(points, points, part)[3] for points in (a, b)]
+    correlations = pearson(n_pairs, d, e, *own, product)
+    for points, sums, squares in ((a, d, own[0]), (b, e, own[1])):
+        # What is left of much larger sums once a part is subtracted may be rounding.
+        noise = NOISE * np.mean(np.einsum("ij,ij->i", points, points)) ** 2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            correlations[~(squares - sums**2 / n_pairs > noise * n_pairs)] = np.nan
+    return correlations
 
 
 def _sums(c: np.ndarray, e: np.ndarray, part: np.ndarray) -> np.ndarray:

@@ -1,0 +1,181 @@
+import math
+from dataclasses import astuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.metrics import clades as module
+from bioclip_probe.metrics.clades import ANCESTORS, NAMES, clade_correlations, within_clade_correlation
+from bioclip_probe.metrics.hierarchy import cophenetic_correlation
+from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.tables import RANKS
+from bioclip_probe.tree import Placement, Tree, taxonomy
+from tests.definitions import clades as definitions
+from tests.stats.embedded import random_taxonomy, signal_vectors, unit, unit_vectors
+from tests.strategies import lineage_tables
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@st.composite
+def in_a_taxonomy(draw, max_rows: int = 16):
+    placement = taxonomy(draw(lineage_tables(max_rows=max_rows)))
+    return draw(unit_vectors(len(placement))), placement
+
+
+def made(signal=1.0, noise=0.3, n_species=250, seed=0):
+    placement = random_taxonomy(n_species, 2 * n_species, rng(seed))
+    return signal_vectors(placement, 24, signal, noise, rng(seed + 1)), placement
+
+
+def paths(found):
+    return {(rank, path): estimate for rank, of_rank in found.items() for path, estimate in of_rank.items()}
+
+
+# What the numbers are.
+
+
+@settings(max_examples=50)
+@given(in_a_taxonomy(), st.sampled_from((2, 3, 5)))
+def test_each_clade_has_the_correlation_of_its_own_pairs(case, fewest):
+    vectors, placement = case
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "FEWEST_SPECIES", fewest)
+        found = clade_correlations(vectors, placement)
+    species = placement.coarsen("species")
+    expected = definitions.clade_correlations(vectors, species, fewest)
+    assert {rank: set(of_rank) for rank, of_rank in found.items()} == {
+        rank: set(of_rank) for rank, of_rank in expected.items()
+    }
+    for (rank, path), estimate in paths(found).items():
+        assert estimate.value == pytest.approx(expected[rank][path], abs=1e-6, nan_ok=True)
+        assert (estimate.note == "") == math.isfinite(expected[rank][path])
+
+
+def test_a_clade_is_its_own_study():
+    vectors, placement = made()
+    found = paths(clade_correlations(vectors, placement))
+    tree, species = placement.tree, placement.coarsen("species")
+    for rank in ("kingdom", "class", "family"):
+        at = placement.at(rank)
+        for node in np.unique(at)[:3]:
+            kept = np.flatnonzero(at == node)
+            estimate = found[rank, tree.path(node)]
+            assert (estimate.n_images, estimate.n_taxa) == (len(kept), len(np.unique(placement.node[kept])))
+            if math.isfinite(estimate.value):
+                alone = cophenetic_correlation(vectors[kept], species.take(kept), rng())
+                assert estimate.value == pytest.approx(alone.value, abs=1e-7)
+
+
+def test_the_summary_is_the_mean_and_the_spread_of_the_clades_that_enter():
+    found = clade_correlations(*made())
+    for rank, summary in within_clade_correlation(found, rng()).items():
+        entered = [clade for clade in found[rank].values() if math.isfinite(clade.value)]
+        values = [clade.value for clade in entered]
+        mean, spread = (summary[name] for name in NAMES)
+        assert mean.value == pytest.approx(np.mean(values))
+        assert spread.value == pytest.approx(np.std(values, ddof=1))
+        left = len(found[rank]) - len(values)
+        assert mean.note == f"ancestors: {len(values)} entered, {left} could not"
+        assert mean.n_images + mean.n_excluded == sum(clade.n_images for clade in found[rank].values())
+        assert mean.n_taxa == sum(clade.n_taxa for clade in entered)
+        assert mean.resampled == rank and mean.ci_low <= mean.value <= mean.ci_high
+        if len(values) <= 40:  # each group of the jackknife is one ancestor: Student's interval of a mean
+            from scipy.stats import t
+
+            reach = t.ppf(0.975, len(values) - 1) * spread.value / np.sqrt(len(values))
+            assert mean.ci_high == pytest.approx(min(mean.value + reach, 1), rel=0.25)
+
+
+# What they claim.
+
+
+def test_without_signal_the_mean_is_none_and_with_it_every_rank_shows_it():
+    with_tree = within_clade_correlation(clade_correlations(*made(1.0)), rng())
+    without = [within_clade_correlation(clade_correlations(*made(0.0, seed=seed)), rng()) for seed in range(8)]
+    for rank in ANCESTORS:
+        assert with_tree[rank][NAMES[0]].ci_low > 0.1
+        values = [found[rank][NAMES[0]].value for found in without]
+        assert abs(np.nanmean(values)) < 4 * np.nanstd(values) / np.sqrt(8)
+
+
+def test_separation_above_an_ancestor_does_not_count_inside_it():
+    _, placement = made()
+    kingdom = placement.at("kingdom")
+    apart = 5 * rng(1).standard_normal((len(placement.tree), 24))[kingdom]
+    vectors = unit(apart + rng(2).standard_normal((len(placement.tree), 24))[placement.node])
+    assert cophenetic_correlation(vectors, placement, rng()).value > 0.4
+    for summary in within_clade_correlation(clade_correlations(vectors, placement), rng()).values():
+        mean = summary[NAMES[0]]
+        assert abs(mean.value) < 0.15
+
+
+@settings(max_examples=20)
+@given(in_a_taxonomy(), st.randoms(use_true_random=False))
+def test_rotation_and_the_order_of_rows_do_not_matter(case, random):
+    vectors, placement = case
+    order = np.array(random.sample(range(len(vectors)), len(vectors)))
+    turn = np.linalg.qr(rng(1).standard_normal((vectors.shape[1],) * 2))[0]
+    found = paths(clade_correlations(vectors, placement))
+    for key, other in paths(clade_correlations(vectors[order] @ turn, placement.take(order))).items():
+        for a, b in zip(astuple(found[key]), astuple(other), strict=True):
+            assert a == b if isinstance(a, str) else a == pytest.approx(b, abs=1e-6, nan_ok=True)
+
+
+# Where they do not exist.
+
+
+def test_few_species_equal_distances_and_ranks_without_any():
+    vectors, placement = made()
+    found = paths(clade_correlations(vectors, placement))
+    few = [estimate for estimate in found.values() if estimate.n_taxa < 5]
+    assert few and all(math.isnan(e.value) and e.note.startswith("needs at least 5 species, found") for e in few)
+    genus = pd.DataFrame([["K", "P", "C", "O", "F", "G", f"G s{n}"] for n in range(8)], columns=RANKS)
+    one = taxonomy(genus)
+    found = clade_correlations(unit(rng().standard_normal((8, 3))), one)
+    assert list(found) == list(ANCESTORS)
+    for estimate in paths(found).values():
+        assert estimate.note == "tree distance or embedding distance does not vary"
+    for summary in within_clade_correlation(found, rng()).values():
+        assert all(e.note == "ancestors: 0 entered, 1 could not" and math.isnan(e.value) for e in summary.values())
+
+
+def test_one_ancestor_has_a_mean_but_no_interval_and_no_spread():
+    clade = {"order": {"K|P|C|O": Estimate(0.4, n_images=9, n_taxa=6)}}
+    mean, spread = within_clade_correlation(clade, rng())["order"].values()
+    assert mean.value == 0.4 and math.isnan(mean.ci_low) and math.isnan(spread.value)
+
+
+def test_a_phylogeny_without_ranks_and_images_nowhere_have_no_clades():
+    tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 1]), np.array([*"rab"], dtype=object), np.full(3, -1))
+    assert clade_correlations(np.eye(2), Placement(tree, np.array([1, 2]))) == {}
+    vectors, placement = made(n_species=6)
+    assert clade_correlations(vectors, Placement(placement.tree, np.full(len(vectors), -1))) == {}
+    assert within_clade_correlation({}, rng()) == {}
+
+
+def test_a_centroid_that_cancels_out_leaves_its_own_ancestors_undefined_only():
+    vectors, placement = made()
+    first = np.flatnonzero(placement.node == placement.node[0])
+    again = np.r_[np.arange(len(vectors)), first]
+    found = paths(clade_correlations(np.r_[vectors, -vectors[first]], placement.take(again)))
+    before = paths(clade_correlations(vectors, placement))
+    lineage = placement.tree.path(placement.node[0])
+    for (rank, path), estimate in found.items():
+        if lineage.startswith(path + "|"):
+            assert estimate.note.startswith("the images of 1 taxa cancel out")
+        else:
+            assert estimate.value == pytest.approx(before[rank, path].value, abs=1e-9, nan_ok=True)
+
+
+def test_vectors_that_are_not_finite_are_refused_and_named():
+    vectors, placement = made(n_species=8)
+    vectors[[4, 6], 1] = np.nan, np.inf
+    with pytest.raises(DataError, match="4, 6"):
+        clade_correlations(vectors, placement)

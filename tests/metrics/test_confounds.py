@@ -1,0 +1,194 @@
+import math
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.metrics import confounds as module
+from bioclip_probe.metrics.confounds import residual_cophenetic_correlation
+from bioclip_probe.metrics.hierarchy import cophenetic_correlation
+from bioclip_probe.stats.cross import parted_correlations
+from bioclip_probe.stats.resampling import jackknife_groups
+from bioclip_probe.stats.rows import Rows
+from bioclip_probe.tree import Placement, Tree, patristic_distances
+from tests.definitions import confounds as definitions
+from tests.definitions import similarity
+from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, unit, unit_vectors
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch) -> None:
+    monkeypatch.setattr(module, "N_PERMUTATIONS", 99)
+
+
+def made(signal=1.0, shared=0.0, n_species=60, seed=0):
+    """An embedding with signal of its own that also shares looks with a control of fewer dimensions."""
+    placement = random_taxonomy(n_species, 3 * n_species, rng(seed))
+    own = signal_vectors(placement, 16, signal, 0.2, rng(seed + 1)).astype(float)
+    control = signal_vectors(placement, 12, 1.0, 0.2, rng(seed + 2)).astype(float)
+    return unit(np.concatenate([own, shared * control], axis=1)), control, placement
+
+
+# What the number is.
+
+
+@settings(max_examples=60)
+@given(embedded(max_images=10), st.data())
+def test_it_is_the_correlation_of_residuals(case, data):
+    vectors, placement = case
+    control = data.draw(unit_vectors(len(placement)))
+    found = residual_cophenetic_correlation(vectors, control, placement, rng())
+    try:
+        expected = definitions.residual_cophenetic_correlation(vectors, control, placement)
+    except ZeroDivisionError:  # a centroid without direction
+        expected = math.nan
+    assert found.value == pytest.approx(expected, abs=1e-5, nan_ok=True)
+    assert (found.note == "") == math.isfinite(expected)
+
+
+@settings(max_examples=60)
+@given(st.integers(4, 14), st.integers(1, 4), st.data())
+def test_correlations_of_two_encoders_without_a_part_are_those_of_the_other_taxa(n, n_parts, data):
+    a, b = data.draw(unit_vectors(n)), data.draw(unit_vectors(n))
+    part = jackknife_groups(n, rng(), n_parts)
+    found = parted_correlations(a, b, part)
+    kept = [np.ones(n, dtype=bool), *(part != number for number in range(part.max() + 1))]
+    assert found == pytest.approx([similarity.rsa(a[own], b[own]) for own in kept], abs=1e-6, nan_ok=True)
+
+
+def test_residuals_by_numpy_agree_and_so_does_the_test_by_hand():
+    vectors, control, placement = made(shared=0.5)
+    found = residual_cophenetic_correlation(vectors, control, placement, rng(4))
+    taxa, other = Rows.taxa(vectors, placement), Rows.taxa(control, placement)
+    upper = np.triu_indices(len(taxa.vectors), 1)
+    c, z = (1 - rows.vectors @ rows.vectors.T for rows in (taxa, other))
+    t = patristic_distances(taxa.tree)
+    assert found.value == pytest.approx(definitions.partial(t[upper], c[upper], z[upper]), abs=1e-9)
+    null, draw = [], rng(5)
+    for _ in range(99):
+        order = draw.permutation(len(t))
+        null.append(definitions.partial(t[np.ix_(order, order)][upper], c[upper], z[upper]))
+    ours = module._permuted(taxa.sums, other.sums, np.corrcoef(c[upper], z[upper])[0, 1], rng(6))
+    assert np.mean(ours) == pytest.approx(np.mean(null), abs=0.03)
+    assert np.std(ours) == pytest.approx(np.std(null), rel=0.35)
+
+
+# What it claims.
+
+
+def test_signal_of_its_own_stays_and_signal_of_the_control_goes():
+    own = made(signal=1.0, shared=0.5)
+    assert residual_cophenetic_correlation(*own, rng()).value > 0.3
+    borrowed = made(signal=0.0, shared=3.0)
+    vectors, control, placement = borrowed
+    plain = cophenetic_correlation(vectors, placement, rng())
+    left = residual_cophenetic_correlation(vectors, control, placement, rng())
+    assert plain.value > 0.2 and plain.p_value <= 0.01
+    assert abs(left.value) < 0.1
+
+
+def test_a_control_that_knows_nothing_changes_nothing():
+    vectors, _, placement = made()
+    noise = unit(rng(9).standard_normal((len(vectors), 200)))
+    found = residual_cophenetic_correlation(vectors, noise, placement, rng())
+    assert found.value == pytest.approx(cophenetic_correlation(vectors, placement, rng()).value, abs=0.02)
+
+
+def test_p_is_uniform_where_embedding_and_control_are_alike_but_know_no_tree(monkeypatch):
+    from scipy.stats import kstest
+
+    monkeypatch.setattr(module, "N_PERMUTATIONS", 19)
+    draw, p, values = rng(2), [], []
+    placement = random_taxonomy(24, 24, rng(1))
+    for _ in range(120):
+        control = unit(draw.standard_normal((24, 4)))
+        vectors = unit(np.concatenate([control, unit(draw.standard_normal((24, 4)))], axis=1))
+        found = residual_cophenetic_correlation(vectors, control, placement, draw)
+        p.append(found.p_value)
+        values.append(found.value)
+    assert kstest(np.array(p) - draw.random(120) / 20, "uniform").pvalue > 0.001
+    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(120)
+
+
+@settings(max_examples=20)
+@given(embedded(max_images=10), st.data(), st.randoms(use_true_random=False))
+def test_rotation_and_the_order_of_rows_do_not_matter(case, data, random):
+    vectors, placement = case
+    control = data.draw(unit_vectors(len(placement)))
+    order = np.array(random.sample(range(len(vectors)), len(vectors)))
+    turn = np.linalg.qr(rng(1).standard_normal((vectors.shape[1],) * 2))[0]
+    found = residual_cophenetic_correlation(vectors, control, placement, rng())
+    other = residual_cophenetic_correlation(vectors[order] @ turn, control[order], placement.take(order), rng())
+    assert found.note == other.note
+    for a, b in zip(astuple(found)[:1], astuple(other)[:1], strict=True):
+        assert a == pytest.approx(b, abs=1e-5, nan_ok=True)
+
+
+def test_the_interval_is_the_jackknife_of_species_and_inputs_stay():
+    vectors, control, placement = made(shared=0.5)
+    copies = vectors.copy(), control.copy()
+    vectors.flags.writeable = control.flags.writeable = False
+    found = residual_cophenetic_correlation(vectors, control, placement, rng(3))
+    assert found == residual_cophenetic_correlation(vectors, control, placement, rng(3))
+    assert np.array_equal(vectors, copies[0]) and np.array_equal(control, copies[1])
+    part = jackknife_groups(60, rng(3))
+    _, species = np.unique(placement.node, return_inverse=True)
+    deleted = [
+        residual_cophenetic_correlation(vectors[kept], control[kept], placement.take(kept), rng()).value
+        for kept in (np.flatnonzero(part[species] != number) for number in range(40))
+    ]
+    error = math.sqrt(39 / 40 * np.sum((deleted - np.mean(deleted)) ** 2))
+    assert found.resampled == "species" and "jackknife" in found.ci_method
+    assert 1.9 * error < found.ci_high - found.value == pytest.approx(found.value - found.ci_low)
+
+
+# Where it does not exist.
+
+
+def test_the_embedding_as_its_own_control_leaves_nothing():
+    vectors, _, placement = made()
+    found = residual_cophenetic_correlation(vectors, vectors, placement, rng())
+    assert math.isnan(found.value) and found.note == "the control's distances determine the others"
+
+
+def test_a_control_that_does_not_vary_and_an_embedding_that_does_not():
+    vectors, control, placement = made()
+    flat = np.full((len(vectors), 3), 3**-0.5)
+    found = residual_cophenetic_correlation(vectors, flat, placement, rng())
+    assert found.note == "of the control: tree distance or embedding distance does not vary"
+    assert "does not vary" in residual_cophenetic_correlation(flat, control, placement, rng()).note
+
+
+def test_few_species_and_a_star():
+    two = Placement(*_star(2))
+    assert "at least 3 taxa" in residual_cophenetic_correlation(np.eye(2), np.eye(2), two, rng()).note
+    a, b = (unit(rng(seed).standard_normal((9, 3))) for seed in (1, 2))
+    found = residual_cophenetic_correlation(a, b, Placement(*_star(9)), rng())
+    assert math.isnan(found.value) and math.isnan(found.p_value) and "does not vary" in found.note
+
+
+def _star(n):
+    tree = Tree(
+        np.r_[-1, np.zeros(n, dtype=int)],
+        np.r_[0, np.ones(n)],
+        np.array([f"n{node}" for node in range(n + 1)], dtype=object),
+        np.full(n + 1, -1),
+    )
+    return tree, tree.tips
+
+
+def test_vectors_that_are_not_finite_and_images_of_another_study_are_refused():
+    vectors, control, placement = made()
+    broken = control.copy()
+    broken[[4, 6], 1] = np.nan, np.inf
+    with pytest.raises(DataError, match="4, 6"):
+        residual_cophenetic_correlation(vectors, broken, placement, rng())
+    with pytest.raises(ValueError, match="same images"):
+        residual_cophenetic_correlation(vectors, control[:-1], placement, rng())

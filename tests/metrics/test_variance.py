@@ -1,0 +1,217 @@
+import math
+from dataclasses import astuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.metrics.variance import NAMES, variance_by_rank
+from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
+from bioclip_probe.stats.variance import SpeciesSums
+from bioclip_probe.tables import RANKS
+from bioclip_probe.tree import Placement, taxonomy
+from tests.definitions import variance as definitions
+from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, unit, unit_vectors
+from tests.strategies import lineage_tables
+
+DEFINITIONS = {"nested_r2": definitions.nested_r2, "variance_ratio": definitions.variance_ratio}
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@st.composite
+def in_a_taxonomy(draw, max_rows: int = 14, holes: bool = True):
+    placement = taxonomy(draw(lineage_tables(max_rows=max_rows, holes=holes)))
+    return draw(unit_vectors(len(placement))), placement
+
+
+def made(signal=1.0, noise=0.5, n_species=60, seed=0):
+    placement = random_taxonomy(n_species, 5 * n_species, rng(seed))
+    return signal_vectors(placement, 12, signal, noise, rng(seed + 1)), placement
+
+
+# What the numbers are.
+
+
+@settings(max_examples=50)
+@given(in_a_taxonomy())
+def test_both_are_their_definition_at_every_rank(case):
+    vectors, placement = case
+    found = variance_by_rank(vectors, placement, rng())
+    assert list(found) == list(RANKS)
+    for rank, estimates in found.items():
+        n = len(definitions.named(vectors, placement, rank)[0])
+        for name, estimate in estimates.items():
+            expected = DEFINITIONS[name](vectors, placement, rank)
+            assert estimate.value == pytest.approx(expected, abs=1e-9, rel=1e-7, nan_ok=True)
+            assert (estimate.note == "") == math.isfinite(expected)
+            assert (estimate.n_images, estimate.n_excluded) == (n, len(vectors) - n)
+        if math.isfinite(estimates["nested_r2"].value):
+            assert estimates["nested_r2"].chance == pytest.approx(definitions.chance_r2(vectors, placement, rank))
+
+
+@settings(max_examples=60)
+@given(embedded(max_images=14), st.integers(1, 5))
+def test_sums_without_a_part_are_those_of_the_other_species(case, n_parts):
+    vectors, placement = case
+    _, species = np.unique(placement.node, return_inverse=True)
+    k = species.max() + 1
+    labels, part = np.arange(k) % 3, jackknife_groups(k, rng(), n_parts)
+    pick = (np.arange(k)[:, None] == species).astype(float)
+    sums = SpeciesSums(pick.sum(axis=1), pick @ vectors, pick @ (vectors**2).sum(axis=1), part)
+    for number in range(-1, part.max() + 1):
+        kept = part[species] != number
+        x, own = list(vectors[kept]), labels[species[kept]].tolist()
+        assert sums.n()[1 + number] == len(x)
+        assert sums.of_groups(labels)[1][1 + number] == len(set(own))
+        assert sums.within(labels)[1 + number] == pytest.approx(definitions.within(x, own), abs=1e-9)
+        if x:
+            assert sums.of_groups(np.zeros(k))[0][1 + number] == pytest.approx(
+                len(x) * np.sum(np.mean(x, axis=0) ** 2), abs=1e-9
+            )
+            assert sums.total()[1 + number] == pytest.approx(definitions.sum_of_squares(x), abs=1e-9)
+
+
+def test_the_interval_is_that_of_the_values_without_each_group_of_species():
+    vectors, placement = made(n_species=12)
+    found = variance_by_rank(vectors, placement, rng(3))
+    nodes = np.unique(placement.node)
+    groups, draw = {}, rng(3)
+    for rank in RANKS:
+        groups[rank] = jackknife_groups(len(nodes), draw)[np.searchsorted(nodes, placement.node)]
+    for rank in ("order", "species"):
+        for name, definition in DEFINITIONS.items():
+            deleted = []
+            for number in range(groups[rank].max() + 1):
+                kept = np.flatnonzero(groups[rank] != number)
+                deleted.append(definition(vectors[kept].astype(float), placement.take(kept), rank))
+            estimate = found[rank][name]
+            bounds = (0.0, 1.0 if name == "nested_r2" else np.inf)
+            expected = jackknife_interval(estimate.value, np.array(deleted), bounds)
+            assert (estimate.ci_low, estimate.ci_high) == pytest.approx(expected, rel=1e-6)
+            assert estimate.resampled == "species" and "jackknife" in estimate.ci_method
+
+
+def test_scikit_bio_agrees_on_the_pseudo_f():
+    from scipy.spatial.distance import pdist, squareform
+    from skbio.stats.distance import DistanceMatrix, permanova
+
+    vectors, placement = made()
+    distances = DistanceMatrix(squareform(pdist(vectors.astype(float))))
+    found = variance_by_rank(vectors, placement, rng())
+    for rank in ("class", "genus", "species"):
+        grouping = placement.at(rank).astype(str)
+        expected = permanova(distances, grouping, permutations=0)["test statistic"]
+        assert found[rank]["variance_ratio"].value == pytest.approx(expected, rel=1e-6)
+
+
+# What they claim.
+
+
+@settings(max_examples=40)
+@given(in_a_taxonomy(holes=False))
+def test_without_holes_the_shares_add_up_to_the_r2_of_species(case):
+    vectors, placement = case
+    shares = [estimates["nested_r2"].value for estimates in variance_by_rank(vectors, placement, rng()).values()]
+    if math.isfinite(shares[0]):
+        x, species, _ = definitions.named(vectors, placement, "species")
+        r2 = 1 - definitions.within(x, species) / definitions.sum_of_squares(x)
+        assert sum(shares) == pytest.approx(r2, abs=1e-9)
+
+
+def test_images_dealt_out_at_random_explain_what_chance_does():
+    vectors, placement = made()
+    draws = [variance_by_rank(vectors[rng(seed).permutation(len(vectors))], placement, rng()) for seed in range(40)]
+    for rank in RANKS:
+        for name in NAMES:
+            values = np.array([draw[rank][name].value for draw in draws])
+            error = max(values.std() / np.sqrt(len(values)), 1e-9)
+            assert abs(values.mean() - draws[0][rank][name].chance) < 4.5 * error
+
+
+def test_signal_on_the_tree_is_explained_at_high_ranks_and_without_it_at_low_ones():
+    with_tree, placement = made(1.0)
+    without, _ = made(0.0)
+    shares = [variance_by_rank(v, placement, rng()) for v in (with_tree, without)]
+    for rank in RANKS[:3]:
+        tree, star = (share[rank]["nested_r2"] for share in shares)
+        assert tree.value > 2 * tree.chance and tree.value > star.value
+    assert shares[1]["family"]["nested_r2"].value > shares[0]["family"]["nested_r2"].value
+    noisier = variance_by_rank(made(1.0, 3.0)[0], placement, rng())
+    for rank in RANKS:
+        assert noisier[rank]["variance_ratio"].value < shares[0][rank]["variance_ratio"].value
+
+
+@settings(max_examples=20)
+@given(in_a_taxonomy(), st.randoms(use_true_random=False))
+def test_rotation_and_the_order_of_rows_do_not_matter(case, random):
+    vectors, placement = case
+    order = np.array(random.sample(range(len(vectors)), len(vectors)))
+    turn = np.linalg.qr(rng(1).standard_normal((vectors.shape[1],) * 2))[0]
+    found = variance_by_rank(vectors, placement, rng())
+    other = variance_by_rank(vectors[order] @ turn, placement.take(order), rng())
+    for rank in RANKS:
+        for name in NAMES:
+            for a, b in zip(astuple(found[rank][name]), astuple(other[rank][name]), strict=True):
+                assert a == b if isinstance(a, str) else a == pytest.approx(b, abs=1e-7, rel=1e-6, nan_ok=True)
+
+
+def test_the_interval_covers_what_more_species_would_give():
+    """Genera drawn from one law: the share of many of them is the truth."""
+    draw = rng(5)
+
+    def share_of(n_genera):
+        rows = [["K", "P", "C", "O", "F", f"G{g}", f"G{g} s{s}"] for g in range(n_genera) for s in range(4)] * 3
+        placement = taxonomy(pd.DataFrame(rows, columns=RANKS))
+        genus, species = placement.at("genus"), placement.node
+        x = 2 + draw.standard_normal((len(placement.tree), 5))[genus]
+        x = x + draw.standard_normal((len(placement.tree), 5))[species] + draw.standard_normal((len(rows), 5))
+        return variance_by_rank(unit(x), placement, draw)["genus"]["nested_r2"]
+
+    truth = share_of(500).value
+    covered = 0
+    for _ in range(30):
+        estimate = share_of(40)
+        covered += estimate.ci_low <= truth <= estimate.ci_high
+    assert covered >= 25
+
+
+# Where they do not exist.
+
+
+def test_constant_vectors_and_constant_taxa():
+    _, placement = made()
+    for dtype in (np.float32, np.float64):
+        flat = np.full((len(placement), 3), 3**-0.5, dtype=dtype)
+        for estimates in variance_by_rank(flat, placement, rng()).values():
+            assert all(math.isnan(e.value) and e.note == "the vectors do not vary" for e in estimates.values())
+    coincide = unit(rng().standard_normal((len(placement.tree), 3)))[placement.node]
+    found = variance_by_rank(coincide, placement, rng())["species"]
+    assert found["variance_ratio"].note == "the images of a taxon do not vary"
+    assert math.isfinite(found["nested_r2"].value)
+
+
+def test_one_taxon_one_image_a_taxon_and_no_name():
+    vectors, placement = made()
+    one = np.flatnonzero(placement.at("kingdom") == placement.at("kingdom")[0])
+    found = variance_by_rank(vectors[one], placement.take(one), rng())["kingdom"]
+    assert (found["nested_r2"].value, found["nested_r2"].chance) == (0, 0)
+    assert found["variance_ratio"].note == "needs at least 2 taxa, found 1"
+    _, first = np.unique(placement.node, return_index=True)
+    found = variance_by_rank(vectors[first], placement.take(first), rng())["species"]
+    assert found["variance_ratio"].note == "no taxon has two images"
+    nowhere = Placement(placement.tree, np.full(len(vectors), -1))
+    for estimates in variance_by_rank(vectors, nowhere, rng()).values():
+        assert all("no image has a name" in e.note and e.n_excluded == len(vectors) for e in estimates.values())
+
+
+def test_vectors_that_are_not_finite_are_refused_and_named():
+    vectors, placement = made()
+    vectors[[4, 6], 1] = np.nan, np.inf
+    with pytest.raises(DataError, match="4, 6"):
+        variance_by_rank(vectors, placement, rng())
