@@ -13,7 +13,6 @@ import numpy as np
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.metrics.scores import JACKKNIFE, interval, mean_score
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.kmeans import kmeans as kmeans
 from bioclip_probe.stats.partitions import cells, partition_agreement
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
 
@@ -160,10 +159,7 @@ def cluster_purity(clusters: np.ndarray, labels: np.ndarray, units: np.ndarray, 
 
 
 def cluster_agreement(
-    clusters: np.ndarray,
-    labels: np.ndarray,
-    units: np.ndarray | None = None,
-    rng: np.random.Generator | None = None,
+    clusters: np.ndarray, labels: np.ndarray, units: np.ndarray, rng: np.random.Generator
 ) -> dict[str, Estimate]:
     """Adjusted mutual information and adjusted Rand index of clusters and taxa, each the mean over the starts.
 
@@ -190,8 +186,6 @@ def cluster_agreement(
     if undefined:
         return {"cluster_ami": undefined, "cluster_ari": undefined}
     found = clusters[:, named]
-    if units is None or rng is None:  # until `suite` passes them
-        units, rng = np.zeros_like(labels), np.random.default_rng(0)
     _, unit = np.unique(units[named], return_inverse=True)
     group = jackknife_groups(int(unit.max()) + 1, rng)[unit]
     starts = np.array([_agreement_by_group(start, labels[named], group) for start in found])
