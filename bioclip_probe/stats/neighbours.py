@@ -1,12 +1,14 @@
-"""The nearest neighbours of every image, exactly, in one blocked sweep over the cosine matrix."""
+"""The nearest neighbours of every image, exactly, from tiles of the cosine matrix."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
+from bioclip_probe.stats.points import BLOCK, Points
 
-ROUNDING = 1e-5  # more than float32 can err on the cosine of two unit vectors
 PAIRS_AT_ONCE = 1 << 14  # pairs whose vectors are gathered together in float64
 
 
@@ -15,7 +17,7 @@ def nearest_neighbours(
     k: int,
     groups: np.ndarray | None = None,
     among: np.ndarray | None = None,
-    block: int = 512,
+    block: int = BLOCK,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The `k` rows with the highest cosine similarity to each row, itself and its group left out.
 
@@ -48,7 +50,8 @@ def nearest_neighbours(
 
     Notes
     -----
-    Blocks are multiplied in float32; all candidates within 1e-5 of the k-th are then compared in float64, so the
+    Distances are found in float32; all candidates that rounding may have put behind the k-th are then compared in
+    float64, so the
     order does not hang on the block size or on how the machine sums. Cost O(n² d), memory O(block·n).
     """
     if k < 1:
@@ -56,38 +59,44 @@ def nearest_neighbours(
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(broken):
         raise DataError(f"embeddings must be finite; not so in row {some(broken)}")
-    n = len(vectors)
-    indices = np.full((n, k), -1, dtype=np.int64)
-    similarities = np.full((n, k), np.nan)
-    rows = np.arange(n) if among is None else np.flatnonzero(among)
-    if len(rows) < 2:
-        return indices, similarities
-    candidates = np.ascontiguousarray(vectors[rows], dtype=np.float32)
-    distinct, kind = np.unique(candidates, axis=0, return_inverse=True)
-    groups = np.full(len(rows), -1) if groups is None else np.asarray(groups)[rows]
-    for start in range(0, len(rows), block):
-        anchors = np.arange(start, min(start + block, len(rows)))
-        anchor, neighbour = _near_pairs(candidates, groups, anchors, min(k, len(rows) - 1))
-        similarity = _cosines(distinct, kind[anchor], kind[neighbour])
-        order = np.lexsort((neighbour, -similarity, anchor))
+    rows = np.arange(len(vectors)) if among is None else np.flatnonzero(among)
+    near = Candidates(vectors, rows, k, groups)
+    points = Points.of(vectors, rows)
+    for start, tile in points.tiles(block):
+        near.see(start, tile, points)
+    return near.indices, near.similarities
+
+
+class Candidates:
+    """The nearest of some rows, found tile by tile.
+
+    A tile, in float32, tells which rows may be among an anchor's nearest; those are compared in float64.
+
+    Attributes
+    ----------
+    indices, similarities : ndarray, shape (n, k)
+        As `nearest_neighbours` returns them, filled as tiles are seen.
+    """
+
+    def __init__(self, vectors: np.ndarray, rows: np.ndarray, k: int, groups: np.ndarray | None) -> None:
+        self.rows, self.k = rows, k
+        self.indices = np.full((len(vectors), k), -1, dtype=np.int64)
+        self.similarities = np.full((len(vectors), k), np.nan)
+        self.groups = np.full(len(rows), -1) if groups is None else np.asarray(groups, dtype=np.int64)[rows]
+        if k:
+            candidates = np.asarray(vectors[rows], dtype=np.float32)
+            self.distinct, self.kind = np.unique(candidates, axis=0, return_inverse=True)
+
+    def see(self, start: int, tile: Any, points: Points) -> None:
+        """Take note of the distances of the rows from `start` on to all rows."""
+        anchor, neighbour = points.near(start, tile, self.groups, min(self.k, len(self.rows)))
+        similarity = _cosines(self.distinct, self.kind[anchor], self.kind[neighbour])
+        order = np.lexsort((self.rows[neighbour], -similarity, anchor))
         place = np.arange(len(anchor)) - np.searchsorted(anchor, anchor)
-        order, place = order[place < k], place[place < k]
-        anchor, neighbour, similarity = anchor[order], neighbour[order], similarity[order]
-        indices[rows[anchor], place] = rows[neighbour]
-        similarities[rows[anchor], place] = similarity
-    return indices, similarities
-
-
-def _near_pairs(vectors, groups, anchors, k):
-    """Anchor and candidate of all pairs that may be among an anchor's k nearest, by anchor."""
-    rough = vectors[anchors] @ vectors.T
-    rough[np.arange(len(anchors)), anchors] = -np.inf
-    grouped = np.flatnonzero(groups[anchors] >= 0)
-    if len(grouped):
-        rough[grouped] = np.where(groups[anchors[grouped], None] == groups, -np.inf, rough[grouped])
-    kth = np.partition(rough, -k, axis=1)[:, -k, None]
-    anchor, neighbour = np.nonzero((rough >= kth - ROUNDING) & (rough > -np.inf))
-    return anchors[anchor], neighbour
+        order, place = order[place < self.k], place[place < self.k]
+        at = self.rows[anchor[order]], place
+        self.indices[at] = self.rows[neighbour[order]]
+        self.similarities[at] = similarity[order]
 
 
 def _cosines(distinct, left, right):

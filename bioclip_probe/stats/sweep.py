@@ -1,0 +1,286 @@
+"""Pass two: one blocked sweep over the cosine distances of all rows, images or centroids, that never stores the matrix.
+
+The rows stand in tree order, so row i of the tree distance is a running minimum (see `tree.distances`), and where all
+tips are equally deep a clade is a slice of columns. A tile of distances is one float32 product; as it goes by, each
+pair is counted in a bin, each anchor's counts are reduced to its scores, and its nearest rows are noted.
+
+The distance of two unit vectors is ‖u − v‖²/2. Taken about the mean vector it keeps its digits where embeddings nearly
+coincide, as those of an untrained network do.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from bioclip_probe.stats.counting import (
+    N_CELLS,
+    N_SCORES,
+    SIZE,
+    Binning,
+    Parts,
+    Totals,
+    fill_levels,
+    fill_slices,
+    score_sizes,
+    tally,
+    tally_counted,
+)
+from bioclip_probe.stats.histograms import JointHistogram
+from bioclip_probe.stats.neighbours import Candidates
+from bioclip_probe.stats.points import BLOCK, DevicePoints, Points
+from bioclip_probe.stats.rows import Rows
+from bioclip_probe.tree.distances import neighbour_mrca_depths
+from bioclip_probe.tree.tree import Tree, read_only
+
+#: Bins of embedding distance at most where each anchor is scored or levels are many, and elsewhere. See `Bins`.
+N_BINS, N_FINE_BINS = 2048, 16_384
+#: Levels of tree distance at most; on a tree with more distances each level holds an equal share of the pairs.
+N_LEVELS = 64
+#: Rows whose distances to all others decide where bins lie.
+N_SAMPLED = 512
+#: On a tree whose tips are equally deep and meet at no more depths, clades are slices of rows.
+MOST_CLADES = 16
+EVEN = 1e-9  # tips whose depths differ by less, relatively, are equally deep
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What one sweep over the pairs of some rows found.
+
+    Attributes
+    ----------
+    rows : Rows
+    joint : JointHistogram
+    scores : ndarray, shape (n, N_SCORES, L), float64
+        Of each row as anchor, by level, in the order of `rows`: triplets in order whose nearer relative is at the
+        level, half of those tied within a bin, average precision and R-precision where all up to the level are
+        relevant, hierarchical AP (in column 0), and rows at the level. Rows left out are NaN; shape (0, …) if not
+        asked for.
+    chance : ndarray, the same shape
+        The same if all others were equally far: the mean over random orders.
+    indices, similarities : ndarray, shape (n, k)
+        As `nearest_neighbours` has them.
+    """
+
+    rows: Rows
+    joint: JointHistogram
+    scores: np.ndarray
+    chance: np.ndarray
+    indices: np.ndarray
+    similarities: np.ndarray
+
+    def __post_init__(self) -> None:
+        for key in ("scores", "chance", "indices", "similarities"):
+            object.__setattr__(self, key, read_only(getattr(self, key)))
+
+
+def sweep(
+    rows: Rows,
+    part: np.ndarray | None = None,
+    anchors: bool = False,
+    k: int = 0,
+    groups: np.ndarray | None = None,
+    device: str | None = None,
+) -> Sweep:
+    """Look at every pair of rows once from either end.
+
+    Parameters
+    ----------
+    rows : Rows
+        Unit vectors at the tips of a tree; those at no tip are left out.
+    part : ndarray, shape (tips,), int64, optional
+        The part of each tip that a jackknife leaves out together, from 0 on; all in one by default.
+    anchors : bool
+        Score each row as the anchor of all others.
+    k : int
+        Nearest rows to find for each row.
+    groups : ndarray, shape (n,), int64, optional
+        As for `nearest_neighbours`; it concerns the nearest rows only.
+    device : str, optional
+        A device of torch that multiplies and counts, e.g. ``cuda``; the processor without torch by default.
+
+    Notes
+    -----
+    O(n² d) in float32; memory O(block·n) beside a copy of the rows and 16·G·L·B bytes of counts for each thread.
+    """
+    order = np.flatnonzero(rows.tips >= 0)
+    order = order[np.lexsort((rows.vectors[order, 0], rows.tips[order]))]
+    tips = rows.tips[order]
+    points = (Points if device is None else DevicePoints).of(rows.vectors, order, device)
+    levels = Levels.of(rows.tree, tips)
+    bins = Bins.of(points, N_BINS if anchors or not levels.clades else N_FINE_BINS)
+    parts = _parts(np.zeros(len(tips), dtype=np.int64) if part is None else part[tips])
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, len(order) + 1))])
+    found = np.full((2, len(order) if anchors else 0, N_SCORES, len(levels.steps)), np.nan)
+    shape = (len(parts.starts) - 1, len(levels.steps), len(bins.edges) - 1)
+    totals = [_totals(shape, harmonic, found[0]) for _ in range(_threads(len(order)))]
+    near = Candidates(rows.vectors, order, k, groups)
+    with ThreadPoolExecutor(len(totals)) as pool:
+        for start, tile in points.tiles(BLOCK):
+            level = levels.of_rows(start, start + len(tile))
+            if device is not None:
+                histograms = points.count(start, tile, level, bins.binning, parts, totals[0].within)
+                tally_counted(histograms, start, parts, totals[0])
+            else:
+                cuts = np.linspace(0, len(tile), len(totals) + 1).astype(int)
+                jobs = [
+                    pool.submit(tally, tile[a:b], level[a:b], start + a, bins.binning, parts, total)
+                    for a, b, total in zip(cuts[:-1], cuts[1:], totals, strict=True)
+                ]
+                for job in jobs:
+                    job.result()
+            if k:
+                near.see(start, tile, points)
+    if anchors:
+        score_sizes(np.ascontiguousarray(found[0, :, SIZE]).astype(np.int64), harmonic, found[1])
+    back = np.full((2, len(rows.tips) if anchors else 0, *found.shape[2:]), np.nan)
+    if anchors:
+        back[:, order] = found
+    by_part, within = (sum(getattr(total, key) for total in totals) for key in ("by_part", "within"))
+    joint = JointHistogram(levels.steps, bins.edges, by_part, within, levels.binned)
+    return Sweep(rows, joint, *back, near.indices, near.similarities)
+
+
+def _threads(n: int) -> int:
+    return 1 if n < 1000 else min(os.cpu_count() or 1, 8)
+
+
+def _totals(shape: tuple[int, int, int], harmonic: np.ndarray, scores: np.ndarray) -> Totals:
+    by_part, within = np.zeros((2, *shape), dtype=np.int64)
+    return Totals(by_part, within, harmonic, scores)
+
+
+def _parts(part: np.ndarray) -> Parts:
+    members = np.argsort(part, kind="stable")
+    starts = np.searchsorted(part[members], np.arange(int(part.max(initial=-1)) + 2))
+    return Parts(part.astype(np.int64), members, starts)
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Tree distance between rows in tree order, as levels from 0 on.
+
+    Attributes
+    ----------
+    steps : ndarray, shape (L,), float64
+        Tree distance at each level; where `binned`, the least of those that share it.
+    binned : bool
+        Several distances share a level.
+    depth : ndarray, shape (n,), float64
+        Of each row's tip.
+    between : ndarray, shape (n - 1,), float64
+        Depth of the common ancestor of each row and the next one.
+    binning : Binning
+        Level of each cell of tree distance.
+    clades : tuple of two ndarrays, shape (L, n), int64
+        Where each row's clade of each level starts and stops; empty unless all tips are equally deep.
+    """
+
+    steps: np.ndarray
+    binned: bool
+    depth: np.ndarray
+    between: np.ndarray
+    binning: Binning
+    clades: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, tree: Tree, tips: np.ndarray) -> Levels:
+        """Of rows at these tips, ascending; every tip has a row."""
+        depth = tree.depth[tree.tips][tips]
+        between = depth[:-1].copy()
+        between[tips[1:] > tips[:-1]] = neighbour_mrca_depths(tree)
+        highest = 2 * float(depth.max(initial=0)) or 1.0
+        binning = Binning(np.arange(N_CELLS, dtype=np.uint16), np.float32((N_CELLS - 1) / highest))
+        if not len(depth) or np.ptp(depth) <= EVEN * highest:
+            # Two rows meet where two neighbours between them do: no other distance can occur.
+            steps, met = np.unique(np.round([0.0, *(1 - 2 * between / highest)], 9), return_inverse=True)
+            if len(steps) <= MOST_CLADES:
+                return cls(steps * highest, False, depth, between, binning, _clades(met[1:], len(steps)))
+        counts = np.zeros(N_CELLS, dtype=np.int64)
+        for i in _sampled(len(tips)):
+            row = np.empty((1, len(tips)), dtype=np.uint16)
+            fill_levels(i, between, depth, *binning, row)
+            counts += np.bincount(row[0], minlength=N_CELLS)
+        table, first = _bins(np.cumsum(counts) / counts.sum(), counts, N_LEVELS)
+        binned = bool(np.sum(counts > 0) > len(first))
+        steps = first / np.float64(binning.scale)
+        return cls(steps, binned, depth, between, Binning(table.astype(np.uint8), binning.scale), ())
+
+    def of_rows(self, start: int, stop: int) -> np.ndarray:
+        """Level of rows `start` to `stop` and all rows, shape (stop - start, n), uint8."""
+        levels = np.empty((stop - start, len(self.depth)), dtype=np.uint8)
+        if self.clades:
+            fill_slices(start, *self.clades, levels)
+        else:
+            fill_levels(start, self.between, self.depth, *self.binning, levels)
+        return levels
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Bins of cosine distance, narrow where distances are many and where they are small.
+
+    Attributes
+    ----------
+    binning : Binning
+    edges : ndarray, shape (B + 1,), float64
+
+    Notes
+    -----
+    Cells of widest/65,536 are put together so that a bin holds a B-th of the mean of three measures, taken from up to
+    `N_SAMPLED` rows: the share of pairs (ties cost a rank correlation the same everywhere), the logarithm of an
+    anchor's rank (precision at the top of its list), and the width itself (quantiles).
+    """
+
+    binning: Binning
+    edges: np.ndarray
+
+    @classmethod
+    def of(cls, points: Points, n_bins: int) -> Bins:
+        scale = np.float32(N_CELLS / points.widest)
+        counts = np.zeros(N_CELLS, dtype=np.int64)
+        sampled = _sampled(len(points))
+        for start in range(0, len(sampled), BLOCK):
+            rows = sampled[start : start + BLOCK]
+            tile = points.distances(rows)
+            cells = np.clip(tile * scale + np.float32(0.5), 0, N_CELLS - 1).astype(np.int64)
+            cells[np.arange(len(rows)), rows] = -1  # itself
+            counts += np.bincount(cells.ravel() + 1, minlength=N_CELLS + 1)[1:]
+        below = np.cumsum(counts)
+        met = np.flatnonzero(counts)
+        if not len(met):
+            met = np.array([0])
+        width = np.clip((np.arange(N_CELLS) - met[0]) / (met[-1] - met[0] + 1), 0, 1)
+        rank = np.log1p(below / max(len(sampled), 1)) / np.log1p(max(len(points) - 1, 1))
+        measure = (below / max(below[-1], 1) + rank + width) / 3
+        table, first = _bins(measure, counts, n_bins)
+        edges = np.append(np.maximum(first - 0.5, 0), N_CELLS) / np.float64(scale)
+        return cls(Binning(table.astype(np.uint16), scale), edges)
+
+
+def _sampled(n: int) -> np.ndarray:
+    return np.unique(np.linspace(0, n - 1, N_SAMPLED).astype(int)) if n else np.zeros(0, dtype=int)
+
+
+def _bins(measure: np.ndarray, counts: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """The bin of each cell, and the first cell of each bin; equal cells have one each if they are few."""
+    changes = (counts > 0) | (np.append(0, counts[:-1]) > 0)
+    place = np.cumsum(changes) if changes.sum() < n_bins else np.ceil(measure * n_bins).astype(int)
+    _, first, table = np.unique(np.minimum(place, n_bins), return_index=True, return_inverse=True)
+    return table, first
+
+
+def _clades(met: np.ndarray, n_levels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each row's clade of each level starts and stops; `met` is the level at which neighbours meet."""
+    n = len(met) + 1
+    first, last = np.empty((2, n_levels, n), dtype=np.int64)
+    for level in range(n_levels):
+        cut = np.flatnonzero(met > level) + 1
+        starts = np.concatenate([[0], cut, [n]])
+        clade = np.searchsorted(cut, np.arange(n), side="right")
+        first[level], last[level] = starts[clade], starts[clade + 1]
+    return first, last
