@@ -14,7 +14,7 @@ from bioclip_probe.stats.moments import pearson
 from bioclip_probe.tree import patristic_distances
 from tests.calibration import draws, figure, methods, verdicts
 from tests.calibration.designs import DESIGNS, Scene
-from tests.calibration.grounds import cut_down, ground, missing
+from tests.calibration.grounds import clades_at, cut_down, ground, missing
 from tests.calibration.intervals import CANDIDATES, Resampled
 from tests.calibration.plan import Setting, study
 
@@ -27,16 +27,9 @@ def measured(setting: Setting, method: str, n_draws: int) -> pd.DataFrame:
     return verdicts.table(planned, lines)
 
 
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many permutations as p at 0.05 needs to be exact, and no more."""
-    for name in ("N_PERMUTATIONS", "N_BOOT"):
-        monkeypatch.setattr("bioclip_probe.metrics.hierarchy." + name, 199)
-
-
 @pytest.mark.parametrize("design", ["no signal", "signal elsewhere"])
 @pytest.mark.parametrize("method", ["CPCC", "all images"])
-def test_p_is_uniform_where_there_is_no_signal(design, method, few):
+def test_p_is_uniform_where_there_is_no_signal(design, method):
     (row,) = measured(Setting("null", "world", design, 30, 4), method, 200).itertuples()
     assert row.verdict == "holds"
     assert row.undefined == 0
@@ -47,13 +40,13 @@ def test_the_study_finds_a_test_that_takes_pairs_as_independent():
     assert row.verdict == "rejects too often"
 
 
-def test_a_star_is_never_significant(few):
+def test_a_star_is_never_significant():
     for method in ("CPCC", "all images"):
         (row,) = measured(Setting("null", "star", "no signal", 12, 4), method, 5).itertuples()
         assert row.undefined == 5 or row.rate == 0
 
 
-def test_signal_is_found_and_ranked(few):
+def test_signal_is_found_and_ranked():
     planned = [
         (Setting("power", "world", "signal", 30, 16, signal, "species", ("CPCC",)), 20) for signal in (0.0, 0.5, 1)
     ]
@@ -119,6 +112,11 @@ def test_the_target_is_what_sums_over_pairs_are_in_samples_of_so_many_units():
     assert target(made, unit, 6) == pytest.approx(target(made, np.arange(18), 7))  # all of them: plain
 
 
+def test_what_is_called_an_order_is_one_on_a_taxonomy():
+    stand = ground("world")
+    assert np.array_equal(clades_at(stand.tree, stand.cut), stand.tree.ancestor_at("order")[stand.tree.tips])
+
+
 def test_a_tree_cut_down_keeps_its_distances():
     stand = ground("world")
     picked = np.array([0, 3, 50, 51, 120, 239])
@@ -162,5 +160,5 @@ def test_every_method_of_the_plan_exists_and_the_table_is_drawn():
         )
         lines[chunk.key] = {"outcomes": dict.fromkeys(names, ends.tolist()), "target": 0.5}
     found = verdicts.table(planned, lines)
-    assert set(found["question"]) == {"null", "hazard", "coverage", "power", "order"}
+    assert set(found["question"]) == {"type I", "hazard", "coverage", "power", "order"}
     assert len(figure.draw(found).get_axes()) == 7

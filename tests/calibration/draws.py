@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ from bioclip_probe.stats.rows import Units
 from bioclip_probe.tree import Placement
 from tests.calibration.designs import DESIGNS, Scene, Simulated, clades_at
 from tests.calibration.grounds import cut_down, ground
-from tests.calibration.methods import INTERVALS, TESTS, named
-from tests.calibration.plan import Setting
+from tests.calibration.methods import INTERVALS, TESTS, fewer, named
+from tests.calibration.plan import TWO, Setting
 
 SEED = 20_261_124
 #: Draws that one process makes at a time.
@@ -98,19 +98,32 @@ def outcomes(chunk: Chunk) -> dict:
     setting, method = chunk.setting, chunk.method
     began = time.perf_counter()
     found: dict[str, list] = {}
-    for number in range(chunk.start, chunk.stop):
-        rng = generator(setting.key, method, number)
-        if setting.question == "coverage":
-            _, sample, unit = sampled(setting, number)
-            for name, ends in INTERVALS[method].intervals(sample, unit, rng).items():
-                found.setdefault(name, []).append(list(map(float, ends)))
-        else:
-            for name, estimate in named(TESTS[method](simulated(setting, number), rng)).items():
-                found.setdefault(name, []).append([estimate.p_value, estimate.value])
+    with fewer(**_enough(chunk)):
+        for number in range(chunk.start, chunk.stop):
+            for name, row in _drawn(setting, method, number).items():
+                found.setdefault(name, []).append([float(value) for value in row])
     line = {"chunk": chunk.key, "seconds": time.perf_counter() - began, "outcomes": found}
     if setting.question == "coverage":
         line["target"] = target(setting, method)
     return line
+
+
+def _enough(chunk: Chunk) -> dict[str, int]:
+    """No more permutations, replicates and groups than what is looked at needs; 199 make p exact at 0.05."""
+    if chunk.setting.question == "coverage":
+        return {"N_PERMUTATIONS": 1}
+    if chunk.method in TWO:  # p is the jackknife's
+        return {}
+    return {"N_PERMUTATIONS": 199, "N_BOOT": 2, "N_GROUPS": 2}
+
+
+def _drawn(setting: Setting, method: str, number: int) -> dict[str, Sequence[float]]:
+    rng = generator(setting.key, method, number)
+    if setting.question == "coverage":
+        _, sample, unit = sampled(setting, number)
+        return INTERVALS[method].intervals(sample, unit, rng)
+    measured = named(TESTS[method](simulated(setting, number), rng))
+    return {name: (estimate.p_value, estimate.value) for name, estimate in measured.items()}
 
 
 def chunks(study: Iterable[tuple[Setting, int]]) -> list[Chunk]:

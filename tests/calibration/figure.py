@@ -39,7 +39,7 @@ def save(found: pd.DataFrame, stem: Path) -> None:
 
 def draw(found: pd.DataFrame) -> Figure:
     """All panels of the study."""
-    tests = found[found["question"].isin(["null", "hazard"]) & found["rate"].notna()]
+    tests = found[found["question"].isin(["type I", "hazard"]) & found["rate"].notna()]
     intervals = found[found["question"] == "coverage"]
     n_rows = max(_n_rows(tests, ["question", "design"], "method"), _n_rows(intervals, ["method", "units"], "interval"))
     figure = Figure(figsize=(TEXT_WIDTH, 3.0 + 0.115 * n_rows), layout="constrained")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +44,6 @@ class Ground:
             return np.unique(self.tree.ancestor_at(kind)[tips], return_inverse=True)[1]
         genera = [str(self.tree.name[tip]).split("_")[0] for tip in tips]
         return np.unique(genera, return_inverse=True)[1]
-
-    @cached_property
-    def order(self) -> np.ndarray:
-        """The clade of each species at the cut, shape (k,), int64."""
-        return clades_at(self.tree, self.cut)
 
     def sample(self, n: int, kind: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """All species of n units drawn at random, in tree order, and the unit of each from 0 to n - 1."""
@@ -95,7 +90,7 @@ def _mammals() -> Ground:
 
 def _ranked(lineages: pd.DataFrame) -> Ground:
     tree = taxonomy(lineages[list(RANKS)]).tree
-    return Ground(tree, float(RANKS.index("order") + 1))
+    return Ground(tree, float(tree.depth[tree.rank == RANKS.index("order")].max()))
 
 
 def _star() -> Ground:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import numpy as np
 from scipy.stats import pearsonr
 
+from bioclip_probe.metrics import confounds, hierarchy, signal, similarity
+from bioclip_probe.metrics.confounds import residual_cophenetic_correlation
 from bioclip_probe.metrics.hierarchy import (
     balanced_image_tree_correlation,
     balanced_tree_correlation,
@@ -17,7 +21,10 @@ from bioclip_probe.metrics.hierarchy import (
     image_tree_correlation_difference,
     spearman,
 )
-from bioclip_probe.metrics.similarity import similarity
+from bioclip_probe.metrics.reliability import noise_ceiling
+from bioclip_probe.metrics.signal import k_mult
+from bioclip_probe.metrics.variance import variance_by_rank
+from bioclip_probe.stats import rows
 from bioclip_probe.stats.centroids import centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.reweighting import weighted_correlations, weighted_image_correlations
@@ -43,8 +50,14 @@ def pairs_as_independent(made: Simulated, rng: np.random.Generator) -> Estimate:
 
 def between_encoders(made: Simulated, rng: np.random.Generator) -> Measured:
     """The raw scores; the calibrated ones have the same p."""
-    found = similarity(made.vectors, made.second, made.placement, rng)
+    found = similarity.similarity(made.vectors, made.second, made.placement, rng)
     return {name: found[name] for name in ("cka", "rsa", "mutual_knn")}
+
+
+def variance(made: Simulated, rng: np.random.Generator) -> Measured:
+    """At two ranks of the seven."""
+    found = variance_by_rank(made.vectors, made.placement, rng)
+    return {f"{name} of {rank}": found[rank][name] for rank in ("order", "genus") for name in found[rank]}
 
 
 TESTS: dict[str, Test] = {
@@ -59,6 +72,10 @@ TESTS: dict[str, Test] = {
     "image difference": lambda made, rng: image_tree_correlation_difference(
         made.vectors, made.second, made.placement, rng, made.units
     ),
+    "K_mult": lambda made, rng: k_mult(made.vectors, made.placement, rng, made.units),
+    "residual": lambda made, rng: residual_cophenetic_correlation(made.vectors, made.second, made.placement, rng),
+    "noise ceiling": lambda made, rng: noise_ceiling(made.vectors, made.placement, rng),
+    "variance": variance,
     "Spearman": lambda made, rng: spearman(made.vectors, made.placement),
     "between encoders": between_encoders,
     "pairs as independent": pairs_as_independent,
@@ -119,6 +136,20 @@ def candidates(statistic: Callable[[np.ndarray], np.ndarray], n_units: int, rng:
     """Every candidate interval of one statistic of weights of units."""
     resampled = Resampled.of(statistic, n_units, rng)
     return {name: (*ends(resampled), resampled.value) for name, ends in CANDIDATES.items()}
+
+
+#: Where the package keeps how often it permutes and resamples.
+COUNTS = {"N_PERMUTATIONS": (hierarchy, confounds, signal, similarity), "N_BOOT": (hierarchy,), "N_GROUPS": (rows,)}
+
+
+@contextmanager
+def fewer(**counts: int) -> Iterator[None]:
+    """The package's methods with fewer permutations, replicates or groups: the same p and intervals, but coarser."""
+    with ExitStack() as stack:
+        for name, count in counts.items():
+            for module in COUNTS[name]:
+                stack.enter_context(patch.object(module, name, count))
+        yield
 
 
 #: Ends the name of a method whose interval is the package's own.

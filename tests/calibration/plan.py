@@ -8,24 +8,24 @@ from dataclasses import dataclass, replace
 
 #: Draws of a setting, by question and size of the study.
 DRAWS = {
-    "null": {"quick": 10, "usual": 200, "long": 1_000},
-    "hazard": {"quick": 10, "usual": 200, "long": 1_000},
-    "coverage": {"quick": 10, "usual": 100, "long": 400},
-    "power": {"quick": 4, "usual": 40, "long": 200},
+    "null": {"quick": 10, "usual": 100, "long": 500},
+    "hazard": {"quick": 10, "usual": 100, "long": 300},
+    "coverage": {"quick": 10, "usual": 60, "long": 300},
+    "power": {"quick": 4, "usual": 40, "long": 100},
 }
 SIGNALS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 TREES = ("mammals", "iNat21", "world")
 LARGE = ("mammals", "iNat21")
 #: Metrics of one model that have a p, and those of two models.
-ONE = ("CPCC", "all images", "balanced", "balanced images")
+ONE = ("CPCC", "all images", "balanced", "balanced images", "K_mult")
 TWO = ("CPCC difference", "image difference")
 #: Methods that need the ranks of a taxonomy.
-RANKED = ("balanced", "balanced images")
+RANKED = ("balanced", "balanced images", "variance")
 #: Samples in which many species share an order: ground, design, n, d, λ, units.
 WITHIN_ORDERS = (
-    ("mammals", "signal down to order", 80),
-    ("iNat21", "signal down to order", 12, 16, 1.0, "family"),
-    ("world", "signal down to order", 120),
+    ("mammals", "signal down to order", 60),
+    ("iNat21", "signal down to order", 8, 16, 1.0, "family"),
+    ("world", "signal down to order", 100),
 )
 
 
@@ -75,7 +75,11 @@ def setting(question: str, ground: str, design: str, *size, methods: Iterable[st
     """A setting without the methods that its tree cannot have."""
     dated = ground in ("mammals", "star")
     return Setting(
-        question, ground, design, *size, methods=tuple(name for name in methods if not (dated and name in RANKED))
+        question,
+        ground,
+        design,
+        *size,
+        methods=tuple(name for name in methods if not (dated and name.removesuffix(", as given") in RANKED)),
     )
 
 
@@ -85,8 +89,8 @@ def nulls() -> list[Setting]:
         ("no signal", TREES, (*ONE, "pairs as independent")),
         ("signal elsewhere", TREES, (*ONE, "pairs as independent")),
         ("twice the same", TREES, TWO),
-        ("unrelated", LARGE, ("between encoders",)),
-        ("one of two", LARGE, ("between encoders",)),
+        ("unrelated", LARGE, ("between encoders", "residual")),
+        ("one of two", LARGE, ("between encoders", "residual")),
     )
     return [
         *(
@@ -101,7 +105,12 @@ def nulls() -> list[Setting]:
 
 def hazards() -> list[Setting]:
     """Designs whose null a reader may take for true and the test may not."""
-    designs = (("uneven images", ONE), ("evolved twice", (*TWO, "between encoders")), ("unrelated", TWO))
+    designs = (
+        ("uneven images", ONE),
+        ("evolved twice", (*TWO, "between encoders")),
+        ("unrelated", TWO),
+        ("borrowed", ("residual",)),
+    )
     return [setting("hazard", ground, design, 40, methods=methods) for design, methods in designs for ground in LARGE]
 
 
@@ -109,12 +118,14 @@ def coverages() -> list[Setting]:
     """Samples of a large population, by species and by whole genera or families."""
     candidates = ((16, 1.0), (128, 1.0), (32, 0.5), (32, 0.0))
     settings = [
-        setting("coverage", ground, "signal", n, d, signal, methods=("CPCC", "all images", *given((d, signal))))
+        setting("coverage", ground, "signal", n, d, signal, methods=("CPCC", "all images", *given(n, d, signal)))
         for ground, (d, signal), n in itertools.product(LARGE, candidates, (40, 100, 300))
     ]
     settings += [
-        setting("coverage", ground, "evolved twice", n, 32, 1.0, methods=as_given(TWO))
-        for ground, n in itertools.product(LARGE, (40, 100, 300))
+        setting(
+            "coverage", ground, "evolved twice", n, 32, 1.0, methods=as_given((*TWO, "residual", "between encoders"))
+        )
+        for ground, n in itertools.product(LARGE, (40, 100))
     ]
     whole = (("mammals", "genus"), ("iNat21", "genus"), ("iNat21", "family"))
     return settings + [
@@ -123,9 +134,9 @@ def coverages() -> list[Setting]:
     ]
 
 
-def given(made: tuple[int, float]) -> tuple[str, ...]:
-    """The metrics whose own intervals are looked at where vectors are made so: all of them, but not everywhere."""
-    return as_given(ONE) if made in ((16, 1.0), (32, 0.5)) else ()
+def given(n: int, d: int, signal: float) -> tuple[str, ...]:
+    """The metrics whose own intervals are looked at in samples so made: all of them, but not everywhere."""
+    return as_given((*ONE, "noise ceiling", "variance")) if n < 300 and (d, signal) in ((16, 1.0), (32, 0.5)) else ()
 
 
 def as_given(names: Iterable[str]) -> tuple[str, ...]:

@@ -17,8 +17,10 @@ LEVEL = 0.95
 #: A verdict needs more than the 95 % interval that is printed: among a hundred rows five of those miss by chance.
 SURE = 0.999
 
+#: As the table has them: readers of csv take "null" for a missing value.
+QUESTIONS = {"null": "type I"}
 COLUMNS = {
-    "question": "null, hazard, coverage, power or order",
+    "question": "type I, hazard, coverage, power or order",
     "ground": "the tree",
     "design": "what was simulated",
     "n": "units in a sample",
@@ -30,10 +32,10 @@ COLUMNS = {
     "interval": "coverage: how the interval was made",
     "draws": "simulations",
     "undefined": "those of them without a p or an interval",
-    "rate": "null, power: share with p ≤ 0.05; coverage: share that hold the target; order: share ranked right",
+    "rate": "share with p ≤ 0.05; coverage: share that hold the target; order: share ranked right",
     "rate_low": "Clopper–Pearson, 95 %",
     "rate_high": "",
-    "ks_p": "null: Kolmogorov–Smirnov test that p is uniform",
+    "ks_p": "type I, hazard: Kolmogorov–Smirnov test that p is uniform",
     "mean": "mean of the metric",
     "target": "coverage: the value in the whole population; its mean over the samples for the intervals as given",
     "below": "coverage: share of intervals that lie below the target",
@@ -59,7 +61,7 @@ def table(study: Iterable[tuple[Setting, int]], lines: dict[str, dict]) -> pd.Da
     rows = []
     for (setting, method, name), (values, goal) in _gathered(chunks(study), lines).items():
         row = {
-            "question": setting.question,
+            "question": QUESTIONS.get(setting.question, setting.question),
             "ground": setting.ground,
             "design": setting.design,
             "n": setting.n,
