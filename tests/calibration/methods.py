@@ -19,8 +19,8 @@ from bioclip_probe.metrics.hierarchy import (
     cophenetic_correlation_difference,
     image_tree_correlation,
     image_tree_correlation_difference,
-    spearman,
 )
+from bioclip_probe.metrics.ordinal import rank_correlations
 from bioclip_probe.metrics.reliability import noise_ceiling
 from bioclip_probe.metrics.signal import k_mult
 from bioclip_probe.metrics.variance import variance_by_rank
@@ -76,7 +76,7 @@ TESTS: dict[str, Test] = {
     "residual": lambda made, rng: residual_cophenetic_correlation(made.vectors, made.second, made.placement, rng),
     "noise ceiling": lambda made, rng: noise_ceiling(made.vectors, made.placement, rng),
     "variance": variance,
-    "Spearman": lambda made, rng: spearman(made.vectors, made.placement),
+    "ranks": lambda made, rng: rank_correlations(made.vectors, made.placement, rng, made.units),
     "between encoders": between_encoders,
     "pairs as independent": pairs_as_independent,
 }

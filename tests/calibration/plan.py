@@ -136,7 +136,11 @@ def coverages() -> list[Setting]:
 
 def given(n: int, d: int, signal: float) -> tuple[str, ...]:
     """The metrics whose own intervals are looked at in samples so made: all of them, but not everywhere."""
-    return as_given((*ONE, "noise ceiling", "variance")) if n < 300 and (d, signal) in ((16, 1.0), (32, 0.5)) else ()
+    return (
+        as_given((*ONE, "ranks", "noise ceiling", "variance"))
+        if n < 300 and (d, signal) in ((16, 1.0), (32, 0.5))
+        else ()
+    )
 
 
 def as_given(names: Iterable[str]) -> tuple[str, ...]:
@@ -145,7 +149,7 @@ def as_given(names: Iterable[str]) -> tuple[str, ...]:
 
 def powers() -> list[Setting]:
     """Signal from none to Brownian motion."""
-    methods = (*ONE, "CPCC within orders", "Spearman")
+    methods = (*ONE, "CPCC within orders", "ranks")
     return [
         setting("power", ground, "signal", 40, 32, signal, methods=methods)
         for ground, signal in itertools.product(LARGE, SIGNALS)
