@@ -30,12 +30,12 @@ class PartSums:
     ----------
     between : ndarray, shape (P, P, 6), float64
         Symmetric; an image with itself is no pair.
-    noise : float
-        Variances of c below this are rounding.
+    noise : tuple of float
+        Variances of t and of c below these are rounding.
     """
 
     between: np.ndarray
-    noise: float
+    noise: tuple[float, float]
 
     @classmethod
     def of(cls, tree: Tree, split: SplitMoments) -> PartSums:
@@ -49,7 +49,8 @@ class PartSums:
         with matched_threads(len(tree) * s.size * len(parts)):
             t, tt, tc = _along(tree, split, n, q, s)
         between = np.stack([np.outer(n, n) - np.diag(n), t, _distances(n, q, s), tt, cc, tc], axis=2)
-        return cls(read_only(between), 1e-12 * float(q.sum() / n.sum()) ** 2)
+        highest = float(shared_depths(tree).max())
+        return cls(read_only(between), (1e-14 * highest**2, 1e-12 * float(q.sum() / n.sum()) ** 2))
 
     def correlation(self) -> float:
         """Over all pairs of images."""
@@ -57,8 +58,8 @@ class PartSums:
 
     def without(self) -> np.ndarray:
         """The correlation without each part, shape (P,)."""
-        own = np.einsum("ggs->gs", self.between)
-        return np.atleast_1d(self._pearson(self._total - 2 * self.between.sum(axis=1) + own))
+        others = ~np.eye(len(self.between), dtype=bool)
+        return self._pearson(np.einsum("pg,ghs,ph->ps", others, self.between, others, optimize=True))
 
     @cached_property
     def _total(self) -> np.ndarray:
@@ -67,7 +68,7 @@ class PartSums:
     def _pearson(self, ordered: np.ndarray) -> np.ndarray:
         n, t, c, tt, cc, tc = ordered.T / 2
         with np.errstate(invalid="ignore", divide="ignore"):
-            flat = (n > 0) & ~(cc - c * c / n > self.noise * n)
+            flat = ~(tt - t * t / n > self.noise[0] * n) | ~(cc - c * c / n > self.noise[1] * n)
         return np.where(flat, np.nan, pearson(n, t, c, tt, cc, tc))
 
     def influence(self) -> np.ndarray:
@@ -147,7 +148,6 @@ def _along(tree: Tree, split: SplitMoments, n: np.ndarray, q: np.ndarray, s: np.
     twice = 2 * at * inside
     t = where_they_meet(inside, 1) - where_they_meet(twice, 0)
     tt = where_they_meet(inside, 2) - 2 * where_they_meet(twice, 1) + where_they_meet(twice**2, 0)
-    none = tt.sum() <= 2e-14 * depth.max(initial=0) ** 2 * n.sum() ** 2  # rounding, where all are at one place
     by_depth = [np.bincount(part, weights=values * depth, minlength=n_parts) for values in (counts, norms)]
     sums_by_depth = np.zeros((n_parts, sums.shape[1]))
     np.add.at(sums_by_depth, part, sums * depth[:, None])
@@ -155,7 +155,7 @@ def _along(tree: Tree, split: SplitMoments, n: np.ndarray, q: np.ndarray, s: np.
     own = counts * norms - np.einsum("ij,ij->i", sums, sums)
     cut = (length[inner, None] * n_e).T @ q_e
     cut = (cut + cut.T) / 2 - _products(climb, sums, part, n_parts, length[inner]) + of_tips(length[tree.tips] * own)
-    return t * (not none), tt * (not none), whole + whole.T - 2 * cut
+    return t, tt, whole + whole.T - 2 * cut
 
 
 def _products(climb: Climb, sums: np.ndarray, part: np.ndarray, n_parts: int, length: np.ndarray) -> np.ndarray:
