@@ -6,6 +6,7 @@ predictions, a projection returns coordinates. The study puts them in tables; pl
 =================  ===============================================================================
 `collect`          dataset × encoders → `Sample`: embed what is missing, read it all, join by image
 `measure`          every metric of every encoder at every rank → a measurements table
+`compare`          every two encoders beside each other → measurements
 `probe`, `score`   linear probes at every rank → predictions → measurements
 `project`          the drill-down of Section 4.6 → coordinates
 `measure_panels`   purity in each of its panels → measurements
@@ -37,7 +38,9 @@ _MODULES = (
     "results", "stats", "store", "study", "tables", "tree", "world",
 )  # fmt: skip
 _NAMES = {
-    **dict.fromkeys(("Plan", "measure", "measure_panels", "probe", "project", "reproduce", "score", "taxa"), "study"),
+    **dict.fromkeys(
+        ("Plan", "compare", "measure", "measure_panels", "probe", "project", "reproduce", "score", "taxa"), "study"
+    ),
     **dict.fromkeys(("Sample", "collect"), "sample"),
     "ProbeError": "errors",
     "Store": "store",

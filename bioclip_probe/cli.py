@@ -69,12 +69,12 @@ def _parser() -> argparse.ArgumentParser:
 
     study = (_sources, _controls, _out)
     whole = "the whole study: embed, measure, probe, project, draw, report"
-    command("reproduce", _reproduce, whole, *study, _tree, _projection)
+    command("reproduce", _reproduce, whole, *study, _tree, _projection, _resampling)
     command("embed", _embed, "embed pictures into the store", _sources, _controls)
     sub = command("taxa", _taxa, "embeddings of the taxa of a rank: counts, spread, and their vectors", _sources)
     sub.add_argument("--rank", choices=RANKS, default="species", help="default: %(default)s")
     sub.add_argument("--out", type=Path, metavar="DIR", help="write ENCODER-RANK.csv and .npy there")
-    command("measure", _measure, "measure how embeddings follow the tree, at every rank", *study, _tree)
+    command("measure", _measure, "measure how embeddings follow the tree, at every rank", *study, _tree, _resampling)
     command("probe", _probe, "linear probes at every rank, and their accuracy", *study)
     command("project", _project, "the drill-down of Section 4.6 in the plane", *study, _projection)
     sub = command("figure", _figure, "draw figures from the tables of a results folder", _out)
@@ -136,6 +136,19 @@ def _controls(sub: argparse.ArgumentParser) -> None:
 def _tree(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--tree", type=Path, metavar="FILE", help="a phylogeny of the species: Newick or Nexus")
     sub.add_argument("--tree-unit", default="unknown", metavar="UNIT", help="of its branch lengths, e.g. Myr")
+
+
+def _resampling(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--per-species", type=int, metavar="N", help="measure N images of each species, drawn at random; default: all"
+    )
+    sub.add_argument(
+        "--resample",
+        default="species",
+        choices=RANKS,
+        help="what intervals of tree agreement resample: whole genera, say, where species are not independent; "
+        "default: %(default)s",
+    )
 
 
 def _out(sub: argparse.ArgumentParser) -> None:
@@ -241,13 +254,16 @@ def _taxa(options: argparse.Namespace) -> None:
 
 
 def _measure(options: argparse.Namespace) -> None:
+    import pandas as pd
+
     from bioclip_probe import report, results, study
 
     start, sample = time.perf_counter(), _collected(options)
     results.held(options.out, sample.run)
-    table = study.measure(sample, options.seed)
-    step = study.step(sample, "measure", time.perf_counter() - start, seed=options.seed)
-    found = results.write(options.out, step, measurements=table)
+    tables = [of(sample, options.seed, options.resample) for of in (study.measure, study.compare)]
+    settings = {"seed": options.seed, "per_species": options.per_species, "resample": options.resample}
+    step = study.step(sample, "measure", time.perf_counter() - start, **settings)
+    found = results.write(options.out, step, measurements=pd.concat(tables, ignore_index=True))
     _show(report.summary(found).dropna(axis=1, how="all"))
     _show_phylogeny(found, options.tree)
 

@@ -25,6 +25,13 @@ SUMMARY = (
     ("probe species", "top1_accuracy", "species", "raw"),
     ("probe family", "top1_accuracy", "family", "raw"),
 )
+#: Columns of the agreement with a phylogeny, with their headings.
+TREE = {
+    "cophenetic_correlation": "CPCC",
+    "image_tree_correlation": "all image pairs",
+    "spearman": "Spearman",
+    "k_mult": "K_mult",
+}
 
 
 @dataclass(frozen=True)
@@ -209,14 +216,15 @@ def by_rank(found: Results, metric: str, space: str = "raw") -> pd.DataFrame:
 
 
 def by_tree(found: Results, tree: str) -> pd.DataFrame:
-    """Agreement of raw embeddings with one tree, as text with intervals: a row an encoder, a column a metric."""
+    """Agreement of raw embeddings with one tree, as text with intervals: a row an encoder, the columns of `TREE`."""
     table = _table(found, "measurements")
-    table = table[(table["tree"] == tree) & (table["space"] == "raw")]
-    headings = {metric: heading for heading, metric, _, space in SUMMARY if space == "raw"}
+    table = table[(table["tree"] == tree) & (table["space"] == "raw") & table["metric"].isin(TREE)]
     cells = table.assign(cell=[_cell(row) for row in table.itertuples()]).pivot_table(
         index="encoder", columns="metric", values="cell", aggfunc="first", sort=False
     )
-    return cells.rename(columns=headings).rename_axis(columns=None)
+    return (
+        cells.reindex(columns=[name for name in TREE if name in cells]).rename(columns=TREE).rename_axis(columns=None)
+    )
 
 
 def _cell(row) -> str:

@@ -16,7 +16,9 @@ import pandas as pd
 
 from bioclip_probe import datasets, encoders, extract, provenance
 from bioclip_probe.errors import DataError, ProbeError, TreeError, some
+from bioclip_probe.metrics import stream
 from bioclip_probe.stats.embeddings import Embeddings
+from bioclip_probe.stats.subsampling import balanced_rows
 from bioclip_probe.store import Store
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement, audit, place_on, read_tree, taxonomy
@@ -67,6 +69,34 @@ class Sample:
     def groups(self) -> np.ndarray:
         """Observation or photographer of each image as a number, -1 where it is not known."""
         return pd.factorize(self.images["group"])[0]
+
+    @property
+    def controls(self) -> list[str]:
+        """The encoders that stand for what anyone can see, and for an untrained network."""
+        marks = ("control:", "untrained:")
+        return [known["name"] for known in self.record.get("encoders", ()) if str(known.get("id")).startswith(marks)]
+
+    def balanced(self, per_species: int, seed: int = 0) -> Sample:
+        """The sample with just so many images of each species, drawn at random; of a species with fewer, none.
+
+        Raises
+        ------
+        DataError
+            If no species has so many images.
+        """
+        if per_species < 1:
+            raise DataError(f"expected at least 1 image a species; got {per_species}")
+        rows, n_left_out = balanced_rows(self.placement.at("species"), per_species, stream(seed, "balanced"))
+        if not len(rows):
+            raise DataError(f"no species of '{self.dataset}' has {per_species} images; ask for fewer")
+        note = f"{per_species} images of each species, drawn at random (seed {seed}); {n_left_out} species have fewer"
+        drawn, known = self.take(rows), self.record.get("dataset", {})
+        facts = {
+            "n_usable": len(rows),
+            "taxa": _taxa(drawn.placement),
+            "notes": [*known.get("notes", ()), note],
+        }
+        return replace(drawn, record={**self.record, "dataset": {**known, **facts}})
 
     def take(self, rows: np.ndarray) -> Sample:
         """The sample of some of the images."""
@@ -204,9 +234,13 @@ def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[
     return ids[has].to_numpy(dtype=object), vectors[has], lost
 
 
+def _taxa(placement: Placement) -> dict[str, int]:
+    """How many taxa of each rank the images are of."""
+    return {rank: int(np.sum(np.unique(placement.at(rank)) >= 0)) for rank in RANKS}
+
+
 def _record(dataset, usable, placement, trees) -> dict:
     """What was embedded with what, for the report and `runs.json`."""
-    counts = {rank: int(np.sum(np.unique(placement.at(rank)) >= 0)) for rank in RANKS}
     return {
         "dataset": {
             "name": dataset.name,
@@ -214,7 +248,7 @@ def _record(dataset, usable, placement, trees) -> dict:
             "simulated": dataset.simulated,
             "n_images": len(dataset.images),
             "n_usable": len(usable),
-            "taxa": counts,
+            "taxa": _taxa(placement),
             "splits": {str(name): int(n) for name, n in usable["split"].value_counts().items()},
             "notes": list(dataset.notes),
         },

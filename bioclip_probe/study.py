@@ -2,7 +2,7 @@
 
 >>> from bioclip_probe import collect, study
 >>> sample = collect("world", ["world-taxonomic", "pixels"], store="store")
->>> study.measure(sample)                      # a MEASUREMENTS table
+>>> study.measure(sample)                      # a MEASUREMENTS table; study.compare for pairs of encoders
 >>> study.probe(sample)                        # a PREDICTIONS table; study.score turns it into measurements
 >>> study.project(sample, method="umap")       # a COORDINATES table
 
@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -29,8 +30,9 @@ from bioclip_probe.sample import Sample, collect
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.rows import Units
 from bioclip_probe.stats.threads import matched_threads
-from bioclip_probe.tables import COORDINATES, PREDICTIONS, RANKS
+from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
 from bioclip_probe.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,11 @@ class Plan:
         A phylogeny (Newick or Nexus) for the species; `tree_unit` says what its branch lengths are.
     method, mode : str
         Projection, and the procedure of Section 4.6: ``corrected`` or ``paper``.
+    per_species : int, optional
+        Measure just so many images of each species, drawn at random; of species with fewer, none.
+    resample : str
+        What intervals of tree agreement resample: ``species``, or ``genus`` or ``family`` where species are not
+        independent.
     """
 
     data: str = "world"
@@ -65,6 +72,8 @@ class Plan:
     tree_unit: str = "unknown"
     method: str = "tsne"
     mode: str = "corrected"
+    per_species: int | None = None
+    resample: str = "species"
     seed: int = 0
     device: str = "auto"
     precision: str = "fp32"
@@ -77,6 +86,10 @@ class Plan:
             raise ProbeError(f"the seed must be 0 or more; got {self.seed}")
         if self.batch_size < 1 or (self.workers is not None and self.workers < 1):
             raise ProbeError(f"batch size and workers must be at least 1; got {self.batch_size} and {self.workers}")
+        if self.per_species is not None and self.per_species < 1:
+            raise ProbeError(f"expected at least 1 image a species; got {self.per_species}")
+        if self.resample not in RANKS:
+            raise ProbeError(f"intervals resample taxa of a rank ({', '.join(RANKS)}); got '{self.resample}'")
 
     def encoders(self) -> tuple[str, ...]:
         """All encoders of the study: the models, then the controls."""
@@ -115,11 +128,18 @@ def taxa(sample: Sample, rank: str, encoder: str) -> tuple[pd.DataFrame, np.ndar
     return table, found.means
 
 
-def measure(sample: Sample, seed: int = 0) -> pd.DataFrame:
+def measure(sample: Sample, seed: int = 0, resample: str = "species") -> pd.DataFrame:
     """All metrics of every encoder, raw and centred, at every rank, on the taxonomy and on the sample's phylogenies.
 
     Where the dataset has parts (``split``, e.g. species seen and unseen in training), tree agreement is also given for
-    each part.
+    each part. `compare` does the same for pairs of encoders.
+
+    Parameters
+    ----------
+    sample : Sample
+    seed : int
+    resample : str
+        The rank whose taxa intervals of tree agreement resample whole.
 
     Returns
     -------
@@ -133,23 +153,52 @@ def measure(sample: Sample, seed: int = 0) -> pd.DataFrame:
         log.info("measuring %s", name)
         with matched_threads(embeddings.vectors.size * len(sample.placement.tree.tips)):
             for space in SPACES:
-                rows = _in_space(embeddings, space, partial(_measure_all, sample, seed))
+                rows = _in_space(embeddings, space, partial(_measure_all, sample, seed, resample))
                 for split, part in parts.items():
-                    found = _in_space(part.embeddings[name], space, partial(_measure_part, part, seed))
+                    found = _in_space(part.embeddings[name], space, partial(_measure_part, part, seed, resample))
                     rows += [{**row, "split": split} for row in found]
                 tables.append(sample.table(rows, encoder=name, space=space))
     return pd.concat(tables, ignore_index=True)
 
 
-def _measure_all(sample: Sample, seed: int, vectors: np.ndarray) -> list[dict]:
-    rows = metrics.measure(vectors, sample.placement, sample.groups, seed)
+def _measure_all(sample: Sample, seed: int, resample: str, vectors: np.ndarray) -> list[dict]:
+    units = _units(sample, resample)
+    rows = metrics.measure(vectors, sample.placement, sample.groups, seed, units)
     for tree, (placement, _) in sample.trees.items():
-        rows += metrics.agreement(vectors, placement, tree, seed)
+        rows += metrics.agreement(vectors, placement, tree, seed, units)
     return rows
 
 
-def _measure_part(part: Sample, seed: int, vectors: np.ndarray) -> list[dict]:
-    return metrics.agreement(vectors, part.placement.coarsen("species"), "taxonomy", seed)
+def _measure_part(part: Sample, seed: int, resample: str, vectors: np.ndarray) -> list[dict]:
+    return metrics.agreement(vectors, part.placement.coarsen("species"), "taxonomy", seed, _units(part, resample))
+
+
+def _units(sample: Sample, rank: str) -> Units | None:
+    return None if rank == "species" else Units(rank, sample.placement.at(rank))
+
+
+def compare(sample: Sample, seed: int = 0, resample: str = "species") -> pd.DataFrame:
+    """Every two encoders beside each other, and what each one's agreement is worth beyond the controls.
+
+    Returns
+    -------
+    DataFrame
+        A `MEASUREMENTS` table with ``encoder_b``, of raw embeddings: differences in tree agreement (above 0 where
+        `encoder` follows the tree more closely), similarity, and, beside each control, the residual correlation.
+    """
+    tables = []
+    vectors = {name: embeddings.vectors for name, embeddings in sample.embeddings.items()}
+    with matched_threads(max(map(np.size, vectors.values())) * len(sample.placement.tree.tips)):
+        for first, second in itertools.combinations(vectors, 2):
+            log.info("comparing %s and %s", first, second)
+            rows = metrics.compare(vectors[first], vectors[second], sample.placement, seed, _units(sample, resample))
+            tables.append(sample.table(rows, encoder=first, encoder_b=second, space="raw"))
+        for control in sample.controls:
+            for name in vectors:
+                if name != control:
+                    rows = metrics.compare_with_control(vectors[name], vectors[control], sample.placement, seed)
+                    tables.append(sample.table(rows, encoder=name, encoder_b=control, space="raw"))
+    return pd.concat([MEASUREMENTS.frame(), *tables], ignore_index=True)
 
 
 def _in_space(embeddings: Embeddings, space: str, rows_of: Callable[[np.ndarray], list[dict]]) -> list[dict]:
@@ -289,7 +338,8 @@ def step(sample: Sample, name: str, seconds: float, **settings: object) -> dict:
 def sample_of(plan: Plan, store: str | Path, progress: bool = True) -> Sample:
     """The sample that a plan asks for; see `collect`."""
     extraction = {name: getattr(plan, name) for name in ("device", "precision", "batch_size", "workers", "dtype")}
-    return collect(plan.data, plan.encoders(), store, plan.tree, plan.tree_unit, progress=progress, **extraction)
+    found = collect(plan.data, plan.encoders(), store, plan.tree, plan.tree_unit, progress=progress, **extraction)
+    return found if plan.per_species is None else found.balanced(plan.per_species, plan.seed)
 
 
 def compared_in(sample: Sample, plan: Plan) -> list[str]:
@@ -309,7 +359,8 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path, progress: bool = T
     compared = compared_in(found, plan)
     coordinates = project(found, plan.method, plan.mode, plan.seed, compared)
     tables = [
-        measure(found, plan.seed),
+        measure(found, plan.seed, plan.resample),
+        compare(found, plan.seed, plan.resample),
         score(found, predictions, plan.seed),
         measure_panels(found, coordinates, plan.seed),
     ]

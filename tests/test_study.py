@@ -128,6 +128,7 @@ def test_the_steps_give_the_numbers_of_the_whole(sample, found):
     coordinates = study.project(sample, "pca")
     steps = [
         study.measure(sample),
+        study.compare(sample),
         study.score(sample, predictions),
         study.measure_panels(sample, coordinates),
     ]

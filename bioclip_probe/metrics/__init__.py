@@ -22,6 +22,18 @@ call to `suite`, and test it against its plain definition.
 """
 
 from bioclip_probe.metrics.catalogue import CATALOGUE, Metric, catalogue
+from bioclip_probe.metrics.comparisons import compare, compare_with_control
 from bioclip_probe.metrics.suite import agreement, measure, measure_panels, score_predictions, stream
 
-__all__ = ["CATALOGUE", "Metric", "agreement", "catalogue", "measure", "measure_panels", "score_predictions", "stream"]
+__all__ = [
+    "CATALOGUE",
+    "Metric",
+    "agreement",
+    "catalogue",
+    "compare",
+    "compare_with_control",
+    "measure",
+    "measure_panels",
+    "score_predictions",
+    "stream",
+]

@@ -12,12 +12,25 @@ from dataclasses import replace
 
 import numpy as np
 
-from bioclip_probe.metrics.hierarchy import cophenetic_correlation, distance_by_lca, image_tree_correlation, spearman
+from bioclip_probe.metrics.clades import clade_correlations, within_clade_correlation
+from bioclip_probe.metrics.dendrogram import dendrogram_agreement, dendrogram_purity
+from bioclip_probe.metrics.hierarchy import (
+    balanced_image_tree_correlation,
+    balanced_tree_correlation,
+    cophenetic_correlation,
+    cophenetic_correlation_within,
+    image_tree_correlation,
+)
+from bioclip_probe.metrics.ordinal import distance_by_lca, rank_correlations
+from bioclip_probe.metrics.reliability import noise_ceiling
 from bioclip_probe.metrics.scores import adjusted, macro_accuracy, top1_accuracy
 from bioclip_probe.metrics.separation import cluster_agreement, cluster_purity, knn_purity, silhouette
+from bioclip_probe.metrics.signal import k_mult
+from bioclip_probe.metrics.variance import variance_by_rank
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.kmeans import kmeans
 from bioclip_probe.stats.neighbours import nearest_neighbours
+from bioclip_probe.stats.rows import Units
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 
@@ -34,7 +47,13 @@ def row(metric: str, rank: str, estimate: Estimate, **more: object) -> dict:
     return {"metric": metric, "rank": rank, **vars(estimate), **more}
 
 
-def measure(vectors: np.ndarray, placement: Placement, groups: np.ndarray | None = None, seed: int = 0) -> list[dict]:
+def measure(
+    vectors: np.ndarray,
+    placement: Placement,
+    groups: np.ndarray | None = None,
+    seed: int = 0,
+    units: Units | None = None,
+) -> list[dict]:
     """Alignment and separation of one embedding at every rank of a taxonomy.
 
     Parameters
@@ -46,36 +65,70 @@ def measure(vectors: np.ndarray, placement: Placement, groups: np.ndarray | None
     groups : ndarray, shape (n,), int64, optional
         Observation or photographer; images of one group are no neighbours of each other. -1 is no group.
     seed : int
+    units : Units, optional
+        What intervals of tree agreement resample, e.g. whole genera; species if not given.
 
     Returns
     -------
     list of dict
         Rows for `MEASUREMENTS`: metric, rank, tree and the fields of an `Estimate`.
     """
-    rows = agreement(vectors, placement.coarsen("species"), "taxonomy", seed)
-    for rank in RANKS[:-1]:
-        estimate = cophenetic_correlation(
-            vectors, placement.coarsen(rank), stream(seed, "cophenetic_correlation", rank)
-        )
-        rows.append(row("cophenetic_correlation", rank, estimate, tree="taxonomy"))
-    for rank, estimates in distance_by_lca(vectors, placement).items():
-        rows += [row(name, rank, estimate, tree="taxonomy") for name, estimate in estimates.items()]
-    rows += [row(*found, tree="taxonomy") for found in _separation(vectors, placement, groups, seed)]
-    return rows
+    return [
+        *agreement(vectors, placement.coarsen("species"), "taxonomy", seed, units),
+        *(row(*each, tree="taxonomy") for each in _by_rank(vectors, placement, seed)),
+        *_in_clades(vectors, placement, seed),
+        *(row(*each, tree="taxonomy") for each in _separation(vectors, placement, groups, seed)),
+    ]
 
 
-def agreement(vectors: np.ndarray, placement: Placement, tree: str, seed: int = 0) -> list[dict]:
+def agreement(
+    vectors: np.ndarray, placement: Placement, tree: str, seed: int = 0, units: Units | None = None
+) -> list[dict]:
     """Agreement of one embedding with any tree whose tips are species: a taxonomy or a phylogeny called `tree`."""
-    estimates = {
-        "cophenetic_correlation": cophenetic_correlation(
-            vectors, placement, stream(seed, "cophenetic_correlation", "species")
-        ),
-        "image_tree_correlation": image_tree_correlation(
-            vectors, placement, stream(seed, "image_tree_correlation", "species")
-        ),
-        "spearman": spearman(vectors, placement),
-    }
+
+    def of(name: str) -> np.random.Generator:
+        return stream(seed, name, "species")
+
+    single = [cophenetic_correlation, image_tree_correlation, k_mult]
+    if placement.tree.unit == "rank":  # elsewhere there are no ranks to weigh
+        single += [balanced_tree_correlation, balanced_image_tree_correlation]
+    several = [rank_correlations, dendrogram_agreement]
+    estimates = {metric.__name__: metric(vectors, placement, of(metric.__name__), units=units) for metric in single}
+    for metrics in several:
+        estimates |= metrics(vectors, placement, of(metrics.__name__), units=units)
+    estimates |= noise_ceiling(vectors, placement, of("noise_ceiling"))
     return [row(name, "species", estimate, tree=tree) for name, estimate in estimates.items()]
+
+
+def _by_rank(vectors: np.ndarray, placement: Placement, seed: int) -> Iterator[tuple[str, str, Estimate]]:
+    """Agreement of the taxa of each rank, what separation at a rank gives alone, and what each rank explains."""
+    name = "cophenetic_correlation"
+    for rank in RANKS[:-1]:
+        yield name, rank, cophenetic_correlation(vectors, placement.coarsen(rank), stream(seed, name, rank))
+    species = placement.coarsen("species")
+    labels = {rank: placement.at(rank) for rank in RANKS[:-1]}
+    for metric, of in (
+        ("cophenetic_correlation_within", cophenetic_correlation_within),
+        ("dendrogram_purity", dendrogram_purity),
+    ):
+        for rank, estimate in of(vectors, species, labels, stream(seed, metric)).items():
+            yield metric, rank, estimate
+    for of in (distance_by_lca, variance_by_rank):
+        for rank, estimates in of(vectors, placement, stream(seed, of.__name__)).items():
+            for metric, estimate in estimates.items():
+                yield metric, rank, estimate
+
+
+def _in_clades(vectors: np.ndarray, placement: Placement, seed: int) -> Iterator[dict]:
+    """Agreement inside each clade that has enough species, a row each, and their mean and spread by rank."""
+    clades = clade_correlations(vectors, placement)
+    for rank, estimates in clades.items():
+        for taxon, estimate in estimates.items():
+            if np.isfinite(estimate.value):  # the others are counted in the note of the mean
+                yield row("clade_correlation", rank, estimate, taxon=taxon, tree="taxonomy")
+    for rank, estimates in within_clade_correlation(clades, stream(seed, "within_clade_correlation")).items():
+        for metric, estimate in estimates.items():
+            yield row(metric, rank, estimate, tree="taxonomy")
 
 
 def _separation(
