@@ -19,8 +19,7 @@ from bioclip_probe.stats.histograms import JointHistogram
 from bioclip_probe.stats.pairs import spearman_correlation
 from bioclip_probe.stats.resampling import jackknife_interval
 from bioclip_probe.stats.rows import Rows, Units
-from bioclip_probe.stats.sweep import Sweep, sweep
-from bioclip_probe.tables import RANKS
+from bioclip_probe.stats.sweep import Sweep, lca_rank, sweep
 from bioclip_probe.tree.tree import Placement
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -219,8 +218,3 @@ def _correlation(
     ends = interval(*jackknife_interval(value, joint.deleted(statistic), CORRELATION), JACKKNIFE, resampled)
     note = f"tree distances in {len(joint.steps)} levels" if joint.binned and exact is None else ""
     return Estimate(float(value), chance=0.0, **ends, note=note, **rows.counts)
-
-
-def lca_rank(step: float) -> str:
-    """The rank of the lowest common ancestor of two species `step` ranks apart; ``root`` if they share none."""
-    return RANKS[len(RANKS) - 1 - round(step)] if round(step) < len(RANKS) else "root"

@@ -33,6 +33,7 @@ from bioclip_probe.stats.histograms import JointHistogram
 from bioclip_probe.stats.neighbours import Candidates
 from bioclip_probe.stats.points import BLOCK, DevicePoints, Points
 from bioclip_probe.stats.rows import Rows
+from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.tree import Tree, read_only
 
@@ -64,6 +65,8 @@ class Sweep:
         The same if all others were equally far: the mean over random orders.
     indices, similarities : ndarray, shape (n, k)
         As `nearest_neighbours` has them.
+    groups : ndarray, shape (n,), int64
+        Rows of one group are no neighbours of each other; -1 is none.
     """
 
     rows: Rows
@@ -72,9 +75,10 @@ class Sweep:
     chance: np.ndarray
     indices: np.ndarray
     similarities: np.ndarray
+    groups: np.ndarray
 
     def __post_init__(self) -> None:
-        for key in ("scores", "chance", "indices", "similarities"):
+        for key in ("scores", "chance", "indices", "similarities", "groups"):
             object.__setattr__(self, key, read_only(getattr(self, key)))
 
 
@@ -142,7 +146,13 @@ def sweep(
         back[:, order] = found
     by_part, within = (sum(getattr(total, key) for total in totals) for key in ("by_part", "within"))
     joint = JointHistogram(levels.steps, bins.edges, by_part, within, levels.binned)
-    return Sweep(rows, joint, *back, near.indices, near.similarities)
+    alone = np.full(len(rows.tips), -1)
+    return Sweep(rows, joint, *back, near.indices, near.similarities, alone if groups is None else groups)
+
+
+def lca_rank(step: float) -> str:
+    """The rank of the lowest common ancestor of two species `step` ranks apart; ``root`` if they share none."""
+    return RANKS[len(RANKS) - 1 - round(step)] if round(step) < len(RANKS) else "root"
 
 
 def _threads(n: int) -> int:
@@ -197,18 +207,26 @@ class Levels:
         binning = Binning(np.arange(N_CELLS, dtype=np.uint16), np.float32((N_CELLS - 1) / highest))
         if not len(depth) or np.ptp(depth) <= EVEN * highest:
             # Two rows meet where two neighbours between them do: no other distance can occur.
-            steps, met = np.unique(np.round([0.0, *(1 - 2 * between / highest)], 9), return_inverse=True)
-            if len(steps) <= MOST_CLADES:
-                return cls(steps * highest, False, depth, between, binning, _clades(met[1:], len(steps)))
+            apart = np.append(0.0, 2 * (depth[:1] - between))
+            _, first, met = np.unique(np.round(apart / highest, 9), return_index=True, return_inverse=True)
+            if len(first) <= MOST_CLADES:
+                return cls(apart[first], False, depth, between, binning, _clades(met[1:], len(first)))
         counts = np.zeros(N_CELLS, dtype=np.int64)
         for i in _sampled(len(tips)):
             row = np.empty((1, len(tips)), dtype=np.uint16)
             fill_levels(i, between, depth, *binning, row)
             counts += np.bincount(row[0], minlength=N_CELLS)
-        table, first = _bins(np.cumsum(counts) / counts.sum(), counts, N_LEVELS)
-        binned = bool(np.sum(counts > 0) > len(first))
+        met = counts > 0
+        few = met.sum() <= N_LEVELS
+        table, first = _table(np.cumsum(met) if few else np.ceil(np.cumsum(counts) / counts.sum() * N_LEVELS))
+        binned = not few or len(tips) > N_SAMPLED
         steps = first / np.float64(binning.scale)
         return cls(steps, binned, depth, between, Binning(table.astype(np.uint8), binning.scale), ())
+
+    def between_tips(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Level of pairs of rows, from their clades: how many of the clades of `a` the other is outside of."""
+        first, last = self.clades
+        return ((b < first[:, a]) | (b >= last[:, a])).sum(axis=0)
 
     def of_rows(self, start: int, stop: int) -> np.ndarray:
         """Level of rows `start` to `stop` and all rows, shape (stop - start, n), uint8."""
@@ -257,7 +275,9 @@ class Bins:
         width = np.clip((np.arange(N_CELLS) - met[0]) / (met[-1] - met[0] + 1), 0, 1)
         rank = np.log1p(below / max(len(sampled), 1)) / np.log1p(max(len(points) - 1, 1))
         measure = (below / max(below[-1], 1) + rank + width) / 3
-        table, first = _bins(measure, counts, n_bins)
+        changes = (counts > 0) | (np.append(0, counts[:-1]) > 0)
+        few = changes.sum() < n_bins  # each distance has a bin of its own
+        table, first = _table(np.cumsum(changes) if few else np.ceil(np.minimum(measure, 1) * n_bins))
         edges = np.append(np.maximum(first - 0.5, 0), N_CELLS) / np.float64(scale)
         return cls(Binning(table.astype(np.uint16), scale), edges)
 
@@ -266,11 +286,9 @@ def _sampled(n: int) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, N_SAMPLED).astype(int)) if n else np.zeros(0, dtype=int)
 
 
-def _bins(measure: np.ndarray, counts: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """The bin of each cell, and the first cell of each bin; equal cells have one each if they are few."""
-    changes = (counts > 0) | (np.append(0, counts[:-1]) > 0)
-    place = np.cumsum(changes) if changes.sum() < n_bins else np.ceil(measure * n_bins).astype(int)
-    _, first, table = np.unique(np.minimum(place, n_bins), return_index=True, return_inverse=True)
+def _table(place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bin of each cell from any ascending numbers, and the first cell of each bin."""
+    _, first, table = np.unique(place, return_index=True, return_inverse=True)
     return table, first
 
 
