@@ -368,14 +368,6 @@ def distance_sums(tree: Tree, climb: Climb, counts: np.ndarray) -> tuple[np.ndar
     return np.where(none, 0, t), np.where(none, 0, tt)
 
 
-def jackknifed_correlations(tree: Tree, split: SplitMoments) -> tuple[float, np.ndarray]:
-    """The correlation over all pairs of images, and its values without each part of the tips; see `parts`."""
-    from bioclip_probe.stats.parts import PartSums
-
-    sums = PartSums.of(tree, split)
-    return sums.correlation(), sums.without()
-
-
 def pearson(n, x, y, xx, yy, xy):
     """Pearson correlation from Σ1, Σx, Σy, Σx², Σy², Σxy (floats or arrays); NaN where x or y does not vary.
 
