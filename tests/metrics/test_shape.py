@@ -1,0 +1,244 @@
+import math
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import pdist, squareform
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.metrics import shape
+from bioclip_probe.metrics.hierarchy import cophenetic_correlation
+from bioclip_probe.metrics.shape import (
+    delta_hyperbolicity,
+    geodesic_distances,
+    geodesic_tree_correlation,
+    gromov_delta,
+    relative_delta,
+)
+from bioclip_probe.stats.rows import Units
+from bioclip_probe.tree import Placement, patristic_distances
+from bioclip_probe.tree.newick import parse_newick
+from tests.definitions import hierarchy
+from tests.definitions import shape as definitions
+from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded, unit, unit_vectors
+from tests.strategies import trees
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def made(strength: float = 1.0, n_species: int = 120, seed: int = 0):
+    placement = random_taxonomy(n_species, 2 * n_species, rng(seed))
+    return signal_vectors(placement, 16, strength, 0.1, rng(seed + 1)), placement
+
+
+def caterpillar(k: int):
+    """Tips side by side along a line: tip i is 1 from the next."""
+    text = "t0:0.001,"
+    for i in range(1, k - 1):
+        text = f"({text}t{i}:0.001):1,"
+    return parse_newick(f"({text}t{k - 1}:0.001);")
+
+
+# Gromov's δ.
+
+
+@settings(max_examples=80)
+@given(st.integers(1, 9).flatmap(unit_vectors))
+def test_delta_is_its_definition(points):
+    distances = definitions.euclidean(points.tolist())
+    found = gromov_delta(squareform(pdist(points)) if len(points) > 1 else np.zeros((1, 1)))
+    assert found == pytest.approx(definitions.delta(distances), abs=1e-12)
+    from_each = [definitions.delta_from(distances, base) for base in range(len(points))]
+    assert found == pytest.approx(max(from_each), abs=1e-12)
+    assert found <= 2 * min(from_each) + 1e-12
+    assert 0 <= relative_delta(points) <= 1 + 1e-12
+
+
+@settings(max_examples=50)
+@given(trees(max_nodes=30))
+def test_a_tree_has_no_delta(tree):
+    assert gromov_delta(patristic_distances(tree)) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("n", range(4, 18))
+def test_cycles_have_the_delta_known_of_them(n):
+    """n = 4p + e points around a circle: p, but p - 1/2 where e is 1."""
+    around = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    expected = n // 4 - (0.5 if n % 4 == 1 else 0)
+    assert gromov_delta(np.minimum(around, n - around).astype(float)) == expected
+
+
+def test_a_star_is_a_tree_a_square_and_a_cloud_in_the_plane_are_none():
+    assert relative_delta(np.eye(50)) == pytest.approx(0, abs=1e-12)
+    square = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
+    assert relative_delta(square) == pytest.approx(2 - np.sqrt(2))
+    plane, many = (relative_delta(unit(rng().standard_normal((60, d)))) for d in (3, 1_000))
+    assert plane > 0.3 > 0.15 > many > 0
+
+
+def test_the_mean_over_draws_and_its_interval(monkeypatch):
+    monkeypatch.setattr(shape, "SAMPLE", 20)
+    vectors, placement = made(1.0, 80)
+    found = delta_hyperbolicity(vectors, placement, rng())
+    assert 0 < found.ci_low < found.value < found.ci_high < 1
+    assert (found.resampled, found.n_taxa, found.n_images, found.n_excluded) == ("species", 80, 160, 0)
+    assert math.isnan(found.chance)
+    others = [delta_hyperbolicity(vectors, placement, rng(seed)).value for seed in range(1, 5)]
+    assert all(found.ci_low < other < found.ci_high for other in others)
+
+
+def test_the_interval_covers_what_more_species_show(monkeypatch):
+    monkeypatch.setattr(shape, "SAMPLE", 10)
+    many = unit(rng().standard_normal((20_000, 5)))
+    truth = np.mean([relative_delta(many[rng(seed).choice(20_000, 10)]) for seed in range(400)])
+    tree = parse_newick("(" + ",".join(f"t{i}:1" for i in range(60)) + ");")
+    covered = []
+    for seed in range(60):
+        rows = rng(1_000 + seed).choice(20_000, 60, replace=False)
+        found = delta_hyperbolicity(many[rows], Placement(tree, tree.tips), rng(seed))
+        covered.append(found.ci_low <= truth <= found.ci_high)
+    assert np.mean(covered) >= 0.95
+
+
+def test_too_few_taxa_or_one_draw_of_them(monkeypatch):
+    monkeypatch.setattr(shape, "SAMPLE", 30)
+    vectors, placement = made(1.0, 30)
+    found = delta_hyperbolicity(vectors, placement, rng())
+    assert found.value > 0 and math.isnan(found.ci_low) and found.note == ""
+    monkeypatch.setattr(shape, "SAMPLE", 31)
+    assert "needs at least 31 taxa, found 30" in delta_hyperbolicity(vectors, placement, rng()).note
+
+
+# Geodesics.
+
+
+@settings(max_examples=80)
+@given(st.integers(2, 10).flatmap(unit_vectors), st.integers(1, 4))
+def test_geodesics_are_their_definition(points, n_neighbours):
+    found = geodesic_distances(points, n_neighbours)
+    straight = definitions.euclidean(points.tolist())
+    assert found == pytest.approx(np.array(definitions.geodesics(straight, n_neighbours)), abs=1e-7)
+    assert np.isfinite(found).all()
+    assert (found >= np.array(straight) - 1e-7).all()
+    assert found == pytest.approx(found.T, abs=1e-12)
+
+
+def test_scikit_learn_finds_the_same_paths():
+    from sklearn.manifold import Isomap
+
+    points = rng(2).standard_normal((80, 2))
+    isomap = Isomap(n_neighbors=10, eigen_solver="dense").fit(points)
+    assert geodesic_distances(points) == pytest.approx(isomap.dist_matrix_, abs=1e-9)
+
+
+def test_two_far_apart_heaps_are_joined_where_they_are_nearest():
+    points = rng().normal(0, 0.01, (30, 2))
+    points[15:, 0] += 5
+    straight = squareform(pdist(points))
+    between = straight[:15, 15:]
+    one, other = np.unravel_index(between.argmin(), between.shape)
+    found = geodesic_distances(points)
+    assert found[one, 15 + other] == pytest.approx(between.min())
+    far = found[0, one] + between.min() + found[15 + other, 29]
+    assert found[0, 29] == pytest.approx(far)
+
+
+@settings(max_examples=80)
+@given(tips_embedded(max_nodes=20))
+def test_the_correlation_is_its_definition(made_of):
+    vectors, tree = made_of
+    found = geodesic_tree_correlation(vectors, Placement(tree, tree.tips), rng())
+    assert bool(found.note) == math.isnan(found.value)
+    if len(vectors) < 3:
+        assert found.note
+        return
+    paths = definitions.geodesics(definitions.euclidean(vectors.tolist()), shape.K_NEIGHBOURS)
+    upper = list(zip(*np.triu_indices(len(vectors), 1), strict=True))
+    pairing = [(float(patristic_distances(tree)[a, b]), paths[a][b]) for a, b in upper]
+    if any(np.ptp(column) <= 1e-5 for column in zip(*pairing, strict=True)):
+        return
+    assert found.value == pytest.approx(hierarchy.pearson(pairing), abs=1e-5)
+    assert math.isnan(found.ci_low) or -1 <= found.ci_low <= found.value <= found.ci_high <= 1
+
+
+def test_along_a_bent_line_only_the_geodesic_follows_the_tree():
+    tree = caterpillar(60)
+    angle = np.linspace(0, 1.6 * np.pi, 60)  # its ends are not among their nearest
+    vectors, placement = np.column_stack([np.cos(angle), np.sin(angle)]), Placement(tree, tree.tips)
+    straight = cophenetic_correlation(vectors, placement, rng()).value
+    assert straight < 0.9 < 0.99 < geodesic_tree_correlation(vectors, placement, rng()).value
+
+
+def test_more_signal_is_more_and_none_is_chance():
+    none, half, full = (geodesic_tree_correlation(*made(strength), rng()) for strength in (0.0, 0.5, 1.0))
+    assert none.value < half.value < full.value
+    assert none.ci_low < none.chance == 0 < none.ci_high or abs(none.value) < 0.1
+    assert full.ci_low > 0
+
+
+def test_rotation_order_and_inputs(monkeypatch):
+    monkeypatch.setattr(shape, "SAMPLE", 30)
+    vectors, placement = made()
+    before = vectors.copy()
+    rotation = np.linalg.qr(rng(5).standard_normal((16, 16)))[0]
+    order = rng(6).permutation(len(vectors))
+    for metric in (delta_hyperbolicity, geodesic_tree_correlation):
+        expected = metric(vectors, placement, rng())
+        for other in (
+            metric(vectors @ rotation, placement, rng()),
+            metric(vectors[order], placement.take(order), rng()),
+        ):
+            assert astuple(other)[:4] == pytest.approx(astuple(expected)[:4], abs=1e-5, nan_ok=True)
+    assert np.array_equal(vectors, before)
+
+
+def test_units_and_of_many_taxa_some(monkeypatch):
+    vectors, placement = made()
+    found = geodesic_tree_correlation(vectors, placement, rng(), Units("family", placement.at("family")))
+    assert (found.resampled, found.n_taxa, found.note) == ("family", 120, "")
+    monkeypatch.setattr(shape, "MOST_TAXA", 50)
+    some = geodesic_tree_correlation(vectors, placement, rng())
+    assert some.note == "a random 50 of 120 taxa"
+    assert some.n_taxa == 50 and some.n_images + some.n_excluded == len(vectors)
+    assert some.value == pytest.approx(found.value, abs=0.2)
+
+
+@pytest.fixture
+def small_sample(monkeypatch) -> None:
+    monkeypatch.setattr(shape, "SAMPLE", 4)
+    monkeypatch.setattr(shape, "N_DRAWS", 3)
+
+
+@pytest.mark.usefixtures("small_sample")
+@settings(max_examples=60)
+@given(embedded())
+def test_any_input_gives_numbers_within_bounds_or_says_why(case):
+    for metric, low in ((delta_hyperbolicity, 0), (geodesic_tree_correlation, -1)):
+        found = metric(*case, rng())
+        assert bool(found.note) == math.isnan(found.value)
+        if not found.note:
+            assert low <= found.value <= 1 + 1e-12
+            assert math.isnan(found.ci_low) or low <= found.ci_low <= found.ci_high <= 1
+
+
+@pytest.mark.usefixtures("small_sample")
+@pytest.mark.parametrize("metric", [delta_hyperbolicity, geodesic_tree_correlation])
+def test_what_is_undefined_says_why(metric):
+    tree = parse_newick("((A:1,B:1):1,(C:1,D:1):1);")
+    placement = Placement(tree, tree.tips)
+    assert "do not vary" in metric(np.tile([[0.6, 0.8]], (4, 1)), placement, rng()).note
+    assert "needs at least" in metric(np.eye(2), Placement(tree, tree.tips[:2]), rng()).note
+    opposite = np.array([[1, 0], [-1, 0], [0, 1], [0, 1], [1, 0]])
+    assert "1 taxa cancel out" in metric(opposite, Placement(tree, tree.tips[[0, 0, 1, 2, 3]]), rng()).note
+    with pytest.raises(DataError, match="rows 1"):
+        metric(np.array([[1, 0], [np.nan, 0], [0, 1], [1, 0]]), placement, rng())
+
+
+def test_on_a_star_geodesics_say_nothing():
+    tree = parse_newick("(A:1,B:1,C:1,D:1);")
+    found = geodesic_tree_correlation(unit(rng().standard_normal((4, 3))), Placement(tree, tree.tips), rng())
+    assert "does not vary" in found.note
