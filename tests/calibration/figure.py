@@ -8,6 +8,7 @@ D  how often the model of the stronger signal is ranked higher
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib
@@ -40,8 +41,8 @@ def save(found: pd.DataFrame, stem: Path) -> None:
 def draw(found: pd.DataFrame) -> Figure:
     """All panels of the study."""
     tests = found[found["question"].isin(["type I", "hazard"]) & found["rate"].notna()]
-    intervals = found[found["question"] == "coverage"]
-    n_rows = max(_n_rows(tests, ["question", "design"], "method"), _n_rows(intervals, ["method", "units"], "interval"))
+    intervals = _sections(found[found["question"] == "coverage"])
+    n_rows = max(_n_rows(tests, ["question", "design"], "method"), _n_rows(intervals, ["section"], "row"))
     figure = Figure(figsize=(TEXT_WIDTH, 3.0 + 0.115 * n_rows), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[0.6 + 0.115 * n_rows, 2.4])
     errors, mammals, inat = upper.subplots(1, 3, width_ratios=[1.3, 1, 1])
@@ -52,11 +53,14 @@ def draw(found: pd.DataFrame) -> Figure:
     upper.legend(handles=_handles(marks), loc="outside upper left", ncols=5, **KEY)
     marks = [(f"{n} sampled", marker, INK) for n, (marker, _) in SAMPLES.items()] + [("covers too rarely", "o", FAILS)]
     upper.legend(handles=_handles(marks), loc="outside upper right", ncols=4, **KEY)
-    below = lower.subplots(1, 4, sharey=True)
+    below = lower.subplots(1, 4)
     parts = [(question, ground) for question in ("power", "order") for ground in ("mammals", "iNat21")]
+    colours = _colours(found[found["question"].isin(["power", "order"])]["method"].unique())
     for axes, (question, ground) in zip(below, parts, strict=True):
-        curves(axes, found[(found["question"] == question) & (found["ground"] == ground)], question, ground)
-    lower.legend(*below[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        curves(axes, found[(found["question"] == question) & (found["ground"] == ground)], question, colours)
+        axes.set_title(ground)
+    lines = [Line2D([], [], label=method, **look) for method, look in colours.items()]
+    lower.legend(handles=lines, loc="outside lower center", ncols=5)
     for axes, letter in zip((errors, mammals, below[0], below[2]), "ABCD", strict=True):
         axes.annotate(
             letter, (0, 1), (-2, 4), "axes fraction", "offset points", ha="right", fontweight="bold", fontsize=9
@@ -88,37 +92,54 @@ def type_one(axes: Axes, tests: pd.DataFrame) -> None:
 
 
 def coverage(axes_of: dict[str, Axes], found: pd.DataFrame) -> None:
-    """A row for each metric and interval, a mark for each setting, one panel for each tree."""
+    """A row for each interval or metric, a mark for each setting, one panel for each tree."""
     labels, at = [], {}
-    for (method, units), part in found.groupby(["method", "units"], sort=False):
+    for section, part in found.groupby("section", sort=False):
         for axes in axes_of.values():
-            _heading(axes, len(labels), f"{method}, {units} sampled")
+            _heading(axes, len(labels), section)
         labels.append("")
-        for interval in part["interval"].unique():
-            at[method, units, interval] = len(labels)
-            labels.append(interval)
+        for row in part["row"].unique():
+            at[section, row] = len(labels)
+            labels.append(row)
     for ground, axes in axes_of.items():
         for row in found[found["ground"] == ground].itertuples():
             marker, shift = SAMPLES[row.n]
             colour = FAILS if row.verdict == "covers too rarely" else INK
-            height = at[row.method, row.units, row.interval] + shift
+            height = at[row.section, row.row] + shift
             axes.plot(max(row.rate, LOWEST), height, marker, color=colour, **MARK, alpha=0.8, clip_on=False)
         axes.axvline(LEVEL, color=FAINT, zorder=0)
         axes.set(xlim=(LOWEST, 1), xlabel="share of 95 % intervals\nthat hold", title=ground)
         _rows(axes, labels)
-    axes.tick_params(axis="y", labelleft=False)
+    axes_of["iNat21"].tick_params(axis="y", labelleft=False)
 
 
-def curves(axes: Axes, found: pd.DataFrame, question: str, ground: str) -> None:
+def _sections(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are drawn: candidates for CPCC's interval, then what the package gives; by what was sampled."""
+    given = found["interval"] == "as given"
+    section = np.where(given, "as given", found["method"] + ", candidates") + " (" + found["units"] + " sampled)"
+    made = found.assign(section=section, row=found["interval"].where(~given, found["method"]))
+    drawn = made[given | (made["method"] == "CPCC")]
+    return drawn.assign(given=given).sort_values(["given", "units"], ascending=[True, False], kind="stable")
+
+
+def curves(axes: Axes, found: pd.DataFrame, question: str, colours: dict[str, dict]) -> None:
     """A line for each method over Pagel's λ."""
-    for number, (method, cell) in enumerate(found.groupby("method", sort=False)):
+    for method, cell in found.groupby("method", sort=False):
         x = cell["signal"] if question == "power" else (cell["signal"] + cell["than"]) / 2
-        style = {"color": SAFE_COLOURS[number % 6], "linestyle": "-" if number < 6 else (0, (3, 1))}
-        axes.plot(x, cell["rate"].astype(float), marker="o", markersize=1.8, linewidth=1, label=method, **style)
+        axes.plot(x, cell["rate"].astype(float), marker="o", markersize=1.8, linewidth=1, **colours[method])
     axes.axhline(ALPHA if question == "power" else 0.5, color=FAINT, zorder=0)
-    what = "share with p ≤ 0.05" if question == "power" else "share ranked right"
-    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Pagel's λ" if question == "power" else "between neighbouring λ")
-    axes.set_title(f"{ground}: {what}", fontsize=6.5)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    power = question == "power"
+    axes.set_xlabel("Pagel's λ" if power else "λ, between neighbours")
+    axes.set_ylabel("share with p ≤ 0.05" if power else "share ranked right")
+
+
+def _colours(methods: Iterable[str]) -> dict[str, dict]:
+    """One look a method in all panels."""
+    return {
+        method: {"color": SAFE_COLOURS[number % 6], "linestyle": "-" if number < 6 else (0, (3, 1))}
+        for number, method in enumerate(methods)
+    }
 
 
 def _heading(axes: Axes, at: int, text: str) -> None:

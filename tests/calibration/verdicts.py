@@ -145,7 +145,11 @@ def _coverage(ends: np.ndarray, goal: float) -> dict:
 
 def _orders(gathered: dict[tuple, tuple[np.ndarray, float]]) -> Iterator[dict]:
     """How often the model of the higher λ, of two neighbouring ones, has the higher value on the same species."""
-    powers = {key: values[:, 1] for key, (values, _) in gathered.items() if key[0].question == "power"}
+    powers = {
+        key: values[:, 1]
+        for key, (values, _) in gathered.items()
+        if key[0].question == "power" and key[1] != "CPCC within orders"  # whose value is that of CPCC
+    }
     for (setting, *method), values in powers.items():
         higher = [
             (other, theirs)
