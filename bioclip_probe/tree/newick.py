@@ -47,7 +47,7 @@ def read_tree(path: str | Path, unit: str = "unknown") -> Tree:
     ------
     TreeError
         If the file is missing or does not parse, if some branches have a length and others not, if a length is
-        negative, or if two tips share a name.
+        negative, or if two tips share a name or one has none.
     """
     path = Path(path)
     try:
@@ -65,13 +65,18 @@ def read_tree(path: str | Path, unit: str = "unknown") -> Tree:
 def parse_newick(text: str, unit: str = "unknown") -> Tree:
     """A phylogeny from a Newick string; see `read_tree`."""
     text, quoted = _hide_quotes(text)
+    text = re.sub(r"\s+", " ", text)  # ete3 drops tabs and line ends, also from within a name
+    if unended := re.search(r"(?:^|[(),]) ?(['\"].{,20})", text):
+        raise TreeError(f"a quote that does not end: {unended[1]}")
     text = re.sub(r"(:\s*)\.(?=\d)", r"\g<1>0.", text)  # ete3 takes .5 for no number
-    if not text.endswith(";"):
+    if not text.endswith(";") or text == ";":
         line = " ".join(text.split())
         found = f"'{line[:20]} … {line[-20:]}'" if len(line) > 40 else f"'{line}'" if line else "nothing"
         raise TreeError(f"expected one Newick tree that ends with ';', found {found}")
     if text.count(";") > 1:
         raise TreeError(f"expected one Newick tree, found {text.count(';')}; keep one of them")
+    if open_quote := re.search(r"(?:^|[(),])\s*(['\"].{0,20})", text):
+        raise TreeError(f"not a Newick tree (a quote that does not end: {open_quote[1]} …)")
     ete3 = _ete3()
 
     class Node(ete3.TreeNode):
@@ -93,6 +98,8 @@ def parse_newick(text: str, unit: str = "unknown") -> Tree:
     twice = [name for name, count in Counter(tips).items() if count > 1]
     if twice:
         raise TreeError(f"every tip needs a name of its own; {len(twice)} are given more than once: {some(twice)}")
+    if "" in tips:
+        raise TreeError("every tip needs a name; one has none")
     missing = np.isnan(length)
     if missing[1:].all() and len(nodes) > 1:
         length, unit = np.where(np.arange(len(nodes)) > 0, 1.0, 0.0), "branches"

@@ -69,7 +69,7 @@ class Tree:
             raise TreeError("a tree needs at least a root, and parent, length, name and rank of one length")
         bad = np.flatnonzero(~np.isfinite(arrays["length"]) | (arrays["length"] < 0))
         if len(bad):
-            offenders = some(arrays["name"][bad] if any(arrays["name"][bad]) else bad)
+            offenders = some(arrays["name"][node] or f"node {node}" for node in bad)
             raise TreeError(f"branch lengths must be finite and at least 0; {len(bad)} are not: {offenders}")
         if arrays["length"][0] != 0:
             raise TreeError(f"nothing is above the root: its length must be 0, not {arrays['length'][0]:g}")

@@ -1,0 +1,190 @@
+"""Trees that are too large, too deep, or not quite trees: measured without a matrix of pairs, or refused in one clear line."""
+
+import tracemalloc
+from io import StringIO
+
+import numpy as np
+import pytest
+
+from bioclip_probe.errors import TreeError
+from bioclip_probe.metrics.dendrogram import dendrogram_agreement
+from bioclip_probe.metrics.hierarchy import cophenetic_correlation
+from bioclip_probe.metrics.signal import k_mult
+from bioclip_probe.stats.contrasts import Contrasts, Edges
+from bioclip_probe.stats.moments import Moments, TreeSums
+from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances, to_ete3
+from bioclip_probe.tree.distances import neighbour_mrca_depths
+from bioclip_probe.tree.newick import parse_newick
+from tests.stats.embedded import unit
+
+N_TIPS = 70_000
+N_DEEP = 20_000
+METRICS = (cophenetic_correlation, k_mult, dendrogram_agreement)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def bushy_newick(n_tips: int) -> str:
+    """Pairs of pairs of tips, branches of length 1."""
+    clades = [f"t{tip}:1" for tip in range(n_tips)]
+    while len(clades) > 1:
+        clades = [f"({','.join(clades[i : i + 2])}):1" for i in range(0, len(clades), 2)]
+    return clades[0].removesuffix(":1") + ";"
+
+
+def caterpillar(n_nodes: int) -> Tree:
+    """A backbone whose every node bears one tip; tips in preorder come before the rest of the backbone."""
+    node = np.arange(n_nodes)
+    parent = np.where(node % 2 == 1, node - 1, node - 2)
+    parent[0] = -1
+    name = np.array([f"n{i}" for i in node], dtype=object)
+    return Tree(parent, (node > 0).astype(float), name, np.full(n_nodes, -1))
+
+
+def estimates(metric, vectors, placement):
+    found = metric(vectors, placement, rng())
+    return list(found.values()) if isinstance(found, dict) else [found]
+
+
+# Large and deep.
+
+
+def test_seventy_thousand_tips_take_no_matrix_of_pairs():
+    tree = parse_newick(bushy_newick(N_TIPS))
+    assert len(tree.tips) == N_TIPS
+    assert tree.depth.max() == pytest.approx(np.ceil(np.log2(N_TIPS)))
+    smaller, new = tree.subset(tree.tips[::7])
+    assert len(smaller.tips) == N_TIPS // 7
+    assert np.array_equal(smaller.name[new[tree.tips[::7]]], tree.name[tree.tips[::7]])
+    vectors = unit(brownian(tree, 4, rng())[tree.tips])
+    tracemalloc.start()
+    moments = Moments.of(vectors, np.arange(N_TIPS), N_TIPS)
+    correlation = TreeSums(tree, moments).correlation()
+    signal = Contrasts.of(Edges(tree)).signal(vectors, np.arange(N_TIPS)[None])[0]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert correlation > 0.1
+    assert signal > 0.5
+    assert peak < 2**28  # a matrix of all pairs has 39 GB
+
+
+def test_the_moments_of_a_large_tree_are_those_of_the_pairs():
+    tree = parse_newick(bushy_newick(700))
+    vectors = unit(brownian(tree, 4, rng())[tree.tips])
+    upper = np.triu_indices(700, 1)
+    expected = np.corrcoef(patristic_distances(tree)[upper], (1 - vectors @ vectors.T)[upper])[0, 1]
+    found = TreeSums(tree, Moments.of(vectors, np.arange(700), 700)).correlation()
+    assert found == pytest.approx(expected, abs=1e-10)
+
+
+def test_a_caterpillar_of_twenty_thousand_nodes_needs_no_recursion(ete3):
+    tree = caterpillar(N_DEEP)
+    k = len(tree.tips)
+    assert (k, tree.depth.max()) == (N_DEEP // 2, N_DEEP // 2)
+    assert np.array_equal(neighbour_mrca_depths(tree), np.arange(k - 1))
+    smaller, _ = tree.subset(tree.tips[[0, k // 2, k - 1]])
+    assert patristic_distances(smaller)[1, 2] == k - k // 2 + 1
+    vectors = unit(brownian(tree, 3, rng())[tree.tips])
+    assert TreeSums(tree, Moments.of(vectors, np.arange(k), k)).correlation() > 0
+    assert Contrasts.of(Edges(tree)).signal(vectors, np.arange(k)[None])[0] > 0
+    assert len(tree.path(len(tree) - 1).split("|")) == N_DEEP // 2
+    drawn = to_ete3(tree)
+    assert len(drawn) == k
+
+
+def test_a_deep_newick_is_read_without_recursion():
+    text = "(" * (N_DEEP // 2 - 1) + "t0:1,t1:1)" + "".join(f":1,t{i}:1)" for i in range(2, N_DEEP // 2)) + ";"
+    tree = parse_newick(text)
+    assert (len(tree), tree.depth.max()) == (N_DEEP - 1, N_DEEP // 2 - 1)
+
+
+# Lengths.
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("(A:1,B:-0.5);", "branch lengths must be finite and at least 0; 1 are not: B"),
+        ("(A:1,(B:1,C:1):-1e-9);", "branch lengths must be finite and at least 0; 1 are not: node 2"),
+        ("(A:1e400,B:1);", "branch lengths must be finite and at least 0; 1 are not: A"),
+        ("(A:inf,B:1);", "not a Newick tree (Unexpected newick format 'A:inf')"),
+        ("(A:,B:1);", "not a Newick tree (Unexpected newick format 'A:')"),
+        ("(A:1,B);", "1 of 2 branches have no length; give all or none"),
+        ("(A:1,A:2,B:1);", "every tip needs a name of its own; 1 are given more than once: A"),
+        ("( A :1,'A':1);", "every tip needs a name of its own; 1 are given more than once: A"),
+        ("('A:1,B:1);", "a quote that does not end: 'A:1,B:1);"),
+        ('(A:1,"B:1);', 'a quote that does not end: "B:1);'),
+        ("(A:1,'':1);", "every tip needs a name; one has none"),
+        (";", "every tip needs a name; one has none"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_clear_line(text, line):
+    with pytest.raises(TreeError) as caught:
+        parse_newick(text)
+    assert str(caught.value) == line
+
+
+def test_branches_of_no_length_are_measured():
+    tree = parse_newick("((A:0,B:2):1,(C:1,(D:1,E:1):0):0);")
+    expected = [[0, 2, 2, 2, 2], [2, 0, 4, 4, 4], [2, 4, 0, 2, 2], [2, 4, 2, 0, 2], [2, 4, 2, 2, 0]]
+    assert patristic_distances(tree).tolist() == expected
+    vectors = unit(rng().standard_normal((5, 3)))
+    for metric in METRICS:
+        for found in estimates(metric, vectors, Placement(tree, tree.tips)):
+            assert np.isfinite(found.value)
+
+
+def test_a_tree_without_any_length_is_undefined():
+    tree = parse_newick("((A:0,B:0):0,(C:0,D:0):0);")
+    vectors = unit(rng().standard_normal((4, 3)))
+    for metric in METRICS:
+        for found in estimates(metric, vectors, Placement(tree, tree.tips)):
+            assert np.isnan(found.value) and found.note
+
+
+@pytest.mark.parametrize("text", ["A;", "(A:1);", "(((A:1):0):2);"])
+def test_one_tip_is_a_tree_on_which_nothing_is_defined(text):
+    tree = parse_newick(text)
+    assert tree.name[tree.tips].tolist() == ["A"]
+    assert patristic_distances(tree).tolist() == [[0]]
+    assert tree.is_ultrametric
+    for metric in METRICS:
+        for found in estimates(metric, np.array([[0.6, 0.8]]), Placement(tree, tree.tips)):
+            assert "needs at least 3 taxa, found 1" in found.note
+
+
+def test_tips_at_any_height_are_measured_as_scikit_bio_has_them():
+    from skbio import TreeNode
+
+    text = "(((A:0.1,B:30):0.5,C:2):7,((D:0.01,E:4):0.3,F:100):0.2);"
+    tree = parse_newick(text)
+    assert not tree.is_ultrametric
+    other = TreeNode.read(StringIO(text)).cophenet()
+    assert patristic_distances(tree) == pytest.approx(other.filter(tree.name[tree.tips]).data)
+    vectors = unit(brownian(tree, 50, rng())[tree.tips] + 1)
+    for metric in METRICS:
+        for found in estimates(metric, vectors, Placement(tree, tree.tips)):
+            assert np.isfinite(found.value)
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("(Homo sapiens:1,Homo\tneander:1,Pan\n  paniscus:1);", ["Homo sapiens", "Homo neander", "Pan paniscus"]),
+        ("(  A  :1 , B:1 ) ;", ["A", "B"]),
+        ("('  A':1,A:1);", ["  A", "A"]),
+        ("('Homo\tsapiens':1,B:1);", ["Homo\tsapiens", "B"]),
+        ("('it''s (a, b); [c]:d':1,\"so 'it' is\":1);", ["it's (a, b); [c]:d", "so 'it' is"]),
+        ("(O'Neill's:1,B'':1);", ["O'Neill's", "B''"]),
+        ("(Ａ:1,A:1,é:1,e\u0301:1,🦊:1,種 名:1);", ["Ａ", "A", "é", "e\u0301", "🦊", "種 名"]),
+        ("(1:1,-2:1,3e5:1,NaN:1,None:1);", ["1", "-2", "3e5", "NaN", "None"]),
+    ],
+)
+def test_names_are_kept_as_they_are_written(text, names):
+    tree = parse_newick(text)
+    assert tree.name[tree.tips].tolist() == names
