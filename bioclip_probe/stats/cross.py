@@ -15,6 +15,7 @@ import numpy as np
 
 from bioclip_probe.stats.distance_sums import about_their_mean
 from bioclip_probe.stats.moments import pearson
+from bioclip_probe.stats.threads import matched_threads
 
 #: A variance of distances below this share of the squared mean ‖x‖² is none.
 NOISE = 1e-12
@@ -49,17 +50,29 @@ def parted_correlations(vectors_a: np.ndarray, vectors_b: np.ndarray, part: np.n
 
 def _sums(c: np.ndarray, e: np.ndarray, part: np.ndarray) -> np.ndarray:
     """Σ1, ΣD, ΣE, ΣDE over ordered pairs, shape (4, 1 + P)."""
-    n_parts = int(part.max(initial=-1)) + 1
-    p, q = np.einsum("ij,ij->i", c, c), np.einsum("ij,ij->i", e, e)
-    linear = np.concatenate([np.stack([np.ones(len(c)), p, q, p * q], axis=1), c, e, p[:, None] * e, q[:, None] * c], 1)
-    members = [part == number for number in range(n_parts)]
-    left = linear.sum(axis=0) - np.array([np.zeros(linear.shape[1]), *(linear[own].sum(axis=0) for own in members)])
+    members = _members(part)
+    with matched_threads(len(c) * c.shape[1] * e.shape[1] / len(members)):
+        each = [_of_part(c[own], e[own]) for own in members]
+    linear = np.stack([sums for sums, _ in each])
+    cross = np.sum([products for _, products in each], axis=0)
+    left = linear.sum(axis=0) - np.concatenate([np.zeros((1, linear.shape[1])), linear])
+    squares = np.array([_squared(cross), *(_squared(cross - products) for _, products in each)])
     n, p, q, pq = left[:, :4].T
     s, t, pe, qc = np.split(left[:, 4:], np.cumsum([c.shape[1], e.shape[1], e.shape[1]]), axis=1)
-    cross = c.T @ e
-    squares = np.array([np.vdot(cross, cross), *(_squared(cross - c[own].T @ e[own]) for own in members)])
     product = (n * pq + p * q) / 2 - np.einsum("ij,ij->i", pe, t) - np.einsum("ij,ij->i", qc, s) + squares
     return np.stack([n * (n - 1), n * p - np.einsum("ij,ij->i", s, s), n * q - np.einsum("ij,ij->i", t, t), product])
+
+
+def _members(part: np.ndarray) -> list[np.ndarray]:
+    """The taxa of each part."""
+    return np.split(np.argsort(part, kind="stable"), np.cumsum(np.bincount(part))[:-1])
+
+
+def _of_part(c: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Σ1, Σp, Σq, Σpq, Σc, Σe, Σp e, Σq c one after the other, and Σ c eᵀ."""
+    p, q = np.einsum("ij,ij->i", c, c), np.einsum("ij,ij->i", e, e)
+    scalars = [len(c), p.sum(), q.sum(), p @ q]
+    return np.concatenate([scalars, c.sum(axis=0), e.sum(axis=0), p @ e, q @ c]), c.T @ e
 
 
 def _squared(matrix: np.ndarray) -> float:
