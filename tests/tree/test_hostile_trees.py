@@ -1,4 +1,4 @@
-"""Trees that are too large, too deep, or not quite trees: measured without a matrix of pairs, or refused in one clear line."""
+"""Trees that are too large, too deep, or not quite trees: measured with no matrix, or refused in one clear line."""
 
 import tracemalloc
 from io import StringIO
@@ -114,10 +114,10 @@ def test_a_deep_newick_is_read_without_recursion():
         ("(A:1,B);", "1 of 2 branches have no length; give all or none"),
         ("(A:1,A:2,B:1);", "every tip needs a name of its own; 1 are given more than once: A"),
         ("( A :1,'A':1);", "every tip needs a name of its own; 1 are given more than once: A"),
-        ("('A:1,B:1);", "a quote that does not end: 'A:1,B:1);"),
-        ('(A:1,"B:1);', 'a quote that does not end: "B:1);'),
+        ("('A:1,B:1);", "not a Newick tree (a quote that does not end: 'A:1,B:1); …)"),
+        ('(A:1,"B:1);', 'not a Newick tree (a quote that does not end: "B:1); …)'),
         ("(A:1,'':1);", "every tip needs a name; one has none"),
-        (";", "every tip needs a name; one has none"),
+        (";", "expected one Newick tree that ends with ';', found ';'"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_one_clear_line(text, line):
