@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         "names",
         nargs="*",
         metavar="NAME",
-        help="headline, drilldown, purity_by_rank, accuracy_by_rank, staircase; all by default",
+        help="headline, drilldown, staircase …; all by default, and a wrong name lists them",
     )
     command("report", _report, "draw the figures and bind a results folder into report.html", _out)
     command("models", _models, "the models there are, and how to name any other")

@@ -15,6 +15,12 @@ from bioclip_probe.results import Results
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 
 NEIGHBOURS, ACCURACY = ("knn_purity_1", "cluster_purity"), ("top1_accuracy", "macro_accuracy")
+AGREEMENT = (
+    "cophenetic_correlation", "balanced_tree_correlation", "image_tree_correlation", "kendall_tau_b",
+    "dendrogram_triplet_accuracy", "disattenuated_cophenetic_correlation",
+)  # fmt: skip
+SHARES = ("nested_r2", "within_clade_correlation", "cophenetic_correlation_within")
+SIMILARITY = ("cka_calibrated", "rsa_calibrated", "mutual_knn_calibrated")
 #: Columns of the summary: heading, metric, rank, space.
 SUMMARY = (
     ("CPCC", "cophenetic_correlation", "species", "raw"),
@@ -48,6 +54,7 @@ def _measured(found: Results, names: tuple[str, ...], **where: object) -> pd.Dat
     """Rows of some metrics on the taxonomy that agree with `where`."""
     table = _table(found, "measurements")
     keep = table["metric"].isin(names) & (table["tree"] == "taxonomy") & table["taxon"].isna()
+    keep &= table["encoder_b"].isna() | table["metric"].isin(SIMILARITY)
     for column, wanted in where.items():
         keep &= table[column] == wanted
     if not table.loc[keep, "value"].notna().any():
@@ -102,6 +109,30 @@ FIGURES: dict[str, Figure] = {
         "coloured, and the largest is the focus of the next panel. A colour is the same taxon in every model.",
         _projected_last,
         _drilldown,
+    ),
+    "agreement": Figure(
+        "Agreement with the tree, by other measures",
+        "CPCC as above; with every rank of a common ancestor at one weight (else the deepest splits, which hold nearly "
+        "all pairs, decide alone); over all pairs of images; Kendall's tau-b; the share of the taxonomy's triplets "
+        "that the embedding's own dendrogram resolves alike (grey: chance); and CPCC over its noise ceiling, the most that "
+        "the scatter of images within species lets it reach.",
+        lambda found: _measured(found, AGREEMENT, rank="species", split="all", space="raw"),
+        _draw("dots", AGREEMENT, title="Agreement with the tree, by other measures"),
+    ),
+    "within_ranks": Figure(
+        "At which rank",
+        "Share of the variance of images that each rank explains beyond the ranks above it (grey: chance); CPCC of the "
+        "species inside each clade of the rank, mean over clades; CPCC against permutations of species within taxa of "
+        "the rank only (grey: what separation at and above that rank gives alone).",
+        lambda found: _measured(found, SHARES, space="raw"),
+        _draw("by_rank", SHARES, title="At which rank"),
+    ),
+    "similarity": Figure(
+        "How alike two models are",
+        "Debiased linear CKA, correlation of species distances (RSA), and the share of a species' 10 nearest species "
+        "that both agree on; each above what 95 % of permutations reach, so that embeddings of other widths compare.",
+        lambda found: _measured(found, SIMILARITY, space="raw"),
+        _draw("matrix", SIMILARITY),
     ),
     "purity_by_rank": Figure(
         "Purity by rank",

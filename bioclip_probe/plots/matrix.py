@@ -67,7 +67,7 @@ def matrix(
     side = max(_CELL * (len(encoders) - 1), 1.0)
     labels = 1.25
     width = max(labels + len(metrics) * (side + 0.25), 3.6)
-    height = 0.32 + 0.3 + side + 1.0
+    height = 0.32 + 0.25 + side + 0.75
     figure = style.new_figure(width, height, title or "How alike two models are", style.is_simulated(table, simulated))
     panels = figure.subplots(1, len(metrics), squeeze=False)[0]
     for axes, metric in zip(panels, metrics, strict=True):
