@@ -131,7 +131,8 @@ def test_rotation_and_the_order_of_rows_do_not_matter(case, data, random):
         assert a == pytest.approx(b, abs=1e-5, nan_ok=True)
 
 
-def test_the_interval_is_the_jackknife_of_species_and_inputs_stay():
+def test_the_interval_is_the_jackknife_of_species_and_inputs_stay(monkeypatch):
+    monkeypatch.setattr(module, "N_PERMUTATIONS", 9)
     vectors, control, placement = made(shared=0.5)
     copies = vectors.copy(), control.copy()
     vectors.flags.writeable = control.flags.writeable = False

@@ -49,7 +49,7 @@ def pairs_of_images(draw, max_species: int = 7):
     return np.concatenate(both), Placement(placement.tree, np.r_[node, node])
 
 
-@settings(max_examples=60)
+@settings(max_examples=35)
 @given(pairs_of_images())
 def test_reliability_is_the_correlation_of_the_halves_that_were_dealt(case):
     vectors, placement = case
