@@ -43,7 +43,7 @@ def measured(setting: Setting, method: str, n_draws: int) -> pd.DataFrame:
     ],
 )
 def test_p_is_uniform_where_there_is_no_signal(design, n, method):
-    found = measured(Setting("null", "world", design, n, 4), method, 120)
+    found = measured(Setting("null", "world", design, n, 4), method, 80)
     assert not found["undefined"].any()
     assert (found["verdict"] == "holds").all(), found[["method", "rate", "ks_p", "verdict"]]
 

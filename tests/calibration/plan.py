@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 #: Draws of a setting, by question and size of the study.
 DRAWS = {
-    "null": {"quick": 10, "usual": 100, "long": 500},
-    "hazard": {"quick": 10, "usual": 100, "long": 300},
-    "coverage": {"quick": 10, "usual": 60, "long": 300},
-    "power": {"quick": 4, "usual": 40, "long": 100},
+    "null": {"quick": 5, "usual": 100, "long": 500},
+    "hazard": {"quick": 5, "usual": 100, "long": 300},
+    "coverage": {"quick": 5, "usual": 60, "long": 300},
+    "power": {"quick": 2, "usual": 40, "long": 100},
 }
 SIGNALS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 TREES = ("mammals", "iNat21", "world")
