@@ -273,7 +273,7 @@ class _Kinship:
         grouped = np.flatnonzero((swept.groups >= 0) & (swept.rows.tips >= 0))
         grouped = grouped[np.argsort(swept.groups[grouped], kind="stable")]
         cuts = np.flatnonzero(np.diff(swept.groups[grouped])) + 1
-        for members in np.split(grouped, cuts):
+        for members in np.split(grouped, cuts) if len(grouped) else ():
             tip, own, count = np.unique(swept.rows.tips[members], return_inverse=True, return_counts=True)
             level = levels.between_tips(np.repeat(tip, len(tip)), np.tile(tip, len(tip))).reshape(len(tip), -1)
             mates = np.stack([(level == one) @ count for one in range(len(self.steps))], axis=1)

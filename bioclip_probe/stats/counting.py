@@ -13,12 +13,10 @@ from numba import njit
 
 #: Rows of `scores`: triplets in order, half of those tied within a bin, AP, R-precision, hierarchical AP (column 0).
 RIGHT, TIED, AP, R_PRECISION, HIERARCHICAL_AP, SIZE, N_SCORES = range(7)
-#: Cells that a distance is first rounded to; a table then says the bin of each.
-N_CELLS = 2**16
 
 
 class Binning(NamedTuple):
-    """The bin of each cell, shape (N_CELLS,), and cells per unit of distance."""
+    """A distance is rounded to a cell; the bin of each cell, and cells per unit of distance."""
 
     bins: np.ndarray
     scale: np.float32
@@ -42,9 +40,9 @@ class Totals(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def cell_of(value, scale):
-    """The nearest of the cells; those beyond either end go into the end."""
-    return min(max(int(value * scale + np.float32(0.5)), 0), N_CELLS - 1)
+def bin_of(value, bins, scale):
+    """The bin of the nearest cell; distances beyond either end go into the end."""
+    return bins[min(max(int(value * scale + np.float32(0.5)), 0), len(bins) - 1)]
 
 
 @njit(cache=True, nogil=True)
@@ -61,11 +59,11 @@ def fill_levels(start, between, depth, bins, scale, levels):
         mrca = depth[i]
         for j in range(i + 1, n):
             mrca = min(mrca, between[j - 1])
-            row[j] = bins[cell_of(depth[i] + depth[j] - 2 * mrca, scale)]
+            row[j] = bin_of(depth[i] + depth[j] - 2 * mrca, bins, scale)
         mrca = depth[i]
         for j in range(i - 1, -1, -1):
             mrca = min(mrca, between[j])
-            row[j] = bins[cell_of(depth[i] + depth[j] - 2 * mrca, scale)]
+            row[j] = bin_of(depth[i] + depth[j] - 2 * mrca, bins, scale)
 
 
 @njit(cache=True, nogil=True)
@@ -86,8 +84,8 @@ def count_row(distances, levels, own, bins, scale, histogram):
     """Count a row of distances by level and bin, shape (L, B), the anchor itself left out."""
     histogram[:] = 0
     for j in range(len(distances)):
-        histogram[levels[j], bins[cell_of(distances[j], scale)]] += 1
-    histogram[levels[own], bins[cell_of(distances[own], scale)]] -= 1
+        histogram[levels[j], bin_of(distances[j], bins, scale)] += 1
+    histogram[levels[own], bin_of(distances[own], bins, scale)] -= 1
 
 
 @njit(cache=True, nogil=True)
@@ -95,7 +93,7 @@ def count_part(distances, levels, own, members, bins, scale, within):
     """Add to `within` the pairs of an anchor with the members of its own part."""
     for j in members:
         if j != own:
-            within[levels[j], bins[cell_of(distances[j], scale)]] += 1
+            within[levels[j], bin_of(distances[j], bins, scale)] += 1
 
 
 @njit(cache=True, nogil=True)

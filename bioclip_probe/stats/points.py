@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from bioclip_probe.stats.counting import N_CELLS, Binning, Parts, gather, reach
+from bioclip_probe.stats.counting import Binning, Parts, gather, reach
 
-BLOCK = 128
+BLOCK = 512
 #: No bins are narrower than float64 can tell cosine distances apart.
 NARROWEST = 1e-7
 ROUNDING = 1e-5  # more than float32 errs on a distance, in units of the widest
@@ -66,7 +66,7 @@ class Points:
 
     def tiles(self, block: int = BLOCK) -> Iterator[tuple[int, np.ndarray]]:
         """First row and distances of the rows of a block and all rows; the array serves again for the next block."""
-        held = np.empty((block, len(self)), dtype=np.float32)
+        held = np.empty((min(block, len(self)), len(self)), dtype=np.float32)
         for start in range(0, len(self), block):
             rows = slice(start, min(start + block, len(self)))
             yield start, self.distances(rows, held[: rows.stop - start])
@@ -118,7 +118,7 @@ class DevicePoints(Points):
 
         n_parts, n_levels, n_bins = within.shape
         device, b = tile.device, len(tile)
-        cells = (tile * float(binning.scale) + 0.5).to(torch.int64).clamp_(0, N_CELLS - 1)
+        cells = (tile * float(binning.scale) + 0.5).to(torch.int64).clamp_(0, len(binning.bins) - 1)
         place = torch.from_numpy(binning.bins.astype(np.int64)).to(device)[cells]
         place += torch.from_numpy(level).to(device).to(torch.int64) * n_bins
         rows = torch.arange(b, device=device)

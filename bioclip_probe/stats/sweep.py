@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from bioclip_probe.stats.counting import (
-    N_CELLS,
     N_SCORES,
     SIZE,
     Binning,
@@ -41,6 +40,8 @@ from bioclip_probe.tree.tree import Tree, read_only
 N_BINS, N_FINE_BINS = 2048, 16_384
 #: Levels of tree distance at most; on a tree with more distances each level holds an equal share of the pairs.
 N_LEVELS = 64
+#: Cells of either distance that bins are made of; the finer ones with the finer bins.
+N_TREE_CELLS, N_CELLS, N_FINE_CELLS = 2**16, 2**16, 2**20
 #: Rows whose distances to all others decide where bins lie.
 N_SAMPLED = 512
 #: On a tree whose tips are equally deep and meet at no more depths, clades are slices of rows.
@@ -116,7 +117,7 @@ def sweep(
     tips = rows.tips[order]
     points = (Points if device is None else DevicePoints).of(rows.vectors, order, device)
     levels = Levels.of(rows.tree, tips)
-    bins = Bins.of(points, N_BINS if anchors or not levels.clades else N_FINE_BINS)
+    bins = Bins.of(points, fine=not anchors and bool(levels.clades))
     parts = _parts(np.zeros(len(tips), dtype=np.int64) if part is None else part[tips])
     harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, len(order) + 1))])
     found = np.full((2, len(order) if anchors else 0, N_SCORES, len(levels.steps)), np.nan)
@@ -204,18 +205,18 @@ class Levels:
         between = depth[:-1].copy()
         between[tips[1:] > tips[:-1]] = neighbour_mrca_depths(tree)
         highest = 2 * float(depth.max(initial=0)) or 1.0
-        binning = Binning(np.arange(N_CELLS, dtype=np.uint16), np.float32((N_CELLS - 1) / highest))
+        binning = Binning(np.arange(N_TREE_CELLS, dtype=np.uint16), np.float32((N_TREE_CELLS - 1) / highest))
         if not len(depth) or np.ptp(depth) <= EVEN * highest:
             # Two rows meet where two neighbours between them do: no other distance can occur.
             apart = np.append(0.0, 2 * (depth[:1] - between))
             _, first, met = np.unique(np.round(apart / highest, 9), return_index=True, return_inverse=True)
             if len(first) <= MOST_CLADES:
                 return cls(apart[first], False, depth, between, binning, _clades(met[1:], len(first)))
-        counts = np.zeros(N_CELLS, dtype=np.int64)
+        counts = np.zeros(N_TREE_CELLS, dtype=np.int64)
         for i in _sampled(len(tips)):
             row = np.empty((1, len(tips)), dtype=np.uint16)
             fill_levels(i, between, depth, *binning, row)
-            counts += np.bincount(row[0], minlength=N_CELLS)
+            counts += np.bincount(row[0], minlength=N_TREE_CELLS)
         met = counts > 0
         few = met.sum() <= N_LEVELS
         table, first = _table(np.cumsum(met) if few else np.ceil(np.cumsum(counts) / counts.sum() * N_LEVELS))
@@ -249,7 +250,7 @@ class Bins:
 
     Notes
     -----
-    Cells of widest/65,536 are put together so that a bin holds a B-th of the mean of three measures, taken from up to
+    Cells of equal width are put together so that a bin holds a B-th of the mean of three measures, taken from up to
     `N_SAMPLED` rows: the share of pairs (ties cost a rank correlation the same everywhere), the logarithm of an
     anchor's rank (precision at the top of its list), and the width itself (quantiles).
     """
@@ -258,27 +259,28 @@ class Bins:
     edges: np.ndarray
 
     @classmethod
-    def of(cls, points: Points, n_bins: int) -> Bins:
-        scale = np.float32(N_CELLS / points.widest)
-        counts = np.zeros(N_CELLS, dtype=np.int64)
+    def of(cls, points: Points, fine: bool) -> Bins:
+        n_bins, n_cells = (N_FINE_BINS, N_FINE_CELLS) if fine else (N_BINS, N_CELLS)
+        scale = np.float32(n_cells / points.widest)
+        counts = np.zeros(n_cells, dtype=np.int64)
         sampled = _sampled(len(points))
         for start in range(0, len(sampled), BLOCK):
             rows = sampled[start : start + BLOCK]
             tile = points.distances(rows)
-            cells = np.clip(tile * scale + np.float32(0.5), 0, N_CELLS - 1).astype(np.int64)
+            cells = np.clip(tile * scale + np.float32(0.5), 0, n_cells - 1).astype(np.int64)
             cells[np.arange(len(rows)), rows] = -1  # itself
-            counts += np.bincount(cells.ravel() + 1, minlength=N_CELLS + 1)[1:]
+            counts += np.bincount(cells.ravel() + 1, minlength=n_cells + 1)[1:]
         below = np.cumsum(counts)
         met = np.flatnonzero(counts)
         if not len(met):
             met = np.array([0])
-        width = np.clip((np.arange(N_CELLS) - met[0]) / (met[-1] - met[0] + 1), 0, 1)
+        width = np.clip((np.arange(n_cells) - met[0]) / (met[-1] - met[0] + 1), 0, 1)
         rank = np.log1p(below / max(len(sampled), 1)) / np.log1p(max(len(points) - 1, 1))
         measure = (below / max(below[-1], 1) + rank + width) / 3
         changes = (counts > 0) | (np.append(0, counts[:-1]) > 0)
         few = changes.sum() < n_bins  # each distance has a bin of its own
         table, first = _table(np.cumsum(changes) if few else np.ceil(np.minimum(measure, 1) * n_bins))
-        edges = np.append(np.maximum(first - 0.5, 0), N_CELLS) / np.float64(scale)
+        edges = np.append(np.maximum(first - 0.5, 0), n_cells) / np.float64(scale)
         return cls(Binning(table.astype(np.uint16), scale), edges)
 
 

@@ -37,7 +37,7 @@ def clear(c, t, widest, highest):
 
     Such a draw has no one right answer.
     """
-    for values, cells in ((c, counting.N_CELLS / widest), (t, (counting.N_CELLS - 1) / (highest or 1))):
+    for values, cells in ((c, sweep.N_CELLS / widest), (t, (sweep.N_TREE_CELLS - 1) / (highest or 1))):
         values = np.unique(values)
         if not (np.abs(values * cells % 1 - 0.5) > 1e-2).all():
             return False

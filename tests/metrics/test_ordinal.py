@@ -1,0 +1,214 @@
+import math
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bioclip_probe.metrics import ordinal
+from bioclip_probe.stats.centroids import centroids
+from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
+from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.sweep import lca_rank, sweep
+from bioclip_probe.tables import RANKS
+from bioclip_probe.tree import Placement, Tree, patristic_distances, taxonomy
+from tests.definitions import hierarchy as definitions
+from tests.definitions import retrieval as slow
+from tests.stats.embedded import random_taxonomy, signal_vectors, unit
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def made_up(n_species=40, n_images=120, signal=0.8, noise=0.3, d=16, seed=0):
+    generator = rng(seed)
+    placement = random_taxonomy(n_species, n_images, generator)
+    return signal_vectors(placement, d, signal, noise, generator), placement
+
+
+def swept(vectors, placement, seed=0, **more):
+    rows = Rows.images(vectors, placement)
+    return sweep(rows, rows.parts(None, rng(seed))[1], **more)
+
+
+def everything(vectors, placement):
+    found = swept(vectors, placement)
+    yield from ordinal.rank_correlations(vectors, placement, rng()).values()
+    yield from ordinal.image_rank_correlations(found).values()
+    for table in (ordinal.lca_auc(found), ordinal.distance_by_lca(vectors, placement, rng())):
+        for row in table.values():
+            yield from row.values()
+
+
+def test_rank_correlations_are_their_definitions_with_the_jackknife_between_taxa():
+    vectors, placement = made_up(n_species=12, n_images=40)
+    found = ordinal.rank_correlations(vectors, placement, rng(3))
+    pairing = definitions.taxon_pairing(vectors, placement)
+    assert found["spearman"].value == pytest.approx(definitions.spearman(pairing), abs=1e-5)
+    assert found["kendall_tau_b"].value == pytest.approx(slow.kendall_tau_b(pairing), abs=1e-5)
+    part = jackknife_groups(12, rng(3))
+    species = np.searchsorted(placement.tree.tips, placement.node)
+    for name, definition in (("spearman", definitions.spearman), ("kendall_tau_b", slow.kendall_tau_b)):
+        deleted = []
+        for number in range(12):
+            kept = np.flatnonzero(part[species] != number)
+            deleted.append(definition(definitions.taxon_pairing(vectors[kept], placement.take(kept))))
+        expected = jackknife_interval(found[name].value, np.array(deleted), (-1, 1))
+        assert (found[name].ci_low, found[name].ci_high) == pytest.approx(expected, abs=1e-3)
+        assert found[name].resampled == "species" and found[name].chance == 0
+
+
+def test_on_a_phylogeny_spearman_is_of_the_distances_themselves():
+    from scipy.stats import kendalltau, spearmanr
+
+    vectors, placement = made_up(80, 80)
+    tree = placement.tree
+    length = tree.length * rng(5).uniform(0.5, 1.5, len(tree))
+    placement = Placement(Tree(tree.parent, length, tree.name, tree.rank, "Myr"), placement.node)
+    taxa = centroids(vectors, placement)
+    upper = np.triu_indices(80, 1)
+    t = patristic_distances(taxa.tree)[upper]
+    c = (1 - taxa.directions @ taxa.directions.T)[upper]
+    found = ordinal.rank_correlations(vectors, placement, rng())
+    assert found["spearman"].value == pytest.approx(spearmanr(t, c)[0], abs=1e-5)
+    assert found["spearman"].ci_low < found["spearman"].value < found["spearman"].ci_high
+    assert found["kendall_tau_b"].value == pytest.approx(kendalltau(t, c)[0], abs=0.02)
+    assert found["kendall_tau_b"].note == "tree distances in 64 levels" and not found["spearman"].note
+
+
+def test_the_staircase_is_its_definition():
+    vectors, placement = made_up(30, 90)
+    found = ordinal.distance_by_lca(vectors, placement, rng())
+    expected = definitions.distances_by_lca(vectors, placement, RANKS)
+    assert set(found) == set(expected)
+    for rank, distances in expected.items():
+        row = found[rank]
+        assert row["lca_distance_mean"].value == pytest.approx(math.fsum(distances) / len(distances), abs=1e-6)
+        for q in ordinal.QUANTILES:
+            name = f"lca_distance_q{round(100 * q):02d}"
+            assert row[name].value == pytest.approx(definitions.quantile(distances, q), abs=1e-4)
+            assert row[name].note.startswith(f"{len(distances)} pairs")
+
+
+def test_intervals_of_the_staircase_leave_out_species():
+    vectors, placement = made_up(30, 90)
+    found = ordinal.distance_by_lca(vectors, placement, rng(3))["root"]["lca_distance_mean"]
+    part = jackknife_groups(30, rng(3))
+    species = np.searchsorted(placement.tree.tips, placement.node)
+    deleted = []
+    for number in range(30):
+        kept = np.flatnonzero(part[species] != number)
+        deleted.append(np.mean(definitions.distances_by_lca(vectors[kept], placement.take(kept), RANKS)["root"]))
+    expected = jackknife_interval(found.value, np.array(deleted), (0, 2))
+    assert (found.ci_low, found.ci_high) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_lca_of_species_with_holes_is_the_deepest_shared_name():
+    names = [
+        ["A", "B", "C", None, None, "G", "G x"],
+        ["A", "B", "C", None, None, "G", "G y"],
+        ["A", "B", "C", "D", None, None, "H z"],
+        ["A", "B", "C", "D", "E", "I", "I z"],
+        [None, None, None, None, None, None, "K w"],
+    ]
+    placement = taxonomy(pd.DataFrame(names, columns=RANKS))
+    vectors = unit(rng().standard_normal((5, 4)))
+    table = ordinal.distance_by_lca(vectors, placement, rng())
+    found = {rank: row["lca_distance_mean"].note for rank, row in table.items()}
+    assert found == {
+        "genus": "1 pairs of species",
+        "order": "1 pairs of species",
+        "class": "4 pairs of species",
+        "root": "4 pairs of species",
+    }
+
+
+def test_the_rank_of_a_step():
+    assert [lca_rank(step) for step in range(8)] == [*reversed(RANKS), "root"]
+
+
+def test_auc_compares_neighbouring_ranks():
+    vectors, placement = made_up(20, 60)
+    found = ordinal.lca_auc(swept(vectors, placement))
+    t = patristic_distances(placement.tree)
+    tip = np.searchsorted(placement.tree.tips, placement.node)
+    wide = vectors.astype(float)
+    lists: dict[float, list[float]] = {}
+    for a in range(60):
+        for b in range(a):
+            lists.setdefault(round(t[tip[a], tip[b]]), []).append(float(1 - wide[a] @ wide[b]))
+    steps = sorted(lists)
+    assert list(found) == [lca_rank(step) for step in steps[:-1]]
+    for near, far in pairwise(steps):
+        estimate = found[lca_rank(near)]["lca_auc"]
+        assert estimate.value == pytest.approx(slow.auc(lists[near], lists[far]), abs=2e-3)
+        assert 0 <= estimate.ci_low <= estimate.value <= estimate.ci_high <= 1 or math.isnan(estimate.ci_low)
+
+
+def test_rotation_order_and_names_leave_all_as_it_is():
+    vectors, placement = made_up()
+    order, rotation = rng().permutation(len(vectors)), np.linalg.qr(rng().standard_normal((16, 16)))[0]
+    tree = placement.tree
+    renamed = Tree(
+        tree.parent, tree.length, np.array([f"x{i}" for i in range(len(tree))], dtype=object), tree.rank, tree.unit
+    )
+    found = list(everything(vectors, placement))
+    other = list(everything((vectors @ rotation)[order], Placement(renamed, placement.node[order])))
+    for a, b in zip(found, other, strict=True):
+        assert a.value == pytest.approx(b.value, abs=2e-4)
+        assert (a.n_images, a.n_taxa, a.n_excluded) == (b.n_images, b.n_taxa, b.n_excluded)
+
+
+def test_more_signal_is_more_order_and_none_is_chance():
+    def values(signal):
+        vectors, placement = made_up(150, 300, signal, 0.2, 64)
+        images = swept(vectors, placement)
+        taxa = ordinal.rank_correlations(vectors, placement, rng())
+        auc = ordinal.lca_auc(images)["kingdom"]["lca_auc"]
+        estimates = [*taxa.values(), *ordinal.image_rank_correlations(images).values(), auc]
+        return np.array([estimate.value for estimate in estimates])
+
+    none, some, full = values(0.0), values(0.5), values(1.0)
+    assert (none < some).all() and (some < full).all()
+    assert np.abs(none[:2]).max() < 0.05 and abs(none[4] - 0.5) < 0.05
+
+
+def test_the_staircase_climbs_with_signal():
+    found = ordinal.distance_by_lca(*made_up(300, 300, 1.0, 0.0, 256), rng())
+    means = [found[rank]["lca_distance_mean"].value for rank in (*reversed(RANKS[:-1]), "root") if rank in found]
+    assert means == sorted(means) and means[-1] > 3 * means[0]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_few_taxa_are_no_error(n):
+    _, placement = made_up(3, 3)
+    vectors, placement = np.eye(3)[:n], placement.take(np.arange(n))
+    for estimate in everything(vectors, placement):
+        assert math.isnan(estimate.value) == bool(math.isnan(estimate.value) and estimate.note) or n == 2
+    assert math.isnan(ordinal.spearman(vectors, placement, rng()).value)
+    assert "at least 3 taxa" in ordinal.kendall_tau_b(vectors, placement, rng()).note
+
+
+def test_vectors_all_equal_and_images_that_cancel_out():
+    _, placement = made_up(10, 30)
+    same = np.tile(unit(np.ones((1, 4))), (30, 1))
+    for estimate in ordinal.rank_correlations(same, placement, rng()).values():
+        assert estimate.note == "tree distance or embedding distance does not vary"
+    for row in ordinal.lca_auc(swept(same, placement)).values():
+        assert row["lca_auc"].value == 0.5
+    for row in ordinal.distance_by_lca(same, placement, rng()).values():
+        assert row["lca_distance_mean"].value == pytest.approx(0, abs=1e-6)
+    vectors, placement = made_up(10, 30)
+    lost = np.flatnonzero(placement.node == placement.node[0])
+    kept = np.concatenate([lost[:2], np.flatnonzero(placement.node != placement.node[0])])
+    vectors = vectors[kept].copy()
+    vectors[1] = -vectors[0]
+    for row in ordinal.distance_by_lca(vectors, placement.take(kept), rng()).values():
+        assert all("cancel out" in estimate.note for estimate in row.values())
+
+
+def test_a_star_has_no_rank_correlation():
+    star = Tree(np.array([-1, 0, 0, 0, 0]), np.array([0, 1.0, 1, 1, 1]), np.array(list("rabcd"), object), [-1] * 5)
+    found = ordinal.rank_correlations(np.eye(4), Placement(star, np.arange(1, 5)), rng())
+    assert all("does not vary" in estimate.note for estimate in found.values())
