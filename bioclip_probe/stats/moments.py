@@ -226,11 +226,15 @@ class SplitMoments:
     @cached_property
     def whole(self) -> Moments:
         """All groups together."""
-        placed = [self._placed(number) for number in range(len(self.parts))]
-        whole = placed[0]
-        for other in placed[1:]:
-            whole = whole + other
-        return whole
+        k, first = len(self.part), self.parts[0]
+        counts, sums, norms = np.zeros(k), np.zeros((k, first.sums.shape[1])), np.zeros(k)
+        for number, found in enumerate(self.parts):
+            own = self.part == number
+            counts[own], sums[own], norms[own] = found.counts, found.sums, found.norms
+        second, third, fourths = (
+            sum(getattr(part, key) for part in self.parts) for key in ("second", "third", "fourths")
+        )
+        return Moments(counts, sums, norms, second, third, fourths, first.origin)
 
     def without(self, number: int) -> Moments:
         """All groups but those of one part, which are left without images."""
@@ -244,9 +248,6 @@ class SplitMoments:
             whole.fourths - out.fourths,
             whole.origin,
         )
-
-    def _placed(self, number: int) -> Moments:
-        return self.parts[number].coarsen(np.flatnonzero(self.part == number), len(self.part))
 
 
 @dataclass(frozen=True, eq=False)
