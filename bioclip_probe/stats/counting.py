@@ -159,33 +159,48 @@ def reduce_row(histogram, harmonic, scores):
             scores[TIED, level] += 0.5 * here * tied
             tied += here
             farther += sizes[level] - before[level] - here
+        share_of, step_of = 1 / m, 1 / max(m - 1, 1)
         relevant = found = total = 0
-        for level in range(n_levels):
+        for level in range(n_levels - 1):
             relevant += histogram[level, b]
             found += before[level]
             total += sizes[level]
             if relevant:
-                share = (relevant - 1) / (m - 1) if m > 1 else 0.0
-                scores[AP, level] += relevant / m * (m * share + (found + 1 - share * (seen + 1)) * slope) / total
+                share = (relevant - 1) * step_of
+                expected = m * share + (found + 1 - share * (seen + 1)) * slope
+                scores[AP, level] += relevant * share_of * expected
                 if seen < total:
-                    scores[R_PRECISION, level] += relevant * min(m, total - seen) / m / total
-        for level in range(n_levels - 1):
-            here = histogram[level, b]
-            if here:
-                earlier, beside = relevance[level], -relevance[level]
-                for other in range(n_levels - 1):
-                    weight = min(relevance[level], relevance[other])
-                    earlier += before[other] * weight
-                    beside += histogram[other, b] * weight
-                share = beside / (m - 1) if m > 1 else 0.0
-                scores[HIERARCHICAL_AP, 0] += here / m * (m * share + (earlier - share * (seen + 1)) * slope)
+                    scores[R_PRECISION, level] += relevant * share_of * min(m, total - seen)
+        if relevant:
+            scores[HIERARCHICAL_AP, 0] += hierarchical(histogram[:, b], before, relevance, m, seen, slope)
         seen += m
         for level in range(n_levels):
             before[level] += histogram[level, b]
-    whole = 0.0
-    for level in range(n_levels - 1):
+    total, whole = 0, 0.0
+    for level in range(n_levels):
+        total += sizes[level]
         whole += relevance[level] * sizes[level]
+        if level == n_levels - 1:  # all are relevant
+            scores[AP, level] = scores[R_PRECISION, level] = total
+        scores[AP, level] /= max(total, 1)
+        scores[R_PRECISION, level] /= max(total, 1)
     scores[HIERARCHICAL_AP, 0] = scores[HIERARCHICAL_AP, 0] / whole if whole > 0 else np.nan
+
+
+@njit(cache=True, nogil=True)
+def hierarchical(here, before, relevance, m, seen, slope):
+    """The part of one bin in hierarchical AP, not yet over Σ rel: as for AP, with min(rel_k, rel_j) for a hit."""
+    found = 0.0
+    for level in range(len(here) - 1):
+        if here[level]:
+            earlier, beside = relevance[level], -relevance[level]
+            for other in range(len(here) - 1):
+                weight = min(relevance[level], relevance[other])
+                earlier += before[other] * weight
+                beside += here[other] * weight
+            share = beside / max(m - 1, 1)
+            found += here[level] / m * (m * share + (earlier - share * (seen + 1)) * slope)
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -89,6 +89,8 @@ class Candidates:
 
     def see(self, start: int, tile: Any, points: Points) -> None:
         """Take note of the distances of the rows from `start` on to all rows."""
+        if not self.k or not len(tile):
+            return
         anchor, neighbour = points.near(start, tile, self.groups, min(self.k, len(self.rows)))
         similarity = _cosines(self.distinct, self.kind[anchor], self.kind[neighbour])
         order = np.lexsort((self.rows[neighbour], -similarity, anchor))

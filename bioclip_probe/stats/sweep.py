@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -124,21 +125,25 @@ def sweep(
     shape = (len(parts.starts) - 1, len(levels.steps), len(bins.edges) - 1)
     totals = [_totals(shape, harmonic, found[0]) for _ in range(_threads(len(order)))]
     near = Candidates(rows.vectors, order, k, groups)
+
+    def look(start: int, tile: np.ndarray, level: np.ndarray, total: Totals) -> None:
+        tally(tile, level, start, bins.binning, parts, total)
+        near.see(start, tile, points)
+
     with ThreadPoolExecutor(len(totals)) as pool:
         for start, tile in points.tiles(BLOCK):
             level = levels.of_rows(start, start + len(tile))
-            if device is not None:
-                histograms = points.count(start, tile, level, bins.binning, parts, totals[0].within)
-                tally_counted(histograms, start, parts, totals[0])
-            else:
+            if device is None:
                 cuts = np.linspace(0, len(tile), len(totals) + 1).astype(int)
                 jobs = [
-                    pool.submit(tally, tile[a:b], level[a:b], start + a, bins.binning, parts, total)
-                    for a, b, total in zip(cuts[:-1], cuts[1:], totals, strict=True)
+                    pool.submit(look, start + a, tile[a:b], level[a:b], total)
+                    for (a, b), total in zip(pairwise(cuts), totals, strict=True)
                 ]
                 for job in jobs:
                     job.result()
-            if k:
+            else:
+                histograms = points.count(start, tile, level, bins.binning, parts, totals[0].within)
+                tally_counted(histograms, start, parts, totals[0])
                 near.see(start, tile, points)
     if anchors:
         score_sizes(np.ascontiguousarray(found[0, :, SIZE]).astype(np.int64), harmonic, found[1])

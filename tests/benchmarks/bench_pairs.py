@@ -1,0 +1,153 @@
+"""The sweep over all pairs of images, with all that rides along, beside the bare product and beside its peers.
+
+    python -m tests.benchmarks.bench_pairs [--images 5000 10000 20000] [--dimension 512] [--times 2]
+
+Vectors and taxonomy are made up, ten images a species. Each number of images runs in a process of its own: first the
+product of the unit vectors with themselves in float32, by the same blocks, then the sweep with the joint histogram in
+40 parts, the scores of every anchor and ten neighbours, in turn. `ratio` is that of the fastest of each; of the clock,
+and of the processor over all threads. The sweep may take twice as long as the product. Peak memory is what the process
+held at most beyond the vectors. `growth` is the exponent of n that fits; that of time must be near 2, that of memory
+near 1. Last, at sizes that they can hold, peers: whole matrices through scipy and scikit-learn, and a loop over sampled
+triplets. It stops with an error if their numbers are not the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from bioclip_probe.stats import histograms
+from bioclip_probe.stats.counting import AP, RIGHT, SIZE
+from bioclip_probe.stats.points import BLOCK
+from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.sweep import Sweep, sweep
+from bioclip_probe.tree import Placement, patristic_distances
+from tests.benchmarks.bench_tree_correlation import in_a_fresh_process, made_up_images
+
+#: What the growth of the processor's seconds and of memory with n may be.
+GROWTH, MEMORY_GROWTH = (1.7, 2.3), (0.5, 1.5)
+#: All that the sweep may hold beyond the vectors, in MiB.
+MOST_MEMORY = 2_048
+#: The most images whose matrices peers are given.
+MOST_IMAGES = 3_000
+K, N_TRIPLETS, WARM = 10, 100_000, 600
+
+
+def timed(function: Callable[[], object]) -> tuple[float, float, object]:
+    """Seconds of the clock and of the processor."""
+    start, cpu = time.perf_counter(), time.process_time()
+    value = function()
+    return time.perf_counter() - start, time.process_time() - cpu, value
+
+
+def product(vectors: np.ndarray) -> None:
+    held = np.empty((min(BLOCK, len(vectors)), len(vectors)), dtype=np.float32)
+    for start in range(0, len(vectors), BLOCK):
+        rows = vectors[start : start + BLOCK]
+        np.matmul(rows, vectors.T, out=held[: len(rows)])
+
+
+def full_sweep(vectors: np.ndarray, placement: Placement) -> Sweep:
+    rows = Rows.images(vectors, placement)
+    return sweep(rows, rows.parts(None, np.random.default_rng(0))[1], anchors=True, k=K)
+
+
+def run(n: int, d: int, times: int) -> tuple[float, ...]:
+    """Seconds and processor's seconds of the product, the same of the sweep, MiB."""
+    vectors, placement = made_up_images(n, d, np.random.default_rng(0))
+    full_sweep(vectors[:WARM], placement.take(np.arange(min(WARM, n))))  # compiled, or loaded
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = []
+    for _ in range(times):
+        found.append((*timed(lambda: product(vectors))[:2], *timed(lambda: full_sweep(vectors, placement))[:2]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return (*np.min(found, axis=0), (peak - before) / 1024)
+
+
+def same(name: str, ours: float, theirs: float, within: float) -> None:
+    if not abs(ours - theirs) <= within:
+        raise SystemExit(f"{name} gives another value: {theirs}, not {ours}")
+
+
+def peers(n: int, d: int) -> None:
+    """What it takes others to find some of what the sweep finds; its seconds are those of all of it."""
+    from scipy.stats import kendalltau, spearmanr
+    from sklearn.metrics import average_precision_score
+    from sklearn.neighbors import NearestNeighbors
+
+    vectors, placement = made_up_images(n, d, np.random.default_rng(0))
+    full_sweep(vectors[:WARM], placement.take(np.arange(WARM)))
+    seconds, _, found = timed(lambda: full_sweep(vectors, placement))
+    tree = found.rows.tree
+    t, upper = patristic_distances(tree)[np.ix_(found.rows.tips, found.rows.tips)], np.triu_indices(n, 1)
+    c = 1 - vectors.astype(np.float64) @ vectors.astype(np.float64).T
+
+    def precisions() -> float:
+        scores = []
+        for anchor in range(n):
+            others = np.arange(n) != anchor
+            relevant = t[anchor, others] == 0
+            scores.append(average_precision_score(relevant, -c[anchor, others]) if relevant.any() else np.nan)
+        return float(np.nanmean(scores))
+
+    def triplets() -> float:
+        rng, right, made = np.random.default_rng(1), 0.0, 0
+        while made < N_TRIPLETS:
+            a, b, far = rng.integers(0, n, 3)
+            if a not in (b, far) and t[a, b] < t[a, far]:
+                right, made = right + (c[a, b] < c[a, far]) + (c[a, b] == c[a, far]) / 2, made + 1
+        return right / made
+
+    scored = found.scores[:, SIZE, 0] > 0
+    size = found.scores[:, SIZE]
+    total = np.sum(size * (size.sum(axis=1, keepdims=True) - np.cumsum(size, axis=1)))
+    counts = found.joint.counts
+    print(f"\n{n:,} images; ours, all at once: {seconds:.2f} s")
+    for name, function, ours, within in (
+        ("scipy spearmanr", lambda: spearmanr(t[upper], c[upper])[0], histograms.spearman(counts), 1e-4),
+        ("scipy kendalltau", lambda: kendalltau(t[upper], c[upper])[0], histograms.kendall_tau_b(counts), 1e-3),
+        ("scikit-learn AP, species", precisions, found.scores[scored, AP, 0].mean(), 5e-3),
+        (f"{N_TRIPLETS:,} sampled triplets", triplets, found.scores[:, RIGHT].sum() / total, 0.01),
+    ):
+        took, _, theirs = timed(function)
+        same(name, float(ours), float(theirs), within)
+        print(f"  {name:<28} {took:>8.2f} s {took / seconds:>7.1f} x  {theirs:.5f}, ours {ours:.5f}")
+    search = NearestNeighbors(n_neighbors=K, metric="cosine", algorithm="brute")
+    took, _, near = timed(lambda: search.fit(vectors).kneighbors(return_distance=False))
+    agree = float(np.mean(near == found.indices))
+    if agree < 0.999:  # in float32 it may swap near ties
+        raise SystemExit(f"scikit-learn names other neighbours: {agree:.4f} agree")
+    print(f"  {'scikit-learn neighbours':<28} {took:>8.2f} s {took / seconds:>7.1f} x  {agree:.5f} agree")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, nargs="+", default=[5_000, 10_000, 20_000])
+    parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--times", type=int, default=2)
+    arguments = parser.parse_args()
+    print(f"{'images':>9} {'product s':>10} {'sweep s':>10} {'ratio':>6} {'ratio, cpu':>11} {'peak MiB':>9}")
+    found = []
+    for n in arguments.images:
+        clock, cpu, our_clock, our_cpu, memory = in_a_fresh_process(run, n, arguments.dimension, arguments.times)
+        found.append((our_cpu, memory))
+        ratios = f"{our_clock / clock:>6.2f} {our_cpu / cpu:>11.2f}"
+        print(f"{n:>9,} {clock:>10.2f} {our_clock:>10.2f} {ratios} {memory:>9.0f}", flush=True)
+        if memory > MOST_MEMORY:
+            raise SystemExit(f"the sweep held {memory:.0f} MiB, more than {MOST_MEMORY}")
+    if len(found) > 1:
+        (growth, memory_growth), _ = np.polyfit(np.log(arguments.images), np.log(found), 1)
+        print(f"growth with n: seconds {growth:.2f}, memory {memory_growth:.2f}")
+        if not GROWTH[0] <= growth <= GROWTH[1]:
+            raise SystemExit(f"seconds grow with n to the {growth:.2f}, expected {GROWTH}")
+        if not MEMORY_GROWTH[0] <= memory_growth <= MEMORY_GROWTH[1]:
+            raise SystemExit(f"memory grows with n to the {memory_growth:.2f}, expected {MEMORY_GROWTH}")
+    peers(min(MOST_IMAGES, max(arguments.images)), arguments.dimension)
+
+
+if __name__ == "__main__":
+    main()
