@@ -1,7 +1,7 @@
 """The inner loops of the pair sweep: place each pair in a bin, and reduce what one anchor sees of all others.
 
 They are compiled by numba and let go of the interpreter's lock, so that threads share the rows of a tile. Counting
-may be done elsewhere (`histograms_on`, through torch); reducing is done here on every machine.
+may be done on another device (`points.DevicePoints.count`); reducing is done here on every machine.
 """
 
 from __future__ import annotations

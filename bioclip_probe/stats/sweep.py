@@ -125,35 +125,46 @@ def sweep(
     shape = (len(parts.starts) - 1, len(levels.steps), len(bins.edges) - 1)
     totals = [_totals(shape, harmonic, found[0]) for _ in range(_threads(len(order)))]
     near = Candidates(rows.vectors, order, k, groups)
+    look = _look if device is None else _look_on_device
+    look(points, levels, bins.binning, parts, totals, near)
+    score_sizes(np.ascontiguousarray(found[0, :, SIZE]).astype(np.int64), harmonic, found[1])
+    scores = np.full((2, len(rows.tips) if anchors else 0, *found.shape[2:]), np.nan)
+    scores[:, order if anchors else order[:0]] = found
+    by_part, within = (sum(getattr(total, key) for total in totals) for key in ("by_part", "within"))
+    joint = JointHistogram(levels.steps, bins.edges, by_part, within, levels.binned)
+    alone = np.full(len(rows.tips), -1)
+    return Sweep(rows, joint, *scores, near.indices, near.similarities, alone if groups is None else groups)
 
-    def look(start: int, tile: np.ndarray, level: np.ndarray, total: Totals) -> None:
-        tally(tile, level, start, bins.binning, parts, total)
+
+def _look(
+    points: Points, levels: Levels, binning: Binning, parts: Parts, totals: list[Totals], near: Candidates
+) -> None:
+    """Go through all tiles, a thread to each of the `totals`."""
+
+    def share(start: int, tile: np.ndarray, level: np.ndarray, total: Totals) -> None:
+        tally(tile, level, start, binning, parts, total)
         near.see(start, tile, points)
 
     with ThreadPoolExecutor(len(totals)) as pool:
         for start, tile in points.tiles(BLOCK):
             level = levels.of_rows(start, start + len(tile))
-            if device is None:
-                cuts = np.linspace(0, len(tile), len(totals) + 1).astype(int)
-                jobs = [
-                    pool.submit(look, start + a, tile[a:b], level[a:b], total)
-                    for (a, b), total in zip(pairwise(cuts), totals, strict=True)
-                ]
-                for job in jobs:
-                    job.result()
-            else:
-                histograms = points.count(start, tile, level, bins.binning, parts, totals[0].within)
-                tally_counted(histograms, start, parts, totals[0])
-                near.see(start, tile, points)
-    if anchors:
-        score_sizes(np.ascontiguousarray(found[0, :, SIZE]).astype(np.int64), harmonic, found[1])
-    back = np.full((2, len(rows.tips) if anchors else 0, *found.shape[2:]), np.nan)
-    if anchors:
-        back[:, order] = found
-    by_part, within = (sum(getattr(total, key) for total in totals) for key in ("by_part", "within"))
-    joint = JointHistogram(levels.steps, bins.edges, by_part, within, levels.binned)
-    alone = np.full(len(rows.tips), -1)
-    return Sweep(rows, joint, *back, near.indices, near.similarities, alone if groups is None else groups)
+            cuts = np.linspace(0, len(tile), len(totals) + 1).astype(int)
+            jobs = [
+                pool.submit(share, start + a, tile[a:b], level[a:b], total)
+                for (a, b), total in zip(pairwise(cuts), totals, strict=True)
+            ]
+            for job in jobs:
+                job.result()
+
+
+def _look_on_device(
+    points: DevicePoints, levels: Levels, binning: Binning, parts: Parts, totals: list[Totals], near: Candidates
+) -> None:
+    for start, tile in points.tiles(BLOCK):
+        level = levels.of_rows(start, start + len(tile))
+        counts = points.count(start, tile, level, binning, parts, totals[0].within)
+        tally_counted(counts, start, parts, totals[0])
+        near.see(start, tile, points)
 
 
 def lca_rank(step: float) -> str:
