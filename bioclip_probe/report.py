@@ -19,6 +19,7 @@ AGREEMENT = (
     "cophenetic_correlation", "balanced_tree_correlation", "image_tree_correlation", "kendall_tau_b",
     "dendrogram_triplet_accuracy", "disattenuated_cophenetic_correlation",
 )  # fmt: skip
+RELATIVES = ("triplet_accuracy", "average_precision", "lca_auc")
 SHARES = ("nested_r2", "within_clade_correlation", "cophenetic_correlation_within")
 SIMILARITY = ("cka_calibrated", "rsa_calibrated", "mutual_knn_calibrated")
 #: Columns of the summary: heading, metric, rank, space.
@@ -114,8 +115,8 @@ FIGURES: dict[str, Figure] = {
         "Agreement with the tree, by other measures",
         "CPCC as above; with every rank of a common ancestor at one weight (else the deepest splits, which hold nearly "
         "all pairs, decide alone); over all pairs of images; Kendall's tau-b; the share of the taxonomy's triplets "
-        "that the embedding's own dendrogram resolves alike (grey: chance); and CPCC over its noise ceiling, the most that "
-        "the scatter of images within species lets it reach.",
+        "that the embedding's own dendrogram resolves alike (grey: chance); and CPCC over its noise ceiling, the most "
+        "that the scatter of images within species lets it reach.",
         lambda found: _measured(found, AGREEMENT, rank="species", split="all", space="raw"),
         _draw("dots", AGREEMENT, title="Agreement with the tree, by other measures"),
     ),
@@ -126,6 +127,14 @@ FIGURES: dict[str, Figure] = {
         "the rank only (grey: what separation at and above that rank gives alone).",
         lambda found: _measured(found, SHARES, space="raw"),
         _draw("by_rank", SHARES, title="At which rank"),
+    ),
+    "relatives": Figure(
+        "Are relatives nearer?",
+        "Of all triplets of an image, a nearer and a farther relative, the share in which the nearer is the closer, by "
+        "the rank of the nearer one's common ancestor; average precision of finding images of the same taxon; and how "
+        "often a pair that meets at a rank is closer than one that meets at the next rank above. Grey: chance.",
+        lambda found: _measured(found, RELATIVES, space="raw"),
+        _draw("by_rank", RELATIVES, title="Are relatives nearer?"),
     ),
     "similarity": Figure(
         "How alike two models are",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bioclip_probe.metrics import confounds, hierarchy, scores, signal, similarity
+from bioclip_probe.metrics import confounds, hierarchy, scores, shape, signal, similarity
 from bioclip_probe.study import Plan
 
 CONTROLS = ("pixels", "color-histogram")
@@ -57,8 +57,10 @@ def plan(folder: Path, **changes: object) -> Plan:
 
 
 def few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few replicates and permutations: intervals and p-values are coarse, everything else is as it is."""
+    """Few replicates, permutations and small draws: intervals and p-values are coarse, everything else is as it is."""
     for permuting in (confounds, hierarchy, signal, similarity):
         monkeypatch.setattr(permuting, "N_PERMUTATIONS", 19)
+    monkeypatch.setattr(shape, "SAMPLE", 10)
+    monkeypatch.setattr(shape, "N_DRAWS", 7)
     monkeypatch.setattr(hierarchy, "N_BOOT", 29)
     monkeypatch.setattr(scores, "N_BOOT", 29)

@@ -65,6 +65,20 @@ _HIERARCHY = (
     Metric("nested_r2", "share of the variance of images that the rank explains beyond the ranks above", _SHARE, "higher", "analysis of variance"),
     Metric("variance_ratio", "variance between taxa over variance within (pseudo-F)", _POSITIVE, "higher", "Anderson 2001"),
 )  # fmt: skip
+_RELATIVES = (
+    Metric("image_spearman", "rank correlation of tree and embedding distance, all pairs of images", _CORRELATION, "higher", "Spearman 1904"),
+    Metric("image_kendall_tau_b", "Kendall's tau-b of tree and embedding distance, all pairs of images", _CORRELATION, "higher", "Kendall 1945"),
+    Metric("lca_auc", "how often images that meet at a rank are closer than images that meet at the next", _SHARE, "higher", "Mann & Whitney 1947"),
+    Metric("triplet_accuracy", "share of all triplets of images whose nearer relative is the closer", _SHARE, "higher", "all triplets, none sampled"),
+    Metric("average_precision", "average precision of finding images of the same taxon", _SHARE, "higher", "Manning et al. 2008, ch. 8"),
+    Metric("r_precision", "share of the taxon among as many nearest images as it has others", _SHARE, "higher", "Manning et al. 2008, ch. 8"),
+    Metric("hierarchical_ap", "average precision where nearer relatives are more relevant (H-AP)", _SHARE, "higher", "Ramzi et al. 2022"),
+    *(Metric(f"neighbour_lca_depth_{k}", f"ranks shared with the {k} nearest images" if k > 1 else "ranks shared with the nearest image", (0.0, 7.0), "higher", "")
+      for k in (1, 5, 10)),
+    Metric("mistake_severity", "ranks up to the common ancestor with the nearest image, where that is of another species", (1.0, 7.0), "lower", "Bertinetto et al. 2020"),
+    Metric("geodesic_tree_correlation", "tree distance against distance along the graph of nearest species", _CORRELATION, "higher", "Tenenbaum et al. 2000"),
+    Metric("delta_hyperbolicity", "how far from any tree: relative Gromov delta of 100 species", _SHARE, "neither", "Gromov 1987; Khrulkov et al. 2020", ("rotation", "order")),
+)  # fmt: skip
 _SEPARATION = (
     *(Metric(f"knn_purity_{k}", _nearest(k), _SHARE, "higher", "leave-one-out")
       for k in (1, 5, 10)),
@@ -96,7 +110,9 @@ _SCORES = (
     Metric("macro_accuracy", "share of test images whose taxon the probe names, averaged over taxa", _SHARE, "higher", ""),
 )  # fmt: skip
 
-CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in (*_HIERARCHY, *_SEPARATION, *_COMPARISONS, *_SCORES)}
+CATALOGUE: dict[str, Metric] = {
+    metric.name: metric for metric in (*_HIERARCHY, *_RELATIVES, *_SEPARATION, *_COMPARISONS, *_SCORES)
+}
 
 
 def catalogue() -> pd.DataFrame:

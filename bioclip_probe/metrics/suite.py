@@ -7,7 +7,7 @@ other, and two encoders meet the same resampled species and the same permutation
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -21,16 +21,25 @@ from bioclip_probe.metrics.hierarchy import (
     cophenetic_correlation_within,
     image_tree_correlation,
 )
-from bioclip_probe.metrics.ordinal import distance_by_lca, rank_correlations
+from bioclip_probe.metrics.ordinal import distance_by_lca, image_rank_correlations, lca_auc, rank_correlations
 from bioclip_probe.metrics.reliability import noise_ceiling
+from bioclip_probe.metrics.retrieval import (
+    hierarchical_ap,
+    mistake_severity,
+    neighbour_lca_depth,
+    precision_by_rank,
+    triplet_accuracy,
+)
 from bioclip_probe.metrics.scores import adjusted, macro_accuracy, top1_accuracy
 from bioclip_probe.metrics.separation import cluster_agreement, cluster_purity, knn_purity, silhouette
+from bioclip_probe.metrics.shape import delta_hyperbolicity, geodesic_tree_correlation
 from bioclip_probe.metrics.signal import k_mult
 from bioclip_probe.metrics.variance import variance_by_rank
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.kmeans import kmeans
 from bioclip_probe.stats.neighbours import nearest_neighbours
-from bioclip_probe.stats.rows import Units
+from bioclip_probe.stats.rows import Rows, Units
+from bioclip_probe.stats.sweep import sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 
@@ -77,6 +86,7 @@ def measure(
         *agreement(vectors, placement.coarsen("species"), "taxonomy", seed, units),
         *(row(*each, tree="taxonomy") for each in _by_rank(vectors, placement, seed)),
         *_in_clades(vectors, placement, seed),
+        *(row(*each, tree="taxonomy") for each in _relatives(vectors, placement, groups, seed, units)),
         *(row(*each, tree="taxonomy") for each in _separation(vectors, placement, groups, seed)),
     ]
 
@@ -89,7 +99,7 @@ def agreement(
     def of(name: str) -> np.random.Generator:
         return stream(seed, name, "species")
 
-    single = [cophenetic_correlation, image_tree_correlation, k_mult]
+    single = [cophenetic_correlation, image_tree_correlation, k_mult, geodesic_tree_correlation]
     if placement.tree.unit == "rank":  # elsewhere there are no ranks to weigh
         single += [balanced_tree_correlation, balanced_image_tree_correlation]
     several = [rank_correlations, dendrogram_agreement]
@@ -117,6 +127,37 @@ def _by_rank(vectors: np.ndarray, placement: Placement, seed: int) -> Iterator[t
         for rank, estimates in of(vectors, placement, stream(seed, of.__name__)).items():
             for metric, estimate in estimates.items():
                 yield metric, rank, estimate
+
+
+def _relatives(
+    vectors: np.ndarray, placement: Placement, groups: np.ndarray | None, seed: int, units: Units | None
+) -> Iterator[tuple[str, str, Estimate]]:
+    """What one sweep over all pairs of images tells: ranks of distances, triplets, retrieval, the kin of neighbours."""
+
+    def of(metric: Callable) -> np.random.Generator:
+        return stream(seed, metric.__name__, "species")
+
+    rows = Rows.images(vectors, placement.coarsen("species"))
+    resampled, part = rows.parts(units, of(sweep))
+    swept = sweep(rows, part, anchors=True, k=max(K_NEIGHBOURS), groups=groups)
+    found = image_rank_correlations(swept, resampled) | neighbour_lca_depth(swept, of(neighbour_lca_depth))
+    for metric in (hierarchical_ap, mistake_severity):
+        found[metric.__name__] = metric(swept, of(metric))
+    for name, estimate in found.items():
+        yield name, "species", estimate
+    for table in (
+        lca_auc(swept, resampled),
+        triplet_accuracy(swept, of(triplet_accuracy)),
+        precision_by_rank(vectors, placement, of(precision_by_rank), swept),
+    ):
+        for rank, estimates in table.items():
+            for name, estimate in estimates.items():
+                yield name, rank, estimate
+    yield (
+        "delta_hyperbolicity",
+        "species",
+        delta_hyperbolicity(vectors, placement.coarsen("species"), of(delta_hyperbolicity)),
+    )
 
 
 def _in_clades(vectors: np.ndarray, placement: Placement, seed: int) -> Iterator[dict]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.stats import norm
 from scipy.stats import t as student_t
 
 N_BOOT = 999
@@ -91,17 +92,55 @@ def jackknife_interval(
     Returns
     -------
     low, high : float
-        ``value ± t · se`` cut off at `bounds`, with t of G - 1 degrees of freedom and se² = (G - 1)/G Σ (θ_g - mean)²
-        (Kott 2001, J. Off. Stat. 17, 521). NaN with fewer than three groups, or where any of the values is undefined.
+        ``value ± t · se`` cut off at `bounds`, with se² = (G - 1)/G Σ (θ_g - mean)² (Kott 2001, J. Off. Stat. 17, 521)
+        and t of `effective_freedom`. NaN with fewer than three groups, or where any of the values is undefined.
     """
     deleted = np.asarray(deleted, dtype=np.float64)
     n_groups = len(deleted)
     if n_groups < 3 or not np.isfinite(value) or not np.isfinite(deleted).all():
         return np.nan, np.nan
     error = np.sqrt((n_groups - 1) / n_groups * np.sum((deleted - deleted.mean()) ** 2))
-    reach = float(student_t.ppf((1 + level) / 2, n_groups - 1) * error)
+    reach = float(student_t.ppf((1 + level) / 2, effective_freedom(deleted)) * error)
     low, high = np.clip([value - reach, value + reach], *bounds)
     return float(low), float(high)
+
+
+def effective_freedom(deleted: np.ndarray) -> float:
+    """Degrees of freedom of the jackknife's variance, from how unequal its G squares are.
+
+    2 G/(κ - 1), with κ the kurtosis of the values with one group left out; at least 2, at most G - 1. Where a few
+    species carry a statistic, those of the only old lineage in the sample, there are few (Satterthwaite 1946,
+    Biometrics 2, 110).
+    """
+    pull = deleted - deleted.mean()
+    squares = float(np.sum(pull**2))
+    kurtosis = len(pull) * float(np.sum(pull**4)) / squares**2 if squares > 0 else 1.0
+    return float(np.clip(2 * len(pull) / max(kurtosis - 1, 1e-9), 2, max(len(pull) - 1, 2)))
+
+
+def expanded_interval(
+    replicates: np.ndarray, deleted: np.ndarray, n_units: int, level: float = LEVEL
+) -> tuple[float, float]:
+    """The percentile interval of a bootstrap, widened for few units as Student's t is.
+
+    Parameters
+    ----------
+    replicates : ndarray, shape (B,)
+        Of the bootstrap.
+    deleted : ndarray, shape (G,)
+        The statistic without each group of units, which tells the `effective_freedom`.
+    n_units : int
+        At least 2, else NaN.
+
+    References
+    ----------
+    Hesterberg 2015, Am. Stat. 69, 371 (expanded percentile interval).
+    """
+    deleted = deleted[np.isfinite(deleted)]
+    if n_units < 2 or len(deleted) < 3:
+        return np.nan, np.nan
+    tail = norm.cdf(np.sqrt(n_units / (n_units - 1)) * student_t.ppf((1 - level) / 2, effective_freedom(deleted)))
+    return percentile_interval(replicates, 1 - 2 * float(tail))
 
 
 def jackknife(

@@ -73,7 +73,9 @@ TESTS: dict[str, Test] = {
         made.vectors, made.second, made.placement, rng, made.units
     ),
     "K_mult": lambda made, rng: k_mult(made.vectors, made.placement, rng, made.units),
-    "residual": lambda made, rng: residual_cophenetic_correlation(made.vectors, made.second, made.placement, rng),
+    "residual": lambda made, rng: residual_cophenetic_correlation(
+        made.vectors, made.second, made.placement, rng, test=True
+    ),
     "noise ceiling": lambda made, rng: noise_ceiling(made.vectors, made.placement, rng),
     "variance": variance,
     "ranks": lambda made, rng: rank_correlations(made.vectors, made.placement, rng, made.units),

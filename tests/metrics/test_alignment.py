@@ -15,7 +15,7 @@ from bioclip_probe.metrics.hierarchy import (
     image_tree_correlation,
     image_tree_correlation_difference,
 )
-from bioclip_probe.stats.resampling import bootstrap_weights, jackknife_groups, jackknife_interval
+from bioclip_probe.stats.resampling import bootstrap_weights, expanded_interval, jackknife_groups, jackknife_interval
 from bioclip_probe.stats.rows import Units
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, brownian
@@ -172,13 +172,20 @@ def test_the_interval_of_units_draws_them_whole(monkeypatch):
     family = placement.tree.ancestor_at("family")
     units = np.unique(family[placement.tree.tips])
     unit_of = {int(tip): int(family[tip]) for tip in placement.tree.tips}
-    replicates = [
-        definitions.pearson(
-            definitions.taxon_pairing(vectors, placement, dict(zip(units, copies.astype(int), strict=True)), unit_of)
-        )
-        for copies in bootstrap_weights(len(units), 30, same)
-    ]
-    np.testing.assert_allclose((found.ci_low, found.ci_high), np.nanpercentile(replicates, [2.5, 97.5]), atol=1e-6)
+    group = jackknife_groups(len(units), same)
+    left = [(group != g).astype(float) for g in range(len(units))]
+    by_hand = np.array(
+        [
+            definitions.pearson(
+                definitions.taxon_pairing(
+                    vectors, placement, dict(zip(units, copies.astype(int), strict=True)), unit_of
+                )
+            )
+            for copies in [*left, *bootstrap_weights(len(units), 30, same)]
+        ]
+    )
+    expected = expanded_interval(by_hand[len(left) :], np.arctanh(by_hand[: len(left)]), len(units))
+    np.testing.assert_allclose((found.ci_low, found.ci_high), expected, atol=1e-6)
     assert found.resampled == "family"
 
 

@@ -44,7 +44,7 @@ def made(signal=1.0, shared=0.0, n_species=60, seed=0):
 def test_it_is_the_correlation_of_residuals(case, data):
     vectors, placement = case
     control = data.draw(unit_vectors(len(placement)))
-    found = residual_cophenetic_correlation(vectors, control, placement, rng())
+    found = residual_cophenetic_correlation(vectors, control, placement, rng(), test=True)
     try:
         expected = definitions.residual_cophenetic_correlation(vectors, control, placement)
     except ZeroDivisionError:  # a centroid without direction
@@ -65,7 +65,7 @@ def test_correlations_of_two_encoders_without_a_part_are_those_of_the_other_taxa
 
 def test_residuals_by_numpy_agree_and_so_does_the_test_by_hand():
     vectors, control, placement = made(shared=0.5)
-    found = residual_cophenetic_correlation(vectors, control, placement, rng(4))
+    found = residual_cophenetic_correlation(vectors, control, placement, rng(4), test=True)
     taxa, other = Rows.taxa(vectors, placement), Rows.taxa(control, placement)
     upper = np.triu_indices(len(taxa.vectors), 1)
     c, z = (1 - rows.vectors @ rows.vectors.T for rows in (taxa, other))
@@ -85,19 +85,24 @@ def test_residuals_by_numpy_agree_and_so_does_the_test_by_hand():
 
 def test_signal_of_its_own_stays_and_signal_of_the_control_goes():
     own = made(signal=1.0, shared=0.5)
-    assert residual_cophenetic_correlation(*own, rng()).value > 0.3
+    assert residual_cophenetic_correlation(*own, rng(), test=True).value > 0.3
     borrowed = made(signal=0.0, shared=3.0)
     vectors, control, placement = borrowed
     plain = cophenetic_correlation(vectors, placement, rng())
-    left = residual_cophenetic_correlation(vectors, control, placement, rng())
+    left = residual_cophenetic_correlation(vectors, control, placement, rng(), test=True)
     assert plain.value > 0.2 and plain.p_value <= 0.01
     assert abs(left.value) < 0.1
+
+
+def test_the_p_that_failed_its_calibration_is_given_only_where_it_is_asked_for():
+    vectors, control, placement = made(shared=1.0)
+    assert math.isnan(residual_cophenetic_correlation(vectors, control, placement, rng()).p_value)
 
 
 def test_a_control_that_knows_nothing_changes_nothing():
     vectors, _, placement = made()
     noise = unit(rng(9).standard_normal((len(vectors), 200)))
-    found = residual_cophenetic_correlation(vectors, noise, placement, rng())
+    found = residual_cophenetic_correlation(vectors, noise, placement, rng(), test=True)
     assert found.value == pytest.approx(cophenetic_correlation(vectors, placement, rng()).value, abs=0.02)
 
 
@@ -110,7 +115,7 @@ def test_p_is_uniform_where_embedding_and_control_are_alike_but_know_no_tree(mon
     for _ in range(70):
         control = unit(draw.standard_normal((24, 4)))
         vectors = unit(np.concatenate([control, unit(draw.standard_normal((24, 4)))], axis=1))
-        found = residual_cophenetic_correlation(vectors, control, placement, draw)
+        found = residual_cophenetic_correlation(vectors, control, placement, draw, test=True)
         p.append(found.p_value)
         values.append(found.value)
     assert kstest(np.array(p) - draw.random(70) / 20, "uniform").pvalue > 0.001
@@ -124,8 +129,10 @@ def test_rotation_and_the_order_of_rows_do_not_matter(case, data, random):
     control = data.draw(unit_vectors(len(placement)))
     order = np.array(random.sample(range(len(vectors)), len(vectors)))
     turn = np.linalg.qr(rng(1).standard_normal((vectors.shape[1],) * 2))[0]
-    found = residual_cophenetic_correlation(vectors, control, placement, rng())
-    other = residual_cophenetic_correlation(vectors[order] @ turn, control[order], placement.take(order), rng())
+    found = residual_cophenetic_correlation(vectors, control, placement, rng(), test=True)
+    other = residual_cophenetic_correlation(
+        vectors[order] @ turn, control[order], placement.take(order), rng(), test=True
+    )
     assert found.note == other.note
     for a, b in zip(astuple(found)[:1], astuple(other)[:1], strict=True):
         assert a == pytest.approx(b, abs=1e-5, nan_ok=True)
@@ -136,13 +143,13 @@ def test_the_interval_is_the_jackknife_of_species_and_inputs_stay(monkeypatch):
     vectors, control, placement = made(shared=0.5)
     copies = vectors.copy(), control.copy()
     vectors.flags.writeable = control.flags.writeable = False
-    found = residual_cophenetic_correlation(vectors, control, placement, rng(3))
-    assert found == residual_cophenetic_correlation(vectors, control, placement, rng(3))
+    found = residual_cophenetic_correlation(vectors, control, placement, rng(3), test=True)
+    assert found == residual_cophenetic_correlation(vectors, control, placement, rng(3), test=True)
     assert np.array_equal(vectors, copies[0]) and np.array_equal(control, copies[1])
     part = jackknife_groups(60, rng(3))
     _, species = np.unique(placement.node, return_inverse=True)
     deleted = [
-        residual_cophenetic_correlation(vectors[kept], control[kept], placement.take(kept), rng()).value
+        residual_cophenetic_correlation(vectors[kept], control[kept], placement.take(kept), rng(), test=True).value
         for kept in (np.flatnonzero(part[species] != number) for number in range(40))
     ]
     error = math.sqrt(39 / 40 * np.sum((deleted - np.mean(deleted)) ** 2))
@@ -155,21 +162,21 @@ def test_the_interval_is_the_jackknife_of_species_and_inputs_stay(monkeypatch):
 
 def test_the_embedding_as_its_own_control_leaves_nothing():
     vectors, _, placement = made()
-    found = residual_cophenetic_correlation(vectors, vectors, placement, rng())
+    found = residual_cophenetic_correlation(vectors, vectors, placement, rng(), test=True)
     assert math.isnan(found.value) and found.note == "the control's distances determine the others"
 
 
 def test_a_control_that_does_not_vary_and_an_embedding_that_does_not():
     vectors, control, placement = made()
     flat = np.full((len(vectors), 3), 3**-0.5)
-    found = residual_cophenetic_correlation(vectors, flat, placement, rng())
+    found = residual_cophenetic_correlation(vectors, flat, placement, rng(), test=True)
     assert found.note == "of the control: tree distance or embedding distance does not vary"
-    assert "does not vary" in residual_cophenetic_correlation(flat, control, placement, rng()).note
+    assert "does not vary" in residual_cophenetic_correlation(flat, control, placement, rng(), test=True).note
 
 
 def test_few_species_and_a_star():
     two = Placement(*_star(2))
-    assert "at least 3 taxa" in residual_cophenetic_correlation(np.eye(2), np.eye(2), two, rng()).note
+    assert "at least 3 taxa" in residual_cophenetic_correlation(np.eye(2), np.eye(2), two, rng(), test=True).note
     a, b = (unit(rng(seed).standard_normal((9, 3))) for seed in (1, 2))
     found = residual_cophenetic_correlation(a, b, Placement(*_star(9)), rng())
     assert math.isnan(found.value) and math.isnan(found.p_value) and "does not vary" in found.note
@@ -190,6 +197,6 @@ def test_vectors_that_are_not_finite_and_images_of_another_study_are_refused():
     broken = control.copy()
     broken[[4, 6], 1] = np.nan, np.inf
     with pytest.raises(DataError, match="4, 6"):
-        residual_cophenetic_correlation(vectors, broken, placement, rng())
+        residual_cophenetic_correlation(vectors, broken, placement, rng(), test=True)
     with pytest.raises(ValueError, match="same images"):
-        residual_cophenetic_correlation(vectors, control[:-1], placement, rng())
+        residual_cophenetic_correlation(vectors, control[:-1], placement, rng(), test=True)

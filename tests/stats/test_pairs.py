@@ -30,18 +30,11 @@ def evolved(n_species: int = 60, seed: int = 0) -> tuple[np.ndarray, Tree]:
 
 def test_block_size_changes_nothing(monkeypatch):
     vectors, tree = evolved()
-
-    def everything():
-        histogram = pairs.joint_histogram(vectors, tree)
-        return np.concatenate([[pairs.spearman_correlation(vectors, tree)], histogram.sums]), histogram.counts
-
-    numbers, counts = everything()
+    number = pairs.spearman_correlation(vectors, tree)
     original = pairs.pair_blocks
     for block in (1, 7, 59, 60):
         monkeypatch.setattr(pairs, "pair_blocks", lambda vectors, tree, block=block: original(vectors, tree, block))
-        again, counts_again = everything()
-        np.testing.assert_allclose(again, numbers, rtol=1e-11)
-        assert np.array_equal(counts_again, counts)
+        assert pairs.spearman_correlation(vectors, tree) == pytest.approx(number, rel=1e-11)
 
 
 @settings(max_examples=30)
@@ -99,10 +92,6 @@ def test_vectors_that_nearly_coincide_keep_their_order(scale):
     c = ((vectors[:, None] - vectors) ** 2).sum(axis=2)[upper] / 2
     t = patristic_distances(tree)[upper]
     assert pairs.spearman_correlation(vectors, tree) == pytest.approx(spearmanr(t, c).statistic, abs=1e-4)
-    histogram = pairs.joint_histogram(vectors, tree)
-    for step, quantiles in zip(histogram.steps, histogram.quantiles([0.05, 0.5]), strict=True):
-        expected = np.quantile(c[t == step], [0.05, 0.5], method="inverted_cdf")
-        np.testing.assert_allclose(quantiles, expected, atol=c.max() * 1e-4)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=8).filter(any))
@@ -115,54 +104,10 @@ def test_mid_ranks_are_mean_ranks(counts):
             assert found[place] == definitions.mean_rank(values, place) - middle
 
 
-@settings(max_examples=40)
-@given(tips_embedded(), st.floats(0.01, 1))
-def test_the_histogram_counts_and_sums_the_pairs(made, q):
-    vectors, tree = made
-    steps = np.unique([round(t, 6) for t, _ in pairing(vectors, tree)])
-    if not len(steps):
-        return
-    histogram = pairs.joint_histogram(vectors, tree, steps)
-    np.testing.assert_allclose(histogram.steps, steps)
-    quantiles = histogram.quantiles([q])
-    for place, step in enumerate(steps):
-        distances = [c for t, c in pairing(vectors, tree) if abs(t - step) < 1e-5]
-        assert histogram.counts[place].sum() == len(distances)
-        assert histogram.mean()[place] == pytest.approx(math.fsum(distances) / len(distances), abs=1e-12)
-        # Half a bin, and the rounding of a distance on the edge of a bin.
-        expected = definitions.quantile(distances, q)
-        assert quantiles[place, 0] == pytest.approx(expected, abs=1 / pairs.N_BINS + 1e-9)
-
-
-def test_quantiles_are_those_of_numpy():
-    vectors, tree = evolved(120)
-    q = [0.05, 0.25, 0.5, 0.75, 0.95]
-    histogram = pairs.joint_histogram(vectors, tree)
-    found = np.array(pairing(vectors, tree))
-    for step, quantiles in zip(histogram.steps, histogram.quantiles(q), strict=True):
-        distances = found[np.isclose(found[:, 0], step), 1]
-        expected = np.quantile(distances, q, method="inverted_cdf")
-        np.testing.assert_allclose(quantiles, expected, atol=1.01 / pairs.N_BINS)
-
-
-def test_taxonomies_have_seven_steps_of_which_those_met_are_kept():
-    vectors, tree = evolved()
-    histogram = pairs.joint_histogram(vectors, tree)
-    assert histogram.steps.tolist() == sorted({t for t, _ in pairing(vectors, tree)})
-    assert histogram.counts.sum() == 60 * 59 / 2
-
-
-def test_opposite_vectors_fall_into_the_last_bin():
-    tree = Tree(np.array([-1, 0, 0]), np.array([0, 0.5, 0.5]), np.array(list("rab"), dtype=object), [-1] * 3)
-    histogram = pairs.joint_histogram(np.array([[1.0, 0], [-1, 0]]), tree)
-    assert histogram.counts[0, -1] == 1 and histogram.mean()[0] == 2
-
-
 def test_one_taxon_has_no_pairs():
     tree = Tree(np.array([-1, 0]), np.array([0, 1.0]), np.array(["r", "a"], dtype=object), [-1] * 2)
     vectors = np.array([[1.0, 0]])
     assert math.isnan(pairs.spearman_correlation(vectors, tree))
-    assert not len(pairs.joint_histogram(vectors, tree).steps)
 
 
 def test_inputs_stay():
@@ -171,5 +116,4 @@ def test_inputs_stay():
     before = vectors.copy()
     vectors.flags.writeable = False
     pairs.spearman_correlation(vectors, tree)
-    pairs.joint_histogram(vectors, tree)
     assert np.array_equal(vectors, before)

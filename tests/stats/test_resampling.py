@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from bioclip_probe.stats.resampling import (
     bootstrap_mean,
     bootstrap_weights,
+    effective_freedom,
+    expanded_interval,
     jackknife,
     jackknife_groups,
     jackknife_interval,
@@ -117,7 +119,10 @@ def test_leaving_out_one_unit_after_the_other_gives_the_textbook_interval_of_a_m
 
     values = np.random.default_rng(1).normal(3, 2, 25)
     low, high = jackknife(lambda rows: values[rows].mean(), np.arange(25), np.random.default_rng(0))
-    expected = t.interval(0.95, 24, values.mean(), values.std(ddof=1) / 5)
+    # The jackknife's values are a line in the values themselves, whose kurtosis tells the degrees of freedom.
+    pull = values - values.mean()
+    freedom = min(2 * 25 / (25 * (pull**4).sum() / (pull**2).sum() ** 2 - 1), 24)
+    expected = t.interval(0.95, freedom, values.mean(), values.std(ddof=1) / 5)
     np.testing.assert_allclose((low, high), expected, rtol=1e-12)
 
 
@@ -137,3 +142,19 @@ def test_the_jackknife_keeps_to_its_bounds_and_says_when_it_knows_nothing():
     assert high == 1 and 0 <= low < 0.9
     for value, others in ((np.nan, deleted), (0.9, deleted[:2]), (0.9, np.array([0.9, np.nan, 1]))):
         assert np.isnan(jackknife_interval(value, others)).all()
+
+
+def test_a_few_units_that_carry_everything_leave_few_degrees_of_freedom():
+    assert effective_freedom(np.ones(40)) == 39
+    assert effective_freedom(np.array([1.0, -1.0] * 20)) == 39
+    assert 2 <= effective_freedom(np.eye(40)[0]) < 3
+
+
+def test_the_expanded_interval_is_the_percentile_interval_of_many_even_units_and_wider_of_few():
+    replicates = np.random.default_rng(0).normal(size=20_000)
+    even = np.array([1.0, -1.0] * 500)
+    np.testing.assert_allclose(expanded_interval(replicates, even, 10**6), percentile_interval(replicates), atol=0.02)
+    low, high = expanded_interval(replicates, np.array([1.0, -1.0] * 5), 10)
+    assert low < percentile_interval(replicates)[0] - 0.2 and high > percentile_interval(replicates)[1] + 0.2
+    for deleted, n_units in ((even, 1), (even[:2], 9), (np.full(9, np.nan), 9)):
+        assert np.isnan(expanded_interval(replicates, deleted, n_units)).all()
