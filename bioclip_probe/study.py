@@ -165,7 +165,8 @@ def _measure_all(sample: Sample, seed: int, resample: str, vectors: np.ndarray) 
     units = _units(sample, resample)
     rows = metrics.measure(vectors, sample.placement, sample.groups, seed, units)
     for tree, (placement, _) in sample.trees.items():
-        rows += metrics.agreement(vectors, placement, tree, seed, units)
+        for of in (metrics.agreement, metrics.structure):
+            rows += of(vectors, placement, tree, seed, units)
     return rows
 
 

@@ -23,7 +23,7 @@ call to `suite`, and test it against its plain definition.
 
 from bioclip_probe.metrics.catalogue import CATALOGUE, Metric, catalogue
 from bioclip_probe.metrics.comparisons import compare, compare_with_control
-from bioclip_probe.metrics.suite import agreement, measure, measure_panels, score_predictions, stream
+from bioclip_probe.metrics.suite import agreement, measure, measure_panels, score_predictions, stream, structure
 
 __all__ = [
     "CATALOGUE",
@@ -36,4 +36,5 @@ __all__ = [
     "measure_panels",
     "score_predictions",
     "stream",
+    "structure",
 ]

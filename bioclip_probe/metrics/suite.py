@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -82,8 +83,10 @@ def measure(
     list of dict
         Rows for `MEASUREMENTS`: metric, rank, tree and the fields of an `Estimate`.
     """
+    species = placement.coarsen("species")
     return [
-        *agreement(vectors, placement.coarsen("species"), "taxonomy", seed, units),
+        *agreement(vectors, species, "taxonomy", seed, units),
+        *structure(vectors, species, "taxonomy", seed, units),
         *(row(*each, tree="taxonomy") for each in _by_rank(vectors, placement, seed)),
         *_in_clades(vectors, placement, seed),
         *(row(*each, tree="taxonomy") for each in _relatives(vectors, placement, groups, seed, units)),
@@ -94,20 +97,28 @@ def measure(
 def agreement(
     vectors: np.ndarray, placement: Placement, tree: str, seed: int = 0, units: Units | None = None
 ) -> list[dict]:
-    """Agreement of one embedding with any tree whose tips are species: a taxonomy or a phylogeny called `tree`."""
-
-    def of(name: str) -> np.random.Generator:
-        return stream(seed, name, "species")
-
-    single = [cophenetic_correlation, image_tree_correlation, k_mult, geodesic_tree_correlation]
+    """How distances follow any tree whose tips are species: a taxonomy, or a phylogeny called `tree`."""
+    single = [cophenetic_correlation, image_tree_correlation]
     if placement.tree.unit == "rank":  # elsewhere there are no ranks to weigh
         single += [balanced_tree_correlation, balanced_image_tree_correlation]
-    several = [rank_correlations, dendrogram_agreement]
-    estimates = {metric.__name__: metric(vectors, placement, of(metric.__name__), units=units) for metric in single}
-    for metrics in several:
-        estimates |= metrics(vectors, placement, of(metrics.__name__), units=units)
-    estimates |= noise_ceiling(vectors, placement, of("noise_ceiling"))
+    estimates = {metric.__name__: metric(vectors, placement, _of(metric, seed), units=units) for metric in single}
+    estimates |= rank_correlations(vectors, placement, _of(rank_correlations, seed), units)
+    estimates |= noise_ceiling(vectors, placement, _of(noise_ceiling, seed))
     return [row(name, "species", estimate, tree=tree) for name, estimate in estimates.items()]
+
+
+def structure(
+    vectors: np.ndarray, placement: Placement, tree: str, seed: int = 0, units: Units | None = None
+) -> list[dict]:
+    """What follows a tree beyond distances of pairs: phylogenetic signal, the embedding's own tree, its surface."""
+    single = (k_mult, geodesic_tree_correlation)
+    estimates = {metric.__name__: metric(vectors, placement, _of(metric, seed), units) for metric in single}
+    estimates |= dendrogram_agreement(vectors, placement, _of(dendrogram_agreement, seed), units)
+    return [row(name, "species", estimate, tree=tree) for name, estimate in estimates.items()]
+
+
+def _of(metric: Callable, seed: int) -> np.random.Generator:
+    return stream(seed, metric.__name__, "species")
 
 
 def _by_rank(vectors: np.ndarray, placement: Placement, seed: int) -> Iterator[tuple[str, str, Estimate]]:
@@ -133,11 +144,9 @@ def _relatives(
     vectors: np.ndarray, placement: Placement, groups: np.ndarray | None, seed: int, units: Units | None
 ) -> Iterator[tuple[str, str, Estimate]]:
     """What one sweep over all pairs of images tells: ranks of distances, triplets, retrieval, the kin of neighbours."""
-
-    def of(metric: Callable) -> np.random.Generator:
-        return stream(seed, metric.__name__, "species")
-
-    rows = Rows.images(vectors, placement.coarsen("species"))
+    species = placement.coarsen("species")
+    of = partial(_of, seed=seed)
+    rows = Rows.images(vectors, species)
     resampled, part = rows.parts(units, of(sweep))
     swept = sweep(rows, part, anchors=True, k=max(K_NEIGHBOURS), groups=groups)
     found = image_rank_correlations(swept, resampled) | neighbour_lca_depth(swept, of(neighbour_lca_depth))
