@@ -18,6 +18,7 @@ from bioclip_probe.stats.resampling import (
     LEVEL,
     N_BOOT,
     bootstrap_weights,
+    expanded_interval,
     jackknife_groups,
     jackknife_interval,
     percentile_interval,
@@ -68,22 +69,8 @@ def expanded(of: Resampled) -> tuple[float, float]:
 
 
 def effective(of: Resampled) -> tuple[float, float]:
-    """As `expanded`, with as many degrees of freedom as the groups of the jackknife tell.
-
-    Where a few species carry the statistic, those of the only old lineage in the sample, there are few.
-    """
-    return percentile_interval(of.replicates, 1 - 2 * norm.cdf(_widened(of, effective_freedom(_z(of.deleted)))[0]))
-
-
-def effective_freedom(deleted: np.ndarray) -> float:
-    """Degrees of freedom of the jackknife's variance, from how unequal its G squares are (Satterthwaite 1946).
-
-    2 G/(κ - 1), with κ the kurtosis of the deleted values; at least 2 and at most G - 1.
-    """
-    pull = deleted - deleted.mean()
-    squares = float(np.sum(pull**2))
-    kurtosis = len(pull) * float(np.sum(pull**4)) / squares**2 if squares > 0 else 1.0
-    return float(np.clip(2 * len(pull) / max(kurtosis - 1, 1e-9), 2, max(len(pull) - 1, 2)))
+    """As `expanded`, with as many degrees of freedom as the groups of the jackknife tell: the package's own."""
+    return expanded_interval(of.replicates, _z(of.deleted), len(of.left_out))
 
 
 def bootstrap_z(of: Resampled) -> tuple[float, float]:
@@ -107,16 +94,17 @@ def bca(of: Resampled) -> tuple[float, float]:
 
 
 def jackknife(of: Resampled) -> tuple[float, float]:
-    return jackknife_interval(of.value, of.deleted, (-1, 1))
+    """The delete-group jackknife with a degree of freedom for each group but one."""
+    n = len(of.deleted)
+    error = np.sqrt((n - 1) / n * np.sum((of.deleted - of.deleted.mean()) ** 2))
+    reach = student_t.ppf((1 + LEVEL) / 2, n - 1) * error
+    low, high = np.clip([of.value - reach, of.value + reach], -1, 1)
+    return float(low), float(high)
 
 
 def jackknife_effective(of: Resampled) -> tuple[float, float]:
-    """The delete-group jackknife with effective degrees of freedom."""
-    n = len(of.deleted)
-    error = np.sqrt((n - 1) / n * np.sum((of.deleted - of.deleted.mean()) ** 2))
-    reach = student_t.ppf((1 + LEVEL) / 2, effective_freedom(of.deleted)) * error
-    low, high = np.clip([of.value - reach, of.value + reach], -1, 1)
-    return float(low), float(high)
+    """The delete-group jackknife with effective degrees of freedom: the package's own."""
+    return jackknife_interval(of.value, of.deleted, (-1, 1))
 
 
 def jackknife_z(of: Resampled) -> tuple[float, float]:
@@ -129,10 +117,10 @@ def _z(correlation):
     return np.arctanh(np.clip(correlation, -1 + CLOSEST, 1 - CLOSEST))
 
 
-def _widened(of: Resampled, freedom: float | None = None) -> np.ndarray:
-    """Normal quantiles that make of the replicates' spread what t of so many degrees of freedom makes of s/√n."""
+def _widened(of: Resampled) -> np.ndarray:
+    """Normal quantiles that make of the replicates' spread what t makes of s/√n."""
     n = len(of.left_out)
-    return np.sqrt(n / (n - 1)) * student_t.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2], freedom or n - 1)
+    return np.sqrt(n / (n - 1)) * student_t.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2], n - 1)
 
 
 CANDIDATES: dict[str, Callable[[Resampled], tuple[float, float]]] = {

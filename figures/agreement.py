@@ -1,0 +1,14 @@
+"""Agreement with the tree by other measures than CPCC, with intervals.
+
+Drawn from the tables of a study; by default the built-in world's (simulated), as `make demo` leaves them.
+
+    python figures/agreement.py [RESULTS]
+"""
+
+import sys
+from pathlib import Path
+
+from bioclip_probe import report, results
+
+found = results.read(sys.argv[1] if len(sys.argv) > 1 else "results/world")
+print(report.draw(found, "agreement", Path(__file__).with_suffix("")))

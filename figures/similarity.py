@@ -1,0 +1,14 @@
+"""How alike any two models are, beyond chance.
+
+Drawn from the tables of a study; by default the built-in world's (simulated), as `make demo` leaves them.
+
+    python figures/similarity.py [RESULTS]
+"""
+
+import sys
+from pathlib import Path
+
+from bioclip_probe import report, results
+
+found = results.read(sys.argv[1] if len(sys.argv) > 1 else "results/world")
+print(report.draw(found, "similarity", Path(__file__).with_suffix("")))

@@ -1,0 +1,14 @@
+"""At which rank an embedding follows the tree: variance explained, CPCC inside clades, CPCC beyond separation.
+
+Drawn from the tables of a study; by default the built-in world's (simulated), as `make demo` leaves them.
+
+    python figures/within_ranks.py [RESULTS]
+"""
+
+import sys
+from pathlib import Path
+
+from bioclip_probe import report, results
+
+found = results.read(sys.argv[1] if len(sys.argv) > 1 else "results/world")
+print(report.draw(found, "within_ranks", Path(__file__).with_suffix("")))
