@@ -17,10 +17,10 @@ from bioclip_probe.tables import MEASUREMENTS, RANKS
 NEIGHBOURS, ACCURACY = ("knn_purity_1", "cluster_purity"), ("top1_accuracy", "macro_accuracy")
 AGREEMENT = (
     "cophenetic_correlation", "balanced_tree_correlation", "image_tree_correlation", "kendall_tau_b",
-    "dendrogram_triplet_accuracy", "disattenuated_cophenetic_correlation",
+    "hierarchical_ap", "disattenuated_cophenetic_correlation",
 )  # fmt: skip
 RELATIVES = ("triplet_accuracy", "average_precision", "lca_auc")
-SHARES = ("nested_r2", "within_clade_correlation", "cophenetic_correlation_within")
+SHARES = ("nested_r2", "cophenetic_correlation", "within_clade_correlation")
 SIMILARITY = ("cka_calibrated", "rsa_calibrated", "mutual_knn_calibrated")
 #: Columns of the summary: heading, metric, rank, space.
 SUMMARY = (
@@ -114,18 +114,17 @@ FIGURES: dict[str, Figure] = {
     "agreement": Figure(
         "Agreement with the tree, by other measures",
         "CPCC as above; with every rank of a common ancestor at one weight (else the deepest splits, which hold nearly "
-        "all pairs, decide alone); over all pairs of images; Kendall's tau-b; the share of the taxonomy's triplets "
-        "that the embedding's own dendrogram resolves alike (grey: chance); and CPCC over its noise ceiling, the most "
-        "that the scatter of images within species lets it reach.",
+        "all pairs, decide alone); over all pairs of images; Kendall's tau-b; average precision of finding relatives, "
+        "nearer ones being more relevant (H-AP); and CPCC over its noise ceiling, the most that the scatter of images "
+        "within species lets it reach. Grey: mean chance level.",
         lambda found: _measured(found, AGREEMENT, rank="species", split="all", space="raw"),
         _draw("dots", AGREEMENT, title="Agreement with the tree, by other measures"),
     ),
     "within_ranks": Figure(
         "At which rank",
-        "Share of the variance of images that each rank explains beyond the ranks above it (grey: chance); CPCC of the "
-        "species inside each clade of the rank, mean over clades; CPCC against permutations of species within taxa of "
-        "the rank only (grey: what separation at and above that rank gives alone).",
-        lambda found: _measured(found, SHARES, space="raw"),
+        "Share of the variance of images that each rank explains beyond the ranks above it; CPCC over the taxa of the "
+        "rank; CPCC of the species inside each clade of the rank, mean over clades. Grey: chance.",
+        lambda found: _measured(found, SHARES, split="all", space="raw"),
         _draw("by_rank", SHARES, title="At which rank"),
     ),
     "relatives": Figure(
@@ -133,7 +132,7 @@ FIGURES: dict[str, Figure] = {
         "Of all triplets of an image, a nearer and a farther relative, the share in which the nearer is the closer, by "
         "the rank of the nearer one's common ancestor; average precision of finding images of the same taxon; and how "
         "often a pair that meets at a rank is closer than one that meets at the next rank above. Grey: chance.",
-        lambda found: _measured(found, RELATIVES, space="raw"),
+        lambda found: _measured(found, RELATIVES, split="all", space="raw"),
         _draw("by_rank", RELATIVES, title="Are relatives nearer?"),
     ),
     "similarity": Figure(

@@ -24,6 +24,7 @@ METRIC_LABELS = {
     "dendrogram_cophenetic_correlation": "Dendrogram heights",
     "triplet_accuracy": "Triplets in order",
     "average_precision": "Average precision",
+    "hierarchical_ap": "Hierarchical average precision (H-AP)",
     "lca_auc": "AUC against the next rank",
     "nested_r2": "Variance explained by the rank",
     "cka": "Debiased CKA",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bioclip_probe.stats.histograms import mid_ranks
 from bioclip_probe.stats.moments import pearson
 from bioclip_probe.stats.reweighting import pair_blocks
 from bioclip_probe.tree.tree import Tree
@@ -72,9 +73,3 @@ def spearman_correlation(vectors: np.ndarray, tree: Tree) -> float:
 
 def _bins(values: np.ndarray, highest: float) -> np.ndarray:
     return np.minimum(np.rint(values * ((N_RANK_BINS - 1) / highest)).astype(np.int64), N_RANK_BINS - 1)
-
-
-def mid_ranks(counts: np.ndarray) -> np.ndarray:
-    """Mean rank of the members of each bin, less the mean of all ranks, so that the ranks sum to 0."""
-    upper = np.cumsum(counts)
-    return upper - (counts - 1) / 2 - (upper[-1] + 1) / 2

@@ -1,6 +1,6 @@
 """The sweep over all pairs of images, with all that rides along, beside the bare product and beside its peers.
 
-    python -m tests.benchmarks.bench_pairs [--images 5000 10000 20000] [--dimension 512] [--times 2]
+    python -m tests.benchmarks.bench_pairs [--images 25000 50000 100000] [--dimension 512] [--times 2]
 
 Vectors and taxonomy are made up, ten images a species. Each number of images runs in a process of its own: first the
 product of the unit vectors with themselves in float32, by the same blocks, then the sweep with the joint histogram in
@@ -126,7 +126,7 @@ def peers(n: int, d: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, nargs="+", default=[5_000, 10_000, 20_000])
+    parser.add_argument("--images", type=int, nargs="+", default=[25_000, 50_000, 100_000])
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--times", type=int, default=2)
     arguments = parser.parse_args()

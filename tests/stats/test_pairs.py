@@ -94,16 +94,6 @@ def test_vectors_that_nearly_coincide_keep_their_order(scale):
     assert pairs.spearman_correlation(vectors, tree) == pytest.approx(spearmanr(t, c).statistic, abs=1e-4)
 
 
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=8).filter(any))
-def test_mid_ranks_are_mean_ranks(counts):
-    values = [place for place, count in enumerate(counts) for _ in range(count)]
-    found = pairs.mid_ranks(np.array(counts))
-    middle = (len(values) + 1) / 2
-    for place, count in enumerate(counts):
-        if count:
-            assert found[place] == definitions.mean_rank(values, place) - middle
-
-
 def test_one_taxon_has_no_pairs():
     tree = Tree(np.array([-1, 0]), np.array([0, 1.0]), np.array(["r", "a"], dtype=object), [-1] * 2)
     vectors = np.array([[1.0, 0]])
