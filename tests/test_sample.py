@@ -248,6 +248,42 @@ def test_take_keeps_images_and_vectors_together(val, tmp_path):
         np.testing.assert_array_equal(embeddings.vectors, whole.embeddings[name].vectors[rows])
 
 
+def test_species_may_have_equally_many_images(val):
+    paint(val / FEW[0] / "more.png")
+    whole = collected(val)
+    even = whole.balanced(3, seed=1)
+    counts = even.images["species"].value_counts()
+    assert set(counts) == {3} and len(even.images) == even.record["dataset"]["n_usable"] == 9
+    assert even.run != whole.run
+    assert even.record["dataset"]["notes"][-1].startswith(
+        "3 images of each species, drawn at random (seed 1); 0 species"
+    )
+    assert whole.balanced(3, seed=1).images["image_id"].tolist() == even.images["image_id"].tolist()
+    only = whole.balanced(4)
+    assert (
+        only.record["dataset"]["taxa"]["species"] == 1 and "2 species have fewer" in only.record["dataset"]["notes"][-1]
+    )
+    for wrong, said in (
+        (5, "no species of 'inat21-val' has 5 images; ask for fewer"),
+        (0, "at least 1 image a species"),
+    ):
+        with pytest.raises(DataError, match=said):
+            whole.balanced(wrong)
+
+
+def test_controls_are_told_by_what_they_are(val):
+    assert collected(val).controls == list(CONTROLS)
+
+
+def test_vectors_may_be_kept_as_half_precision(val, tmp_path):
+    full = collected(val)
+    half = collect(f"inat21:{val}", CONTROLS, tmp_path / "half", dtype="float16", progress=False)
+    assert {encoder["stored_as"] for encoder in half.record["encoders"]} == {"float16"}
+    for name in CONTROLS:
+        np.testing.assert_allclose(half.embeddings[name].vectors, full.embeddings[name].vectors, atol=1e-3)
+    assert half.run != full.run
+
+
 def test_the_run_is_named_by_what_was_embedded_with_what(val):
     both, one = collected(val), collected(val, "pixels")
     assert both.run != one.run

@@ -138,6 +138,33 @@ def test_the_steps_give_the_numbers_of_the_whole(sample, found):
 
 
 @pytest.mark.usefixtures("quick")
+def test_whole_genera_are_resampled_where_asked(sample):
+    plain, genera = (study.measure(sample, resample=rank).set_index(KEY) for rank in ("species", "genus"))
+    found = genera[genera.index.get_level_values("metric") == "cophenetic_correlation"]
+    found = found[found.index.get_level_values("rank") == "species"]
+    assert set(found["resampled"]) == {"genus"}
+    np.testing.assert_allclose(genera["value"], plain["value"], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.usefixtures("quick")
+def test_pairs_of_encoders_and_what_is_left_beyond_each_control(sample):
+    found = study.compare(sample)
+    assert set(zip(found["encoder"], found["encoder_b"], strict=True)) == {CONTROLS, CONTROLS[::-1]}
+    residual = found[found["metric"] == "residual_cophenetic_correlation"]
+    assert residual["encoder_b"].tolist() == list(CONTROLS) and residual["p_value"].isna().all()
+    MEASUREMENTS.check(found)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"per_species": 0}, "at least 1 image a species"), ({"resample": "tribe"}, "intervals resample taxa of a rank")],
+)
+def test_a_plan_that_cannot_be_is_refused(wrong, said):
+    with pytest.raises(ProbeError, match=said):
+        Plan(**wrong)
+
+
+@pytest.mark.usefixtures("quick")
 def test_equal_vectors_get_equal_numbers(sample):
     """The streams are paired: two encoders meet the same resampled species and the same permutations."""
     rows = np.flatnonzero(sample.images["family"] == "Corvidae")
