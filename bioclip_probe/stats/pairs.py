@@ -12,13 +12,12 @@ import numpy as np
 
 from bioclip_probe.stats.histograms import mid_ranks
 from bioclip_probe.stats.moments import pearson
+from bioclip_probe.stats.points import NARROWEST
 from bioclip_probe.stats.reweighting import pair_blocks
 from bioclip_probe.tree.tree import Tree
 
 #: Bins of either distance for ranks: a millionth of `widest`, and a millionth of the largest tree distance.
 N_RANK_BINS = 2**20
-#: No bins are narrower than float64 can tell cosine distances apart.
-NARROWEST = 1e-7
 
 
 def widest(vectors: np.ndarray) -> float:
