@@ -10,7 +10,29 @@ class ProbeError(Exception):
 
 
 class DataError(ProbeError):
-    """A dataset, a table or a picture is not what was expected."""
+    """A dataset or a table is not what was expected."""
+
+
+#: Why one picture cannot be used, as the store's ledger has it in `error_class`.
+PICTURE_ERRORS = {
+    "missing": "there is no such file, member or row",
+    "empty": "it has no bytes",
+    "no picture": "its bytes are of no kind of picture",
+    "corrupt": "it breaks off, or does not decode",
+    "too large": "more pixels or bytes than are opened",
+    "unsupported": "a picture whose colours cannot become RGB without guessing",
+    "unreadable": "the system could not read it: no permission, a failing disk or network",
+    "preprocessing": "the encoder's own preprocessing failed on it",
+    "not finite": "the encoder gave NaN or infinite values for it",
+}
+
+
+class PictureError(DataError):
+    """One picture cannot be used; `kind` is one of `PICTURE_ERRORS`. Its line names the picture."""
+
+    def __init__(self, message: str, kind: str = "corrupt") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class ModelError(ProbeError):

@@ -98,6 +98,7 @@ IMAGES = Table(
         Column("image_id", "str", "unique name of the picture; everything is joined by it"),
         Column("source", "str", "where the dataset finds it: a path or a key"),
         *_ranks("name at this rank, missing where it is not known; species is the binomial"),
+        Column("common", "str", "common name of the species, in English, where the source has one"),
         Column("group", "str", "observation or photographer: pictures of one group are not independent"),
         Column("split", "str", "part of the dataset the picture belongs to, e.g. val"),
     ),

@@ -1,7 +1,7 @@
 """Datasets give images and taxa. One file a dataset; `catalogue` lists them, `load` gives one.
 
 A dataset is named on the command line as ``NAME`` or ``NAME:PATH``. To add one: write its file with a function
-`load(path)` that gives a `Dataset`, add its line to `SHELF`, and test it.
+`load(path)` that gives a `Dataset`, add its line to `SHELF` (with ``-`` where the file's name has ``_``), and test it.
 """
 
 from __future__ import annotations
@@ -65,5 +65,5 @@ def load(spec: str) -> Dataset:
         raise DataError(f"dataset '{name}' needs a path: {entry.how}")
     if path and not entry.takes_path:
         raise DataError(f"dataset '{name}' takes no path; got '{spec}'")
-    module = import_module(f"bioclip_probe.datasets.{name}")
+    module = import_module(f"bioclip_probe.datasets.{name.replace('-', '_')}")
     return module.load(Path(path).expanduser()) if entry.takes_path else module.load()

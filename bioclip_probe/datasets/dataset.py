@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bioclip_probe.errors import DataError, some
-from bioclip_probe.tables import IMAGES
+from bioclip_probe.tables import IMAGES, RANKS
+from bioclip_probe.tree import clean_lineages
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,8 +30,9 @@ class Dataset:
     images : DataFrame
         An `IMAGES` table: one row a picture, `image_id` unique.
     open : callable
-        Takes an entry of the column `source`, gives the RGB picture, or raises `DataError` with one line
-        that names the picture and says what is wrong with it. Called from several threads at once.
+        Takes an entry of the column `source`, gives the RGB picture, or raises `PictureError` with one line
+        that names the picture and says what is wrong with it. Called from several threads at once, and sent to other
+        processes: it pickles, and what it keeps open it opens again there.
     fingerprint : str
         Twelve hex digits over all that changes the numbers; see `fingerprint_of`.
     simulated : bool
@@ -73,6 +75,45 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}, {len(self)} images, fingerprint {self.fingerprint})"
+
+
+def dataset_of_rows(
+    name: str,
+    rows: pd.DataFrame,
+    open: Callable[[str], Image],
+    facts: Iterable[object] = (),
+    notes: Iterable[str] = (),
+) -> Dataset:
+    """A dataset of rows as their source writes them: names cleaned, a genus read from its species' binomial.
+
+    Parameters
+    ----------
+    name : str
+        Of the dataset.
+    rows : DataFrame
+        `image_id`, `source`, any of the rank columns, and, if known, `common`, `group` and `split`.
+    open : callable
+        As `Dataset` has it.
+    facts : iterable
+        What changes the numbers beside the rows; see `fingerprint_of`.
+    notes : iterable of str
+        What was left out already.
+
+    Raises
+    ------
+    DataError
+        What `clean_lineages` and `Dataset` refuse.
+    """
+    rows = rows.reset_index(drop=True)
+    notes = list(notes)
+    lineages = clean_lineages(rows)
+    from_binomial = lineages["genus"].isna() & lineages["species"].notna()
+    if from_binomial.any():
+        lineages.loc[from_binomial, "genus"] = lineages.loc[from_binomial, "species"].str.split(" ").str[0]
+        notes.append(f"the genus of {from_binomial.sum()} images was read from their species' binomial")
+    others = [column for column in IMAGES.names if column in rows.columns and column not in RANKS]
+    images = IMAGES.frame(pd.concat([rows[others], lineages], axis=1))
+    return Dataset(name, images, open, fingerprint_of(images, facts), notes=tuple(notes))
 
 
 def fingerprint_of(images: pd.DataFrame, facts: Iterable[object] = ()) -> str:

@@ -82,7 +82,8 @@ def _from_folders(folder: Path) -> Dataset:
     beside = folder.with_name(f"{split}.json")
     if beside.is_file():
         listed = _read(beside)
-        rows["group"] = rows["image_id"].map(dict(zip(listed["image_id"], listed["group"], strict=True)))
+        for column in ("common", "group"):
+            rows[column] = rows["image_id"].map(dict(zip(listed["image_id"], listed[column], strict=True)))
         absent = listed.loc[~listed["image_id"].isin(rows["image_id"]), "image_id"]
         notes += [f"{len(absent)} images of {beside.name} are not in {folder}: {some(absent)}"] if len(absent) else []
     return dataset_of_files(f"inat21-{split}", folder, rows, notes)
@@ -100,14 +101,14 @@ def _from_json(path: Path) -> Dataset:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """A split's JSON as rows: image_id (uuid), source, the ranks, group (photographer)."""
+    """A split's JSON as rows: image_id (uuid), source, the ranks, common name, group (photographer)."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
         content = json.loads(path.read_bytes())
-        categories = {category["id"]: _lineage(category) for category in content["categories"]}
+        categories = {category["id"]: _names(category) for category in content["categories"]}
         shown = {note["image_id"]: categories[note["category_id"]] for note in content.get("annotations", [])}
-        nameless = (None,) * len(RANKS)
+        nameless = (None,) * (len(RANKS) + 1)
         rows = [
             (
                 PurePosixPath(image["file_name"]).stem,
@@ -120,8 +121,9 @@ def _read(path: Path) -> pd.DataFrame:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path} is not an iNat21 JSON (images, categories, annotations): {reason}") from error
-    return pd.DataFrame(rows, columns=["image_id", "source", *RANKS, "group"], dtype="str")
+    return pd.DataFrame(rows, columns=["image_id", "source", *RANKS, "common", "group"], dtype="str")
 
 
-def _lineage(category: dict) -> tuple[str, ...]:
-    return (*(category[rank] for rank in RANKS[:-1]), category["specific_epithet"])
+def _names(category: dict) -> tuple[str | None, ...]:
+    lineage = (*(category[rank] for rank in RANKS[:-1]), category["specific_epithet"])
+    return (*lineage, category.get("common_name") or None)

@@ -7,6 +7,7 @@ clips 16-bit greyscale to white, which is no picture any more, so that 0..65535 
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,10 +17,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from bioclip_probe.datasets.dataset import Dataset, fingerprint_of
-from bioclip_probe.errors import DataError, some
-from bioclip_probe.tables import IMAGES
-from bioclip_probe.tree import clean_lineages
+from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows
+from bioclip_probe.errors import DataError, PictureError, some
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"})
 
@@ -45,35 +44,53 @@ def open_picture(path: Path) -> Image.Image:
 
     Raises
     ------
-    DataError
-        If there is no such file, or it is empty, corrupt, truncated, larger than `MOST_PIXELS`, or in colours
-        that cannot become RGB without guessing. One line names the file and says why.
+    PictureError
+        If there is no such file, it cannot be read, or `decoded` refuses it.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty")
     try:
-        with Image.open(path) as image:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise PictureError(f"{path}: no such file", "missing") from None
+    except IsADirectoryError:
+        raise PictureError(f"{path}: not a file", "missing") from None
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read: {error.strerror}", "unreadable") from error
+    return decoded(content, path)
+
+
+def decoded(content: bytes, name: object) -> Image.Image:
+    """The picture in `content`, the bytes of a file of any kind in `SUFFIXES`, as RGB, 8 bits a channel.
+
+    Raises
+    ------
+    PictureError
+        If it is empty, no picture, corrupt, truncated, larger than `MOST_PIXELS`, or in colours that cannot become
+        RGB without guessing. One line begins with `name` and says why.
+    """
+    if not content:
+        raise PictureError(f"{name}: the file is empty", "empty")
+    try:
+        with Image.open(io.BytesIO(content)) as image:
             width, height = image.size
             if width * height > MOST_PIXELS:
-                raise DataError(f"{path}: {width} x {height} pixels are more than the {MOST_PIXELS:,} allowed")
+                reason = f"{width} x {height} pixels are more than the {MOST_PIXELS:,} allowed"
+                raise PictureError(f"{name}: {reason}", "too large")
             image.load()
             return _rgb(image)
-    except (DataError, MemoryError):
+    except (PictureError, MemoryError):
         raise
     except _Unfit as reason:
-        raise DataError(f"{path}: {reason}") from None
+        raise PictureError(f"{name}: {reason}", "unsupported") from None
     except Image.UnidentifiedImageError:
-        raise DataError(f"{path}: not a picture, or its head is corrupt") from None
+        raise PictureError(f"{name}: not a picture, or its head is corrupt", "no picture") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(f"{path}: {error}") from None
+        raise PictureError(f"{name}: {error}", "too large") from None
     except (
         Exception
     ) as error:  # Pillow's decoders raise whatever they stumble over: struct.error, KeyError, SyntaxError
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path}: corrupt or truncated ({reason})") from error
+        raise PictureError(f"{name}: corrupt or truncated ({reason})") from error
 
 
 class _Unfit(Exception):
@@ -140,7 +157,8 @@ def dataset_of_files(name: str, root: Path, rows: pd.DataFrame, notes: Iterable[
     root : Path
         The folder that the column `source` is relative to.
     rows : DataFrame
-        `image_id`, `source`, any of the rank columns as the source writes them, and, if known, `group` and `split`.
+        `image_id`, `source`, any of the rank columns as the source writes them, and, if known, `common`, `group` and
+        `split`.
     notes : iterable of str
         What was left out already.
 
@@ -150,25 +168,17 @@ def dataset_of_files(name: str, root: Path, rows: pd.DataFrame, notes: Iterable[
         If not one of the files is there, or what `Dataset` refuses. A file that is missing beside others that are
         there stays: opening it fails, and the store's ledger says so.
     """
-    rows = rows.reset_index(drop=True)
     notes = list(notes)
-    lineages = clean_lineages(rows)
-    from_binomial = lineages["genus"].isna() & lineages["species"].notna()
-    if from_binomial.any():
-        lineages.loc[from_binomial, "genus"] = lineages.loc[from_binomial, "species"].str.split(" ").str[0]
-        notes.append(f"the genus of {from_binomial.sum()} images was read from their species' binomial")
-    others = [column for column in ("image_id", "source", "group", "split") if column in rows.columns]
-    images = IMAGES.frame(pd.concat([rows[others], lineages], axis=1))
-    files = stamps(root, images["source"])
-    missing = [source for source, (size, _) in zip(images["source"], files, strict=True) if size < 0]
-    if len(missing) == len(images):
+    files = stamps(root, rows["source"])
+    missing = [source for source, (size, _) in zip(rows["source"], files, strict=True) if size < 0]
+    if len(missing) == len(rows):
         raise DataError(
             f"dataset '{name}' has no usable image: no picture below {root}"
             + (f"; none of these is a file: {some(missing)}" if missing else "")
         )
     if missing:
         notes.append(f"{len(missing)} images have no file below {root}: {some(missing)}")
-    return Dataset(name, images, Files(root), fingerprint_of(images, files), notes=tuple(notes))
+    return dataset_of_rows(name, rows, Files(root), files, notes)
 
 
 def left_out(reason: str, paths: list) -> list[str]:

@@ -39,6 +39,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "epithet": ("specificepithet", "epithet", "speciesepithet"),
     "binomial": ("sciname", "scientificname", "sp", "binomial", "canonicalname", "latinname"),
     "image_id": ("imageid", "uuid", "treeoflifeid", "rarespeciesid"),
+    "common": ("common", "commonname", "vernacularname"),
     "group": ("group", "observationid", "observationuuid", "rightsholder", "photographer", "recordedby"),
     "split": ("split",),
 }  # fmt: skip
