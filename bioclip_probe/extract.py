@@ -134,7 +134,6 @@ def embed(
             raise DataError(
                 f"dataset '{dataset.name}' has no usable image; the first failed so: {failures['error'][0]}"
             )
-        embedded.finish()
         return Extraction(
             embedded.n_ok,
             embedded.n_failed,
@@ -192,7 +191,15 @@ def _embed_shard(encoder, image_ids: pd.Series, pictures: Iterator, batch_size: 
     for image_id in image_ids:
         picture = next(pictures)
         if isinstance(picture, DataError):
-            rows.append({"image_id": image_id, "row": -1, "status": "failed", "error": str(picture)})
+            rows.append(
+                {
+                    "image_id": image_id,
+                    "row": -1,
+                    "status": "failed",
+                    "error_class": getattr(picture, "kind", "unreadable"),
+                    "error": str(picture),
+                }
+            )
         else:
             rows.append({"image_id": image_id, "row": n_ok, "status": "ok", "error": None})
             n_ok += 1

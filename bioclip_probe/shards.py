@@ -1,4 +1,4 @@
-"""One dataset as one encoder sees it: a folder of shards, and the `meta.json` that vouches for them.
+"""One dataset as one encoder sees it: a folder of shards, and the journal that vouches for them.
 
 The written format is described in `bioclip_probe.store`.
 """
@@ -10,18 +10,19 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import DataError, StoreError, some
+from bioclip_probe.errors import PICTURE_ERRORS, DataError, StoreError, some
 from bioclip_probe.tables import Column, Table
 
-VERSION = 1
+VERSION = 2
 DTYPES = ("float32", "float16")
-MEND = "delete that encoder's folder and embed again"
+MEND = "run `embed --repair` to do it again"
+JOURNAL = "shards.jsonl"
 
 LEDGER = Table(
     "rows",
@@ -29,91 +30,129 @@ LEDGER = Table(
         Column("image_id", "str", "the image"),
         Column("row", "int64", "line of its vector in the shard; -1 if it failed"),
         Column("status", "str", "whether there is a vector", "ok | failed"),
+        Column("error_class", "str", "the kind of failure", " | ".join(PICTURE_ERRORS)),
         Column("error", "str", "why there is none"),
     ),
 )
 
 
 class Embedded:
-    """One dataset as one encoder sees it: a folder of shards and the `meta.json` that vouches for them."""
+    """One dataset as one encoder sees it: a folder of shards and the journal that vouches for them.
+
+    Attributes
+    ----------
+    folder : Path
+    meta : dict
+        What `meta.json` says.
+    shards : dict from int to dict
+        What the journal says of each shard that is done: `n_ok`, `n_failed`, and of both files `bytes` and `sha256`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.meta = read_json(folder / "meta.json")
         check_version(self.meta.get("version"), folder)
-        missing = {"dataset", "encoder", "shard_size", "shards", "complete"} - self.meta.keys()
+        missing = {"dataset", "encoder", "shard_size", "dtype"} - self.meta.keys()
         if missing:
-            raise StoreError(f"{folder / 'meta.json'} lacks {some(sorted(missing))}; {MEND}")
+            raise StoreError(f"{folder / 'meta.json'} lacks {some(sorted(missing))}; delete {folder} and embed again")
+        self.shards = self._journal()
 
     @property
     def dtype(self) -> np.dtype:
         """The type the vectors are kept in."""
-        return np.dtype(self.meta.get("dtype", DTYPES[0]))
+        return np.dtype(self.meta["dtype"])
+
+    @property
+    def n_images(self) -> int:
+        return self.meta["dataset"]["n_images"]
 
     @property
     def n_shards(self) -> int:
-        return -(-self.meta["dataset"]["n_images"] // self.meta["shard_size"])
+        return -(-self.n_images // self.meta["shard_size"])
 
     @property
     def n_ok(self) -> int:
-        return sum(shard["n_ok"] for shard in self.meta["shards"].values())
+        return sum(shard["n_ok"] for shard in self.shards.values())
 
     @property
     def n_failed(self) -> int:
-        return sum(shard["n_failed"] for shard in self.meta["shards"].values())
+        return sum(shard["n_failed"] for shard in self.shards.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every image is a row: ok, or failed."""
+        return not self.missing_shards()
 
     def missing_shards(self) -> list[int]:
-        return [shard for shard in range(self.n_shards) if str(shard) not in self.meta["shards"]]
+        return [shard for shard in range(self.n_shards) if shard not in self.shards]
 
     def span(self, shard: int) -> slice:
         """The rows of the `IMAGES` table that a shard covers."""
         size = self.meta["shard_size"]
-        return slice(shard * size, min((shard + 1) * size, self.meta["dataset"]["n_images"]))
+        return slice(shard * size, min((shard + 1) * size, self.n_images))
 
     def state(self) -> str:
         try:
             self.check_sizes()
         except StoreError:
             return "damaged"
-        return "complete" if self.meta["complete"] else "incomplete"
+        return "complete" if self.complete else "incomplete"
 
     def check_sizes(self) -> None:
-        """Raise `StoreError` if a file that `meta.json` vouches for is gone or of another size."""
-        bad = []
-        for shard, facts in self.meta["shards"].items():
-            for kind, path in self._files(shard).items():
-                if not path.is_file():
-                    bad.append(f"{path.name} is gone")
-                elif path.stat().st_size != facts[kind]["bytes"]:
-                    bad.append(f"{path.name} has {path.stat().st_size} bytes instead of {facts[kind]['bytes']}")
-        if bad or (self.meta["complete"] and self.missing_shards()):
-            raise StoreError(f"{self.folder} is damaged: {some(bad) or 'shards are missing'}; {MEND}")
+        """Raise `StoreError` if a file that the journal vouches for is gone or of another size."""
+        bad = [reason for shard in self.shards for reason in self._amiss(shard)]
+        if bad:
+            raise StoreError(f"{self.folder} is damaged: {some(bad)}; {MEND}")
 
-    def blocks(self) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    def damaged_shards(self) -> list[int]:
+        """The shards whose files are gone, or are no longer what was written."""
+        return [shard for shard in sorted(self.shards) if self._amiss(shard) or not self._whole(shard)]
+
+    def blocks(self, shards: Iterable[int] | None = None) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
         """Shard by shard: the ledger, and the memory-mapped (n ok, d) vectors; each checked against its sha256.
 
-        For what does not fit in memory; otherwise see `Store.read`.
+        For what does not fit in memory; otherwise see `Store.read`. Some of the shards, where they are named.
         """
-        missing = self.missing_shards()
         self.check_sizes()
-        if missing or not self.meta["complete"]:
+        missing = self.missing_shards()
+        if missing:
             done = self.n_shards - len(missing)
             raise StoreError(
                 f"{self.folder} is not complete ({done} of {self.n_shards} shards); embed it again to go on"
             )
-        for shard in range(self.n_shards):
-            yield self._ledger(shard), self._vectors(shard)
+        for shard in range(self.n_shards) if shards is None else shards:
+            yield self.ledger(shard), self.vectors(shard)
 
     def failures(self) -> pd.DataFrame:
-        """The failed images among the shards there are: columns image_id, error."""
+        """The failed images among the shards there are: columns image_id, error_class, error."""
         self.check_sizes()
-        shards = sorted(int(shard) for shard, facts in self.meta["shards"].items() if facts["n_failed"])
-        rows = pd.concat([LEDGER.frame(), *(self._ledger(shard) for shard in shards)], ignore_index=True)
-        return rows.loc[rows["status"] == "failed", ["image_id", "error"]].reset_index(drop=True)
+        shards = sorted(shard for shard, facts in self.shards.items() if facts["n_failed"])
+        rows = pd.concat([LEDGER.frame(), *(self.ledger(shard) for shard in shards)], ignore_index=True)
+        return rows.loc[rows["status"] == "failed", ["image_id", "error_class", "error"]].reset_index(drop=True)
 
-    def land(self, shard: int, rows: pd.DataFrame, vectors: np.ndarray) -> None:
+    def ledger(self, shard: int) -> pd.DataFrame:
+        """The `LEDGER` of one shard, checked against its sha256."""
+        path = self._checked(shard, "rows")
+        try:
+            return LEDGER.read(path)
+        except DataError as error:
+            raise StoreError(f"{error}; {MEND}") from error
+
+    def vectors(self, shard: int) -> np.ndarray:
+        """The memory-mapped (n ok, d) vectors of one shard, checked against their sha256."""
+        path = self._checked(shard, "vectors")
+        try:
+            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path} is not an array that can be read ({error}); {MEND}") from error
+        expected = (self.shards[shard]["n_ok"], self.meta["encoder"]["dimension"])
+        if vectors.shape != expected or vectors.dtype != self.dtype:
+            raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, expected {self.dtype} {expected}; {MEND}")
+        return vectors
+
+    def land(self, shard: int, rows: pd.DataFrame, vectors: np.ndarray, parity: float | None = None) -> None:
         """Write one shard: its ledger (a `LEDGER` table) and the vectors of its ok rows, all or nothing."""
-        files = self._files(shard)
+        files = self.files(shard)
         as_npy, as_parquet = io.BytesIO(), io.BytesIO()
         with np.errstate(over="ignore"):
             kept = np.ascontiguousarray(vectors, dtype=self.dtype)
@@ -128,53 +167,116 @@ class Embedded:
             "vectors": write(files["vectors"], as_npy.getvalue()),
             "rows": write(files["rows"], as_parquet.getvalue()),
         }
-        self._update(shards=self.meta["shards"] | {str(shard): facts})
+        self._note(shard, facts if parity is None else facts | {"parity": parity})
 
-    def finish(self) -> None:
-        """Declare the shards complete."""
-        if not self.meta["complete"]:
-            self._update(complete=True)
+    def drop(self, shards: Iterable[int]) -> None:
+        """Strike shards from the journal: the next run does them again."""
+        for shard in shards:
+            self._note(shard, None)
 
     def discard(self) -> None:
         """Delete the folder."""
         shutil.rmtree(self.folder)
 
-    def _update(self, **changes: object) -> None:
-        meta = self.meta | changes
-        write_json(self.folder / "meta.json", meta)
-        self.meta = meta
+    def files(self, shard: int) -> dict[str, Path]:
+        """Where the two files of a shard are."""
+        return {"vectors": self.folder / f"vectors-{shard:05d}.npy", "rows": self.folder / f"rows-{shard:05d}.parquet"}
 
-    def _files(self, shard: int | str) -> dict[str, Path]:
-        number = f"{int(shard):05d}"
-        return {
-            "vectors": self.folder / f"vectors-{number}.npy",
-            "rows": self.folder / f"rows-{number}.parquet",
-        }
+    def _journal(self) -> dict[int, dict]:
+        """What the journal says: the last line about a shard holds; what follows the last line feed is half a line."""
+        shards: dict[int, dict] = {}
+        for number, line in enumerate(_lines(self.folder / JOURNAL)[:-1], start=1):
+            found = _entry(line)
+            if found is None or not 0 <= found[0] < self.n_shards:
+                raise StoreError(f"{self.folder / JOURNAL} is damaged: line {number} is none of a journal's; {MEND}")
+            shard, facts = found
+            if facts is None:
+                shards.pop(shard, None)
+            else:
+                shards[shard] = facts
+        return shards
+
+    def _note(self, shard: int, facts: dict | None) -> None:
+        """Append a line to the journal; it counts once its line feed is on the disk."""
+        line = json.dumps({"shard": shard, "facts": facts}).encode() + b"\n"
+        journal = self.folder / JOURNAL
+        before = journal.stat().st_size if journal.exists() else 0
+        try:
+            with open(journal, "ab") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:  # no room: half a line would spoil the next one
+            if journal.exists():
+                os.truncate(journal, before)
+            raise StoreError(f"cannot write {journal}: {error.strerror}") from error
+        if facts is None:
+            self.shards.pop(shard, None)
+        else:
+            self.shards[shard] = facts
+
+    def _amiss(self, shard: int) -> list[str]:
+        """What is wrong with the files of a shard at first sight."""
+        reasons = []
+        for kind, path in self.files(shard).items():
+            expected = self.shards[shard][kind]["bytes"]
+            if not path.is_file():
+                reasons.append(f"{path.name} is gone")
+            elif path.stat().st_size != expected:
+                reasons.append(f"{path.name} has {path.stat().st_size} bytes instead of {expected}")
+        return reasons
+
+    def _whole(self, shard: int) -> bool:
+        try:
+            self.ledger(shard)
+            self.vectors(shard)
+        except StoreError:
+            return False
+        return True
 
     def _checked(self, shard: int, kind: str) -> Path:
-        path = self._files(shard)[kind]
-        with open(path, "rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != self.meta["shards"][str(shard)][kind]["sha256"]:
-                raise StoreError(f"{path} has changed since it was written (its sha256 differs); {MEND}")
+        path = self.files(shard)[kind]
+        try:
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {error.strerror}; {MEND}") from error
+        if digest != self.shards[shard][kind]["sha256"]:
+            raise StoreError(f"{path} has changed since it was written (its sha256 differs); {MEND}")
         return path
 
-    def _ledger(self, shard: int) -> pd.DataFrame:
-        path = self._checked(shard, "rows")
-        try:
-            return LEDGER.read(path)
-        except DataError as error:
-            raise StoreError(f"{error}; {MEND}") from error
 
-    def _vectors(self, shard: int) -> np.ndarray:
-        path = self._checked(shard, "vectors")
-        try:
-            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path} is not an array that can be read ({error}); {MEND}") from error
-        expected = (self.meta["shards"][str(shard)]["n_ok"], self.meta["encoder"]["dimension"])
-        if vectors.shape != expected or vectors.dtype != self.dtype:
-            raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, expected {self.dtype} {expected}; {MEND}")
-        return vectors
+def clear(folder: Path, damaged: bool = False) -> None:
+    """Take away what a killed run left half-done, and, if so told, the `damaged` lines of the journal."""
+    for half_done in folder.glob("*.part"):
+        half_done.unlink()
+    *lines, rest = _lines(folder / JOURNAL)
+    kept = [line for line in lines if _entry(line) is not None] if damaged else lines
+    if rest or len(kept) < len(lines):
+        write(folder / JOURNAL, b"".join(line + b"\n" for line in kept))
+
+
+def _lines(journal: Path) -> list[bytes]:
+    """The lines of a journal, and last what follows its last line feed: nothing, or half a line."""
+    try:
+        return journal.read_bytes().split(b"\n") if journal.exists() else [b""]
+    except OSError as error:
+        raise StoreError(f"{journal} cannot be read: {error.strerror}") from error
+
+
+def _entry(line: bytes) -> tuple[int, dict | None] | None:
+    """Shard and facts of one line of a journal; None if it is no such line."""
+    try:
+        content = json.loads(line)
+        shard, facts = content["shard"], content["facts"]
+        whole = facts is None or (
+            facts["n_ok"] >= 0
+            and facts["n_failed"] >= 0
+            and all(facts[kind]["bytes"] >= 0 and len(facts[kind]["sha256"]) == 64 for kind in ("vectors", "rows"))
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return (shard, facts) if whole and type(shard) is int else None
 
 
 def check_version(version: object, path: Path) -> None:
@@ -208,7 +310,17 @@ def write(path: Path, content: bytes) -> dict[str, object]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
+        _sync(path.parent)
     except OSError as error:  # no room, no permission
         beside.unlink(missing_ok=True)
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder outlast a power cut, as `fsync` does for what is in a file."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

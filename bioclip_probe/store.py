@@ -1,6 +1,6 @@
 """The store keeps embeddings: memory-mapped shards of vectors beside a ledger of every image.
 
-Written format, version 1
+Written format, version 2
 -------------------------
 ::
 
@@ -13,28 +13,34 @@ Written format, version 1
         <encoder>@<fingerprint>/
           meta.json                            see below
           vectors-00000.npy                    float32 or float16, (n ok rows, d), as the model gives them
-          rows-00000.parquet                   image_id, row, status, error
+          rows-00000.parquet                   image_id, row, status, error_class, error
           vectors-00001.npy ...
+          shards.jsonl                         the journal: a line for each shard that is done
+          names.json, .npy, .parquet           embeddings of the taxa's names, see `bioclip_probe.names`
 
 In folder names, whatever is not a letter, digit, ``.``, ``_`` or ``-`` is a ``-``; the true names are in the JSON.
 
 Shard k covers the images k * shard_size ... (k + 1) * shard_size - 1 in dataset order. Its ledger has a line for
-each of them: `status` is ``ok`` or ``failed``; `row` is the line of its vector in the shard, -1 if it failed; `error`
-says why. ``meta.json`` holds ``version``, ``dataset`` and ``encoder`` (name, fingerprint; the encoder also its
-``dimension`` and full ``record``), ``dtype`` (of the vectors, which are not normalised; float32 where it is not
-said), ``shard_size``, ``software``, ``complete``, and ``shards``: for each, ``n_ok``,
-``n_failed``, and for both files ``bytes`` and ``sha256``.
+each of them: `status` is ``ok`` or ``failed``; `row` is the line of its vector in the shard, -1 if it failed;
+`error_class` is a kind of `errors.PICTURE_ERRORS`, and `error` says it in words. ``meta.json`` holds ``version``,
+``dataset`` and ``encoder`` (name, fingerprint; the encoder also its ``dimension`` and full ``record``), ``dtype`` (of
+the vectors, which are not normalised), ``shard_size`` and ``software``; it is written once. A line of ``shards.jsonl``
+is ``{"shard": k, "facts": {...}}`` with ``n_ok``, ``n_failed``, for both files ``bytes`` and ``sha256``, and ``parity``
+where the encoder computes in less than float32: the smallest cosine with float32 among the first pictures that the
+process which made the shard was given. A later line about a shard replaces an earlier one; ``null`` for its facts
+strikes it.
 
-A file is written beside its place, synced, and renamed; of a shard first the vectors, then the ledger, then
-``meta.json``. A shard counts only if ``meta.json`` names it: what a killed run left half-done is never read, and is
-written again by the next run. Nothing is pickled. Vectors and images are joined by `image_id`.
+A file is written beside its place, synced, and renamed; of a shard first the vectors, then the ledger, then its line
+in the journal. A shard counts only if the journal names it, and a line only with its line feed: what a killed run left
+half-done is never read, and is written again by the next run. An embedding is complete when the journal has all its
+shards. Nothing is pickled. Vectors and images are joined by `image_id`.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -44,7 +50,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, StoreError, some
-from bioclip_probe.shards import DTYPES, MEND, VERSION, Embedded, check_version, read_json, write, write_json
+from bioclip_probe.shards import DTYPES, VERSION, Embedded, check_version, clear, read_json, write, write_json
 from bioclip_probe.tables import IMAGES
 
 if TYPE_CHECKING:
@@ -137,7 +143,7 @@ class Store:
         blocks = list(embedded.blocks())
         ledger = pd.concat([rows for rows, _ in blocks], ignore_index=True)
         if set(ledger["image_id"]) != set(images["image_id"]) or len(ledger) != len(images):
-            raise StoreError(f"{embedded.folder} does not fit its images.parquet; {MEND}")
+            raise StoreError(f"{embedded.folder} does not fit its images.parquet; delete it and embed again")
         ok = ledger.loc[ledger["status"] == "ok", "image_id"]
         vectors = blocks[0][1] if len(blocks) == 1 else np.concatenate([vectors for _, vectors in blocks])
         kept = images[images["image_id"].isin(ok)].reset_index(drop=True)
@@ -148,7 +154,7 @@ class Store:
         return kept, vectors
 
     def failures(self, dataset: Dataset | str, encoder: Encoder | str) -> pd.DataFrame:
-        """The images without a vector, in dataset order: columns image_id, error."""
+        """The images without a vector, in dataset order: columns image_id, error_class, error."""
         return self.embedded(dataset, encoder).failures()
 
     def embedded(self, dataset: Dataset | str, encoder: Encoder | str) -> Embedded:
@@ -175,12 +181,18 @@ class Store:
 
     @contextmanager
     def writing(
-        self, dataset: Dataset, encoder: Encoder, shard_size: int = SHARD_SIZE, dtype: str = DTYPES[0]
+        self,
+        dataset: Dataset,
+        encoder: Encoder,
+        shard_size: int = SHARD_SIZE,
+        dtype: str = DTYPES[0],
+        redo: Collection[str] = (),
     ) -> Iterator[Embedded]:
         """The folder of one dataset and encoder, for one run alone to write shards into.
 
-        An earlier run's shards, with their size and dtype, are kept; where nothing is missing, nothing is locked. If
-        the run fails before its first shard, nothing is left of it.
+        An earlier run's shards, with their size and dtype, are kept, but for those to `redo`: ``damaged`` ones, and
+        those with ``failed`` images. Where nothing is missing, nothing is locked. If the run fails before its first
+        shard, nothing is left of it.
 
         Raises
         ------
@@ -195,7 +207,7 @@ class Store:
         if not (self.path / "store.json").is_file():
             write_json(self.path / "store.json", {"format": FORMAT, "version": VERSION})
         folder = home / _folder_name(encoder)
-        if (folder / "meta.json").is_file() and (finished := Embedded(folder)).meta["complete"]:
+        if not redo and (folder / "meta.json").is_file() and (finished := Embedded(folder)).complete:
             _begin_dataset(home, dataset)
             finished.check_sizes()
             yield finished  # many runs may read at once, also where none may write
@@ -204,14 +216,17 @@ class Store:
             _begin_dataset(home, dataset)
             if not (folder / "meta.json").is_file():
                 _begin_encoder(folder, dataset, encoder, shard_size, dtype)
-            for half_done in folder.glob("*.part"):
-                half_done.unlink()
+            clear(folder, damaged="damaged" in redo)
             embedded = Embedded(folder)
+            if "damaged" in redo:
+                embedded.drop(embedded.damaged_shards())
             embedded.check_sizes()
+            if "failed" in redo:
+                embedded.drop([shard for shard, facts in embedded.shards.items() if facts["n_failed"]])
             try:
                 yield embedded
             except BaseException:
-                if not embedded.meta["shards"]:
+                if not embedded.shards and not redo:
                     embedded.discard()
                 raise
 
@@ -236,7 +251,7 @@ def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size:
     if shard_size < 1:
         raise StoreError(f"shard_size must be at least 1; got {shard_size}")
     if any(folder.glob("vectors-*.npy")):
-        raise StoreError(f"{folder} is damaged: its meta.json is gone; {MEND}")
+        raise StoreError(f"{folder} is damaged: its meta.json is gone; delete it and embed again")
     folder.mkdir(exist_ok=True)
     meta = {
         "version": VERSION,
@@ -255,8 +270,6 @@ def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size:
         "dtype": dtype,
         "shard_size": int(shard_size),
         "software": {name: installed(name) for name in SOFTWARE},
-        "shards": {},
-        "complete": False,
     }
     write_json(folder / "meta.json", meta)
 
@@ -283,6 +296,11 @@ def _lock(path: Path, folder: Path) -> Iterator[None]:
     with open(path, "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise StoreError(f"another run is writing {folder}; wait until it ends, or name another store") from error
+        except OSError as error:
+            raise StoreError(
+                f"the file system of {folder} cannot lock files ({error.strerror}), and two runs could spoil each "
+                "other's work; name a store elsewhere, e.g. on a local disk"
+            ) from error
         yield

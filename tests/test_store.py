@@ -30,11 +30,16 @@ def fill(store, dataset, encoder, vectors, failed=(), shard_size=2, dtype="float
             rows = [
                 {"image_id": f"i{i}", "row": ok.index(i), "status": "ok"}
                 if i in ok
-                else {"image_id": f"i{i}", "row": -1, "status": "failed", "error": f"{i}.png: broken"}
+                else {
+                    "image_id": f"i{i}",
+                    "row": -1,
+                    "status": "failed",
+                    "error_class": "corrupt",
+                    "error": f"{i}.png: broken",
+                }
                 for i in numbers
             ]
             embedded.land(shard, LEDGER.frame(rows), vectors[ok])
-        embedded.finish()
     return embedded
 
 
@@ -56,7 +61,9 @@ def test_read_gives_what_was_written(full):
     assert read.dtype == np.float32
     assert np.array_equal(read, vectors[[0, 1, 2, 4]])
     assert not read.flags.writeable
-    assert store.failures("few", "mean/colour").to_dict("records") == [{"image_id": "i3", "error": "3.png: broken"}]
+    assert store.failures("few", "mean/colour").to_dict("records") == [
+        {"image_id": "i3", "error_class": "corrupt", "error": "3.png: broken"}
+    ]
     assert len(store.images("few")) == 5
 
 
@@ -111,16 +118,21 @@ def test_written_format(full):
     assert sorted(path.name for path in folder.iterdir()) == [
         "meta.json",
         *(f"rows-0000{i}.parquet" for i in range(3)),
+        "shards.jsonl",
         *(f"vectors-0000{i}.npy" for i in range(3)),
     ]
     meta = json.loads((folder / "meta.json").read_text())
     assert meta["encoder"] == {
         "name": "mean/colour", "fingerprint": "0123456789ab", "dimension": 3, "record": MeanColour().record
     }  # fmt: skip
-    assert meta["complete"]
+    journal = [json.loads(line) for line in (folder / "shards.jsonl").read_text().splitlines()]
+    assert [line["shard"] for line in journal] == [0, 1, 2]
+    assert [line["facts"]["n_failed"] for line in journal] == [0, 1, 0]
     assert {"numpy", "bioclip_probe"} <= meta["software"].keys()
     assert pd.read_parquet(folder / "rows-00001.parquet")["row"].tolist() == [0, -1]
-    assert np.load(folder / "vectors-00001.npy", allow_pickle=False).shape == (1, 3)
+    mapped = np.load(folder / "vectors-00001.npy", mmap_mode="r", allow_pickle=False)
+    assert isinstance(mapped, np.memmap)
+    assert mapped.shape == (1, 3)
     assert json.loads((home / "dataset.json").read_text())["notes"] == ["one note"]
 
 
@@ -219,19 +231,18 @@ def test_an_incomplete_run_is_not_read(tmp_path):
 
 
 def test_half_written_files_are_no_shard(full):
-    """What a killed run leaves: a file beside its place, or vectors that meta.json does not name yet."""
+    """What a killed run leaves: a file beside its place, or vectors that the journal does not name yet."""
     store, vectors = full
     folder = store.embedded("few", "mean/colour").folder
-    meta = json.loads((folder / "meta.json").read_text())
-    del meta["shards"]["1"]
-    meta["complete"] = False
-    (folder / "meta.json").write_text(json.dumps(meta))
+    first, second, third = (folder / "shards.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "shards.jsonl").write_bytes(first + third + second[:-1])
     (folder / "vectors-00001.npy").write_bytes(b"half")
     (folder / "rows-00001.parquet.77.part").write_bytes(b"half")
     assert store.contents()["state"].tolist() == ["incomplete"]
     fill(store, made_up(5), MeanColour(), vectors)
     assert np.array_equal(store.read("few", "mean/colour")[1], vectors)
     assert not list(folder.glob("*.part"))
+    assert (folder / "shards.jsonl").read_bytes().startswith(first + third)
 
 
 def flip_last_byte(path):
@@ -250,6 +261,14 @@ DAMAGE = {
     "changed": (lambda folder: flip_last_byte(folder / "vectors-00000.npy"), "has changed since it was written"),
     "ledger changed": (lambda folder: flip_last_byte(folder / "rows-00000.parquet"), "has changed since"),
     "meta gone": (lambda folder: (folder / "meta.json").unlink(), "holds no encoder"),
+    "journal changed": (
+        lambda folder: (folder / "shards.jsonl").write_text('{"shard": 1, "facts": {"n_ok": 2}}\n'),
+        "line 1 is none of a journal's",
+    ),
+    "journal of more shards": (
+        lambda folder: (folder / "shards.jsonl").write_text('{"shard": 3, "facts": null}\n'),
+        "line 1 is none of a journal's",
+    ),
     "meta cut": (lambda folder: (folder / "meta.json").write_text('{"version": 1'), "cannot be read"),
     "meta empty": (lambda folder: (folder / "meta.json").write_text("[]"), "does not hold what a store writes"),
     "images gone": (lambda folder: (folder.parent / "images.parquet").unlink(), "images.parquet is gone"),
@@ -265,31 +284,41 @@ def test_damage_is_told_in_one_line(full, damage):
     with pytest.raises(StoreError, match=reason) as error:
         store.read("few", "mean/colour")
     assert "\n" not in str(error.value)
-    if "changed" not in damage:  # sizes are compared before anything is written; hashes only when it is read
+    if "has changed" not in reason:  # sizes are compared before anything is written; hashes only when it is read
         with pytest.raises(StoreError), store.writing(made_up(5), MeanColour()):
             pass
 
 
-def test_a_shard_struck_from_meta_is_damage(full):
-    store, _ = full
-    path = store.embedded("few", "mean/colour").folder / "meta.json"
-    meta = json.loads(path.read_text())
-    del meta["shards"]["1"]
-    path.write_text(json.dumps(meta))
-    assert store.contents()["state"].tolist() == ["damaged"]
-    with pytest.raises(StoreError, match="shards are missing"):
-        store.read("few", "mean/colour")
+MENDABLE = ("shard gone", "ledger gone", "truncated", "changed", "ledger changed", "journal changed")
+
+
+@pytest.mark.parametrize("damage", MENDABLE)
+def test_damaged_shards_alone_are_done_again(full, damage):
+    store, vectors = full
+    DAMAGE[damage][0](store.embedded("few", "mean/colour").folder)
+    with store.writing(made_up(5), MeanColour(), redo=("damaged",)) as embedded:
+        assert len(embedded.missing_shards()) == (3 if damage == "journal changed" else 1)
+    fill(store, made_up(5), MeanColour(), vectors, failed={3})
+    assert np.array_equal(store.read("few", "mean/colour")[1], vectors[[0, 1, 2, 4]])
+
+
+def test_shards_with_failed_images_may_be_done_again(full):
+    store, vectors = full
+    with store.writing(made_up(5), MeanColour(), redo=("failed",)) as embedded:
+        assert embedded.missing_shards() == [1]
+    fill(store, made_up(5), MeanColour(), vectors)
+    assert np.array_equal(store.read("few", "mean/colour")[1], vectors)
 
 
 def test_another_format_version_is_refused(full):
     store, _ = full
     meta = store.embedded("few", "mean/colour").folder / "meta.json"
     meta.write_text(json.dumps(json.loads(meta.read_text()) | {"version": 0}))
-    with pytest.raises(StoreError, match="has store format 0; this version of bioclip_probe reads format 1"):
+    with pytest.raises(StoreError, match="has store format 0; this version of bioclip_probe reads format 2"):
         store.read("few", "mean/colour")
     head = store.path / "store.json"
-    head.write_text(json.dumps(json.loads(head.read_text()) | {"version": 2}))
-    with pytest.raises(StoreError, match="has store format 2"):
+    head.write_text(json.dumps(json.loads(head.read_text()) | {"version": 3}))
+    with pytest.raises(StoreError, match="has store format 3"):
         Store(store.path)
 
 
@@ -312,9 +341,10 @@ def test_nothing_is_unpickled(full):
     folder = store.embedded("few", "mean/colour").folder
     np.save(folder / "vectors-00000.npy", np.array([{}], dtype=object), allow_pickle=True)
     content = (folder / "vectors-00000.npy").read_bytes()
-    meta = json.loads((folder / "meta.json").read_text())
-    meta["shards"]["0"]["vectors"] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (folder / "meta.json").write_text(json.dumps(meta))
+    facts = store.embedded("few", "mean/colour").shards[0]
+    facts |= {"vectors": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
+    with open(folder / "shards.jsonl", "a") as journal:
+        journal.write(json.dumps({"shard": 0, "facts": facts}) + "\n")
     with pytest.raises(StoreError, match="not an array that can be read"):
         store.read("few", "mean/colour")
 

@@ -209,7 +209,6 @@ def write_store(folder: str, n: int, d: int, n_species: int) -> None:
             places = range(len(rows))
             ledger = pd.DataFrame({"image_id": ids[span], "row": places, "status": "ok"})
             embedded.land(shard, LEDGER.frame(ledger), rows)
-        embedded.finish()
 
 
 def read_store(folder: str, n_species: int) -> Timing:
