@@ -33,6 +33,8 @@ SHELF: dict[str, Entry] = {
     "inat21": Entry("inat21:PATH", "iNat21: the folder of a split, the folder above (then val), or a split's JSON"),
     "folder": Entry("folder:PATH", "one folder a taxon (Kingdom_..._epithet, or Genus species), or nested by rank"),
     "table": Entry("table:FILE", "CSV, TSV or Parquet: a column of picture paths and columns of ranks"),
+    "bioscan-1m": Entry("bioscan-1m:PATH", "BIOSCAN-1M: its folder, or that of one set of its pictures"),
+    "bioscan-5m": Entry("bioscan-5m:PATH", "BIOSCAN-5M: its folder, or that of one set of its pictures"),
 }
 
 

@@ -1,0 +1,36 @@
+"""BIOSCAN-1M: a million insects of the laboratory in Guelph, each with its picture and what its DNA says it is.
+
+``bioscan-1m:PATH``, where PATH is the folder with ``BIOSCAN_Insect_Dataset_metadata.tsv`` and one set of pictures,
+``images/<set>/part<n>/<file>``; where there are several sets, the folder of the one to read, such as
+``.../images/cropped_256``. Parts that were not downloaded are left out, and noted.
+
+The `image_id` is the process id, as in BIOSCAN-5M. Subfamily and tribe are no ranks of this package. `split` stays
+empty: the table has six splits of its own, for six tasks, and none for all.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bioclip_probe.datasets import bioscan
+from bioclip_probe.datasets.dataset import Dataset
+from bioclip_probe.datasets.text_tables import TSV, read_columns
+from bioclip_probe.tables import RANKS
+
+TABLE = "BIOSCAN_Insect_Dataset_metadata.tsv"
+NEEDED = ("processid", "image_file", "chunk_number", *RANKS[1:])
+
+
+def load(path: Path) -> Dataset:
+    """BIOSCAN-1M below `path`; see the module for what it may be.
+
+    Raises
+    ------
+    DataError
+        If nothing is there, or it is not laid out as BIOSCAN-1M is.
+    """
+    table, pictures = bioscan.find(path, "bioscan1m", [TABLE], lambda name: re.fullmatch(r"part\d+", name) is not None)
+    rows = read_columns(table, TSV, NEEDED).rename(columns={"processid": "image_id"})
+    rows["source"] = "part" + rows["chunk_number"] + "/" + rows["image_file"]
+    return bioscan.dataset("bioscan-1m", table, pictures, rows)

@@ -1,0 +1,38 @@
+"""BIOSCAN-5M: five million insects and other arthropods, each with its picture and what its DNA says it is.
+
+``bioscan-5m:PATH``, where PATH is the folder with ``BIOSCAN_5M_Insect_Dataset_metadata.csv``, there or in
+``metadata/csv`` as the archive unpacks, and with one set of pictures, ``images/<set>/<split>/<chunk>/<processid>.jpg``.
+Where there are several sets, PATH is the folder of the one to read, such as ``.../images/cropped_256``. Splits that
+were not downloaded are left out, and noted.
+
+The `image_id` is the process id, as in BIOSCAN-1M. The subfamily is no rank of this package.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bioclip_probe.datasets import bioscan
+from bioclip_probe.datasets.dataset import Dataset
+from bioclip_probe.datasets.text_tables import CSV, read_columns
+from bioclip_probe.tables import RANKS
+
+TABLE = "BIOSCAN_5M_Insect_Dataset_metadata.csv"
+#: Pictures of species that were known are in train, val and test; key, val and test of others are *_unseen.
+SPLITS = frozenset("pretrain train val test key_unseen val_unseen test_unseen other_heldout".split())
+NEEDED = ("processid", "split", "chunk", *RANKS[1:])
+
+
+def load(path: Path) -> Dataset:
+    """BIOSCAN-5M below `path`; see the module for what it may be.
+
+    Raises
+    ------
+    DataError
+        If nothing is there, or it is not laid out as BIOSCAN-5M is.
+    """
+    table, pictures = bioscan.find(path, "bioscan5m", [TABLE, f"metadata/csv/{TABLE}"], SPLITS.__contains__)
+    rows = read_columns(table, CSV, NEEDED).rename(columns={"processid": "image_id"})
+    chunk = (rows["chunk"] + "/").fillna("")  # the small splits have none
+    rows["source"] = rows["split"] + "/" + chunk + rows["image_id"] + ".jpg"
+    return bioscan.dataset("bioscan-5m", table, pictures, rows)
