@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bioclip_probe.encoders.encoder import checked, fingerprint, versions
+from bioclip_probe.encoders.recipe import Recipe, again
 from bioclip_probe.errors import ModelError
 
 if TYPE_CHECKING:
@@ -54,10 +55,14 @@ CONTROLS: dict[str, tuple[Callable[[Image.Image], np.ndarray], int, dict[str, An
 class PictureStatistic:
     """An encoder that is a plain function of the picture; all its work is done in `preprocess`."""
 
-    name: str
+    recipe: Recipe
     record: dict[str, Any]
     statistic: Callable[[Image.Image], np.ndarray]
     has_text: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.record["name"]
 
     @property
     def dimension(self) -> int:
@@ -71,21 +76,31 @@ class PictureStatistic:
         """The vector of one picture: (d,) float32."""
         return self.statistic(image)
 
+    def collate(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """(b, d) float32: the vectors, stacked."""
+        return np.asarray(pictures)
+
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """(b, d) float32: the vectors, stacked."""
         return checked(np.array(batch), len(batch), self.name, self.dimension)
 
+    def parity(self, pictures: Sequence[np.ndarray]) -> None:
+        """None: there is no network to compute in less than float32."""
+
     def encode_text(self, texts: Sequence[str]) -> np.ndarray:
         raise ModelError(f"{self.name} has no text tower: it is a control computed from pictures only")
 
+    def __reduce__(self):
+        return again, (self.recipe, self.fingerprint)
 
-def control(control_name: str, name: str) -> PictureStatistic:
-    """The control `control_name` as an encoder called `name`."""
+
+def control(control_name: str, recipe: Recipe) -> PictureStatistic:
+    """The control `control_name` as an encoder."""
     if control_name not in CONTROLS:
         raise ModelError(f"unknown control '{control_name}'; expected one of {', '.join(CONTROLS)}")
     statistic, dimension, preprocessing = CONTROLS[control_name]
     record = {
-        "name": name,
+        "name": recipe.name,
         "id": f"control:{control_name}",
         "family": "control",
         "architecture": control_name,
@@ -100,4 +115,4 @@ def control(control_name: str, name: str) -> PictureStatistic:
         "text": False,
         "versions": versions(),
     }
-    return PictureStatistic(name, record, statistic)
+    return PictureStatistic(recipe.settled(record), record, statistic)

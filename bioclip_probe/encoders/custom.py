@@ -36,8 +36,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bioclip_probe.encoders.encoder import Network, chosen_device, chosen_dtype, finite, one_line, stacked, versions
+from bioclip_probe.encoders.encoder import (
+    Network,
+    chosen_device,
+    dtype_of,
+    finite,
+    one_line,
+    possible,
+    stacked,
+    versions,
+)
 from bioclip_probe.encoders.open_clip import activation
+from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.weights import sha256, sha256_of_files
 from bioclip_probe.errors import ModelError, ProbeError
 
@@ -47,11 +57,12 @@ if TYPE_CHECKING:
 NEEDED = ("dimension", "preprocess", "encode")
 
 
-def network(name: str | None, file: Path, factory: str, device: str, precision: str) -> Network:
-    """The encoder that `factory` in `file` makes, tried on one grey picture; `name` goes before its own."""
+def network(recipe: Recipe, file: Path, factory: str) -> Network:
+    """The encoder that `factory` in `file` makes, tried on one grey picture; the recipe's name goes before its own."""
     made = _made(file, factory)
-    name = name or str(getattr(made, "name", factory))
-    device, dtype = _placed(made, name, device, precision)
+    name = recipe.name or str(getattr(made, "name", factory))
+    precision = "fp32" if recipe.precision == "auto" else recipe.precision  # not every code can run in less
+    device = _placed(made, name, recipe.device, precision)
     digest, files = sha256_of_files([Path(path) for path in _paths(getattr(made, "weights", ()))])
     source = sha256(file)
     has_text = callable(getattr(made, "encode_text", None))
@@ -78,7 +89,7 @@ def network(name: str | None, file: Path, factory: str, device: str, precision: 
     def text(texts: list[str]) -> Any:
         return _called(name, "encode_text", made.encode_text, texts)
 
-    encoder = Network(name, record, made.preprocess, forward, device, dtype, text if has_text else None)
+    encoder = Network(recipe.settled(record), record, made.preprocess, forward, text if has_text else None)
     _tried(encoder)
     return encoder
 
@@ -122,15 +133,14 @@ def _module(file: Path) -> ModuleType:
     return module
 
 
-def _placed(made: Any, name: str, device: str, precision: str) -> tuple[str, torch.dtype]:
+def _placed(made: Any, name: str, device: str, precision: str) -> str:
     if callable(getattr(made, "to", None)):
         device = chosen_device(device)
-        dtype = chosen_dtype(precision, device)
-        _called(name, "to", made.to, device=device, dtype=dtype)
-        return device, dtype
+        _called(name, "to", made.to, device=device, dtype=dtype_of(possible(precision, device)))
+        return device
     if precision != "fp32":
         raise ModelError(f"{name} has no method to(device=..., dtype=...), so it runs at fp32 only, not {precision}")
-    return "cpu", chosen_dtype("fp32", "cpu")
+    return "cpu"
 
 
 def _dimension(made: Any, name: str) -> int:

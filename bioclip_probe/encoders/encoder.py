@@ -1,7 +1,8 @@
 """What an encoder is, and the one that runs a torch network.
 
-An encoder turns pictures into vectors in two steps: `preprocess` takes one picture (in worker threads, in any order),
-`encode` takes a batch of what `preprocess` gave and returns its vectors as the network gives them, unnormalised.
+An encoder turns pictures into vectors in three steps: `preprocess` takes one picture (in worker threads, in any order),
+`collate` makes a batch of what `preprocess` gave (in a thread ahead of the model), `encode` returns the vectors of the
+batch as the network gives them, unnormalised. An encoder pickles as its recipe, see `recipe`.
 Its `record` says all that can be known of where the numbers come from; its `fingerprint` covers what changes them.
 """
 
@@ -10,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from bioclip_probe.encoders.recipe import Recipe, again
 from bioclip_probe.errors import ModelError
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 # Not among them: where the weights were found, the device and the library versions. They move the numbers by rounding.
 CHANGES_NUMBERS = ("family", "architecture", "sha256", "preprocessing", "activation", "precision", "dimension")
 PRECISIONS = ("fp32", "bf16", "fp16")
+SMALL = 20_000_000  # parameters; below, half precision loses digits and gains next to nothing
 
 
 class Encoder(Protocol):
@@ -54,8 +58,17 @@ class Encoder(Protocol):
     def preprocess(self, image: Image.Image) -> Any:
         """One RGB picture as the encoder wants it; safe to call from several threads."""
 
-    def encode(self, batch: Sequence[Any]) -> np.ndarray:
-        """(b, d) float32 vectors of b preprocessed pictures, unnormalised."""
+    def collate(self, pictures: Sequence[Any]) -> Any:
+        """b preprocessed pictures as `encode` takes them fastest; safe to call from another thread than `encode`."""
+
+    def encode(self, batch: Any) -> np.ndarray:
+        """(b, d) float32 vectors of b pictures, as `collate` or as `preprocess` gave them, unnormalised."""
+
+    def parity(self, pictures: Sequence[Any]) -> float | None:
+        """Smallest cosine between the vectors of preprocessed pictures and those of the same network in float32.
+
+        None where that is what it computes in anyway.
+        """
 
     def encode_text(self, texts: Sequence[str]) -> np.ndarray:
         """(n, d) float32 vectors of n texts, unnormalised; `ModelError` without a text tower."""
@@ -65,6 +78,15 @@ def fingerprint(record: dict[str, Any]) -> str:
     """12 hex digits over the parts of an encoder's `record` that change the numbers."""
     parts = {key: record.get(key) for key in CHANGES_NUMBERS}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def fingerprints_by_precision(record: dict[str, Any]) -> dict[str, str]:
+    """The fingerprints that the encoder of this `record` has at each precision, its own among them.
+
+    What "auto" comes to depends on the machine: vectors that a GPU made in fp16 are found again from a CPU by this.
+    """
+    precisions = (record["precision"],) if record["family"] == "control" else PRECISIONS
+    return {precision: fingerprint(record | {"precision": precision}) for precision in precisions}
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -115,14 +137,47 @@ def chosen_device(device: str) -> str:
     return device
 
 
-def chosen_dtype(precision: str, device: str) -> torch.dtype:
+def chosen_precision(precision: str, device: str, model: torch.nn.Module) -> str:
+    """What `precision` comes to for `model` on `device`: itself, or for "auto" the fastest that pays.
+
+    "auto" is fp32 for networks of fewer than 20 million parameters, and wherever the hardware has no arithmetic for
+    less. Else it is fp16 on a GPU and bf16 on a CPU: on a GPU the two are as fast, fp16 keeps three bits more, and
+    should it overflow that is seen, while CPUs compute in bf16 only.
+    """
+    if precision != "auto":
+        return precision
+    if sum(parameter.numel() for parameter in model.parameters()) < SMALL:
+        return "fp32"
+    if device == "cpu":
+        return "bf16" if _cpu_has_bf16() else "fp32"
+    import torch
+
+    return "fp16" if torch.cuda.get_device_capability(device) >= (7, 0) else "fp32"
+
+
+def _cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies in bf16: Intel since Cooper Lake or with AMX, AMD since Zen 4; asked of Linux."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            flags = next((line for line in file if line.startswith("flags")), "").split()
+    except OSError:
+        return False
+    return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
+def possible(precision: str, device: str) -> str:
+    """`precision` as it is, or `ModelError` if there is none of that name or not on `device`."""
+    if precision not in ("auto", *PRECISIONS):
+        raise ModelError(f"unknown precision '{precision}'; expected auto or one of {', '.join(PRECISIONS)}")
+    if precision == "fp16" and device == "cpu":
+        raise ModelError("precision fp16 needs a GPU; on a CPU use bf16 or fp32")
+    return precision
+
+
+def dtype_of(precision: str) -> torch.dtype:
     """The torch dtype of `precision`: the network's weights and inputs are cast to it whole."""
     import torch
 
-    if precision not in PRECISIONS:
-        raise ModelError(f"unknown precision '{precision}'; expected one of {', '.join(PRECISIONS)}")
-    if precision == "fp16" and device == "cpu":
-        raise ModelError("precision fp16 needs a GPU; on a CPU use bf16 or fp32")
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
 
@@ -130,17 +185,19 @@ def chosen_dtype(precision: str, device: str) -> torch.dtype:
 class Network:
     """A torch network as an encoder; the families build it.
 
-    `forward` takes a (b, ...) tensor on `device` in `dtype` and returns (b, d); `text` does the same for a list of
-    texts and is None where there is no text tower. Preprocessing stays in float32 on the CPU.
+    `forward` takes a (b, ...) tensor on the record's device in its precision and returns (b, d); `text` does the same
+    for a list of texts and is None where there is no text tower. Preprocessing stays in float32 on the CPU.
     """
 
-    name: str
+    recipe: Recipe
     record: dict[str, Any]
     transform: Callable[[Image.Image], Any]
     forward: Callable[[torch.Tensor], torch.Tensor]
-    device: str
-    dtype: torch.dtype
     text: Callable[[list[str]], torch.Tensor] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.record["name"]
 
     @property
     def dimension(self) -> int:
@@ -154,20 +211,50 @@ class Network:
     def fingerprint(self) -> str:
         return fingerprint(self.record)
 
+    @property
+    def device(self) -> str:
+        return self.record["device"]
+
     def preprocess(self, image: Image.Image) -> Any:
         """One picture, by the network's own transform."""
         return self.transform(image)
 
-    def encode(self, batch: Sequence[Any]) -> np.ndarray:
-        """(b, d) float32 vectors of b preprocessed pictures (a list of them, or one stacked array), unnormalised.
+    def collate(self, pictures: Sequence[Any]) -> torch.Tensor:
+        """Preprocessed pictures stacked, in the network's precision, where the GPU can fetch them while it computes."""
+        import torch
+
+        batch = stacked(pictures).to(dtype_of(self.record["precision"]))
+        if self.device == "cpu":
+            return batch
+        with torch.cuda.device(self.device):  # else a thread of its own would wake the first GPU
+            return batch.pin_memory()
+
+    def encode(self, batch: Any) -> np.ndarray:
+        """(b, d) float32 vectors of b pictures, unnormalised: of what `collate` gave, or a list or array of pictures.
 
         Whether they are finite is looked at where the pictures have names: in the extraction.
         """
         import torch
 
-        with torch.inference_mode():
-            vectors = self.forward(stacked(batch).to(device=self.device, dtype=self.dtype))
-            return checked(_array(vectors), len(batch), self.name, self.dimension)
+        if not isinstance(batch, torch.Tensor):
+            batch = self.collate(batch)
+        with torch.inference_mode(), _exact_convolutions(self.device):
+            batch = batch.to(device=self.device, dtype=dtype_of(self.record["precision"]), non_blocking=True)
+            return checked(_array(self.forward(batch)), len(batch), self.name, self.dimension)
+
+    def parity(self, pictures: Sequence[Any]) -> float | None:
+        """Smallest cosine between its vectors and the same network's in float32; None if that is what it computes in.
+
+        The other network is built for this, as its library makes it, and let go. Give the pictures as `preprocess`
+        does: of a collated batch the rounding of the pictures themselves does not show.
+        """
+        if self.record["precision"] == "fp32":
+            return None
+        batch = stacked(pictures)
+        exact = self.recipe.at("fp32").build()
+        if exact.record["sha256"] != self.record["sha256"]:
+            raise ModelError(f"{self.name}: its weights have changed since it was loaded; start again")
+        return smallest_cosine(finite(self.encode(batch), self.name, "pictures"), exact.encode(batch))
 
     def encode_text(self, texts: Sequence[str], batch_size: int = 256) -> np.ndarray:
         """(n, d) float32 vectors of n texts, unnormalised."""
@@ -181,6 +268,77 @@ class Network:
             for start in range(0, len(texts), batch_size):
                 parts.append(_array(self.text(texts[start : start + batch_size])))
         return finite(checked(np.concatenate(parts), len(texts), self.name, self.dimension), self.name, "texts")
+
+    def __reduce__(self):
+        return again, (self.recipe, self.fingerprint)
+
+
+@dataclass(frozen=True, eq=False)
+class Elsewhere:
+    """An encoder that runs in other processes only: all that is known of it, and what it is made from.
+
+    It stands for the encoder where there is no GPU, or no memory, to load it. Pickled, it arrives as the encoder.
+    """
+
+    recipe: Recipe
+    record: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.record["name"]
+
+    @property
+    def dimension(self) -> int:
+        return self.record["dimension"]
+
+    @property
+    def has_text(self) -> bool:
+        return self.record["text"]
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.record)
+
+    def preprocess(self, image: Any) -> Any:
+        raise self._refusal()
+
+    def collate(self, pictures: Sequence[Any]) -> Any:
+        raise self._refusal()
+
+    def encode(self, batch: Any) -> np.ndarray:
+        raise self._refusal()
+
+    def parity(self, pictures: Sequence[Any]) -> float | None:
+        raise self._refusal()
+
+    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
+        raise self._refusal()
+
+    def _refusal(self) -> ModelError:
+        return ModelError(f"{self.name} is not loaded in this process: it runs where its pictures are embedded")
+
+    def __reduce__(self):
+        return again, (self.recipe, self.fingerprint)
+
+
+def smallest_cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """The smallest cosine between a row of `a` and the same row of `b`; two vectors of length zero count as alike."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    alike = (a == b).all(axis=1).astype(float)
+    return float(np.divide((a * b).sum(axis=1), lengths, out=alike, where=lengths > 0).min())
+
+
+@contextmanager
+def _exact_convolutions(device: str) -> Iterator[None]:
+    """On a GPU: float32 stays float32 (torch lets convolutions round to TF32), by the fastest algorithm there."""
+    if device == "cpu":
+        yield
+        return
+    import torch
+
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=False):
+        yield
 
 
 def stacked(batch: Sequence[Any]) -> torch.Tensor:

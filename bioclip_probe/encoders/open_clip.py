@@ -17,7 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bioclip_probe.encoders.encoder import Network, chosen_device, chosen_dtype, one_line, versions
+from bioclip_probe.encoders.encoder import (
+    Network,
+    chosen_device,
+    chosen_precision,
+    dtype_of,
+    one_line,
+    possible,
+    versions,
+)
+from bioclip_probe.encoders.recipe import Recipe, public
 from bioclip_probe.encoders.weights import (
     OPEN_CLIP_FILES,
     hub_weights,
@@ -120,16 +129,18 @@ def untrained(architecture: str) -> Source:
     return Source(architecture, config, None)
 
 
-def network(name: str, id: str, source: Source, device: str, precision: str) -> Network:
-    """The encoder called `name` made from `source`; random weights are seeded, the same in every run."""
-    device = chosen_device(device)
-    dtype = chosen_dtype(precision, device)
+def network(recipe: Recipe, source: Source) -> Network:
+    """The encoder of `recipe` made from `source`; random weights are seeded, the same in every run."""
+    name = recipe.name
+    device = chosen_device(recipe.device)
+    precision = possible(recipe.precision, device)
     model = _built(name, source)
+    precision = chosen_precision(precision, device, model.visual)
     digest = sha256(source.weights) if source.weights else sha256_of_parameters(model)
     preprocessing = json.loads(json.dumps(dict(model.visual.preprocess_cfg)))
     record = {
         "name": name,
-        "id": id,
+        "id": public(recipe.id),
         "family": "open_clip",
         "architecture": source.config | ({"quick_gelu": True} if source.quick_gelu else {}),
         "revision": source.revision,
@@ -143,7 +154,7 @@ def network(name: str, id: str, source: Source, device: str, precision: str) -> 
         "text": True,
         "versions": versions("torch", "torchvision", "open_clip_torch"),
     }
-    model = model.to(device=device, dtype=dtype)
+    model = model.to(device=device, dtype=dtype_of(precision))
 
     def forward(batch: torch.Tensor) -> torch.Tensor:
         return model.encode_image(batch, normalize=False)
@@ -153,7 +164,7 @@ def network(name: str, id: str, source: Source, device: str, precision: str) -> 
         return model.encode_text(tokens.to(device), normalize=False)
 
     tokenizer = functools.cache(functools.partial(_tokenizer, name, source.architecture))
-    return Network(name, record, _transform(preprocessing), forward, device, dtype, text)
+    return Network(recipe.settled(record), record, _transform(preprocessing), forward, text)
 
 
 def activation(module: torch.nn.Module) -> str:

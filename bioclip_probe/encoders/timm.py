@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bioclip_probe.encoders import open_clip
-from bioclip_probe.encoders.encoder import Network, chosen_device, chosen_dtype, one_line, versions
+from bioclip_probe.encoders.encoder import (
+    Network,
+    chosen_device,
+    chosen_precision,
+    dtype_of,
+    one_line,
+    possible,
+    versions,
+)
+from bioclip_probe.encoders.recipe import Recipe, public
 from bioclip_probe.encoders.weights import TIMM_FILES, hub_weights, refuse_pickled_code, sha256, weights_file
 from bioclip_probe.errors import ModelError, some
 
@@ -59,18 +68,19 @@ def from_folder(folder: Path) -> Source:
     return Source(f"local-dir:{folder}", weights_file(folder, TIMM_FILES))
 
 
-def network(name: str, id: str, source: Source, device: str, precision: str) -> Network:
-    """The encoder called `name` made from `source`; its vectors are what it pools before its classifier."""
+def network(recipe: Recipe, source: Source) -> Network:
+    """The encoder of `recipe` made from `source`; its vectors are what it pools before its classifier."""
     from timm.data import create_transform, resolve_model_data_config
 
-    device = chosen_device(device)
-    dtype = chosen_dtype(precision, device)
+    device = chosen_device(recipe.device)
+    precision = possible(recipe.precision, device)
     model = _built(source)
+    precision = chosen_precision(precision, device, model)
     preprocessing: dict[str, Any] = resolve_model_data_config(model)
     digest = sha256(source.weights)
     record = {
-        "name": name,
-        "id": id,
+        "name": recipe.name,
+        "id": public(recipe.id),
         "family": "timm",
         "architecture": model.pretrained_cfg["architecture"],
         "revision": source.revision,
@@ -84,9 +94,9 @@ def network(name: str, id: str, source: Source, device: str, precision: str) -> 
         "text": False,
         "versions": versions("torch", "torchvision", "timm"),
     }
-    model = model.to(device=device, dtype=dtype)
+    model = model.to(device=device, dtype=dtype_of(precision))
     transform = create_transform(**preprocessing, is_training=False)
-    return Network(name, record, transform, model, device, dtype)
+    return Network(recipe.settled(record), record, transform, model)
 
 
 def _built(source: Source) -> torch.nn.Module:
