@@ -35,6 +35,10 @@ SHELF: dict[str, Entry] = {
     "table": Entry("table:FILE", "CSV, TSV or Parquet: a column of picture paths and columns of ranks"),
     "bioscan-1m": Entry("bioscan-1m:PATH", "BIOSCAN-1M: its folder, or that of one set of its pictures"),
     "bioscan-5m": Entry("bioscan-5m:PATH", "BIOSCAN-5M: its folder, or that of one set of its pictures"),
+    "meta-album": Entry("meta-album:PATH", "Meta-Album: the folder of one set (labels.csv and images)"),
+    "darwin-core": Entry(
+        "darwin-core:PATH", "Darwin Core archive: its folder or .zip, with downloaded pictures beside it"
+    ),
 }
 
 

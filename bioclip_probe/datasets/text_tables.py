@@ -100,6 +100,10 @@ def column_names(opened: Callable[[], BinaryIO], name: object, form: Form) -> li
         try:
             with csv.open_csv(stream, *_options(form, name)) as reader:
                 return reader.schema.names
+        except pa.ArrowInvalid as error:
+            if not form.header and "Empty CSV file" in str(error):  # no row below those that are skipped
+                return []
+            raise _unreadable(name, error) from error
         except (pa.ArrowException, ValueError, OSError) as error:
             raise _unreadable(name, error) from error
 
@@ -112,8 +116,13 @@ def read_table(opened: Callable[[], BinaryIO], name: object, form: Form, columns
     DataError
         Its line begins with `name`.
     """
-    width = len(column_names(opened, name, form))
-    last = "\n" + form.separator.join([_LAST] * width) + "\n"
+    names = column_names(opened, name, form)
+    if not names:
+        return pd.DataFrame(columns=columns, dtype="str")
+    absent = [column for column in columns if column not in names]
+    if absent:
+        raise DataError(f"{name} has {len(names)} columns in a row; {some(map(printable, absent))} is none of them")
+    last = "\n" + form.separator.join([_LAST] * len(names)) + "\n"
     with opened() as stream:
         try:
             table = csv.read_csv(_Followed(stream, last.encode(form.encoding)), *_options(form, name, columns))
