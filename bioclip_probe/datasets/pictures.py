@@ -3,27 +3,36 @@
 What an encoder is given is what open_clip's users give it, ``Image.open(path).convert("RGB")``: transparency is
 dropped, an animation gives its first frame, an EXIF orientation is *not* applied. There is one exception: Pillow
 clips 16-bit greyscale to white, which is no picture any more, so that 0..65535 is scaled to 0..255 here.
+
+The bytes decide what kind of picture it is, not the name. Only the kinds of `FORMATS` are opened: Pillow knows many
+more, and would run Ghostscript on a stranger's EPS.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageFile
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows
 from bioclip_probe.errors import DataError, PictureError, some
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"})
+# Pillow's names for the kinds in `SUFFIXES`. Its JPEG opens the MPO of phones as well: the first picture in it.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 # A small file can claim to be an enormous picture and take all memory. The largest herbarium scans are below this.
 MOST_PIXELS = 150_000_000
+# Odd EXIF, a TIFF tag too many: nothing about the pixels.
+_HUSHED = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
 @dataclass(frozen=True)
@@ -70,8 +79,9 @@ def decoded(content: bytes, name: object) -> Image.Image:
     """
     if not content:
         raise PictureError(f"{name}: the file is empty", "empty")
+    _hold_pillow()
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
             if width * height > MOST_PIXELS:
                 reason = f"{width} x {height} pixels are more than the {MOST_PIXELS:,} allowed"
@@ -83,14 +93,27 @@ def decoded(content: bytes, name: object) -> Image.Image:
     except _Unfit as reason:
         raise PictureError(f"{name}: {reason}", "unsupported") from None
     except Image.UnidentifiedImageError:
-        raise PictureError(f"{name}: not a picture, or its head is corrupt", "no picture") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError(
+            f"{name}: not a picture ({', '.join(FORMATS)}), or its head is corrupt", "no picture"
+        ) from None
+    except Image.DecompressionBombError as error:
         raise PictureError(f"{name}: {error}", "too large") from None
-    except (
-        Exception
-    ) as error:  # Pillow's decoders raise whatever they stumble over: struct.error, KeyError, SyntaxError
+    except Exception as error:  # Pillow's decoders raise what they stumble over: struct.error, KeyError, SyntaxError
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PictureError(f"{name}: corrupt or truncated ({reason})") from error
+
+
+def _hold_pillow() -> None:
+    """Pillow's settings of the whole process, as they must be here, whatever another library made of them.
+
+    Neither can be set for one thread alone, nor put back while other threads decode: they are set where they are found
+    otherwise, and stay. A truncated picture is refused, not filled with grey. Pillow's warnings are neither printed for
+    each picture nor, where warnings are errors, lose a good one.
+    """
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+    if warnings.filters[:1] != [_HUSHED]:  # a filter in front of it would win
+        warnings.filterwarnings("ignore", module=_HUSHED[3].pattern)
 
 
 class _Unfit(Exception):
