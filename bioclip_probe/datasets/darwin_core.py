@@ -60,7 +60,8 @@ def load(path: Path) -> Dataset:
             + (f"; it gives {len(unmet)} web addresses: download those first" if unmet else "")
         )
     if unmet:
-        notes.append(f"{len(unmet)} pictures left out, only their web address is there; download them: {some(unmet)}")
+        found = some(map(printable, unmet))
+        notes.append(f"{len(unmet)} pictures left out, only their web address is there; download them: {found}")
     notes += left_out("they belong to several records", [file for file, keys in owners.items() if len(keys) > 1])
     notes += left_out("they belong to no record", [file for file in files if file not in owners])
     pairs = [(file, *keys) for file, keys in owners.items() if len(keys) == 1]
@@ -129,7 +130,8 @@ def _media(archive: Archive, records: pd.Index) -> tuple[pd.DataFrame, list[str]
     media.loc[local, "address"] = checked_sources(media.loc[local, "address"], archive.path)
     orphans = ~media[KEY].isin(records)
     if orphans.any():
-        notes.append(f"{orphans.sum()} media left out, there is no record {some(media.loc[orphans, KEY].unique())}")
+        lost = some(map(printable, media.loc[orphans, KEY].unique()))
+        notes.append(f"{orphans.sum()} media left out, there is no record {lost}")
     return media.assign(local=local)[~orphans], notes
 
 
