@@ -20,7 +20,7 @@ from bioclip_probe.metrics.scores import JACKKNIFE, interval
 from bioclip_probe.stats.balance import balanced_correlation, permuted_balanced_correlations
 from bioclip_probe.stats.clades import NodeSums
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.moments import SplitMoments, TreeSums, permuted_correlations
+from bioclip_probe.stats.moments import SplitMoments
 from bioclip_probe.stats.parts import PartSums, interaction_variance
 from bioclip_probe.stats.resampling import (
     LEVEL,
@@ -34,6 +34,7 @@ from bioclip_probe.stats.resampling import (
 )
 from bioclip_probe.stats.reweighting import weighted_correlations
 from bioclip_probe.stats.rows import Rows, Units, unit_of
+from bioclip_probe.stats.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
 
 N_PERMUTATIONS = 999

@@ -1,7 +1,8 @@
 """Numeric kernels on arrays: no names, no files, and torch only where a device of it is asked for.
 
 ================  ==================================================================================
-`moments`         pass one: sums that hold every pair of images, exactly, along any tree; they add and subtract
+`moments`         pass one: sums that hold every pair of images, exactly; they add and subtract
+`tree_sums`       the same along any tree, and under permutations of its tips
 `clades`          the same by the node at which two images meet
 `parts`           the same without each part of the taxa, for the jackknife
 `balance`         every rank of a common ancestor at one weight

@@ -11,8 +11,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from bioclip_probe.stats.clades import NodeSums
-from bioclip_probe.stats.moments import TreeSums, pearson, permuted_orders
+from bioclip_probe.stats.moments import pearson
 from bioclip_probe.stats.threads import matched_threads
+from bioclip_probe.stats.tree_sums import TreeSums, permuted_orders
 from bioclip_probe.tree.tree import Tree
 
 

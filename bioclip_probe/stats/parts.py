@@ -14,8 +14,9 @@ from functools import cached_property
 import numpy as np
 
 from bioclip_probe.stats.clades import Climb
-from bioclip_probe.stats.moments import SplitMoments, pearson, shared_depths
+from bioclip_probe.stats.moments import SplitMoments, pearson
 from bioclip_probe.stats.threads import matched_threads
+from bioclip_probe.stats.tree_sums import shared_depths
 from bioclip_probe.tree.tree import Tree, read_only
 
 #: Numbers held at once for the sums of parts below each inner node: 64 MiB.

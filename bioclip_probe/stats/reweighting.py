@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from bioclip_probe.stats.clades import Climb
-from bioclip_probe.stats.moments import Moments, distance_sums, near_mean, pearson
+from bioclip_probe.stats.moments import Moments, near_mean, pearson
+from bioclip_probe.stats.tree_sums import distance_sums
 from bioclip_probe.tree.distances import patristic_rows
 from bioclip_probe.tree.tree import Tree
 

@@ -35,8 +35,8 @@ from bioclip_probe.metrics.hierarchy import (
 )
 from bioclip_probe.shards import LEDGER
 from bioclip_probe.stats.centroids import image_moments
-from bioclip_probe.stats.moments import TreeSums, permuted_correlations
 from bioclip_probe.stats.parts import PartSums
+from bioclip_probe.stats.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.store import Store
 from bioclip_probe.streaming import stream_moments
 from bioclip_probe.tables import IMAGES

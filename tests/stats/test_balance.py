@@ -5,7 +5,7 @@ from bioclip_probe.stats import balance
 from bioclip_probe.stats.balance import balanced_correlation, permuted_balanced_correlations
 from bioclip_probe.stats.centroids import image_moments, tips_with_images
 from bioclip_probe.stats.clades import NodeSums
-from bioclip_probe.stats.moments import TreeSums
+from bioclip_probe.stats.tree_sums import TreeSums
 from tests.definitions import hierarchy as definitions
 from tests.stats.embedded import random_taxonomy, signal_vectors, unit
 

@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioclip_probe.stats.moments import (
-    Moments,
-    SplitMoments,
-    TreeSums,
-    pearson,
-    permuted_correlations,
-)
+from bioclip_probe.stats.moments import Moments, SplitMoments, pearson
+from bioclip_probe.stats.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.tree import Tree, patristic_distances
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
@@ -227,7 +222,7 @@ def test_permuting_groups_is_permuting_the_matrix():
 
 def test_permutations_summed_together_are_those_summed_alone(monkeypatch):
     together = permuted_correlations(hand_made(), 20, np.random.default_rng(5))
-    monkeypatch.setattr("bioclip_probe.stats.moments.MOST_NUMBERS", 1)
+    monkeypatch.setattr("bioclip_probe.stats.tree_sums.MOST_NUMBERS", 1)
     alone = permuted_correlations(hand_made(), 20, np.random.default_rng(5))
     np.testing.assert_allclose(together, alone, rtol=1e-13)
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioclip_probe.stats import parts
-from bioclip_probe.stats.moments import Moments, SplitMoments, TreeSums
+from bioclip_probe.stats.moments import Moments, SplitMoments
 from bioclip_probe.stats.parts import PartSums, interaction_variance
+from bioclip_probe.stats.tree_sums import TreeSums
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
 from tests.stats.embedded import random_taxonomy, signal_vectors, unit

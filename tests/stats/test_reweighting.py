@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bioclip_probe.stats import reweighting
 from bioclip_probe.stats.centroids import tips_with_images
-from bioclip_probe.stats.moments import Moments, TreeSums
+from bioclip_probe.stats.moments import Moments
+from bioclip_probe.stats.tree_sums import TreeSums
 from bioclip_probe.tree import Tree
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length

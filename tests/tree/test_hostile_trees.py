@@ -11,7 +11,8 @@ from bioclip_probe.metrics.dendrogram import dendrogram_agreement
 from bioclip_probe.metrics.hierarchy import cophenetic_correlation
 from bioclip_probe.metrics.signal import k_mult
 from bioclip_probe.stats.contrasts import Contrasts, Edges
-from bioclip_probe.stats.moments import Moments, TreeSums
+from bioclip_probe.stats.moments import Moments
+from bioclip_probe.stats.tree_sums import TreeSums
 from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances, to_ete3
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.newick import parse_newick
