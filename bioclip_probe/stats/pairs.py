@@ -12,25 +12,12 @@ import numpy as np
 
 from bioclip_probe.stats.histograms import mid_ranks
 from bioclip_probe.stats.moments import pearson
-from bioclip_probe.stats.points import NARROWEST
+from bioclip_probe.stats.points import widest
 from bioclip_probe.stats.reweighting import pair_blocks
 from bioclip_probe.tree.tree import Tree
 
-#: Bins of either distance for ranks: a millionth of `widest`, and a millionth of the largest tree distance.
+#: Bins of either distance for ranks: a millionth of `points.widest`, and a millionth of the largest tree distance.
 N_RANK_BINS = 2**20
-
-
-def widest(vectors: np.ndarray) -> float:
-    """A bound on the cosine distance of any two of these (k, d) unit vectors: 2, 1, 1/2 …, at most 8 times too wide.
-
-    Bins over [0, 2] would be all the same to an untrained network, whose vectors nearly coincide (distances of 1e-5).
-    The distance of two unit vectors is ‖u − v‖²/2, and both lie within the reach of their mean; powers of two, so that
-    rounding does not move the bins.
-    """
-    if not len(vectors):
-        return 2.0
-    reach = np.linalg.norm(vectors - vectors.mean(axis=0), axis=1).max()
-    return float(np.clip(2.0 ** np.ceil(np.log2(max(2 * reach**2, NARROWEST))), NARROWEST, 2.0))
 
 
 def spearman_correlation(vectors: np.ndarray, tree: Tree) -> float:
@@ -52,9 +39,11 @@ def spearman_correlation(vectors: np.ndarray, tree: Tree) -> float:
     Two sweeps: one counts each distance in `N_RANK_BINS` bins, the other sums products of ranks. Pairs in one bin are
     tied, which also keeps the rounding of a published tree from ranking pairs that share their common ancestor.
     """
-    highest, farthest = 2 * float(tree.depth.max()), widest(vectors)
+    highest = 2 * float(tree.depth.max())
     if not highest:
         return np.nan
+    about_mean = vectors - vectors.mean(axis=0)
+    farthest = widest(np.einsum("ij,ij->i", about_mean, about_mean) / 2)
 
     def binned() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for _, c, t in pair_blocks(vectors, tree):

@@ -21,6 +21,16 @@ ROUNDING = 1e-5  # more than float32 errs on a distance, in units of the widest
 CHUNK = 4096
 
 
+def widest(halves: np.ndarray) -> float:
+    """A bound on the distance of any two points, from the ‖a‖²/2 of each: 2, 1, 1/2 …, at most 8 times too wide.
+
+    Bins over [0, 2] would be all the same to an untrained network, whose vectors nearly coincide (distances of 1e-5).
+    Powers of two, so that rounding does not move the bins.
+    """
+    most = 4 * float(halves.max(initial=0))
+    return float(np.clip(2.0 ** np.ceil(np.log2(max(most, NARROWEST))), NARROWEST, 2.0))
+
+
 @dataclass(frozen=True, eq=False)
 class Points:
     """Rows as points.
@@ -29,7 +39,7 @@ class Points:
     ----------
     data : ndarray, shape (n, d + 2), float32
     widest : float
-        A bound on the distance of any two: 2, 1, 1/2 …, at most 8 times too wide.
+        A bound on the distance of any two, as `widest` has it.
     unevenness : float
         By how much 1 − u·v and ‖u − v‖²/2 can differ in order, since float32 vectors are not quite of length 1.
     """
@@ -53,9 +63,7 @@ class Points:
         for start in range(0, n, CHUNK):
             a = data[start : start + CHUNK, :d].astype(np.float64)
             data[start : start + CHUNK, d + 1] = np.einsum("ij,ij->i", a, a) / 2
-        square = 4.0 * float(data[:, d + 1].max(initial=0))
-        widest = float(np.clip(2.0 ** np.ceil(np.log2(max(square, NARROWEST))), NARROWEST, 2.0))
-        return cls(data, widest, float(np.ptp(lengths)) / 2 if n else 0.0)
+        return cls(data, widest(data[:, d + 1]), float(np.ptp(lengths)) / 2 if n else 0.0)
 
     def __len__(self) -> int:
         return len(self.data)
