@@ -39,6 +39,8 @@ SHELF: dict[str, Entry] = {
     "darwin-core": Entry(
         "darwin-core:PATH", "Darwin Core archive: its folder or .zip, with downloaded pictures beside it"
     ),
+    "webdataset": Entry("webdataset:PATH", "webdataset tars: one, a folder, or a pattern such as {000..127}.tar"),
+    "tree-of-life-10m": Entry("tree-of-life-10m:PATH", "TreeOfLife-10M: catalog.csv and tars, of the hub or rebuilt"),
 }
 
 
