@@ -6,8 +6,8 @@ tars are those of the hub, ``dataset/EOL/image_set_01.tar`` … with members ``<
 or in ``metadata/``, up to two folders above the tars: shards without it are a ``webdataset:``.
 
 The catalog's species is the epithet; its `common` is left empty where it repeats the scientific or taxonomic name. Its
-split ``train_small``, and the shards of it, repeat a part of ``train``: each picture is taken once. Pictures
-that are not in the catalog are left out, and noted, as are rows of the catalog without a picture: the hub's tars hold
+split ``train_small``, and the shards of it, repeat a part of ``train``: each picture is taken once. The `image_id` is
+the `treeoflife_id`. Pictures that are not in the catalog are left out, and noted, as are rows of the catalog without a picture: the hub's tars hold
 those from the Encyclopedia of Life only.
 """
 
@@ -73,9 +73,11 @@ def dataset(name: str, root: Path, names: list[str], catalog: Path) -> Dataset:
     """
     known, notes = _read(catalog)
     rows, found = tars.pictures(root, names)
+    key = rows["key"].str.rpartition("/")[2]  # a tar may hold its pictures in a folder
+    rows = rows.assign(key=key, image_id=rows["image_id"].mask(rows["group"].isna(), key))
     rows, repeated = once(rows.assign(split=splits(root, rows["tar"])))
     notes += found + repeated
-    where = known.index.get_indexer(rows["key"].str.split("/").str[-1])
+    where = known.index.get_indexer(rows["key"])
     unknown = where < 0
     if unknown.all():
         raise DataError(f"{catalog} has none of the {len(rows)} pictures in the tars of {root}: {some(rows['key'])}")

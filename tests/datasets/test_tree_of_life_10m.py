@@ -47,14 +47,14 @@ def on_the_hub(root, **changes):
 def test_as_on_the_hub(tmp_path, below):
     dataset = datasets.load(f"tree-of-life-10m:{on_the_hub(tmp_path) / below}")
     assert dataset.name == "tree-of-life-10m"
-    assert dataset.images["image_id"].tolist() == [f"image_set/{name}" for name in IDS[:3]]
+    assert dataset.images["image_id"].tolist() == IDS[:3]
     assert dataset.images["split"].tolist() == ["train", "val", "train"]
     assert dataset.images["common"].fillna("").tolist() == ["Black-billed magpie", "", ""]
     animal = (*MAGPIE[:3], None, None, None, None)
     assert lineages(dataset) == [BINOMIAL, (BINOMIAL[0], None, *BINOMIAL[2:]), animal]
     assert dataset.open(dataset.images["source"][2]).size == (8, 6)
     assert dataset.notes == (
-        "1 pictures left out, catalog.csv does not have them: image_set/000-z",
+        "1 pictures left out, catalog.csv does not have them: 000-z",
         "1 of 4 rows of catalog.csv have no picture in these tars",
     )
 
