@@ -36,6 +36,7 @@ __all__ = [
     "forget",
     "known",
     "load",
+    "on_hub",
     "resolve",
 ]
 
@@ -152,9 +153,14 @@ def elsewhere(
     return Elsewhere(recipe.settled(record), record)
 
 
+def on_hub(name: str) -> bool:
+    """Whether the encoder called `name` comes from the hub, and so has revisions."""
+    return bool(re.match(r"((quickgelu|unprojected):)*(hf-hub:|timm:|[^:]+/)", resolve(name)[1]))
+
+
 def _recipe(name: str, device: str, precision: str, revision: str | None) -> Recipe:
     shown, id = resolve(name)
-    if revision and not re.match(r"((quickgelu|unprojected):)*(hf-hub:|timm:|[^:]+/)", id):
+    if revision and not on_hub(name):
         raise ModelError(f"model {name}: it is not on the hub, so it has no revision '{revision}'")
     try:
         return Recipe(shown, absolute(id), device, precision, revision)

@@ -181,6 +181,14 @@ def dtype_of(precision: str) -> torch.dtype:
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
 
+def placed(model: torch.nn.Module, device: str, precision: str) -> torch.nn.Module:
+    """`model` on `device`, whole in `precision`; on a GPU its convolutions channels-last, as tensor cores take them."""
+    import torch
+
+    model = model.to(device=device, dtype=dtype_of(precision))
+    return model if device == "cpu" else model.to(memory_format=torch.channels_last)
+
+
 @dataclass(frozen=True, eq=False)
 class Network:
     """A torch network as an encoder; the families build it.
@@ -245,7 +253,7 @@ class Network:
     def parity(self, pictures: Sequence[Any]) -> float | None:
         """Smallest cosine between its vectors and the same network's in float32; None if that is what it computes in.
 
-        The other network is built for this, as its library makes it, and let go. Give the pictures as `preprocess`
+        The other network is built for this and let go. Give the pictures as `preprocess`
         does: of a collated batch the rounding of the pictures themselves does not show.
         """
         if self.record["precision"] == "fp32":

@@ -21,8 +21,8 @@ from bioclip_probe.encoders.encoder import (
     Network,
     chosen_device,
     chosen_precision,
-    dtype_of,
     one_line,
+    placed,
     possible,
     versions,
 )
@@ -47,6 +47,7 @@ VOCABULARY = "bpe_vocab.txt.gz"  # a folder may bring its own, as the models of 
 PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
 ACTIVATIONS = {"GELU": "gelu", "QuickGELU": "quickgelu", "ReLU": "relu", "SiLU": "silu", "GELUTanh": "gelu_tanh"}
 SEED = 0
+QUICK = 1.702  # QuickGELU is x sigmoid(1.702 x)
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Source:
     revision: str = ""
     preprocessing: dict[str, Any] = field(default_factory=dict)  # where it is not the folder's own
     quick_gelu: bool = False  # force it, where the config says GELU
+    unprojected: bool = False  # vectors before the projection to the space shared with text
 
 
 def from_folder(folder: Path, revision: str = "", random: bool = False) -> Source:
@@ -77,12 +79,34 @@ def from_folder(folder: Path, revision: str = "", random: bool = False) -> Sourc
 
 
 def _refuse_code_of_its_own(folder: Path, config: dict[str, Any]) -> None:
-    """open_clip hands what the config says to transformers, which would download and run the tokenizer's code."""
-    if ((config.get("text_cfg") or {}).get("tokenizer_kwargs") or {}).get("trust_remote_code"):
-        raise ModelError(
-            f"{folder / CONFIG} asks to run code that comes with its tokenizer (trust_remote_code); "
-            "read that code, and name the model as custom:FILE.py:FACTORY if you trust it"
+    """open_clip hands what the config says to transformers, which would download code and run it, or offer to."""
+    text = config.get("text_cfg") or {}
+    if not isinstance(text, dict) or not isinstance(text.get("tokenizer_kwargs") or {}, dict):
+        raise ModelError(f"{folder / CONFIG} is no open_clip configuration: its text_cfg is no table")
+    tower = text.get("hf_model_name")
+    asks = ""
+    if (text.get("tokenizer_kwargs") or {}).get("trust_remote_code"):
+        asks = f"{CONFIG} asks to run code that comes with its tokenizer (trust_remote_code)"
+    elif tower and tower not in _text_towers_of_open_clip():
+        asks = (
+            f"{CONFIG} has its text tower built from another repository ({one_line(tower, 80)}), which may bring code"
         )
+    else:
+        for name in ("config.json", "tokenizer_config.json"):
+            if (folder / name).is_file() and b'"auto_map"' in (folder / name).read_bytes():
+                asks = f"{name} asks to run code that comes with it (auto_map)"
+    if asks:
+        raise ModelError(
+            f"{folder}: {asks}; read that code, and name the model as custom:FILE.py:FACTORY if you trust it"
+        )
+
+
+def _text_towers_of_open_clip() -> set[str]:
+    """The text towers that open_clip's own architectures name; transformers has the code of all of them."""
+    import open_clip
+
+    configs = [open_clip.get_model_config(architecture) for architecture in open_clip.list_models()]
+    return {config["text_cfg"].get("hf_model_name") for config in configs} - {None}
 
 
 def from_hub(repository: str, revision: str | None) -> Source:
@@ -104,6 +128,8 @@ def from_tag(architecture: str, tag: str, revision: str | None) -> Source:
     pretrained = open_clip.get_pretrained_cfg(architecture, tag)
     if not pretrained:
         if Path(tag).is_file():
+            if revision:
+                raise ModelError(f"its weights are a file, so it has no revision '{revision}'")
             return Source(architecture, config, Path(tag))
         tags = open_clip.list_pretrained_tags_by_model(architecture)
         raise ModelError(
@@ -138,11 +164,12 @@ def network(recipe: Recipe, source: Source) -> Network:
     precision = chosen_precision(precision, device, model.visual)
     digest = sha256(source.weights) if source.weights else sha256_of_parameters(model)
     preprocessing = json.loads(json.dumps(dict(model.visual.preprocess_cfg)))
+    dimension = _without_projection(model.visual) if source.unprojected else int(source.config["embed_dim"])
     record = {
         "name": name,
         "id": public(recipe.id),
         "family": "open_clip",
-        "architecture": source.config | ({"quick_gelu": True} if source.quick_gelu else {}),
+        "architecture": source.config | {flag: True for flag in ("quick_gelu", "unprojected") if getattr(source, flag)},
         "revision": source.revision,
         "sha256": digest,
         "files": {source.weights.name: digest} if source.weights else {},
@@ -150,11 +177,11 @@ def network(recipe: Recipe, source: Source) -> Network:
         "activation": activation(model.visual),
         "precision": precision,
         "device": device,
-        "dimension": int(source.config["embed_dim"]),
-        "text": True,
+        "dimension": dimension,
+        "text": not source.unprojected,
         "versions": versions("torch", "torchvision", "open_clip_torch"),
     }
-    model = model.to(device=device, dtype=dtype_of(precision))
+    model = placed(_with_folded_quickgelu(model), device, precision)
 
     def forward(batch: torch.Tensor) -> torch.Tensor:
         return model.encode_image(batch, normalize=False)
@@ -164,13 +191,52 @@ def network(recipe: Recipe, source: Source) -> Network:
         return model.encode_text(tokens.to(device), normalize=False)
 
     tokenizer = functools.cache(functools.partial(_tokenizer, name, source.architecture))
-    return Network(recipe.settled(record), record, _transform(preprocessing), forward, text)
+    return Network(
+        recipe.settled(record), record, _transform(preprocessing), forward, None if source.unprojected else text
+    )
 
 
 def activation(module: torch.nn.Module) -> str:
     """The activation functions in `module`, by what it is really built of: "gelu", "quickgelu", "gelu+silu" ..."""
     found = {ACTIVATIONS[kind] for part in module.modules() if (kind := type(part).__name__) in ACTIVATIONS}
     return "+".join(sorted(found))
+
+
+def _without_projection(visual: torch.nn.Module) -> int:
+    """Take from an image tower its projection to the space shared with text; the length of its vectors then."""
+    import torch
+    from open_clip.timm_model import TimmModel
+    from open_clip.transformer import VisionTransformer
+
+    if isinstance(visual, VisionTransformer):
+        visual.proj = None
+        return visual.ln_post.normalized_shape[0]
+    if isinstance(visual, TimmModel) and set(visual.head._modules) in ({"drop", "proj"}, {"mlp"}):
+        visual.head = torch.nn.Identity()
+        return visual.trunk.num_features
+    raise ModelError(
+        f"its image tower ({type(visual).__name__}) has no projection that stands apart from it, so there is nothing "
+        "before it to embed with; name the model without unprojected:"
+    )
+
+
+def _with_folded_quickgelu(model: torch.nn.Module) -> torch.nn.Module:
+    """`model` with each QuickGELU computed as SiLU, the same function up to rounding at less than the cost of a GELU.
+
+    x sigmoid(1.702 x) is silu(1.702 x) / 1.702, and both factors go into the linear layers before and after. SiLU is
+    one fused pass, in place; QuickGELU is three, each through memory.
+    """
+    import torch
+    from open_clip.transformer import QuickGELU, ResidualAttentionBlock
+
+    for block in model.modules():
+        if isinstance(block, ResidualAttentionBlock) and type(block.mlp.gelu) is QuickGELU:
+            with torch.no_grad():
+                block.mlp.c_fc.weight *= QUICK
+                block.mlp.c_fc.bias *= QUICK
+                block.mlp.c_proj.weight /= QUICK
+            block.mlp.gelu = torch.nn.SiLU(inplace=True)
+    return model
 
 
 def _transform(preprocessing: dict[str, Any]):

@@ -7,7 +7,6 @@ it is what an encoder is pickled as: the weights do not travel, they are read wh
 
 from __future__ import annotations
 
-import functools
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
 
 WORLD = Path(__file__).parent.parent / "world" / "weights"
 
+MOST_LOADED = 16  # names under which a process keeps encoders; two for one whose recipe left something open
+
+_loaded: dict[tuple, Encoder] = {}
 _building = threading.Lock()  # open_clip's warnings are overheard for the whole process
 
 
@@ -48,7 +50,14 @@ class Recipe:
     def load(self) -> Encoder:
         """The encoder, built once per process."""
         with _building:
-            return _built_once(self, _stamp(self.id))
+            key = (self, _stamp(self.id))
+            if key not in _loaded:
+                encoder = _built(self)
+                # What "auto" came to is the same encoder as what was asked for by that name, and is kept once.
+                _loaded[key] = _loaded.setdefault((encoder.recipe, key[1]), encoder)
+                while len(_loaded) > MOST_LOADED:
+                    del _loaded[next(iter(_loaded))]
+            return _loaded[key]
 
     def build(self) -> Encoder:
         """The encoder, built anew: for a check, after which it is let go."""
@@ -135,14 +144,9 @@ def _stamp(id: str) -> tuple:
     return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.is_file())
 
 
-@functools.lru_cache(maxsize=8)
-def _built_once(recipe: Recipe, stamp: tuple) -> Encoder:
-    return _built(recipe)
-
-
 def forget() -> None:
     """Let go of all loaded models and their memory."""
-    _built_once.cache_clear()
+    _loaded.clear()
 
 
 def _built(recipe: Recipe) -> Encoder:
@@ -176,6 +180,8 @@ def _open_clip_source(id: str, revision: str | None, random: bool = False) -> op
         return _open_clip_source(rest, revision, random=True)
     if scheme == "quickgelu":
         return replace(_open_clip_source(rest, revision, random), quick_gelu=True)
+    if scheme == "unprojected":
+        return replace(_open_clip_source(rest, revision, random), unprojected=True)
     if scheme == "local-dir":
         return open_clip.from_folder(_folder(id), random=random)
     if scheme == "world":

@@ -155,7 +155,15 @@ FORMS = (
         None,
         True,
     ),
+    Entry(
+        "unprojected:MODEL",
+        "an open_clip model's vectors before the projection to the space shared with text",
+        "unprojected:ViT-B-32/laion2b_s34b_b79k",
+        None,
+        False,
+        "no text then",
+    ),
     Entry("NAME=MODEL", "any of these under a name of your own", "mine=local-dir:models/mine", None, None),
 )
-WRAPPERS = ("untrained", "quickgelu")  # these go before another name
+WRAPPERS = ("untrained", "quickgelu", "unprojected")  # these go before another name
 SCHEMES = ("hf-hub", "local-dir", "world", "timm", "custom", "control")

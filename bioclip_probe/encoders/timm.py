@@ -12,8 +12,8 @@ from bioclip_probe.encoders.encoder import (
     Network,
     chosen_device,
     chosen_precision,
-    dtype_of,
     one_line,
+    placed,
     possible,
     versions,
 )
@@ -94,7 +94,7 @@ def network(recipe: Recipe, source: Source) -> Network:
         "text": False,
         "versions": versions("torch", "torchvision", "timm"),
     }
-    model = model.to(device=device, dtype=dtype_of(precision))
+    model = placed(model, device, precision)
     transform = create_transform(**preprocessing, is_training=False)
     return Network(recipe.settled(record), record, transform, model)
 
