@@ -17,7 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 import pandas as pd
@@ -141,12 +141,12 @@ def _pictures(root: Path, tar: str, read: frozenset[str], describe: Describe) ->
     shown = []
     for member in found.members:
         key, ending = _parted(member.name)
-        if PurePosixPath(member.name).suffix.lower() in SUFFIXES:
+        if os.path.splitext(member.name)[1].lower() in SUFFIXES:
             shown.append((member, key))
         elif member.content is not None:
             texts[key][ending] = member.content
         else:
-            texts[key]  # the key is there
+            texts.setdefault(key, {})
     n_pictures = Counter(key for _, key in shown)
     rows = []
     for member, key in shown:

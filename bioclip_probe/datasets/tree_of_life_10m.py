@@ -5,10 +5,10 @@ tars are those of the hub, ``dataset/EOL/image_set_01.tar`` … with members ``<
 ``.tar.gz`` to ``.tar``; or the shards rebuilt from them, iNat21 and BIOSCAN-1M. Names come from ``catalog.csv``, there
 or in ``metadata/``, up to two folders above the tars: shards without it are a ``webdataset:``.
 
-The catalog's species is the epithet; its `common` is left empty where it repeats the scientific or taxonomic name. Its
-split ``train_small``, and the shards of it, repeat a part of ``train``: each picture is taken once. The `image_id` is
-the `treeoflife_id`. Pictures that are not in the catalog are left out, and noted, as are rows of the catalog without a picture: the hub's tars hold
-those from the Encyclopedia of Life only.
+The `image_id` is the `treeoflife_id`. The catalog's species is the epithet; its `common` is left empty where it
+repeats the scientific or taxonomic name. Its split ``train_small``, and the shards of it, repeat a part of ``train``:
+each picture is taken once. Pictures that are not in the catalog are left out, and noted, as are rows of the catalog
+without a picture: the hub's tars hold those from the Encyclopedia of Life only.
 """
 
 from __future__ import annotations
@@ -111,17 +111,20 @@ def _read(catalog: Path) -> tuple[pd.DataFrame, list[str]]:
     twice = rows.loc[rows[ID].duplicated(), ID].unique()
     if len(twice):
         raise DataError(f"{catalog} has {len(twice)} pictures more than once: {some(twice)}")
-    rows = rows.set_index(rows.pop(ID).rename(None)).apply(one_line)
+    rows = rows.set_index(rows.pop(ID).rename(None))
+    rows["common"] = one_line(rows["common"])
     return rows.assign(common=rows["common"].mask(_repeats_taxon(rows))), notes
 
 
 def _repeats_taxon(rows: pd.DataFrame) -> pd.Series:
     """Whether a common name is the scientific or the taxonomic one, which stand in where there is none."""
-    known = rows[list(RANKS)].fillna("")
-    scientific = known["genus"] + " " + known["species"]
-    taxonomic = known["kingdom"].str.cat([known[rank] for rank in RANKS[1:]], sep=" ")
-    names = [one_line(name).str.strip() for name in (scientific, taxonomic)]
-    return ((rows["common"] == names[0]) | (rows["common"] == names[1])).fillna(False).astype(bool)
+    repeats = pd.Series(False, index=rows.index)
+    for ranks in (RANKS[-2:], RANKS):
+        name = pd.Series("", index=rows.index, dtype="str")
+        for rank in ranks:
+            name += (" " + rows[rank]).fillna("")
+        repeats |= (rows["common"] == name.str.removeprefix(" ")).fillna(False).astype(bool)
+    return repeats
 
 
 def splits(root: Path, names: pd.Series) -> pd.Series:
