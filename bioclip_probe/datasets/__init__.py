@@ -41,6 +41,7 @@ SHELF: dict[str, Entry] = {
     ),
     "webdataset": Entry("webdataset:PATH", "webdataset tars: one, a folder, or a pattern such as {000..127}.tar"),
     "tree-of-life-10m": Entry("tree-of-life-10m:PATH", "TreeOfLife-10M: catalog.csv and tars, of the hub or rebuilt"),
+    "vectors": Entry("vectors:FILE", "ready vectors, no pictures: Parquet as emb-explorer's, .npz, AnnData's .h5ad"),
 }
 
 
