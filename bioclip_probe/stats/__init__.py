@@ -22,6 +22,7 @@
 `partitions`      agreement of two partitions
 `embeddings`      unit vectors with the ids of their images
 `estimate`        a number with its chance level, interval, counts and note
-`threads`         one thread for small work
+`tasks`           work for an executor: cut, handed over, results in order
+`threads`         one thread for small work, and for work that has a processor of its own
 ================  ==================================================================================
 """

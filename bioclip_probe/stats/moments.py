@@ -125,6 +125,11 @@ class Moments:
         grouped = (merge @ self.counts, merge @ self.sums, merge @ self.norms)
         return Moments(*grouped, self.second, self.third, self.fourths, self.origin)
 
+    def none(self) -> Moments:
+        """No images, in no groups, about the same origin."""
+        d = len(self.origin)
+        return Moments.of(np.empty((0, d)), np.empty(0, dtype=np.int64), 0, origin=self.origin)
+
     @property
     def n(self) -> float:
         """Images in all groups."""
@@ -213,6 +218,24 @@ class SplitMoments:
                     found = Moments.of(vectors[here], within[groups[here]], len(own), origin=origin)
                     parts[number] = found if parts[number] is None else parts[number] + found
         return cls(read_only(part), parts if origin is not None else [])
+
+    def __add__(self, other: SplitMoments) -> SplitMoments:
+        """With other images of the same groups."""
+        if not (self.parts and other.parts):
+            return self if self.parts else other
+        return SplitMoments(self.part, [a + b for a, b in zip(self.parts, other.parts, strict=True)])
+
+    def among(self, into: np.ndarray, part: np.ndarray) -> SplitMoments:
+        """The same images where there are more groups, of the parts `part`: group g is group ``into[g]`` there.
+
+        `into` ascends; no group changes its part.
+        """
+        parts = []
+        for number in range(int(part.max(initial=-1)) + 1 if self.parts else 0):
+            own, met = np.flatnonzero(part == number), into[self.part == number]
+            found = self.parts[number] if number < len(self.parts) else self.parts[0].none()
+            parts.append(found.coarsen(np.searchsorted(own, met), len(own)))
+        return SplitMoments(part, parts)
 
     @cached_property
     def whole(self) -> Moments:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -60,35 +61,52 @@ def nearest_neighbours(
     if len(broken):
         raise DataError(f"embeddings must be finite; not so in row {some(broken)}")
     rows = np.arange(len(vectors)) if among is None else np.flatnonzero(among)
-    near = Candidates(vectors, rows, k, groups)
-    points = Points.of(vectors, rows)
+    near = Candidates.of(vectors, rows, k, groups)
+    points, found = Points.of(vectors, rows), near.none(len(rows))
     for start, tile in points.tiles(block):
-        near.see(start, tile, points)
-    return near.indices, near.similarities
+        near.see(start, tile, points, found)
+    nearest = near.none(len(vectors))
+    for whole, own in zip(nearest, found, strict=True):
+        whole[rows] = own
+    return nearest
 
 
+@dataclass(frozen=True, eq=False)
 class Candidates:
-    """The nearest of some rows, found tile by tile.
+    """Rows among which the nearest of each are found, tile by tile.
 
     A tile, in float32, tells which rows may be among an anchor's nearest; those are compared in float64.
 
     Attributes
     ----------
-    indices, similarities : ndarray, shape (n, k)
-        As `nearest_neighbours` returns them, filled as tiles are seen.
+    rows : ndarray, shape (r,), int64
+        The number of each, by which neighbours are named and ties decided.
+    groups : ndarray, shape (r,), int64
+    k : int
+    distinct : ndarray, shape (u, d), float32
+        Their different vectors; none if `k` is 0.
+    kind : ndarray, shape (r,), int64
+        Which of them each row has.
     """
 
-    def __init__(self, vectors: np.ndarray, rows: np.ndarray, k: int, groups: np.ndarray | None) -> None:
-        self.rows, self.k = rows, k
-        self.indices = np.full((len(vectors), k), -1, dtype=np.int64)
-        self.similarities = np.full((len(vectors), k), np.nan)
-        self.groups = np.full(len(rows), -1) if groups is None else np.asarray(groups, dtype=np.int64)[rows]
-        if k:
-            candidates = np.asarray(vectors[rows], dtype=np.float32)
-            self.distinct, self.kind = np.unique(candidates, axis=0, return_inverse=True)
+    rows: np.ndarray
+    groups: np.ndarray
+    k: int
+    distinct: np.ndarray
+    kind: np.ndarray
 
-    def see(self, start: int, tile: Any, points: Points) -> None:
-        """Take note of the distances of the rows from `start` on to all rows."""
+    @classmethod
+    def of(cls, vectors: np.ndarray, rows: np.ndarray, k: int, groups: np.ndarray | None) -> Candidates:
+        groups = np.full(len(rows), -1) if groups is None else np.asarray(groups, dtype=np.int64)[rows]
+        candidates = np.asarray(vectors[rows if k else rows[:0]], dtype=np.float32)
+        return cls(rows, groups, k, *np.unique(candidates, axis=0, return_inverse=True))
+
+    def none(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Indices and similarities, shape (n, k), of rows that have no neighbour yet."""
+        return np.full((n, self.k), -1, dtype=np.int64), np.full((n, self.k), np.nan)
+
+    def see(self, start: int, tile: Any, points: Points, found: tuple[np.ndarray, np.ndarray]) -> None:
+        """Write the nearest of the rows from `start` on, whose distances to all rows a tile holds, into `found`."""
         if not self.k or not len(tile):
             return
         anchor, neighbour = points.near(start, tile, self.groups, min(self.k, len(self.rows)))
@@ -96,9 +114,9 @@ class Candidates:
         order = np.lexsort((self.rows[neighbour], -similarity, anchor))
         place = np.arange(len(anchor)) - np.searchsorted(anchor, anchor)
         order, place = order[place < self.k], place[place < self.k]
-        at = self.rows[anchor[order]], place
-        self.indices[at] = self.rows[neighbour[order]]
-        self.similarities[at] = similarity[order]
+        indices, similarities = found
+        indices[anchor[order], place] = self.rows[neighbour[order]]
+        similarities[anchor[order], place] = similarity[order]
 
 
 def _cosines(distinct, left, right):

@@ -6,15 +6,15 @@ distance, so that one float32 product gives it with the digits that its size des
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bioclip_probe.stats.counting import Binning, Parts, gather, reach
+from bioclip_probe.stats.counting import Binning, Parts, Totals, gather, reach, tally, tally_counted
 
-BLOCK = 512
+BLOCK = 256
 #: No bins are narrower than float64 can tell cosine distances apart.
 NARROWEST = 1e-7
 ROUNDING = 1e-5  # more than float32 errs on a distance, in units of the widest
@@ -49,7 +49,7 @@ class Points:
     unevenness: float
 
     @classmethod
-    def of(cls, vectors: np.ndarray, order: np.ndarray, device: str | None = None) -> Points:
+    def of(cls, vectors: np.ndarray, order: np.ndarray) -> Points:
         """The rows `order` of some unit vectors."""
         n, d = len(order), vectors.shape[1]
         parts = [order[start : start + CHUNK] for start in range(0, n, CHUNK)]
@@ -72,12 +72,21 @@ class Points:
         """Cosine distance of some rows and all, float32; below 0 by rounding only."""
         return np.matmul(_left(self.data[rows]), self.data.T, out=out)
 
-    def tiles(self, block: int = BLOCK) -> Iterator[tuple[int, np.ndarray]]:
-        """First row and distances of the rows of a block and all rows; the array serves again for the next block."""
+    def tiles(self, block: int = BLOCK, starts: Iterable[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
+        """First row and distances of the rows of a block and all rows; the array serves again for the next block.
+
+        Of all blocks, or of those that begin at the rows `starts`.
+        """
         held = np.empty((min(block, len(self)), len(self)), dtype=np.float32)
-        for start in range(0, len(self), block):
+        for start in range(0, len(self), block) if starts is None else starts:
             rows = slice(start, min(start + block, len(self)))
             yield start, self.distances(rows, held[: rows.stop - start])
+
+    def tally(
+        self, start: int, tile: np.ndarray, level: np.ndarray, binning: Binning, parts: Parts, totals: Totals
+    ) -> None:
+        """Add the pairs of a tile to the totals; see `counting.tally`."""
+        tally(tile, level, start, binning, parts, totals)
 
     @property
     def slack(self) -> float:
@@ -100,23 +109,26 @@ class DevicePoints(Points):
     place: Any
 
     @classmethod
-    def of(cls, vectors: np.ndarray, order: np.ndarray, device: str | None = None) -> DevicePoints:
+    def on(cls, device: str, here: Points) -> DevicePoints:
         import torch
 
-        here = Points.of(vectors, order)
         made = cls(here.data, here.widest, here.unevenness)
         object.__setattr__(made, "place", torch.from_numpy(here.data).to(device))
         return made
 
-    def tiles(self, block: int = BLOCK) -> Iterator[tuple[int, Any]]:
+    def tiles(self, block: int = BLOCK, starts: Iterable[int] | None = None) -> Iterator[tuple[int, Any]]:
         """As `Points.tiles`, tensors on the device."""
-        for start in range(0, len(self), block):
+        for start in range(0, len(self), block) if starts is None else starts:
             rows = self.place[start : start + block]
             d = rows.shape[1] - 2
             left = rows.clone()
             left[:, :d].neg_()
             left[:, d], left[:, d + 1] = rows[:, d + 1], rows[:, d]
             yield start, left @ self.place.T
+
+    def tally(self, start: int, tile: Any, level: np.ndarray, binning: Binning, parts: Parts, totals: Totals) -> None:
+        """As `Points.tally`."""
+        tally_counted(self.count(start, tile, level, binning, parts, totals.within), start, parts, totals)
 
     def count(
         self, start: int, tile: Any, level: np.ndarray, binning: Binning, parts: Parts, within: np.ndarray

@@ -10,10 +10,13 @@ coincide, as those of an untrained network do.
 
 from __future__ import annotations
 
+import math
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,13 +29,13 @@ from bioclip_probe.stats.counting import (
     fill_levels,
     fill_slices,
     score_sizes,
-    tally,
-    tally_counted,
 )
 from bioclip_probe.stats.histograms import JointHistogram
 from bioclip_probe.stats.neighbours import Candidates
 from bioclip_probe.stats.points import BLOCK, DevicePoints, Points
 from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.tasks import HandedOver, handed_over, results, runs
+from bioclip_probe.stats.threads import one_thread
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.tree import Tree, read_only
@@ -47,6 +50,8 @@ N_TREE_CELLS, N_CELLS, N_FINE_CELLS = 2**16, 2**16, 2**20
 N_SAMPLED = 512
 #: On a tree whose tips are equally deep and meet at no more depths, clades are slices of rows.
 MOST_CLADES = 16
+#: Pairs that a task looks at for each count that it sends back, at least.
+PER_COUNT = 4
 EVEN = 1e-9  # tips whose depths differ by less, relatively, are equally deep
 
 
@@ -91,6 +96,7 @@ def sweep(
     k: int = 0,
     groups: np.ndarray | None = None,
     device: str | None = None,
+    executor: Executor | None = None,
 ) -> Sweep:
     """Look at every pair of rows once from either end.
 
@@ -108,63 +114,118 @@ def sweep(
         As for `nearest_neighbours`; it concerns the nearest rows only.
     device : str, optional
         A device of torch that multiplies and counts, e.g. ``cuda``; the processor without torch by default.
+    executor : concurrent.futures.Executor, optional
+        Its workers look at runs of rows, each by one thread; the threads of this process do by default. They find what
+        is handed over in the folder for temporary files: where they are on other machines, set ``TMPDIR`` to one that
+        all see.
 
     Notes
     -----
-    O(n² d) in float32; memory O(block·n) beside a copy of the rows and 16·G·L·B bytes of counts for each thread.
+    O(n² d) in float32; memory O(block·n) and 16·G·L·B bytes of counts for each thread, beside a copy of the rows. The
+    result does not hang on how many threads or workers there are.
     """
     order = np.flatnonzero(rows.tips >= 0)
     order = order[np.lexsort((rows.vectors[order, 0], rows.tips[order]))]
     tips = rows.tips[order]
-    points = (Points if device is None else DevicePoints).of(rows.vectors, order, device)
-    levels = Levels.of(rows.tree, tips)
-    bins = Bins.of(points, fine=not anchors and bool(levels.clades))
+    points, levels = Points.of(rows.vectors, order), Levels.of(rows.tree, tips)
+    with one_thread:
+        bins = Bins.of(points, fine=not anchors and bool(levels.clades))
     parts = _parts(np.zeros(len(tips), dtype=np.int64) if part is None else part[tips])
-    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, len(order) + 1))])
-    found = np.full((2, len(order) if anchors else 0, N_SCORES, len(levels.steps)), np.nan)
-    shape = (len(parts.starts) - 1, len(levels.steps), len(bins.edges) - 1)
-    totals = [_totals(shape, harmonic, found[0]) for _ in range(_threads(len(order)))]
-    near = Candidates(rows.vectors, order, k, groups)
-    look = _look if device is None else _look_on_device
-    look(points, levels, bins.binning, parts, totals, near)
-    score_sizes(np.ascontiguousarray(found[0, :, SIZE]).astype(np.int64), harmonic, found[1])
-    scores = np.full((2, len(rows.tips) if anchors else 0, *found.shape[2:]), np.nan)
-    scores[:, order if anchors else order[:0]] = found
-    by_part, within = (sum(getattr(total, key) for total in totals) for key in ("by_part", "within"))
-    joint = JointHistogram(levels.steps, bins.edges, by_part, within, levels.binned)
+    near = Candidates.of(rows.vectors, order, k, groups)
+    look = Look(points, levels, bins, parts, anchors, near, device)
+    found = _found(look, executor)
+    chance = np.full_like(found.scores, np.nan)
+    score_sizes(np.ascontiguousarray(found.scores[:, SIZE]).astype(np.int64), look.harmonic, chance)
+    scores = np.full((2, len(rows.tips) if anchors else 0, *chance.shape[1:]), np.nan)
+    scores[:, order if anchors else order[:0]] = found.scores, chance
+    nearest = near.none(len(rows.tips))
+    for whole, own in zip(nearest, (found.indices, found.similarities), strict=True):
+        whole[order] = own
+    joint = JointHistogram(levels.steps, bins.edges, found.by_part, found.within, levels.binned)
     alone = np.full(len(rows.tips), -1)
-    return Sweep(rows, joint, *scores, near.indices, near.similarities, alone if groups is None else groups)
+    return Sweep(rows, joint, *scores, *nearest, alone if groups is None else groups)
 
 
-def _look(
-    points: Points, levels: Levels, binning: Binning, parts: Parts, totals: list[Totals], near: Candidates
-) -> None:
-    """Go through all tiles, a thread to each of the `totals`."""
+class Found(NamedTuple):
+    """What the rows of a run see: counts to be added, and rows to be joined to those of the next run."""
 
-    def share(start: int, tile: np.ndarray, level: np.ndarray, total: Totals) -> None:
-        tally(tile, level, start, binning, parts, total)
-        near.see(start, tile, points)
+    by_part: np.ndarray
+    within: np.ndarray
+    scores: np.ndarray
+    indices: np.ndarray
+    similarities: np.ndarray
 
-    with ThreadPoolExecutor(len(totals)) as pool:
-        for start, tile in points.tiles(BLOCK):
-            level = levels.of_rows(start, start + len(tile))
-            cuts = np.linspace(0, len(tile), len(totals) + 1).astype(int)
-            jobs = [
-                pool.submit(share, start + a, tile[a:b], level[a:b], total)
-                for (a, b), total in zip(pairwise(cuts), totals, strict=True)
-            ]
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """All that it takes to look at every pair from the end of any of the rows, here or in another process."""
+
+    points: Points
+    levels: Levels
+    bins: Bins
+    parts: Parts
+    anchors: bool
+    near: Candidates
+    device: str | None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Parts, levels, bins."""
+        return len(self.parts.starts) - 1, len(self.levels.steps), len(self.bins.edges) - 1
+
+    @cached_property
+    def harmonic(self) -> np.ndarray:
+        return np.concatenate([[0.0], np.cumsum(1 / np.arange(1, len(self.points) + 1))])
+
+    def at(self, start: int, stop: int, n_threads: int = 1) -> Found:
+        """From the rows `start` to `stop`, which are whole blocks.
+
+        A block is one product by one thread, whoever asks for it: so it has the same bits.
+        """
+        points = self.points if self.device is None else DevicePoints.on(self.device, self.points)
+        nearest = self.near.none(len(points))
+        scores = np.empty((len(points) if self.anchors else 0, N_SCORES, self.shape[1]))
+        totals = [Totals(*np.zeros((2, *self.shape), dtype=np.int64), self.harmonic, scores) for _ in range(n_threads)]
+        blocks = iter(range(start, stop, BLOCK))  # the next one to whoever is free
+
+        def share(total: Totals) -> None:
+            for first, tile in points.tiles(BLOCK, blocks):
+                level = self.levels.of_rows(first, first + len(tile))
+                points.tally(first, tile, level, self.bins.binning, self.parts, total)
+                self.near.see(first, tile, points, nearest)
+
+        with one_thread, ThreadPoolExecutor(n_threads) as pool:
+            jobs = [pool.submit(share, total) for total in totals]
+            try:
+                wait(jobs, return_when=FIRST_EXCEPTION)
+            finally:
+                deque(blocks, maxlen=0)  # after an error, or Ctrl-C, no thread begins another one
             for job in jobs:
                 job.result()
+        by_part, within = (sum(getattr(total, key) for total in totals) for key in ("by_part", "within"))
+        return Found(by_part, within, *(rows[start:stop] for rows in (scores, *nearest)))
 
 
-def _look_on_device(
-    points: DevicePoints, levels: Levels, binning: Binning, parts: Parts, totals: list[Totals], near: Candidates
-) -> None:
-    for start, tile in points.tiles(BLOCK):
-        level = levels.of_rows(start, start + len(tile))
-        counts = points.count(start, tile, level, binning, parts, totals[0].within)
-        tally_counted(counts, start, parts, totals[0])
-        near.see(start, tile, points)
+def _found(look: Look, executor: Executor | None) -> Found:
+    """What all rows see, looked at here or by the workers of an executor."""
+    n = len(look.points)
+    if executor is None:
+        return look.at(0, n, 1 if look.device else _threads(n))
+    least = PER_COUNT * 2 * math.prod(look.shape) / max(n * BLOCK, 1)
+    tasks = [(blocks.start * BLOCK, min(blocks.stop * BLOCK, n)) for blocks in runs(-(-n // BLOCK), math.ceil(least))]
+    with handed_over(look) as handed:
+        found = results(executor, _look_at, [(handed, *task) for task in tasks])
+        first = next(found)
+        rows = [first[2:]]
+        for more in found:
+            for whole, own in zip(first[:2], more[:2], strict=True):
+                whole += own
+            rows.append(more[2:])
+    return Found(*first[:2], *(np.concatenate(column) for column in zip(*rows, strict=True)))
+
+
+def _look_at(handed: HandedOver, start: int, stop: int) -> Found:
+    return handed.here().at(start, stop)
 
 
 def lca_rank(step: float) -> str:
@@ -174,11 +235,6 @@ def lca_rank(step: float) -> str:
 
 def _threads(n: int) -> int:
     return 1 if n < 1000 else min(os.cpu_count() or 1, 8)
-
-
-def _totals(shape: tuple[int, int, int], harmonic: np.ndarray, scores: np.ndarray) -> Totals:
-    by_part, within = np.zeros((2, *shape), dtype=np.int64)
-    return Totals(by_part, within, harmonic, scores)
 
 
 def _parts(part: np.ndarray) -> Parts:
