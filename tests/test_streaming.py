@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,6 +48,23 @@ def test_moments_of_a_store_are_those_in_memory(tmp_path, placement, vectors, mo
     found = split.whole.moved(expected.origin)
     for key in ("counts", "sums", "norms", "second", "third", "fourths"):
         np.testing.assert_allclose(getattr(found, key), getattr(expected, key), atol=1e-10)
+
+
+@pytest.mark.parametrize("shard_size", [1, 7, 60])
+def test_any_tasks_add_up_to_one_pass(tmp_path, placement, vectors, monkeypatch, shard_size):
+    """Tasks that meet few of the taxa, and not all of their parts."""
+    monkeypatch.setattr(streaming, "PER_SUM", 0)
+    store = stored(tmp_path, vectors, shard_size=shard_size)
+    found, expected = [], stream_moments(store, "few", "mean/colour", placement, np.random.default_rng(3))
+    for workers in (1, 3):
+        with ThreadPoolExecutor(workers) as pool:
+            rng = np.random.default_rng(3)
+            found.append(stream_moments(store, "few", "mean/colour", placement, rng, pool))
+    assert found[0][2] == found[1][2] == expected[2]
+    for one, three, alone in zip(found[0][1].parts, found[1][1].parts, expected[1].parts, strict=True):
+        for key in ("counts", "sums", "norms", "second", "third", "fourths"):
+            np.testing.assert_array_equal(getattr(one, key), getattr(three, key))
+            np.testing.assert_allclose(getattr(one.moved(alone.origin), key), getattr(alone, key), atol=1e-11)
 
 
 def test_the_streamed_estimate_is_the_one_in_memory(tmp_path, placement, vectors, monkeypatch):

@@ -161,8 +161,37 @@ def test_neighbours_ride_along():
     np.testing.assert_array_equal(found.similarities, similarities)
 
 
+def test_threads_change_not_a_bit(monkeypatch):
+    """A product by two threads of the linear algebra, of so many rows, differs in its last digits."""
+    rows, _ = images(n_images=1200, d=400)
+    found = []
+    for n_threads in (1, 2, 5):
+        monkeypatch.setattr(sweep, "_threads", lambda n, number=n_threads: number)
+        found.append(sweep.sweep(rows, anchors=True, k=3))
+    for other in found[1:]:
+        np.testing.assert_array_equal(other.joint.counts, found[0].joint.counts)
+        np.testing.assert_array_equal(other.scores, found[0].scores)
+        np.testing.assert_array_equal(other.similarities, found[0].similarities)
+
+
+def test_an_error_in_one_thread_ends_the_others(monkeypatch):
+    rows, _ = images()
+    seen = []
+
+    def see(self, start, tile, points, found):
+        seen.append(start)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sweep, "BLOCK", 1)
+    monkeypatch.setattr(sweep, "_threads", lambda n: 2)
+    monkeypatch.setattr(sweep.Candidates, "see", see)
+    with pytest.raises(ZeroDivisionError):
+        sweep.sweep(rows)
+    assert len(seen) <= 10
+
+
 @pytest.mark.parametrize("block", [1, 7, 240])
-def test_block_size_and_threads_change_nothing(monkeypatch, block):
+def test_block_size_changes_nothing(monkeypatch, block):
     rows, _ = images()
     whole = sweep.sweep(rows, anchors=True)
     monkeypatch.setattr(sweep, "BLOCK", block)

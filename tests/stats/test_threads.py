@@ -1,8 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from bioclip_probe.stats.threads import SMALL, matched_threads
+from bioclip_probe.stats.threads import SMALL, matched_threads, one_thread
 
 
 def threads():
@@ -15,4 +18,34 @@ def test_small_work_has_one_thread_and_large_work_all(work, one):
     before = threads()
     with matched_threads(work):
         assert threads() == ({1} if one else before)
+    assert threads() == before
+
+
+def test_one_thread_until_the_last_has_gone():
+    np.ones((2, 2)) @ np.ones((2, 2))
+    before, first_in, first_may_go = threads(), Event(), Event()
+
+    def first():
+        with one_thread:
+            first_in.set()
+            first_may_go.wait(10)
+
+    def second():
+        first_in.wait(10)
+        with one_thread:
+            first_may_go.set()
+            inside.result(10)
+            return threads()
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(2):  # whoever set the limit is another thread than the one that takes it back
+            first_in.clear(), first_may_go.clear()
+            inside = pool.submit(first)
+            assert pool.submit(second).result() == {1}
+            assert threads() == before
+        with one_thread:  # and it is no matter which thread was the last to set one
+            assert threads() == {1}
+    assert threads() == before
+    with pytest.raises(ZeroDivisionError), one_thread:
+        1 / 0  # noqa: B018
     assert threads() == before
