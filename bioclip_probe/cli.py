@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
+import signal
 import sys
 import textwrap
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bioclip_probe import __version__
@@ -23,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     _speak(quiet=getattr(options, "quiet", False))
     try:
-        options.run(options)
+        with _stopped_by_sigterm():
+            options.run(options)
     except ProbeError as error:
         print(f"bioclip-probe: {error}", file=sys.stderr)
         return 2
@@ -40,6 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bioclip-probe: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
         return 2
     return 0
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """A polite kill, as SLURM sends before the time is up, ends a run as Control-C does."""
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be handled
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _speak(quiet: bool) -> None:
@@ -117,7 +134,20 @@ def _sources(sub: argparse.ArgumentParser) -> None:
         help="where embeddings are kept; default: %(default)s",
     )
     sub.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N; default: %(default)s")
-    sub.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="default: %(default)s")
+    sub.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        help="of the networks; auto is half precision where the hardware is fast at it and a check against fp32 "
+        "passes; default: %(default)s",
+    )
+    sub.add_argument("--revision", metavar="REV", help="commit, tag or branch of the one model that is on the hub")
+    sub.add_argument(
+        "--engine",
+        default="local",
+        metavar="E",
+        help="where pictures are embedded: local, processes[:N], dask:ADDRESS, slurm[:JOBS]; default: %(default)s",
+    )
     sub.add_argument("--batch-size", type=int, default=32, metavar="N", help="pictures at a time; default: %(default)s")
     sub.add_argument("--workers", type=int, metavar="N", help="threads that open pictures; default: by the processors")
     sub.add_argument(
@@ -126,7 +156,24 @@ def _sources(sub: argparse.ArgumentParser) -> None:
         choices=("float32", "float16"),
         help="how the store keeps vectors; float16 takes half the disk; default: %(default)s",
     )
+    sub.add_argument(
+        "--shard-size", type=int, default=1024, metavar="N",
+        help="images a shard: what an interruption loses, and what an engine's worker is given; default: %(default)s",
+    )  # fmt: skip
+    sub.add_argument(
+        "--max-failures", type=_limit, metavar="N|SHARE", help="stop once more images have failed: 100, or 1%%"
+    )
+    sub.add_argument("--retry-failed", action="store_true", help="do shards with failed images again")
+    sub.add_argument("--repair", action="store_true", help="do damaged shards again; `verify` finds them")
     sub.add_argument("--seed", type=int, default=0, help="of resampling, splits and projections; default: %(default)s")
+
+
+def _limit(text: str) -> float:
+    """A number of images, or a share as 0.01 or 1%."""
+    number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if number < 0 or (text.endswith("%") and number >= 1):
+        raise ValueError
+    return number
 
 
 def _controls(sub: argparse.ArgumentParser) -> None:
@@ -172,7 +219,9 @@ def _plan(options: argparse.Namespace):
 
     given = vars(options)
     fields = {name: given[name] for name in Plan.__dataclass_fields__ if name in given}
-    return Plan(**{**fields, "models": tuple(options.models), "controls": not given.get("no_controls", True)})
+    redo = [kind for kind, flag in (("failed", "retry_failed"), ("damaged", "repair")) if given.get(flag)]
+    chosen = {"models": tuple(options.models), "controls": not given.get("no_controls", True), "redo": tuple(redo)}
+    return Plan(**{**fields, **chosen})
 
 
 def _collected(options: argparse.Namespace):
@@ -223,10 +272,8 @@ def _embed(options: argparse.Namespace) -> None:
     from bioclip_probe.store import Store
 
     plan = _plan(options)
-    done = sample.embed(
-        datasets.load(plan.data), plan.encoders(), Store(options.store), device=plan.device, precision=plan.precision,
-        batch_size=plan.batch_size, workers=plan.workers, dtype=plan.dtype, progress=not options.quiet,
-    )  # fmt: skip
+    data, store = datasets.load(plan.data), Store(options.store)
+    done = sample.embed(data, plan.encoders(), store, progress=not options.quiet, **plan.extraction())
     for encoder, result in done:
         rate = "" if result.images_per_s != result.images_per_s else f", {result.images_per_s:.1f} images/s"
         print(f"{encoder['name']}: {result.n_ok} embedded ({result.n_reused} before), {result.n_failed} failed{rate}")

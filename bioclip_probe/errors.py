@@ -8,6 +8,9 @@ from collections.abc import Iterable
 class ProbeError(Exception):
     """A mistake the user can mend. The command line prints it as one line and exits with status 2."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
 
 class DataError(ProbeError):
     """A dataset or a table is not what was expected."""
@@ -49,6 +52,11 @@ class StoreError(ProbeError):
 
 def some(items: Iterable[object], limit: int = 5) -> str:
     """Name up to `limit` offenders and count the rest: ``a, b, c and 4 more``."""
-    names = [str(item) for item in items]
+    names = [printable(item) for item in items]
     rest = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def printable(text: object) -> str:
+    """`text` on one line: whatever would steer a terminal, or break the line, is written out."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(text))

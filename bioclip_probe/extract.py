@@ -1,40 +1,40 @@
-"""Extraction: dataset × encoder → store.
+"""Extraction: dataset × encoders → store.
 
-Threads open and prepare pictures ahead of the model, and a bounded number of them, so that memory stays flat; one
-thread writes what is done. What an earlier run left is kept: a second run does nothing, an interrupted one goes on.
+A shard of images is a piece of work: the pipeline does one after the other here, or an executor's workers do many at
+once. What comes back is landed by this process alone. What an earlier run left is kept: a second run does nothing, an
+interrupted one goes on.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import DataError, ModelError, ProbeError, some
-from bioclip_probe.shards import DTYPES, LEDGER
+from bioclip_probe.errors import DataError, ProbeError
+from bioclip_probe.pipeline import Done, Task, run, run_here
+from bioclip_probe.progress import said
+from bioclip_probe.shards import DTYPES, Embedded
 from bioclip_probe.store import SHARD_SIZE, Store
 
 if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset
     from bioclip_probe.encoders import Encoder
 
-MOST_WORKERS = 16
-SECONDS_BETWEEN_LINES = 30.0
+#: Tasks handed to an executor and not yet landed; bounds the results that wait in memory.
+MOST_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What a run of `embed` did.
+    """What a run of `embed` did for one encoder.
 
     Attributes
     ----------
@@ -45,11 +45,13 @@ class Extraction:
     images_per_s : float
         Images embedded a second, from the first picture opened to the last shard written; NaN if none was.
     failures : DataFrame
-        Columns image_id, error: the images without a vector.
+        Columns image_id, error_class, error: the images without a vector.
     folder : Path
         Where the vectors are.
     dtype : str
         What they are kept in.
+    parity : float
+        Smallest cosine with float32 that was seen, where the encoder computes in less; otherwise NaN.
     """
 
     n_ok: int
@@ -59,217 +61,219 @@ class Extraction:
     failures: pd.DataFrame
     folder: Path
     dtype: str
+    parity: float
 
 
-def embed(
-    dataset: Dataset,
-    encoder: Encoder,
-    store: Store,
-    *,
-    batch_size: int = 32,
-    workers: int | None = None,
-    shard_size: int = SHARD_SIZE,
-    dtype: str = DTYPES[0],
-    progress: bool = True,
-) -> Extraction:
-    """Embed every picture of `dataset` with `encoder` into `store`.
+@dataclass(frozen=True)
+class Settings:
+    """How `embed` goes about its work; nothing of it changes which images get a vector.
 
-    Parameters
+    Attributes
     ----------
-    dataset, encoder, store
-        What is embedded, by what, and where the vectors go.
     batch_size : int
-        Pictures the model is given at once. No batch reaches over the end of a shard, so that an interrupted and
-        an uninterrupted run give the model the same batches.
+        Pictures an encoder is given at once. No batch reaches over the end of a shard, so that an interrupted and
+        an uninterrupted run give the encoder the same batches.
     workers : int, optional
-        Threads that open and prepare pictures; as many as there are processors, half of them where the model
+        Threads that open and prepare pictures; as many as there are processors, half of them where the encoder
         runs on them too, at most 16, unless said.
     shard_size : int
         Images a shard; what an interruption loses. An earlier run's shards keep theirs.
     dtype : str
         ``float32``, or ``float16`` for half the disk and vectors good to three digits. An earlier run's shards keep
         theirs.
+    max_failures : float, optional
+        Stop once more images than this have failed: a number of images, or below 1 a share of the dataset. What is
+        done by then is kept. Without it a run goes on as long as one image can be used.
+    redo : collection of str
+        What an earlier run did and is to be done again: ``failed`` (shards with failed images), ``damaged`` (shards
+        that are no longer what was written).
     progress : bool
         Show how far it is on standard error: a bar on a terminal, otherwise a line every half minute.
 
     Raises
     ------
     DataError
-        If not one picture can be used. A picture that fails beside others that do not is a row of `failures`.
-    ModelError
-        If the model's vectors have another shape than it said, or are not finite; names the images.
-    StoreError
-        If the store is damaged, or another run is writing there.
+        If a number is out of its range.
     """
-    if batch_size < 1 or (workers is not None and workers < 1):
-        raise DataError(f"batch_size and workers must be at least 1; got {batch_size} and {workers}")
-    workers = workers or _workers(encoder)
-    with store.writing(dataset, encoder, shard_size, dtype) as embedded:
-        shards = embedded.missing_shards()
-        spans = [dataset.images[["image_id", "source"]].iloc[embedded.span(shard)] for shard in shards]
-        n_new = sum(map(len, spans))
-        n_reused = len(dataset.images) - n_new
+
+    batch_size: int = 32
+    workers: int | None = None
+    shard_size: int = SHARD_SIZE
+    dtype: str = DTYPES[0]
+    max_failures: float | None = None
+    redo: Collection[str] = field(default=())
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or (self.workers is not None and self.workers < 1):
+            raise DataError(f"batch size and workers must be at least 1; got {self.batch_size} and {self.workers}")
+        if self.shard_size < 1:
+            raise DataError(f"a shard holds at least 1 image; got {self.shard_size}")
+        if self.max_failures is not None and self.max_failures < 0:
+            raise DataError(f"the most failures must be 0 or more, or a share below 1; got {self.max_failures}")
+
+
+def embed(
+    dataset: Dataset,
+    encoders: Sequence[Encoder],
+    store: Store,
+    executor: Executor | None = None,
+    **settings: object,
+) -> list[Extraction]:
+    """Embed every picture of `dataset` with each of `encoders` into `store`; every picture is opened once for all.
+
+    Parameters
+    ----------
+    dataset, encoders, store
+        What is embedded, by what, and where the vectors go.
+    executor : Executor, optional
+        Whose workers embed the shards, e.g. one that `engines.engine` gives; by default this process does. The dataset
+        and the encoders are sent to them by pickle, and the pictures must be found there at the same place.
+    **settings
+        As `Settings` has them.
+
+    Returns
+    -------
+    list of Extraction
+        One for each encoder.
+
+    Raises
+    ------
+    DataError
+        If not one picture can be used, or more have failed than allowed. A picture that fails beside others that do
+        not is a row of `failures`.
+    ModelError
+        If a model's vectors have another shape than it said, all of a batch are not finite, or its precision is too
+        far from float32.
+    StoreError
+        If the store is damaged, cannot be written, or another run is writing there.
+    ProbeError
+        If the executor lost a worker for good.
+    """
+    chosen = Settings(**settings)
+    with ExitStack() as writing:
+        folders = [
+            writing.enter_context(store.writing(dataset, encoder, chosen.shard_size, chosen.dtype, chosen.redo))
+            for encoder in encoders
+        ]
+        before = [folder.n_ok + folder.n_failed for folder in folders]
+        tasks = _tasks(dataset, folders)
+        n_new = sum(len(task.image_ids) for task in tasks)
         start = time.perf_counter()
+        what = f"{encoders[0].name if len(encoders) == 1 else f'{len(encoders)} encoders'} on {dataset.name}"
         with (
-            _said(f"{encoder.name} on {dataset.name}", n_reused, len(dataset.images), progress) as advance,
-            _threads(workers) as pool,
+            said(what, len(dataset.images) - n_new, len(dataset.images), chosen.progress) as advance,
+            closing(_done(dataset.open, encoders, tasks, executor, chosen, advance)) as done,
             ThreadPoolExecutor(1) as writer,  # what is embedded is written, whatever happens next
         ):
-            sources = (source for span in spans for source in span["source"])
-            pictures = _ahead(
-                pool, lambda source: _prepared(dataset, encoder, source), sources, 2 * batch_size + workers
-            )
             landing: Future | None = None
-            for shard, span in zip(shards, spans, strict=True):
-                rows, vectors = _embed_shard(encoder, span["image_id"], pictures, batch_size, advance)
+            for one in done:
                 if landing is not None:
                     landing.result()
-                landing = writer.submit(embedded.land, shard, rows, vectors)
+                _check_failures(folders, chosen.max_failures)
+                landing = writer.submit(folders[one.encoder].land, one.shard, one.rows, one.vectors, one.parity)
             if landing is not None:
                 landing.result()
         seconds = time.perf_counter() - start
-        failures = embedded.failures()
-        if embedded.n_ok == 0:
-            embedded.discard()
-            raise DataError(
-                f"dataset '{dataset.name}' has no usable image; the first failed so: {failures['error'][0]}"
-            )
-        return Extraction(
-            embedded.n_ok,
-            embedded.n_failed,
-            n_reused,
-            n_new / seconds if n_new else float("nan"),
-            failures,
-            embedded.folder,
-            str(embedded.dtype),
-        )
+        _check_failures(folders, chosen.max_failures)
+        rate = n_new / seconds if n_new else float("nan")
+        _discard_empty(folders, dataset.name)
+        return [_finished(folder, n, rate) for folder, n in zip(folders, before, strict=True)]
 
 
-def _workers(encoder: Encoder) -> int:
-    """A thread a processor; half of them where the model runs on the same processors and would wait for its own."""
-    on_cpu = str(encoder.record.get("device", "cpu")).startswith("cpu")
-    return min(max(_processors() // (2 if on_cpu else 1), 1), MOST_WORKERS)
+def _tasks(dataset: Dataset, folders: Sequence[Embedded]) -> list[Task]:
+    """What is missing: the shards of each size in order, each with the encoders that miss it."""
+    wanted: dict[tuple[int, int], list[int]] = {}
+    for number, folder in enumerate(folders):
+        for shard in folder.missing_shards():
+            wanted.setdefault((folder.meta["shard_size"], shard), []).append(number)
+    tasks = []
+    for (_, shard), numbers in sorted(wanted.items()):
+        images = dataset.images.iloc[folders[numbers[0]].span(shard)]
+        tasks.append(Task(shard, images["image_id"].tolist(), images["source"].tolist(), tuple(numbers)))
+    return tasks
 
 
-def _processors() -> int:
-    """Processors this process may use, which on a cluster are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _prepared(dataset: Dataset, encoder: Encoder, source: str) -> object:
-    """One picture as the model takes it, or the error that says why not."""
+def _done(
+    open: Callable,
+    encoders: Sequence[Encoder],
+    tasks: Sequence[Task],
+    executor: Executor | None,
+    chosen: Settings,
+    advance: Callable,
+) -> Iterator[Done]:
+    """The results of all tasks, in any order."""
+    if executor is None:
+        yield from run(open, encoders, tasks, chosen.batch_size, chosen.workers, advance)
+        return
+    waiting, under_way = list(reversed(tasks)), {}
     try:
-        image = dataset.open(source)
-    except DataError as error:
-        return error
-    try:
-        return encoder.preprocess(image)
-    except (ProbeError, MemoryError):
-        raise
-    except Exception as error:  # anyone's code may be in there, and one odd picture must not stop the others
-        return DataError(f"{source}: preprocessing failed: {type(error).__name__}: {' '.join(str(error).split())}")
-
-
-def _ahead(pool: Executor, work, items: Iterable, ahead: int) -> Iterator:
-    """The results of `work` on each item, in order, with at most `ahead` of them under way or waiting."""
-    pending: deque[Future] = deque()
-    for item in items:
-        pending.append(pool.submit(work, item))
-        if len(pending) >= ahead:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
-
-
-def _embed_shard(encoder, image_ids: pd.Series, pictures: Iterator, batch_size: int, advance) -> tuple:
-    """The ledger of one shard and the (n ok, d) vectors of its pictures, which are the next ones of `pictures`."""
-    rows: list[dict] = []
-    vectors: list[np.ndarray] = []
-    batch: list = []
-    names: list[str] = []
-    n_ok = 0
-    for image_id in image_ids:
-        picture = next(pictures)
-        if isinstance(picture, DataError):
-            rows.append(
-                {
-                    "image_id": image_id,
-                    "row": -1,
-                    "status": "failed",
-                    "error_class": getattr(picture, "kind", "unreadable"),
-                    "error": str(picture),
-                }
-            )
-        else:
-            rows.append({"image_id": image_id, "row": n_ok, "status": "ok", "error": None})
-            n_ok += 1
-            batch.append(picture)
-            names.append(image_id)
-        if len(batch) == batch_size or (batch and len(rows) == len(image_ids)):
-            vectors.append(_encoded(encoder, batch, names))
-            batch, names = [], []
-        advance()
-    return LEDGER.frame(rows), np.concatenate(vectors) if vectors else np.empty((0, encoder.dimension), np.float32)
-
-
-def _encoded(encoder: Encoder, batch: list, image_ids: list[str]) -> np.ndarray:
-    """The vectors of one batch, or a `ModelError` if they are not what the encoder said."""
-    given = np.asarray(encoder.encode(batch))
-    expected = (len(batch), encoder.dimension)
-    if given.shape != expected or given.dtype.kind != "f":
-        raise ModelError(
-            f"encoder '{encoder.name}' gave {given.dtype} {given.shape}, expected floats of shape {expected}, "
-            f"for the images {some(image_ids)}"
-        )
-    with np.errstate(over="ignore"):
-        vectors = given.astype(np.float32)
-    bad = [name for name, finite in zip(image_ids, np.isfinite(vectors).all(axis=1), strict=True) if not finite]
-    if bad:
-        raise ModelError(f"encoder '{encoder.name}' gave vectors that are not finite for the images {some(bad)}")
-    return vectors
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[Executor]:
-    """A thread pool that, when something goes wrong, drops what has not begun instead of working it off."""
-    pool = ThreadPoolExecutor(number)
-    try:
-        yield pool
+        while waiting or under_way:
+            while waiting and len(under_way) < MOST_AT_ONCE:
+                task = waiting.pop()
+                future = executor.submit(run_here, open, encoders, task, chosen.batch_size, chosen.workers)
+                under_way[future] = task
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                task = under_way.pop(future)
+                yield from _result(future, task)
+                advance(len(task.image_ids))
     finally:
-        pool.shutdown(cancel_futures=True)
+        for future in under_way:
+            future.cancel()
 
 
-@contextmanager
-def _said(what: str, done: int, total: int, progress: bool) -> Iterator:
-    """A function to call after each image, that shows how far the run is."""
-    if not progress or done == total:
-        yield lambda: None
-    elif sys.stderr.isatty():
-        from tqdm import tqdm
+def _result(future: Future, task: Task) -> list[Done]:
+    try:
+        return future.result()
+    except ProbeError:
+        raise
+    except BrokenExecutor as error:
+        raise ProbeError(
+            "a worker process was lost (out of memory?); what is finished is kept, the same command goes on from there"
+        ) from error
+    except Exception as error:  # an engine has its own for a worker lost too often
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ProbeError(
+            f"a worker failed on shard {task.shard} ({type(error).__name__}: {reason}); what is finished is kept, "
+            "the same command goes on from there"
+        ) from error
 
-        with tqdm(total=total, initial=done, desc=what, unit="image", smoothing=0.05) as bar:
-            yield bar.update
-    else:
-        lines = _Lines(what, done, total)
-        yield lines
-        if lines.said < lines.done:
-            lines.say()
+
+def _check_failures(folders: Sequence[Embedded], most: float | None) -> None:
+    """Stop a run that has more failures than allowed; whoever runs it again allows more, or mends the pictures."""
+    if most is None:
+        return
+    for folder in folders:
+        allowed = most if most >= 1 else most * folder.n_images
+        if folder.n_failed > allowed:
+            failures = folder.failures()
+            classes = Counter(failures["error_class"]).most_common()
+            raise DataError(
+                f"stopped: {folder.n_failed} of the {folder.n_ok + folder.n_failed} images so far failed, more than "
+                f"the {allowed:g} allowed ({', '.join(f'{n} {kind}' for kind, n in classes)}); the first: "
+                f"{failures['error'][0]}; what is done is kept, do the failed again with --retry-failed"
+            )
 
 
-class _Lines:
-    """Progress where there is no terminal: plain lines, seldom enough for a log file."""
+def _discard_empty(folders: Sequence[Embedded], dataset: str) -> None:
+    """Leave nothing of an embedding without a single vector, and say why it is one."""
+    empty = [folder for folder in folders if folder.n_ok == 0]
+    reasons = [folder.failures()["error"][0] for folder in empty]
+    for folder in empty:
+        folder.discard()
+    if empty:
+        raise DataError(f"dataset '{dataset}' has no usable image; the first failed so: {reasons[0]}")
 
-    def __init__(self, what: str, done: int, total: int) -> None:
-        self.what, self.first, self.total = what, done, total
-        self.done = self.said = done
-        self.start = self.last = time.perf_counter()
 
-    def __call__(self) -> None:
-        self.done += 1
-        if time.perf_counter() - self.last > SECONDS_BETWEEN_LINES:
-            self.say()
-
-    def say(self) -> None:
-        self.last, self.said = time.perf_counter(), self.done
-        rate = (self.done - self.first) / max(self.last - self.start, 1e-9)
-        print(f"{self.what}: {self.done} of {self.total} images, {rate:.1f}/s", file=sys.stderr, flush=True)
+def _finished(folder: Embedded, n_reused: int, rate: float) -> Extraction:
+    parities = [facts["parity"] for facts in folder.shards.values() if "parity" in facts]
+    return Extraction(
+        folder.n_ok,
+        folder.n_failed,
+        n_reused,
+        rate if n_reused < folder.n_images else float("nan"),
+        folder.failures(),
+        folder.folder,
+        str(folder.dtype),
+        min(parities, default=float("nan")),
+    )

@@ -21,7 +21,7 @@ from bioclip_probe.tables import Column, Table
 
 VERSION = 2
 DTYPES = ("float32", "float16")
-MEND = "run `embed --repair` to do it again"
+MEND = "embed again with --repair, which does what is damaged anew"
 JOURNAL = "shards.jsonl"
 
 LEDGER = Table(

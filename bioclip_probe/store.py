@@ -5,7 +5,8 @@ Written format, version 2
 ::
 
     STORE/
-      store.json                               {"format": "bioclip_probe store", "version": 1}
+      store.json                               {"format": "bioclip_probe store", "version": 2}
+      .lock                                    locked while a run writes this file or that of a new dataset
       <dataset>@<fingerprint>/
         dataset.json                           name, fingerprint, simulated, n_images, notes
         images.parquet                         the dataset's IMAGES table, in dataset order
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from bioclip_probe.encoders import Encoder
 
 FORMAT = "bioclip_probe store"
+LOCK = ".lock"
 SHARD_SIZE = 1024
 SOFTWARE = ("bioclip_probe", "numpy", "pandas", "pyarrow", "pillow")
 
@@ -88,7 +90,8 @@ class Store:
         self.path = Path(path)
         if self.path.exists() and not self.path.is_dir():
             raise StoreError(f"{self.path} is a file; expected the folder of a store")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        begun = self.path.iterdir() if self.path.is_dir() else ()
+        if any(not entry.name.startswith((LOCK, "store.json.")) for entry in begun):
             if not (self.path / "store.json").is_file():
                 raise StoreError(f"{self.path} is not a store (it has no store.json); name another or an empty folder")
             head = read_json(self.path / "store.json")
@@ -162,6 +165,27 @@ class Store:
         folder = self._one(self.path.glob("*@*/dataset.json"), dataset, "dataset")
         return Embedded(self._one(folder.glob("*@*/meta.json"), encoder, "encoder"))
 
+    def begun(self, dataset: Dataset, encoder: str, fingerprint: str) -> Embedded | None:
+        """What runs have left of a dataset and an encoder, complete or not; None if there is nothing yet."""
+        folder = self.path / _folder_name(dataset.name, dataset.fingerprint) / _folder_name(encoder, fingerprint)
+        return Embedded(folder) if (folder / "meta.json").is_file() else None
+
+    def _home(self, dataset: Dataset) -> Path:
+        """The folder of a dataset; a new store, and what it says of a new dataset, are written by one run at a time."""
+        home = self.path / _folder_name(dataset.name, dataset.fingerprint)
+        if not (home / "dataset.json").is_file():
+            _make(self.path)
+            with _lock(self.path / LOCK, self.path, wait=True):
+                for half_done in self.path.glob("*.part"):
+                    half_done.unlink()
+                if not (self.path / "store.json").is_file():
+                    write_json(self.path / "store.json", {"format": FORMAT, "version": VERSION})
+                if not (home / "dataset.json").is_file():
+                    _begin_dataset(home, dataset)
+        if not _read_images(home)["image_id"].equals(dataset.images["image_id"].reset_index(drop=True)):
+            raise StoreError(f"{home / 'images.parquet'} names other images than the dataset; delete {home}")
+        return home
+
     def _one(self, files: Iterator[Path], wanted: object, kind: str) -> Path:
         """The folder of the dataset or encoder `wanted` among those described by `files`."""
         found = {}
@@ -199,21 +223,13 @@ class Store:
         StoreError
             If another run is writing there, or what is there is damaged.
         """
-        home = self.path / _folder_name(dataset)
-        try:
-            home.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot make the folder {home}: {error.strerror}") from error
-        if not (self.path / "store.json").is_file():
-            write_json(self.path / "store.json", {"format": FORMAT, "version": VERSION})
-        folder = home / _folder_name(encoder)
+        home = self._home(dataset)
+        folder = home / _folder_name(encoder.name, encoder.fingerprint)
         if not redo and (folder / "meta.json").is_file() and (finished := Embedded(folder)).complete:
-            _begin_dataset(home, dataset)
             finished.check_sizes()
             yield finished  # many runs may read at once, also where none may write
             return
         with _lock(home / f".{folder.name}.lock", folder):
-            _begin_dataset(home, dataset)
             if not (folder / "meta.json").is_file():
                 _begin_encoder(folder, dataset, encoder, shard_size, dtype)
             clear(folder, damaged="damaged" in redo)
@@ -232,11 +248,10 @@ class Store:
 
 
 def _begin_dataset(home: Path, dataset: Dataset) -> None:
-    """Write what the store knows of a dataset, if it is new."""
-    if (home / "dataset.json").is_file():
-        if not _read_images(home)["image_id"].equals(dataset.images["image_id"].reset_index(drop=True)):
-            raise StoreError(f"{home / 'images.parquet'} names other images than the dataset; delete {home}")
-        return
+    """Write what the store knows of a new dataset."""
+    _make(home)
+    for half_done in home.glob("*.part"):
+        half_done.unlink()
     table = io.BytesIO()
     IMAGES.frame(dataset.images[IMAGES.names]).to_parquet(table, index=False)
     write(home / "images.parquet", table.getvalue())
@@ -274,9 +289,16 @@ def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size:
     write_json(folder / "meta.json", meta)
 
 
-def _folder_name(thing: Dataset | Encoder) -> str:
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", thing.name).strip("-.")[:80]
-    return f"{safe or 'unnamed'}@{thing.fingerprint}"
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from error
+
+
+def _folder_name(name: str, fingerprint: str) -> str:
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80]
+    return f"{safe or 'unnamed'}@{fingerprint}"
 
 
 def _read_images(home: Path) -> pd.DataFrame:
@@ -289,13 +311,13 @@ def _read_images(home: Path) -> pd.DataFrame:
 
 
 @contextmanager
-def _lock(path: Path, folder: Path) -> Iterator[None]:
-    """Hold `path` locked, or say that another run does. The system frees it when a process ends, however it ends."""
+def _lock(path: Path, folder: Path, wait: bool = False) -> Iterator[None]:
+    """Hold `path` locked; `wait` for another run that does, or say so. However a process ends, the system frees it."""
     import fcntl  # not on Windows, where a store can be read but not written
 
     with open(path, "a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             raise StoreError(f"another run is writing {folder}; wait until it ends, or name another store") from error
         except OSError as error:

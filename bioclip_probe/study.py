@@ -15,15 +15,16 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bioclip_probe import encoders, metrics, probes, projections, provenance, results
+from bioclip_probe import encoders, engines, metrics, probes, projections, provenance, results
 from bioclip_probe.errors import DataError, ProbeError
+from bioclip_probe.extract import Settings
 from bioclip_probe.probes.splits import split_by_image
 from bioclip_probe.projections.panels import drill_down
 from bioclip_probe.sample import Sample, collect
@@ -63,6 +64,12 @@ class Plan:
     resample : str
         What intervals of tree agreement resample: ``species``, or ``genus`` or ``family`` where species are not
         independent.
+    device, precision, revision : str
+        As `encoders.load` takes them; the revision is of the one model that is on the hub.
+    engine : str
+        Where pictures are embedded; see `engines`.
+    batch_size, workers, shard_size, dtype, max_failures, redo
+        As `extract.Settings` has them.
     """
 
     data: str = "world"
@@ -76,16 +83,21 @@ class Plan:
     resample: str = "species"
     seed: int = 0
     device: str = "auto"
-    precision: str = "fp32"
+    precision: str = "auto"
+    revision: str | None = None
+    engine: str = "local"
     batch_size: int = 32
     workers: int | None = None
+    shard_size: int = 1024
     dtype: str = "float32"
+    max_failures: float | None = None
+    redo: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ProbeError(f"the seed must be 0 or more; got {self.seed}")
-        if self.batch_size < 1 or (self.workers is not None and self.workers < 1):
-            raise ProbeError(f"batch size and workers must be at least 1; got {self.batch_size} and {self.workers}")
+        Settings(**{field.name: getattr(self, field.name) for field in fields(Settings) if field.name != "progress"})
+        engines.check(self.engine)
         if self.per_species is not None and self.per_species < 1:
             raise ProbeError(f"expected at least 1 image a species; got {self.per_species}")
         if self.resample not in RANKS:
@@ -95,6 +107,11 @@ class Plan:
         """All encoders of the study: the models, then the controls."""
         models = self.compared()
         return (*models, *(encoders.controls_for(models) if self.controls else ()))
+
+    def extraction(self) -> dict:
+        """What `sample.embed` is told beside the dataset, the encoders and the store."""
+        names = [field.name for field in fields(Settings) if field.name != "progress"]
+        return {name: getattr(self, name) for name in ("device", "precision", "revision", "engine", *names)}
 
     def compared(self) -> tuple[str, ...]:
         """The models, without the controls."""
@@ -338,8 +355,9 @@ def step(sample: Sample, name: str, seconds: float, **settings: object) -> dict:
 
 def sample_of(plan: Plan, store: str | Path, progress: bool = True) -> Sample:
     """The sample that a plan asks for; see `collect`."""
-    extraction = {name: getattr(plan, name) for name in ("device", "precision", "batch_size", "workers", "dtype")}
-    found = collect(plan.data, plan.encoders(), store, plan.tree, plan.tree_unit, progress=progress, **extraction)
+    found = collect(
+        plan.data, plan.encoders(), store, plan.tree, plan.tree_unit, progress=progress, **plan.extraction()
+    )
     return found if plan.per_species is None else found.balanced(plan.per_species, plan.seed)
 
 

@@ -24,11 +24,17 @@ class MeanColour:
     fingerprint = "0123456789ab"
 
     def __init__(self) -> None:
-        self.record = {"id": "mean/colour", "revision": None}
+        self.record = {"id": "mean/colour", "family": "control", "precision": "fp32", "revision": None}
         self.batches: list[int] = []
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
         return np.asarray(image, dtype=np.float32) / 255
+
+    def collate(self, pictures: list) -> list:
+        return list(pictures)
+
+    def parity(self, pictures: list) -> None:
+        return None
 
     def encode(self, batch: list) -> np.ndarray:
         self.batches.append(len(batch))

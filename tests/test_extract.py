@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bioclip_probe import datasets
+from bioclip_probe import datasets, extract
 from bioclip_probe.datasets import Dataset, fingerprint_of
 from bioclip_probe.errors import DataError, ModelError, StoreError
-from bioclip_probe.extract import _ahead, _threads, _workers, embed
+from bioclip_probe.pipeline import _threads, ahead, n_workers
 from bioclip_probe.store import Store
 from bioclip_probe.tables import IMAGES
 from tests.made_up import MeanColour, break_in_half, paint, paint_many
@@ -29,6 +29,12 @@ def table_of(folder, number) -> Dataset:
     names = paint_many(folder, number)
     pd.DataFrame({"path": names, "class": "Aves"}).to_csv(folder / "labels.csv", index=False)
     return datasets.load(f"table:{folder / 'labels.csv'}")
+
+
+def embed(dataset, encoder, store, **settings):
+    """What one encoder makes of a dataset."""
+    (found,) = extract.embed(dataset, [encoder], store, **settings)
+    return found
 
 
 @pytest.fixture
@@ -99,7 +105,7 @@ class Slow(MeanColour):
         time.sleep(0.1)
         return super().encode(batch)
 
-embed(datasets.load(sys.argv[1]), Slow(), Store(sys.argv[2]), batch_size=2, shard_size=2, progress=False)
+embed(datasets.load(sys.argv[1]), [Slow()], Store(sys.argv[2]), batch_size=2, shard_size=2, progress=False)
 """
 
 
@@ -128,7 +134,7 @@ def test_a_broken_picture_is_reported_and_stops_nothing(tmp_path, store):
     record = embed(dataset, MeanColour(), store, batch_size=2, shard_size=4, progress=False)
     assert (record.n_ok, record.n_failed) == (8, 2)
     assert record.failures["image_id"].tolist() == ["003.png", "007.png"]
-    assert "003.png: not a picture, or its head is corrupt" in record.failures["error"][0]
+    assert "003.png: not a picture" in record.failures["error"][0]
     assert record.failures["error"][1].endswith("007.png: the file is empty")
     images, vectors = store.read(dataset, MeanColour())
     ok = [i for i in range(10) if i not in (3, 7)]
@@ -183,11 +189,8 @@ def test_no_usable_picture_leaves_nothing(tmp_path, store):
         (lambda vectors: vectors[:, :2], r"gave float32 \(4, 2\), expected floats of shape \(4, 3\)"),
         (lambda vectors: vectors[:-1], r"gave float32 \(3, 3\)"),
         (lambda vectors: vectors.astype(np.int64), "gave int64"),
-        (
-            lambda vectors: np.where(vectors[:, :1] > vectors[0, 0], np.nan, vectors),
-            "gave vectors that are not finite for the images 001.png, 002.png, 003.png$",
-        ),
-        (lambda vectors: vectors.astype(np.float64) * 1e300, "gave vectors that are not finite for the images"),
+        (lambda vectors: vectors * np.nan, "gave vectors that are not finite for all of the images 000.png, 001.png"),
+        (lambda vectors: vectors.astype(np.float64) * 1e300, "gave vectors that are not finite for all of the images"),
     ],
 )
 def test_wrong_vectors_are_the_models_fault(dataset, store, change, reason):
@@ -199,6 +202,103 @@ def test_wrong_vectors_are_the_models_fault(dataset, store, change, reason):
         embed(dataset, Wrong(), store, batch_size=4, progress=False)
     assert "000.png" in str(error.value) or "001.png" in str(error.value)
     assert store.contents().empty
+
+
+def test_an_image_whose_vector_is_not_finite_has_failed(dataset, store):
+    class Overflowing(MeanColour):
+        def encode(self, batch):
+            vectors = super().encode(batch)
+            return np.where(vectors[:, :1] > 4.5 / 255, np.inf, vectors)
+
+    record = embed(dataset, Overflowing(), store, batch_size=10, progress=False)
+    assert (record.n_ok, record.n_failed) == (5, 5)
+    assert set(record.failures["error_class"]) == {"not finite"}
+    assert record.failures["error"][0] == "005.png: 'mean/colour' gave values that are not finite"
+    np.testing.assert_allclose(store.read(dataset, Overflowing())[1], colours(dataset)[:5], atol=1e-6)
+
+
+class Named(MeanColour):
+    """Another encoder, which sees pictures another way."""
+
+    def __init__(self, name, factor=1.0, parity=None):
+        super().__init__()
+        self.name, self.factor, self.found = name, factor, parity
+        self.fingerprint = f"{hash((name, factor)) % 16**12:012x}"
+        self.record |= {"precision": "bf16"}
+        self.compared = []
+
+    def preprocess(self, image):
+        return super().preprocess(image) * self.factor
+
+    def parity(self, pictures):
+        self.compared.append(len(pictures))
+        return self.found
+
+
+def test_several_encoders_open_each_picture_once(tmp_path, store):
+    dataset = table_of(tmp_path / "ten", 10)
+    (tmp_path / "ten" / "003.png").write_bytes(b"no picture")
+    opened = []
+
+    def open_counting(source):
+        opened.append(source)
+        return dataset.open(source)
+
+    counting = Dataset("ten", dataset.images, open_counting, dataset.fingerprint)
+    encoders = [Named("one"), Named("half", 0.5), Named("none", 0.0)]
+    extract.embed(counting, encoders[:1], store, shard_size=4, batch_size=3, workers=2, progress=False)
+    assert sorted(opened) == dataset.images["source"].tolist()
+    opened.clear()
+    found = extract.embed(counting, encoders, store, shard_size=3, batch_size=3, workers=2, progress=False)
+    assert sorted(opened) == dataset.images["source"].tolist()
+    assert [(one.n_ok, one.n_failed, one.n_reused) for one in found] == [(9, 1, 10), (9, 1, 0), (9, 1, 0)]
+    for encoder in encoders:
+        images, vectors = store.read(counting, encoder)
+        wanted = np.array([np.asarray(dataset.open(source)).mean((0, 1)) / 255 for source in images["source"]])
+        np.testing.assert_allclose(vectors, wanted * encoder.factor, atol=1e-6)
+
+
+def test_parity_is_looked_at_once_and_kept(dataset, store):
+    encoder = Named("half", parity=0.9995)
+    found = embed(dataset, encoder, store, batch_size=4, shard_size=5, progress=False)
+    assert encoder.compared == [4]
+    assert found.parity == 0.9995
+    assert [facts["parity"] for facts in store.embedded(dataset, encoder).shards.values()] == [0.9995, 0.9995]
+
+
+def test_a_precision_too_far_from_float32_is_refused(dataset, store):
+    with pytest.raises(ModelError, match=r"at precision bf16 is too far from fp32: .* 0\.99800 .*--precision fp32"):
+        embed(dataset, Named("poor", parity=0.998), store, progress=False)
+    assert store.contents().empty
+
+
+@pytest.mark.parametrize("most", [1, 0.15])
+def test_too_many_failures_stop_the_run(tmp_path, store, most):
+    dataset = table_of(tmp_path / "ten", 10)
+    for name in ("001.png", "004.png", "005.png"):
+        (tmp_path / "ten" / name).write_bytes(b"")
+    encoder = MeanColour()
+    reason = r"3 of the 6 images so far failed, more than the 1(\.5)? allowed \(3 empty\); the first: .*001\.png"
+    with pytest.raises(DataError, match=reason):
+        embed(dataset, encoder, store, batch_size=1, shard_size=3, max_failures=most, workers=1, progress=False)
+    assert store.contents()["state"].tolist() == ["incomplete"]
+    assert sum(encoder.batches) < 10
+    found = embed(dataset, MeanColour(), store, max_failures=3, progress=False)
+    assert (found.n_ok, found.n_failed) == (7, 3)
+
+
+def test_failed_images_may_be_tried_again(tmp_path, store):
+    dataset = table_of(tmp_path / "ten", 10)
+    picture = tmp_path / "ten" / "004.png"
+    content = picture.read_bytes()
+    picture.unlink()
+    embed(dataset, MeanColour(), store, shard_size=3, progress=False)
+    picture.write_bytes(content)
+    assert embed(dataset, MeanColour(), store, progress=False).n_failed == 1
+    encoder = MeanColour()
+    found = embed(dataset, encoder, store, redo=("failed",), progress=False)
+    assert (found.n_ok, found.n_reused, encoder.batches) == (10, 7, [3])
+    np.testing.assert_allclose(store.read(dataset, encoder)[1], colours(dataset), atol=1e-6)
 
 
 def test_another_dataset_or_encoder_gets_its_own_place(dataset, store):
@@ -239,7 +339,7 @@ def test_pictures_wait_in_a_bounded_queue():
         return item
 
     with _threads(3) as pool:
-        for taken, item in enumerate(_ahead(pool, work, range(50), 7), start=1):
+        for taken, item in enumerate(ahead(pool, work, range(50), 7), start=1):
             time.sleep(0.002)
             assert item == taken - 1
             assert begun <= taken + 7
@@ -278,12 +378,12 @@ def test_progress_is_said_in_plain_lines_where_there_is_no_terminal(dataset, sto
 def test_numbers_below_one_are_refused(dataset, store, wrong):
     with pytest.raises(DataError, match="must be at least 1"):
         embed(dataset, MeanColour(), store, **wrong)
-    with pytest.raises(StoreError, match="shard_size must be at least 1"):
+    with pytest.raises(DataError, match="a shard holds at least 1 image; got 0"):
         embed(dataset, MeanColour(), store, shard_size=0)
 
 
 def test_lines_come_now_and_then_and_each_once(dataset, store, capsys, monkeypatch):
-    monkeypatch.setattr("bioclip_probe.extract.SECONDS_BETWEEN_LINES", -1.0)
+    monkeypatch.setattr("bioclip_probe.progress.SECONDS_BETWEEN_LINES", -1.0)
     embed(dataset, MeanColour(), store, progress=True)
     said = [line.split(" images")[0] for line in capsys.readouterr().err.splitlines()]
     assert said == [f"mean/colour on ten: {i} of 10" for i in range(1, 11)]
@@ -293,5 +393,5 @@ def test_lines_come_now_and_then_and_each_once(dataset, store, capsys, monkeypat
     ("device", "processors", "workers"), [("cpu", 1, 1), ("cpu", 8, 4), ("cuda:0", 8, 8), ("cuda", 64, 16)]
 )
 def test_a_model_on_the_processors_keeps_half_of_them(monkeypatch, device, processors, workers):
-    monkeypatch.setattr("bioclip_probe.extract._processors", lambda: processors)
-    assert _workers(SimpleNamespace(record={"device": device})) == workers
+    monkeypatch.setattr("bioclip_probe.pipeline._processors", lambda: processors)
+    assert n_workers([SimpleNamespace(record={"device": device})]) == workers

@@ -20,8 +20,8 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from bioclip_probe.datasets.pictures import stays_inside
-from bioclip_probe.datasets.text_tables import Form, printable, read_table
-from bioclip_probe.errors import DataError, some
+from bioclip_probe.datasets.text_tables import Form, read_table
+from bioclip_probe.errors import DataError, printable, some
 
 META = "meta.xml"
 MOST_META_BYTES = 1 << 20

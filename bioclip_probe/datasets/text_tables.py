@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from bioclip_probe.datasets.pictures import stays_inside
-from bioclip_probe.errors import DataError, some
+from bioclip_probe.errors import DataError, printable, some
 
 #: No field is longer, and this much is read at a time.
 _BLOCK = 1 << 24
@@ -181,11 +181,6 @@ class _Followed(io.RawIOBase):
                 return len(content)
             self._streams.pop(0)
         return 0
-
-
-def printable(text: object) -> str:
-    """`text` on one line, with control characters written out."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(text))
 
 
 def _unreadable(name: object, error: Exception) -> DataError:

@@ -140,7 +140,6 @@ def test_names_in_a_table(pictures, suffix, names):
         says(images, "family", [family for family, _ in names])
 
 
-@pytest.mark.xfail(reason="errors.ProbeError and errors.some print control characters as they are", strict=True)
 def test_a_refused_name_can_be_printed(pictures):
     assert outcome(table_file(pictures, [("a\x1b[31m|b", ""), ("b", "")], "csv")) is None
 
@@ -214,13 +213,7 @@ PLACES = {
 }
 
 
-# A NUL in a path of `table:` reaches `os.stat`; see `pictures.stamps`.
-NUL = pytest.mark.xfail(reason="pictures.stamps: ValueError, embedded null byte", strict=False)
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=NUL if name in ("table/t.csv", "table/t.tsv") else ()) for name in PLACES]
-)
+@pytest.mark.parametrize("name", list(PLACES))
 @QUICK
 @given(content=RAW, keep=st.integers(0, 200))
 def test_any_bytes(pictures, name, content, keep):
