@@ -7,8 +7,9 @@ product of the unit vectors with themselves in float32, by the same blocks, then
 40 parts, the scores of every anchor and ten neighbours, in turn. `ratio` is that of the fastest of each; of the clock,
 and of the processor over all threads. The sweep may take twice as long as the product. Peak memory is what the process
 held at most beyond the vectors. `growth` is the exponent of n that fits; that of time must be near 2, that of memory
-near 1. Last, at sizes that they can hold, peers: whole matrices through scipy and scikit-learn, and a loop over sampled
-triplets. It stops with an error if their numbers are not the same.
+near 1. Then the sweep by a pool of two processes, already started, beside that of this one, at a size that is small;
+it must be the same to the last bit. Last, at sizes that they can hold, peers: whole matrices through scipy and
+scikit-learn, and a loop over sampled triplets. It stops with an error if their numbers are not the same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import argparse
 import resource
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -34,6 +37,8 @@ GROWTH, MEMORY_GROWTH = (1.7, 2.3), (0.5, 1.5)
 MOST_MEMORY = 2_048
 #: The most images whose matrices peers are given.
 MOST_IMAGES = 3_000
+#: The most images of the sweep by processes.
+MOST_SPREAD = 10_000
 K, N_TRIPLETS, WARM = 10, 100_000, 600
 
 
@@ -51,9 +56,9 @@ def product(vectors: np.ndarray) -> None:
         np.matmul(rows, vectors.T, out=held[: len(rows)])
 
 
-def full_sweep(vectors: np.ndarray, placement: Placement) -> Sweep:
+def full_sweep(vectors: np.ndarray, placement: Placement, executor: Executor | None = None) -> Sweep:
     rows = Rows.images(vectors, placement)
-    return sweep(rows, rows.parts(None, np.random.default_rng(0))[1], anchors=True, k=K)
+    return sweep(rows, rows.parts(None, np.random.default_rng(0))[1], anchors=True, k=K, executor=executor)
 
 
 def run(n: int, d: int, times: int) -> tuple[float, ...]:
@@ -66,6 +71,23 @@ def run(n: int, d: int, times: int) -> tuple[float, ...]:
         found.append((*timed(lambda: product(vectors))[:2], *timed(lambda: full_sweep(vectors, placement))[:2]))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return (*np.min(found, axis=0), (peak - before) / 1024)
+
+
+def spread(n: int, d: int, times: int) -> None:
+    """The sweep by two processes beside that of this one."""
+    vectors, placement = made_up_images(n, d, np.random.default_rng(0))
+    found, few = [], placement.take(np.arange(min(WARM, n)))
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        full_sweep(vectors[:WARM], few), full_sweep(vectors[:WARM], few, pool)
+        for _ in range(times):
+            seconds, _, here = timed(lambda: full_sweep(vectors, placement))
+            by_two, _, there = timed(lambda: full_sweep(vectors, placement, pool))
+            found.append((seconds, by_two))
+    same_bits = np.array_equal(here.joint.by_part, there.joint.by_part)
+    if not (same_bits and np.array_equal(here.scores, there.scores) and np.array_equal(here.indices, there.indices)):
+        raise SystemExit("two processes find something else")
+    seconds, by_two = np.min(found, axis=0)
+    print(f"\n{n:,} images; here {seconds:.2f} s, by two processes {by_two:.2f} s: ratio {by_two / seconds:.2f}")
 
 
 def same(name: str, ours: float, theirs: float, within: float) -> None:
@@ -146,6 +168,7 @@ def main() -> None:
             raise SystemExit(f"seconds grow with n to the {growth:.2f}, expected {GROWTH}")
         if not MEMORY_GROWTH[0] <= memory_growth <= MEMORY_GROWTH[1]:
             raise SystemExit(f"memory grows with n to the {memory_growth:.2f}, expected {MEMORY_GROWTH}")
+    spread(min(MOST_SPREAD, max(arguments.images)), arguments.dimension, arguments.times)
     peers(min(MOST_IMAGES, max(arguments.images)), arguments.dimension)
 
 
