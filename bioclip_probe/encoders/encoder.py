@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CHANGES_NUMBERS = ("family", "architecture", "sha256", "preprocessing", "activation", "precision", "dimension")
 PRECISIONS = ("fp32", "bf16", "fp16")
 SMALL = 20_000_000  # parameters; below, half precision loses digits and gains next to nothing
+CPUINFO = "/proc/cpuinfo"
 
 
 class Encoder(Protocol):
@@ -158,7 +159,7 @@ def chosen_precision(precision: str, device: str, model: torch.nn.Module) -> str
 def _cpu_has_bf16() -> bool:
     """Whether this CPU multiplies in bf16: Intel since Cooper Lake or with AMX, AMD since Zen 4; asked of Linux."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
+        with open(CPUINFO, encoding="utf-8") as file:
             flags = next((line for line in file if line.startswith("flags")), "").split()
     except OSError:
         return False

@@ -80,14 +80,17 @@ def from_folder(folder: Path, revision: str = "", random: bool = False) -> Sourc
 
 def _refuse_code_of_its_own(folder: Path, config: dict[str, Any]) -> None:
     """open_clip hands what the config says to transformers, which would download code and run it, or offer to."""
-    text = config.get("text_cfg") or {}
-    if not isinstance(text, dict) or not isinstance(text.get("tokenizer_kwargs") or {}, dict):
-        raise ModelError(f"{folder / CONFIG} is no open_clip configuration: its text_cfg is no table")
+    text = (config.get("text_cfg") if isinstance(config, dict) else config) or {}
+    options = (text.get("tokenizer_kwargs") if isinstance(text, dict) else text) or {}
+    if not isinstance(options, dict):
+        raise ModelError(
+            f"{folder / CONFIG} is no open_clip configuration: a list or a value where a table is expected"
+        )
     tower = text.get("hf_model_name")
     asks = ""
-    if (text.get("tokenizer_kwargs") or {}).get("trust_remote_code"):
+    if options.get("trust_remote_code"):
         asks = f"{CONFIG} asks to run code that comes with its tokenizer (trust_remote_code)"
-    elif tower and tower not in _text_towers_of_open_clip():
+    elif tower and str(tower) not in _text_towers_of_open_clip():
         asks = (
             f"{CONFIG} has its text tower built from another repository ({one_line(tower, 80)}), which may bring code"
         )

@@ -161,12 +161,19 @@ def _download(repository: str, revision: str | None, names: Sequence[str], confi
     except RevisionNotFoundError as error:
         raise ModelError(f"the hub repository {repository} has no revision '{revision or 'main'}'") from error
     except GatedRepoError as error:
-        raise ModelError(f"the hub repository {repository} is for members only; {_local_way(config)}") from error
+        terms = "accept its terms there and set HF_TOKEN, or"
+        raise ModelError(
+            f"the hub repository {repository} is for members only; {terms} {_local_way(config)}"
+        ) from error
     except RepositoryNotFoundError as error:
         raise ModelError(f"the hub has no repository {repository}, or a private one; {_local_way(config)}") from error
     except ModelError:
         raise
     except Exception as error:  # each version of the hub's client has its own for "no network"
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status in (401, 403):
+            token = f"the hub refuses {repository} (status {status}): set HF_TOKEN to a token that may read it, or"
+            raise ModelError(f"{token} {_local_way(config)}") from error
         why = "HF_HUB_OFFLINE is set" if isinstance(error, OfflineModeIsEnabled) else one_line(error, 120)
         what = f"{repository} (revision {revision})" if revision else repository
         raise ModelError(

@@ -74,7 +74,7 @@ def test_full_size_as_by_hand(full_size, monkeypatch, pictures, name, hand, file
         "huggingface_hub.constants.HF_HUB_OFFLINE", True
     )  # else open_clip by hand asks the hub at length
     images = pictures[:2]
-    encoder = encoders.load(name)
+    encoder = encoders.load(name, precision="fp32")
     vectors = vectors_of(encoder, images)
     np.testing.assert_allclose(vectors, by_hand(*hand, images), atol=1e-5)
     record = encoder.record
@@ -171,7 +171,13 @@ def hub(cache, tmp_path, monkeypatch):
             path = self.path.split("?")[0]
             asked.append(path)
             files = sorted(file for file in folder.iterdir())
-            if "org/tiny" not in path:
+            if "org/gated" in path:
+                self.reply(403, X_Error_Code="GatedRepo")
+            elif "org/secret" in path:
+                self.reply(401)
+            elif "org/broken" in path:
+                self.reply(500)
+            elif "org/tiny" not in path:
                 self.reply(404, X_Error_Code="RepoNotFound")
             elif path.startswith("/api") and "/revision/" in path and path.split("/")[-1] not in ("main", "v1", COMMIT):
                 self.reply(404, X_Error_Code="RevisionNotFound")
@@ -219,6 +225,11 @@ def test_a_download_takes_one_weights_file_and_is_then_cached(hub, cache, pictur
 
 def test_what_the_hub_does_not_have(hub):
     folder, _ = hub
+    assert "org/gated is for members only; accept its terms there and set HF_TOKEN, or copy its folder" in fails(
+        "hf-hub:org/gated"
+    )
+    assert "the hub refuses org/secret (status 401): set HF_TOKEN" in fails("hf-hub:org/secret")
+    assert "org/broken is not in the cache, and the hub cannot be reached" in fails("hf-hub:org/broken@v1")
     assert "the hub has no repository org/none, or a private one" in fails("hf-hub:org/none")
     assert "has no open_clip_model.safetensors" in fails("hf-hub:org/tiny")
     (folder / "open_clip_model.safetensors").write_bytes(b"")

@@ -92,6 +92,24 @@ def test_preprocess_is_the_models_own_and_may_be_threaded(tiny):
             assert torch.equal(ours, transform(image)) and ours.dtype == torch.float32
 
 
+SIZES = [(1, 1), (1, 300), (300, 1), (31, 33), (32, 32), (33, 500), (224, 224), (640, 427), (2000, 1500)]
+
+
+@pytest.mark.parametrize("resize_mode", ["squash", "shortest", "longest"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "1", "CMYK"])
+def test_pixels_are_bit_for_bit_open_clips(tiny, tmp_path, mode, resize_mode):
+    folder = shutil.copytree(tiny, tmp_path / "model")
+    config = json.loads((folder / "open_clip_config.json").read_text())
+    config["preprocess_cfg"]["resize_mode"] = resize_mode
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    encoder = encoders.load(f"local-dir:{folder}")
+    transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")[2]
+    for seed, size in enumerate(SIZES[3:] if resize_mode == "longest" else SIZES):  # a side of none is no picture
+        image = picture(seed, size).convert(mode)
+        batch = encoder.collate([encoder.preprocess(image)])
+        assert torch.equal(batch, torch.stack([transform(image)])), size
+
+
 def test_batches_may_be_lists_arrays_or_stacked(tiny, pictures):
     encoder = encoders.load(f"local-dir:{tiny}")
     batch = [encoder.preprocess(image) for image in pictures]
@@ -211,6 +229,40 @@ def test_a_config_that_would_run_code_is_refused(tmp_path):
     config["model_cfg"]["text_cfg"] |= tokenizer
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     assert "trust_remote_code" in load_fails(f"local-dir:{folder}")
+
+
+@pytest.mark.parametrize("tower", ["evil/tower", "./tower", "xlm-roberta-base/../evil"])
+def test_a_text_tower_from_elsewhere_is_refused(tmp_path, monkeypatch, tower):
+    folder = make_folder(tmp_path / "tower")
+    config = TINY | {"text_cfg": {"hf_model_name": tower, "hf_pooler_type": "mean_pooler"}}
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    monkeypatch.setattr(open_clip, "create_model", lambda *_, **__: pytest.fail("built"))
+    assert f"built from another repository ({tower}), which may bring code" in load_fails(f"local-dir:{folder}")
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_a_tokenizer_that_brings_code_is_refused(tmp_path, file):
+    folder = make_folder(tmp_path / "tokens")
+    (folder / file).write_text(json.dumps({"auto_map": {"AutoTokenizer": ["mine.Tokenizer", None]}}))
+    assert f"{file} asks to run code that comes with it (auto_map)" in load_fails(f"local-dir:{folder}")
+
+
+def test_text_towers_of_open_clip_itself_are_known():
+    towers = family._text_towers_of_open_clip()
+    assert {"xlm-roberta-base", "roberta-base"} <= towers and all(isinstance(tower, str) for tower in towers)
+
+
+@pytest.mark.parametrize("config", [
+    ["x"],
+    {"text_cfg": "x"},
+    {"text_cfg": ["x"]},
+    {"text_cfg": {"tokenizer_kwargs": "x"}},
+    {"text_cfg": {"hf_model_name": ["x"]}},
+])  # fmt: skip
+def test_a_config_of_another_form(tmp_path, config):
+    folder = make_folder(tmp_path / "odd")
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    assert "a table is expected" in load_fails(f"local-dir:{folder}") or "x" in config["text_cfg"]["hf_model_name"]
 
 
 def test_every_quickgelu_mismatch_is_refused_before_any_download(monkeypatch):

@@ -9,7 +9,7 @@ import torch
 
 from bioclip_probe import encoders
 from bioclip_probe.errors import ModelError
-from tests.encoders.conftest import cached_snapshot
+from tests.encoders.conftest import cached_snapshot, picture
 
 NAME = "test_vit.r160_in1k"
 
@@ -53,6 +53,14 @@ def test_from_a_folder(tmp_path, model, pictures):
     half = vectors_of(encoders.load(f"local-dir:{tmp_path / 'mine'}", precision="bf16"), pictures)
     full = vectors_of(encoder, pictures)
     assert ((half * full).sum(1) / np.linalg.norm(half, axis=1) / np.linalg.norm(full, axis=1)).min() > 0.999
+
+
+def test_pixels_are_bit_for_bit_timms(tmp_path, model):
+    timm.models.save_for_hf(model, tmp_path / "mine", safe_serialization=True)
+    encoder = encoders.load(f"local-dir:{tmp_path / 'mine'}")
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
+    for seed, size in enumerate([(1, 1), (1, 300), (300, 2), (159, 161), (160, 160), (640, 427), (2000, 1500)]):
+        assert torch.equal(encoder.preprocess(picture(seed, size)), transform(picture(seed, size))), size
 
 
 def test_what_cannot_be_had(cache, tmp_path):
