@@ -22,7 +22,8 @@ WORLD = Path(__file__).parent.parent / "world" / "weights"
 MOST_LOADED = 16  # names under which a process keeps encoders; two for one whose recipe left something open
 
 _loaded: dict[tuple, Encoder] = {}
-_building = threading.Lock()  # open_clip's warnings are overheard for the whole process
+# One at a time: open_clip's warnings are overheard for the whole process. A custom network may load another.
+_building = threading.RLock()
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,9 @@ def test_what_the_hub_does_not_have(hub):
         "hf-hub:org/gated"
     )
     assert "the hub refuses org/secret (status 401): set HF_TOKEN" in fails("hf-hub:org/secret")
-    assert "org/broken is not in the cache, and the hub cannot be reached" in fails("hf-hub:org/broken@v1")
+    assert "org/broken (revision v1) is not in the cache, and the hub cannot be reached" in fails(
+        "hf-hub:org/broken@v1"
+    )
     assert "the hub has no repository org/none, or a private one" in fails("hf-hub:org/none")
     assert "has no open_clip_model.safetensors" in fails("hf-hub:org/tiny")
     (folder / "open_clip_model.safetensors").write_bytes(b"")

@@ -49,6 +49,12 @@ def test_auto_on_a_gpu_is_fp16_where_it_has_tensor_cores(monkeypatch, capability
     assert chosen_precision("bf16", "cuda", network_of(3_000_000)) == "bf16"
 
 
+def test_auto_with_batch_normalisation_is_fp32(monkeypatch):
+    monkeypatch.setattr(module, "_cpu_has_bf16", lambda: True)
+    network = torch.nn.Sequential(network_of(86_000_000), torch.nn.BatchNorm2d(3))
+    assert chosen_precision("auto", "cpu", network) == "fp32" and chosen_precision("bf16", "cpu", network) == "bf16"
+
+
 def test_small_networks_and_other_peoples_are_fp32_by_default(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_cpu_has_bf16", lambda: True)
     (tmp_path / "wide.py").write_text(
