@@ -108,7 +108,7 @@ def _added(executor: Executor, embedded: Embedded, ids: pd.Index, groups: np.nda
         own = groups[span]
         met.append(np.unique(own[own >= 0]))
         place = np.where(own >= 0, np.searchsorted(met[-1], own), -1)
-        tasks.append((embedded.folder, shards, ids[span].to_numpy(dtype=object), place, part[met[-1]]))
+        tasks.append((embedded.folder.resolve(), shards, ids[span], place, part[met[-1]]))
     total = SplitMoments(part, [])
     for into, found in zip(met, results(executor, _moments_of_shards, tasks), strict=True):
         total += found.among(into, part)
@@ -116,12 +116,13 @@ def _added(executor: Executor, embedded: Embedded, ids: pd.Index, groups: np.nda
 
 
 def _moments_of_shards(
-    folder: Path, shards: range, ids: np.ndarray, groups: np.ndarray, part: np.ndarray
+    folder: Path, shards: range, ids: pd.Index, groups: np.ndarray, part: np.ndarray
 ) -> SplitMoments:
+    """Moments of some shards, in a worker that is somewhere else; `ids` and `groups` are of their images only."""
     embedded = Embedded(folder)
     blocks = ((embedded.ledger(shard), embedded.vectors(shard)) for shard in shards)
     with one_thread:
-        return SplitMoments.of(_joined(_gathered(blocks), pd.Index(ids), groups), part)
+        return SplitMoments.of(_joined(_gathered(blocks), ids, groups), part)
 
 
 def _gathered(blocks: Iterable[tuple[pd.DataFrame, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

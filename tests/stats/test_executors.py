@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +84,10 @@ def store_of(folder: Path, vectors: np.ndarray) -> Store:
 def moments(stored, executor: Executor | None = None):
     store, placement, *_ = stored
     return stream_moments(store, "few", "mean/colour", placement, np.random.default_rng(5), executor)
+
+
+def ids_of(stored) -> pd.Index:
+    return pd.Index(stored[0].images("few")["image_id"])
 
 
 @pytest.fixture
@@ -163,7 +168,15 @@ def test_tasks_carry_what_they_need_and_no_more(swept, stored, many_tasks):
         moments(stored, streamed)
     assert max(len(pickle.dumps(task)) for task in watched.given) < 10_000 < rows.vectors.nbytes
     assert not [len(ids) for _, _, ids, _, _ in streamed.given if len(ids) != 4]
+    assert max(len(pickle.dumps(ids)) for _, _, ids, _, _ in streamed.given) < 600 < len(pickle.dumps(ids_of(stored)))
     assert all(place.max() < len(part) <= 4 for _, _, _, place, part in streamed.given)
+
+
+def test_a_folder_may_be_named_from_where_the_caller_is(stored, processes, monkeypatch):
+    store, placement, expected = stored
+    processes.submit(os.getcwd).result()  # begun elsewhere
+    monkeypatch.chdir(store.path.parent)
+    assert_same_moments(moments((Store(store.path.name), placement), processes), expected)
 
 
 def test_small_work_is_one_task(stored):
