@@ -178,7 +178,7 @@ def embed(
         _check_failures(folders, chosen.max_failures)
         rate = n_new / seconds if n_new else float("nan")
         _discard_empty(folders, dataset.name)
-        return [_finished(folder, n, rate) for folder, n in zip(folders, before, strict=True)]
+        return [summary(folder, n, rate) for folder, n in zip(folders, before, strict=True)]
 
 
 def _tasks(dataset: Dataset, folders: Sequence[Embedded]) -> list[Task]:
@@ -265,7 +265,8 @@ def _discard_empty(folders: Sequence[Embedded], dataset: str) -> None:
         raise DataError(f"dataset '{dataset}' has no usable image; the first failed so: {reasons[0]}")
 
 
-def _finished(folder: Embedded, n_reused: int, rate: float) -> Extraction:
+def summary(folder: Embedded, n_reused: int, rate: float) -> Extraction:
+    """What is in the folder of one encoder now; `n_reused` and `rate` are of the run that left it."""
     parities = [facts["parity"] for facts in folder.shards.values() if "parity" in facts]
     return Extraction(
         folder.n_ok,

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bioclip_probe import datasets, encoders, engines, extract, provenance
-from bioclip_probe.errors import DataError, ProbeError, TreeError, some
+from bioclip_probe import datasets, provenance
+from bioclip_probe.embedding import embed
+from bioclip_probe.errors import DataError, TreeError, some
 from bioclip_probe.metrics import stream
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.subsampling import balanced_rows
@@ -135,7 +135,7 @@ def collect(
     tree, tree_unit
         A phylogeny for the species, and the unit of its branch lengths.
     **extraction
-        ``device``, ``precision``, ``revision`` and ``engine``, and all that `extract.Settings` has.
+        As for `embedding.embed`.
 
     Raises
     ------
@@ -187,73 +187,6 @@ def collect(
             "failures": failures,
         },
     )
-
-
-def embed(
-    dataset: datasets.Dataset,
-    models: Sequence[str],
-    store: Store,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    revision: str | None = None,
-    engine: str = engines.LOCAL,
-    **extraction: object,
-) -> list[tuple[dict, extract.Extraction]]:
-    """Embed a dataset with all models, each picture opened once. They are loaded before the first picture is opened.
-
-    Returns
-    -------
-    list of (dict, Extraction)
-        Each encoder's record, with its fingerprint, and what was done.
-    """
-    for model in models:
-        encoders.resolve(model)  # a wrong name stops the run before the first picture is opened
-    with engines.engine(engine) as executor:
-        on_hub = [model for model in models if encoders.on_hub(model)]
-        if revision and len(on_hub) != 1:
-            raise ProbeError(
-                f"a revision is of one model on the hub, and there are {len(on_hub)}; name each with its own: "
-                "hf-hub:ORG/REPO@REVISION"
-            )
-        where = {"device": device, "precision": precision}
-        loaded = [
-            _loaded(dataset, store, executor, model, revision=revision if model in on_hub else None, **where)
-            for model in models
-        ]
-        names = [encoder.name for encoder in loaded]
-        twice = [(name, model) for name, model in zip(names, models, strict=True) if names.count(name) > 1]
-        if twice:
-            raise ProbeError(f"two models are called '{twice[-1][0]}'; name one of them: NAME={twice[-1][1]}")
-        log.info("embedding %s with %s", dataset.name, ", ".join(names))
-        results = extract.embed(dataset, loaded, store, executor, **extraction)
-    done = []
-    for encoder, result in zip(loaded, results, strict=True):
-        if result.parity == result.parity:
-            told = (encoder.name, encoder.record["precision"], result.parity)
-            log.info("%s: %s, cosine with fp32 at least %.5f on the first pictures", *told)
-        for failure in result.failures.head(5).itertuples():
-            log.warning("left out %s: %s", failure.image_id, failure.error)
-        if result.n_failed > 5:
-            log.warning("left out %d images in all; `runs.json` and the report list them", result.n_failed)
-        known = {"name": encoder.name, "fingerprint": encoder.fingerprint, "stored_as": result.dtype}
-        done.append(({**encoder.record, **known}, result))
-    return done
-
-
-def _loaded(
-    dataset: datasets.Dataset, store: Store, executor: Executor | None, model: str, **where: object
-) -> encoders.Encoder:
-    """An encoder, here or as the executor's workers have it; at precision auto the one whose vectors are there."""
-    encoder = encoders.load(model, **where) if executor is None else encoders.elsewhere(model, executor, **where)
-    if where["precision"] != "auto" or store.begun(dataset, encoder.name, encoder.fingerprint) is not None:
-        return encoder
-    for precision, fingerprint in encoders.fingerprints_by_precision(encoder.record).items():
-        found = store.begun(dataset, encoder.name, fingerprint)
-        if found is not None and found.complete:
-            log.info("%s: the store has its vectors at precision %s; they are taken", encoder.name, precision)
-            return encoders.Elsewhere(encoder.recipe.at(precision), found.meta["encoder"]["record"])
-    return encoder
 
 
 def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:

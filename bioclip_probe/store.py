@@ -247,6 +247,13 @@ class Store:
                 raise
 
 
+def existing(path: str | Path) -> Store:
+    """The store at `path`, which must be there."""
+    if not (Path(path) / "store.json").is_file():
+        raise StoreError(f"there is no store at {path}; expected a folder that `embed` has written")
+    return Store(path)
+
+
 def _begin_dataset(home: Path, dataset: Dataset) -> None:
     """Write what the store knows of a new dataset."""
     _make(home)

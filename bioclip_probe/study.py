@@ -15,6 +15,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe import encoders, engines, metrics, probes, projections, provenance, results
+from bioclip_probe.embedding import VECTORS
 from bioclip_probe.errors import DataError, ProbeError
 from bioclip_probe.extract import Settings
 from bioclip_probe.probes.splits import split_by_image
@@ -106,6 +108,8 @@ class Plan:
     def encoders(self) -> tuple[str, ...]:
         """All encoders of the study: the models, then the controls."""
         models = self.compared()
+        if self.data.startswith(VECTORS):
+            return models  # without pictures there are no controls
         return (*models, *(encoders.controls_for(models) if self.controls else ()))
 
     def extraction(self) -> dict:
@@ -118,7 +122,9 @@ class Plan:
         twice = sorted({model for model in self.models if self.models.count(model) > 1})
         if twice:
             raise ProbeError(f"a model is named twice: {', '.join(twice)}")
-        return self.models or (WORLD_MODELS if self.data == "world" else PAPER_MODELS)
+        if self.models:
+            return self.models
+        return (self.data,) if self.data.startswith(VECTORS) else WORLD_MODELS if self.data == "world" else PAPER_MODELS
 
 
 def taxa(sample: Sample, rank: str, encoder: str) -> tuple[pd.DataFrame, np.ndarray]:
@@ -145,7 +151,7 @@ def taxa(sample: Sample, rank: str, encoder: str) -> tuple[pd.DataFrame, np.ndar
     return table, found.means
 
 
-def measure(sample: Sample, seed: int = 0, resample: str = "species") -> pd.DataFrame:
+def measure(sample: Sample, seed: int = 0, resample: str = "species", executor: Executor | None = None) -> pd.DataFrame:
     """All metrics of every encoder, raw and centred, at every rank, on the taxonomy and on the sample's phylogenies.
 
     Where the dataset has parts (``split``, e.g. species seen and unseen in training), tree agreement is also given for
@@ -157,6 +163,8 @@ def measure(sample: Sample, seed: int = 0, resample: str = "species") -> pd.Data
     seed : int
     resample : str
         The rank whose taxa intervals of tree agreement resample whole.
+    executor : Executor, optional
+        Whose workers look at all pairs of images, e.g. one that `engines.engine` gives.
 
     Returns
     -------
@@ -170,7 +178,7 @@ def measure(sample: Sample, seed: int = 0, resample: str = "species") -> pd.Data
         log.info("measuring %s", name)
         with matched_threads(embeddings.vectors.size * len(sample.placement.tree.tips)):
             for space in SPACES:
-                rows = _in_space(embeddings, space, partial(_measure_all, sample, seed, resample))
+                rows = _in_space(embeddings, space, partial(_measure_all, sample, seed, resample, executor))
                 for split, part in parts.items():
                     found = _in_space(part.embeddings[name], space, partial(_measure_part, part, seed, resample))
                     rows += [{**row, "split": split} for row in found]
@@ -178,9 +186,11 @@ def measure(sample: Sample, seed: int = 0, resample: str = "species") -> pd.Data
     return pd.concat(tables, ignore_index=True)
 
 
-def _measure_all(sample: Sample, seed: int, resample: str, vectors: np.ndarray) -> list[dict]:
+def _measure_all(
+    sample: Sample, seed: int, resample: str, executor: Executor | None, vectors: np.ndarray
+) -> list[dict]:
     units = _units(sample, resample)
-    rows = metrics.measure(vectors, sample.placement, sample.groups, seed, units)
+    rows = metrics.measure(vectors, sample.placement, sample.groups, seed, units, executor)
     for tree, (placement, _) in sample.trees.items():
         for of in (metrics.agreement, metrics.structure):
             rows += of(vectors, placement, tree, seed, units)
@@ -377,8 +387,10 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path, progress: bool = T
     predictions = probe(found, seed=plan.seed)
     compared = compared_in(found, plan)
     coordinates = project(found, plan.method, plan.mode, plan.seed, compared)
+    with engines.engine(plan.engine) as executor:
+        measured = measure(found, plan.seed, plan.resample, executor)
     tables = [
-        measure(found, plan.seed, plan.resample),
+        measured,
         compare(found, plan.seed, plan.resample),
         score(found, predictions, plan.seed),
         measure_panels(found, coordinates, plan.seed),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bioclip_probe import collect, datasets, encoders, sample
+from bioclip_probe import collect, datasets, embedding, encoders
 from bioclip_probe.errors import DataError, ModelError, ProbeError, StoreError, TreeError
 from bioclip_probe.store import Store
 from tests.made_up import MeanColour, break_in_half, paint
@@ -325,7 +325,7 @@ def test_a_table_has_what_its_rows_share(val):
 
 def test_embed_tells_what_was_done(val, tmp_path):
     dataset = datasets.load(f"inat21:{val}")
-    (record, result), _ = sample.embed(dataset, CONTROLS, Store(tmp_path / "s"), device="cpu", progress=False)
+    (record, result), _ = embedding.embed(dataset, CONTROLS, Store(tmp_path / "s"), device="cpu", progress=False)
     assert record["name"] == "pixels"
     assert len(record["fingerprint"]) == 12
     assert (result.n_ok, result.n_failed, result.n_reused) == (9, 0, 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 
@@ -63,6 +64,7 @@ def measure(
     groups: np.ndarray | None = None,
     seed: int = 0,
     units: Units | None = None,
+    executor: Executor | None = None,
 ) -> list[dict]:
     """Alignment and separation of one embedding at every rank of a taxonomy.
 
@@ -77,6 +79,8 @@ def measure(
     seed : int
     units : Units, optional
         What intervals of tree agreement resample, e.g. whole genera; species if not given.
+    executor : Executor, optional
+        Whose workers look at all pairs of images.
 
     Returns
     -------
@@ -89,7 +93,7 @@ def measure(
         *structure(vectors, species, "taxonomy", seed, units),
         *(row(*each, tree="taxonomy") for each in _by_rank(vectors, placement, seed)),
         *_in_clades(vectors, placement, seed),
-        *(row(*each, tree="taxonomy") for each in _relatives(vectors, placement, groups, seed, units)),
+        *(row(*each, tree="taxonomy") for each in _relatives(vectors, placement, groups, seed, units, executor)),
         *(row(*each, tree="taxonomy") for each in _separation(vectors, placement, groups, seed)),
     ]
 
@@ -141,14 +145,19 @@ def _by_rank(vectors: np.ndarray, placement: Placement, seed: int) -> Iterator[t
 
 
 def _relatives(
-    vectors: np.ndarray, placement: Placement, groups: np.ndarray | None, seed: int, units: Units | None
+    vectors: np.ndarray,
+    placement: Placement,
+    groups: np.ndarray | None,
+    seed: int,
+    units: Units | None,
+    executor: Executor | None = None,
 ) -> Iterator[tuple[str, str, Estimate]]:
     """What one sweep over all pairs of images tells: ranks of distances, triplets, retrieval, the kin of neighbours."""
     species = placement.coarsen("species")
     of = partial(_of, seed=seed)
     rows = Rows.images(vectors, species)
     resampled, part = rows.parts(units, of(sweep))
-    swept = sweep(rows, part, anchors=True, k=max(K_NEIGHBOURS), groups=groups)
+    swept = sweep(rows, part, anchors=True, k=max(K_NEIGHBOURS), groups=groups, executor=executor)
     found = image_rank_correlations(swept, resampled) | neighbour_lca_depth(swept, of(neighbour_lca_depth))
     for metric in (hierarchical_ap, mistake_severity):
         found[metric.__name__] = metric(swept, of(metric))
