@@ -112,6 +112,7 @@ def _cluster(kind: str, where: str) -> Iterator[object]:
 @contextmanager
 def _dask(where: object) -> Iterator[Executor]:
     try:
+        import dask
         from distributed import Client
     except ImportError as error:
         raise _missing("distributed") from error
@@ -120,7 +121,8 @@ def _dask(where: object) -> Iterator[Executor]:
     except (OSError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise ProbeError(f"no Dask scheduler answers at {where} ({reason}); start one, or mend the address") from error
-    with client:
+    # A task carries its images' ids and sources, tens of megabytes for large shards, and is sent once.
+    with client, dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
         yield client.get_executor(pure=False, retries=2)
 
 

@@ -99,7 +99,8 @@ def embed_names(store: Store, dataset: Dataset | str, encoder: Encoder, *, progr
     """
     if not encoder.has_text:
         raise ModelError(f"{encoder.name} has no text tower: it embeds pictures only; for text, take a CLIP")
-    folder = store.embedded(dataset, encoder).folder
+    embedded = store.embedded(dataset, encoder)
+    folder = embedded.folder
     names = taxon_names(store.images(dataset))
     if names.empty:
         raise DataError(f"no picture of {folder.parent.name} has a name at any rank; there are no names to embed")
@@ -109,7 +110,13 @@ def embed_names(store: Store, dataset: Dataset | str, encoder: Encoder, *, progr
     about = _finished(folder, names)
     if about is not None:
         return EmbeddedNames(n_taxa, about["n_texts"], about["n_truncated"], True, path)
+    with store.alone(embedded):
+        about = _land(folder, names, encoder, progress)
+    return EmbeddedNames(n_taxa, about["n_texts"], about["n_truncated"], False, path)
 
+
+def _land(folder: Path, names: pd.DataFrame, encoder: Encoder, progress: bool) -> dict:
+    """Embed the texts of `names` and write the three files; what names.json says."""
     row, texts = pd.factorize(names["text"])
     texts = texts.tolist()
     tokenizer = encoder.tokenizer() if getattr(encoder, "tokenizer", None) else None
@@ -139,11 +146,11 @@ def embed_names(store: Store, dataset: Dataset | str, encoder: Encoder, *, progr
         "context_length": None if tokenizer is None else tokenizer.context_length,
         "dimension": encoder.dimension,
         "software": software(),
-        "vectors": write(path, as_npy.getvalue()),
+        "vectors": write(folder / "names.npy", as_npy.getvalue()),
         "table": write(folder / "names.parquet", as_parquet.getvalue()),
     }
     write_json(folder / "names.json", about)
-    return EmbeddedNames(n_taxa, len(texts), n_truncated, False, path)
+    return about
 
 
 def read_names(store: Store, dataset: Dataset | str, encoder: Encoder | str) -> tuple[pd.DataFrame, np.ndarray]:

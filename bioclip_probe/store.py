@@ -170,6 +170,19 @@ class Store:
         folder = self.path / _folder_name(dataset.name, dataset.fingerprint) / _folder_name(encoder, fingerprint)
         return Embedded(folder) if (folder / "meta.json").is_file() else None
 
+    @contextmanager
+    def alone(self, embedded: Embedded) -> Iterator[None]:
+        """Be the one run that writes into the folder of a dataset and an encoder.
+
+        Raises
+        ------
+        StoreError
+            If another run does.
+        """
+        folder = embedded.folder
+        with _lock(folder.parent / f".{folder.name}.lock", folder):
+            yield
+
     def _home(self, dataset: Dataset) -> Path:
         """The folder of a dataset; a new store, and what it says of a new dataset, are written by one run at a time."""
         home = self.path / _folder_name(dataset.name, dataset.fingerprint)

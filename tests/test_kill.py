@@ -144,3 +144,45 @@ def test_of_two_runs_at_once_the_second_refuses(spec, tmp_path):
     server.communicate()
     (found,) = extract.embed(dataset, [MeanColour()], store, progress=False)
     assert found.n_ok == N_IMAGES - 2
+
+
+SLOW = """
+import time
+import numpy
+
+class Slow:
+    dimension = 3
+
+    def preprocess(self, image):
+        return numpy.asarray(image, dtype="float32")
+
+    def encode(self, batch):
+        time.sleep(0.1)
+        return batch.mean((1, 2))
+"""
+
+
+def test_a_polite_kill_ends_a_run_as_an_interruption_does(spec, tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW)
+    store = tmp_path / "store"
+    command = [
+        sys.executable,
+        "-m",
+        "bioclip_probe",
+        "embed",
+        "--data",
+        spec,
+        "--models",
+        f"custom:{tmp_path}/slow.py:Slow",
+    ]
+    run = subprocess.Popen(
+        [*command, "--no-controls", "--store", str(store), "--shard-size", "4", "--batch-size", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not list(store.rglob("vectors-00001.npy")) and run.poll() is None:
+        time.sleep(0.02)
+    run.send_signal(signal.SIGTERM)
+    _, said = run.communicate()
+    assert run.returncode == 130, said
+    assert "interrupted; the shards written so far are kept, the same command goes on from there" in said
+    assert Store(store).contents()["state"].tolist() == ["incomplete"]

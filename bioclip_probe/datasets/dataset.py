@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from bioclip_probe.tree import Tree
 
 
+_ROWS = 100_000
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Pictures of organisms with their taxonomy.
@@ -126,7 +129,10 @@ def fingerprint_of(images: pd.DataFrame, facts: Iterable[object] = ()) -> str:
     facts : iterable
         What else changes the numbers, e.g. size and time of change of every file. Their `repr` enters.
     """
-    digest = hashlib.sha256(images.to_csv(index=False, na_rep="\\N", lineterminator="\n").encode())
+    digest = hashlib.sha256()
+    for start in range(0, max(len(images), 1), _ROWS):  # in parts: the text of millions of rows takes gigabytes
+        part = images.iloc[start : start + _ROWS]
+        digest.update(part.to_csv(index=False, header=start == 0, na_rep="\\N", lineterminator="\n").encode())
     for fact in facts:
         digest.update(repr(fact).encode() + b"\n")
     return digest.hexdigest()[:12]

@@ -197,7 +197,8 @@ class Network:
     """A torch network as an encoder; the families build it.
 
     `forward` takes a (b, ...) tensor on the record's device in its precision and returns (b, d); `text` does the same
-    for a list of texts and is None where there is no text tower. Preprocessing stays in float32 on the CPU.
+    for a list of texts and is None where there is no text tower; `tokenizer` gives open_clip's tokenizer, where it is
+    one of those. Preprocessing stays in float32 on the CPU.
     """
 
     recipe: Recipe
@@ -205,6 +206,7 @@ class Network:
     transform: Callable[[Image.Image], Any]
     forward: Callable[[torch.Tensor], torch.Tensor]
     text: Callable[[list[str]], torch.Tensor] | None = None
+    tokenizer: Callable[[], Any] | None = None
 
     @property
     def name(self) -> str:

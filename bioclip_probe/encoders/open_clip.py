@@ -195,7 +195,12 @@ def network(recipe: Recipe, source: Source) -> Network:
 
     tokenizer = functools.cache(functools.partial(_tokenizer, name, source.architecture))
     return Network(
-        recipe.settled(record), record, _transform(preprocessing), forward, None if source.unprojected else text
+        recipe.settled(record),
+        record,
+        _transform(preprocessing),
+        forward,
+        None if source.unprojected else text,
+        tokenizer=tokenizer,
     )
 
 
@@ -323,7 +328,8 @@ def _tokenizer(name: str, architecture: str):
     own = Path(architecture.removeprefix("local-dir:")) / VOCABULARY
     extra = {"bpe_path": str(own)} if architecture.startswith("local-dir:") and own.is_file() else {}
     try:
-        return open_clip.get_tokenizer(architecture, **extra)
+        with _overheard():  # else its logging at the root would set up logging for the whole process
+            return open_clip.get_tokenizer(architecture, **extra)
     except Exception as error:  # transformers missing, or no network for its files
         raise ModelError(f"{name}: its text cannot be tokenised here: {one_line(error)}") from error
 

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,10 +9,16 @@ from bioclip_probe.errors import DataError
 from tests.made_up import paint
 
 
+def _has_load(path: Path) -> bool:
+    return "\ndef load(" in path.read_text("utf-8") and path.stem != "__init__"
+
+
 def test_catalogue_names_every_dataset():
     catalogue = datasets.catalogue()
     assert catalogue.columns.tolist() == ["name", "what", "how"]
-    assert catalogue["name"].tolist() == ["world", "inat21", "folder", "table"]
+    named = {path.stem.replace("_", "-") for path in Path(datasets.__file__).parent.glob("*.py") if _has_load(path)}
+    assert set(catalogue["name"]) == named
+    assert catalogue["name"].tolist()[:4] == ["world", "inat21", "folder", "table"]
     assert all(how.startswith(name) for name, how in zip(catalogue["name"], catalogue["how"], strict=True))
 
 
@@ -20,7 +27,7 @@ def test_catalogue_names_every_dataset():
     [
         ("inat:PATH", r"no dataset is called 'inat'; did you mean inat21\?"),
         ("Folder:PATH", r"did you mean folder\?"),
-        ("xyz", "there are: world, inat21:PATH, folder:PATH, table:FILE"),
+        ("xyz", "there are: world, inat21:PATH, folder:PATH, table:FILE, "),
         ("table", "needs a path: table:FILE"),
         ("inat21:", "needs a path: inat21:PATH"),
         ("world:somewhere", "takes no path"),
