@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import PICTURE_ERRORS, StoreError, some
+from bioclip_probe.errors import PICTURE_ERRORS, StoreError, printable, some
 from bioclip_probe.names import read_names
 from bioclip_probe.progress import said
 from bioclip_probe.shards import JOURNAL, Embedded, read_json
@@ -46,7 +46,7 @@ def status(store: Store) -> pd.DataFrame:
         in that; `bytes` is what the folder takes on disk. What a damaged folder does not tell is missing.
     """
     folders = sorted(meta.parent for meta in store.path.glob("*@*/*@*/meta.json"))
-    rows = [_told(folder) | {"folder": folder.relative_to(store.path).as_posix()} for folder in folders]
+    rows = [_told(folder) | {"folder": printable(folder.relative_to(store.path).as_posix())} for folder in folders]
     counts = {name: "Int64" for name in STATUS if name.startswith("n_") or name in ("dimension", "shards_done")}
     return pd.DataFrame(rows, columns=STATUS).astype({**counts, "bytes": "int64", "parity": "float64"})
 
@@ -57,7 +57,12 @@ def _told(folder: Path) -> dict[str, object]:
     try:
         embedded = Embedded(folder)
     except StoreError:
-        return {"dataset": folder.parent.name, "encoder": folder.name, "state": "damaged", "bytes": size}
+        return {
+            "dataset": printable(folder.parent.name),
+            "encoder": printable(folder.name),
+            "state": "damaged",
+            "bytes": size,
+        }
     dataset, encoder = embedded.meta["dataset"], embedded.meta["encoder"]
     state = embedded.state()
     parities = [facts["parity"] for facts in embedded.shards.values() if facts.get("parity") is not None]
@@ -141,7 +146,8 @@ def verify(store: Store, progress: bool = True) -> pd.DataFrame:
             for folder in folders:
                 name = f"{home.name}/{folder.name}"
                 findings += [(name, *found) for found in _encoder(store, folder, about, ids, advance)]
-    return pd.DataFrame(findings, columns=FINDINGS)
+    # A damaged record may hold anything, and so may the name of a file.
+    return pd.DataFrame([tuple(map(printable, found)) for found in findings], columns=FINDINGS)
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -271,3 +271,15 @@ def test_a_damaged_record_hides_no_other_encoder(full):
     assert findings["folder"].str.endswith("mean-colour@0123456789ab").all()
     with pytest.raises(StoreError):
         full.read("few", "mean/colour")
+
+
+def test_names_that_no_terminal_shows(full):
+    """Half a surrogate pair in a record, a file name that is no UTF-8."""
+    folder = folder_of(full)
+    rewrite(folder.parent / "dataset.json", fingerprint="\ud800")
+    (folder / os.fsdecode(b"\xff")).touch()
+    folder.rename(folder.with_name(os.fsdecode(b"\xff@0123456789ab")))
+    findings = verify(full, progress=False)
+    assert findings["finding"].str.contains("udcff", regex=False).any()
+    assert findings.map(lambda text: text.isprintable()).all(axis=None)
+    assert status(full)["folder"].str.isprintable().all()
