@@ -152,7 +152,7 @@ def test_an_engine_that_is_not_installed(monkeypatch, name, module):
 SBATCH = """#!/bin/sh
 # A SLURM of one machine: the job runs in the background.
 cp "$1" {folder}/job.sh
-bash "$1" > {folder}/job.log 2>&1 &
+bash {folder}/job.sh > {folder}/job.log 2>&1 &
 echo $! > {folder}/job.pid
 echo "Submitted batch job 17"
 """
