@@ -282,4 +282,4 @@ def test_names_that_no_terminal_shows(full):
     findings = verify(full, progress=False)
     assert findings["finding"].str.contains("udcff", regex=False).any()
     assert findings.map(lambda text: text.isprintable()).all(axis=None)
-    assert status(full)["folder"].str.isprintable().all()
+    assert status(full)["folder"].map(str.isprintable).all()
