@@ -12,7 +12,7 @@ import json
 import os
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -95,9 +95,9 @@ def _content(cell: pa.Scalar) -> tuple[bytes | None, str | None]:
     return value.get("bytes"), None if path is None else str(path)
 
 
-def files_below(folder: Path) -> list[str]:
-    """The Parquet files in a folder, or else in its folder ``data``, as the hub lays them out; sorted."""
-    for place in (folder, folder / "data"):
+def files_below(folder: Path, within: str = "data") -> list[str]:
+    """The Parquet files in a folder, or else in its folder `within`, as the hub lays them out; sorted."""
+    for place in (folder, folder / within):
         files = sorted(file.relative_to(folder).as_posix() for file in place.glob("*.parquet") if file.is_file())
         if files:
             return files
@@ -134,24 +134,30 @@ def read_texts(path: Path, columns: Iterable[str]) -> pd.DataFrame:
         If the file cannot be read, has one of the columns twice, or one that is no text.
     """
     columns = list(columns)
-    names = schema_of(path).names
-    twice = [column for column in columns if names.count(column) > 1]
+    schema = schema_of(path)
+    twice = [column for column in columns if schema.names.count(column) > 1]
     if twice:
         raise DataError(f"{path} has more than one column called {some(twice)}")
-    return texts(_read(path, lambda file: file.read(columns=columns)), path)
+    return texts(_read(path, lambda file: file.read(columns=columns)), path, _labels(schema))
 
 
-def texts(table: pa.Table, name: object) -> pd.DataFrame:
+def texts(table: pa.Table, name: object, labels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """An Arrow table's columns as text, without blanks around values; what is empty is missing.
 
-    Labels that Hugging Face's ``ClassLabel`` keeps as numbers become the names again.
+    Parameters
+    ----------
+    table : Table
+        Its columns are of text, numbers, or categories of them.
+    name : object
+        What messages call it.
+    labels : mapping
+        For each column that keeps names as their number: the names.
 
     Raises
     ------
     DataError
-        If a column holds lists, structs, or bytes that are no text. Its line begins with `name`.
+        If a column holds lists, structs, or bytes that are no text.
     """
-    labels = _labels(table.schema)
     frame = {}
     for column in table.schema.names:
         values = table[column]
@@ -166,21 +172,20 @@ def texts(table: pa.Table, name: object) -> pd.DataFrame:
                 f"{name}: column '{column}' holds more than text ({reason_of(error)}); expected text or numbers"
             ) from error
         text = values.to_pandas().astype("str").str.strip().replace("", None)
-        frame[column] = text.map(labels[column]).astype("str") if column in labels else text
+        if column in labels:
+            text = text.map({str(number): label for number, label in enumerate(labels[column])}).astype("str")
+        frame[column] = text
     return pd.DataFrame(frame, dtype="str")
 
 
-def _labels(schema: pa.Schema) -> dict[str, dict[str, str]]:
-    """For each column of labels: number, as text: name. Hugging Face writes them into the schema."""
+def _labels(schema: pa.Schema) -> dict[str, list[str]]:
+    """The names that Hugging Face's ``ClassLabel`` keeps as numbers; they are written into the schema."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return {
-            column: {str(number): str(label) for number, label in enumerate(feature["names"])}
-            for column, feature in features.items()
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-        }
+        labels = {column: kind["names"] for column, kind in features.items() if kind["_type"] == "ClassLabel"}
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
+    return {column: list(map(str, names)) for column, names in labels.items() if isinstance(names, list)}
 
 
 def reason_of(error: Exception) -> str:

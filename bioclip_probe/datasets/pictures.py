@@ -165,7 +165,7 @@ def stamps(root: Path, sources: Iterable[str]) -> list[tuple[int, int]]:
 def _stamp(path: str) -> tuple[int, int]:
     try:
         stat = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in the path
         return -1, -1
     return stat.st_size, stat.st_mtime_ns
 

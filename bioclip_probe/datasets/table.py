@@ -69,9 +69,10 @@ def load(path: Path) -> Dataset:
     name = path.resolve().parent.name if path.stem.lower() in PLAIN_NAMES else path.stem
     if path.suffix.lower() == ".parquet":
         return dataset_of_parquet(name, path.parent, [path.name])
-    table = _read(path)
-    found = columns_of(table.columns, path)
-    values = pd.DataFrame({meaning: _text(table[column]) for meaning, column in found.items()}, dtype="str")
+    table = read(path)
+    found = columns_of(table.columns)
+    check_columns(found, path, table.columns)
+    values = meanings(table, found)
     return dataset_of_paths(name, path.parent, path, values, read_as(found))
 
 
@@ -83,28 +84,43 @@ def dataset_of_parquet(name: str, root: Path, files: Sequence[str]) -> Dataset:
     DataError
         If a file cannot be read, has other columns than the first, or what `load` refuses.
     """
-    where = root / files[0]
-    schema = parquet.schema_of(where)
+    first = root / files[0]
+    found, inside = columns_of_parquet(first)
+    check_columns(found, first, parquet.schema_of(first).names)
+    if not inside:
+        return dataset_of_paths(name, root, first, read_parquet(root, files, found), read_as(found))
+    pictures = found.pop("source")
+    values = read_parquet(root, files, found, rows_as="source")
+    notes = [*read_as(found), f"pictures are read from column '{printable(pictures)}' of {len(files)} Parquet files"]
+    facts = [pictures, *stamps(root, files)]
+    return dataset_of_rows(name, named(values, first), parquet.Rows(root, pictures), facts, notes)
+
+
+def columns_of_parquet(path: Path) -> tuple[dict[str, str], bool]:
+    """As `columns_of`; and whether `source` holds the pictures themselves, which goes before their paths."""
+    schema = parquet.schema_of(path)
     held = [column for column, kind in zip(schema.names, schema.types, strict=True) if parquet.is_picture(kind)]
-    pictures = columns_of(held, None).get("source")
-    names = [column for column in schema.names if column not in held]
-    found = columns_of([*names, pictures] if pictures else names, where)
-    if pictures:
-        found["source"] = pictures
-    texts = {meaning: column for meaning, column in found.items() if column != pictures}
+    found = columns_of(column for column in schema.names if column not in held)
+    pictures = columns_of(held).get("source")
+    return (found | {"source": pictures}, True) if pictures else (found, False)
+
+
+def read_parquet(root: Path, files: Sequence[str], found: dict[str, str], rows_as: str | None = None) -> pd.DataFrame:
+    """The columns that `found` names of all files, called what they mean; and, as `rows_as`, file and row.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or lacks one of the columns.
+    """
     parts = []
     for file in files:
         absent = sorted(set(found.values()) - set(parquet.schema_of(root / file).names))
         if absent:
             raise DataError(f"{root / file} lacks columns that {files[0]} has: {some(absent)}")
-        part = parquet.read_texts(root / file, texts.values()).set_axis(list(texts), axis=1)
-        parts.append(part.assign(source=[f"{file}:{row}" for row in range(len(part))]) if pictures else part)
-    values = pd.concat(parts, ignore_index=True)
-    if not pictures:
-        return dataset_of_paths(name, root, where, values, read_as(found))
-    notes = [*read_as(found), f"pictures are read from column '{printable(pictures)}' of {len(files)} Parquet files"]
-    facts = [pictures, *stamps(root, files)]
-    return dataset_of_rows(name, named(values, where), parquet.Rows(root, pictures), facts, notes)
+        part = parquet.read_texts(root / file, found.values()).set_axis(list(found), axis=1)
+        parts.append(part.assign(**{rows_as: [f"{file}:{row}" for row in range(len(part))]}) if rows_as else part)
+    return pd.concat(parts, ignore_index=True)
 
 
 def dataset_of_paths(name: str, root: Path, table: Path, values: pd.DataFrame, notes: Iterable[str]) -> Dataset:
@@ -131,29 +147,35 @@ def dataset_of_paths(name: str, root: Path, table: Path, values: pd.DataFrame, n
     return dataset_of_files(name, root, named(rows[~nameless], table), notes)
 
 
-def columns_of(columns: Iterable[str], table: Path | None) -> dict[str, str]:
-    """Meaning: the column that has it.
-
-    Raises
-    ------
-    DataError
-        If none has a picture's path, or none a rank, and `table` says what lacks them.
-    """
+def columns_of(columns: Iterable[str]) -> dict[str, str]:
+    """Meaning: the column that has it, for each meaning in `COLUMNS` that one has."""
     plain: dict[str, str] = {}
     for column in columns:
         plain.setdefault(re.sub(r"^dwc:|[^a-z0-9]", "", str(column).lower()), column)
     choices = {meaning: [plain[name] for name in names if name in plain] for meaning, names in COLUMNS.items()}
-    found = {meaning: choice[0] for meaning, choice in choices.items() if choice}
-    if table is None:
-        return found
+    return {meaning: choice[0] for meaning, choice in choices.items() if choice}
+
+
+def check_columns(found: dict[str, str], table: object, columns: Sequence[str], needed: str = "source") -> None:
+    """Refuse a table without the column `needed`, or without a rank.
+
+    Raises
+    ------
+    DataError
+        Its line begins with `table`, and names the `columns` it has.
+    """
     has = f"it has: {some(columns, 20)}"
-    if "source" not in found:
-        raise DataError(
-            f"{table} has no column of picture paths: expected one of {', '.join(COLUMNS['source'])}; {has}"
-        )
+    if needed not in found:
+        what = {"source": "picture paths", "image_id": "ids"}[needed]
+        raise DataError(f"{table} has no column of {what}: expected one of {', '.join(COLUMNS[needed])}; {has}")
     if not found.keys() & {*RANKS, "binomial"}:
         raise DataError(f"{table} has no rank columns: expected some of {', '.join(RANKS)}, scientificName; {has}")
-    return found
+
+
+def meanings(table: pd.DataFrame, found: dict[str, str]) -> pd.DataFrame:
+    """The columns that `found` names, called what they mean; without blanks around values, missing where empty."""
+    values = {meaning: table[column].astype("str").str.strip().replace("", None) for meaning, column in found.items()}
+    return pd.DataFrame(values, dtype="str")
 
 
 def read_as(found: dict[str, str]) -> list[str]:
@@ -175,7 +197,14 @@ def named(values: pd.DataFrame, table: object) -> pd.DataFrame:
     return rows if "image_id" in rows else rows.assign(image_id=rows["source"])
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read(path: Path) -> pd.DataFrame:
+    """A table ``.csv``, ``.tsv`` or ``.txt``, every value as text.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or its rows do not fit its header.
+    """
     kind = path.suffix.lower()
     if kind not in SEPARATORS:
         raise DataError(f"{path}: expected a table .csv, .tsv, .txt or .parquet")
@@ -194,10 +223,6 @@ def _read(path: Path) -> pd.DataFrame:
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what the header does not name for an index
         raise DataError(f"{path} has rows with more fields than its header; quote fields that hold a separator")
     return table
-
-
-def _text(column: pd.Series) -> pd.Series:
-    return column.astype("str").str.strip().replace("", None)
 
 
 def _sources(sources: pd.Series, path: Path) -> pd.Series:

@@ -189,7 +189,7 @@ def test_columns_of_lists_are_refused(root):
 @settings(max_examples=50, deadline=None)
 @given(st.permutations(sorted({name for names in table.COLUMNS.values() for name in names})))
 def test_one_column_for_each_meaning_whatever_the_order(columns):
-    assert table.columns_of(columns, None) == {meaning: names[0] for meaning, names in table.COLUMNS.items()}
+    assert table.columns_of(columns) == {meaning: names[0] for meaning, names in table.COLUMNS.items()}
 
 
 def test_real_animals():
