@@ -41,6 +41,12 @@ SHELF: dict[str, Entry] = {
     ),
     "webdataset": Entry("webdataset:PATH", "webdataset tars: one, a folder, or a pattern such as {000..127}.tar"),
     "tree-of-life-10m": Entry("tree-of-life-10m:PATH", "TreeOfLife-10M: catalog.csv and tars, of the hub or rebuilt"),
+    "tree-of-life-200m": Entry(
+        "tree-of-life-200m:PATH",
+        "TreeOfLife-200M: one file of its catalog, or a small one's folder",
+    ),
+    "rare-species": Entry("rare-species:PATH", "Rare Species: Parquet as on the hub, or dataset/ and metadata.csv"),
+    "hugging-face": Entry("hugging-face:PATH", "a dataset saved by save_to_disk of Hugging Face's datasets"),
     "vectors": Entry("vectors:FILE", "ready vectors, no pictures: Parquet as emb-explorer's, .npz, AnnData's .h5ad"),
 }
 
@@ -53,7 +59,7 @@ def catalogue() -> pd.DataFrame:
 
 
 def load(spec: str) -> Dataset:
-    """The dataset that `spec` names: ``world``, ``inat21:PATH``, ``folder:PATH`` or ``table:FILE``.
+    """The dataset that `spec` names: ``world``, ``inat21:PATH`` or another form of `catalogue`.
 
     Raises
     ------

@@ -1,0 +1,58 @@
+import pandas as pd
+import pytest
+
+from bioclip_probe import datasets
+from bioclip_probe.datasets import tree_of_life_200m
+from bioclip_probe.errors import DataError
+from tests.made_up import paint
+
+UUIDS = [f"{i:02x}cd{i:04x}-1111" for i in range(6)]
+
+
+def catalog(file, **columns):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame = pd.DataFrame({"uuid": UUIDS, "kingdom": "Animalia", "genus": "Pica", "species": "hudsonia"})
+    frame.assign(common_name="magpie", img_type="Citizen Science", publisher="iNaturalist", **columns).to_parquet(file)
+    return file
+
+
+@pytest.mark.parametrize("place", ["{}.jpg", "{0[0]}{0[1]}/{0}.jpg", "{0[0]}{0[1]}/{0[2]}{0[3]}/{0}.jpg", "{}.png"])
+def test_pictures_are_found_by_their_uuid(tmp_path, place):
+    file = catalog(tmp_path / "catalog" / "part-00017.parquet")
+    for uuid in UUIDS:
+        paint(tmp_path / "images" / place.format(uuid))
+    dataset = datasets.load(f"tree-of-life-200m:{file}")
+    assert dataset.name == "tree-of-life-200m-part-00017"
+    assert dataset.images["image_id"].tolist() == UUIDS
+    assert set(dataset.images["species"]) == {"Pica hudsonia"}
+    assert set(dataset.images["common"]) == {"magpie"}
+    assert all(dataset.open(source).size == (8, 6) for source in dataset.images["source"])
+
+
+def test_a_column_of_paths_goes_before(tmp_path):
+    catalog(tmp_path / "catalog" / "a.parquet", path=[f"x/{i}.png" for i in range(6)])
+    for i in range(5):
+        paint(tmp_path / "images" / f"x/{i}.png")
+    dataset = datasets.load(f"tree-of-life-200m:{tmp_path}")
+    assert dataset.images["source"].tolist() == [f"x/{i}.png" for i in range(6)]
+    assert any("1 images have no file" in note for note in dataset.notes)
+
+
+def test_what_cannot_be_read(tmp_path, monkeypatch):
+    with pytest.raises(DataError, match="holds no catalog"):
+        datasets.load(f"tree-of-life-200m:{tmp_path}")
+    catalog(tmp_path / "catalog" / "a.parquet")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "0001.tar").touch()
+    with pytest.raises(DataError, match=r"none of 6 pictures .* unpack the tars there first: 0001\.tar"):
+        datasets.load(f"tree-of-life-200m:{tmp_path}")
+    monkeypatch.setattr(tree_of_life_200m, "MOST_ROWS", 5)
+    with pytest.raises(DataError, match=r"has 6 rows, more than the 5 .* name one file of it: tree-of-life-200m:"):
+        datasets.load(f"tree-of-life-200m:{tmp_path}")
+
+
+def test_ids_that_would_lead_elsewhere(tmp_path):
+    file = tmp_path / "a.parquet"
+    pd.DataFrame({"uuid": ["../../etc/passwd"], "genus": ["Pica"], "species": ["hudsonia"]}).to_parquet(file)
+    with pytest.raises(DataError, match="1 ids that are no uuid"):
+        datasets.load(f"tree-of-life-200m:{file}")
