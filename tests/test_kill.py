@@ -84,7 +84,7 @@ def test_killed_at_random_moments(spec, tmp_path):
         if found.complete:
             break
     server.communicate()
-    assert killed >= 10
+    assert killed >= 5
     assert went_on >= 3
     (last,) = extract.embed(dataset, [MeanColour()], store, progress=False)
     (once,) = extract.embed(dataset, [MeanColour()], whole, batch_size=32, shard_size=50, progress=False)
