@@ -24,6 +24,11 @@ DTYPES = ("float32", "float16")
 MEND = "embed again with --repair, which does what is damaged anew"
 JOURNAL = "shards.jsonl"
 
+# What the records of a store hold, and of what type.
+META = {"dataset": dict, "encoder": dict, "shard_size": int, "dtype": str}
+DATASET = {"name": str, "fingerprint": str, "simulated": bool, "n_images": int}
+ENCODER = {"name": str, "fingerprint": str, "dimension": int, "record": dict}
+
 LEDGER = Table(
     "rows",
     (
@@ -52,9 +57,11 @@ class Embedded:
         self.folder = folder
         self.meta = read_json(folder / "meta.json")
         check_version(self.meta.get("version"), folder)
-        missing = {"dataset", "encoder", "shard_size", "dtype"} - self.meta.keys()
-        if missing:
-            raise StoreError(f"{folder / 'meta.json'} lacks {some(sorted(missing))}; delete {folder} and embed again")
+        check_entries(self.meta, META, folder / "meta.json")
+        for kind, entries in (("dataset", DATASET), ("encoder", ENCODER)):
+            check_entries(self.meta[kind], entries, folder / "meta.json")
+        if self.meta["dtype"] not in DTYPES:
+            raise StoreError(f"{folder / 'meta.json'} has dtype {self.meta['dtype']}; the store is damaged")
         self.shards = self._journal()
 
     @property
@@ -270,11 +277,11 @@ def _entry(line: bytes) -> tuple[int, dict | None] | None:
         content = json.loads(line)
         shard, facts = content["shard"], content["facts"]
         whole = facts is None or (
-            facts["n_ok"] >= 0
-            and facts["n_failed"] >= 0
+            all(type(facts[count]) is int and facts[count] >= 0 for count in ("n_ok", "n_failed"))
             and all(facts[kind]["bytes"] >= 0 and len(facts[kind]["sha256"]) == 64 for kind in ("vectors", "rows"))
+            and isinstance(facts.get("parity", 1.0), float)
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return (shard, facts) if whole and type(shard) is int else None
 
@@ -290,11 +297,24 @@ def check_version(version: object, path: Path) -> None:
 def read_json(path: Path) -> dict:
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{path} cannot be read ({error}); the store is damaged") from error
     if not isinstance(content, dict):
         raise StoreError(f"{path} does not hold what a store writes there; the store is damaged")
     return content
+
+
+def check_entries(content: dict, expected: dict[str, type], path: Path) -> None:
+    """Raise `StoreError` if a record lacks an entry, or has one of another type, or a number below 1."""
+    wrong = [name for name, kind in expected.items() if not _is_one(content.get(name), kind)]
+    if wrong:
+        raise StoreError(f"{path} does not say {some(wrong)} as a store writes it; the store is damaged")
+
+
+def _is_one(value: object, kind: type) -> bool:
+    if kind is str:  # half a surrogate pair is no text that a table could hold
+        return isinstance(value, str) and not any("\ud800" <= sign <= "\udfff" for sign in value)
+    return type(value) is kind and (kind is not int or value >= 1)
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -8,7 +8,7 @@ Written format, version 2
       store.json                               {"format": "bioclip_probe store", "version": 2}
       .lock                                    locked while a run writes this file or that of a new dataset
       <dataset>@<fingerprint>/
-        dataset.json                           name, fingerprint, simulated, n_images, notes
+        dataset.json                           name, fingerprint, simulated, n_images, notes, images (bytes, sha256)
         images.parquet                         the dataset's IMAGES table, in dataset order
         .<encoder>@<fingerprint>.lock          locked while a run writes that encoder's folder
         <encoder>@<fingerprint>/
@@ -39,10 +39,11 @@ shards. Nothing is pickled. Vectors and images are joined by `image_id`.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,19 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, StoreError, some
-from bioclip_probe.shards import DTYPES, VERSION, Embedded, check_version, clear, read_json, write, write_json
+from bioclip_probe.shards import (
+    DATASET,
+    DTYPES,
+    ENCODER,
+    VERSION,
+    Embedded,
+    check_entries,
+    check_version,
+    clear,
+    read_json,
+    write,
+    write_json,
+)
 from bioclip_probe.tables import IMAGES
 
 if TYPE_CHECKING:
@@ -144,7 +157,7 @@ class Store:
         embedded = self.embedded(dataset, encoder)
         images = _read_images(embedded.folder.parent)
         blocks = list(embedded.blocks())
-        ledger = pd.concat([rows for rows, _ in blocks], ignore_index=True)
+        ledger = pd.concat([rows.sort_values("row") for rows, _ in blocks], ignore_index=True)
         if set(ledger["image_id"]) != set(images["image_id"]) or len(ledger) != len(images):
             raise StoreError(f"{embedded.folder} does not fit its images.parquet; delete it and embed again")
         ok = ledger.loc[ledger["status"] == "ok", "image_id"]
@@ -167,7 +180,7 @@ class Store:
 
     def begun(self, dataset: Dataset, encoder: str, fingerprint: str) -> Embedded | None:
         """What runs have left of a dataset and an encoder, complete or not; None if there is nothing yet."""
-        folder = self.path / _folder_name(dataset.name, dataset.fingerprint) / _folder_name(encoder, fingerprint)
+        folder = self.path / folder_name(dataset.name, dataset.fingerprint) / folder_name(encoder, fingerprint)
         return Embedded(folder) if (folder / "meta.json").is_file() else None
 
     @contextmanager
@@ -185,7 +198,7 @@ class Store:
 
     def _home(self, dataset: Dataset) -> Path:
         """The folder of a dataset; a new store, and what it says of a new dataset, are written by one run at a time."""
-        home = self.path / _folder_name(dataset.name, dataset.fingerprint)
+        home = self.path / folder_name(dataset.name, dataset.fingerprint)
         if not (home / "dataset.json").is_file():
             _make(self.path)
             with _lock(self.path / LOCK, self.path, wait=True):
@@ -203,8 +216,7 @@ class Store:
         """The folder of the dataset or encoder `wanted` among those described by `files`."""
         found = {}
         for file in sorted(files):
-            content = read_json(file)
-            about = content.get(kind, content)
+            about = read_about(file, kind)
             found[file.parent] = (about["name"], f"{about['name']}@{about['fingerprint']}")
         key = wanted if isinstance(wanted, str) else f"{wanted.name}@{wanted.fingerprint}"
         matching = [folder for folder, names in found.items() if key in names]
@@ -237,7 +249,7 @@ class Store:
             If another run is writing there, or what is there is damaged.
         """
         home = self._home(dataset)
-        folder = home / _folder_name(encoder.name, encoder.fingerprint)
+        folder = home / folder_name(encoder.name, encoder.fingerprint)
         if not redo and (folder / "meta.json").is_file() and (finished := Embedded(folder)).complete:
             finished.check_sizes()
             yield finished  # many runs may read at once, also where none may write
@@ -274,9 +286,12 @@ def _begin_dataset(home: Path, dataset: Dataset) -> None:
         half_done.unlink()
     table = io.BytesIO()
     IMAGES.frame(dataset.images[IMAGES.names]).to_parquet(table, index=False)
-    write(home / "images.parquet", table.getvalue())
+    written = write(home / "images.parquet", table.getvalue())
     about = {"name": dataset.name, "fingerprint": dataset.fingerprint, "simulated": dataset.simulated}
-    write_json(home / "dataset.json", about | {"n_images": len(dataset.images), "notes": list(dataset.notes)})
+    write_json(
+        home / "dataset.json",
+        about | {"n_images": len(dataset.images), "notes": list(dataset.notes), "images": written},
+    )
 
 
 def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size: int, dtype: str) -> None:
@@ -287,7 +302,7 @@ def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size:
         raise StoreError(f"shard_size must be at least 1; got {shard_size}")
     if any(folder.glob("vectors-*.npy")):
         raise StoreError(f"{folder} is damaged: its meta.json is gone; delete it and embed again")
-    folder.mkdir(exist_ok=True)
+    _make(folder)
     meta = {
         "version": VERSION,
         "dataset": {
@@ -316,14 +331,35 @@ def _make(folder: Path) -> None:
         raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
-def _folder_name(name: str, fingerprint: str) -> str:
+def folder_name(name: str, fingerprint: str) -> str:
+    """The folder of a dataset or an encoder."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80]
     return f"{safe or 'unnamed'}@{fingerprint}"
+
+
+def read_about(file: Path, kind: str) -> dict:
+    """What `dataset.json` says of its dataset, or `meta.json` of its encoder, if it is that of its folder."""
+    about = read_json(file)
+    if kind == "encoder":
+        about = about.get(kind)
+    if not isinstance(about, dict):
+        raise StoreError(f"{file} does not hold what a store writes there; the store is damaged")
+    check_entries(about, {"dataset": DATASET | {"images": dict}, "encoder": ENCODER}[kind], file)
+    if file.parent.name != folder_name(about["name"], about["fingerprint"]):
+        raise StoreError(f"{file} is of {about['name']}@{about['fingerprint']}, not of this folder")
+    return about
 
 
 def _read_images(home: Path) -> pd.DataFrame:
     if not (home / "images.parquet").is_file():
         raise StoreError(f"{home} is damaged: images.parquet is gone; delete it and embed again")
+    with open(home / "images.parquet", "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != read_about(home / "dataset.json", "dataset")["images"].get("sha256"):
+        raise StoreError(
+            f"{home / 'images.parquet'} has changed since it was written (its sha256 differs); "
+            f"delete {home} and embed again"
+        )
     try:
         return IMAGES.read(home / "images.parquet")
     except DataError as error:
@@ -335,7 +371,11 @@ def _lock(path: Path, folder: Path, wait: bool = False) -> Iterator[None]:
     """Hold `path` locked; `wait` for another run that does, or say so. However a process ends, the system frees it."""
     import fcntl  # not on Windows, where a store can be read but not written
 
-    with open(path, "a") as file:
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(open(path, "a"))
+        except OSError as error:
+            raise StoreError(f"cannot write {path}: {error.strerror}") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:

@@ -20,8 +20,8 @@ import pandas as pd
 from bioclip_probe.errors import PICTURE_ERRORS, StoreError, printable, some
 from bioclip_probe.names import read_names
 from bioclip_probe.progress import said
-from bioclip_probe.shards import JOURNAL, Embedded, read_json
-from bioclip_probe.store import Store
+from bioclip_probe.shards import JOURNAL, Embedded
+from bioclip_probe.store import Store, folder_name, read_about
 
 STATUS = (
     "dataset", "dataset_fingerprint", "encoder", "encoder_fingerprint", "n_images", "n_ok", "n_failed", "n_missing",
@@ -171,7 +171,7 @@ def _dataset(home: Path) -> tuple[dict | None, pd.Index | None, list[Finding]]:
     findings: list[Finding] = []
     about = ids = None
     try:
-        about = read_json(home / "dataset.json")
+        about = read_about(home / "dataset.json", "dataset")
     except StoreError as error:
         findings.append(("record", str(error)))
     try:
@@ -187,13 +187,10 @@ def _dataset(home: Path) -> tuple[dict | None, pd.Index | None, list[Finding]]:
 
 
 def _amiss_in(home: Path, about: dict, ids: pd.Index | None) -> Iterator[Finding]:
-    """Where `dataset.json` does not fit its folder and its images."""
-    if home.name.rpartition("@")[2] != about.get("fingerprint"):
-        yield "record", f"dataset.json is of {about.get('name')}@{about.get('fingerprint')}, not of this folder"
-    if ids is not None and about.get("n_images") != len(ids):
-        yield "images", f"images.parquet has {len(ids)} images, dataset.json says {about.get('n_images')}"
-    facts = about.get("images")
-    if isinstance(facts, dict) and ids is not None and facts.get("sha256") != _sha256(home / "images.parquet"):
+    """Where `dataset.json` does not fit its images."""
+    if ids is not None and about["n_images"] != len(ids):
+        yield "images", f"images.parquet has {len(ids)} images, dataset.json says {about['n_images']}"
+    if ids is not None and about["images"].get("sha256") != _sha256(home / "images.parquet"):
         yield "images", "images.parquet has changed since it was written (its sha256 differs)"
 
 
@@ -242,10 +239,10 @@ def _done_again(folder: Path, shard: int, facts: dict) -> bool:
 def _amiss_in_meta(embedded: Embedded, about: dict | None) -> Iterator[Finding]:
     """Where `meta.json` does not fit its folder, its dataset and itself."""
     dataset, encoder = embedded.meta["dataset"], embedded.meta["encoder"]
-    if embedded.folder.name.rpartition("@")[2] != encoder["fingerprint"]:
+    if embedded.folder.name != folder_name(encoder["name"], encoder["fingerprint"]):
         yield "record", f"meta.json is of {encoder['name']}@{encoder['fingerprint']}, not of this folder"
     if about is not None:
-        other = [key for key in ("name", "fingerprint", "simulated", "n_images") if dataset[key] != about.get(key)]
+        other = [key for key in ("name", "fingerprint", "simulated", "n_images") if dataset[key] != about[key]]
         if other:
             yield "record", f"meta.json and dataset.json disagree in {some(other)}"
     stated = encoder["record"].get("dimension", encoder["dimension"])

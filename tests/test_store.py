@@ -272,7 +272,10 @@ DAMAGE = {
     "meta cut": (lambda folder: (folder / "meta.json").write_text('{"version": 1'), "cannot be read"),
     "meta empty": (lambda folder: (folder / "meta.json").write_text("[]"), "does not hold what a store writes"),
     "images gone": (lambda folder: (folder.parent / "images.parquet").unlink(), "images.parquet is gone"),
-    "images cut": (lambda folder: (folder.parent / "images.parquet").write_text("PAR1"), "does not hold a 'images'"),
+    "images cut": (
+        lambda folder: (folder.parent / "images.parquet").write_text("PAR1"),
+        "images.parquet has changed since",
+    ),
 }
 
 

@@ -206,7 +206,8 @@ def _of_array(path: Path, key: str, values: pd.DataFrame, array: Any, blocks: Ca
 def _npz(path: Path, key: str | None) -> VectorFile:
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path} is no .npz; expected one with vectors, ids and ranks")
-    with np.load(path, allow_pickle=False) as file:
+    # Opened here: of a damaged file `np.load` leaves what it has opened itself to the garbage collector.
+    with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     record = _record(str(arrays.pop(RECORD))) if RECORD in arrays else {}
     key = _chosen(key, [name for name, array in arrays.items() if array.ndim == 2], path)
