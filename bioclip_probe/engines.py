@@ -42,7 +42,7 @@ def engine(name: str = LOCAL) -> Iterator[Executor | None]:
     if kind == LOCAL:
         yield None
     elif kind == "processes":
-        with _processes(int(where or _processors())) as executor:
+        with _processes(int(where or processors())) as executor:
             yield executor
     else:
         with _cluster(kind, where) as cluster, _dask(cluster) as executor:
@@ -58,7 +58,8 @@ def _parsed(name: str) -> tuple[str, str]:
     return kind, where
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Processors this process may use, which on a cluster are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -81,10 +82,10 @@ def _settle(begun, number: int) -> None:
         place = begun.value
         begun.value += 1
     if hasattr(os, "sched_setaffinity"):
-        processors = sorted(os.sched_getaffinity(0))
-        share = max(1, len(processors) // number)
-        first = place * share % len(processors)
-        os.sched_setaffinity(0, processors[first : first + share] or processors)
+        allowed = sorted(os.sched_getaffinity(0))
+        share = max(1, len(allowed) // number)
+        first = place * share % len(allowed)
+        os.sched_setaffinity(0, allowed[first : first + share])
 
 
 @contextmanager

@@ -6,7 +6,6 @@ together while they compute. All queues are bounded: memory stays flat however m
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bioclip_probe.engines import processors
 from bioclip_probe.errors import DataError, ModelError, PictureError, ProbeError, some
 from bioclip_probe.shards import LEDGER
 
@@ -146,12 +146,7 @@ def run_here(
 def n_workers(encoders: Sequence[Encoder]) -> int:
     """A thread a processor; half of them where a network runs on the same processors and would wait for its own."""
     on_cpu = any(str(encoder.record.get("device", "cpu")).startswith("cpu") for encoder in encoders)
-    return min(max(_processors() // (2 if on_cpu else 1), 1), MOST_WORKERS)
-
-
-def _processors() -> int:
-    """Processors this process may use, which on a cluster are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(max(processors() // (2 if on_cpu else 1), 1), MOST_WORKERS)
 
 
 def _prepared(open: Callable, encoders: Sequence[Encoder], source: str) -> list:

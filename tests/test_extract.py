@@ -393,5 +393,5 @@ def test_lines_come_now_and_then_and_each_once(dataset, store, capsys, monkeypat
     ("device", "processors", "workers"), [("cpu", 1, 1), ("cpu", 8, 4), ("cuda:0", 8, 8), ("cuda", 64, 16)]
 )
 def test_a_model_on_the_processors_keeps_half_of_them(monkeypatch, device, processors, workers):
-    monkeypatch.setattr("bioclip_probe.pipeline._processors", lambda: processors)
+    monkeypatch.setattr("bioclip_probe.pipeline.processors", lambda: processors)
     assert n_workers([SimpleNamespace(record={"device": device})]) == workers

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bioclip_probe.encoders.encoder import checked, fingerprint, versions
-from bioclip_probe.encoders.recipe import Recipe, again
+from bioclip_probe.encoders.encoder import Recorded, checked, versions
+from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.errors import ModelError
 
 if TYPE_CHECKING:
@@ -52,25 +52,11 @@ CONTROLS: dict[str, tuple[Callable[[Image.Image], np.ndarray], int, dict[str, An
 
 
 @dataclass(frozen=True, eq=False)
-class PictureStatistic:
+class PictureStatistic(Recorded):
     """An encoder that is a plain function of the picture; all its work is done in `preprocess`."""
 
-    recipe: Recipe
-    record: dict[str, Any]
     statistic: Callable[[Image.Image], np.ndarray]
     has_text: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.record["name"]
-
-    @property
-    def dimension(self) -> int:
-        return self.record["dimension"]
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint(self.record)
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
         """The vector of one picture: (d,) float32."""
@@ -89,9 +75,6 @@ class PictureStatistic:
 
     def encode_text(self, texts: Sequence[str]) -> np.ndarray:
         raise ModelError(f"{self.name} has no text tower: it is a control computed from pictures only")
-
-    def __reduce__(self):
-        return again, (self.recipe, self.fingerprint)
 
 
 def control(control_name: str, recipe: Recipe) -> PictureStatistic:

@@ -193,20 +193,11 @@ def placed(model: torch.nn.Module, device: str, precision: str) -> torch.nn.Modu
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
-    """A torch network as an encoder; the families build it.
-
-    `forward` takes a (b, ...) tensor on the record's device in its precision and returns (b, d); `text` does the same
-    for a list of texts and is None where there is no text tower; `tokenizer` gives open_clip's tokenizer, where it is
-    one of those. Preprocessing stays in float32 on the CPU.
-    """
+class Recorded:
+    """What every encoder is known by: its record. It pickles as its recipe."""
 
     recipe: Recipe
     record: dict[str, Any]
-    transform: Callable[[Image.Image], Any]
-    forward: Callable[[torch.Tensor], torch.Tensor]
-    text: Callable[[list[str]], torch.Tensor] | None = None
-    tokenizer: Callable[[], Any] | None = None
 
     @property
     def name(self) -> str:
@@ -217,12 +208,30 @@ class Network:
         return self.record["dimension"]
 
     @property
-    def has_text(self) -> bool:
-        return self.text is not None
-
-    @property
     def fingerprint(self) -> str:
         return fingerprint(self.record)
+
+    def __reduce__(self):
+        return again, (self.recipe, self.fingerprint)
+
+
+@dataclass(frozen=True, eq=False)
+class Network(Recorded):
+    """A torch network as an encoder; the families build it.
+
+    `forward` takes a (b, ...) tensor on the record's device in its precision and returns (b, d); `text` does the same
+    for a list of texts and is None where there is no text tower; `tokenizer` gives open_clip's tokenizer, where it is
+    one of those. Preprocessing stays in float32 on the CPU.
+    """
+
+    transform: Callable[[Image.Image], Any]
+    forward: Callable[[torch.Tensor], torch.Tensor]
+    text: Callable[[list[str]], torch.Tensor] | None = None
+    tokenizer: Callable[[], Any] | None = None
+
+    @property
+    def has_text(self) -> bool:
+        return self.text is not None
 
     @property
     def device(self) -> str:
@@ -282,35 +291,17 @@ class Network:
                 parts.append(_array(self.text(texts[start : start + batch_size])))
         return finite(checked(np.concatenate(parts), len(texts), self.name, self.dimension), self.name, "texts")
 
-    def __reduce__(self):
-        return again, (self.recipe, self.fingerprint)
-
 
 @dataclass(frozen=True, eq=False)
-class Elsewhere:
+class Elsewhere(Recorded):
     """An encoder that runs in other processes only: all that is known of it, and what it is made from.
 
     It stands for the encoder where there is no GPU, or no memory, to load it. Pickled, it arrives as the encoder.
     """
 
-    recipe: Recipe
-    record: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        return self.record["name"]
-
-    @property
-    def dimension(self) -> int:
-        return self.record["dimension"]
-
     @property
     def has_text(self) -> bool:
         return self.record["text"]
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint(self.record)
 
     def preprocess(self, image: Any) -> Any:
         raise self._refusal()
@@ -329,9 +320,6 @@ class Elsewhere:
 
     def _refusal(self) -> ModelError:
         return ModelError(f"{self.name} is not loaded in this process: it runs where its pictures are embedded")
-
-    def __reduce__(self):
-        return again, (self.recipe, self.fingerprint)
 
 
 def smallest_cosine(a: np.ndarray, b: np.ndarray) -> float:
