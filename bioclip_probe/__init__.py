@@ -39,9 +39,10 @@ _MODULES = (
 )  # fmt: skip
 _NAMES = {
     **dict.fromkeys(
-        ("Plan", "compare", "measure", "measure_panels", "probe", "project", "reproduce", "score", "taxa"), "study"
+        ("compare", "measure", "measure_panels", "probe", "project", "reproduce", "score", "taxa"), "study"
     ),
     **dict.fromkeys(("Sample", "collect"), "sample"),
+    "Plan": "plan",
     "ProbeError": "errors",
     "Store": "store",
 }

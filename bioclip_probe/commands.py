@@ -18,7 +18,7 @@ log = logging.getLogger("bioclip_probe")
 
 
 def _plan(options: argparse.Namespace):
-    from bioclip_probe.study import Plan
+    from bioclip_probe.plan import Plan
 
     given = vars(options)
     fields = {name: given[name] for name in Plan.__dataclass_fields__ if name in given}

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bioclip_probe.metrics import confounds, hierarchy, scores, shape, signal, similarity
-from bioclip_probe.study import Plan
+from bioclip_probe.plan import Plan
 
 CONTROLS = ("pixels", "color-histogram")
 

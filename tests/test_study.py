@@ -12,9 +12,9 @@ import pytest
 from bioclip_probe import collect, encoders, results, study
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.metrics import CATALOGUE
+from bioclip_probe.plan import PAPER_MODELS, WORLD_MODELS, Plan
 from bioclip_probe.projections import FIGURE_RANKS
 from bioclip_probe.report import FIGURES
-from bioclip_probe.study import Plan
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
 from tests.made_up import MeanColour
 from tests.small_study import CONTROLS, FOLDERS, grow, plan
@@ -276,8 +276,8 @@ def test_a_plan_that_cannot_be(wrong):
 
 
 def test_plan_defaults():
-    assert Plan().compared() == study.WORLD_MODELS
-    assert Plan(data="inat21:x").compared() == study.PAPER_MODELS
+    assert Plan().compared() == WORLD_MODELS
+    assert Plan(data="inat21:x").compared() == PAPER_MODELS
     assert Plan(data="inat21:x", models=("clip",)).encoders() == (
         "clip", "pixels", "color-histogram", "untrained-vit-b-16"
     )  # fmt: skip
