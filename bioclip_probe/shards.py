@@ -57,6 +57,7 @@ class Embedded:
         self.folder = folder
         self.meta = read_json(folder / "meta.json")
         check_version(self.meta.get("version"), folder)
+        check_seal(self.meta, folder / "meta.json")
         check_entries(self.meta, META, folder / "meta.json")
         for kind, entries in (("dataset", DATASET), ("encoder", ENCODER)):
             check_entries(self.meta[kind], entries, folder / "meta.json")
@@ -315,6 +316,21 @@ def _is_one(value: object, kind: type) -> bool:
     if kind is str:  # half a surrogate pair is no text that a table could hold
         return isinstance(value, str) and not any("\ud800" <= sign <= "\udfff" for sign in value)
     return type(value) is kind and (kind is not int or value >= 1)
+
+
+def sealed(content: dict) -> dict:
+    """A record with the sha256 of all else that it says."""
+    return content | {"sha256": _seal(content)}
+
+
+def check_seal(content: dict, path: Path) -> None:
+    """Raise `StoreError` if a record no longer says what was written."""
+    if content.get("sha256") != _seal({key: value for key, value in content.items() if key != "sha256"}):
+        raise StoreError(f"{path} has changed since it was written (its sha256 differs); the store is damaged")
+
+
+def _seal(content: dict) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def write_json(path: Path, content: dict) -> None:

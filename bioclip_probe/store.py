@@ -8,7 +8,7 @@ Written format, version 2
       store.json                               {"format": "bioclip_probe store", "version": 2}
       .lock                                    locked while a run writes this file or that of a new dataset
       <dataset>@<fingerprint>/
-        dataset.json                           name, fingerprint, simulated, n_images, notes, images (bytes, sha256)
+        dataset.json                           name, fingerprint, simulated, n_images, notes, images, sha256
         images.parquet                         the dataset's IMAGES table, in dataset order
         .<encoder>@<fingerprint>.lock          locked while a run writes that encoder's folder
         <encoder>@<fingerprint>/
@@ -25,7 +25,9 @@ Shard k covers the images k * shard_size ... (k + 1) * shard_size - 1 in dataset
 each of them: `status` is ``ok`` or ``failed``; `row` is the line of its vector in the shard, -1 if it failed;
 `error_class` is a kind of `errors.PICTURE_ERRORS`, and `error` says it in words. ``meta.json`` holds ``version``,
 ``dataset`` and ``encoder`` (name, fingerprint; the encoder also its ``dimension`` and full ``record``), ``dtype`` (of
-the vectors, which are not normalised), ``shard_size`` and ``software``; it is written once. A line of ``shards.jsonl``
+the vectors, which are not normalised), ``shard_size`` and ``software``; it is written once. It and ``dataset.json``
+hold the ``sha256`` of all else they say (as JSON with sorted keys); `images` of the latter are ``bytes`` and ``sha256``
+of ``images.parquet``. A line of ``shards.jsonl``
 is ``{"shard": k, "facts": {...}}`` with ``n_ok``, ``n_failed``, for both files ``bytes`` and ``sha256``, and ``parity``
 where the encoder computes in less than float32: the smallest cosine with float32 among the first pictures that the
 process which made the shard was given. A later line about a shard replaces an earlier one; ``null`` for its facts
@@ -59,9 +61,11 @@ from bioclip_probe.shards import (
     VERSION,
     Embedded,
     check_entries,
+    check_seal,
     check_version,
     clear,
     read_json,
+    sealed,
     write,
     write_json,
 )
@@ -288,10 +292,8 @@ def _begin_dataset(home: Path, dataset: Dataset) -> None:
     IMAGES.frame(dataset.images[IMAGES.names]).to_parquet(table, index=False)
     written = write(home / "images.parquet", table.getvalue())
     about = {"name": dataset.name, "fingerprint": dataset.fingerprint, "simulated": dataset.simulated}
-    write_json(
-        home / "dataset.json",
-        about | {"n_images": len(dataset.images), "notes": list(dataset.notes), "images": written},
-    )
+    about |= {"n_images": len(dataset.images), "notes": list(dataset.notes), "images": written}
+    write_json(home / "dataset.json", sealed(about))
 
 
 def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size: int, dtype: str) -> None:
@@ -321,7 +323,7 @@ def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size:
         "shard_size": int(shard_size),
         "software": {name: installed(name) for name in SOFTWARE},
     }
-    write_json(folder / "meta.json", meta)
+    write_json(folder / "meta.json", sealed(meta))
 
 
 def _make(folder: Path) -> None:
@@ -341,7 +343,9 @@ def read_about(file: Path, kind: str) -> dict:
     """What `dataset.json` says of its dataset, or `meta.json` of its encoder, if it is that of its folder."""
     about = read_json(file)
     if kind == "encoder":
-        about = about.get(kind)
+        check_version(about.get("version"), file.parent)
+    check_seal(about, file)
+    about = about.get(kind) if kind == "encoder" else about
     if not isinstance(about, dict):
         raise StoreError(f"{file} does not hold what a store writes there; the store is damaged")
     check_entries(about, {"dataset": DATASET | {"images": dict}, "encoder": ENCODER}[kind], file)

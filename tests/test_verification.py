@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import StoreError
-from bioclip_probe.shards import LEDGER
+from bioclip_probe.shards import LEDGER, sealed
 from bioclip_probe.store import Store
 from bioclip_probe.verification import FINDINGS, STATUS, being_written, status, verify
 from tests.made_up import MeanColour
@@ -111,7 +111,8 @@ def test_looking_does_not_stop_a_run(full):
 
 
 def rewrite(path, **changes):
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    about = {key: value for key, value in json.loads(path.read_text()).items() if key != "sha256"}
+    path.write_text(json.dumps(sealed(about | changes)))
 
 
 def change_meta(key, **changes):
@@ -139,6 +140,11 @@ HARM = {
         lambda f: (unlinked("vectors-00002.npy")(f), (f / "vectors-00002.npy").mkdir()),
         "shard",
         "cannot be read",
+    ),
+    "record of the encoder": (
+        lambda f: (f / "meta.json").write_text((f / "meta.json").read_text().replace('"fp32"', '"bf16"')),
+        "record",
+        "meta.json has changed since it was written",
     ),
     "meta gone": (unlinked("meta.json"), "record", "meta.json cannot be read"),
     "meta of another encoder": (change_meta("encoder", fingerprint="f" * 12), "record", "not of this folder"),
