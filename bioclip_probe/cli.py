@@ -150,7 +150,8 @@ def _sources(sub: argparse.ArgumentParser) -> None:
         "--engine",
         default="local",
         metavar="E",
-        help="where pictures are embedded: local, processes[:N], dask:ADDRESS, slurm[:JOBS]; default: %(default)s",
+        help="where pictures are embedded and pairs of images looked at: local, processes[:N], dask:ADDRESS, "
+        "slurm[:JOBS]; default: %(default)s",
     )
     sub.add_argument("--batch-size", type=int, default=32, metavar="N", help="pictures at a time; default: %(default)s")
     sub.add_argument("--workers", type=int, metavar="N", help="threads that open pictures; default: by the processors")
@@ -174,9 +175,13 @@ def _sources(sub: argparse.ArgumentParser) -> None:
 
 def _limit(text: str) -> float:
     """A number of images, or a share as 0.01 or 1%."""
-    number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    if number < 0 or (text.endswith("%") and number >= 1):
-        raise ValueError
+    share = text.endswith("%")
+    try:
+        number = float(text.removesuffix("%")) / (100 if share else 1)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < (1 if share else float("inf")):
+        raise argparse.ArgumentTypeError(f"expected a number of images, or a share below 100%; got '{text}'")
     return number
 
 

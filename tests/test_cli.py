@@ -19,7 +19,8 @@ from tests.made_up import paint
 from tests.small_study import CONTROLS, FOLDERS, NEWICK, grow
 
 COMMANDS = (
-    "reproduce", "embed", "taxa", "measure", "probe", "project", "figure", "report", "models", "datasets", "audit"
+    "reproduce", "embed", "taxa", "measure", "probe", "project", "figure", "report", "models", "datasets", "audit",
+    "status", "verify", "export"
 )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def test_killed_at_random_moments(spec, tmp_path):
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER, spec, str(store.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    done, kept, killed, went_on, n_shards, longest = 0, [], 0, 0, 0, 0.1
+    done, kept, killed, went_on, n_shards, longest = 0, [], 0, 0, 0, 0.02
     for _ in range(200):
         batch, workers = rng.choice((1, 2, 3, 4, 32)), rng.choice((1, 2, 5))
         server.stdin.write(f"{batch} {workers} {rng.uniform(0.0, longest):.4f}\n")
@@ -84,7 +84,7 @@ def test_killed_at_random_moments(spec, tmp_path):
         if found.complete:
             break
     server.communicate()
-    assert killed >= 5
+    assert killed >= 10
     assert went_on >= 3
     (last,) = extract.embed(dataset, [MeanColour()], store, progress=False)
     (once,) = extract.embed(dataset, [MeanColour()], whole, batch_size=32, shard_size=50, progress=False)
