@@ -51,7 +51,7 @@ def _from_folder(path: Path) -> Dataset:
     if files:
         return table.dataset_of_parquet(NAME, path, files)
     listed = (path / TABLE).is_file()
-    if listed and "source" in table.columns_of(table.read(path / TABLE).columns):
+    if listed and "source" in table.columns_of(table.header(path / TABLE)):
         return _from_table(path / TABLE)
     pictures = path / FOLDER if (path / FOLDER).is_dir() else path
     if pictures == path and not any(child.name.count("-") >= 6 for child in path.iterdir()):
@@ -67,7 +67,6 @@ def _from_folder(path: Path) -> Dataset:
 def _from_table(path: Path) -> Dataset:
     read = table.read(path)
     found = table.columns_of(read.columns)
-    table.check_columns(found, path, read.columns)
     values = table.meanings(read, found)
     return table.dataset_of_paths(NAME, _root(path, values["source"]), path, values, table.read_as(found))
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -24,6 +25,7 @@ import pandas as pd
 from bioclip_probe.datasets import parquet
 from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows
 from bioclip_probe.datasets.pictures import dataset_of_files, stamps, stays_inside
+from bioclip_probe.datasets.text_tables import CSV, TSV, column_names, read_columns
 from bioclip_probe.errors import DataError, printable, some
 from bioclip_probe.tables import RANKS
 
@@ -47,7 +49,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "group": ("group", "observationid", "observationuuid", "rightsholder", "photographer", "recordedby"),
     "split": ("split",),
 }  # fmt: skip
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+FORMS = {".csv": CSV, ".tsv": TSV, ".txt": TSV}
 # Tables with these names say nothing about what is in them: their folder does.
 PLAIN_NAMES = frozenset({"labels", "metadata", "images", "catalog", "annotations", "index", "data", "table", "train"})
 
@@ -71,7 +73,6 @@ def load(path: Path) -> Dataset:
         return dataset_of_parquet(name, path.parent, [path.name])
     table = read(path)
     found = columns_of(table.columns)
-    check_columns(found, path, table.columns)
     values = meanings(table, found)
     return dataset_of_paths(name, path.parent, path, values, read_as(found))
 
@@ -198,31 +199,36 @@ def named(values: pd.DataFrame, table: object) -> pd.DataFrame:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """A table ``.csv``, ``.tsv`` or ``.txt``, every value as text.
+    """The columns of `COLUMNS` of a table ``.csv``, ``.tsv`` or ``.txt``, every value as text.
 
     Raises
     ------
     DataError
-        If it cannot be read, or its rows do not fit its header.
+        If it cannot be read, its rows do not fit its header, or a column that is read is there twice.
     """
-    kind = path.suffix.lower()
-    if kind not in SEPARATORS:
+    names = header(path)
+    found = columns_of(names)
+    check_columns(found, path, names)
+    return read_columns(path, FORMS[path.suffix.lower()], list(found.values()))
+
+
+def header(path: Path) -> list[str]:
+    """The columns of a table ``.csv``, ``.tsv`` or ``.txt``, without blanks around their names.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    form = FORMS.get(path.suffix.lower())
+    if form is None:
         raise DataError(f"{path}: expected a table .csv, .tsv, .txt or .parquet")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    try:
-        # Everything is text: no genus becomes a number, and none called NA or None is lost before it is looked at.
-        text = {"dtype": "str", "keep_default_na": False, "na_values": [""], "encoding": "utf-8-sig"}
-        table = pd.read_csv(path, sep=SEPARATORS[kind], **text)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not a table that can be read: it is not UTF-8; save it so ({error})") from error
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path} is not a table that can be read: {' '.join(str(error).split())}") from error
-    if len(table.columns) == 1 and re.search(r"[;\t]", str(table.columns[0])):  # spreadsheets of some countries
+    names = [name.strip() for name in column_names(partial(path.open, "rb"), path, form)]
+    if len(names) == 1 and re.search(r"[;\t]", names[0]):  # spreadsheets of some countries
         raise DataError(f"{path} has fields parted by ';' or tabs; save it with ',', or with tabs as .tsv")
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what the header does not name for an index
-        raise DataError(f"{path} has rows with more fields than its header; quote fields that hold a separator")
-    return table
+    return names
 
 
 def _sources(sources: pd.Series, path: Path) -> pd.Series:
@@ -248,6 +254,8 @@ def _with_species(rows: pd.DataFrame) -> pd.DataFrame:
     if "genus" not in rows:
         species = species.where(species.str.contains(r"[ _]", na=False))  # an epithet alone names no species
     if "binomial" in rows:
-        # GBIF's scientificName carries the author: Pica hudsonia (Sabine, 1823). A name of one word is no species.
-        species = species.fillna(rows["binomial"].str.extract(r"^(\S+[ _][^\W\d_A-Z]\S*)", expand=False))
+        # GBIF's scientificName carries the author: Pica hudsonia (Sabine, 1823). A name of one word is no species, nor
+        # is one whose second word ends with a dot (Pica cf. hudsonia), or says that it is of no place (incertae sedis).
+        binomial = rows["binomial"].str.extract(r"^(\S+[ _](?!incertae\b)[^\W\d_A-Z][^\s.]*)(?!\S)", expand=False)
+        species = species.fillna(binomial)
     return rows.drop(columns=["epithet", "binomial"], errors="ignore").assign(species=species)

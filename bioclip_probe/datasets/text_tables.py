@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -187,6 +188,10 @@ def _unreadable(name: object, error: Exception) -> DataError:
     reason = printable(" ".join(str(error).split()))
     if len(reason) > 300:  # Arrow quotes the whole row
         reason = reason[:300] + " …"
+    fields = re.search(r"Expected (\d+) columns, got (\d+)", reason)
+    if fields:
+        what = "more" if int(fields[2]) > int(fields[1]) else "fewer"
+        reason = f"a row has {what} fields than its header; quote fields that hold a separator ({reason})"
     if "UTF8" in reason:
         reason = f"it is not UTF-8; save it so ({reason})"
     return DataError(f"{name} is not a table that can be read: {reason}")

@@ -68,6 +68,9 @@ def test_path_column_names(root, column):
         ("scientific_name", "Pica_hudsonia", "Pica hudsonia"),
         ("scientificName", '"Pica hudsonia (Sabine, 1823)"', "Pica hudsonia"),
         ("scientificName", "Pica", None),
+        ("scientificName", "Pica cf. hudsonia", None),
+        ("scientificName", "Aves incertae sedis", None),
+        ("scientificName", "Pica x-album L.", "Pica x-album"),
         ("scientificName,genus", '"Pica Brisson, 1760",Pica', None),
         ("dwc:genus,dwc:specificEpithet", "Pica,hudsonia", "Pica hudsonia"),
         ("species,sciName", "hudsonia,Pica hudsonia", "Pica hudsonia"),
@@ -148,6 +151,10 @@ def test_missing_pictures_stay_and_are_noted(root):
         ("", "not a table that can be read"),
         ("path,class\nimg/a.jpg,Aves,more,and more\n", "more fields than its header"),
         ("path,class\nimg/a.jpg,Aves\nimg/b.jpg,Aves,more\n", "not a table that can be read"),
+        ("path,class,genus\nimg/a.jpg,Aves,Pica\nimg/b.jpg\n", "fewer fields than its header"),
+        ("path,class,class\nimg/a.jpg,Aves,Reptilia\n", "more than one column called class"),
+        ('path,class\nimg/a.jpg,"Aves\nimg/b.jpg,Aves\n', "a quote in it is never closed"),
+        ("path,class\nimg/a.jpg,Av\x1b[31mes\n", r"control characters in 1 values of column 'class': Av\\x1b"),
     ],
 )
 def test_bad_tables(root, text, reason):
