@@ -192,7 +192,8 @@ def collect(
 def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     """Ids and vectors without those of length zero (black pixels, say), and a line for each that is left out."""
     has = np.any(vectors, axis=1)
-    lost = pd.DataFrame({"image_id": ids[~has], "error": f"the vector of '{encoder}' is zero: it has no direction"})
+    reason = f"the vector of '{encoder}' is zero: it has no direction"
+    lost = pd.DataFrame({"image_id": ids[~has], "error_class": "no direction", "error": reason})
     if len(lost):
         log.warning("left out %d images whose vector of %s is zero: %s", len(lost), encoder, some(lost["image_id"]))
     return ids[has].to_numpy(dtype=object), vectors[has], lost

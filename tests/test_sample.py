@@ -122,6 +122,7 @@ def test_a_zero_vector_has_no_direction_and_is_left_out_with_a_line(val, made_up
     assert (found.record["dataset"]["n_images"], found.record["dataset"]["n_usable"]) == (10, 9)
     assert [failure["image_id"] for failure in found.record["failures"]["mean/colour"]] == ["night"]
     assert "it has no direction" in found.record["failures"]["mean/colour"][0]["error"]
+    assert found.record["failures"]["mean/colour"][0]["error_class"] == "no direction"
     assert "night" in caplog.text
     assert "zero" in caplog.text
 

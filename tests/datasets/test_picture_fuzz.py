@@ -52,8 +52,8 @@ def test_cut_at_every_kilobyte(kind):
     content = picture(kind, 160)
     assert outcome(content) == "ok"
     assert len(content) > 8 * 1024
-    for length in range(0, len(content) - 1024, 1024):
-        assert outcome(content[:length]) != "ok", length
+    for length in range(0, len(content), 1024):  # of the last one little may be lacking, such as the end mark alone
+        assert outcome(content[:length]) != "ok" or length > len(content) - 1024, length
 
 
 @pytest.mark.parametrize("kind", KINDS)
