@@ -29,11 +29,14 @@ from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, Table
 
 TABLES: dict[str, Table] = {table.name: table for table in (MEASUREMENTS, PREDICTIONS, COORDINATES)}
 #: The columns that say which number a row is; a new row takes the place of an old one that agrees in all of them.
-KEYS = {
-    "measurements": ["encoder", "encoder_b", "dataset", "split", "space", "tree", "rank", "taxon", "metric"],
-    "predictions": ["encoder", "dataset", "probe", "rank", "image_id"],
+KEYS: dict[str, list[str]] = {
+    "measurements": [
+        "encoder", "encoder_b", "dataset", "split", "space", "tree", "rank", "taxon", "probe", "protocol", "shots",
+        "metric",
+    ],
+    "predictions": ["encoder", "dataset", "probe", "protocol", "shots", "fold", "rank", "image_id"],
     "coordinates": ["encoder", "dataset", "method", "mode", "rank", "image_id"],
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -168,9 +168,9 @@ def probe(sample: Sample, probe: str = "linear", seed: int = 0) -> pd.DataFrame:
     """
     learn, tables = probes.load(probe), []
     paths = _paths(sample.placement.tree)
-    for rank in RANKS:
-        labels = sample.placement.at(rank)
-        split = split_by_image(labels, metrics.stream(seed, "split", rank), groups=sample.groups)
+    at_ranks = np.stack([sample.placement.at(rank) for rank in RANKS])
+    splits = split_by_image(at_ranks, metrics.stream(seed, "split"), groups=sample.groups)
+    for rank, labels, split in zip(RANKS, at_ranks, splits, strict=True):
         for name, embeddings in sample.embeddings.items():
             log.info("probing %s at rank %s", name, rank)
             found = learn(embeddings.vectors, labels, split)

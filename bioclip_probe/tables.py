@@ -117,6 +117,9 @@ MEASUREMENTS = Table(
         Column("tree", "str", "what tree distance means", "taxonomy | name of the phylogeny"),
         Column("rank", "str", "the rank of the taxa measured"),
         Column("taxon", "str", "the clade the number is about; missing for all"),
+        Column("probe", "str", "the probe whose answers are scored; missing where no probe was asked"),
+        Column("protocol", "str", "what the probe was asked; see PREDICTIONS"),
+        Column("shots", "Int64", "images of a taxon that the probe learnt from; missing for all there are"),
         Column("metric", "str", "name in the metric catalogue"),
         Column("value", "float64", "the number; NaN where it is undefined, and `note` says why"),
         Column("chance", "float64", "what the number is without any signal"),
@@ -141,11 +144,24 @@ PREDICTIONS = Table(
         Column("encoder", "str", "the encoder whose embeddings were probed"),
         Column("dataset", "str", "the dataset"),
         Column("probe", "str", "name in the probe catalogue"),
+        Column(
+            "protocol",
+            "str",
+            "other images of the same taxa; whole child taxa held out; labels shuffled between child taxa; few-shot as "
+            "published or with independent folds; or the text type of a zero-shot classifier",
+            "seen | unseen | shuffled | paper | corrected | a text type",
+        ),
+        Column("shots", "Int64", "images of a taxon that the probe learnt from; missing for all there are"),
+        Column("fold", "Int64", "number of the fold, from 0; missing where there is one split"),
         Column("rank", "str", "the rank predicted"),
         Column("image_id", "str", "the picture"),
         Column("split", "str", "split of the probe", "train | val | test"),
         Column("truth", "str", "the taxon: its path from the root"),
         Column("predicted", "str", "the taxon the probe names: its path from the root"),
+        Column(
+            "place", "Int64", "place of the truth among the taxa ranked, 1 is best; missing if it is not among them"
+        ),
+        Column("confidence", "float64", "probability the probe gives its answer; missing if it gives none"),
         Column("chosen", "str", "what the probe chose on val, e.g. C = 10"),
     ),
 )

@@ -3,16 +3,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioclip_probe.probes.splits import SPLITS, split_by_image
+from bioclip_probe.probes.splits import (
+    SPLITS,
+    hold_out_children,
+    leave_one_out,
+    shuffle_children,
+    split_by_image,
+    thin,
+)
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def nested(random, n, holes=0.0):
+    """Labels at three ranks, each taxon inside one of the rank above; some names missing."""
+    low = random.integers(0, 9, n)
+    labels = np.stack([low // 6, 10 + low // 2, 20 + low])
+    labels[random.random(labels.shape) < holes] = -1
+    return labels
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.integers(1, 8))
-def test_every_taxon_is_in_all_parts_at_its_share(seed, n, n_taxa):
+@given(seeds, st.integers(0, 60), st.integers(1, 8))
+def test_at_one_rank_every_taxon_is_in_all_parts_at_its_share(seed, n, n_taxa):
     random = np.random.default_rng(seed)
     labels = random.integers(-1, n_taxa, n)
     before = labels.copy()
-    split = split_by_image(labels, random)
+    (split,) = split_by_image(labels[None], random)
     np.testing.assert_array_equal(labels, before)
     assert set(split) <= {*SPLITS, ""}
     assert np.all(split[labels < 0] == "")
@@ -28,25 +45,56 @@ def test_every_taxon_is_in_all_parts_at_its_share(seed, n, n_taxa):
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 5), st.integers(1, 30))
-def test_groups_stay_together(seed, n, n_taxa, n_groups):
+@given(seeds, st.integers(0, 80), st.sampled_from([0.0, 0.2]))
+def test_an_image_has_one_part_at_all_ranks(seed, n, holes):
     random = np.random.default_rng(seed)
-    labels, groups = random.integers(-1, n_taxa, n), random.integers(-1, n_groups, n)
+    labels = nested(random, n, holes)
+    split = split_by_image(labels, random)
+    for image in range(n):
+        assert len(set(split[:, image]) - {""}) <= 1
+    for rank, own in enumerate(labels):
+        assert np.all(split[rank][own < 0] == "")
+        for taxon in np.unique(own[own >= 0]):
+            assert set(split[rank][own == taxon]) in (set(SPLITS), {""})  # in all three parts, or left out whole
+
+
+def test_the_lowest_rank_has_its_shares_and_so_have_those_above():
+    low = np.repeat(np.arange(40), 5)
+    labels = np.stack([low // 20, low // 4, low])
+    split = split_by_image(labels, np.random.default_rng(3))
+    for own, part in zip(labels, split, strict=True):
+        for taxon in np.unique(own):
+            counts = [np.sum(part[own == taxon] == name) for name in SPLITS]
+            assert counts == [0.6 * sum(counts), 0.2 * sum(counts), 0.2 * sum(counts)]
+
+
+def test_where_species_are_too_small_their_families_are_split():
+    labels = np.stack([np.repeat([0, 1], 30), np.arange(60)])
+    family, species = split_by_image(labels, np.random.default_rng(0))
+    assert np.all(species == "")
+    for taxon in (0, 1):
+        counts = [np.sum(family[labels[0] == taxon] == name) for name in SPLITS]
+        assert counts == [18, 6, 6]
+
+
+@settings(deadline=None, max_examples=150)
+@given(seeds, st.integers(1, 60), st.integers(1, 30))
+def test_groups_stay_together(seed, n, n_groups):
+    random = np.random.default_rng(seed)
+    labels, groups = nested(random, n), random.integers(-1, n_groups, n)
     split = split_by_image(labels, random, groups=groups)
     for group in range(n_groups):
-        assert len(set(split[groups == group]) - {""}) <= 1
-    for taxon in range(n_taxa):
-        assert set(split[labels == taxon]) in ({""}, set(SPLITS), set())
+        assert len(set(split[:, groups == group].ravel()) - {""}) <= 1
 
 
 @pytest.mark.parametrize(("n", "expected"), [(3, [1, 1, 1]), (4, [2, 1, 1]), (5, [3, 1, 1]), (10, [6, 2, 2])])
 def test_small_taxa(n, expected):
-    split = split_by_image(np.zeros(n, dtype=np.int64), np.random.default_rng(0))
+    (split,) = split_by_image(np.zeros((1, n), dtype=np.int64), np.random.default_rng(0))
     assert [np.sum(split == part) for part in SPLITS] == expected
 
 
 def test_repeats_with_the_seed_and_differs_without():
-    labels = np.repeat(np.arange(5), 20)
+    labels = np.repeat(np.arange(5), 20)[None]
     one, same, other = (split_by_image(labels, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert np.any(one != other)
@@ -55,4 +103,97 @@ def test_repeats_with_the_seed_and_differs_without():
 @pytest.mark.parametrize("fractions", [(0.5, 0.5, 0.5), (0.8, 0.2, 0.0), (0.5, 0.5)])
 def test_fractions_are_checked(fractions):
     with pytest.raises(ValueError, match="three positive fractions"):
-        split_by_image(np.zeros(5, dtype=np.int64), np.random.default_rng(0), fractions)
+        split_by_image(np.zeros((1, 5), dtype=np.int64), np.random.default_rng(0), fractions)
+
+
+@settings(deadline=None, max_examples=150)
+@given(seeds, st.integers(0, 60), st.integers(3, 6), st.booleans())
+def test_a_tested_child_is_never_learnt_from(seed, n, folds, grouped):
+    random = np.random.default_rng(seed)
+    _, labels, children = nested(random, n, holes=0.1)
+    groups = random.integers(-1, 8, n) if grouped else None
+    splits = hold_out_children(labels, children, random, folds, groups)
+    assert splits.shape == (folds, n)
+    for split in splits:
+        learnt, test = np.isin(split, ["train", "val"]), split == "test"
+        assert not set(children[learnt]) & set(children[test])
+        if groups is not None:
+            assert not set(groups[learnt & (groups >= 0)]) & set(groups[test & (groups >= 0)])
+        else:
+            assert set(labels[test]) <= set(labels[learnt])
+    named = (labels >= 0) & (children >= 0)
+    for image in range(n):
+        siblings = len(set(children[named & (labels == labels[image])]))
+        tested = np.sum(splits[:, image] == "test")
+        assert tested == (1 if named[image] and siblings > 1 else 0)
+
+
+def test_children_are_dealt_evenly():
+    children = np.repeat(np.arange(50), 4)
+    splits = hold_out_children(children // 10, children, np.random.default_rng(0))
+    for split in splits:
+        for taxon in range(5):
+            own = split[children // 10 == taxon]
+            assert [np.sum(own == name) for name in SPLITS] == [24, 8, 8]
+    with pytest.raises(ValueError, match="at least 3 folds"):
+        hold_out_children(children // 10, children, np.random.default_rng(0), folds=2)
+
+
+@settings(deadline=None, max_examples=100)
+@given(seeds, st.integers(0, 40))
+def test_shuffled_children_keep_together_and_taxa_keep_their_number(seed, n):
+    random = np.random.default_rng(seed)
+    _, labels, children = nested(random, n, holes=0.1)
+    shuffled = shuffle_children(labels, children, random)
+    named = (labels >= 0) & (children >= 0)
+    np.testing.assert_array_equal(shuffled >= 0, named)
+    pairs, new = {}, {}
+    for own, child, other in zip(labels[named], children[named], shuffled[named], strict=True):
+        pairs.setdefault((own, child), set()).add(other)
+        new[own, child] = other
+    assert all(len(found) == 1 for found in pairs.values())
+    assert sorted(own for own, _ in pairs) == sorted(new.values())
+
+
+@settings(deadline=None, max_examples=100)
+@given(seeds, st.integers(0, 40), st.integers(1, 6))
+def test_thinned_splits_are_nested_and_leave_val_and_test_alone(seed, n, shots):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 4, n)
+    split = random.choice([*SPLITS, ""], n)
+    few, more = (thin(split, labels, k, np.random.default_rng(seed)) for k in (shots, shots + 1))
+    for taxon in range(4):
+        had = np.sum(split[labels == taxon] == "train")
+        assert np.sum(few[labels == taxon] == "train") == min(had, shots)
+    assert np.all((few != "train") | (more == "train"))
+    kept = split != "train"
+    np.testing.assert_array_equal(few[kept], split[kept])
+    assert set(few[~kept]) <= {"train", ""}
+
+
+@settings(deadline=None, max_examples=100)
+@given(seeds, st.integers(0, 25), st.booleans())
+def test_each_image_is_left_out_once(seed, n, grouped):
+    random = np.random.default_rng(seed)
+    labels = random.integers(-1, 6, n)
+    groups = random.integers(-1, 5, n) if grouped else None
+    tested = []
+    for split in leave_one_out(labels, random, groups):
+        (one,) = np.flatnonzero(split == "test")
+        tested.append(one)
+        learnt = np.isin(split, ["train", "val"])
+        assert labels[one] in labels[learnt]
+        if grouped and groups[one] >= 0:
+            assert groups[one] not in groups[learnt]
+        assert np.all(labels[learnt] >= 0)
+    alone = [
+        image
+        for image in range(n)
+        if labels[image] < 0
+        or not any(
+            labels[other] == labels[image] and (not grouped or groups[other] < 0 or groups[other] != groups[image])
+            for other in range(n)
+            if other != image
+        )
+    ]
+    assert tested == [image for image in range(n) if image not in alone]
