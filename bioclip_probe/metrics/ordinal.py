@@ -8,6 +8,7 @@ is a rank; on a tree with many distances a level holds a 64th of the pairs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 import numpy as np
 
@@ -28,7 +29,11 @@ STAIRS = ("lca_distance_mean", *(f"lca_distance_q{round(100 * q):02d}" for q in 
 
 
 def rank_correlations(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: Units | None = None
+    vectors: np.ndarray,
+    placement: Placement,
+    rng: np.random.Generator,
+    units: Units | None = None,
+    executor: Executor | None = None,
 ) -> dict[str, Estimate]:
     """Spearman's ρ and Kendall's τ-b of tree distance and centroid distance over all pairs of taxa.
 
@@ -41,6 +46,8 @@ def rank_correlations(
     rng : numpy.random.Generator
     units : Units, optional
         What the interval leaves out; the taxa themselves if not given.
+    executor : Executor, optional
+        Whose workers look at all pairs.
 
     Returns
     -------
@@ -63,7 +70,7 @@ def rank_correlations(
     if reason := rows.undefined():
         return dict.fromkeys(("spearman", "kendall_tau_b"), Estimate.undefined(reason, **rows.counts))
     name, part = rows.parts(units, rng)
-    joint = sweep(rows, part).joint
+    joint = sweep(rows, part, executor=executor).joint
     exact = spearman_correlation(rows.vectors, rows.tree) if joint.binned else None
     return {
         "spearman": _correlation(joint, histograms.spearman, name, rows, exact),
@@ -139,7 +146,7 @@ def lca_auc(swept: Sweep, resampled: str = "species") -> dict[str, dict[str, Est
 
 
 def distance_by_lca(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator
+    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, executor: Executor | None = None
 ) -> dict[str, dict[str, Estimate]]:
     """The staircase: centroid distance of species by the rank of their lowest common ancestor.
 
@@ -149,6 +156,8 @@ def distance_by_lca(
     placement : Placement
         In a taxonomy; the species are compared.
     rng : numpy.random.Generator
+    executor : Executor, optional
+        Whose workers look at all pairs of species.
 
     Returns
     -------
@@ -166,11 +175,11 @@ def distance_by_lca(
     if lost := int(np.isnan(rows.vectors).any(axis=1).sum()):
         reason = f"the images of {lost} taxa cancel out: their centroid has no direction"
         blank = Rows(rows.tree, np.zeros((len(rows.tips), 1)), rows.tips, rows.groups)
-        counts = sweep(blank).joint
+        counts = sweep(blank, executor=executor).joint
         met = counts.steps[counts.counts.sum(axis=1) > 0]
         return {lca_rank(step): dict.fromkeys(STAIRS, Estimate.undefined(reason, **rows.counts)) for step in met}
     name, part = rows.parts(None, rng)
-    joint = sweep(rows, part).joint
+    joint = sweep(rows, part, executor=executor).joint
 
     def quantiles(counts: np.ndarray) -> np.ndarray:
         return histograms.quantiles(counts, joint.edges, QUANTILES)

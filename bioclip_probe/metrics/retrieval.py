@@ -8,6 +8,8 @@ of the tree are left out and counted.
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
+
 import numpy as np
 
 from bioclip_probe.metrics.scores import interval, mean_score
@@ -60,7 +62,11 @@ def triplet_accuracy(swept: Sweep, rng: np.random.Generator) -> dict[str, dict[s
 
 
 def precision_by_rank(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, swept: Sweep | None = None
+    vectors: np.ndarray,
+    placement: Placement,
+    rng: np.random.Generator,
+    swept: Sweep | None = None,
+    executor: Executor | None = None,
 ) -> dict[str, dict[str, Estimate]]:
     """Average precision and R-precision of the images of the same taxon, at each rank.
 
@@ -73,6 +79,8 @@ def precision_by_rank(
     swept : Sweep, optional
         Of the images of ``placement.coarsen("species")``, with anchors. It serves every rank at which the same images
         have a name; another sweep is made where others do.
+    executor : Executor, optional
+        Whose workers make those other sweeps.
 
     Returns
     -------
@@ -91,7 +99,7 @@ def precision_by_rank(
     for number, rank in enumerate(RANKS):
         named = placement.at(rank) >= 0
         if swept is None or not np.array_equal(swept.rows.tips >= 0, named):
-            own = sweep(Rows.images(vectors, placement.coarsen(rank)), anchors=True)
+            own = sweep(Rows.images(vectors, placement.coarsen(rank)), anchors=True, executor=executor)
             level = 0
         else:
             own = swept

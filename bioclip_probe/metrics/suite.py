@@ -80,7 +80,7 @@ def measure(
     units : Units, optional
         What intervals of tree agreement resample, e.g. whole genera; species if not given.
     executor : Executor, optional
-        Whose workers look at all pairs of images.
+        Whose workers look at all pairs of images, and of species.
 
     Returns
     -------
@@ -89,9 +89,9 @@ def measure(
     """
     species = placement.coarsen("species")
     return [
-        *agreement(vectors, species, "taxonomy", seed, units),
+        *agreement(vectors, species, "taxonomy", seed, units, executor),
         *structure(vectors, species, "taxonomy", seed, units),
-        *(row(*each, tree="taxonomy") for each in _by_rank(vectors, placement, seed)),
+        *(row(*each, tree="taxonomy") for each in _by_rank(vectors, placement, seed, executor)),
         *_in_clades(vectors, placement, seed),
         *(row(*each, tree="taxonomy") for each in _relatives(vectors, placement, groups, seed, units, executor)),
         *(row(*each, tree="taxonomy") for each in _separation(vectors, placement, groups, seed)),
@@ -99,14 +99,19 @@ def measure(
 
 
 def agreement(
-    vectors: np.ndarray, placement: Placement, tree: str, seed: int = 0, units: Units | None = None
+    vectors: np.ndarray,
+    placement: Placement,
+    tree: str,
+    seed: int = 0,
+    units: Units | None = None,
+    executor: Executor | None = None,
 ) -> list[dict]:
     """How distances follow any tree whose tips are species: a taxonomy, or a phylogeny called `tree`."""
     single = [cophenetic_correlation, image_tree_correlation]
     if placement.tree.unit == "rank":  # elsewhere there are no ranks to weigh
         single += [balanced_tree_correlation, balanced_image_tree_correlation]
     estimates = {metric.__name__: metric(vectors, placement, _of(metric, seed), units=units) for metric in single}
-    estimates |= rank_correlations(vectors, placement, _of(rank_correlations, seed), units)
+    estimates |= rank_correlations(vectors, placement, _of(rank_correlations, seed), units, executor)
     estimates |= noise_ceiling(vectors, placement, _of(noise_ceiling, seed))
     return [row(name, "species", estimate, tree=tree) for name, estimate in estimates.items()]
 
@@ -125,7 +130,9 @@ def _of(metric: Callable, seed: int) -> np.random.Generator:
     return stream(seed, metric.__name__, "species")
 
 
-def _by_rank(vectors: np.ndarray, placement: Placement, seed: int) -> Iterator[tuple[str, str, Estimate]]:
+def _by_rank(
+    vectors: np.ndarray, placement: Placement, seed: int, executor: Executor | None = None
+) -> Iterator[tuple[str, str, Estimate]]:
     """Agreement of the taxa of each rank, what separation at a rank gives alone, and what each rank explains."""
     name = "cophenetic_correlation"
     for rank in RANKS[:-1]:
@@ -138,8 +145,11 @@ def _by_rank(vectors: np.ndarray, placement: Placement, seed: int) -> Iterator[t
     ):
         for rank, estimate in of(vectors, species, labels, stream(seed, metric)).items():
             yield metric, rank, estimate
-    for of in (distance_by_lca, variance_by_rank):
-        for rank, estimates in of(vectors, placement, stream(seed, of.__name__)).items():
+    for table in (
+        distance_by_lca(vectors, placement, stream(seed, "distance_by_lca"), executor),
+        variance_by_rank(vectors, placement, stream(seed, "variance_by_rank")),
+    ):
+        for rank, estimates in table.items():
             for metric, estimate in estimates.items():
                 yield metric, rank, estimate
 
@@ -166,7 +176,7 @@ def _relatives(
     for table in (
         lca_auc(swept, resampled),
         triplet_accuracy(swept, of(triplet_accuracy)),
-        precision_by_rank(vectors, placement, of(precision_by_rank), swept),
+        precision_by_rank(vectors, placement, of(precision_by_rank), swept, executor),
     ):
         for rank, estimates in table.items():
             for name, estimate in estimates.items():

@@ -1,4 +1,5 @@
 import math
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -122,6 +123,18 @@ def test_the_lca_of_species_with_holes_is_the_deepest_shared_name():
         "class": "4 pairs of species",
         "root": "4 pairs of species",
     }
+
+
+def test_an_executor_finds_the_same(monkeypatch):
+    """Of every call, here as there; small sweeps are sent too, so that no machine but the workers looks at pairs."""
+    vectors, placement = made_up()
+    cancelled = np.concatenate([vectors, -vectors]), placement.take(np.tile(np.arange(120), 2))
+    asked = [(ordinal.rank_correlations, vectors, placement)]
+    asked += [(ordinal.distance_by_lca, *each) for each in ((vectors, placement), cancelled)]
+    here = [repr(of(*made, rng())) for of, *made in asked]  # NaN is like NaN
+    monkeypatch.setattr("bioclip_probe.stats.sweep._threads", lambda n: pytest.fail("looked at pairs here"))
+    with ThreadPoolExecutor(2) as pool:
+        assert [repr(of(*made, rng(), executor=pool)) for of, *made in asked] == here
 
 
 def test_the_rank_of_a_step():

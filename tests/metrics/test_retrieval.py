@@ -1,4 +1,5 @@
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -149,6 +150,14 @@ def test_one_sweep_or_one_for_each_rank_is_the_same():
         for name in one[rank]:
             assert one[rank][name].value == pytest.approx(each[rank][name].value, abs=1e-9)
             assert one[rank][name].chance == pytest.approx(each[rank][name].chance, abs=1e-9)
+
+
+def test_an_executor_finds_the_same(monkeypatch):
+    vectors, placement = made_up()
+    here = retrieval.precision_by_rank(vectors, placement, rng())
+    monkeypatch.setattr("bioclip_probe.stats.sweep._threads", lambda n: pytest.fail("looked at pairs here"))
+    with ThreadPoolExecutor(2) as pool:
+        assert retrieval.precision_by_rank(vectors, placement, rng(), executor=pool) == here
 
 
 def test_an_image_without_a_name_takes_no_part_at_that_rank():
