@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bioclip_probe import encoders, engines
+from bioclip_probe import encoders, engines, probes
 from bioclip_probe.embedding import VECTORS
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.extract import Settings
+from bioclip_probe.probes.splits import DEFAULT_PROTOCOLS
 from bioclip_probe.tables import RANKS
 
 WORLD_MODELS = ("world-taxonomic", "world-generic", "world-subset")
 PAPER_MODELS = ("bioclip", "clip", "inat21-only")
+TEMPLATES = ("plain", "openai")
 #: Of `Settings`, what a plan says.
 SETTINGS = tuple(field.name for field in fields(Settings) if field.name != "progress")
 
@@ -35,6 +37,11 @@ class Plan:
         Projection, and the procedure of Section 4.6: ``corrected`` or ``paper``.
     per_species : int, optional
         Measure just so many images of each species, drawn at random; of species with fewer, none.
+    probes, protocols, shots : tuple
+        What is asked of the embeddings, and how: names of `probes`, of `splits.PROTOCOLS`, and images a taxon for the
+        curve of sample efficiency.
+    templates : str
+        Prompts that names stand in: ``plain`` (`a photo of …`) or ``openai`` (the 81 of published zero-shot numbers).
     resample : str
         What intervals of tree agreement resample: ``species``, or ``genus`` or ``family`` where species are not
         independent.
@@ -54,6 +61,10 @@ class Plan:
     method: str = "tsne"
     mode: str = "corrected"
     per_species: int | None = None
+    probes: tuple[str, ...] = tuple(probes.CATALOGUE)
+    protocols: tuple[str, ...] = DEFAULT_PROTOCOLS
+    shots: tuple[int, ...] = (1, 2, 5, 10)
+    templates: str = "plain"
     resample: str = "species"
     seed: int = 0
     device: str = "auto"
@@ -74,6 +85,9 @@ class Plan:
         engines.check(self.engine)
         if self.per_species is not None and self.per_species < 1:
             raise ProbeError(f"expected at least 1 image a species; got {self.per_species}")
+        probes.check(self.probes, self.protocols, self.shots)
+        if self.templates not in TEMPLATES:
+            raise ProbeError(f"templates are {' or '.join(TEMPLATES)}; got '{self.templates}'")
         if self.resample not in RANKS:
             raise ProbeError(f"intervals resample taxa of a rank ({', '.join(RANKS)}); got '{self.resample}'")
 

@@ -168,15 +168,14 @@ def probe(sample: Sample, probe: str = "linear", seed: int = 0) -> pd.DataFrame:
     """
     learn, tables = probes.load(probe), []
     paths = _paths(sample.placement.tree)
-    at_ranks = np.stack([sample.placement.at(rank) for rank in RANKS])
-    splits = split_by_image(at_ranks, metrics.stream(seed, "split"), groups=sample.groups)
-    for rank, labels, split in zip(RANKS, at_ranks, splits, strict=True):
-        for name, embeddings in sample.embeddings.items():
-            log.info("probing %s at rank %s", name, rank)
-            found = learn(embeddings.vectors, labels, split)
+    labels = np.stack([sample.placement.at(rank) for rank in RANKS])
+    splits = split_by_image(labels, metrics.stream(seed, "split"), groups=sample.groups)
+    for name, embeddings in sample.embeddings.items():
+        log.info("probing %s", name)
+        for rank, own, found in zip(RANKS, labels, learn(embeddings.vectors, labels, splits), strict=True):
             if found.note:
                 log.info("%s at rank %s: %s", name, rank, found.note)
-            rows = {"image_id": sample.images["image_id"], "split": found.split, "truth": paths[labels], "rank": rank}
+            rows = {"image_id": sample.images["image_id"], "split": found.split, "truth": paths[own], "rank": rank}
             chosen = f"C = {found.settings['C']:g}" if "C" in found.settings else ""
             shared = {"run": sample.run, "encoder": name, "dataset": sample.dataset, "probe": probe, "chosen": chosen}
             tables.append(PREDICTIONS.frame(pd.DataFrame({**rows, **shared, "predicted": paths[found.predicted]})))

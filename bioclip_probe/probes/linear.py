@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
-import copy
-import warnings
+from typing import Any
 
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
-from bioclip_probe.probes.predictions import Predictions
+from bioclip_probe.probes.predictions import Predictions, ranked
+from bioclip_probe.probes.softmax import MAX_ITERATIONS, TOLERANCE, Softmax, fit
 from bioclip_probe.probes.splits import SPLITS
-from bioclip_probe.stats.threads import matched_threads
 
 GRID = tuple(10.0**power for power in range(-2, 5))
-MAX_ITERATIONS = 2000
-TOLERANCE = 1e-4  # largest entry of the gradient of the mean loss at which the optimiser stops, scikit-learn's own
 ROUNDING = 1e-6  # embeddings that scatter less than this are equal but for the rounding of float32
+THINNEST = 1e-12  # share of the widest axis' variance below which an axis holds nothing but rounding
+CHUNK = 8192
+PRECISION = "float32"  # of products; tests go to the optimum in float64
 
 
-def linear_probe(
-    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[float, ...] = GRID
-) -> Predictions:
-    """Learn to name the taxa of one rank from embeddings, and name them.
+def linear(
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    split: np.ndarray,
+    grid: tuple[float, ...] = GRID,
+    device: str = "cpu",
+) -> list[Predictions]:
+    """Learn to name the taxa of each rank from embeddings, and name them.
 
     Parameters
     ----------
     vectors : ndarray, shape (n, d), float32
         Embeddings.
-    labels : ndarray, shape (n,), int64
-        Taxon at the rank; an image without a name (−1) is left out.
-    split : ndarray, shape (n,), of str
+    labels : ndarray, shape (R, n), int64
+        Taxon at each rank; an image without a name (−1) is left out there.
+    split : ndarray, shape (R, n), of str
         ``train``, ``val``, ``test`` or empty, as from `splits.split_by_image`.
     grid : tuple of float
         Values of C to choose from, by default 0.01, 0.1, … 10,000.
+    device : str
+        Where it is computed, a device of torch.
 
     Returns
     -------
-    Predictions
-        The taxa named for every image of the split; train and val images were learnt from. With a part that is
-        empty, or fewer than two taxa to learn, there are none and the note says why. The note also names every C at
-        which the optimiser did not converge.
+    list of R Predictions
+        The taxa named for every image of the split, with their probability; train and val images were learnt from.
+        With a part that is empty, or fewer than two taxa to learn, there are none and the note says why. The note also
+        names every C at which the optimiser did not converge.
 
     Raises
     ------
@@ -50,28 +56,31 @@ def linear_probe(
 
     Notes
     -----
-    Multinomial logistic regression with intercept, minimising C·Σ loss + ‖W‖²/2 (two taxa: binomial), by L-BFGS. The
-    mean of the train images is subtracted and all features are divided by one number, so that the mean squared norm
-    of the train images is 1: C means the same at every width, and no direction is favoured, so that a rotation of the
-    embedding changes nothing. C is the one with the highest top-1 accuracy on val when learnt on train, of equal ones
-    the smallest; the probe is then learnt anew on train and val together, as in CLIP's linear probe (Radford et al.
-    2021, Appendix A.3). More dimensions than images are first rotated away, which changes no prediction. Cost
-    O(n·d·taxa) an iteration, some tens of iterations for each C.
+    Multinomial logistic regression with intercepts, minimising C·Σ loss + ‖W‖²/2, by `softmax.fit`. Two taxa have a
+    row of W each as any others have, so that C means the same whatever their number; a binomial regression has the
+    same optimum at C/2. The mean of the train images is subtracted and all features are divided by one number, so that
+    the mean squared norm of the train images is 1: C means the same at every width, and no direction is favoured, so
+    that a rotation of the embedding changes nothing. C is the one with the highest top-1 accuracy on val when learnt
+    on train, of equal ones the smallest; the probe is then learnt anew on train and val together, as in CLIP's linear
+    probe (Radford et al. 2021, Appendix A.3). Cost O(n·d·taxa) an iteration, some tens of iterations for each C.
+    Memory: the features twice in float32, and taxa·d numbers in float64 some thirty times.
     """
     _check(vectors, split, grid)
-    split = np.where(labels >= 0, split, "")
-    train, val, test = (np.flatnonzero(split == name) for name in SPLITS)
-    empty = [name for name, rows in zip(SPLITS, (train, val, test), strict=True) if not len(rows)]
-    if empty:
-        return Predictions.undefined(split, f"no image in {' and '.join(empty)}: too few taxa with three images")
-    if len(np.unique(labels[train])) < 2:
-        return Predictions.undefined(split, "only one taxon to learn")
-    rows = np.concatenate([train, val, test])
-    with matched_threads(len(rows) * vectors.shape[1] * len(np.unique(labels[train]))):
-        named, settings, note = _learn(vectors[rows], labels[rows], len(train), len(train) + len(val), grid)
-    predicted = np.full(len(labels), -1, dtype=np.int64)
-    predicted[rows] = named
-    return Predictions(predicted, split, settings, note)
+    found, features, turned = [], None, None
+    for own, part in zip(labels, split, strict=True):
+        part = np.where(own >= 0, part, "")
+        train, val, test = (np.flatnonzero(part == name) for name in SPLITS)
+        empty = [name for name, rows in zip(SPLITS, (train, val, test), strict=True) if not len(rows)]
+        if empty:
+            found.append(Predictions.undefined(part, f"no image in {' and '.join(empty)}"))
+        elif len(np.unique(own[train])) < 2:
+            found.append(Predictions.undefined(part, "only one taxon to learn"))
+        else:
+            learnt = (train.tobytes(), val.tobytes())
+            if learnt != turned:  # ranks at which the same images are learnt from share their features
+                features, turned = _features(vectors, train, np.concatenate([train, val]), device), learnt
+            found.append(_learn(features, own, part, grid))
+    return found
 
 
 def _check(vectors, split, grid):
@@ -85,15 +94,48 @@ def _check(vectors, split, grid):
         raise ValueError(f"expected a grid of positive C, got {grid}")
 
 
-def _learn(rows, taxa, n_train, n_learnt, grid):
-    """Predictions for rows in the order train, val, test; what was chosen; and a note."""
-    features = _features(rows.astype(np.float64), n_train, n_learnt)
-    accuracies, model, slow = _path(features, taxa, n_train, n_learnt, grid)
-    chosen = float(model.C)
-    if len(np.unique(taxa[:n_learnt])) > len(model.classes_):
-        model = _regression(chosen)  # val holds taxa that train lacks: weights of another shape, so from zero
-    if not _converges(model, features[:n_learnt], taxa[:n_learnt]):
-        slow.add(chosen)
+def _features(vectors: np.ndarray, train: np.ndarray, learnt: np.ndarray, device: str) -> Any:
+    """All rows centred and scaled by those of train, along the principal axes of those learnt from; on `device`.
+
+    The optimal weights lie in the span of the images learnt from: an axis on which these do not differ meets weight 0,
+    and is left out.
+    """
+    import torch
+
+    mean = vectors[train].mean(axis=0, dtype=np.float64)
+    squares = sum(float(np.sum((vectors[rows] - mean) ** 2)) for rows in _chunks(train))
+    scale = np.sqrt(squares / len(train))
+    if scale < ROUNDING:
+        return torch.zeros((len(vectors), 1), device=device)
+    second = np.zeros((vectors.shape[1],) * 2)
+    for rows in _chunks(learnt):
+        x = (vectors[rows] - mean) / scale
+        second += x.T @ x
+    variance, axes = np.linalg.eigh(second)
+    axes = axes[:, variance > THINNEST * variance[-1]][:, ::-1]
+    features = torch.empty((len(vectors), axes.shape[1]), dtype=getattr(torch, PRECISION), device=device)
+    for rows in _chunks(np.arange(len(vectors))):
+        features[rows[0] : rows[-1] + 1] = torch.from_numpy((vectors[rows] - mean) / scale @ axes)
+    return features
+
+
+def _chunks(rows):
+    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+
+
+def _learn(features: Any, labels: np.ndarray, split: np.ndarray, grid: tuple[float, ...]) -> Predictions:
+    train, val, _ = (np.flatnonzero(split == name) for name in SPLITS)
+    learnt = np.concatenate([train, val])
+    taxa = np.unique(labels[train])
+    accuracies, models = _path(features, labels, train, val, taxa, grid)
+    chosen = max(sorted(grid), key=lambda c: accuracies[c])
+    start, every = models[chosen], np.unique(labels[learnt])
+    if len(every) > len(taxa):  # val holds taxa that train lacks
+        start, met = Softmax.zeros(len(every), features.shape[1]), np.searchsorted(every, taxa)
+        start.weights[met], start.intercept[met] = models[chosen].weights, models[chosen].intercept
+    model = fit(_of(features, learnt), np.searchsorted(every, labels[learnt]), start, chosen)
+    predicted, place, confidence = _named(model, features, labels, np.flatnonzero(split != ""), every)
+    slow = sorted({c for c in grid if not models[c].converged} | (set() if model.converged else {chosen}))
     settings = {
         "C": chosen,
         "grid": [float(c) for c in grid],
@@ -103,53 +145,34 @@ def _learn(rows, taxa, n_train, n_learnt, grid):
         "max_iterations": MAX_ITERATIONS,
         "tolerance": TOLERANCE,
     }
-    note = f"not converged after {MAX_ITERATIONS} iterations at C = {some(sorted(slow))}" if slow else ""
-    return model.predict(features), settings, note
+    note = f"the optimiser did not converge at C = {some(slow)}" if slow else ""
+    return Predictions(predicted, split, settings, note, place, confidence)
 
 
-def _features(rows, n_train, n_learnt):
-    """Rows centred and scaled by their first `n_train`, in no more dimensions than the first `n_learnt` span."""
-    rows = rows - rows[:n_train].mean(axis=0)
-    scale = np.sqrt(np.mean(np.sum(rows[:n_train] ** 2, axis=1)))
-    if scale < ROUNDING:
-        return np.zeros((len(rows), 1))
-    rows /= scale
-    if rows.shape[1] > n_learnt:
-        # The optimal weights lie in the span of the images learnt from; what is orthogonal to it meets weight 0.
-        rows = rows @ np.linalg.qr(rows[:n_learnt].T)[0]
-    return rows
-
-
-def _path(features, taxa, n_train, n_learnt, grid):
-    """From the strongest regularisation to the weakest, each started from the last.
-
-    Returns the val accuracy at each C, the model of the best C, and the C that did not converge.
-    """
-    train, val = slice(n_train), slice(n_train, n_learnt)
-    model, best = _regression(1.0), None
-    accuracies, slow = {}, set()
+def _path(features, labels, train, val, taxa, grid):
+    """Val accuracy and model at each C, from the strongest penalty to the weakest, each started from the last."""
+    x, taxon = _of(features, train), np.searchsorted(taxa, labels[train])
+    model = Softmax.zeros(len(taxa), features.shape[1])
+    accuracies, models = {}, {}
     for c in sorted(grid):
-        model.C = c
-        if not _converges(model, features[train], taxa[train]):
-            slow.add(float(c))
-        accuracies[c] = float(np.mean(model.predict(features[val]) == taxa[val]))
-        if best is None or accuracies[c] > accuracies[best.C]:
-            best = copy.deepcopy(model)
-    return accuracies, best, slow
+        model = models[c] = fit(x, taxon, model, c)
+        predicted, _, _ = _named(model, features, labels, val, taxa)
+        accuracies[c] = float(np.mean(predicted[val] == labels[val]))
+    return accuracies, models
 
 
-def _regression(c):
-    from sklearn.linear_model import LogisticRegression
+def _of(features, rows):
+    import torch
 
-    return LogisticRegression(C=c, tol=TOLERANCE, max_iter=MAX_ITERATIONS, warm_start=True)
+    return features[torch.from_numpy(rows).to(features.device)]
 
 
-def _converges(model, features, taxa):
-    """Fit the model, from where it stands, and tell whether it converged."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # told by what is returned
-        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # few images a taxon is no fault
-        model.fit(features, taxa)
-    return bool(np.max(model.n_iter_) < MAX_ITERATIONS)
+def _named(model, features, labels, rows, taxa):
+    """Predicted taxon, place of the truth and probability of the answer; those not of `rows` −1, 0 and NaN."""
+    n = len(labels)
+    predicted, place, confidence = np.full(n, -1), np.zeros(n, dtype=np.int64), np.full(n, np.nan)
+    for part, scores in model.scores(features, rows):
+        predicted[part], place[part] = ranked(scores, taxa, labels[part])
+        beyond = scores - scores.max(axis=1, keepdims=True)
+        confidence[part] = 1 / np.exp(beyond).sum(axis=1, dtype=np.float64)
+    return predicted, place, confidence

@@ -3,16 +3,31 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 from scipy.stats import ortho_group
 from sklearn.linear_model import LogisticRegression
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.scores import adjusted, top1_accuracy
-from bioclip_probe.probes import linear
-from bioclip_probe.probes.linear import GRID, linear_probe
+from bioclip_probe.probes import linear as module
+from bioclip_probe.probes import softmax
+from bioclip_probe.probes.linear import GRID, linear
+from bioclip_probe.probes.softmax import Softmax
 from bioclip_probe.probes.splits import split_by_image
 from tests.definitions import probes as definition
+
+
+def linear_probe(vectors, labels, split, **more):
+    """At one rank."""
+    (found,) = linear(vectors, labels[None], split[None], **more)
+    return found
+
+
+def one_split(labels, random):
+    return split_by_image(labels[None], random)[0]
 
 
 def world(seed=0, n_taxa=5, per_taxon=20, d=10, signal=1.0):
@@ -20,7 +35,7 @@ def world(seed=0, n_taxa=5, per_taxon=20, d=10, signal=1.0):
     labels = np.repeat(np.arange(n_taxa), per_taxon)
     vectors = signal * random.standard_normal((n_taxa, d))[labels] + random.standard_normal((len(labels), d)) + 3
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    return vectors, labels, split_by_image(labels, random)
+    return vectors, labels, one_split(labels, random)
 
 
 def accuracy(labels, found):
@@ -35,6 +50,7 @@ def by_hand(vectors, labels, split, grid=GRID):
 
     def model(c, *parts):
         on = np.isin(split, parts)
+        c = 2 * c if len(np.unique(labels[on])) == 2 else c  # binomial: one row of weights for both taxa
         return LogisticRegression(C=c, solver="newton-cg", tol=1e-9, max_iter=5000).fit(rows[on], labels[on])
 
     val = split == "val"
@@ -46,8 +62,8 @@ def by_hand(vectors, labels, split, grid=GRID):
 @pytest.fixture
 def to_the_optimum(monkeypatch):
     """Let the optimiser go on to where rounding stops it, so that another solver must find the same."""
-    monkeypatch.setattr(linear, "TOLERANCE", 1e-8)
-    monkeypatch.setattr(linear, "MAX_ITERATIONS", 10_000)
+    monkeypatch.setattr(softmax, "TOLERANCE", 1e-12)
+    monkeypatch.setattr(module, "PRECISION", "float64")
 
 
 @pytest.mark.usefixtures("to_the_optimum")
@@ -65,8 +81,8 @@ def test_equals_another_solver_by_hand(d):
 def test_its_tolerance_costs_no_accuracy(monkeypatch):
     vectors, labels, split = world(n_taxa=12, per_taxon=40)
     quick = linear_probe(vectors, labels, split)
-    monkeypatch.setattr(linear, "TOLERANCE", 1e-8)
-    monkeypatch.setattr(linear, "MAX_ITERATIONS", 10_000)
+    monkeypatch.setattr(softmax, "TOLERANCE", 1e-12)
+    monkeypatch.setattr(module, "PRECISION", "float64")
     patient = linear_probe(vectors, labels, split)
     assert abs(accuracy(labels, quick) - accuracy(labels, patient)) < 0.02
     assert np.mean(quick.predicted == patient.predicted) > 0.95
@@ -76,32 +92,89 @@ def test_its_tolerance_costs_no_accuracy(monkeypatch):
 @pytest.mark.parametrize("c", [0.01, 1.0, 100.0])
 def test_weights_are_at_the_least_of_the_objective(c):
     vectors, labels, _ = world(n_taxa=3, per_taxon=6, d=3)
-    features = linear._features(vectors.astype(np.float64), len(labels), len(labels))
-    model = linear._regression(c)
-    assert linear._converges(model, features, labels)
-    at = np.concatenate([model.coef_.ravel(), model.intercept_])
+    features = (vectors - vectors.mean(axis=0)).astype(np.float64)
+    model = softmax.fit(torch.from_numpy(features), labels, Softmax.zeros(3, 3), c)
+    at = np.concatenate([model.weights.ravel(), model.intercept])
 
     def objective(x):
         return definition.objective(x[:9].reshape(3, 3), x[9:], features, labels, c)
 
     slope = approx_fprime(at, objective, 1e-7)
     start = approx_fprime(np.zeros(12), objective, 1e-7)
-    assert np.abs(slope).max() < 1e-3 * max(np.abs(start).max(), 1)
+    assert model.converged
+    assert np.abs(slope).max() < 3e-3 * max(np.abs(start).max(), 1)
 
 
-def test_dimensions_beyond_the_images_are_rotated_away_without_change():
+@settings(deadline=None, max_examples=25)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([2, 3, 17]),
+    st.sampled_from([1, 2, 30]),
+    st.sampled_from([2, 40]),
+    st.sampled_from([0.01, 1.0, 100.0]),
+)
+def test_objective_is_never_above_that_of_scikit_learn(seed, n_taxa, per_taxon, d, c):
+    random = np.random.default_rng(seed)
+    taxon = random.permutation(np.repeat(np.arange(n_taxa), per_taxon))
+    features = random.standard_normal((n_taxa, d))[taxon] + random.standard_normal((len(taxon), d))
+    features[:, -1] = features[:, 0]  # one axis twice
+    features = (features / np.sqrt(np.mean(np.sum(features**2, axis=1)))).astype(np.float32)
+    ours = softmax.fit(torch.from_numpy(features), taxon, Softmax.zeros(n_taxa, d), c)
+    theirs = LogisticRegression(C=2 * c if n_taxa == 2 else c, tol=1e-6, max_iter=5000).fit(features, taxon)
+    weights, intercept = theirs.coef_, theirs.intercept_
+    if n_taxa == 2:
+        weights, intercept = np.stack([-weights[0], weights[0]]) / 2, np.array([-1, 1]) * intercept / 2
+    least = definition.objective(weights, intercept, features, taxon, c)
+    assert definition.objective(ours.weights, ours.intercept, features, taxon, c) <= least * (1 + 1e-5)
+
+
+def test_blocks_and_starts_change_nothing_but_rounding():
+    vectors, labels, _ = world(n_taxa=6)
+    features = torch.from_numpy(vectors - vectors.mean(axis=0))
+    whole = softmax.fit(features, labels, Softmax.zeros(6, 10), 10.0)
+    blocks = softmax.fit(features, labels, Softmax.zeros(6, 10), 10.0, cells=7 * 6)
+    other = softmax.fit(features, labels, softmax.fit(features, labels, Softmax.zeros(6, 10), 0.1), 10.0)
+    for model in (blocks, other):
+        np.testing.assert_allclose(model.weights, whole.weights, atol=0.02 * np.abs(whole.weights).max())
+
+
+def test_dimensions_beyond_the_images_are_turned_away_without_change():
     vectors, labels, split = world(d=8, per_taxon=10)
     random = np.random.default_rng(4)
     basis = ortho_group.rvs(300, random_state=1)[:8]
     wide = vectors.astype(np.float64) @ basis
-    features = linear._features(wide, 30, 40)
-    assert features.shape == (50, 40)
-    np.testing.assert_allclose(
-        features @ features.T, (f := linear._features(vectors.astype(float), 30, 40)) @ f.T, atol=1e-9
-    )
+    rows = np.arange(50)
+    features, same = (module._features(x, rows[:30], rows[:40], "cpu").numpy() for x in (wide, vectors))
+    assert features.shape == same.shape == (50, 8)
+    np.testing.assert_allclose(features @ features.T, same @ same.T, atol=1e-5)
     order = random.permutation(300)
     narrow, padded = linear_probe(vectors, labels, split), linear_probe(wide[:, order], labels, split)
     np.testing.assert_array_equal(narrow.predicted, padded.predicted)
+
+
+def test_ranks_in_one_call_are_what_they_are_alone():
+    vectors, labels, split = world(n_taxa=6, signal=2.0)
+    ranks = np.stack([labels // 2, labels, np.where(labels == 0, -1, labels)])
+    splits = np.stack([split, split, split])
+    for found, own in zip(linear(vectors, ranks, splits), ranks, strict=True):
+        alone = linear_probe(vectors, own, split)
+        np.testing.assert_array_equal(found.predicted, alone.predicted)
+        np.testing.assert_array_equal(found.confidence, alone.confidence)
+        assert found.settings == alone.settings
+
+
+def test_confidence_is_the_probability_of_the_answer_and_place_that_of_the_truth():
+    vectors, labels, split = world(signal=2.0)
+    found = linear_probe(vectors, labels, split, grid=(1.0,))
+    learnt = np.isin(split, ["train", "val"])
+    rows = vectors - vectors[split == "train"].mean(axis=0)
+    rows = rows / np.sqrt(np.mean(np.sum(rows[split == "train"] ** 2, axis=1)))
+    model = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(rows[learnt], labels[learnt])
+    shares = model.predict_proba(rows)
+    np.testing.assert_allclose(found.confidence, shares.max(axis=1), atol=2e-3)
+    own = shares[np.arange(len(labels)), labels]
+    np.testing.assert_array_equal(found.place, 1 + np.sum(shares > own[:, None], axis=1))
+    np.testing.assert_array_equal(found.place == 1, found.predicted == labels)
 
 
 def test_signal_is_learnt_and_shuffled_labels_give_chance():
@@ -111,7 +184,7 @@ def test_signal_is_learnt_and_shuffled_labels_give_chance():
     null = []
     for _ in range(20):
         shuffled = random.permutation(labels)
-        split = split_by_image(shuffled, random)
+        split = one_split(shuffled, random)
         found = linear_probe(vectors, shuffled, split, grid=(1.0,))
         test = split == "test"
         null.append(adjusted(top1_accuracy(shuffled[test], found.predicted[test], labels[test], random)).value)
@@ -187,7 +260,7 @@ def test_two_taxa_and_one_image_each_in_train():
 def test_constant_vectors_name_the_most_frequent_taxon():
     vectors, labels, _ = world()
     labels = np.where(labels < 3, 1, labels)
-    split = split_by_image(labels, np.random.default_rng(0))
+    split = one_split(labels, np.random.default_rng(0))
     found = linear_probe(np.tile(vectors[:1], (len(vectors), 1)), labels, split)
     assert set(found.predicted.tolist()) == {1}
 
@@ -208,9 +281,10 @@ def test_undefined_says_why(labels, split, note):
 
 
 def test_no_convergence_is_told(monkeypatch):
-    monkeypatch.setattr(linear, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(softmax, "SHORTEST", 1.0)
+    monkeypatch.setattr(softmax, "ENOUGH", 10.0)
     found = linear_probe(*world())
-    assert found.note.startswith("not converged after 1 iterations at C = ")
+    assert found.note.startswith("the optimiser did not converge at C = ")
 
 
 def test_says_what_is_wrong():
