@@ -5,6 +5,7 @@
 `dots`           many measures at one look
 `headline`       one number for each model with its interval, raw and centred
 `by_rank`        purity, probe accuracy or any other metric by rank, with chance
+`curves`         a number against the images a taxon that a probe learnt from
 `matrix`         how alike any two models are
 `staircase`      the distance of two species by the lowest rank that they share
 `select`         the rows of a measurements table that a figure draws
@@ -13,6 +14,7 @@
 """
 
 from bioclip_probe.plots.by_rank import by_rank
+from bioclip_probe.plots.curves import curves
 from bioclip_probe.plots.dots import dots
 from bioclip_probe.plots.drilldown import drilldown
 from bioclip_probe.plots.headline import headline
@@ -26,6 +28,7 @@ __all__ = [
     "PAPER_COLOURS",
     "SAFE_COLOURS",
     "by_rank",
+    "curves",
     "dots",
     "drilldown",
     "headline",

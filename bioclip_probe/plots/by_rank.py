@@ -8,13 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from bioclip_probe.plots import style
+from bioclip_probe.plots.lines import LEGEND_COLUMNS, draw_line, legend, limits
 from bioclip_probe.plots.selection import check_one_each, listed, metric_label, select
 from bioclip_probe.tables import RANKS
-
-_LEGEND_COLUMNS = 4
 
 
 @style.styled
@@ -25,6 +23,7 @@ def by_rank(
     space: str | None = "raw",
     title: str = "",
     simulated: bool = False,
+    panels: dict[str, str] | None = None,
 ) -> Figure:
     """Draw metrics by rank, a panel for each: lines for models, bars for 95 % intervals, grey for chance.
 
@@ -42,6 +41,8 @@ def by_rank(
         Heading; made from the metrics if not given.
     simulated : bool
         Print the word on the figure; so does a table that says it.
+    panels : dict from protocol to title, optional
+        A panel for each of these protocols of one metric, all on one scale, instead of one for each metric.
 
     Returns
     -------
@@ -55,42 +56,33 @@ def by_rank(
     """
     metrics = list(metrics)
     table = select(measurements, metrics, space)
+    by, titles = "metric", {metric: metric_label(metric) for metric in metrics}
+    if panels is not None:
+        by, titles = "protocol", {name: text for name, text in panels.items() if name in set(table["protocol"])}
+        table = table[table["protocol"].isin(list(titles))]
     encoders = style.pick(table, models)
     table = table[table["encoder"].isin(encoders)]
-    check_one_each(table, ["metric", "encoder", "rank"])
+    check_one_each(table, [by, "encoder", "rank"])
     ranks = [rank for rank in RANKS if rank in set(table["rank"])]
     styles = style.model_styles(encoders)
 
-    columns = min(len(metrics), 3)
-    rows = -(-len(metrics) // columns)
-    legend_rows = -(-(len(encoders) + 2) // _LEGEND_COLUMNS)
+    columns = min(len(titles), 3)
+    rows = -(-len(titles) // columns)
+    legend_rows = -(-(len(encoders) + 2) // LEGEND_COLUMNS)
     width = style.TEXT_WIDTH if columns > 1 else 4.6
     height = 0.35 + 2.35 * rows + 0.17 * legend_rows
     title = title or f"{listed(metrics)} by rank"
     figure = style.new_figure(width, height, title, style.is_simulated(table, simulated))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(metrics) :]:
+    for axes in grid[len(titles) :]:
         axes.remove()
-    for axes, metric in zip(grid, metrics, strict=False):
-        part = table[table["metric"] == metric]
+    for axes, (name, heading) in zip(grid, titles.items(), strict=False):
+        part = table[table[by] == name]
         _draw(axes, part, ranks, encoders, styles)
-        axes.set_title(metric_label(metric), loc="left")
-    _legend(figure, [styles[encoder] for encoder in encoders], table, 3 if columns == 1 else _LEGEND_COLUMNS)
+        axes.set_ylim(*limits(part if panels is None else table))
+        axes.set_title(heading, loc="left")
+    legend(figure, [styles[encoder] for encoder in encoders], table, 3 if columns == 1 else LEGEND_COLUMNS)
     return figure
-
-
-def _legend(figure: Figure, looks: list[style.ModelStyle], table: pd.DataFrame, columns: int) -> None:
-    entries = [(Line2D([], [], **_line(look)), look.label) for look in looks]
-    if np.isfinite(table["chance"]).any():
-        entries.append((Line2D([], [], color=style.MUTED, linewidth=0.8), "chance"))
-    if np.isfinite(table["ci_low"]).any():
-        bar = Line2D([], [], linestyle="", marker="|", markersize=6, markeredgewidth=0.8, color=style.MUTED)
-        entries.append((bar, "95 % interval"))
-    # The library fills a legend down its columns; a reader goes along its rows.
-    columns = min(columns, len(entries))
-    entries = [entries[at] for column in range(columns) for at in range(column, len(entries), columns)]
-    handles, labels = zip(*entries, strict=True)
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.6)
 
 
 def _draw(axes: Axes, part: pd.DataFrame, ranks: list[str], encoders: list[str], styles: dict) -> None:
@@ -104,14 +96,9 @@ def _draw(axes: Axes, part: pd.DataFrame, ranks: list[str], encoders: list[str],
         own = part[part["encoder"] == encoder].set_index("rank").reindex(ranks)
         look = styles[encoder]
         x = places + offset
-        axes.plot(x, own["value"], **_line(look), zorder=2 if look.control else 3)
-        known = np.isfinite(own["ci_low"]) & np.isfinite(own["ci_high"]) & np.isfinite(own["value"])
-        axes.vlines(x[known], own["ci_low"][known], own["ci_high"][known], color=look.colour, linewidth=0.8,
-                    zorder=1.9 if look.control else 2.9)  # fmt: skip
+        draw_line(axes, x, own, look)
     axes.set_xticks(places, ranks, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.5, len(ranks) - 0.5)
-    low, high = _limits(part)
-    axes.set_ylim(low, high)
     axes.grid(axis="y", color="#eeeeee", linewidth=0.6)
     axes.set_axisbelow(True)
 
@@ -126,24 +113,3 @@ def _chance(axes: Axes, places: np.ndarray, chance: pd.DataFrame) -> None:
     )
     wide = high - low > 0.005
     axes.bar(places[known][wide], (high - low)[wide], 0.56, low[wide], color=style.FAINT, zorder=1)
-
-
-def _limits(part: pd.DataFrame) -> tuple[float, float]:
-    """From 0 (or the least value, if negative) to a little over the largest, never far over 1."""
-    numbers = part[["value", "ci_low", "ci_high", "chance"]].to_numpy(float)
-    numbers = numbers[np.isfinite(numbers)]
-    low, high = min(numbers.min(initial=0), 0.0), max(numbers.max(initial=0), 0.0)
-    span = (high - low) or 1.0
-    top = high + 0.06 * span
-    return low - 0.04 * span * (low < 0), 1.02 if 0.85 < high <= 1 else top
-
-
-def _line(look: style.ModelStyle) -> dict:
-    return {
-        "color": look.colour,
-        "linestyle": look.dashes,
-        "linewidth": 0.9 if look.control else 1.3,
-        "marker": look.marker,
-        "markersize": 2.2 if look.control else 3.6,
-        "markeredgewidth": 0,
-    }
