@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset
     from bioclip_probe.encoders import Encoder
 
-#: Tasks handed to an executor and not yet landed; bounds the results that wait in memory.
-MOST_AT_ONCE = 256
+#: Tasks handed to an executor and not yet landed, and the bytes of their vectors, which may all wait in memory here.
+MOST_AT_ONCE, MOST_BYTES = 256, 1 << 31
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ def embed(
         If not one picture can be used, or more have failed than allowed. A picture that fails beside others that do
         not is a row of `failures`.
     ModelError
-        If a model's vectors have another shape than it said, all of a batch are not finite, or its precision is too
-        far from float32.
+        If a model's vectors have another shape than it said, none is finite for many images in a row, or its precision
+        is too far from float32.
     StoreError
         If the store is damaged, cannot be written, or another run is writing there.
     ProbeError
@@ -207,9 +207,11 @@ def _done(
         yield from run(open, encoders, tasks, chosen.batch_size, chosen.workers, advance)
         return
     waiting, under_way = list(reversed(tasks)), {}
+    largest = max((_n_bytes(task, encoders) for task in tasks), default=1)
+    at_once = max(1, min(MOST_AT_ONCE, MOST_BYTES // largest))
     try:
         while waiting or under_way:
-            while waiting and len(under_way) < MOST_AT_ONCE:
+            while waiting and len(under_way) < at_once:
                 task = waiting.pop()
                 future = executor.submit(run_here, open, encoders, task, chosen.batch_size, chosen.workers)
                 under_way[future] = task
@@ -220,6 +222,11 @@ def _done(
     finally:
         for future in under_way:
             future.cancel()
+
+
+def _n_bytes(task: Task, encoders: Sequence[Encoder]) -> int:
+    """Of the vectors that a task sends back."""
+    return 4 * len(task.image_ids) * sum(encoders[number].dimension for number in task.encoders)
 
 
 def _result(future: Future, task: Task) -> list[Done]:

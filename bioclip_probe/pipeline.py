@@ -6,7 +6,7 @@ together while they compute. All queues are bounded: memory stays flat however m
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MOST_WORKERS = 16
 #: Least cosine with float32 that an encoder of another precision must keep, and the pictures that are looked at.
 PARITY, N_COMPARED = 0.999, 8
+#: Where no vector of whole batches is finite, with so many pictures in a row, the encoder is at fault, not they.
+MOST_IN_A_ROW = 8
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class _Batch:
     share: _Share
     positions: list[int]
     pictures: object  # as the encoder's `collate` gave them
-    compared: list | None  # the first pictures an encoder is given at all, for its parity
+    singly: list | None  # the same pictures one by one, as long as the encoder's parity is not known
     last: bool
 
 
@@ -111,11 +113,17 @@ def run(
     Raises
     ------
     ModelError
-        If an encoder's vectors have another shape than it said, all those of a batch are not finite, or its precision
-        is too far from float32.
+        If an encoder's vectors have another shape than it said, none is finite in batches with 8 pictures or more in a
+        row, or its precision is too far from float32.
+
+    Notes
+    -----
+    A picture whose vector is not finite is a failed row like any other, be it the first or the millionth. Parity is of
+    the first pictures whose vectors are finite.
     """
     workers = workers or n_workers(encoders)
     parities = {} if parities is None else parities
+    in_a_row: Counter[int] = Counter()  # pictures since the last batch of an encoder with a finite vector
 
     def prepare(item: tuple[Task, int]) -> list:
         task, position = item
@@ -124,11 +132,14 @@ def run(
     with _threads(workers) as pool, _threads(1) as networks:
         items = ((task, position) for task in tasks for position in range(len(task.sources)))
         pictures = ahead(pool, lambda item: (item, prepare(item)), items, 2 * batch_size + workers)
-        batches = _batches(pictures, encoders, batch_size, advance, set(parities))
+        batches = _batches(pictures, encoders, batch_size, advance, parities)
         for batch, vectors in ahead(networks, lambda batch: (batch, _encoded(encoders, batch, parities)), batches, 2):
             share = batch.share
             encoder = encoders[share.encoder]
-            _take(share, batch.positions, vectors, encoder.name)
+            if batch.positions:
+                n_finite = _take(share, batch.positions, vectors, encoder.name)
+                in_a_row[share.encoder] = 0 if n_finite else in_a_row[share.encoder] + len(vectors)
+                _check_finite(batch, in_a_row[share.encoder], encoder.name)
             if batch.last:
                 yield share.done(encoder.dimension, parities.get(encoder.fingerprint))
 
@@ -174,9 +185,9 @@ def _batches(
     encoders: Sequence[Encoder],
     batch_size: int,
     advance: Callable,
-    seen: set[str],
+    parities: dict[str, float | None],
 ) -> Iterator[_Batch]:
-    """Batches of prepared pictures, each of one encoder and one task; `seen` are the encoders of known parity."""
+    """Batches of prepared pictures, each of one encoder and one task."""
     shares: list[_Share] = []
     for (task, position), prepared in pictures:
         if position == 0:
@@ -191,11 +202,9 @@ def _batches(
                 batch.append(picture)
             if len(batch) == batch_size or last:
                 encoder = encoders[share.encoder]
-                compared = batch[:N_COMPARED] if batch and encoder.fingerprint not in seen else None
+                singly = None if encoder.fingerprint in parities else list(batch)
                 collated = encoder.collate(batch) if batch else None
-                yield _Batch(share, list(positions), collated, compared, last)
-                if batch:
-                    seen.add(encoder.fingerprint)
+                yield _Batch(share, list(positions), collated, singly, last)
                 positions.clear()
                 batch.clear()
         advance()
@@ -204,8 +213,6 @@ def _batches(
 def _encoded(encoders: Sequence[Encoder], batch: _Batch, parities: dict[str, float | None]) -> np.ndarray:
     """The vectors of one batch; runs in the networks' own thread."""
     encoder = encoders[batch.share.encoder]
-    if batch.compared is not None:
-        parities[encoder.fingerprint] = _parity(encoder, batch.compared)
     if not batch.positions:
         return np.empty((0, encoder.dimension), np.float32)
     given = np.asarray(encoder.encode(batch.pictures))
@@ -213,10 +220,18 @@ def _encoded(encoders: Sequence[Encoder], batch: _Batch, parities: dict[str, flo
     if given.shape != expected or given.dtype.kind != "f":
         raise ModelError(
             f"encoder '{encoder.name}' gave {given.dtype} {given.shape}, expected floats of shape {expected}, "
-            f"for the images {some(batch.share.task.image_ids[position] for position in batch.positions)}"
+            f"for the images {some(_image_ids(batch))}"
         )
     with np.errstate(over="ignore"):
-        return given.astype(np.float32)
+        vectors = given.astype(np.float32)
+    finite = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+    if len(finite) and encoder.fingerprint not in parities:
+        parities[encoder.fingerprint] = _parity(encoder, [batch.singly[place] for place in finite[:N_COMPARED]])
+    return vectors
+
+
+def _image_ids(batch: _Batch) -> list[str]:
+    return [batch.share.task.image_ids[position] for position in batch.positions]
 
 
 def _parity(encoder: Encoder, pictures: list) -> float | None:
@@ -231,21 +246,26 @@ def _parity(encoder: Encoder, pictures: list) -> float | None:
     return parity
 
 
-def _take(share: _Share, positions: list[int], vectors: np.ndarray, encoder: str) -> None:
-    """Add the vectors of one batch to their share; an image whose vector is not finite has failed."""
+def _take(share: _Share, positions: list[int], vectors: np.ndarray, encoder: str) -> int:
+    """Add the finite vectors of one batch to their share, and say how many; the other images have failed."""
     finite = np.isfinite(vectors).all(axis=1)
-    names = [share.task.image_ids[position] for position in positions]
-    if len(positions) > 1 and not finite.any():
-        raise ModelError(
-            f"encoder '{encoder}' gave vectors that are not finite for all of the images {some(names)}; its weights "
-            "are damaged, or its precision overflows: try --precision fp32"
-        )
-    for position, name, good in zip(positions, names, finite, strict=True):
+    for position, good in zip(positions, finite, strict=True):
         if good:
             share.positions.append(position)
         else:
+            name = share.task.image_ids[position]
             share.errors[position] = PictureError(f"{name}: '{encoder}' gave values that are not finite", "not finite")
     share.vectors.append(vectors[finite])
+    return int(finite.sum())
+
+
+def _check_finite(batch: _Batch, in_a_row: int, encoder: str) -> None:
+    if in_a_row >= MOST_IN_A_ROW:
+        raise ModelError(
+            f"encoder '{encoder}' gave vectors that are not finite for {in_a_row} images in a row, all of "
+            f"{some(_image_ids(batch))} among them; its weights are damaged, or its precision overflows: try "
+            "--precision fp32"
+        )
 
 
 def ahead(pool: Executor, work: Callable, items: Iterable, number: int) -> Iterator:

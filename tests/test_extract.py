@@ -1,8 +1,10 @@
+import contextlib
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -186,11 +188,11 @@ def test_no_usable_picture_leaves_nothing(tmp_path, store):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda vectors: vectors[:, :2], r"gave float32 \(4, 2\), expected floats of shape \(4, 3\)"),
-        (lambda vectors: vectors[:-1], r"gave float32 \(3, 3\)"),
+        (lambda vectors: vectors[:, :2], r"gave float32 \(8, 2\), expected floats of shape \(8, 3\)"),
+        (lambda vectors: vectors[:-1], r"gave float32 \(7, 3\)"),
         (lambda vectors: vectors.astype(np.int64), "gave int64"),
-        (lambda vectors: vectors * np.nan, "gave vectors that are not finite for all of the images 000.png, 001.png"),
-        (lambda vectors: vectors.astype(np.float64) * 1e300, "gave vectors that are not finite for all of the images"),
+        (lambda vectors: vectors * np.nan, "gave vectors that are not finite for 8 images in a row, all of 000.png, 0"),
+        (lambda vectors: vectors.astype(np.float64) * 1e300, "gave vectors that are not finite for 8 images in a row"),
     ],
 )
 def test_wrong_vectors_are_the_models_fault(dataset, store, change, reason):
@@ -199,7 +201,7 @@ def test_wrong_vectors_are_the_models_fault(dataset, store, change, reason):
             return change(super().encode(batch))
 
     with pytest.raises(ModelError, match=f"encoder 'mean/colour' {reason}") as error:
-        embed(dataset, Wrong(), store, batch_size=4, progress=False)
+        embed(dataset, Wrong(), store, batch_size=8, progress=False)
     assert "000.png" in str(error.value) or "001.png" in str(error.value)
     assert store.contents().empty
 
@@ -272,6 +274,51 @@ def test_a_precision_too_far_from_float32_is_refused(dataset, store):
     assert store.contents().empty
 
 
+class Overflows(Named):
+    """In half precision some pictures do, whichever way their vectors are asked for."""
+
+    def __init__(self, numbers, parity=0.9995):
+        super().__init__("half", parity=parity)
+        self.numbers = numbers
+
+    def encode(self, batch):
+        vectors = super().encode(batch)
+        return np.where(np.isin(np.rint(vectors[:, :1] * 255), self.numbers), np.inf, vectors)
+
+    def parity(self, pictures):
+        if not np.isfinite(self.encode(pictures)).all():
+            raise ModelError("half: vectors of pictures are not finite")
+        return super().parity(pictures)
+
+
+@pytest.mark.parametrize(("batch_size", "compared"), [(10, 5), (4, 1), (1, 1)])
+@pytest.mark.parametrize("executor", [None, ThreadPoolExecutor])
+def test_a_picture_that_overflows_is_a_failed_row_be_it_among_the_first_or_the_last(
+    dataset, store, batch_size, compared, executor, monkeypatch
+):
+    monkeypatch.setattr("bioclip_probe.pipeline._seen_here", {})
+    encoder = Overflows([0, 1, 3, 8, 9])
+    with contextlib.nullcontext() if executor is None else executor(1) as workers:
+        found = embed(dataset, encoder, store, batch_size=batch_size, executor=workers, progress=False)
+    assert found.failures["image_id"].tolist() == [f"00{number}.png" for number in (0, 1, 3, 8, 9)]
+    assert set(found.failures["error_class"]) == {"not finite"}
+    assert found.parity == 0.9995
+    assert encoder.compared == [compared]  # those that did not overflow, of the first batch that has one
+    np.testing.assert_allclose(store.read(dataset, encoder)[1], colours(dataset)[[2, 4, 5, 6, 7]], atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 8, 12])
+def test_an_encoder_that_overflows_for_many_in_a_row_stops_the_run(tmp_path, store, batch_size):
+    dataset = table_of(tmp_path / "twenty", 24)
+    reason = r"for (8|12) images in a row, all of 0..\.png.*; its weights are damaged, or its precision overflows"
+    with pytest.raises(ModelError, match=reason):
+        embed(dataset, Overflows(range(12, 24)), store, batch_size=batch_size, shard_size=12, progress=False)
+    assert store.contents()["n_ok"].tolist() == [12]  # what was done is kept
+    few = Overflows([*range(12, 19), 21])  # of the same fingerprint: the run goes on
+    found = embed(dataset, few, store, batch_size=batch_size, shard_size=12, progress=False)
+    assert (found.n_ok, found.n_failed, found.n_reused) == (16, 8, 12)
+
+
 @pytest.mark.parametrize("most", [1, 0.15])
 def test_too_many_failures_stop_the_run(tmp_path, store, most):
     dataset = table_of(tmp_path / "ten", 10)
@@ -325,6 +372,28 @@ def test_the_dataset_is_left_as_it_was(dataset, store):
     before = dataset.images.copy()
     embed(dataset, MeanColour(), store, progress=False)
     pd.testing.assert_frame_equal(dataset.images, before)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "bytes", "expected"), [(256, 1 << 31, 5), (3, 1 << 31, 3), (256, 60, 2), (256, 1, 1)]
+)
+def test_results_of_workers_wait_by_number_and_size(dataset, store, monkeypatch, tasks, bytes, expected):
+    """Ten images in shards of two: a shard's vectors are 24 bytes. No result is taken before all is handed out."""
+    monkeypatch.setattr(extract, "MOST_AT_ONCE", tasks)
+    monkeypatch.setattr(extract, "MOST_BYTES", bytes)
+    given, taken, most = [], [], []
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, *work):
+            given.append(work)
+            most.append(len(given) - len(taken))
+            return super().submit(*work)
+
+    landed = extract._result
+    monkeypatch.setattr(extract, "_result", lambda *done: taken.append(done) or landed(*done))
+    with Counting(1) as executor:
+        assert embed(dataset, MeanColour(), store, shard_size=2, executor=executor, progress=False).n_ok == 10
+    assert max(most) == expected
 
 
 def test_pictures_wait_in_a_bounded_queue():
