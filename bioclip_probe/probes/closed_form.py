@@ -162,17 +162,16 @@ class _Fitted:
     axes: np.ndarray
     at: Callable[[float], tuple[np.ndarray, np.ndarray]]
 
-    def scores(self, vectors: np.ndarray, rows: np.ndarray, grid: tuple[float, ...]) -> Iterator[tuple]:
-        """Some of the rows, a strength, and the scores of all taxa for them; one chunk after the other."""
+    def scores(self, vectors: np.ndarray, rows: np.ndarray, strength: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Some of the rows, and the scores of all taxa for them; one chunk after the other."""
+        weights, intercepts = self.at(strength)
+        weights = self.axes @ weights.T  # rather than rows along the axes, of which there are more
         step = max(1, min(ROWS, CELLS // len(self.taxa)))
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            along = (vectors[part] - self.origin) @ self.axes
-            for strength in grid:
-                weights, intercepts = self.at(strength)
-                scores = along @ weights.T
-                scores += intercepts
-                yield part, strength, scores
+            scores = (vectors[part] - self.origin) @ weights
+            scores += intercepts
+            yield part, scores
 
 
 class _Ridge:
@@ -291,12 +290,13 @@ def _predictions(kind, fits, vectors, labels, split, grid) -> Predictions:
     on_train, on_both = fits
     val, asked = np.flatnonzero(split == "val"), np.flatnonzero(split != "")
     right = dict.fromkeys(sorted(grid, reverse=True), 0)
-    for rows, strength, scores in on_train.scores(vectors, val, tuple(right)):
-        right[strength] += int(np.sum(on_train.taxa[scores.argmax(axis=1)] == labels[rows]))
+    for strength in right:
+        for rows, scores in on_train.scores(vectors, val, strength):
+            right[strength] += int(np.sum(on_train.taxa[scores.argmax(axis=1)] == labels[rows]))
     chosen = max(right, key=right.get)  # of equal ones the first, which is the largest
     predicted, place = np.full(len(labels), -1), np.zeros(len(labels), dtype=np.int64)
     confidence = np.full(len(labels), np.nan)
-    for rows, _, scores in on_both.scores(vectors, asked, (chosen,)):
+    for rows, scores in on_both.scores(vectors, asked, chosen):
         predicted[rows], place[rows] = ranked(scores, on_both.taxa, labels[rows])
         confidence[rows] = kind.confidence(scores)
     settings = {

@@ -97,10 +97,10 @@ def test_scores_equal_their_definitions(seed, n_taxa, d, strength):
     unit = closed_form._unit(moments)
     every = np.arange(len(taxa))
     model = closed_form._Ridge(moments, unit).fit(moments, np.unique(taxa))
-    ((_, _, scores),) = model.scores(rows, every, (strength,))
+    ((_, scores),) = model.scores(rows, every, strength)
     np.testing.assert_allclose(scores, definition.ridge_scores(rows / unit, taxa, rows / unit, strength), atol=1e-8)
     model = closed_form._Lda(moments, unit).fit(moments, np.unique(taxa))
-    ((_, _, scores),) = model.scores(rows, every, (strength,))
+    ((_, scores),) = model.scores(rows, every, strength)
     posterior = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(posterior, definition.lda_posterior(rows, taxa, rows, strength), atol=1e-8)
 
