@@ -8,12 +8,14 @@ import numpy as np
 
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.probes.predictions import Predictions, ranked
-from bioclip_probe.probes.softmax import MAX_ITERATIONS, TOLERANCE, Softmax, fit
+from bioclip_probe.probes.softmax import MAX_ITERATIONS, Softmax, fit
 from bioclip_probe.probes.splits import SPLITS
+from bioclip_probe.stats.threads import matched_threads
 
 GRID = tuple(10.0**power for power in range(-2, 5))
 ROUNDING = 1e-6  # embeddings that scatter less than this are equal but for the rounding of float32
 THINNEST = 1e-12  # share of the widest axis' variance below which an axis holds nothing but rounding
+PATH_TOLERANCE, TOLERANCE = 1e-4, 1e-6  # of `softmax.fit`: while C is chosen, and for the probe that answers
 CHUNK = 8192
 PRECISION = "float32"  # of products; tests go to the optimum in float64
 
@@ -79,7 +81,8 @@ def linear(
             learnt = (train.tobytes(), val.tobytes())
             if learnt != turned:  # ranks at which the same images are learnt from share their features
                 features, turned = _features(vectors, train, np.concatenate([train, val]), device), learnt
-            found.append(_learn(features, own, part, grid))
+            with matched_threads(len(train) * features.shape[1] * len(np.unique(own[train]))):
+                found.append(_learn(features, own, part, grid))
     return found
 
 
@@ -133,7 +136,7 @@ def _learn(features: Any, labels: np.ndarray, split: np.ndarray, grid: tuple[flo
     if len(every) > len(taxa):  # val holds taxa that train lacks
         start, met = Softmax.zeros(len(every), features.shape[1]), np.searchsorted(every, taxa)
         start.weights[met], start.intercept[met] = models[chosen].weights, models[chosen].intercept
-    model = fit(_of(features, learnt), np.searchsorted(every, labels[learnt]), start, chosen)
+    model = fit(_of(features, learnt), np.searchsorted(every, labels[learnt]), start, chosen, tolerance=TOLERANCE)
     predicted, place, confidence = _named(model, features, labels, np.flatnonzero(split != ""), every)
     slow = sorted({c for c in grid if not models[c].converged} | (set() if model.converged else {chosen}))
     settings = {
@@ -155,7 +158,7 @@ def _path(features, labels, train, val, taxa, grid):
     model = Softmax.zeros(len(taxa), features.shape[1])
     accuracies, models = {}, {}
     for c in sorted(grid):
-        model = models[c] = fit(x, taxon, model, c)
+        model = models[c] = fit(x, taxon, model, c, tolerance=PATH_TOLERANCE)
         predicted, _, _ = _named(model, features, labels, val, taxa)
         accuracies[c] = float(np.mean(predicted[val] == labels[val]))
     return accuracies, models

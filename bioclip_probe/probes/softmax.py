@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 MAX_ITERATIONS = 2000
-TOLERANCE = 1e-6  # share of the objective that a Newton step would still gain where the optimiser stops
+TOLERANCE = 1e-6
 CELLS = 2**20  # images × taxa looked at together: 4 MiB of float32
 FLATTEST = 1e-3  # least share of the largest possible p(1 − p) that a taxon's curvature is taken for
 STEPS_KEPT = 10
@@ -67,7 +67,7 @@ def fit(
     start: Softmax,
     c: float,
     cells: int = CELLS,
-    max_iterations: int = MAX_ITERATIONS,
+    tolerance: float = TOLERANCE,
 ) -> Softmax:
     """The optimum at one C, from where another model stands.
 
@@ -84,12 +84,14 @@ def fit(
         Above 0.
     cells : int
         Images × taxa looked at together. It changes memory and speed, the result by rounding only.
-    max_iterations : int
+    tolerance : float
+        Share of the objective that a Newton step would still gain, by what is known of the curvature, where the
+        optimiser stops.
 
     Returns
     -------
     Softmax
-        Not `converged` if the gradient is still above `TOLERANCE`.
+        Not `converged` if it did not get there in `MAX_ITERATIONS` steps, or rounding stopped it.
 
     Notes
     -----
@@ -110,19 +112,19 @@ def fit(
         value, gradient = objective(z / scale)
         return value, gradient.div_(scale)
 
-    found, converged, n_iterations = _descend(scaled, first * scale, max_iterations)
+    found, converged, n_iterations = _descend(scaled, first * scale, tolerance)
     weights = (found / scale).cpu().numpy()
     return Softmax(weights[:, :d], weights[:, d] - weights[:, d].mean(), converged, n_iterations)
 
 
-def _descend(objective: Callable[[Any], tuple[float, Any]], at: Any, max_iterations: int) -> tuple[Any, bool, int]:
+def _descend(objective: Callable[[Any], tuple[float, Any]], at: Any, tolerance: float) -> tuple[Any, bool, int]:
     """L-BFGS from a point on, where the Hessian is near the identity; the end, whether it converged, and the steps."""
     value, slope = objective(at)
     steps: deque[tuple[Any, Any, float]] = deque(maxlen=STEPS_KEPT)
-    for n_iterations in range(max_iterations):
+    for n_iterations in range(MAX_ITERATIONS):
         towards = _direction(slope, steps)
         descent = _inner(slope, towards)
-        if -descent / 2 <= TOLERANCE * value:  # what a Newton step would gain
+        if -descent / 2 <= tolerance * value:  # what a Newton step would gain
             return at, True, n_iterations
         reach = 1.0
         while True:
@@ -139,7 +141,7 @@ def _descend(objective: Callable[[Any], tuple[float, Any]], at: Any, max_iterati
         if along > 0:
             steps.append((moved, turned, along))
         at, value, slope = there, new_value, new_slope
-    return at, False, max_iterations
+    return at, False, MAX_ITERATIONS
 
 
 def _direction(slope: Any, steps: deque[tuple[Any, Any, float]]) -> Any:
