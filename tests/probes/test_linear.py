@@ -127,7 +127,7 @@ def test_objective_is_never_above_that_of_scikit_learn(seed, n_taxa, per_taxon, 
     if n_taxa == 2:
         weights, intercept = np.stack([-weights[0], weights[0]]) / 2, np.array([-1, 1]) * intercept / 2
     least = definition.objective(weights, intercept, features, taxon, c)
-    assert definition.objective(ours.weights, ours.intercept, features, taxon, c) <= least * (1 + 1e-5)
+    assert definition.objective(ours.weights, ours.intercept, features, taxon, c) <= least * (1 + 1e-4)
 
 
 def test_blocks_and_starts_change_nothing_but_rounding():
