@@ -36,7 +36,7 @@ def simpleshot(vectors: np.ndarray, labels: np.ndarray, split: np.ndarray) -> li
     -------
     list of R Predictions
         The taxa named for every image of the split; no confidence. Without images to learn from or to be asked about,
-        or with fewer than two taxa to learn, there are none and the note says why. Else it names the taxa that have
+        or with fewer than two taxa to learn, there are none and the note says why. It also names the taxa that have
         images but none to learn from.
 
     Raises
@@ -61,8 +61,11 @@ def simpleshot(vectors: np.ndarray, labels: np.ndarray, split: np.ndarray) -> li
     split_in_two = np.where(split == "val", "train", split)
     found = []
     for own, part, two in zip(labels, split, split_in_two, strict=True):
-        note = unlearnable(own, two, ("train", "test"))
-        found.append(Predictions.undefined(part, note) if note else _nearest_centroid(vectors, own, part, two))
+        undefined, left_out = unlearnable(own, two, ("train", "test")), _left_out(own, two)
+        if undefined:
+            found.append(Predictions.undefined(part, "; ".join(filter(None, (undefined, left_out)))))
+        else:
+            found.append(_nearest_centroid(vectors, own, part, left_out))
     return found
 
 
@@ -187,8 +190,13 @@ def _check(shots, n_folds):
         raise ValueError(f"expected at least 1 image a taxon and 1 fold, got {list(shots)} and {n_folds}")
 
 
-def _nearest_centroid(vectors, labels, split, in_two) -> Predictions:
-    learnt, asked = np.flatnonzero(in_two == "train"), np.flatnonzero(in_two != "")
+def _left_out(labels, split):
+    taxa = np.setdiff1d(labels[labels >= 0], labels[split == "train"])
+    return f"{len(taxa)} taxa left out, with no image to learn from: {some(taxa)}" if len(taxa) else ""
+
+
+def _nearest_centroid(vectors, labels, split, note) -> Predictions:
+    learnt, asked = np.flatnonzero((split == "train") | (split == "val")), np.flatnonzero(split != "")
     mean = vectors[learnt].mean(axis=0, dtype=np.float64)
     taxa, centroids = _centroids(vectors, learnt, labels[learnt], mean)
     half_squares = np.einsum("ij,ij->i", centroids, centroids) / 2
@@ -200,8 +208,6 @@ def _nearest_centroid(vectors, labels, split, in_two) -> Predictions:
             scores = _on_sphere(vectors[rows] - mean) @ centroids.T
             scores -= half_squares
             predicted[rows], place[rows] = ranked(scores, taxa, labels[rows])
-    left_out = np.setdiff1d(labels[labels >= 0], taxa)
-    note = f"{len(left_out)} taxa left out, with no image to learn from: {some(left_out)}" if len(left_out) else ""
     return Predictions(predicted, split, {"features": "centred on those learnt from, length 1"}, note, place)
 
 

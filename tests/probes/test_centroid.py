@@ -181,6 +181,8 @@ def test_taxa_with_too_few_images_are_left_out_and_listed():
     for found in few_shot(vectors, labels, folds):
         assert found.note == "6 taxa left out, with no image to learn from: 3, 4, 5, 6, 7 and 1 more"
         assert np.all(found.predicted[labels > 2] == -1)
+    for found in few_shot(vectors, labels, independent_folds(labels, 5, np.random.default_rng(0))):
+        assert found.note.startswith("no image in train and test; 9 taxa left out")
 
 
 def test_says_what_is_wrong():
