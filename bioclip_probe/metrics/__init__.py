@@ -13,7 +13,10 @@
 `dendrogram`     the tree that the embedding itself would draw
 `shape`          how tree-like the embedding is, whatever the tree
 `similarity`     two encoders beside each other
-`scores`         numbers from one score an image, accuracy of predictions
+`scores`         numbers from one score an image, accuracy and calibration of answers
+`answers`        all of a probe's answers at one rank; two protocols, two models
+`paths`          answers across ranks
+`text`           names of taxa, and images beside their names
 `suite`          all of it on one embedding; `comparisons` on two
 ===============  ============================================================================
 
@@ -21,20 +24,41 @@ To add one: write a function that takes arrays and returns an `Estimate`, add it
 call to `suite`, and test it against its plain definition.
 """
 
+from bioclip_probe.metrics.answers import (
+    Answers,
+    clade_accuracies,
+    compare_answers,
+    score_answers,
+    score_predictions,
+    selectivity,
+    unseen_gap,
+)
 from bioclip_probe.metrics.catalogue import CATALOGUE, Metric, catalogue
 from bioclip_probe.metrics.comparisons import compare, compare_with_control
-from bioclip_probe.metrics.suite import agreement, measure, measure_panels, score_predictions, stream, structure
+from bioclip_probe.metrics.paths import PathAnswers, score_paths
+from bioclip_probe.metrics.suite import agreement, measure, measure_panels, stream, structure
+from bioclip_probe.metrics.text import measure_image_text, measure_text
 
 __all__ = [
     "CATALOGUE",
+    "Answers",
     "Metric",
+    "PathAnswers",
     "agreement",
     "catalogue",
+    "clade_accuracies",
     "compare",
+    "compare_answers",
     "compare_with_control",
     "measure",
+    "measure_image_text",
     "measure_panels",
+    "measure_text",
+    "score_answers",
+    "score_paths",
     "score_predictions",
+    "selectivity",
     "stream",
     "structure",
+    "unseen_gap",
 ]

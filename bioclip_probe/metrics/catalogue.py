@@ -105,13 +105,30 @@ _COMPARISONS = (
     Metric("mutual_knn", "share of a species' 10 nearest species that two encoders agree on", _SHARE, "neither", "Huh et al. 2024"),
     Metric("mutual_knn_calibrated", f"share of the 10 nearest species that two encoders agree on, {_NULL}", _SHARE, "neither", "Gröger et al. 2026", _DRAWN),
 )  # fmt: skip
-_SCORES = (
+_ANSWERS = (
     Metric("top1_accuracy", "share of test images whose taxon the probe names", _SHARE, "higher", "linear probe: Alain & Bengio 2017"),
+    Metric("top5_accuracy", "share of test images whose taxon is among the first five that the probe ranks", _SHARE, "higher", ""),
     Metric("macro_accuracy", "share of test images whose taxon the probe names, averaged over taxa", _SHARE, "higher", ""),
+    Metric("clade_accuracy", "share of a clade's test images whose taxon the probe names", _SHARE, "higher", ""),
+    Metric("calibration_error", "how far a probe's confidence is from its share of right answers, 15 bins of equally many", _SHARE, "lower", "Naeini et al. 2015; Guo et al. 2017; Nguyen & O'Connor 2015"),
+    Metric("unseen_gap", "accuracy with children seen in training less accuracy with children held out, same images", _CORRELATION, "lower", ""),
+    Metric("selectivity", "accuracy less that of a control task with labels shuffled between children, same images", _CORRELATION, "higher", "Hewitt & Liang 2019"),
+    Metric("top1_accuracy_difference", "accuracy of the first less accuracy of the second, same images", _CORRELATION, "higher", "p: McNemar 1947, species swapped whole"),
+    Metric("path_accuracy", "share of test images that are named right at every rank", _SHARE, "higher", "Tan et al. 2025"),
+    Metric("right_prefix", "ranks named right from the kingdom down to the first error", (0.0, 7.0), "higher", ""),
+    Metric("consistent_pairs", "share of pairs of consecutive ranks that are both named right", _SHARE, "higher", "Tan et al. 2025"),
+    Metric("rank_consistency", "share of answers that lie inside the answer at the next rank up", _SHARE, "higher", ""),
+    Metric("wrong_answer_severity", "ranks from a wrong answer up to the taxon it shares with the truth", (1.0, 7.0), "lower", "Bertinetto et al. 2020"),
+)  # fmt: skip
+_TEXT = (
+    Metric("text_cophenetic_correlation", "CPCC of names: tree distance against distance of the names of taxa", _CORRELATION, "higher", "Sokal & Rohlf 1962; p: Mantel 1967"),
+    Metric("text_radial_tau", "Kendall's tau-b of rank and distance of a species' nested names from the name of all life", _CORRELATION, "higher", "Sastry et al. 2025"),
+    Metric("image_text_rsa", "correlation of distances of images and of names over pairs of taxa", _CORRELATION, "higher", "Kriegeskorte et al. 2008"),
+    Metric("image_text_accuracy", "share of taxa whose images lie nearest to their own name, by centroid", _SHARE, "higher", "Radford et al. 2021"),
 )  # fmt: skip
 
 CATALOGUE: dict[str, Metric] = {
-    metric.name: metric for metric in (*_HIERARCHY, *_RELATIVES, *_SEPARATION, *_COMPARISONS, *_SCORES)
+    metric.name: metric for metric in (*_HIERARCHY, *_RELATIVES, *_SEPARATION, *_COMPARISONS, *_ANSWERS, *_TEXT)
 }
 
 

@@ -1,4 +1,4 @@
-"""Scores: a number from one score per image, and the accuracy of predictions.
+"""Scores: a number from one score per image, and what answers are worth: accuracy, calibration, differences.
 
 Chance correction is the same everywhere: a metric reports its plain value and, in its own column, the chance level;
 `adjusted` makes of them the second metric ``<name>_adjusted`` = (value − chance)/(1 − chance).
@@ -11,10 +11,22 @@ from dataclasses import replace
 import numpy as np
 
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import N_BOOT, N_GROUPS, bootstrap_mean, bootstrap_weights, percentile_interval
+from bioclip_probe.stats.resampling import (
+    N_BOOT,
+    N_GROUPS,
+    bootstrap_mean,
+    bootstrap_weights,
+    jackknife_groups,
+    jackknife_interval,
+    percentile_interval,
+    permutation_p,
+)
 
 CI_METHOD = f"percentile bootstrap, {N_BOOT} replicates"
 JACKKNIFE = f"delete-group jackknife, at most {N_GROUPS} groups"
+N_BINS = 15
+N_DRAWS = 99  # of a calibrated probe
+N_SWAPS = 999
 
 
 def interval(low: float, high: float, method: str = CI_METHOD, resampled: str = "species") -> dict:
@@ -85,23 +97,37 @@ def top1_accuracy(
         The species of each image, resampled for the interval.
     rng : numpy.random.Generator
     train : ndarray, shape (m,), int64, optional
-        Taxa of the training images. Chance is then the accuracy on the test images of always naming the taxon most
-        frequent in training (the mean over such taxa where several are); without it, that of always naming the
-        taxon most frequent in `truth`, the most a constant answer can reach.
+        Taxa of the training images, by which chance is known; see `constant_accuracy`. Without it chance is that of
+        always naming the taxon most frequent in `truth`, the most a constant answer can reach.
     """
     known = truth >= 0
     n_excluded = int((~known).sum())
     if not known.any():
         return Estimate.undefined("no test image has a name at this rank", n_excluded=n_excluded)
-    truth, predicted, units = truth[known], predicted[known], units[known]
-    taxa, counts = np.unique(truth, return_counts=True)
-    chance = counts.max() / len(truth)
-    if train is not None:
-        seen, times = np.unique(train[train >= 0], return_counts=True)
-        favourites = seen[times == times.max(initial=0)]
-        chance = float(np.isin(truth, favourites).sum() / len(truth) / max(len(favourites), 1))
-    right = (truth == predicted).astype(np.float64)
-    return mean_score(right, units, rng, chance=float(chance), n_taxa=len(taxa), n_excluded=n_excluded)
+    truth, right = truth[known], (truth == predicted)[known]
+    chance = constant_accuracy(truth, truth if train is None else train)
+    return mean_score(right, units[known], rng, chance=chance, n_taxa=len(np.unique(truth)), n_excluded=n_excluded)
+
+
+def constant_accuracy(truth: np.ndarray, train: np.ndarray, k: int = 1) -> float:
+    """Share of images whose taxon is among the k most frequent of `train`: what is reached without any look at them.
+
+    Parameters
+    ----------
+    truth : ndarray, shape (n,), int64
+        Taxa of the test images, all known.
+    train : ndarray, shape (m,), int64
+        Taxa of the training images; −1 is none.
+    k : int
+        Where several taxa are equally frequent, places are drawn among them: the mean over all draws.
+    """
+    taxa, times = np.unique(train[train >= 0], return_counts=True)
+    if not len(taxa):
+        return 0.0
+    last = np.sort(times)[-min(k, len(taxa))]
+    sure, drawn = times > last, times == last
+    share = min((k - sure.sum()) / drawn.sum(), 1.0)
+    return float((np.isin(truth, taxa[sure]).sum() + share * np.isin(truth, taxa[drawn]).sum()) / len(truth))
 
 
 def macro_accuracy(truth: np.ndarray, predicted: np.ndarray, units: np.ndarray, rng: np.random.Generator) -> Estimate:
@@ -147,3 +173,76 @@ def _macro_interval(right, taxon, units, rng):
     drawn = images > 0
     recall = np.divide(hits, images, out=np.zeros_like(hits), where=drawn)
     return percentile_interval(recall.sum(axis=1) / drawn.sum(axis=1))
+
+
+def calibration_error(
+    confidence: np.ndarray, right: np.ndarray, units: np.ndarray, rng: np.random.Generator
+) -> Estimate:
+    """Expected calibration error: how far confidence is from the share of right answers; in [0, 1], lower is better.
+
+    ECE = Σ_b |Σ_{i in b} (right_i - confidence_i)| / n, over 15 bins of equally many answers by confidence.
+
+    Parameters
+    ----------
+    confidence : ndarray, shape (n,), float64
+        The probability that the probe gave each of its answers, n ≥ 1. Equal ones share a bin.
+    right : ndarray, shape (n,), bool
+    units, rng
+        As for `top1_accuracy`.
+
+    Returns
+    -------
+    Estimate
+        Chance is what a perfectly calibrated probe of the same confidences shows, above 0 since few answers scatter
+        (answers drawn right with their probability, each on its own). The interval leaves out groups of species: a
+        bootstrap, which scatters once more what is summed without its sign, would lie too high.
+
+    References
+    ----------
+    Naeini et al. 2015, AAAI, eq. 3; Guo et al. 2017, ICML, eq. 3 (bins of equal width); Nguyen & O'Connor 2015, EMNLP,
+    section 3.2 (bins of equally many); Bröcker & Smith 2007, Weather and Forecasting 22, 651 (a calibrated probe).
+    """
+    n = len(confidence)
+    of_bin = np.searchsorted(np.sort(confidence), confidence) * N_BINS // n
+    _, unit = np.unique(units, return_inverse=True)
+    group = jackknife_groups(int(unit.max()) + 1, rng)[unit]
+    n_groups = int(group.max()) + 1
+    excess = np.bincount(group * N_BINS + of_bin, weights=right - confidence, minlength=n_groups * N_BINS)
+    excess, answers = excess.reshape(n_groups, N_BINS), np.bincount(group)
+    value = float(np.abs(excess.sum(axis=0)).sum() / n)
+    ends = ()
+    if n_groups > 1:
+        deleted = np.abs(excess.sum(axis=0) - excess).sum(axis=1) / (n - answers)
+        ends = (*jackknife_interval(value, deleted, (0.0, 1.0)), JACKKNIFE)
+    drawn = [
+        np.abs(np.bincount(of_bin, weights=(rng.random(n) < confidence) - confidence)).sum() / n for _ in range(N_DRAWS)
+    ]
+    return Estimate(value, chance=float(np.mean(drawn)), **(interval(*ends) if ends else {}), n_images=n)
+
+
+def swap_p(differences: np.ndarray, units: np.ndarray, rng: np.random.Generator) -> float:
+    """Two-sided p of the mean of paired differences: the two sides of each species are swapped at random.
+
+    Parameters
+    ----------
+    differences : ndarray, shape (n,)
+        Score of one side less that of the other, for each image.
+    units : ndarray, shape (n,), int64
+        The species of each image: its images are swapped together.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    float
+        (b + 1)/(m + 1): b of the m = 999 swaps give a mean at least as far from 0. With one image a species and
+        scores of 0 and 1 it is McNemar's exact test, but for what is drawn.
+
+    References
+    ----------
+    McNemar 1947, Psychometrika 12, 153; Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39.
+    """
+    _, unit = np.unique(units, return_inverse=True)
+    sums = np.bincount(unit, weights=differences)
+    sums = sums[sums != 0]
+    null = [np.abs(np.where(rng.random(len(sums)) < 0.5, sums, -sums).sum()) for _ in range(N_SWAPS)]
+    return permutation_p(float(np.abs(sums.sum())), np.array(null))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -32,7 +31,7 @@ from bioclip_probe.metrics.retrieval import (
     precision_by_rank,
     triplet_accuracy,
 )
-from bioclip_probe.metrics.scores import adjusted, macro_accuracy, top1_accuracy
+from bioclip_probe.metrics.scores import adjusted
 from bioclip_probe.metrics.separation import cluster_agreement, cluster_purity, knn_purity, silhouette
 from bioclip_probe.metrics.shape import delta_hyperbolicity, geodesic_tree_correlation
 from bioclip_probe.metrics.signal import k_mult
@@ -251,38 +250,3 @@ def measure_panels(
         rows.append(row(metric, rank, purity, taxon=taxon, tree="taxonomy"))
         rows.append(row(f"{metric}_adjusted", rank, adjusted(purity), taxon=taxon, tree="taxonomy"))
     return rows
-
-
-def score_predictions(
-    truth: np.ndarray, predicted: np.ndarray, split: np.ndarray, units: np.ndarray, rank: str, seed: int = 0
-) -> list[dict]:
-    """Accuracy of a probe on its test images; labels -1 and an empty split are left out, and counted.
-
-    A probe that learnt nothing at this rank names no taxon (all of `predicted` is -1): its accuracies are undefined.
-    """
-    test = split == "test"
-    left_out = int(np.sum(split == ""))
-    names = ("top1_accuracy", "macro_accuracy")
-    if not np.any(predicted >= 0):
-        n_images, n_taxa = int(np.sum(truth[test] >= 0)), len(np.unique(truth[truth >= 0]))
-        estimates = [Estimate.undefined(_no_predictions(split, n_taxa), n_images, n_taxa)] * len(names)
-    else:
-        learnt = truth[(split == "train") | (split == "val")]  # C chosen, a probe learns from both
-        top1, macro = (stream(seed, name, rank) for name in names)
-        estimates = [
-            top1_accuracy(truth[test], predicted[test], units[test], top1, train=learnt),
-            macro_accuracy(truth[test], predicted[test], units[test], macro),
-        ]
-    return [
-        row(name, rank, replace(found, n_excluded=left_out), split="test")
-        for name, found in zip(names, estimates, strict=True)
-    ]
-
-
-def _no_predictions(split: np.ndarray, n_taxa: int) -> str:
-    """Why a probe named no taxon."""
-    if n_taxa < 2:
-        return "only one taxon" if n_taxa else "no image has a name at this rank"
-    if not np.any(split == "train"):
-        return "no taxon has the three images that train, val and test need"
-    return "the probe had only one taxon to learn, or a part of its split is empty"

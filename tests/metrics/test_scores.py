@@ -2,11 +2,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest, kstest
 from sklearn import metrics as peer
 
-from bioclip_probe.metrics.scores import adjusted, macro_accuracy, mean_score, top1_accuracy
+from bioclip_probe.metrics.scores import (
+    adjusted,
+    calibration_error,
+    constant_accuracy,
+    macro_accuracy,
+    mean_score,
+    swap_p,
+    top1_accuracy,
+)
 from bioclip_probe.stats.estimate import Estimate
 from tests.definitions import probes as definition
+from tests.definitions import scores
 
 
 def rng():
@@ -110,3 +120,108 @@ def test_mean_score_of_one_species_has_no_interval():
     found = mean_score(np.ones(3), np.zeros(3, dtype=np.int64), rng(), chance=0.5)
     assert (found.value, found.chance, found.ci_method) == (1, 0.5, "")
     assert np.isnan(found.ci_low)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.integers(-1, 4), min_size=1, max_size=12), st.lists(st.integers(-1, 4), max_size=12), st.integers(1, 6)
+)
+def test_constant_accuracy_is_the_mean_over_all_ways_to_choose_favourites(truth, train, k):
+    truth, train = np.array([t for t in truth if t >= 0] or [0]), np.array(train, dtype=np.int64)
+    expected = np.mean(scores.most_frequent_accuracies(truth.tolist(), train.tolist(), k))
+    assert constant_accuracy(truth, train, k) == pytest.approx(expected)
+
+
+# Calibration.
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60))
+def test_calibration_error_is_its_definition(seed, n):
+    random = np.random.default_rng(seed)
+    confidence, right = random.integers(1, 9, n) / 8, random.random(n) < 0.6
+    found = calibration_error(confidence, right, random.integers(0, 9, n), rng())
+    assert found.value == pytest.approx(scores.calibration_error(confidence, right))
+    assert 0 <= found.value <= 1 and 0 <= found.chance <= 1
+    assert np.isnan(found.ci_low) or 0 <= found.ci_low <= found.value <= found.ci_high <= 1
+
+
+def test_calibration_error_is_that_of_scikit_learns_bins():
+    """Where no confidences tie, scikit-learn's quantile bins hold the same answers."""
+    from sklearn.calibration import calibration_curve
+
+    confidence = rng().permutation(np.linspace(0.05, 0.95, 150))
+    right = rng().random(150) < confidence**2
+    shares, means = calibration_curve(right, confidence, n_bins=15, strategy="quantile")
+    found = calibration_error(confidence, right, np.arange(150), rng())
+    assert found.value == pytest.approx(np.mean(np.abs(shares - means)), abs=0.01)
+
+
+def test_a_calibrated_probe_is_at_its_chance_and_a_boaster_above_it():
+    random, calibrated = np.random.default_rng(2), []
+    for _ in range(30):
+        confidence = random.beta(3, 1, 300)
+        found = calibration_error(confidence, random.random(300) < confidence, np.arange(300) // 5, random)
+        calibrated.append(found.value - found.chance)
+    assert abs(np.mean(calibrated)) < 0.01
+    boaster = calibration_error(np.full(300, 0.9), np.arange(300) % 2 == 0, np.arange(300) // 5, random)
+    assert boaster.value == pytest.approx(0.4) and boaster.chance < 0.1 and boaster.ci_low > 0.3
+
+
+def test_calibration_interval_covers():
+    """Forty species of five images, confidences too high by a share: the interval holds the true error."""
+    random = np.random.default_rng(4)
+
+    def world(n_species):
+        confidence = random.beta(3, 1, 5 * n_species)
+        return confidence, random.random(5 * n_species) < 0.7 * confidence, np.arange(5 * n_species) // 5
+
+    truth = calibration_error(*world(20_000), random).value
+    found = [calibration_error(*world(40), random) for _ in range(150)]
+    covered = np.mean([one.ci_low <= truth <= one.ci_high for one in found])
+    assert 0.88 < covered <= 1
+
+
+def test_calibration_does_not_depend_on_the_order_of_answers():
+    random = rng()
+    confidence, right, units = random.integers(1, 5, 80) / 5, random.random(80) < 0.5, random.integers(0, 9, 80)
+    order = random.permutation(80)
+    one = calibration_error(confidence, right, units, rng())
+    other = calibration_error(confidence[order], right[order], units[order], rng())
+    assert (one.value, one.ci_low, one.ci_high) == pytest.approx((other.value, other.ci_low, other.ci_high))
+
+
+# Swapping two sides.
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9))
+def test_swap_p_is_that_of_all_swaps(seed, n_units):
+    random = np.random.default_rng(seed)
+    differences, units = random.integers(-1, 2, 20), random.integers(0, n_units, 20)
+    expected = scores.swap_p(differences.tolist(), units.tolist())
+    assert swap_p(differences, units, rng()) == pytest.approx(expected, abs=0.07)
+
+
+def test_swap_p_is_mcnemars_exact_test_where_images_are_species():
+    for a, b in ((15, 4), (9, 9), (3, 0), (40, 20)):
+        differences = np.concatenate([np.ones(a), -np.ones(b), np.zeros(30)])
+        expected = binomtest(a, a + b, 0.5).pvalue
+        assert swap_p(differences, np.arange(len(differences)), rng()) == pytest.approx(expected, abs=0.04)
+
+
+def test_swap_p_is_uniform_where_neither_is_better():
+    """Two models of equal skill whose images of a species succeed and fail together."""
+    random = np.random.default_rng(7)
+    species = np.repeat(np.arange(40), 5)
+    p = []
+    for _ in range(150):
+        skill = random.beta(2, 2, (2, 40))[:, species]
+        a, b = random.random((2, 200)) < skill
+        p.append(swap_p(a.astype(float) - b, species, random))
+    assert kstest(p, "uniform").pvalue > 0.001
+
+
+def test_swap_p_of_no_difference_is_one():
+    assert swap_p(np.zeros(9), np.arange(9), rng()) == 1
+    assert swap_p(np.array([1.0, 1.0, -1.0, -1.0]), np.array([0, 1, 0, 1]), rng()) == 1

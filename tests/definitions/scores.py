@@ -1,0 +1,53 @@
+"""What answers are worth, written out plainly."""
+
+import itertools
+
+import numpy as np
+
+
+def calibration_error(confidence, right, n_bins=15):
+    """Bins of equally many by confidence, equal confidences in the bin of the first of them."""
+    n = len(confidence)
+    bins = {}
+    for c, r in zip(confidence, right, strict=True):
+        lower = sum(other < c for other in confidence)
+        bins.setdefault(lower * n_bins // n, []).append(r - c)
+    return sum(abs(sum(members)) for members in bins.values()) / n
+
+
+def most_frequent_accuracies(truth, train, k):
+    """Share of `truth` among the k most frequent taxa of `train`, for every way to choose them among equals."""
+    train = [taxon for taxon in train if taxon >= 0]
+    taxa = sorted(set(train))
+    chosen = []
+    for order in itertools.permutations(taxa):
+        chosen.append(set(sorted(order, key=lambda taxon: -train.count(taxon))[:k]))  # sorting keeps equals in order
+    return [sum(t in favourites for t in truth) / len(truth) for favourites in chosen]
+
+
+def swap_p(differences, units):
+    """All ways to swap whole units; the share of them that lie at least as far from 0."""
+    groups = {}
+    for difference, unit in zip(differences, units, strict=True):
+        groups[unit] = groups.get(unit, 0) + difference
+    found = abs(sum(groups.values()))
+    all_swaps = [
+        abs(sum(s * d for s, d in zip(signs, groups.values(), strict=True)))
+        for signs in itertools.product((1, -1), repeat=len(groups))
+    ]
+    return np.mean([other >= found - 1e-9 for other in all_swaps])
+
+
+def accuracy_in_folds(image, truth, predicted, split, fold):
+    """Right answers of each fold, by fold, of rows of test images with a name and an answer."""
+    folds = {}
+    for row in range(len(image)):
+        if split[row] == "test" and truth[row] >= 0 and predicted[row] >= 0:
+            folds.setdefault(fold[row], {})[image[row]] = truth[row] == predicted[row]
+    return folds
+
+
+def paired_difference(a, b):
+    """Mean of a less b over images in both; each maps an image to its scores, one a fold."""
+    shared = sorted(set(a) & set(b))
+    return np.mean([np.mean(a[image]) - np.mean(b[image]) for image in shared]), shared
