@@ -9,19 +9,26 @@
 
 Scheduling, retries and lost workers are the engine's: Dask gives the work of a lost worker to another one. Work is a
 shard of images, or a run of rows; what comes back is landed or added up here.
+
+SLURM jobs may wait in the queue as long as it takes. Once they have left it, all of them, and no worker has come or
+none is left, nobody would ever do the work: then it fails.
 """
 
 from __future__ import annotations
 
+import getpass
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Collection, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
-from bioclip_probe.errors import ProbeError
+from bioclip_probe.errors import ProbeError, some
 
 FORMS = ("local", "processes[:N]", "dask:ADDRESS", "slurm[:JOBS]")
 LOCAL = FORMS[0]
+#: Seconds between looks into the queue of SLURM until a worker has come; how long work waits when all have gone.
+_BETWEEN_LOOKS, _WITHOUT_WORKERS = 15, "5 minutes"
 
 
 def check(name: str) -> None:
@@ -30,14 +37,23 @@ def check(name: str) -> None:
 
 
 @contextmanager
-def engine(name: str = LOCAL) -> Iterator[Executor | None]:
+def engine(name: str | Executor = LOCAL) -> Iterator[Executor | None]:
     """The executor that `name` stands for, closed at the end; None for ``local``.
+
+    Parameters
+    ----------
+    name : str or Executor
+        An executor stands for itself, and stays open: what needs one twice opens it once around both.
 
     Raises
     ------
     ProbeError
-        If there is no such engine, what it needs is not installed, or its scheduler does not answer.
+        If there is no such engine, what it needs is not installed, its scheduler does not answer, or its jobs end
+        before a worker has come.
     """
+    if isinstance(name, Executor):
+        yield name
+        return
     kind, where = _parsed(name)
     if kind == LOCAL:
         yield None
@@ -45,7 +61,8 @@ def engine(name: str = LOCAL) -> Iterator[Executor | None]:
         with _processes(int(where or processors())) as executor:
             yield executor
     else:
-        with _cluster(kind, where) as cluster, _dask(cluster) as executor:
+        connected = _jobs(int(where or 1)) if kind == "slurm" else nullcontext(where)
+        with connected as cluster, _dask(cluster) as executor:
             yield executor
 
 
@@ -89,25 +106,71 @@ def _settle(begun, number: int) -> None:
 
 
 @contextmanager
-def _cluster(kind: str, where: str) -> Iterator[object]:
-    """What Dask's client connects to: an address, or a cluster of SLURM jobs."""
-    if kind == "dask":
-        yield where
-        return
+def _jobs(number: int) -> Iterator[object]:
+    """A cluster of SLURM jobs, for Dask's client to connect to."""
     try:
+        import dask
         from dask_jobqueue import SLURMCluster
+        from distributed import Status
     except ImportError as error:
         raise _missing("dask-jobqueue") from error
-    try:
-        cluster = SLURMCluster()
-    except (ValueError, OSError) as error:
-        raise ProbeError(
-            f"dask-jobqueue cannot describe a SLURM job ({' '.join(str(error).split())}); write cores, memory and "
-            "walltime under jobqueue.slurm in ~/.config/dask/jobqueue.yaml"
-        ) from error
+    key = "distributed.scheduler.no-workers-timeout"
+    with dask.config.set({key: dask.config.get(key, None) or _WITHOUT_WORKERS}):
+        try:
+            cluster = SLURMCluster()
+        except (ValueError, OSError) as error:
+            raise ProbeError(
+                f"dask-jobqueue cannot describe a SLURM job ({' '.join(str(error).split())}); write cores, memory and "
+                "walltime under jobqueue.slurm in ~/.config/dask/jobqueue.yaml"
+            ) from error
     with cluster:
-        cluster.scale(jobs=int(where or 1))
-        yield cluster
+        cluster.scale(jobs=number)
+        try:
+            _await_worker(cluster)
+            yield cluster
+        finally:
+            for job in cluster.workers.values():  # Dask asks whether they are, and dask-jobqueue does not say it
+                job.status = Status.closed
+
+
+def _await_worker(cluster) -> None:
+    """Wait for the first worker, as long as a job is queued or runs: a dead one says nothing to Dask."""
+    while True:
+        try:
+            return cluster.wait_for_workers(1, timeout=_BETWEEN_LOOKS)
+        except TimeoutError:
+            reason = _dead(cluster)
+        if reason:
+            raise ProbeError(reason)
+
+
+def _dead(cluster) -> str:
+    """Why no worker will ever come; empty as long as one may."""
+    jobs = list(cluster.workers.values())
+    given = [job for job in jobs if job.job_id is not None]
+    if jobs and not given:
+        return (
+            "sbatch took none of the jobs (the log above has what it said); mend jobqueue.slurm in "
+            "~/.config/dask/jobqueue.yaml"
+        )
+    if given and not _queued([job.job_id for job in given]):
+        return f"all SLURM jobs ended before a worker came ({len(given)}); read why in {some(map(_log, given))}"
+    return ""
+
+
+def _log(job) -> str:
+    """Where SLURM writes what a job says: by its default, or dask-jobqueue's ``log-directory``."""
+    return f"{job.log_directory}/{job.job_name}-{job.job_id}.err" if job.log_directory else f"slurm-{job.job_id}.out"
+
+
+def _queued(ids: Collection[str]) -> bool:
+    """Whether SLURM still has one of the jobs; taken for granted where it does not say."""
+    try:
+        asked = ["squeue", "--noheader", "--format", "%i", "--user", getpass.getuser()]
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
+    except (KeyError, OSError, subprocess.SubprocessError):
+        return True
+    return not set(ids).isdisjoint(said.split())
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -151,33 +152,102 @@ def test_an_engine_that_is_not_installed(monkeypatch, name, module):
         pass
 
 
+def test_an_executor_stands_for_itself_and_stays_open():
+    with ThreadPoolExecutor(1) as pool:
+        with engines.engine(pool) as executor:
+            assert executor is pool
+        assert pool.submit(int, "7").result() == 7
+
+
 SBATCH = """#!/bin/sh
 # A SLURM of one machine: the job runs in the background.
 cp "$1" {folder}/job.sh
+{before}
 bash {folder}/job.sh > {folder}/job.log 2>&1 &
 echo $! > {folder}/job.pid
 echo "Submitted batch job 17"
 """
 
 
-def test_slurm_jobs_are_dask_workers(dataset, tmp_path, monkeypatch, seen):
+@pytest.fixture
+def slurm(tmp_path, monkeypatch, seen):
+    """Lets sbatch do something before it runs the job, and squeue say what it will."""
     pytest.importorskip("dask_jobqueue")
     import dask
 
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, text in {"sbatch": SBATCH.format(folder=tmp_path), "scancel": "#!/bin/sh\n"}.items():
-        (programs / name).write_text(text)
-        (programs / name).chmod(0o755)
+
+    def install(before="", squeue="echo 3; echo 17", **more):
+        scripts = {"sbatch": SBATCH.format(folder=tmp_path, before=before), "scancel": "#!/bin/sh\n"}
+        for name, text in (scripts | {"squeue": f"#!/bin/sh\n{squeue}\n"}).items():
+            (programs / name).write_text(text)
+            (programs / name).chmod(0o755)
+        settings = {"cores": 1, "memory": "2GB", "interface": "lo", "walltime": "00:10:00", "death-timeout": 60}
+        dask.config.set({"jobqueue.slurm": dask.config.get("jobqueue.slurm") | settings | more})
+
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    settings = {"cores": 1, "memory": "2GB", "interface": "lo", "walltime": "00:10:00", "death-timeout": 60}
+    monkeypatch.setattr(engines, "_BETWEEN_LOOKS", 0.5)
+    with dask.config.set({"jobqueue.slurm": dask.config.get("jobqueue.slurm")}):
+        yield install
+    end_job(tmp_path)
+
+
+def end_job(folder):
+    if (folder / "job.pid").exists():
+        subprocess.run(["pkill", "-P", (folder / "job.pid").read_text().strip()], check=False)
+
+
+def test_slurm_jobs_are_dask_workers(dataset, tmp_path, slurm):
+    slurm()
     store = Store(tmp_path / "store")
-    with dask.config.set({"jobqueue.slurm": dask.config.get("jobqueue.slurm") | settings}):
-        try:
-            with engines.engine("slurm:1") as executor:
-                extract.embed(dataset, [MeanColour()], store, executor, shard_size=8, progress=False)
-        finally:
-            if (tmp_path / "job.pid").exists():
-                subprocess.run(["pkill", "-P", (tmp_path / "job.pid").read_text().strip()], check=False)
+    with engines.engine("slurm:1") as executor:
+        extract.embed(dataset, [MeanColour()], store, executor, shard_size=8, progress=False)
     assert "#SBATCH" in (tmp_path / "job.sh").read_text()
     same(store.read(dataset, MeanColour()), here(dataset, tmp_path / "here"))
+
+
+@pytest.mark.parametrize(
+    ("more", "log"), [({}, "slurm-17.out"), ({"log-directory": "logs"}, "logs/dask-worker-17.err")]
+)
+def test_a_job_that_dies_at_once_is_told_with_its_log(slurm, tmp_path, monkeypatch, more, log):
+    monkeypatch.chdir(tmp_path)
+    slurm(before="echo Submitted batch job 17; exit 0", squeue="echo 3; echo 170", **more)
+    reason = rf"all SLURM jobs ended before a worker came \(1\); read why in {log}"
+    with pytest.raises(ProbeError, match=reason), engines.engine("slurm"):
+        pass
+
+
+def test_a_job_may_wait_in_the_queue(slurm, tmp_path):
+    """Looked for again and again, though squeue fails in between."""
+    waits = f"echo x >> {tmp_path}/looks; [ $(wc -l < {tmp_path}/looks) = 2 ] && exit 1; echo 17"
+    slurm(before=f"sed -i '2i sleep 2' {tmp_path}/job.sh", squeue=waits)
+    with engines.engine("slurm") as executor:
+        assert executor.submit(int, "7").result() == 7
+    assert len((tmp_path / "looks").read_text()) > 4
+
+
+def test_sbatch_refuses(slurm):
+    slurm(before="echo invalid partition >&2; exit 1")
+    with pytest.raises(ProbeError, match="sbatch took none of the jobs"), engines.engine("slurm"):
+        pass
+
+
+def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(dataset, tmp_path, slurm, seen, monkeypatch):
+    monkeypatch.setattr(engines, "_WITHOUT_WORKERS", "1s")
+    slurm()
+    store = Store(tmp_path / "store")
+    landed = extract._result
+
+    def land_and_end(future, task):
+        end_job(tmp_path)
+        return landed(future, task)
+
+    reason = r"a worker failed on shard \d+ \(NoWorkerError: .*the same command goes on from there"
+    with pytest.MonkeyPatch.context() as patch, engines.engine("slurm") as executor:
+        patch.setattr(extract, "_result", land_and_end)
+        with pytest.raises(ProbeError, match=reason):
+            extract.embed(dataset, [Slow()], store, executor, batch_size=1, shard_size=2, progress=False)
+    (found,) = extract.embed(dataset, [Slow()], store, progress=False)
+    assert 0 < found.n_reused < 30
+    same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))

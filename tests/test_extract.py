@@ -375,12 +375,12 @@ def test_the_dataset_is_left_as_it_was(dataset, store):
 
 
 @pytest.mark.parametrize(
-    ("tasks", "bytes", "expected"), [(256, 1 << 31, 5), (3, 1 << 31, 3), (256, 60, 2), (256, 1, 1)]
+    ("tasks", "size", "expected"), [(256, 1 << 31, 5), (3, 1 << 31, 3), (256, 60, 2), (256, 1, 1)]
 )
-def test_results_of_workers_wait_by_number_and_size(dataset, store, monkeypatch, tasks, bytes, expected):
-    """Ten images in shards of two: a shard's vectors are 24 bytes. No result is taken before all is handed out."""
+def test_results_of_workers_wait_by_number_and_size(dataset, store, monkeypatch, tasks, size, expected):
+    """Ten images in shards of two: a shard's vectors are 24 bytes."""
     monkeypatch.setattr(extract, "MOST_AT_ONCE", tasks)
-    monkeypatch.setattr(extract, "MOST_BYTES", bytes)
+    monkeypatch.setattr(extract, "MOST_BYTES", size)
     given, taken, most = [], [], []
 
     class Counting(ThreadPoolExecutor):
