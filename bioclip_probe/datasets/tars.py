@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import re
+import shlex
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +32,13 @@ from bioclip_probe.errors import DataError, PictureError, some
 log = logging.getLogger("bioclip_probe")
 
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
+#: What makes ``a.tar`` of ``a.tar.gz`` or ``a.tgz``, and keeps that until it is whole.
+UNPACK = {
+    **dict.fromkeys((".gz", ".tgz"), "gunzip"),
+    **dict.fromkeys((".bz2", ".tbz2"), "bunzip2"),
+    **dict.fromkeys((".xz", ".txz"), "unxz"),
+    ".zst": "unzstd --rm",
+}
 #: No picture file is larger: as many pixels as are opened, in three channels, and not compressed.
 MOST_BYTES = 1 << 29
 MOST_TARS = 100_000
@@ -200,11 +208,18 @@ def find(path: Path) -> tuple[Path, list[str]]:
         packed = [file for file in files if file.endswith(COMPRESSED)]
         if packed and not tars:
             raise DataError(
-                f"{path} has compressed tars, of which no member can be sought; unpack them to .tar first, e.g. with "
-                f"gunzip: {some(packed)}"
+                f"{path} has compressed tars, of which no member can be sought: {some(packed)}; unpack each to .tar: "
+                f"{_unpack(path / packed[0])}"
             )
         if not tars:
             raise DataError(f"{path} has no tar; expected files that end in .tar")
+        unpacked = {file.removesuffix(".tar") for file in tars}
+        rest = [file for file in packed if re.sub(r"(\.tar)?\.\w+$", "", file) not in unpacked]
+        if rest:
+            log.warning(
+                "%s: %d compressed tars left out, of which no member can be sought: %s; unpack each to .tar: %s",
+                *(path, len(rest), some(rest), _unpack(path / rest[0])),
+            )
         return path, _printable(tars)
     files = [path] if path.is_file() else [Path(name) for name in _named(str(path))]
     missing = [file for file in files if not file.is_file()]
@@ -212,9 +227,17 @@ def find(path: Path) -> tuple[Path, list[str]]:
         raise DataError(f"{path}: no such tar, folder of tars or pattern of their names: {some(missing or [path])}")
     packed = [file for file in files if file.name.endswith(COMPRESSED)]
     if packed:
-        raise DataError(f"compressed tars, of which no member can be sought; unpack them to .tar: {some(packed)}")
+        raise DataError(
+            f"compressed tars, of which no member can be sought: {some(packed)}; unpack each to .tar: "
+            f"{_unpack(packed[0])}"
+        )
     root = Path(os.path.commonpath([file.parent for file in files]))
     return root, _printable([file.relative_to(root).as_posix() for file in files])
+
+
+def _unpack(packed: Path) -> str:
+    """The command that makes a ``.tar`` of a compressed one, beside it."""
+    return f"{UNPACK[packed.suffix]} {shlex.quote(str(packed))}"
 
 
 def _printable(tars: list[str]) -> list[str]:

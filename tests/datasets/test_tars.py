@@ -4,7 +4,10 @@ import io
 import logging
 import os
 import re
+import shlex
+import shutil
 import struct
+import subprocess
 import tarfile
 import time
 
@@ -291,12 +294,44 @@ def test_a_changed_tar_has_another_fingerprint(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["gz", "bz2", "xz"])
-def test_compressed_tars_are_refused(tmp_path, mode):
-    for name in (f"a.tar.{mode}", "b.tar"):
-        with tarfile.open(tmp_path / name, f"w:{mode}") as tar:
-            tar.addfile(tarfile.TarInfo("1.png"))
-    with pytest.raises(DataError, match="compressed tars, of which no member can be sought; unpack them"):
-        datasets.load(f"webdataset:{tmp_path}/a.tar.{mode}")
+@pytest.mark.parametrize("place", ["", "a.tar.{mode}", "*.tar.*"])
+def test_a_compressed_tar_is_refused_with_the_command_that_unpacks_it(tmp_path, mode, place):
+    folder = tmp_path / "it's here"
+    three(folder / "a.tar")
+    with tarfile.open(folder / f"a.tar.{mode}", f"w:{mode}") as packed, tarfile.open(folder / "a.tar") as tar:
+        for info in tar:
+            packed.addfile(info, tar.extractfile(info))
+    (folder / "a.tar").unlink()
+    with pytest.raises(DataError, match=r"compressed tars, of which no member can be sought: .*unpack each") as caught:
+        datasets.load(f"webdataset:{folder / place.format(mode=mode)}")
+    program, file = shlex.split(str(caught.value).rpartition("unpack each to .tar: ")[2])
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    subprocess.run([program, file], check=True)
+    assert outcome(folder)[0] == dict(zip("012", COLOURS, strict=True))
+
+
+@pytest.mark.parametrize("name", [f"a{ending}" for ending in tars.COMPRESSED])
+def test_every_kind_of_compressed_tar_has_its_command(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(DataError, match=rf"unpack each to \.tar: (gunzip|bunzip2|unxz|unzstd --rm) {tmp_path}/{name}"):
+        datasets.load(f"webdataset:{tmp_path}")
+
+
+def test_compressed_tars_beside_others_are_told_unless_they_are_unpacked_too(tmp_path, caplog):
+    three(tmp_path / "a.b.tar")
+    for name in ("a.b.tar.gz", "a.b.tgz", "c.tar.xz", "d.tgz"):
+        (tmp_path / name).touch()
+    assert len(outcome(tmp_path)[0]) == 3
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "2 compressed tars left out, of which no member can be sought: c.tar.xz, d.tgz; unpack each" in said
+    assert said.endswith(f"to .tar: unxz {tmp_path}/c.tar.xz")
+
+
+@pytest.mark.parametrize("mode", ["gz", "bz2", "xz"])
+def test_a_compressed_tar_that_is_called_otherwise_is_refused(tmp_path, mode):
+    with tarfile.open(tmp_path / "b.tar", f"w:{mode}") as tar:
+        tar.addfile(tarfile.TarInfo("1.png"))
     with pytest.raises(DataError, match=r"b\.tar is compressed \(\w+\), and no member of it can be sought; unpack it"):
         datasets.load(f"webdataset:{tmp_path}")
 
