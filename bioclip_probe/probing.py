@@ -117,7 +117,7 @@ def probe(
                 if task.protocol != LEAVE_ONE_OUT:
                     log.info("probing %s: %s, %s", name, learner, asked)
                 where = {"device": device} if learner == "linear" else {}
-                found = of(embeddings.vectors, task.labels, task.split, **where)
+                found = of(embeddings.vectors, task.labels, task.split, refit=task.shots is None, **where)
                 tables.append(_table(sample, name, learner, task, found))
     return _together(tables)
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
-from bioclip_probe.probes.closed_form import named_parts, unlearnable
 from bioclip_probe.probes.predictions import Predictions, ranked
+from bioclip_probe.probes.splits import named_parts, unlearnable
 from bioclip_probe.stats.threads import matched_threads
 
 N_FOLDS = 5

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.errors import DataError, some
 from bioclip_probe.probes.predictions import Predictions, ranked
-from bioclip_probe.probes.splits import SPLITS
+from bioclip_probe.probes.splits import alike, named_parts, unlearnable
 from bioclip_probe.stats.moments import Moments, near_mean
 from bioclip_probe.stats.threads import matched_threads
 
@@ -26,7 +25,7 @@ ROWS, CELLS = 8192, 1 << 22  # images, and scores of images and taxa, held at on
 
 
 def ridge(
-    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[float, ...] = ALPHAS
+    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[float, ...] = ALPHAS, refit: bool = True
 ) -> list[Predictions]:
     """Name the taxa of each rank by ridge regression on their indicators.
 
@@ -40,6 +39,8 @@ def ridge(
         ``train``, ``val``, ``test`` or empty, as from `splits.split_by_image`.
     grid : tuple of float
         Values of α to choose from, by default 0.0001, 0.001, … 1,000.
+    refit : bool
+        Learn anew on train and val once α is chosen; otherwise the probe that learnt on train answers.
 
     Returns
     -------
@@ -70,17 +71,17 @@ def ridge(
     """
     if not len(grid) or min(grid) <= 0:
         raise ValueError(f"expected a grid of positive alpha, got {grid}")
-    return _closed_form(_Ridge, vectors, labels, split, grid)
+    return _closed_form(_Ridge, vectors, labels, split, grid, refit)
 
 
 def lda(
-    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[float, ...] = SHRINKAGES
+    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[float, ...] = SHRINKAGES, refit: bool = True
 ) -> list[Predictions]:
     """Name the taxa of each rank by linear discriminant analysis with shrinkage.
 
     Parameters
     ----------
-    vectors, labels, split
+    vectors, labels, split, refit
         As for `ridge`.
     grid : tuple of float
         Values of the shrinkage to choose from, above 0 and up to 1; by default seven from 0.001 to 1.
@@ -112,34 +113,7 @@ def lda(
     """
     if not len(grid) or min(grid) <= 0 or max(grid) > 1:
         raise ValueError(f"expected a grid of shrinkages above 0 and up to 1, got {grid}")
-    return _closed_form(_Lda, vectors, labels, split, grid)
-
-
-def named_parts(vectors: np.ndarray, labels: np.ndarray, split: np.ndarray) -> np.ndarray:
-    """The split without images that have no name, shape (R, n), once vectors and split are as probes take them."""
-    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(broken):
-        raise DataError(f"embeddings must be finite; not so in row {some(broken)}")
-    strange = sorted(set(np.unique(split).tolist()) - {*SPLITS, ""})
-    if strange:
-        raise ValueError(f"expected a split of {', '.join(SPLITS)} or empty, got {some(strange)}")
-    return np.where(labels >= 0, split, "")
-
-
-def unlearnable(labels: np.ndarray, split: np.ndarray, parts: tuple[str, ...] = SPLITS) -> str:
-    """Why nothing can be learnt at one rank; empty if it can."""
-    empty = [name for name in parts if not (split == name).any()]
-    if empty:
-        return f"no image in {' and '.join(empty)}"
-    return "only one taxon to learn" if len(np.unique(labels[split == "train"])) < 2 else ""
-
-
-def alike(split: np.ndarray) -> list[list[int]]:
-    """Ranks put together whose images are in the same parts; `split` (R, n)."""
-    ranks = {}
-    for rank, own in enumerate(split):
-        ranks.setdefault(own.tobytes(), []).append(rank)
-    return list(ranks.values())
+    return _closed_form(_Lda, vectors, labels, split, grid, refit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +207,7 @@ def _principal_axes(scatter: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(variance, 0), axes  # below 0 by rounding only
 
 
-def _closed_form(kind, vectors, labels, split, grid) -> list[Predictions]:
+def _closed_form(kind, vectors, labels, split, grid, refit) -> list[Predictions]:
     split = named_parts(vectors, labels, split)
     notes = [unlearnable(*rank) for rank in zip(labels, split, strict=True)]
     found = [Predictions.undefined(*rank) for rank in zip(split, notes, strict=True)]
@@ -241,17 +215,17 @@ def _closed_form(kind, vectors, labels, split, grid) -> list[Predictions]:
     for together in alike(split[ready]):
         ranks = ready[together]
         with matched_threads(len(vectors) * vectors.shape[1] ** 2):
-            moments, kinds = _moments(vectors, labels[ranks], split[ranks[0]])
+            moments, kinds = _moments(vectors, labels[ranks], split[ranks[0]], refit)
             fitters = [kind(part, _unit(moments[0])) for part in moments]
         for rank, own in zip(ranks, kinds, strict=True):
             with matched_threads(len(vectors) * vectors.shape[1] * len(np.unique(own))):
                 fits = [fitter.fit(*_at_rank(part, own)) for fitter, part in zip(fitters, moments, strict=True)]
-                found[rank] = _predictions(kind, fits, vectors, labels[rank], split[rank], grid)
+                found[rank] = _predictions(kind, fits, vectors, labels[rank], split[rank], grid, refit)
     return found
 
 
-def _moments(vectors, labels, split):
-    """Moments of train, and of train and val, over the groups that all ranks have in common as they learn.
+def _moments(vectors, labels, split, refit):
+    """Moments of train, and of what is learnt from in the end, over the groups that all ranks have in common.
 
     Also the taxon of each group at each rank.
     """
@@ -264,7 +238,7 @@ def _moments(vectors, labels, split):
         Moments.of(vectors, np.where(split == part, group, -1), kinds.shape[1], origin=origin)
         for part in ("train", "val")
     )
-    return (train, train + val), kinds
+    return (train, train + val if refit else train), kinds
 
 
 def _at_rank(moments, kinds):
@@ -282,7 +256,7 @@ def _unit(train: Moments) -> float:
     return unit if unit >= ROUNDING else np.inf
 
 
-def _predictions(kind, fits, vectors, labels, split, grid) -> Predictions:
+def _predictions(kind, fits, vectors, labels, split, grid, refit) -> Predictions:
     """Choose the strength on val with the first of two fits, and name taxa with the second."""
     for fitted in fits:
         if isinstance(fitted, str):
@@ -303,6 +277,6 @@ def _predictions(kind, fits, vectors, labels, split, grid) -> Predictions:
         kind.strength: float(chosen),
         "grid": [float(strength) for strength in grid],
         "val_accuracy": [right[strength] / len(val) for strength in grid],
-        "refitted_on": "train and val",
+        "learnt_from": "train and val" if refit else "train",
     }
     return Predictions(predicted, split, settings, "", place, confidence)

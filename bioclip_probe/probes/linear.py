@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from bioclip_probe.errors import DataError, some
+from bioclip_probe.errors import some
 from bioclip_probe.probes.predictions import Predictions, ranked
 from bioclip_probe.probes.softmax import MAX_ITERATIONS, Softmax, fit
-from bioclip_probe.probes.splits import SPLITS
+from bioclip_probe.probes.splits import named_parts, unlearnable
 from bioclip_probe.stats.threads import matched_threads
 
 GRID = tuple(10.0**power for power in range(-2, 5))
@@ -26,6 +26,7 @@ def linear(
     split: np.ndarray,
     grid: tuple[float, ...] = GRID,
     device: str = "cpu",
+    refit: bool = True,
 ) -> list[Predictions]:
     """Learn to name the taxa of each rank from embeddings, and name them.
 
@@ -41,6 +42,8 @@ def linear(
         Values of C to choose from, by default 0.01, 0.1, … 10,000.
     device : str
         Where it is computed, a device of torch.
+    refit : bool
+        Learn anew on train and val once C is chosen; otherwise the probe that learnt on train answers.
 
     Returns
     -------
@@ -67,34 +70,21 @@ def linear(
     probe (Radford et al. 2021, Appendix A.3). Cost O(n·d·taxa) an iteration, some tens of iterations for each C.
     Memory: the features twice in float32, and taxa·d numbers in float64 some thirty times.
     """
-    _check(vectors, split, grid)
-    found, features, turned = [], None, None
-    for own, part in zip(labels, split, strict=True):
-        part = np.where(own >= 0, part, "")
-        train, val, test = (np.flatnonzero(part == name) for name in SPLITS)
-        empty = [name for name, rows in zip(SPLITS, (train, val, test), strict=True) if not len(rows)]
-        if empty:
-            found.append(Predictions.undefined(part, f"no image in {' and '.join(empty)}"))
-        elif len(np.unique(own[train])) < 2:
-            found.append(Predictions.undefined(part, "only one taxon to learn"))
-        else:
-            learnt = (train.tobytes(), val.tobytes())
-            if learnt != turned:  # ranks at which the same images are learnt from share their features
-                features, turned = _features(vectors, train, np.concatenate([train, val]), device), learnt
-            with matched_threads(len(train) * features.shape[1] * len(np.unique(own[train]))):
-                found.append(_learn(features, own, part, grid))
-    return found
-
-
-def _check(vectors, split, grid):
-    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(broken):
-        raise DataError(f"embeddings must be finite; not so in row {some(broken)}")
-    strange = sorted(set(np.unique(split).tolist()) - {*SPLITS, ""})
-    if strange:
-        raise ValueError(f"expected a split of {', '.join(SPLITS)} or empty, got {some(strange)}")
     if not len(grid) or min(grid) <= 0:
         raise ValueError(f"expected a grid of positive C, got {grid}")
+    found, features, turned = [], None, None
+    for own, part in zip(labels, named_parts(vectors, labels, split), strict=True):
+        note = unlearnable(own, part)
+        if note:
+            found.append(Predictions.undefined(part, note))
+            continue
+        train, val = (np.flatnonzero(part == name) for name in ("train", "val"))
+        learnt = np.concatenate([train, val]) if refit else train
+        if (train.tobytes(), learnt.tobytes()) != turned:  # ranks that learn from the same images share their features
+            features, turned = _features(vectors, train, learnt, device), (train.tobytes(), learnt.tobytes())
+        with matched_threads(len(train) * features.shape[1] * len(np.unique(own[train]))):
+            found.append(_learn(features, own, part, learnt, grid))
+    return found
 
 
 def _features(vectors: np.ndarray, train: np.ndarray, learnt: np.ndarray, device: str) -> Any:
@@ -126,9 +116,10 @@ def _chunks(rows):
     return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
 
 
-def _learn(features: Any, labels: np.ndarray, split: np.ndarray, grid: tuple[float, ...]) -> Predictions:
-    train, val, _ = (np.flatnonzero(split == name) for name in SPLITS)
-    learnt = np.concatenate([train, val])
+def _learn(
+    features: Any, labels: np.ndarray, split: np.ndarray, learnt: np.ndarray, grid: tuple[float, ...]
+) -> Predictions:
+    train, val = (np.flatnonzero(split == name) for name in ("train", "val"))
     taxa = np.unique(labels[train])
     accuracies, models = _path(features, labels, train, val, taxa, grid)
     chosen = max(sorted(grid), key=lambda c: accuracies[c])
@@ -143,7 +134,7 @@ def _learn(features: Any, labels: np.ndarray, split: np.ndarray, grid: tuple[flo
         "C": chosen,
         "grid": [float(c) for c in grid],
         "val_accuracy": [accuracies[c] for c in grid],
-        "refitted_on": "train and val",
+        "learnt_from": "train and val" if len(learnt) > len(train) else "train",
         "features": "train mean subtracted, one scale for all",
         "max_iterations": MAX_ITERATIONS,
         "tolerance": TOLERANCE,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioclip_probe.probes.closed_form import alike, named_parts, unlearnable
 from bioclip_probe.probes.predictions import Predictions
+from bioclip_probe.probes.splits import alike, named_parts, unlearnable
 from bioclip_probe.stats.neighbours import Candidates
 from bioclip_probe.stats.points import BLOCK, Points
 from bioclip_probe.stats.threads import matched_threads
@@ -13,7 +13,9 @@ from bioclip_probe.stats.threads import matched_threads
 GRID = (1, 5, 10, 20)
 
 
-def knn(vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[int, ...] = GRID) -> list[Predictions]:
+def knn(
+    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[int, ...] = GRID, refit: bool = True
+) -> list[Predictions]:
     """Name the taxa of each rank by a vote of the nearest neighbours.
 
     Parameters
@@ -26,6 +28,8 @@ def knn(vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[
         ``train``, ``val``, ``test`` or empty, as from `splits.split_by_image`.
     grid : tuple of int
         Numbers of neighbours to choose from, each at least 1.
+    refit : bool
+        Images of val vote too once the number is chosen; otherwise those of train alone.
 
     Returns
     -------
@@ -58,11 +62,11 @@ def knn(vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[
     for together in alike(split[ready]):
         ranks = ready[together]
         train, val, test = (np.flatnonzero(split[ranks[0]] == part) for part in ("train", "val", "test"))
-        learnt = np.sort(np.concatenate([train, val]))
         of_val = _neighbours(vectors, train, val, max(grid))
-        of_all = _neighbours(vectors, learnt, np.concatenate([learnt, test]), max(grid))
+        learnt = np.sort(np.concatenate([train, val])) if refit else train
+        of_all = _neighbours(vectors, learnt, np.concatenate([train, val, test]), max(grid))
         for rank in ranks:
-            found[rank] = _predictions(of_val, of_all, labels[rank], split[rank], grid)
+            found[rank] = _predictions(of_val, of_all, labels[rank], split[rank], grid, refit)
     return found
 
 
@@ -80,7 +84,7 @@ def _neighbours(vectors, learnt, asked, k):
     return rows[first:], *(part[first:] for part in found)
 
 
-def _predictions(of_val, of_all, labels, split, grid) -> Predictions:
+def _predictions(of_val, of_all, labels, split, grid, refit) -> Predictions:
     rows, *near = of_val
     right = {k: np.sum(answers[0] == labels[rows]) for k, answers in _votes(*near, labels, labels[rows], grid)}
     chosen = max(sorted(right, reverse=True), key=right.get)
@@ -93,7 +97,7 @@ def _predictions(of_val, of_all, labels, split, grid) -> Predictions:
         "k": int(chosen),
         "grid": [int(k) for k in grid],
         "val_accuracy": [float(right[k] / len(rows)) for k in grid],
-        "refitted_on": "train and val",
+        "learnt_from": "train and val" if refit else "train",
     }
     return Predictions(predicted, split, settings, "", place, confidence)
 

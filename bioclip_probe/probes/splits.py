@@ -10,6 +10,8 @@ import math
 
 import numpy as np
 
+from bioclip_probe.errors import DataError, some
+
 SPLITS = ("train", "val", "test")
 FOLDS = 5
 SEEN, UNSEEN, SHUFFLED, LEAVE_ONE_OUT = "seen", "unseen", "shuffled", "leave-one-out"
@@ -225,6 +227,33 @@ def thin(split: np.ndarray, labels: np.ndarray, shots: int, rng: np.random.Gener
     place = np.arange(len(train)) - np.searchsorted(labels[train], labels[train])
     thinned[train[place >= shots]] = ""
     return thinned
+
+
+def named_parts(vectors: np.ndarray, labels: np.ndarray, split: np.ndarray) -> np.ndarray:
+    """The split without images that have no name, shape (R, n), once vectors and split are as probes take them."""
+    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(broken):
+        raise DataError(f"embeddings must be finite; not so in row {some(broken)}")
+    strange = sorted(set(np.unique(split).tolist()) - {*SPLITS, ""})
+    if strange:
+        raise ValueError(f"expected a split of {', '.join(SPLITS)} or empty, got {some(strange)}")
+    return np.where(labels >= 0, split, "")
+
+
+def unlearnable(labels: np.ndarray, split: np.ndarray, parts: tuple[str, ...] = SPLITS) -> str:
+    """Why nothing can be learnt at one rank; empty if it can."""
+    empty = [name for name in parts if not (split == name).any()]
+    if empty:
+        return f"no image in {' and '.join(empty)}"
+    return "only one taxon to learn" if len(np.unique(labels[split == "train"])) < 2 else ""
+
+
+def alike(split: np.ndarray) -> list[list[int]]:
+    """Ranks put together whose images are in the same parts; `split` (R, n)."""
+    ranks = {}
+    for rank, own in enumerate(split):
+        ranks.setdefault(own.tobytes(), []).append(rank)
+    return list(ranks.values())
 
 
 def together(groups: np.ndarray | None, rows: np.ndarray) -> np.ndarray:

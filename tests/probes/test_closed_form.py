@@ -93,7 +93,7 @@ def test_scores_equal_their_definitions(seed, n_taxa, d, strength):
     random = np.random.default_rng(seed)
     taxa = np.concatenate([np.arange(n_taxa), np.arange(n_taxa), random.integers(0, n_taxa, 5)])
     rows = random.standard_normal((len(taxa), d))
-    (moments, _), _ = closed_form._moments(rows, taxa[None], np.full(len(taxa), "train"))
+    (moments, _), _ = closed_form._moments(rows, taxa[None], np.full(len(taxa), "train"), True)
     unit = closed_form._unit(moments)
     every = np.arange(len(taxa))
     model = closed_form._Ridge(moments, unit).fit(moments, np.unique(taxa))

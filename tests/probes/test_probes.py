@@ -1,5 +1,6 @@
 import inspect
 
+import numpy as np
 import pytest
 
 from bioclip_probe import probes
@@ -30,3 +31,21 @@ def test_shots_are_counts_of_images_seen():
     with pytest.raises(ProbeError, match="name it too"):
         probes.check(["linear"], ["unseen"], [1])
     probes.check(["linear"], ["unseen", "seen"], [1])
+
+
+@pytest.mark.parametrize("name", probes.LEARNERS)
+def test_without_refit_val_is_only_chosen_by(name):
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), 10)
+    vectors = (random.standard_normal((4, 6))[labels] + random.standard_normal((40, 6))).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    split = np.tile(["train", "train", "val", "test", "test"], 8)
+    learn, one = probes.load(name), (5,) if name == "knn" else (0.1,)  # one strength: val has nothing to choose
+    moved = np.where((split == "val")[:, None], -vectors, vectors)
+    answers = [
+        learn(given, labels[None], split[None], grid=one, refit=refit)[0].predicted[split == "test"]
+        for refit in (False, True)
+        for given in (vectors, moved)
+    ]
+    np.testing.assert_array_equal(answers[0], answers[1])
+    assert np.any(answers[2] != answers[3])
