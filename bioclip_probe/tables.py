@@ -29,12 +29,17 @@ RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 
 @dataclass(frozen=True)
 class Column:
-    """One declared column: its pandas dtype, its unit or set of values, and what it means."""
+    """One declared column: its pandas dtype, its unit or set of values, and what it means.
+
+    One that is `later` was declared when files of the table had been written: where a file lacks it, it is missing
+    throughout.
+    """
 
     name: str
     dtype: str
     meaning: str
     unit: str = ""
+    later: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,10 @@ class Table:
         import pandas as pd
 
         try:
-            return self.check(pd.read_parquet(path))
+            frame = pd.read_parquet(path)
+            absent = [column for column in self.columns if column.later and column.name not in frame]
+            frame = frame.assign(**{column.name: pd.Series(dtype=column.dtype) for column in absent})
+            return self.check(frame)
         except (OSError, ValueError) as error:
             raise DataError(f"{path} does not hold a '{self.name}' table: {error}") from error
 
@@ -99,6 +107,9 @@ IMAGES = Table(
         Column("source", "str", "where the dataset finds it: a path or a key"),
         *_ranks("name at this rank, missing where it is not known; species is the binomial"),
         Column("common", "str", "common name of the species, in English, where the source has one"),
+        Column(
+            "label", "str", "the class of the picture as its source writes it, where that need be no taxon", later=True
+        ),
         Column("group", "str", "observation or photographer: pictures of one group are not independent"),
         Column("split", "str", "part of the dataset the picture belongs to, e.g. val"),
     ),

@@ -55,6 +55,12 @@ def test_a_stored_table_comes_back_missing_values_and_all(tmp_path):
     pd.testing.assert_frame_equal(tables.IMAGES.read(tmp_path / "images.parquet"), frame)
 
 
+def test_a_table_stored_before_a_column_was_declared_lacks_its_values(tmp_path):
+    frame = tables.IMAGES.frame([{"image_id": "a", "group": "g"}, {"image_id": "b"}])
+    frame.drop(columns="label").to_parquet(tmp_path / "images.parquet")
+    pd.testing.assert_frame_equal(tables.IMAGES.read(tmp_path / "images.parquet"), frame, check_like=True)
+
+
 def test_reading_what_is_no_table_is_one_clear_error(tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"no parquet")
     with pytest.raises(DataError, match="does not hold a 'images' table"):

@@ -46,6 +46,9 @@ SHELF: dict[str, Entry] = {
         "TreeOfLife-200M: one file of its catalog, or a small one's folder",
     ),
     "rare-species": Entry("rare-species:PATH", "Rare Species: Parquet as on the hub, or dataset/ and metadata.csv"),
+    "birds-525": Entry(
+        "birds-525:PATH", "Birds 525 of Kaggle: the folder of test/ and birds.csv (then test), or a part"
+    ),
     "hugging-face": Entry("hugging-face:PATH", "a dataset saved by save_to_disk of Hugging Face's datasets"),
     "vectors": Entry("vectors:FILE", "ready vectors, no pictures: Parquet as emb-explorer's, .npz, AnnData's .h5ad"),
 }

@@ -94,7 +94,7 @@ def dataset_of_rows(
     name : str
         Of the dataset.
     rows : DataFrame
-        `image_id`, `source`, any of the rank columns, and, if known, `common`, `group` and `split`.
+        `image_id`, `source`, any of the rank columns, and, if known, `common`, `label`, `group` and `split`.
     open : callable
         As `Dataset` has it.
     facts : iterable
@@ -129,6 +129,9 @@ def fingerprint_of(images: pd.DataFrame, facts: Iterable[object] = ()) -> str:
     facts : iterable
         What else changes the numbers, e.g. size and time of change of every file. Their `repr` enters.
     """
+    if "label" in images and images["label"].isna().all():
+        # The column came later: datasets without labels keep the fingerprint, and so the vectors, that they had.
+        images = images.drop(columns="label")
     digest = hashlib.sha256()
     for start in range(0, max(len(images), 1), _ROWS):  # in parts: the text of millions of rows takes gigabytes
         part = images.iloc[start : start + _ROWS]

@@ -49,5 +49,6 @@ def test_fingerprint_covers_names_order_and_facts():
         fingerprint_of(frame.iloc[::-1], [(1, 2)]),
         fingerprint_of(frame.assign(genus="Pica"), [(1, 2)]),
         fingerprint_of(frame.assign(split="val"), [(1, 2)]),
+        fingerprint_of(frame.assign(label="bird"), [(1, 2)]),
     ]
     assert len({first, *others}) == 5

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from bioclip_probe import datasets
+from bioclip_probe.datasets import meta_album
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
 from tests.made_up import paint
@@ -27,18 +28,22 @@ def load(path):
     ("name", "label", "species", "common"),
     [
         ("PLT_NET_Mini", "Daucus carota L.", "Daucus carota", None),
-        ("PLT_NET", "Hypericum ×inodorum Mill.", None, "Hypericum ×inodorum Mill."),
+        ("PLT_NET_Mini", "Lamium_galeobdolon", "Lamium galeobdolon", None),
+        ("PLT_NET", "Hypericum ×inodorum Mill.", None, None),
         ("FNG_Extended", "Amanita muscaria", "Amanita muscaria", None),
-        ("FNG", "Amanita sp.", None, "Amanita sp."),
-        ("FNG", "Amanita", None, "Amanita"),
+        ("FNG_Mini", "Agaricus impudicus (Rea) Pilát", "Agaricus impudicus", None),
+        ("FNG", "Amanita sp.", None, None),
+        ("FNG", "Amanita", None, None),
         ("MED_LF", "Alpinia Galanga (Rasna)", "Alpinia galanga", "Rasna"),
-        ("MED_LF", "Mentha (Mint)", None, "Mentha (Mint)"),
+        ("MED_LF", "Jasminum (Jasmine)", None, None),
         ("BRD_Micro", "ABBOTTS BABBLER", None, "ABBOTTS BABBLER"),
         ("BRD", "Abbotts babbler", None, "Abbotts babbler"),
-        ("PLK", "copepod_calanoid", None, "copepod_calanoid"),
-        ("PLT_DOC", "Corn Leaf Blight", None, "Corn Leaf Blight"),
-        ("PLT_VIL", "Tomato___healthy", None, "Tomato___healthy"),
-        ("mine", "Pica hudsonia", None, "Pica hudsonia"),
+        ("PLK", "mix_elongated", None, None),
+        ("INS", "La Punaise du Chou (Eurydema oleracea)", None, None),
+        ("INS_2", "Polyphagotars onemus latus", None, None),
+        ("PLT_DOC", "Corn Leaf Blight", None, None),
+        ("PLT_VIL", "Tomato___healthy", None, None),
+        ("mine", "Pica hudsonia", None, None),
     ],
 )
 def test_labels_become_taxa_only_where_they_are(tmp_path, name, label, species, common):
@@ -47,6 +52,7 @@ def test_labels_become_taxa_only_where_they_are(tmp_path, name, label, species, 
     assert dataset.name == f"meta-album-{name}"
     assert row["species"] == species
     assert row["common"] == common
+    assert row["label"] == label
     assert row["genus"] == (species.split()[0] if species else None)
     assert row[list(RANKS[:5])].isna().all()
     noted = any("1 images have a label that is no binomial" in note and note.endswith(label) for note in dataset.notes)
@@ -70,6 +76,15 @@ def test_the_published_example_has_blanks_after_commas_and_pictures_beside_it(tm
     )
     dataset = load(root)
     assert dataset.images.loc[0, ["image_id", "species"]].tolist() == ["0.jpg", "Amanita muscaria"]
+
+
+def test_whoever_loads_it_may_say_which_set_it_is(tmp_path):
+    root = build(tmp_path / "fungi", ["Amanita muscaria"])
+    assert meta_album.load(root).images["species"].isna().all()
+    assert meta_album.load(root, "FNG").images["species"].tolist() == ["Amanita muscaria"]
+    (root / "info.json").write_text(json.dumps({"dataset_name": "Meta_Album_PLK_Mini"}))
+    with pytest.raises(DataError, match=r"holds the set PLK of Meta-Album, as its info.json says; expected FNG"):
+        meta_album.load(root, "FNG")
 
 
 def test_every_row_is_accounted_for(tmp_path):
