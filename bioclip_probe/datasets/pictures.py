@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import stat
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 # A small file can claim to be an enormous picture and take all memory. The largest herbarium scans are below this.
 MOST_PIXELS = 150_000_000
+#: No picture file is larger: as many pixels as are opened, in three channels, and not compressed.
+MOST_BYTES = 1 << 29
 # Odd EXIF, a TIFF tag too many: nothing about the pixels.
 _HUSHED = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
@@ -58,11 +61,15 @@ def open_picture(path: Path) -> Image.Image:
     """
     path = Path(path)
     try:
+        known = path.stat()
+        if not stat.S_ISREG(known.st_mode):  # a pipe would be waited for, a device never ends
+            raise PictureError(f"{path}: not a file", "missing")
+        if known.st_size > MOST_BYTES:
+            reason = f"{known.st_size:,} bytes are more than the {MOST_BYTES:,} allowed"
+            raise PictureError(f"{path}: {reason}", "too large")
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # ValueError: a NUL in the path, or half a surrogate
         raise PictureError(f"{path}: no such file", "missing") from None
-    except IsADirectoryError:
-        raise PictureError(f"{path}: not a file", "missing") from None
     except OSError as error:
         raise PictureError(f"{path}: cannot be read: {error.strerror}", "unreadable") from error
     return decoded(content, path)

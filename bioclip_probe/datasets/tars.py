@@ -24,7 +24,7 @@ from typing import BinaryIO
 import pandas as pd
 from PIL import Image
 
-from bioclip_probe.datasets.pictures import SUFFIXES, decoded, stays_inside, walk
+from bioclip_probe.datasets.pictures import MOST_BYTES, SUFFIXES, decoded, stays_inside, walk
 from bioclip_probe.datasets.tar_members import Index, index
 from bioclip_probe.datasets.text_tables import printable
 from bioclip_probe.errors import DataError, PictureError, some
@@ -39,8 +39,6 @@ UNPACK = {
     **dict.fromkeys((".xz", ".txz"), "unxz"),
     ".zst": "unzstd --rm",
 }
-#: No picture file is larger: as many pixels as are opened, in three channels, and not compressed.
-MOST_BYTES = 1 << 29
 MOST_TARS = 100_000
 # Tars lie on network disks more often than not, where each header is waited for.
 _THREADS = 8

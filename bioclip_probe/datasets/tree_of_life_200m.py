@@ -16,6 +16,7 @@ is in the notes: the columns of `datasets.table.COLUMNS`, of which ``uuid`` is t
 
 from __future__ import annotations
 
+import os
 from itertools import product
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def _by_uuid(images: Path, uuids: pd.Series, catalog: Path) -> tuple[pd.Series, 
         raise DataError(f"{catalog} has {len(odd)} ids that are no uuid, and no column of paths: {some(odd)}")
     tried = uuids.iloc[np.unique(np.linspace(0, len(uuids) - 1, _TRIED, dtype=np.int64))]
     layouts = list(product(FOLDERS, SUFFIXES))
-    found = [sum((images / source).is_file() for source in _places(tried, *layout)) for layout in layouts]
+    found = [sum(os.path.isfile(images / source) for source in _places(tried, *layout)) for layout in layouts]
     if not any(found):
         tars = sorted(file.name for folder in (images, catalog.parent) for file in folder.glob("*.tar"))
         hint = f"; unpack the tars there first: {some(tars)}" if tars else ""

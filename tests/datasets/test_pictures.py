@@ -10,7 +10,7 @@ from PIL import Image
 
 from bioclip_probe.datasets import pictures
 from bioclip_probe.datasets.pictures import open_picture, stays_inside, walk
-from bioclip_probe.errors import DataError
+from bioclip_probe.errors import DataError, PictureError
 from tests.made_up import break_in_half, paint
 
 RED = (255, 0, 0)
@@ -97,6 +97,27 @@ def test_empty_missing_folder_and_text_are_refused(tmp_path):
     ]:
         with pytest.raises(DataError, match=reason):
             open_picture(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a\0.png", "a\ud800.png", "pipe.png", "folder.png", "x" * 300 + ".png", "a.png/b.png"]
+)
+def test_paths_that_lead_to_no_picture(tmp_path, name):
+    """Whatever stands in a table: a failed row, no traceback, and no pipe that is waited for."""
+    paint(tmp_path / "a.png")
+    (tmp_path / "folder.png").mkdir()
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(PictureError) as caught:
+        open_picture(tmp_path / name)
+    assert caught.value.kind in ("missing", "unreadable") and str(caught.value).isprintable()
+
+
+def test_a_file_that_no_picture_can_be_is_not_read(tmp_path):
+    with open(paint(tmp_path / "a.png"), "r+b") as file:
+        file.truncate(pictures.MOST_BYTES + 1)  # sparse
+    with pytest.raises(PictureError, match="536,870,913 bytes are more than the 536,870,912 allowed") as caught:
+        open_picture(tmp_path / "a.png")
+    assert caught.value.kind == "too large"
 
 
 def test_corrupt_middle_is_refused(tmp_path):

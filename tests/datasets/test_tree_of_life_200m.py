@@ -51,6 +51,13 @@ def test_what_cannot_be_read(tmp_path, monkeypatch):
         datasets.load(f"tree-of-life-200m:{tmp_path}")
 
 
+def test_ids_that_no_file_can_be_called_by(tmp_path):
+    file = tmp_path / "a.parquet"
+    pd.DataFrame({"uuid": ["a" * 300], "genus": ["Pica"], "species": ["hudsonia"]}).to_parquet(file)
+    with pytest.raises(DataError, match="none of 1 pictures"):
+        datasets.load(f"tree-of-life-200m:{file}")
+
+
 def test_ids_that_would_lead_elsewhere(tmp_path):
     file = tmp_path / "a.parquet"
     pd.DataFrame({"uuid": ["../../etc/passwd"], "genus": ["Pica"], "species": ["hudsonia"]}).to_parquet(file)
