@@ -1,8 +1,8 @@
 """The members of one tar file, and where they are in it.
 
-Headers are read by our own few lines, over `tarfile.TarInfo.frombuf`: `tarfile` itself goes in circles on negative
-sizes, recurses on chained headers, takes minutes for long extended ones, and says nothing when a tar breaks off between
-two members.
+Headers are read by our own few lines, the rarer ones over `tarfile.TarInfo.frombuf`: `tarfile` itself takes minutes for
+millions of members and for long extended headers, goes in circles on negative sizes, recurses on chained headers, and
+says nothing when a tar breaks off between two members.
 
 Only regular files count. Links, devices, sparse files, hidden files, and names that lead elsewhere or are no printable
 line are left out. Where a tar is broken, what is whole before is taken.
@@ -26,6 +26,8 @@ from bioclip_probe.errors import DataError
 MOST_TEXT_BYTES = 1 << 16
 _MOST_HEADER_BYTES = 1 << 20
 _BLOCK = tarfile.BLOCKSIZE
+# How nearly all headers write size and checksum.
+_SIZE, _CHECKSUM = re.compile(rb"[0-7]{11}[\0 ]"), re.compile(rb"[0-7]{6}(\0| [\0 ])")
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _WITHOUT_DATA = (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE)
 
@@ -131,12 +133,28 @@ def _header(block: bytes, position: int) -> tarfile.TarInfo:
     if len(block) < _BLOCK:
         what = "within a header" if block else "without the mark that ends a tar: members may be missing"
         raise _Broken(f"it ends {what}, at byte {position + len(block):,}")
+    if plain := _plain(block):
+        return plain
     try:
         info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except (tarfile.HeaderError, ValueError) as error:
         raise _Broken(f"no header at byte {position:,} ({error})") from None
     if info.size < 0:
         raise _Broken(f"a negative size at byte {position:,}")
+    return info
+
+
+def _plain(block: bytes) -> tarfile.TarInfo | None:
+    """A header as nearly all are, of a regular file with a short name, in a quarter of the time; None for others."""
+    name = block[:100].rstrip(b"\0")
+    if block[156:157] != tarfile.REGTYPE or block[345] or b"\0" in name:
+        return None
+    if not (_SIZE.match(block, 124) and _CHECKSUM.match(block, 148)):
+        return None
+    if sum(block) - sum(block[148:156]) + 8 * ord(" ") != int(block[148:154], 8):
+        return None
+    info = tarfile.TarInfo(name.decode("utf-8", "surrogateescape"))
+    info.size = int(block[124:135], 8)
     return info
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from bioclip_probe import datasets
 from bioclip_probe.datasets import tars
-from bioclip_probe.datasets.tar_members import index
+from bioclip_probe.datasets.tar_members import _plain, index
 from bioclip_probe.errors import DataError, PictureError
 from tests.datasets.test_webdataset import picture, sample, write_tar
 
@@ -144,6 +144,42 @@ def padded(content):
 GOOD = header(b"good.png", n_bytes=len(picture())) + padded(picture())
 GOOD += header(b"good.taxonTag.txt", n_bytes=10) + padded(b"genus Pica")
 END = bytes(1024)
+FIELDS = st.sampled_from(
+    [
+        b"%011o\0",
+        b"%011o ",
+        b"%012o",
+        b"%o",
+        b"%o \0",
+        b" %o\0",
+        b"00000000009\0",
+        b"\x80" + bytes(10) + b"\1",
+        b"77777777777\0",
+    ]
+)
+
+
+@settings(QUICK, max_examples=300)
+@given(st.binary(min_size=1, max_size=100), FIELDS, st.sampled_from([*b"0015Lx"]), st.binary(max_size=3), st.data())
+def test_plain_headers_are_read_as_tarfile_reads_them(name, size, kind, prefix, data):
+    """Or left to it: so are those whose checksum is wrong, written otherwise, or of signed bytes."""
+    block = bytearray(header(name, size, bytes([kind]), 700))
+    block[345 : 345 + len(prefix)] = prefix
+    block[148:156] = b" " * 8
+    total = sum(block) + data.draw(st.sampled_from([0, 0, 0, 1, -256 * sum(byte > 127 for byte in block)]))
+    block[148:156] = data.draw(st.sampled_from([b"%06o\0 ", b"%06o \0", b"%07o\0", b"%06o00"])) % abs(total)
+    if found := _plain(bytes(block)):
+        expected = tarfile.TarInfo.frombuf(bytes(block), "utf-8", "surrogateescape")
+        assert (found.name, found.size, found.type) == (expected.name, expected.size, expected.type)
+
+
+def test_what_is_written_today_is_plain():
+    for form in FORMATS:
+        info = tarfile.TarInfo("00000000000000000000000000000001.jpg")
+        info.size, info.mtime, info.uname = 320_123, 1_700_000_000, "somebody"
+        assert _plain(info.tobuf(form)).size == 320_123
+
+
 NAMES = st.one_of(
     st.sampled_from(
         ["../x.png", "/etc/passwd", "a/../../b.png", "..", ".", "", "/", "a\0b.png", "a\nb.png", "\x1b[31m.png",
