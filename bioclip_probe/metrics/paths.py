@@ -8,11 +8,12 @@ one image, at all ranks together, to another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bioclip_probe.metrics.answers import Answers
 from bioclip_probe.metrics.scores import mean_score
 from bioclip_probe.metrics.suite import row, stream
 from bioclip_probe.stats.estimate import Estimate
@@ -47,6 +48,26 @@ class PathAnswers:
         for name in ("truth", "predicted"):
             if np.shape(getattr(self, name)) != shape:
                 raise ValueError(f"expected {name} of shape {shape}, got {np.shape(getattr(self, name))}")
+
+    @classmethod
+    def of(cls, answers: Mapping[str, Answers], tree: Tree) -> PathAnswers:
+        """The test images of a probe's answers at some or all ranks, each of which it was asked about once.
+
+        Raises
+        ------
+        ValueError
+            If an image is asked in several folds.
+        """
+        tested = {rank: own.tested for rank, own in answers.items()}
+        everything = np.concatenate([np.stack([own.image, own.units]) for own in tested.values()], axis=1)
+        image, first = np.unique(everything[0], return_index=True)
+        truth, predicted = np.full((2, len(RANKS), len(image)), -1)
+        for rank, own in tested.items():
+            if len(np.unique(own.image)) < len(own.image):
+                raise ValueError("answers across ranks need images that are asked once, got several folds of one image")
+            place = np.searchsorted(image, own.image)
+            truth[RANKS.index(rank), place], predicted[RANKS.index(rank), place] = own.truth, own.predicted
+        return cls(truth, predicted, everything[1, first], tree)
 
     @property
     def known(self) -> np.ndarray:

@@ -1,0 +1,230 @@
+"""The text side: names against the tree, names in order from the root, images beside their names."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import kendalltau, pearsonr
+from sklearn.neighbors import NearestCentroid
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.metrics.catalogue import CATALOGUE
+from bioclip_probe.metrics.hierarchy import cophenetic_correlation
+from bioclip_probe.metrics.text import measure_image_text, measure_text, radial_tau
+from bioclip_probe.tables import MEASUREMENTS, RANKS
+from bioclip_probe.tree import Placement, patristic_distances, taxonomy
+from tests.definitions import text as definition
+from tests.stats.embedded import random_taxonomy, signal_vectors, unit
+from tests.strategies import lineage_tables
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+def rng(seed: int = 5) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def names_of(tree, vectors):
+    """The vectors of all nodes as names: (taxa, vectors) a rank."""
+    at = [np.flatnonzero(tree.rank == r) for r in range(len(RANKS))]
+    return [(taxa, vectors[taxa]) for taxa in at]
+
+
+def by_metric(rows) -> dict[tuple[str, str], dict]:
+    MEASUREMENTS.frame([{"simulated": False, **row} for row in rows])
+    assert len({(row["metric"], row["rank"]) for row in rows}) == len(rows)
+    return {(row["metric"], row["rank"]): row for row in rows}
+
+
+@st.composite
+def named(draw):
+    """A taxonomy with holes, a name for each of its taxa, and the name of all life; names may coincide."""
+    placement = taxonomy(draw(lineage_tables(max_rows=14)))
+    random = rng(draw(st.integers(0, 2**32 - 1)))
+    vectors = random.standard_normal((len(placement.tree), 4))
+    if draw(st.booleans()):
+        vectors = np.round(vectors) + np.array([0.5, 0, 0, 0])  # so that some are equally far
+    return placement, unit(vectors), unit(random.standard_normal((1, 4)))[0]
+
+
+# Names against the tree.
+
+
+def test_names_are_compared_as_taxa_are():
+    placement = random_taxonomy(60, 60, rng(1))
+    vectors = signal_vectors(Placement(placement.tree, np.arange(len(placement.tree))), 16, 1.0, 0.1, rng(2))
+    found = by_metric(measure_text(names_of(placement.tree, vectors), placement.tree))
+    assert {rank for _, rank in found} == set(RANKS) and len(found) == len(RANKS)
+    for rank in RANKS[2:]:
+        coarse, _ = placement.tree.coarsen(rank)
+        taxa = np.flatnonzero(placement.tree.rank == RANKS.index(rank))
+        row = found["text_cophenetic_correlation", rank]
+        distance = 1 - vectors[taxa].astype(float) @ vectors[taxa].T.astype(float)
+        upper = np.triu_indices(len(taxa), 1)
+        expected = pearsonr(patristic_distances(coarse)[upper], distance[upper])[0]
+        assert row["value"] == pytest.approx(expected, abs=1e-6), rank
+        assert (row["n_images"], row["n_taxa"]) == (0, len(taxa))
+        assert row["ci_low"] <= row["value"] <= row["ci_high"] and row["p_value"] <= 0.05
+    assert found["text_cophenetic_correlation", "kingdom"]["note"]
+    plain = cophenetic_correlation(vectors[placement.tree.tips], Placement(coarse, coarse.tips), rng())
+    assert found["text_cophenetic_correlation", "species"]["value"] == pytest.approx(plain.value)
+
+
+def test_names_that_know_nothing_of_the_tree_do_not_follow_it():
+    placement = random_taxonomy(80, 80, rng(1))
+    names = names_of(placement.tree, unit(rng(7).standard_normal((len(placement.tree), 16))))
+    row = by_metric(measure_text(names, placement.tree))["text_cophenetic_correlation", "species"]
+    assert abs(row["value"]) < 0.1 and row["p_value"] > 0.05
+
+
+# Names in order from the root.
+
+
+@settings(max_examples=80)
+@given(named())
+def test_radial_tau_is_scipys_over_the_names_that_a_species_has(made):
+    placement, vectors, root = made
+    names = names_of(placement.tree, vectors)
+    found = radial_tau(names, placement.tree, root, rng())
+    vector_of = {taxon: vectors[taxon] for taxa, _ in names for taxon in taxa.tolist()}
+    taus = []
+    for species in names[-1][0]:
+        distances = definition.distances_from_root(placement.tree, species, vector_of, root)
+        if len(set(np.round(distances, 12))) > 1:
+            taus.append(kendalltau(np.arange(len(distances)), np.round(distances, 12)).statistic)
+    assert bool(found.note) == (len(taus) < len(names[-1][0]) or not taus)
+    assert found.value == pytest.approx(np.mean(taus) if taus else np.nan, nan_ok=True)
+    assert not taus or (-1 <= found.value <= 1 and found.n_taxa == len(taus))
+
+
+def test_names_that_move_away_step_by_step_are_in_perfect_order():
+    tree = random_taxonomy(40, 40, rng(1)).tree
+    angle = (tree.rank + 1) / 10
+    away = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    root = np.array([1.0, 0.0])
+    found = {sign: radial_tau(names_of(tree, sign * away), tree, root, rng()) for sign in (1, -1)}
+    assert (found[1].value, found[1].ci_low, found[1].ci_high) == (1, 1, 1)
+    assert found[-1].value == -1  # seen from the other side they come nearer
+    scattered = unit(rng().standard_normal((len(tree), 8)))
+    anywhere = radial_tau(names_of(tree, scattered), tree, unit(rng(1).standard_normal((1, 8)))[0], rng())
+    assert anywhere.ci_low < anywhere.value < anywhere.ci_high and abs(anywhere.value) < 0.4
+
+
+def test_root_decides_whether_radial_tau_is_told():
+    tree = random_taxonomy(10, 10, rng(1)).tree
+    vectors = unit(rng().standard_normal((len(tree), 4)))
+    names = names_of(tree, vectors)
+    assert "text_radial_tau" not in {row["metric"] for row in measure_text(names, tree)}
+    row = by_metric(measure_text(names, tree, vectors[0]))["text_radial_tau", "species"]
+    assert (row["n_images"], row["n_taxa"], row["chance"]) == (0, 10, 0)
+    with pytest.raises(DataError, match="vectors must be finite"):
+        measure_text([(taxa, own * np.nan) for taxa, own in names], tree, vectors[0])
+
+
+# Images beside their names.
+
+
+@settings(max_examples=60)
+@given(named(), st.integers(0, 2**32 - 1))
+def test_images_beside_names_are_their_definition(made, seed):
+    placement, texts, _ = made
+    random = rng(seed)
+    node = np.repeat(placement.node, 2)
+    vectors = unit(random.standard_normal((len(node), 4)) + 0.7 * texts[np.maximum(node, 0)])
+    names = names_of(placement.tree, texts)
+    lost = random.random(len(placement.tree)) < 0.1
+    names = [(taxa[~lost[taxa]], own[~lost[taxa]]) for taxa, own in names]
+    found = by_metric(measure_image_text(vectors, Placement(placement.tree, node), names))
+    assert len(found) == 2 * len(RANKS)
+    for rank, (taxa, own) in zip(RANKS, names, strict=True):
+        labels = Placement(placement.tree, node).at(rank)
+        shown = [taxon for taxon in taxa.tolist() if np.any(labels == taxon)]
+        rsa, accuracy = found["image_text_rsa", rank], found["image_text_accuracy", rank]
+        n_images = int(np.isin(labels, taxa).sum())
+        for row in (rsa, accuracy):
+            assert (row["n_images"], row["n_excluded"]) == (n_images, len(node) - n_images)
+            low, high = CATALOGUE[row["metric"]].bounds
+            assert np.isnan(row["value"]) or low <= row["value"] <= high
+        if not shown or len(taxa) < 2:
+            assert np.isnan(accuracy["value"]) and np.isnan(rsa["value"]) and accuracy["note"] == rsa["note"] != ""
+            continue
+        points = [definition.centroid(vectors[labels == taxon]) for taxon in shown]
+        expected = definition.nearest_own(points, own, [taxa.tolist().index(taxon) for taxon in shown])
+        assert accuracy["value"] == pytest.approx(expected)
+        assert accuracy["chance"] == 1 / len(taxa) and accuracy["n_taxa"] == len(shown)
+        if len(shown) < 4:
+            assert "at least 4 taxa" in rsa["note"]
+        elif not rsa["note"]:
+            expected = definition.correlation_of_pairs(points, own[np.isin(taxa, shown)])
+            assert rsa["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def illustrated(noise: float, n_species: int = 50, n: int = 200):
+    """Names of taxa along the tree, images about the name of their species."""
+    placement = random_taxonomy(n_species, n, rng(1))
+    everywhere = Placement(placement.tree, np.arange(len(placement.tree)))
+    texts = signal_vectors(everywhere, 16, 1.0, 0.2, rng(2)).astype(float)
+    return unit(texts[placement.node] + noise * rng(3).standard_normal((n, 16))), placement, texts
+
+
+def test_images_at_their_names_are_in_full_agreement():
+    vectors, placement, texts = illustrated(0.0)
+    found = by_metric(measure_image_text(vectors, placement, names_of(placement.tree, texts)))
+    assert found["image_text_accuracy", "species"]["value"] == 1
+    assert found["image_text_accuracy", "species"]["resampled"] == "species"
+    assert found["image_text_rsa", "species"]["value"] == pytest.approx(1)
+    assert found["image_text_accuracy", "genus"]["resampled"] == "genus"
+
+
+def test_names_dealt_at_random_are_at_chance():
+    vectors, placement, texts = illustrated(0.2)
+    tips = placement.tree.tips
+    shuffled = texts.copy()
+    shuffled[tips] = texts[rng().permutation(tips)]
+    names = names_of(placement.tree, shuffled)
+    found = by_metric(measure_image_text(vectors, placement, names))
+    row = found["image_text_rsa", "species"]
+    assert abs(row["value"]) < 0.15 and row["p_value"] > 0.05
+    assert found["image_text_accuracy", "species"]["value"] < 0.1
+
+
+def test_accuracy_is_that_of_scikit_learns_nearest_centroid():
+    """The outsider: names as centroids, the centroids of images as its queries."""
+    vectors, placement, texts = illustrated(0.5)
+    tips = placement.tree.tips
+    points = np.stack([definition.centroid(vectors[placement.node == tip]) for tip in tips])
+    expected = NearestCentroid().fit(np.repeat(texts[tips], 3, axis=0), np.repeat(tips, 3)).score(points, tips)
+    found = by_metric(measure_image_text(vectors, placement, names_of(placement.tree, texts)))
+    assert found["image_text_accuracy", "species"]["value"] == pytest.approx(expected)
+    assert 0.1 < expected < 1
+
+
+def test_one_name_for_all_is_chance():
+    vectors, placement, texts = illustrated(0.2)
+    same = np.tile(texts[:1], (len(texts), 1))
+    row = by_metric(measure_image_text(vectors, placement, names_of(placement.tree, same)))[
+        "image_text_accuracy", "species"
+    ]
+    assert row["value"] == pytest.approx(row["chance"]) == pytest.approx(1 / 50)
+
+
+def test_images_that_cancel_out_are_a_row_that_says_so():
+    vectors, placement, texts = illustrated(0.2)
+    own = np.flatnonzero(placement.node == placement.node[0])
+    kept = np.concatenate([np.flatnonzero(placement.node != placement.node[0]), own[:1], own[:1]])
+    vectors = np.concatenate([vectors[kept[:-1]], -vectors[own[:1]]])
+    placement = placement.take(kept)
+    found = by_metric(measure_image_text(vectors, placement, names_of(placement.tree, texts)))
+    assert "cancel out" in found["image_text_accuracy", "species"]["note"]
+    assert found["image_text_accuracy", "kingdom"]["value"] >= 0
+
+
+def test_inputs_stay():
+    vectors, placement, texts = illustrated(0.2)
+    before = vectors.copy(), texts.copy()
+    vectors.flags.writeable = texts.flags.writeable = False
+    names = names_of(placement.tree, texts)
+    measure_text(names, placement.tree, texts[0])
+    measure_image_text(vectors, placement, names)
+    np.testing.assert_array_equal(vectors, before[0])
+    np.testing.assert_array_equal(texts, before[1])
