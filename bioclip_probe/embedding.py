@@ -142,7 +142,8 @@ def _loaded(
         found = store.begun(dataset, encoder.name, fingerprint)
         if found is not None and found.complete:
             log.info("%s: the store has its vectors at precision %s; they are taken", encoder.name, precision)
-            return encoders.Elsewhere(encoder.recipe.at(precision), found.meta["encoder"]["record"])
+            here = encoder if executor is None else None
+            return encoders.Elsewhere(encoder.recipe.at(precision), found.meta["encoder"]["record"], here)
     return encoder
 
 

@@ -11,6 +11,7 @@ and, if it likes,
 * ``name``: how tables and figures call it (else the factory's name);
 * ``weights``: the paths of its weights files, whose hashes then enter the record;
 * ``encode_text(texts)``: a list of n strings to (n, d);
+* ``logit_scale``: what cosines of pictures and texts are multiplied by before the softmax (else 100, CLIP's);
 * ``to(device=..., dtype=...)``, as every `torch.nn.Module` has: it then runs where and how precisely it is told, and
   gets its batches there. Without it, it runs in float32 on the CPU.
 
@@ -89,7 +90,14 @@ def network(recipe: Recipe, file: Path, factory: str) -> Network:
     def text(texts: list[str]) -> Any:
         return _called(name, "encode_text", made.encode_text, texts)
 
-    encoder = Network(recipe.settled(record), record, made.preprocess, forward, text if has_text else None)
+    encoder = Network(
+        recipe.settled(record),
+        record,
+        made.preprocess,
+        forward,
+        text if has_text else None,
+        logit_scale=_logit_scale(made, name) if has_text else None,
+    )
     _tried(encoder)
     return encoder
 
@@ -151,6 +159,17 @@ def _dimension(made: Any, name: str) -> int:
     if dimension < 1:
         raise ModelError(f"{name}: its dimension is {made.dimension!r}; expected the length of its vectors")
     return dimension
+
+
+def _logit_scale(made: Any, name: str) -> float | None:
+    given = getattr(made, "logit_scale", None)
+    try:
+        scale = None if given is None else float(given)
+    except (TypeError, ValueError):
+        scale = 0.0
+    if scale is not None and not 0 < scale < float("inf"):
+        raise ModelError(f"{name}: its logit_scale is {given!r}; expected a positive number, such as CLIP's 100")
+    return scale
 
 
 def _paths(weights: Any) -> list[str | Path]:

@@ -221,13 +221,15 @@ class Network(Recorded):
 
     `forward` takes a (b, ...) tensor on the record's device in its precision and returns (b, d); `text` does the same
     for a list of texts and is None where there is no text tower; `tokenizer` gives open_clip's tokenizer, where it is
-    one of those. Preprocessing stays in float32 on the CPU.
+    one of those; `logit_scale` is what the model multiplies cosines of pictures and texts by, where it tells.
+    Preprocessing stays in float32 on the CPU.
     """
 
     transform: Callable[[Image.Image], Any]
     forward: Callable[[torch.Tensor], torch.Tensor]
     text: Callable[[list[str]], torch.Tensor] | None = None
     tokenizer: Callable[[], Any] | None = None
+    logit_scale: float | None = None
 
     @property
     def has_text(self) -> bool:
@@ -279,17 +281,24 @@ class Network(Recorded):
         return smallest_cosine(finite(self.encode(batch), self.name, "pictures"), exact.encode(batch))
 
     def encode_text(self, texts: Sequence[str], batch_size: int = 256) -> np.ndarray:
-        """(n, d) float32 vectors of n texts, unnormalised."""
+        """(n, d) float32 vectors of n texts, unnormalised.
+
+        Texts that are about as long share a batch, since a tower may be able to leave out what no text of it needs.
+        """
         import torch
 
         if self.text is None:
             raise ModelError(f"{self.name} has no text tower: it embeds pictures only; for text, take a CLIP")
         texts = list(texts)
+        order = np.argsort([len(text) for text in texts], kind="stable")
         parts = [np.empty((0, self.dimension), np.float32)]
         with torch.inference_mode():
             for start in range(0, len(texts), batch_size):
-                parts.append(_array(self.text(texts[start : start + batch_size])))
-        return finite(checked(np.concatenate(parts), len(texts), self.name, self.dimension), self.name, "texts")
+                parts.append(_array(self.text([texts[i] for i in order[start : start + batch_size]])))
+        vectors = finite(checked(np.concatenate(parts), len(texts), self.name, self.dimension), self.name, "texts")
+        vectors = vectors[np.argsort(order)]
+        vectors.flags.writeable = False
+        return vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,7 +306,10 @@ class Elsewhere(Recorded):
     """An encoder that runs in other processes only: all that is known of it, and what it is made from.
 
     It stands for the encoder where there is no GPU, or no memory, to load it. Pickled, it arrives as the encoder.
+    Where the same network is at hand at another precision (`here`), that one takes its texts.
     """
+
+    here: Network | None = None
 
     @property
     def has_text(self) -> bool:
@@ -316,7 +328,9 @@ class Elsewhere(Recorded):
         raise self._refusal()
 
     def encode_text(self, texts: Sequence[str]) -> np.ndarray:
-        raise self._refusal()
+        if self.here is None:
+            raise self._refusal()
+        return self.here.encode_text(texts)
 
     def _refusal(self) -> ModelError:
         return ModelError(f"{self.name} is not loaded in this process: it runs where its pictures are embedded")

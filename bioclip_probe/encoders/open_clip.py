@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bioclip_probe.encoders import text_tower
 from bioclip_probe.encoders.encoder import (
     Network,
     chosen_device,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CONFIG = "open_clip_config.json"
-VOCABULARY = "bpe_vocab.txt.gz"  # a folder may bring its own, as the models of the built-in world do
 PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
 ACTIVATIONS = {"GELU": "gelu", "QuickGELU": "quickgelu", "ReLU": "relu", "SiLU": "silu", "GELUTanh": "gelu_tanh"}
 SEED = 0
@@ -184,16 +184,21 @@ def network(recipe: Recipe, source: Source) -> Network:
         "text": not source.unprojected,
         "versions": versions("torch", "torchvision", "open_clip_torch"),
     }
+    logit_scale = float(model.logit_scale.detach().exp())  # before it is rounded to the precision
     model = placed(_with_folded_quickgelu(model), device, precision)
+    tower = text_tower.tower(model)
 
     def forward(batch: torch.Tensor) -> torch.Tensor:
         return model.encode_image(batch, normalize=False)
 
     def text(texts: list[str]) -> torch.Tensor:
-        tokens = _tokens(name, tokenizer(), texts)
-        return model.encode_text(tokens.to(device), normalize=False)
+        return tower(text_tower.tokens(name, tokenizer(), texts).to(device))
 
-    tokenizer = functools.cache(functools.partial(_tokenizer, name, source.architecture))
+    @functools.cache
+    def tokenizer() -> Any:
+        with _overheard():  # else its logging at the root would set up logging for the whole process
+            return text_tower.tokenizer(name, source.architecture)
+
     return Network(
         recipe.settled(record),
         record,
@@ -201,6 +206,7 @@ def network(recipe: Recipe, source: Source) -> Network:
         forward,
         None if source.unprojected else text,
         tokenizer=tokenizer,
+        logit_scale=None if source.unprojected else logit_scale,
     )
 
 
@@ -320,22 +326,3 @@ def _overheard() -> Iterator[list[str]]:
             heard.extend(str(warning.message) for warning in warned)
     finally:
         logging.getLogger().removeHandler(ear)
-
-
-def _tokenizer(name: str, architecture: str):
-    import open_clip
-
-    own = Path(architecture.removeprefix("local-dir:")) / VOCABULARY
-    extra = {"bpe_path": str(own)} if architecture.startswith("local-dir:") and own.is_file() else {}
-    try:
-        with _overheard():  # else its logging at the root would set up logging for the whole process
-            return open_clip.get_tokenizer(architecture, **extra)
-    except Exception as error:  # transformers missing, or no network for its files
-        raise ModelError(f"{name}: its text cannot be tokenised here: {one_line(error)}") from error
-
-
-def _tokens(name: str, tokenizer: Any, texts: list[str]) -> torch.Tensor:
-    try:
-        return tokenizer(texts)
-    except Exception as error:
-        raise ModelError(f"{name}: these texts cannot be tokenised ({some(texts, 3)}): {one_line(error)}") from error

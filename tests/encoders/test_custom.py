@@ -80,6 +80,22 @@ def test_a_module_goes_where_and_how_it_is_told(file, pictures):
     assert encoders.load(f"other={name}:Linear").name == "other"
 
 
+@pytest.mark.parametrize("told, scale", [("30", 30.0), ("torch.tensor(12.5)", 12.5), ("None", None)])
+def test_the_scale_of_its_cosines(file, told, scale):
+    encoder = encoders.load(f"{file(LINEAR)}:Linear")
+    assert encoder.logit_scale is None
+    told = file(LINEAR.replace("    name =", f"    logit_scale = {told}\n    name ="), "told.py")
+    assert encoders.load(f"{told}:Linear").logit_scale == scale
+
+
+@pytest.mark.parametrize("told", ["0", "-1", "float('nan')", "'much'", "[1, 2]"])
+def test_a_scale_that_is_none(file, told):
+    told = file(LINEAR.replace("    name =", f"    logit_scale = {told}\n    name ="))
+    with pytest.raises(ModelError, match=r"its logit_scale is .*; expected a positive number") as error:
+        encoders.load(f"{told}:Linear")
+    assert "\n" not in str(error.value)
+
+
 def test_an_edit_and_other_weights_change_the_fingerprint(file, tmp_path):
     first = encoders.load(f"{file(MEAN)}:Mean")
     second = encoders.load(f"{file(MEAN.replace('2 * batch', '3 * batch'))}:Mean")

@@ -1,0 +1,132 @@
+"""Texts are computed over as few tokens as are exact: equal to open_clip's whole computation, and shorter."""
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioclip_probe import encoders
+from bioclip_probe.encoders.text_tower import tower
+from tests.encoders.conftest import TINY, make_folder
+
+END = 519  # the last of TINY's vocabulary
+
+
+def made(kind=open_clip.CLIP, seed=1, **text):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return kind(**TINY | {"text_cfg": TINY["text_cfg"] | text}).eval()
+
+
+def some_tokens(lengths, context=16):
+    """Rows of `lengths` tokens, the last of them the end, then filling."""
+    rng = np.random.default_rng(0)
+    rows = torch.zeros(len(lengths), context, dtype=torch.long)
+    for row, length in zip(rows, lengths, strict=True):
+        row[: length - 1] = torch.from_numpy(rng.integers(1, END, length - 1))
+        row[length - 1] = END
+    return rows
+
+
+def compared(model, tokens):
+    """Whole and cut vectors, and over how many positions the cut ones were computed."""
+    seen = []
+    with torch.inference_mode():
+        whole = model.encode_text(tokens)
+        transformer = model.transformer if hasattr(model, "transformer") else model.text.transformer
+        hook = transformer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].shape[1]))
+        cut = tower(model)(tokens)
+        hook.remove()
+    return whole, cut, seen
+
+
+@pytest.mark.parametrize("kind", [open_clip.CLIP, open_clip.CustomTextCLIP])
+@pytest.mark.parametrize("text", [{}, {"pool_type": "eos", "eos_id": END}, {"proj_bias": True}])
+def test_cut_behind_the_last_end_and_equal_to_the_whole(kind, text):
+    whole, cut, positions = compared(made(kind, **text), some_tokens([3, 7, 5, 2]))
+    np.testing.assert_allclose(cut, whole, atol=1e-5)
+    assert positions == [7]
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(2, 16), min_size=1, max_size=6))
+def test_whatever_the_lengths(lengths):
+    whole, cut, positions = compared(made(), some_tokens(lengths))
+    np.testing.assert_allclose(cut, whole, atol=1e-5)
+    assert positions == [max(lengths)]
+
+
+@pytest.mark.parametrize("kind, text", [
+    (open_clip.CLIP, {"no_causal_mask": True}),
+    (open_clip.CLIP, {"pool_type": "last"}),
+    (open_clip.CustomTextCLIP, {"no_causal_mask": True, "pool_type": "last"}),  # as SigLIP's
+    (open_clip.CustomTextCLIP, {"embed_cls": True}),  # as CoCa's
+])  # fmt: skip
+def test_where_it_is_not_exact_the_whole_is_computed(kind, text):
+    whole, cut, positions = compared(made(kind, **text), some_tokens([3, 7]))
+    np.testing.assert_array_equal(cut, whole)
+    assert positions == [16 + bool(text.get("embed_cls"))]
+
+
+def test_no_end_at_all_and_two_ends():
+    tokens = some_tokens([9, 5, 4])
+    tokens[0, 2] = END  # a name that holds the mark itself: the first one counts
+    tokens[1, 4] = 17
+    for text in ({}, {"pool_type": "eos", "eos_id": END}):
+        whole, cut, _ = compared(made(**text), tokens)
+        np.testing.assert_allclose(cut, whole, atol=1e-5)
+
+
+def test_the_model_is_left_as_it_was():
+    model = made()
+    before = {key: value.clone() for key, value in [*model.named_parameters(), *model.named_buffers()]}
+    tower(model)(some_tokens([4]))
+    after = dict([*model.named_parameters(), *model.named_buffers()])
+    assert before.keys() == after.keys() and all(torch.equal(before[key], after[key]) for key in before)
+    assert isinstance(model.positional_embedding, torch.nn.Parameter)
+
+
+def test_order_and_company_of_texts_change_nothing(tiny):
+    encoder = encoders.load(f"local-dir:{tiny}")
+    texts = ["the waves " * n + end for n in (4, 0, 2, 1, 3) for end in ("", "oar", "è{}")]
+    together = encoder.encode_text(texts, batch_size=4)
+    alone = np.concatenate([encoder.encode_text([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(encoder.encode_text(texts[::-1])[::-1], together, atol=1e-5)
+    assert not together.flags.writeable
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_scale_is_the_model_s_own_at_every_precision(tiny, precision):
+    model = open_clip.create_model(f"local-dir:{tiny}")
+    encoder = encoders.load(f"local-dir:{tiny}", precision=precision)
+    assert encoder.logit_scale == pytest.approx(model.logit_scale.exp().item(), rel=1e-6) == pytest.approx(1 / 0.07)
+    assert encoders.load(f"unprojected:local-dir:{tiny}").logit_scale is None
+
+
+def test_the_full_size_tower(tmp_path):
+    config = open_clip.get_model_config("ViT-B-16")
+    config["vision_cfg"]["layers"] = 1  # the text tower is what counts here
+    folder = make_folder(tmp_path / "full", config, seed=2)
+    (folder / "bpe_vocab.txt.gz").unlink()  # open_clip's own vocabulary
+    encoder = encoders.load(f"local-dir:{folder}")
+    texts = ["a photo of Pica hudsonia.", "a photo of " + "very " * 90 + "long.", "", 'a photo of Isoëtes {x} "q" 🐦.']
+    with torch.inference_mode():
+        model = open_clip.create_model(f"local-dir:{folder}").eval()
+        expected = model.encode_text(open_clip.get_tokenizer("ViT-B-16")(texts)).numpy()
+    for one, hand in zip(texts, expected, strict=True):
+        np.testing.assert_allclose(encoder.encode_text([one])[0], hand, atol=1e-5)
+    np.testing.assert_allclose(encoder.encode_text(texts), expected, atol=1e-5)
+    (folder / "open_clip_model.safetensors").unlink()  # 0.3 GB: not left for later
+
+
+@pytest.mark.parametrize("name", ["world-taxonomic", "world-generic", "world-subset"])
+def test_the_world_s_towers(name):
+    folder = encoders.WORLD / name
+    tokens = open_clip.get_tokenizer(f"local-dir:{folder}", bpe_path=str(folder / "bpe_vocab.txt.gz"))
+    texts = ["a photo of Pica hudsonia.", "a small spotted teal creature", "", "a photo of " + "x" * 99]
+    with torch.inference_mode():
+        expected = open_clip.create_model(f"local-dir:{folder}").eval().encode_text(tokens(texts)).numpy()
+    np.testing.assert_allclose(encoders.load(name).encode_text(texts), expected, atol=1e-5)
