@@ -1,158 +1,273 @@
-"""The linear probe beside scikit-learn, at equal objective.
+"""The linear probe beside scikit-learn's LogisticRegression at equal objective, its whole protocol, and large sizes.
 
-    python -m tests.benchmarks.bench_probes [--images 20000] [--dimension 512] [--taxa 500] [--path 100000 1000]
+    python -m tests.benchmarks.bench_probes [--images 20000] [--dimension 512] [--taxa 500] [--c 1 10 100]
+        [--protocol] [--large 100000 1000] [--plan 500000 10000]
 
-Embeddings are made up: taxa evolve along a random tree, images scatter about them, variance falls along the axes as
-that of real embeddings does, vectors are of length 1. For each C, each solver in a process of its own from zero: ours,
-then scikit-learn's with its tolerance lowered by tenths until its objective, in float64, is no more than 1e-4 above
-ours; what it took at that tolerance is its time. `×` is the ratio to ours. Peak memory is what the process held at most
-beyond the features it was given. Then the whole protocol (seven C, val, learnt anew, all images named) at the size of
-`--path`, and what a step takes at 500,000 images of 10,000 taxa, from a slice of its images: worked out, not measured.
+Made-up embeddings: species evolved along a taxonomy, images scattered about them, both less along each further axis, as
+embeddings are; unit vectors. At each C, from zero: scikit-learn stops by its default tolerance, and by a hundredth of
+it; then ours is run by tolerances from loose to tight, and the first that ends no higher than scikit-learn did, but for
+1e-6 of it, counts. So × is what scikit-learn takes to get to one and the same objective, which is evaluated in float64
+on the features of both; ours includes the turn into principal axes. `--protocol` times all of it: C chosen on val among
+seven, learnt anew, all images named; scikit-learn's each from zero by its default tolerance. `--large` times ours only.
+`--plan` measures one evaluation of the objective on a slice of the images, and works out what all would take. Each case
+runs once, in a process of its own; `cpu s` are the processor's seconds over all threads, which a busy machine changes
+little. Peak memory is what the process held at most beyond the vectors it was given.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import resource
 import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 
+from bioclip_probe.probes import linear as ours
 from bioclip_probe.probes import softmax
-from bioclip_probe.probes.linear import GRID, linear
 from bioclip_probe.probes.softmax import Softmax
-from tests.benchmarks.bench_tree_correlation import in_a_fresh_process
+from bioclip_probe.probes.splits import split_by_image
+from bioclip_probe.tree import brownian
+from tests.benchmarks.bench_tree_distance import made_up_taxonomy
 
-CS = (1.0, 10.0, 100.0)
-CLOSE = 1e-4
-TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7)
-LARGE, SLICE = (500_000, 10_000), 4_096
-
-
-def made_up(n: int, d: int, n_taxa: int) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors of n images and their taxa; taxa are tips of a random binary tree."""
-    rng = np.random.default_rng(0)
-    spread = np.arange(1, d + 1) ** -0.5
-    means = np.zeros((1, d))
-    while len(means) < n_taxa:
-        means = np.repeat(means, 2, axis=0)
-        means = means + 0.5 * rng.standard_normal(means.shape) * spread
-    taxon = rng.permutation(np.arange(n) % n_taxa)
-    vectors = means[taxon] + rng.standard_normal((n, d)) * spread + 0.3
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), taxon
+DECAY = 0.7  # axis j scatters by j to the power of −DECAY
+SCATTER = 2.0  # of images about their species, in branches between ranks
+TOLERANCES = tuple(10.0**-power for power in np.arange(2, 10, 0.5))
+EQUAL = 1e-6  # share of the objective
+BLOCK = 8_192
+SLICE = 4_096
+#: float32 additions and multiplications a second that an H100 gives in large products: two thirds of its data sheet.
+GPU_RATE = 40e12
+GPU_BANDWIDTH = 2e12  # bytes a second
+PASSES = 12  # times a score is read or written in one evaluation
 
 
-def principal(vectors: np.ndarray) -> np.ndarray:
-    """As `linear` gives them to the solver."""
-    x = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    x /= np.sqrt(np.mean(np.sum(x**2, axis=1)))
-    return (x @ np.linalg.eigh(x.T @ x)[1][:, ::-1]).astype(np.float32)
+@dataclass(frozen=True)
+class Timing:
+    seconds: float
+    cpu_seconds: float
+    mebibytes: float
+    value: float  # objective, or accuracy on test
+    n_iterations: int
+    tolerance: float = np.nan
+
+
+def made_up_embeddings(n: int, d: int, n_taxa: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors, float32, and the taxon of each: every one has images."""
+    tree = made_up_taxonomy(n_taxa, rng)
+    spread = (np.arange(1, d + 1) ** -DECAY).astype(np.float32)
+    taxa = brownian(tree, d, rng)[tree.tips].astype(np.float32)
+    taxon = rng.permutation(np.concatenate([np.arange(n_taxa), rng.integers(0, n_taxa, n - n_taxa)]))
+    vectors = np.empty((n, d), dtype=np.float32)
+    for start in range(0, n, BLOCK):
+        rows = taxa[taxon[start : start + BLOCK]]
+        rows += SCATTER * rng.standard_normal(rows.shape, dtype=np.float32)
+        rows *= spread
+        vectors[start : start + BLOCK] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return vectors, taxon
 
 
 def objective(weights: np.ndarray, intercept: np.ndarray, x: np.ndarray, taxon: np.ndarray, c: float) -> float:
-    total = float(np.sum(weights**2)) / 2
-    for start in range(0, len(x), 2048):
-        scores = x[start : start + 2048].astype(np.float64) @ weights.T + intercept
+    """C·Σ loss + ‖W‖²/2 in float64."""
+    loss = 0.0
+    for start in range(0, len(x), BLOCK):
+        scores = x[start : start + BLOCK].astype(np.float64) @ weights.T.astype(np.float64) + intercept
         scores -= scores.max(axis=1, keepdims=True)
-        own = scores[np.arange(len(scores)), taxon[start : start + 2048]]
-        total += c * float(np.sum(np.log(np.exp(scores).sum(axis=1)) - own))
-    return total
+        own = np.take_along_axis(scores, taxon[start : start + BLOCK, None], axis=1)
+        loss += float(np.sum(np.log(np.exp(scores).sum(axis=1))) - own.sum())
+    return c * loss + float(np.sum(weights.astype(np.float64) ** 2)) / 2
 
 
-def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+class Clock:
+    """Seconds and the processor's seconds since it was last set; growth of peak memory since it was made."""
+
+    def __init__(self) -> None:
+        for library in ("sklearn.linear_model", "torch"):  # their own memory is not counted
+            import_module(library)
+
+        self.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self.set()
+
+    def set(self) -> None:
+        self.start, self.cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float, float]:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return time.perf_counter() - self.start, time.process_time() - self.cpu, (peak - self.memory) / 1024
 
 
-def run(size: tuple[int, int, int], c: float, tolerance: float | None) -> tuple[float, int, float, float]:
-    """Seconds, iterations, objective, MiB; ours without a tolerance, else scikit-learn's."""
-    import torch
+def centred(vectors: np.ndarray, dtype: type) -> np.ndarray:
+    """As the probe's protocol wants them."""
+    x = vectors - vectors.mean(axis=0, dtype=np.float64)
+    return (x / np.sqrt(np.mean(np.sum(x**2, axis=1)))).astype(dtype)
+
+
+def peer(n: int, d: int, n_taxa: int, c: float, tolerance: float, dtype: type = np.float64) -> Timing:
     from sklearn.linear_model import LogisticRegression
 
-    vectors, taxon = made_up(*size)
-    x = principal(vectors)
-    if tolerance is None:
-        features = torch.from_numpy(x)
-        softmax.fit(features[:500], taxon[:500] % 7, Softmax.zeros(7, x.shape[1]), c)  # libraries are loaded
-        before, start = peak(), time.perf_counter()
-        model = softmax.fit(features, taxon, Softmax.zeros(size[2], x.shape[1]), c)
-        weights, intercept, n_iterations = model.weights, model.intercept, model.n_iterations
-    else:
-        learner = LogisticRegression(C=c, tol=tolerance, max_iter=5000)
-        x64 = x.astype(np.float64)
-        before, start = peak(), time.perf_counter()
-        learner.fit(x64, taxon)
-        weights, intercept, n_iterations = learner.coef_, learner.intercept_, int(learner.n_iter_[0])
-    seconds, held = time.perf_counter() - start, peak() - before
-    return seconds, n_iterations, objective(weights, intercept, x, taxon, c), held
+    vectors, taxon = made_up_embeddings(n, d, n_taxa, np.random.default_rng(0))
+    clock = Clock()
+    x = centred(vectors, dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = LogisticRegression(C=c, tol=tolerance, max_iter=5000).fit(x, taxon)
+    read = clock.read()
+    x = centred(vectors, np.float64)
+    return Timing(*read, objective(model.coef_, model.intercept_, x, taxon, c), int(model.n_iter_[0]), tolerance)
 
 
-def beside_scikit_learn(size: tuple[int, int, int]) -> None:
-    print(f"{'C':>6}  {'':<26} {'s':>7} {'steps':>6} {'objective':>14} {'MiB':>6} {'×':>6}")
-    for c in CS:
-        ours = in_a_fresh_process(run, size, c, None)
-        show(c, "bioclip_probe", ours, ours)
-        for tolerance in TOLERANCES:
-            theirs = in_a_fresh_process(run, size, c, tolerance)
-            show(c, f"scikit-learn, tol {tolerance:g}", theirs, ours)
-            if theirs[2] <= ours[2] * (1 + CLOSE):
-                break
-        else:
-            raise SystemExit("scikit-learn did not come near our objective")
+def ours_down_to(n: int, d: int, n_taxa: int, c: float, target: float) -> Timing:
+    """The time of the loosest tolerance by which the objective ends at the target."""
+    vectors, taxon = made_up_embeddings(n, d, n_taxa, np.random.default_rng(0))
+    rows, clock = np.arange(n), Clock()
+    for tolerance in TOLERANCES:
+        clock.set()
+        features = ours._features(vectors, rows, rows, "cpu")
+        model = softmax.fit(features, taxon, Softmax.zeros(n_taxa, features.shape[1]), c, tolerance=tolerance)
+        read = clock.read()
+        value = objective(model.weights, model.intercept, features.numpy(), taxon, c)
+        if value <= target * (1 + EQUAL):
+            return Timing(*read, value, model.n_iterations, tolerance)
+    raise SystemExit(f"at C = {c} the objective ends at {value}, above {target}")
 
 
-def show(c: float, case: str, found: tuple, ours: tuple) -> None:
-    seconds, steps, value, held = found
+def our_protocol(n: int, d: int, n_taxa: int) -> Timing:
+    vectors, taxon = made_up_embeddings(n, d, n_taxa, np.random.default_rng(0))
+    split = split_by_image(taxon[None], np.random.default_rng(0))
+    clock = Clock()
+    (found,) = ours.linear(vectors, taxon[None], split)
+    read = clock.read()
+    if found.note:
+        print(found.note)
+    return Timing(*read, float(np.mean(found.place[split[0] == "test"] == 1)), 0, found.settings["C"])
+
+
+def their_protocol(n: int, d: int, n_taxa: int) -> Timing:
+    from sklearn.linear_model import LogisticRegression
+
+    vectors, taxon = made_up_embeddings(n, d, n_taxa, np.random.default_rng(0))
+    (split,) = split_by_image(taxon[None], np.random.default_rng(0))
+    train, val, test = (split == part for part in ("train", "val", "test"))
+    clock = Clock()
+    x = vectors - vectors[train].mean(axis=0, dtype=np.float64)
+    x /= np.sqrt(np.mean(np.sum(x[train] ** 2, axis=1)))
+
+    def model(c: float, rows: np.ndarray) -> LogisticRegression:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return LogisticRegression(C=c, max_iter=5000).fit(x[rows], taxon[rows])
+
+    chosen = max(ours.GRID, key=lambda c: np.mean(model(c, train).predict(x[val]) == taxon[val]))
+    right = model(chosen, train | val).predict(x) == taxon
+    return Timing(*clock.read(), float(np.mean(right[test])), 0, chosen)
+
+
+def in_a_fresh_process(case: Callable, *arguments) -> Timing:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as executor:
+        return executor.submit(case, *arguments).result()
+
+
+def beside_scikit_learn(size: tuple[int, int, int], strengths: list[float]) -> None:
     print(
-        f"{c:>6g}  {case:<26} {seconds:>7.2f} {steps:>6} {value:>14.3f} {held:>6.0f} {seconds / ours[0]:>6.1f}",
-        flush=True,
+        f"{'C':>6}  {'':<26} {'seconds':>8} {'×':>5} {'cpu s':>8} {'×':>5} {'peak MiB':>9} {'steps':>6} {'tol':>8} "
+        f"{'objective':>16}"
     )
+    for c in strengths:
+        for name, tolerance, dtype in (
+            ("scikit-learn", 1e-4, np.float64),
+            ("scikit-learn, float32", 1e-4, np.float32),
+            ("scikit-learn, tight", 1e-6, np.float64),
+        ):
+            theirs = in_a_fresh_process(peer, *size, c, tolerance, dtype)
+            own = in_a_fresh_process(ours_down_to, *size, c, theirs.value)
+            for label, timing in ((name, theirs), ("  bioclip_probe down to it", own)):
+                print(
+                    f"{c:>6g}  {label:<26} {timing.seconds:>8.2f} {timing.seconds / own.seconds:>5.1f} "
+                    f"{timing.cpu_seconds:>8.2f} {timing.cpu_seconds / own.cpu_seconds:>5.1f} "
+                    f"{timing.mebibytes:>9.0f} {timing.n_iterations:>6} {timing.tolerance:>8.1e} {timing.value:>16.3f}",
+                    flush=True,
+                )
 
 
-def whole(n: int, d: int, n_taxa: int) -> tuple[float, float, float]:
-    """Seconds of the protocol, its accuracy, and MiB beyond the vectors."""
-    vectors, taxon = made_up(n, d, n_taxa)
-    split = np.random.default_rng(1).choice(["train", "train", "train", "val", "test"], n)
-    before, start = peak(), time.perf_counter()
-    (found,) = linear(vectors, taxon[None], split[None])
-    seconds, test = time.perf_counter() - start, split == "test"
-    print(f"  chosen C = {found.settings['C']:g}; {found.note or 'all converged'}")
-    return seconds, float(np.mean(found.predicted[test] == taxon[test])), peak() - before
+def whole_protocol(size: tuple[int, int, int], cases: dict[str, Callable]) -> None:
+    print(f"{'whole protocol':<20} {'seconds':>8} {'×':>5} {'cpu s':>8} {'×':>5} {'peak MiB':>9} {'C':>7} {'test':>7}")
+    first = None
+    for name, case in cases.items():
+        timing = in_a_fresh_process(case, *size)
+        first = first or timing
+        print(
+            f"{name:<20} {timing.seconds:>8.1f} {timing.seconds / first.seconds:>5.1f} {timing.cpu_seconds:>8.1f} "
+            f"{timing.cpu_seconds / first.cpu_seconds:>5.1f} {timing.mebibytes:>9.0f} {timing.tolerance:>7g} "
+            f"{timing.value:>7.4f}",
+            flush=True,
+        )
 
 
-def iteration(n: int, d: int, n_taxa: int) -> float:
-    """Seconds for one value and gradient over n images."""
+def slice_of(n: int, d: int, n_taxa: int) -> Timing:
+    """One evaluation of the objective and its gradient; peak memory of a whole fit beyond the vectors."""
     import torch
 
-    features, taxon = torch.randn(n, d), np.arange(n) % n_taxa
-    value = softmax._Objective(features, taxon, n_taxa, 1e-3, softmax.CELLS)
-    weights = torch.zeros(n_taxa, d + 1, dtype=torch.float64)
-    value(weights)
-    start = time.perf_counter()
-    value(weights)
-    return time.perf_counter() - start
+    rng = np.random.default_rng(0)
+    vectors, taxon = rng.standard_normal((n, d), dtype=np.float32), rng.integers(0, n_taxa, n)
+    clock = Clock()
+    model = softmax.fit(torch.from_numpy(vectors), taxon, Softmax.zeros(n_taxa, d), 10.0)
+    peak = clock.read()[2]
+    evaluate = softmax._Objective(torch.from_numpy(vectors), taxon, n_taxa, 1 / (10.0 * n), softmax.CELLS)
+    at = torch.from_numpy(np.column_stack([model.weights, model.intercept]))
+    clock = Clock()
+    evaluate(at)
+    return Timing(*clock.read()[:2], peak, 0.0, model.n_iterations)
+
+
+def plan(n: int, d: int, n_taxa: int, n_evaluations: int) -> None:
+    """What all would take, by what a slice of the images took."""
+    measured = in_a_fresh_process(slice_of, SLICE, d, n_taxa)
+    parts = {
+        "vectors, features and those learnt from": 3 * n * d * 4 / 2**30,
+        "models along the path": (len(ours.GRID) + 1) * n_taxa * (d + 1) * 8 / 2**30,
+        "optimiser, measured": measured.mebibytes / 1024,
+    }
+    gibibytes = ", ".join(f"{what} {size:.1f}" for what, size in parts.items())
+    rounds = n / max(softmax.CELLS // n_taxa, 1)
+    traffic = PASSES * n * n_taxa * 4 + rounds * 20 * n_taxa * d
+    gpu = 4 * n * d * n_taxa / GPU_RATE + traffic / GPU_BANDWIDTH
+    print(f"{n:,} × {d} × {n_taxa:,}: {sum(parts.values()):.1f} GiB ({gibibytes})")
+    print(f"an evaluation here, by {measured.seconds:.2f} s for {SLICE:,} images: {measured.seconds * n / SLICE:.0f} s")
+    print(
+        f"on an H100, an estimate: {gpu:.1f} s, so {gpu * n_evaluations / 60:.0f} minutes for {n_evaluations} of them"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description="The linear probe beside scikit-learn's logistic regression")
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--taxa", type=int, default=500)
-    parser.add_argument("--path", type=int, nargs=2, default=(100_000, 1_000), metavar=("IMAGES", "TAXA"))
-    options = parser.parse_args()
-    d = options.dimension
-    beside_scikit_learn((options.images, d, options.taxa))
-    n, n_taxa = options.path
-    print(f"whole protocol, {n:,} × {d}, {n_taxa:,} taxa, C of {', '.join(f'{c:g}' for c in GRID)}")
-    seconds, accuracy, held = in_a_fresh_process(whole, n, d, n_taxa)
-    print(f"  {seconds:.0f} s, accuracy {accuracy:.3f}, {held:,.0f} MiB beyond the vectors")
-    images, taxa = LARGE
-    seconds = in_a_fresh_process(iteration, SLICE, d, taxa) * images / SLICE
-    parameters, features = 8 * taxa * (d + 1), 4 * images * d
-    tera, gib = 4 * images * d * taxa / 1e12, 2**30
-    print(f"worked out: {images:,} × {d}, {taxa:,} taxa: {seconds:.0f} s a step here ({tera:.1f} TFLOP)")
-    print(
-        f"  features twice {2 * features / gib:.1f} GiB, weights and 30 of their like {31 * parameters / gib:.1f} GiB"
-    )
+    parser.add_argument("--c", type=float, nargs="*", default=[1.0, 10.0, 100.0])
+    parser.add_argument("--protocol", action="store_true")
+    parser.add_argument("--large", type=int, nargs=2, metavar=("IMAGES", "TAXA"))
+    parser.add_argument("--plan", type=int, nargs=2, metavar=("IMAGES", "TAXA"))
+    parser.add_argument("--evaluations", type=int, default=400, help="of the objective, that --plan reckons with")
+    arguments = parser.parse_args()
+    d = arguments.dimension
+    size = (arguments.images, d, arguments.taxa)
+    print(f"{size[0]:,} images, {d} dimensions, {size[2]:,} taxa", flush=True)
+    beside_scikit_learn(size, arguments.c)
+    if arguments.protocol:
+        whole_protocol(size, {"bioclip_probe": our_protocol, "scikit-learn": their_protocol})
+    if arguments.large:
+        n, n_taxa = arguments.large
+        print(f"{n:,} images, {n_taxa:,} taxa")
+        whole_protocol((n, d, n_taxa), {"bioclip_probe": our_protocol})
+    if arguments.plan:
+        n, n_taxa = arguments.plan
+        plan(n, d, n_taxa, arguments.evaluations)
 
 
 if __name__ == "__main__":
