@@ -75,10 +75,15 @@ class Answers:
         """Rows of test images with a name at the rank, shape (m,), bool."""
         return (self.split == "test") & (self.truth >= 0)
 
+    @property
+    def answered(self) -> np.ndarray:
+        """Rows that were asked and answered, shape (m,), bool: a fold whose probe could not be learnt answers none."""
+        return self.asked & (self.predicted >= 0)
+
     @cached_property
     def tested(self) -> Answers:
-        """The answers that count: a fold whose probe could not be learnt gives none."""
-        return self.take(self.asked & (self.predicted >= 0))
+        """The answers that count."""
+        return self.take(self.answered)
 
     @property
     def right(self) -> np.ndarray:
@@ -130,7 +135,9 @@ def score_answers(answers: Answers, rank: str, seed: int = 0, balanced: bool = F
 def _scored(answers: Answers, rng: dict[str, np.random.Generator], balanced: bool) -> dict[str, Estimate]:
     tested = answers.tested
     truth, units = tested.truth, tested.units
-    learnt = np.unique(truth) if balanced else answers.learnt if len(answers.learnt) else truth
+    learnt = answers.learnt if len(answers.learnt) else truth
+    if balanced:
+        learnt = np.unique(truth)
     top1 = top1_accuracy(truth, tested.predicted, units, rng["top1_accuracy"], learnt)
     taxa = np.union1d(truth, answers.learnt)
     top5 = Estimate.undefined(f"needs at least 6 taxa, found {len(taxa)}")
@@ -177,7 +184,7 @@ def clade_accuracies(
     list of dict
         Rows for `MEASUREMENTS`, with `taxon` the clade. An answer outside the clade is wrong.
     """
-    tested, inside = answers.tested, clade[answers.asked & (answers.predicted >= 0)]
+    tested, inside = answers.tested, clade[answers.answered]
     order = np.argsort(inside, kind="stable")
     clades, starts = np.unique(inside[order], return_index=True)
     rows = []
@@ -257,7 +264,7 @@ def _by_number(tested: Answers, folds: int) -> tuple[np.ndarray, np.ndarray, np.
 
 def _counts(answers: Answers) -> dict[str, int]:
     """Images and taxa tested, and images that are in no part of any split, or of one whose probe was not learnt."""
-    kept = answers.asked if not len(answers.tested.image) else answers.asked & (answers.predicted >= 0)
+    kept = answers.answered if answers.answered.any() else answers.asked
     part = kept | (answers.split == "train") | (answers.split == "val")
     n_images = len(np.unique(answers.image[kept]))
     n_taxa = len(np.unique(answers.truth[kept if n_images else answers.truth >= 0]))
@@ -275,11 +282,11 @@ def _over_folds(tested: Answers) -> str:
 
 
 def _unanswered(answers: Answers) -> str:
-    """How many were asked and not answered, where others were; empty if none."""
-    lost = len(np.unique(answers.image[answers.asked & (answers.predicted < 0)]))
-    if not lost or not len(answers.tested.image):
+    """How many answers are missing where there are others; empty if none."""
+    missing = int(np.sum(answers.asked & ~answers.answered))
+    if not missing or not answers.answered.any():
         return ""
-    return f"{lost} test images were left out where the probe had too little to learn from"
+    return f"{missing} answers are missing where the probe had too little to learn from"
 
 
 def _no_answers(answers: Answers) -> str:

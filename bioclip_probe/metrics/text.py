@@ -1,7 +1,8 @@
 """The text side: what the names of taxa tell of the tree of life, and whether images of a taxon lie near its name.
 
 An embedding of names is a thing of its own: a model may order names and not pictures, or pictures and not names. So
-these numbers have names of their own, and never enter those of the image side.
+these numbers have names of their own, and never enter those of the image side. Names of text type ``taxonomic`` hold
+those of the taxa above: their embeddings may follow the tree by spelling alone, so ask ``scientific`` names too.
 
 Names come as one pair a rank, from kingdom to species: taxa, shape (K,), int64, nodes of a taxonomy in ascending order,
 and their unit vectors, shape (K, d).

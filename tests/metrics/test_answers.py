@@ -195,7 +195,7 @@ def test_a_fold_that_could_not_be_learnt_is_left_out_and_told():
     given_answers = answers(truth, [0, 1, -1, -1], fold=np.array([0, 0, 1, 1]))
     for row in score_answers(given_answers, "genus"):
         assert (row["n_images"], row["n_excluded"]) == (2, 2)
-        assert "2 test images were left out where the probe had too little to learn from" in row["note"]
+        assert "2 answers are missing where the probe had too little to learn from" in row["note"]
     assert by_metric(score_answers(given_answers, "genus"))["top1_accuracy"]["value"] == 1
 
 
