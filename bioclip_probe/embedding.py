@@ -86,9 +86,18 @@ def embed_all_names(
     device: str = "auto",
     precision: str = "auto",
     revision: str | None = None,
-    progress: bool = True,
+    **settings: object,
 ) -> list[tuple[str, EmbeddedNames]]:
     """Embed the names of all taxa with every model that takes text; `embed` goes before.
+
+    Parameters
+    ----------
+    dataset, models, store
+        As for `embed`. Ready vectors have no model here to read names, and are passed over.
+    device, precision, revision : str
+        As for `embed`. Where the pictures' vectors are of another precision, names are read at the one to be had here.
+    **settings
+        `types`, `templates` and `progress`, as `names.embed_names` has them.
 
     Returns
     -------
@@ -96,11 +105,12 @@ def embed_all_names(
         The encoder's name and what was done.
     """
     found = []
+    where = {"device": device, "precision": precision}
     for model, pinned in _revisions([model for model in models if not _is_ready(model)], revision).items():
-        encoder = _loaded(dataset, store, None, model, revision=pinned, device=device, precision=precision)
+        encoder = _loaded(dataset, store, None, model, revision=pinned, **where)
         if encoder.has_text:
             log.info("embedding the names of %s with %s", dataset.name, encoder.name)
-            found.append((encoder.name, embed_names(store, dataset, encoder, progress=progress)))
+            found.append((encoder.name, embed_names(store, dataset, encoder, **settings)))
     return found
 
 

@@ -16,7 +16,12 @@ from bioclip_probe.tree import taxonomy
 from bioclip_probe.tree.tree import SEPARATOR
 
 TEXT_TYPES = ("scientific", "common", "taxonomic", "scientific_common", "taxonomic_common")
+MAIN_TYPE = "taxonomic_common"  # all that is known of a taxon
+PLAIN_TYPE = "scientific"  # the taxon's own name, which spells out none of its relatives
+NESTED_TYPE = "taxonomic"  # each name holds that of the taxon above
 PROMPT = "a photo of {}."
+TEMPLATES = ("plain", "openai")  # PROMPT alone, or the mean over those of `zero_shot_templates`
+ROOT_RANK, ROOT = "life", "Eukarya"  # the name of all life, from which arXiv 2506.21476 measures distances
 
 
 def taxon_names(images: pd.DataFrame) -> pd.DataFrame:
@@ -58,6 +63,18 @@ def taxon_names(images: pd.DataFrame) -> pd.DataFrame:
 def prompts(names: Iterable[str], template: str = PROMPT) -> list[str]:
     """Each name in its prompt."""
     return [template.format(name) for name in names]
+
+
+def zero_shot_templates() -> list[str]:
+    """The 81 prompts of BioCLIP's zero-shot evaluation: `a photo of {}.`, then the 80 that CLIP used on ImageNet.
+
+    References
+    ----------
+    Imageomics/bioclip, src/training/imagenet_zeroshot_data.py; Radford et al. 2021, ICML, Section 3.1.4.
+    """
+    from open_clip import OPENAI_IMAGENET_TEMPLATES
+
+    return [PROMPT, *(template("{}") for template in OPENAI_IMAGENET_TEMPLATES)]
 
 
 def _names(lineage: list[str], common: str | None) -> dict[str, str]:

@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import PICTURE_ERRORS, StoreError, printable, some
-from bioclip_probe.names import read_names
+from bioclip_probe.names import Files, read_names
 from bioclip_probe.progress import said
+from bioclip_probe.prompts import TEMPLATES
 from bioclip_probe.shards import JOURNAL, Embedded
 from bioclip_probe.store import Store, folder_name, read_about
 
@@ -28,7 +29,6 @@ STATUS = (
     "failures", "state", "precision", "parity", "dimension", "dtype", "shards_done", "n_shards", "bytes", "folder",
 )  # fmt: skip
 FINDINGS = ("folder", "check", "finding")
-NAMES_FILES = ("names.json", "names.npy", "names.parquet")
 
 #: A check and what it found.
 Finding = tuple[str, str]
@@ -220,10 +220,11 @@ def _encoder(
     if missing:
         todo = "a run is at it" if running else "embed it again to go on"
         yield "incomplete", f"{len(missing)} of {embedded.n_shards} shards are missing; {todo}"
-    if (folder / "names.json").exists():
-        yield from _names(store, embedded)
+    names = [Files.of(folder, templates) for templates in TEMPLATES]
+    for files in names:
+        yield from _names(store, embedded, files, running)
     if not running:
-        known = {"meta.json", JOURNAL, *(NAMES_FILES if (folder / "names.json").exists() else ())}
+        known = {"meta.json", JOURNAL, *(path.name for files in names for path in files.vouched_for())}
         known |= {path.name for shard in embedded.shards for path in embedded.files(shard).values()}
         yield from _orphans(folder, known)
 
@@ -315,13 +316,17 @@ def _misplaced(found: pd.Series, ids: pd.Index, span: slice) -> Iterator[str]:
         yield f"images are in no ledger: {some(lost)}"
 
 
-def _names(store: Store, embedded: Embedded) -> Iterator[Finding]:
+def _names(store: Store, embedded: Embedded, files: Files, running: bool) -> Iterator[Finding]:
     """What is wrong with the embedded names of taxa."""
-    dataset, encoder = embedded.meta["dataset"], embedded.meta["encoder"]
+    if files.journal.exists() and not running:
+        yield "incomplete", f"{files.about.stem} were begun and not finished; embed the names again to go on"
+    if not files.about.exists():
+        return
+    of = [f"{about['name']}@{about['fingerprint']}" for about in (embedded.meta["dataset"], embedded.meta["encoder"])]
     try:
-        _, vectors = read_names(store, *(f"{about['name']}@{about['fingerprint']}" for about in (dataset, encoder)))
+        names = read_names(store, *of, files.templates)
     except StoreError as error:
         yield "names", str(error)
     else:
-        if not np.isfinite(vectors).all():
-            yield "names", "names.npy has vectors that are not finite"
+        if not np.isfinite(names.vectors).all():
+            yield "names", f"{files.vectors.name} has vectors that are not finite"

@@ -7,9 +7,11 @@ a batch is cut behind the last one of its texts. Towers of other make are comput
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from bioclip_probe.encoders.encoder import one_line
 from bioclip_probe.errors import ModelError, some
@@ -17,6 +19,7 @@ from bioclip_probe.errors import ModelError, some
 if TYPE_CHECKING:
     import torch
 
+BATCH = 256  # texts tokenised at once
 VOCABULARY = "bpe_vocab.txt.gz"  # a folder may bring its own, as the models of the built-in world do
 
 
@@ -38,6 +41,24 @@ def tokens(name: str, tokenizer: Any, texts: list[str]) -> torch.Tensor:
         return tokenizer(texts)
     except Exception as error:
         raise ModelError(f"{name}: these texts cannot be tokenised ({some(texts, 3)}): {one_line(error)}") from error
+
+
+def truncated_texts(tokenizer: Any, texts: Sequence[str]) -> np.ndarray:
+    """(n,) bool: which of n texts are longer than what `tokenizer`, one of open_clip's, keeps of them.
+
+    A text with filling behind its end fits. With room for one more token any other that fits gets one more filling at
+    its end, and is otherwise the same.
+    """
+    length = tokenizer.context_length
+    filling = int(tokenizer([""], context_length=length + 1)[0, -1])
+    cut = np.zeros(len(texts), bool)
+    for start in range(0, len(texts), BATCH):
+        kept = np.asarray(tokenizer(list(texts[start : start + BATCH])))
+        full = np.flatnonzero((kept[:, -2:] != filling).any(axis=1))  # the end mark may be the filling too
+        if len(full):
+            wider = np.asarray(tokenizer([texts[start + i] for i in full], context_length=length + 1))
+            cut[start + full] = (wider[:, -1] != filling) | (wider[:, :-1] != kept[full]).any(axis=1)
+    return cut
 
 
 def tower(model: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:

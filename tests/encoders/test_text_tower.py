@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bioclip_probe import encoders
 from bioclip_probe.encoders.text_tower import tower
-from tests.encoders.conftest import TINY, make_folder
+from tests.encoders.conftest import TINY
 
 END = 519  # the last of TINY's vocabulary
 
@@ -104,22 +104,6 @@ def test_the_scale_is_the_model_s_own_at_every_precision(tiny, precision):
     encoder = encoders.load(f"local-dir:{tiny}", precision=precision)
     assert encoder.logit_scale == pytest.approx(model.logit_scale.exp().item(), rel=1e-6) == pytest.approx(1 / 0.07)
     assert encoders.load(f"unprojected:local-dir:{tiny}").logit_scale is None
-
-
-def test_the_full_size_tower(tmp_path):
-    config = open_clip.get_model_config("ViT-B-16")
-    config["vision_cfg"]["layers"] = 1  # the text tower is what counts here
-    folder = make_folder(tmp_path / "full", config, seed=2)
-    (folder / "bpe_vocab.txt.gz").unlink()  # open_clip's own vocabulary
-    encoder = encoders.load(f"local-dir:{folder}")
-    texts = ["a photo of Pica hudsonia.", "a photo of " + "very " * 90 + "long.", "", 'a photo of Isoëtes {x} "q" 🐦.']
-    with torch.inference_mode():
-        model = open_clip.create_model(f"local-dir:{folder}").eval()
-        expected = model.encode_text(open_clip.get_tokenizer("ViT-B-16")(texts)).numpy()
-    for one, hand in zip(texts, expected, strict=True):
-        np.testing.assert_allclose(encoder.encode_text([one])[0], hand, atol=1e-5)
-    np.testing.assert_allclose(encoder.encode_text(texts), expected, atol=1e-5)
-    (folder / "open_clip_model.safetensors").unlink()  # 0.3 GB: not left for later
 
 
 @pytest.mark.parametrize("name", ["world-taxonomic", "world-generic", "world-subset"])
