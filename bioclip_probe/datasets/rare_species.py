@@ -4,7 +4,7 @@
 
 * a Parquet file as on the hub, or the folder of several (also in ``data/``), with the pictures inside;
 * the folder of ``dataset/`` with a folder a taxon, named by its ranks joined by ``-``, and ``metadata.csv`` beside it;
-* ``metadata.csv`` itself, or the BioCLIP repository's CSV (``cls``, ``common_name``, ``filepath``, ``sp``).
+* ``metadata.csv`` itself, or the BioCLIP repository's CSV (``cls``, ``common_name``, ``filepath``, ``class``, ``sp``).
 
 Where the CSV names no files, or there is none, the folders' names say what they show. A species is genus and epithet:
 the 400 species have 385 epithets. The `image_id` is the ``rarespecies_id``, else the path.
@@ -19,6 +19,7 @@ import pandas as pd
 
 from bioclip_probe.datasets import folder, parquet, table
 from bioclip_probe.datasets.dataset import Dataset
+from bioclip_probe.datasets.text_tables import read_columns
 from bioclip_probe.errors import DataError, some
 
 NAME = "rare-species"
@@ -65,8 +66,12 @@ def _from_folder(path: Path) -> Dataset:
 
 
 def _from_table(path: Path) -> Dataset:
-    read = table.read(path)
-    found = table.columns_of(read.columns)
+    header = table.header(path)
+    # In the repository's CSV the rank is `cls`; its `class` is what a classifier is to name.
+    names = [name for name in header if name != "class" or "cls" not in header]
+    found = table.columns_of(names)
+    table.check_columns(found, path, names)
+    read = read_columns(path, table.FORMS[path.suffix.lower()], list(found.values()))
     values = table.meanings(read, found)
     return table.dataset_of_paths(NAME, _root(path, values["source"]), path, values, table.read_as(found))
 

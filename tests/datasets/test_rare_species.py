@@ -62,6 +62,20 @@ def test_folders_of_taxa_and_their_table(tmp_path, listed):
     assert dataset.open(found["Canis rufus"]).getpixel((0, 0)) == (1, 2, 3)
 
 
+@pytest.mark.parametrize("named", ["metadata.csv", ""])
+def test_the_table_of_the_repository_has_a_class_that_is_no_rank(tmp_path, named):
+    lines = [",kingdom,phylum,cls,order,family,genus,species,common_name,filepath,class"]
+    for i, (lineage, species) in enumerate(zip(TAXA, SPECIES, strict=True)):
+        paint(tmp_path / "2024-03-20" / f"{i}.jpg")
+        lines.append(f"{i},{','.join(lineage)},'Oma'o,2024-03-20/{i}.jpg,{species}")
+    (tmp_path / "metadata.csv").write_text("\n".join(lines) + "\n")
+    images = datasets.load(f"rare-species:{tmp_path / named}").images
+    assert images[COLUMNS[:-1]].to_numpy().tolist() == [list(lineage[:-1]) for lineage in TAXA]
+    assert images["species"].tolist() == SPECIES
+    assert images["common"].tolist() == ["'Oma'o"] * 3
+    assert images["label"].isna().all()
+
+
 def test_what_is_not_rare_species(tmp_path):
     (tmp_path / "holiday").mkdir()
     with pytest.raises(DataError, match=r"is not Rare Species: expected Parquet files, or dataset/ and metadata.csv"):

@@ -161,7 +161,7 @@ def test_names_in_meta_album(pictures, names):
     images = outcome(album_table(pictures, names))
     if images is not None:
         assert images["source"].tolist() == ["0.jpg", "1.jpg"]
-        assert images["common"].tolist() == [tidy(label) for label, _ in names]
+        assert images["label"].tolist() == [tidy(label) for label, _ in names]
 
 
 @QUICK
@@ -262,7 +262,7 @@ def test_ten_thousand_columns(pictures, spec, name):
 @pytest.mark.parametrize("build", [bioscan_table, album_table, archive_tables])
 def test_a_long_field(pictures, build):
     images = outcome(build(pictures, [("x" * 10**6, "A"), ("B", "y")]))
-    assert [len(name) for name in images[["family", "common"]].bfill(axis=1)["family"]] == [10**6, 1]
+    assert [len(name) for name in images[["family", "label"]].bfill(axis=1)["family"]] == [10**6, 1]
 
 
 def test_a_field_longer_than_what_is_read_at_a_time(pictures):
