@@ -52,7 +52,7 @@ import pandas as pd
 from bioclip_probe import encoders, metrics, prompts, provenance, results
 from bioclip_probe.datasets import Dataset, birds_525, meta_album, rare_species
 from bioclip_probe.embedding import VECTORS
-from bioclip_probe.errors import DataError, some
+from bioclip_probe.errors import DataError, ModelError, some
 from bioclip_probe.metrics.answers import Answers
 from bioclip_probe.metrics.suite import row as measurement
 from bioclip_probe.names import zero_shot_templates
@@ -249,7 +249,7 @@ def _ask(sample: Sample, task: Task, models: Sequence[str], seed: int, extractio
     for model, (encoder, embeddings) in zip(models, sample.embeddings.items(), strict=True):
         log.info("asking %s: %s", encoder, task.title)
         rows = [
-            *_by_name(embeddings.vectors, own, _embedded(names, task, model, extraction), task, seed),
+            *_by_name(embeddings.vectors, own, *_embedded(names, task, model, extraction), task, seed),
             *_by_shots(embeddings.vectors, own, task, seed),
         ]
         tables.append(sample.table(rows, encoder=encoder, space="raw"))
@@ -265,27 +265,31 @@ class _Names:
     logit_scale: float
 
 
-def _embedded(names: pd.DataFrame, task: Task, model: str, extraction: dict) -> dict[str, _Names]:
-    """The embedded names of each text type; none if the model takes no text."""
+def _embedded(names: pd.DataFrame, task: Task, model: str, extraction: dict) -> tuple[dict[str, _Names], str]:
+    """The embedded names of each text type; where they cannot be had there are none, and the reason."""
     if VECTORS in model:
-        return {}
+        return {}, "ready vectors come without a text tower"
     encoder = encoders.load(model, **{key: extraction[key] for key in ("device", "precision") if key in extraction})
-    if not encoder.has_text:
-        return {}
     found = {}
     for kind in task.texts:
         of_class, different = pd.factorize(names[kind])
-        vectors = classifier(encoder, list(different), extraction.get("progress", True))
+        try:
+            vectors = classifier(encoder, list(different), extraction.get("progress", True))
+        except ModelError as error:
+            log.warning("%s: not asked by name: %s", task.title, error)
+            return {}, str(error)
         found[kind] = _Names(of_class, vectors, getattr(encoder, "logit_scale", None) or SCALE)
-    return found
+    return found, ""
 
 
-def _by_name(vectors: np.ndarray, own: np.ndarray, names: dict[str, _Names], task: Task, seed: int) -> Iterator[dict]:
-    """Zero-shot, by each text type of the task."""
+def _by_name(
+    vectors: np.ndarray, own: np.ndarray, names: dict[str, _Names], reason: str, task: Task, seed: int
+) -> Iterator[dict]:
+    """Zero-shot, by each text type of the task; undefined, for this `reason`, where there are no names."""
     for kind in task.texts:
         asked = {"probe": "zero_shot", "protocol": kind}
         if kind not in names:
-            yield from _scored(None, own, task, seed, note="the model has no text tower", **asked)
+            yield from _scored(None, own, task, seed, note=reason, **asked)
             continue
         named = names[kind]
         labels = np.where(own >= 0, named.of_class[own], -1)
@@ -337,7 +341,10 @@ def _scored(
     note: str = "",
     **columns: object,
 ) -> Iterator[dict]:
-    """Rows of what was answered, `labels` being what was to be named; classes are resampled, species or not."""
+    """Rows of what was `asked`: what was to be named, and the answers of each fold; undefined if it is None.
+
+    Classes are resampled, species or not.
+    """
     level = task.rank or "class"
     counts = {"n_images": int(np.sum(own >= 0)), "n_taxa": len(np.unique(own[own >= 0]))}
     if asked is None:
@@ -345,16 +352,16 @@ def _scored(
         yield measurement("top1_accuracy", task.rank, undefined, split="test", **columns)
         return
     labels, found = asked
-    image, folds = np.arange(len(own)), range(len(found))
+    n_folds = len(found)
     answers = Answers(
-        image=np.concatenate([image for _ in folds]),
-        truth=np.concatenate([labels for _ in folds]),
+        image=np.tile(np.arange(len(own)), n_folds),
+        truth=np.tile(labels, n_folds),
         predicted=np.concatenate([one.predicted for one in found]),
         place=np.concatenate([one.place for one in found]),
         confidence=np.concatenate([one.confidence for one in found]),
         split=np.concatenate([one.split for one in found]).astype(str),
-        fold=np.repeat(list(folds), len(own)),
-        units=np.concatenate([own for _ in folds]),
+        fold=np.repeat(np.arange(n_folds), len(own)),
+        units=np.tile(own, n_folds),
     )
     for row in metrics.score_answers(answers, level, seed, balanced=True):
         more = {"rank": task.rank, "n_taxa": counts["n_taxa"], "note": "; ".join(filter(None, (row["note"], note)))}
