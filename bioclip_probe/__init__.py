@@ -7,7 +7,10 @@ predictions, a projection returns coordinates. The study puts them in tables; pl
 `collect`          dataset × encoders → `Sample`: embed what is missing, read it all, join by image
 `measure`          every metric of every encoder at every rank → a measurements table
 `compare`          every two encoders beside each other → measurements
-`probe`, `score`   linear probes at every rank → predictions → measurements
+`probe`, `score`   what probes name at every rank → predictions → measurements
+`few_shot`         SimpleShot → predictions
+`zero_shot`        the nearest names → predictions
+`texts`            the names of taxa against the tree, and against their images → measurements
 `project`          the drill-down of Section 4.6 → coordinates
 `measure_panels`   purity in each of its panels → measurements
 `taxa`             embeddings of the taxa of a rank
@@ -38,9 +41,9 @@ _MODULES = (
     "results", "stats", "store", "study", "tables", "tree", "world",
 )  # fmt: skip
 _NAMES = {
-    **dict.fromkeys(
-        ("compare", "measure", "measure_panels", "probe", "project", "reproduce", "score", "taxa"), "study"
-    ),
+    **dict.fromkeys(("compare", "measure", "measure_panels", "project", "reproduce", "taxa", "texts"), "study"),
+    **dict.fromkeys(("few_shot", "probe", "zero_shot"), "probing"),
+    "score": "scoring",
     **dict.fromkeys(("Sample", "collect"), "sample"),
     "Plan": "plan",
     "ProbeError": "errors",

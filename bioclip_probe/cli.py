@@ -13,9 +13,13 @@ from pathlib import Path
 
 from bioclip_probe import __version__, commands
 from bioclip_probe.errors import ProbeError
+from bioclip_probe.probes import CATALOGUE
+from bioclip_probe.probes.splits import DEFAULT_PROTOCOLS, PROTOCOLS
 from bioclip_probe.tables import RANKS
 
 log = logging.getLogger("bioclip_probe")
+
+_FOLDS = "folds of SimpleShot as published or independent; default: %(default)s"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
     study = (_sources, _controls, _out)
     whole = "the whole study: embed, measure, probe, project, draw, report"
-    command("reproduce", whole, *study, _tree, _projection, _resampling)
+    command("reproduce", whole, *study, _tree, _projection, _resampling, _asking(tuple(CATALOGUE), (1, 2, 5, 10)))
     sub = command("embed", "embed pictures into the store", _sources, _controls)
     sub.add_argument("--names", action="store_true", help="and the names of all taxa, where a model takes text")
     command("status", "how far each embedding in a store is, and what failed", _store)
@@ -95,8 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("taxa", "embeddings of the taxa of a rank: counts, spread, and their vectors", _sources)
     sub.add_argument("--rank", choices=RANKS, default="species", help="default: %(default)s")
     sub.add_argument("--out", type=Path, metavar="DIR", help="write ENCODER-RANK.csv and .npy there")
-    command("measure", "measure how embeddings follow the tree, at every rank", *study, _tree, _resampling)
-    command("probe", "linear probes at every rank, and their accuracy", *study)
+    sub = command("measure", "measure how embeddings follow the tree, at every rank", *study, _tree, _resampling)
+    sub.add_argument("--names", action="store_true", help="and the names of all taxa, where a model takes text")
+    _templates(sub)
+    sub = command("probe", "ask probes to name taxa at every rank, and score them", *study, _asking(("linear",), ()))
+    sub.add_argument("--mode", default="corrected", choices=("corrected", "paper"), help=_FOLDS)
     command("project", "the drill-down of Section 4.6 in the plane", *study, _projection)
     sub = command("figure", "draw figures from the tables of a results folder", _out)
     sub.add_argument(
@@ -211,6 +218,29 @@ def _resampling(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def _asking(learners: tuple[str, ...], shots: tuple[int, ...]) -> Callable:
+    """The flags of what probes are asked, with the defaults of a command."""
+
+    def add(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--probes", nargs="+", default=learners, metavar="P",
+                         help=f"of {', '.join(CATALOGUE)}; default: {' '.join(learners)}")  # fmt: skip
+        sub.add_argument("--protocols", nargs="+", default=DEFAULT_PROTOCOLS, metavar="P",
+                         help=f"of {', '.join(PROTOCOLS)}; default: {' '.join(DEFAULT_PROTOCOLS)}")  # fmt: skip
+        sub.add_argument("--shots", nargs="*", type=int, default=shots, metavar="K",
+                         help="ask protocol seen again after K images of each taxon; default: "
+                              + (" ".join(map(str, shots)) or "all images only"))  # fmt: skip
+        _templates(sub)
+
+    return add
+
+
+def _templates(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--templates", default="plain", choices=("plain", "openai"),
+        help="names in one prompt (plain), or the mean of the 81 that published numbers use; default: %(default)s",
+    )  # fmt: skip
+
+
 def _out(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--out", type=Path, default=Path("results"), metavar="DIR", help="results folder; default: %(default)s"
@@ -223,5 +253,5 @@ def _projection(sub: argparse.ArgumentParser) -> None:
         "--mode",
         default="corrected",
         choices=("corrected", "paper"),
-        help="outlier rule of Section 4.6; default: %(default)s",
+        help=f"outlier rule of Section 4.6; {_FOLDS}",
     )

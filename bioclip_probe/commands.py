@@ -23,6 +23,7 @@ def _plan(options: argparse.Namespace):
     given = vars(options)
     fields = {name: given[name] for name in Plan.__dataclass_fields__ if name in given}
     redo = [kind for kind, flag in (("failed", "retry_failed"), ("damaged", "repair")) if given.get(flag)]
+    fields |= {name: tuple(given.get(name) or ()) for name in ("probes", "protocols", "shots")}
     chosen = {"models": tuple(options.models), "controls": not given.get("no_controls", True), "redo": tuple(redo)}
     return Plan(**{**fields, **chosen})
 
@@ -167,7 +168,11 @@ def measure(options: argparse.Namespace) -> None:
     results.held(options.out, sample.run)
     with engines.engine(options.engine) as executor:
         measured = study.measure(sample, options.seed, options.resample, executor)
-    tables = [measured, study.compare(sample, options.seed, options.resample)]
+    tables = [
+        measured,
+        study.compare(sample, options.seed, options.resample),
+        study.texts(sample, seed=options.seed),
+    ]
     settings = {"seed": options.seed, "per_species": options.per_species, "resample": options.resample}
     step = study.step(sample, "measure", time.perf_counter() - start, **settings)
     found = results.write(options.out, step, measurements=pd.concat(tables, ignore_index=True))
@@ -176,15 +181,19 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def probe(options: argparse.Namespace) -> None:
-    from bioclip_probe import report, results, study
+    from bioclip_probe import probing, report, results, scoring, study
 
-    start, sample = time.perf_counter(), _collected(options)
+    start, sample, plan = time.perf_counter(), _collected(options), _plan(options)
     results.held(options.out, sample.run)
-    predictions = study.probe(sample, seed=options.seed)
-    scores = study.score(sample, predictions, options.seed)
-    step = study.step(sample, "probe", time.perf_counter() - start, seed=options.seed)
+    predictions = probing.ask(sample, plan)
+    scores = scoring.score(sample, predictions, plan.seed)
+    asked = {"probes": plan.probes, "protocols": plan.protocols, "shots": plan.shots, "templates": plan.prompts()}
+    step = study.step(sample, "probe", time.perf_counter() - start, seed=plan.seed, **asked)
     found = results.write(options.out, step, predictions=predictions, measurements=scores)
-    _show(report.by_rank(found, "top1_accuracy"))
+    for heading, table in report.by_probe(found, "top1_accuracy"):
+        print(f"{heading}\n")
+        _show(table)
+        print()
 
 
 def project(options: argparse.Namespace) -> None:

@@ -40,6 +40,8 @@ class Plan:
     probes, protocols, shots : tuple
         What is asked of the embeddings, and how: names of `probes`, of `splits.PROTOCOLS`, and images a taxon for the
         curve of sample efficiency.
+    names : bool
+        Embed the names of taxa, where a model takes text, and measure them; a probe by names does so anyway.
     templates : str
         Prompts that names stand in: ``plain`` (`a photo of …`) or ``openai`` (the 81 of published zero-shot numbers).
     resample : str
@@ -63,7 +65,8 @@ class Plan:
     per_species: int | None = None
     probes: tuple[str, ...] = tuple(probes.CATALOGUE)
     protocols: tuple[str, ...] = DEFAULT_PROTOCOLS
-    shots: tuple[int, ...] = (1, 2, 5, 10)
+    shots: tuple[int, ...] = ()
+    names: bool = False
     templates: str = "plain"
     resample: str = "species"
     seed: int = 0
@@ -101,6 +104,10 @@ class Plan:
     def extraction(self) -> dict:
         """What `embedding.embed` is told beside the dataset, the encoders and the store."""
         return {name: getattr(self, name) for name in ("device", "precision", "revision", "engine", *SETTINGS)}
+
+    def prompts(self) -> str | None:
+        """The prompts in which names of taxa are embedded, None if they are not."""
+        return self.templates if self.names or "zero_shot" in self.probes else None
 
     def compared(self) -> tuple[str, ...]:
         """The models, without the controls."""

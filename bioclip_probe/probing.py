@@ -20,8 +20,11 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe import probes
-from bioclip_probe.errors import DataError, ProbeError
+from bioclip_probe.encoders.encoder import chosen_device
+from bioclip_probe.errors import ProbeError
 from bioclip_probe.metrics import stream
+from bioclip_probe.plan import Plan
+from bioclip_probe.probes import centroid
 from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.splits import (
     DEFAULT_PROTOCOLS,
@@ -36,6 +39,9 @@ from bioclip_probe.probes.splits import (
     split_by_image,
     thin,
 )
+from bioclip_probe.probes.zero_shot import zero_shot as nearest_name
+from bioclip_probe.probes.zero_shot import zero_shot_summed
+from bioclip_probe.prompts import MAIN_TYPE, TEXT_TYPES
 from bioclip_probe.sample import Sample
 from bioclip_probe.tables import PREDICTIONS, RANKS
 from bioclip_probe.tree import Tree
@@ -43,6 +49,7 @@ from bioclip_probe.tree import Tree
 log = logging.getLogger(__name__)
 
 CHOSEN = ("C", "alpha", "shrinkage", "k")  # settings that a probe chooses on val, as they are told
+TYPES = (MAIN_TYPE, *(kind for kind in TEXT_TYPES if kind != MAIN_TYPE))
 MOST_LEFT_OUT = 2000  # as many probes are learnt at each rank
 
 
@@ -109,7 +116,7 @@ def probe(
         If there is no such probe or protocol, or too many images to leave each out.
     """
     learn = {name: probes.load(name) for name in learners}
-    tables = []
+    tables = [PREDICTIONS.frame()]
     for task in _tasks(sample, protocols, shots, seed):
         asked = f"{task.protocol}{_numbered(', shots', task.shots)}{_numbered(', fold', task.fold)}"
         for name, embeddings in sample.embeddings.items():
@@ -119,7 +126,20 @@ def probe(
                 where = {"device": device} if learner == "linear" else {}
                 found = of(embeddings.vectors, task.labels, task.split, refit=task.shots is None, **where)
                 tables.append(_table(sample, name, learner, task, found))
-    return _together(tables)
+    return pd.concat(tables, ignore_index=True)
+
+
+def ask(sample: Sample, plan: Plan) -> pd.DataFrame:
+    """All that a plan asks, as a `PREDICTIONS` table."""
+    learners = [name for name in plan.probes if name in probes.LEARNERS]
+    tables = [PREDICTIONS.frame()]
+    if learners and plan.protocols:
+        tables.append(probe(sample, learners, plan.protocols, plan.shots, plan.seed, chosen_device(plan.device)))
+    if "simpleshot" in plan.probes:
+        tables.append(few_shot(sample, mode=plan.mode, seed=plan.seed))
+    if "zero_shot" in plan.probes:
+        tables.append(zero_shot(sample))
+    return pd.concat(tables, ignore_index=True)
 
 
 def few_shot(
@@ -148,25 +168,57 @@ def few_shot(
     DataFrame
         A `PREDICTIONS` table with the test images of each fold.
     """
-    from bioclip_probe.probes.centroid import few_shot as learn
-    from bioclip_probe.probes.centroid import independent_folds, paper_folds
-
-    tables = []
+    tables = [PREDICTIONS.frame()]
     for rank in ranks:
         labels = sample.placement.at(rank)
-        drawn = paper_folds(labels, shots) if mode == "paper" else {
-            k: independent_folds(labels, k, stream(seed, "few-shot", rank, str(k)), groups=sample.groups)
+        drawn = centroid.paper_folds(labels, shots) if mode == "paper" else {
+            k: centroid.independent_folds(labels, k, stream(seed, "few-shot", rank, str(k)), groups=sample.groups)
             for k in shots
         }  # fmt: skip
         for k, folds in drawn.items():
             left_out = (folds == "").all(axis=0)
             for name, embeddings in sample.embeddings.items():
                 log.info("probing %s: simpleshot, %d shots at rank %s", name, k, rank)
-                for fold, found in enumerate(learn(embeddings.vectors, labels, folds)):
+                for fold, found in enumerate(centroid.few_shot(embeddings.vectors, labels, folds)):
                     told = left_out & (fold == 0)
                     task = Task(mode, labels[None], found.split[None], told[None], shots=k, fold=fold)
                     tables.append(_table(sample, name, "simpleshot", task, [found], (rank,)))
-    return _together(tables)
+    return pd.concat(tables, ignore_index=True)
+
+
+def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
+    """What models of text name: the nearest name, and the taxon whose species' names together are the most probable.
+
+    Parameters
+    ----------
+    sample : Sample
+        With `names`.
+    types : sequence of str
+        Text types; the first is asked at every rank, the others at rank species.
+
+    Returns
+    -------
+    DataFrame
+        A `PREDICTIONS` table of the probes ``zero_shot`` (the rank's own names) and ``zero_shot_summed``; empty if no
+        model of the sample takes text. The taxa to choose from are those of the sample.
+    """
+    tables = [PREDICTIONS.frame()]
+    labels = np.stack([sample.placement.at(rank) for rank in RANKS])
+    for name, names in sample.names.items():
+        vectors = sample.embeddings[name].vectors
+        for kind in types:
+            log.info("probing %s: zero-shot, names of type %s", name, kind)
+            at = slice(None) if kind == types[0] else slice(len(RANKS) - 1, None)
+            task = Task(kind, labels[at], np.empty(0), labels[at] < 0)
+            text = sample.named(name, kind)
+            found = nearest_name(vectors, labels[at], text[at], names.logit_scale)
+            tables.append(_table(sample, name, "zero_shot", task, found, RANKS[at]))
+            if kind == types[0]:
+                species, vectors_of_species = text[-1]
+                above = np.stack([sample.placement.tree.ancestor_at(rank)[species] for rank in RANKS])
+                found = zero_shot_summed(vectors, labels, species, vectors_of_species, above, names.logit_scale)
+                tables.append(_table(sample, name, "zero_shot_summed", task, found))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _tasks(sample: Sample, protocols: Sequence[str], shots: Sequence[int], seed: int) -> Iterator[Task]:
@@ -232,9 +284,11 @@ def _table(
     ranks: Sequence[str] = RANKS,
 ) -> pd.DataFrame:
     """The rows of one task of one encoder and probe."""
-    taxon = paths(sample.placement.tree)
+    taxon = taxon_paths(sample.placement.tree)
     tables = []
     for rank, labels, left_out, one in zip(ranks, task.labels, task.left_out, found, strict=True):
+        if rank == RANKS[-1] and task.protocol in (UNSEEN, SHUFFLED):
+            continue  # species have no child taxa
         if one.note and task.protocol != LEAVE_ONE_OUT:
             log.info("%s, %s at rank %s: %s", encoder, learner, rank, one.note)
         asked = one.split != "" if task.whole else one.split == "test"
@@ -260,15 +314,9 @@ def _table(
     return PREDICTIONS.frame(pd.concat(tables, ignore_index=True).assign(**shared, **asked))
 
 
-def paths(tree: Tree) -> pd.api.extensions.ExtensionArray:
+def taxon_paths(tree: Tree) -> pd.api.extensions.ExtensionArray:
     """The path of each node: what `PREDICTIONS` calls a taxon."""
     return pd.array([tree.path(node) for node in range(len(tree))], dtype="str")
-
-
-def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    if not tables:
-        raise DataError("nothing was asked: name at least one probe and one protocol")
-    return pd.concat(tables, ignore_index=True)
 
 
 def _numbered(word: str, number: int | None) -> str:

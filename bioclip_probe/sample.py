@@ -10,19 +10,25 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe import datasets, provenance
-from bioclip_probe.embedding import embed
+from bioclip_probe.embedding import embed, embed_all_names
 from bioclip_probe.errors import DataError, TreeError, some
 from bioclip_probe.metrics import stream
+from bioclip_probe.names import read_names
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.subsampling import balanced_rows
 from bioclip_probe.store import Store
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement, audit, place_on, read_tree, taxonomy
+from bioclip_probe.tree.lineages import ROOT_NAME
+
+if TYPE_CHECKING:
+    from bioclip_probe.names import Names
 
 WHOLE = "all"  # what measurements of every part together have for a split
 
@@ -51,6 +57,8 @@ class Sample:
         Phylogenies the species were laid onto, with the table of what matched.
     record : dict
         What was embedded with what: dataset, audit, encoders with revision and hash, failures. JSON-able.
+    names : dict from encoder name to Names
+        Embedded names of the dataset's taxa, of encoders that take text, where they were asked for.
     """
 
     dataset: str
@@ -60,6 +68,7 @@ class Sample:
     embeddings: dict[str, Embeddings]
     trees: dict[str, tuple[Placement, pd.DataFrame]] = field(default_factory=dict)
     record: dict = field(default_factory=dict)
+    names: dict[str, Names] = field(default_factory=dict)
 
     @property
     def run(self) -> str:
@@ -109,6 +118,26 @@ class Sample:
             trees={name: (placement.take(rows), matches) for name, (placement, matches) in self.trees.items()},
         )
 
+    def named(self, encoder: str, kind: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The embedded names of one text type: at each rank the taxa of the sample, and their unit vectors."""
+        node = pd.Index([self.placement.tree.path(node) for node in range(len(self.placement.tree))])
+        found = []
+        for rank in RANKS:
+            rows = self._names(encoder, rank, kind)
+            taxa = node.get_indexer(rows["taxon"])
+            rows, taxa = rows["row"].to_numpy()[taxa >= 0], taxa[taxa >= 0]
+            order = np.argsort(taxa)
+            found.append((taxa[order], _unit(self.names[encoder].vectors[rows[order]])))
+        return found
+
+    def named_root(self, encoder: str, kind: str) -> np.ndarray:
+        """The unit vector of the prompt that stands for all life, in one text type."""
+        return _unit(self.names[encoder].vectors[self._names(encoder, ROOT_NAME, kind)["row"].to_numpy()])[0]
+
+    def _names(self, encoder: str, rank: str, kind: str) -> pd.DataFrame:
+        table = self.names[encoder].table
+        return table[(table["rank"] == rank) & (table["type"] == kind)]
+
     def table(self, rows: Iterable[dict], **columns: object) -> pd.DataFrame:
         """Rows of measurements with the columns that all of them share."""
         shared = {"run": self.run, "dataset": self.dataset, "simulated": self.simulated, "split": WHOLE}
@@ -121,6 +150,7 @@ def collect(
     store: str | Path = "store",
     tree: str | Path | None = None,
     tree_unit: str = "unknown",
+    templates: str | None = None,
     **extraction: object,
 ) -> Sample:
     """Embed what is not yet in the store, and read it all back, joined by image.
@@ -134,6 +164,8 @@ def collect(
         Where embeddings are kept; a second call embeds nothing anew.
     tree, tree_unit
         A phylogeny for the species, and the unit of its branch lengths.
+    templates : str, optional
+        Embed the names of taxa too, where a model takes text, in the prompts ``plain`` or ``openai``; see `names`.
     **extraction
         As for `embedding.embed`.
 
@@ -163,6 +195,12 @@ def collect(
         ids, vectors, lost = _with_direction(images["image_id"], vectors, name)
         read[name] = Embeddings.of(ids, vectors)
         failures[name] = pd.concat([result.failures, lost]).to_dict("records")
+    names = {}
+    if templates is not None:
+        where = {key: extraction[key] for key in ("device", "precision", "revision", "progress") if key in extraction}
+        for name, _ in embed_all_names(dataset, models, store, templates=templates, **where):
+            known = next(encoder for encoder, _ in embedded if encoder["name"] == name)
+            names[name] = read_names(store, dataset, f"{name}@{known['fingerprint']}", templates)
     wanted = dataset.images["image_id"]
     in_all = np.all([wanted.isin(found.ids) for found in read.values()], axis=0)
     usable = dataset.images[in_all].reset_index(drop=True)
@@ -186,7 +224,13 @@ def collect(
             "encoders": [encoder for encoder, _ in embedded],
             "failures": failures,
         },
+        names,
     )
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
 
 
 def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:

@@ -16,7 +16,7 @@ import pandas as pd
 from bioclip_probe import metrics
 from bioclip_probe.metrics.answers import Answers
 from bioclip_probe.probes.splits import SEEN, SHUFFLED, UNSEEN
-from bioclip_probe.probing import paths
+from bioclip_probe.probing import taxon_paths
 from bioclip_probe.sample import Sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 
@@ -49,6 +49,9 @@ def score(sample: Sample, predictions: pd.DataFrame, seed: int = 0) -> pd.DataFr
     rows = []
     for asked, by_rank in answers.items():
         rows += _filled(_alone(sample, asked, by_rank, seed), asked)
+        if len(by_rank) == len(RANKS) and not asked[-1]:
+            paths = metrics.PathAnswers.of(by_rank, sample.placement.tree)
+            rows += _filled(metrics.score_paths(paths, seed), asked)
     for (encoder, probe, protocol, shots), by_rank in answers.items():
         if (protocol, shots) == (SEEN, 0):
             for other, compared in ((UNSEEN, metrics.unseen_gap), (SHUFFLED, metrics.selectivity)):
@@ -67,7 +70,7 @@ def score(sample: Sample, predictions: pd.DataFrame, seed: int = 0) -> pd.DataFr
 
 def _answers(sample: Sample, predictions: pd.DataFrame) -> dict[Asked, dict[str, Answers]]:
     """The answers of each encoder, probe, protocol and number of shots, by rank."""
-    node = pd.Index(paths(sample.placement.tree))
+    node = pd.Index(taxon_paths(sample.placement.tree))
     images, units = pd.Index(sample.images["image_id"]), sample.placement.node
     table = predictions.assign(shots=predictions["shots"].fillna(0).astype(np.int64))
     found: dict[Asked, dict[str, Answers]] = {}

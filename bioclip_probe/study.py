@@ -3,7 +3,7 @@
 >>> from bioclip_probe import collect, study
 >>> sample = collect("world", ["world-taxonomic", "pixels"], store="store")
 >>> study.measure(sample)                      # a MEASUREMENTS table; study.compare for pairs of encoders
->>> study.probe(sample)                        # a PREDICTIONS table; study.score turns it into measurements
+>>> study.texts(sample)                        # the side of names
 >>> study.project(sample, method="umap")       # a COORDINATES table
 
 `reproduce` does all of it and leaves the tables in a folder, from which figures and the report are made.
@@ -23,19 +23,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bioclip_probe import engines, metrics, probes, projections, provenance, results
+from bioclip_probe import engines, metrics, probing, projections, provenance, results, scoring
 from bioclip_probe.errors import DataError
 from bioclip_probe.plan import Plan
-from bioclip_probe.probes.splits import split_by_image
 from bioclip_probe.projections.panels import drill_down
+from bioclip_probe.prompts import NESTED_TYPE, PLAIN_TYPE
 from bioclip_probe.sample import Sample, collect
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.rows import Units
 from bioclip_probe.stats.threads import matched_threads
-from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
-from bioclip_probe.tree import Tree
+from bioclip_probe.tables import COORDINATES, MEASUREMENTS
 
 log = logging.getLogger(__name__)
 
@@ -157,49 +156,31 @@ def _in_space(embeddings: Embeddings, space: str, rows_of: Callable[[np.ndarray]
     return rows_of(vectors)
 
 
-def probe(sample: Sample, probe: str = "linear", seed: int = 0) -> pd.DataFrame:
-    """What a probe names at each rank, for every encoder, on one split by image shared by all.
+def texts(sample: Sample, types: Sequence[str] = (PLAIN_TYPE, NESTED_TYPE), seed: int = 0) -> pd.DataFrame:
+    """How the names of taxa follow the tree, and how the images of taxa lie to their names.
+
+    Parameters
+    ----------
+    sample : Sample
+        With `names`; without any there are no rows.
+    types : sequence of str
+        Text types; in the measurements they are the `protocol`.
+    seed : int
 
     Returns
     -------
     DataFrame
-        A `PREDICTIONS` table: every image of the split; those left out (too few images of their taxon, no name at the
-        rank) have an empty split. `score` makes measurements of it.
+        A `MEASUREMENTS` table.
     """
-    learn, tables = probes.load(probe), []
-    paths = _paths(sample.placement.tree)
-    labels = np.stack([sample.placement.at(rank) for rank in RANKS])
-    splits = split_by_image(labels, metrics.stream(seed, "split"), groups=sample.groups)
-    for name, embeddings in sample.embeddings.items():
-        log.info("probing %s", name)
-        for rank, own, found in zip(RANKS, labels, learn(embeddings.vectors, labels, splits), strict=True):
-            if found.note:
-                log.info("%s at rank %s: %s", name, rank, found.note)
-            rows = {"image_id": sample.images["image_id"], "split": found.split, "truth": paths[own], "rank": rank}
-            chosen = f"C = {found.settings['C']:g}" if "C" in found.settings else ""
-            shared = {"run": sample.run, "encoder": name, "dataset": sample.dataset, "probe": probe, "chosen": chosen}
-            tables.append(PREDICTIONS.frame(pd.DataFrame({**rows, **shared, "predicted": paths[found.predicted]})))
-    return pd.concat(tables, ignore_index=True)
-
-
-def _paths(tree: Tree) -> np.ndarray:
-    """The path of each node; the last entry, which index -1 meets, is missing."""
-    return np.array([tree.path(node) for node in range(len(tree))] + [None], dtype=object)
-
-
-def score(sample: Sample, predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Accuracy of predictions by rank, with chance; a `MEASUREMENTS` table."""
-    tables = []
-    node = {path: i for i, path in enumerate(_paths(sample.placement.tree)[:-1])}
-    units = pd.Series(sample.placement.node, index=sample.images["image_id"])
-    for (encoder, rank), table in predictions.groupby(["encoder", "rank"], sort=False):
-        truth, predicted = (table[key].map(node).fillna(-1).to_numpy(np.int64) for key in ("truth", "predicted"))
-        rows = metrics.score_predictions(
-            truth, predicted, table["split"].to_numpy(), units[table["image_id"]].to_numpy(), rank, seed
-        )
-        chosen = next(iter(table["chosen"].dropna()), "")
-        rows = [row | {"note": row["note"] or chosen} for row in rows]
-        tables.append(sample.table(rows, encoder=encoder, space="raw", tree="taxonomy"))
+    tables = [MEASUREMENTS.frame()]
+    tree = sample.placement.tree
+    for name, kind in itertools.product(sample.names, types):
+        log.info("measuring the names of %s, type %s", name, kind)
+        names = sample.named(name, kind)
+        root = sample.named_root(name, kind) if kind == NESTED_TYPE else None
+        rows = metrics.measure_text(names, tree, root, seed)
+        rows += metrics.measure_image_text(sample.embeddings[name].vectors, sample.placement, names, seed)
+        tables.append(sample.table(rows, encoder=name, space="raw", protocol=kind))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -280,7 +261,14 @@ def step(sample: Sample, name: str, seconds: float, **settings: object) -> dict:
 def sample_of(plan: Plan, store: str | Path, progress: bool = True) -> Sample:
     """The sample that a plan asks for; see `collect`."""
     found = collect(
-        plan.data, plan.encoders(), store, plan.tree, plan.tree_unit, progress=progress, **plan.extraction()
+        plan.data,
+        plan.encoders(),
+        store,
+        plan.tree,
+        plan.tree_unit,
+        plan.prompts(),
+        progress=progress,
+        **plan.extraction(),
     )
     return found if plan.per_species is None else found.balanced(plan.per_species, plan.seed)
 
@@ -298,7 +286,7 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path, progress: bool = T
     start = time.perf_counter()
     results.check_folder(out)  # before the long work
     found = sample_of(plan, store, progress)
-    predictions = probe(found, seed=plan.seed)
+    predictions = probing.ask(found, plan)
     compared = compared_in(found, plan)
     coordinates = project(found, plan.method, plan.mode, plan.seed, compared)
     with engines.engine(plan.engine) as executor:
@@ -306,7 +294,8 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path, progress: bool = T
     tables = [
         measured,
         compare(found, plan.seed, plan.resample),
-        score(found, predictions, plan.seed),
+        scoring.score(found, predictions, plan.seed),
+        texts(found, seed=plan.seed),
         measure_panels(found, coordinates, plan.seed),
     ]
     drawn = panels(found, plan.method, plan.mode, plan.seed, compared)

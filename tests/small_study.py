@@ -13,6 +13,9 @@ from bioclip_probe.plan import Plan
 
 CONTROLS = ("pixels", "color-histogram")
 
+#: Figures that need a model of text.
+OF_TEXT = {"zero_shot", "text_side"}
+
 #: Folders of iNat21 as they are called there: three kingdoms, a genus of three, two phyla of one species.
 FOLDERS = (
     "00000_Animalia_Annelida_Clitellata_Haplotaxida_Lumbricidae_Lumbricus_terrestris",
@@ -53,7 +56,9 @@ def grow(folder: Path, folders: tuple[str, ...] = FOLDERS, each: int = 5) -> Pat
 
 def plan(folder: Path, **changes: object) -> Plan:
     """The plan of the small study on the pictures in `folder`."""
-    return Plan(**{"data": f"inat21:{folder}", "models": CONTROLS, "controls": False, "method": "pca", **changes})
+    asked = {"probes": ("linear", "lda", "simpleshot"), "shots": (1, 2)}
+    made = {"data": f"inat21:{folder}", "models": CONTROLS, "controls": False, "method": "pca", **asked}
+    return Plan(**{**made, **changes})
 
 
 def few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:

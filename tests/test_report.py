@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bioclip_probe import collect, datasets, report, results, study
+from bioclip_probe import collect, datasets, probing, report, results, scoring, study
 from bioclip_probe.errors import DataError, ProbeError
+from bioclip_probe.gallery import LINEAR
 from bioclip_probe.tables import RANKS
 from tests.made_up import break_in_half, paint
-from tests.small_study import CONTROLS, FOLDERS, NEWICK, few_replicates, grow
+from tests.small_study import CONTROLS, FOLDERS, NEWICK, few_replicates, grow, plan
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -106,8 +107,8 @@ def world(tmp_path_factory):
 
 def leave(sample, out):
     """Everything of a study in the folder `out`, report and all."""
-    predictions, coordinates = study.probe(sample), study.project(sample, "pca")
-    measured = [study.measure(sample), study.score(sample, predictions), study.measure_panels(sample, coordinates)]
+    predictions, coordinates = probing.ask(sample, plan(out)), study.project(sample, "pca")
+    measured = [study.measure(sample), scoring.score(sample, predictions), study.measure_panels(sample, coordinates)]
     results.write(
         out,
         study.step(sample, "measure", 0.0),
@@ -124,8 +125,8 @@ def test_a_part_of_the_dataset_called_test_is_not_the_probes(out):
     measurements = pd.concat([part.assign(split="test", value=-1.0), whole.measurements], ignore_index=True)
     found = dataclasses.replace(whole, measurements=measurements)
     pd.testing.assert_frame_equal(report.summary(found), report.summary(whole))
-    for metric in ("cophenetic_correlation", "top1_accuracy"):
-        pd.testing.assert_frame_equal(report.by_rank(found, metric), report.by_rank(whole, metric))
+    for metric, where in (("cophenetic_correlation", {}), ("top1_accuracy", {**LINEAR, "protocol": "seen"})):
+        pd.testing.assert_frame_equal(report.by_rank(found, metric, **where), report.by_rank(whole, metric, **where))
     assert report.summary(whole)["probe species"].notna().all()
 
 

@@ -24,6 +24,7 @@ def by_rank(
     title: str = "",
     simulated: bool = False,
     panels: dict[str, str] | None = None,
+    by: str = "protocol",
 ) -> Figure:
     """Draw metrics by rank, a panel for each: lines for models, bars for 95 % intervals, grey for chance.
 
@@ -41,8 +42,11 @@ def by_rank(
         Heading; made from the metrics if not given.
     simulated : bool
         Print the word on the figure; so does a table that says it.
-    panels : dict from protocol to title, optional
-        A panel for each of these protocols of one metric, all on one scale, instead of one for each metric.
+    panels : dict from str to str, optional
+        Instead of one panel for each metric, one for each of these values of the column `by`, with its title, all on
+        one scale.
+    by : str
+        ``protocol``, ``probe``.
 
     Returns
     -------
@@ -56,10 +60,9 @@ def by_rank(
     """
     metrics = list(metrics)
     table = select(measurements, metrics, space)
-    by, titles = "metric", {metric: metric_label(metric) for metric in metrics}
-    if panels is not None:
-        by, titles = "protocol", {name: text for name, text in panels.items() if name in set(table["protocol"])}
-        table = table[table["protocol"].isin(list(titles))]
+    by, titles = by if panels else "metric", panels or {metric: metric_label(metric) for metric in metrics}
+    titles = {name: heading for name, heading in titles.items() if name in set(table[by]) or not panels}
+    table = table[table[by].isin(list(titles))]
     encoders = style.pick(table, models)
     table = table[table["encoder"].isin(encoders)]
     check_one_each(table, [by, "encoder", "rank"])

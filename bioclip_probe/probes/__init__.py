@@ -19,11 +19,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.probes.splits import PROTOCOLS, SEEN
+
+if TYPE_CHECKING:
+    import pandas as pd  # imported where it is used: `--help` would wait for it
 
 #: Those that learn from a split of the images have a function; the others are asked in ways of their own.
 CATALOGUE = {
@@ -39,6 +41,8 @@ LEARNERS = tuple(name for name, (where, _) in CATALOGUE.items() if where)
 
 def catalogue() -> pd.DataFrame:
     """The probes: name and what it does."""
+    import pandas as pd
+
     return pd.DataFrame([(name, what) for name, (_, what) in CATALOGUE.items()], columns=["name", "what"])
 
 

@@ -23,7 +23,7 @@ def test_by_rank_draws_every_value_and_leaves_the_undefined_out():
     table = measurements()
     figure = by_rank(table, ["cluster_purity", "top1_accuracy"])
     purity, accuracy = figure.axes
-    assert [axes.get_title(loc="left") for axes in (purity, accuracy)] == ["k-means purity", "Linear probe accuracy"]
+    assert [axes.get_title(loc="left") for axes in (purity, accuracy)] == ["k-means purity", "Accuracy"]
     assert [tick.get_text() for tick in purity.get_xticklabels()] == list(RANKS)
     for name, look in model_styles(["clip", "bioclip", "pixels"]).items():
         (line,) = lines(purity, look.colour)
