@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioclip_probe import world
+from bioclip_probe import datasets, world
 from bioclip_probe.prompts import TEXT_TYPES, prompts, taxon_names
 from bioclip_probe.tables import RANKS
+from bioclip_probe.world import words
 from bioclip_probe.world.captions import TEXT_TYPES as CAPTION_TYPES
 from bioclip_probe.world.captions import common_names, name_captions
+from bioclip_probe.world.splits import quarter
+from bioclip_probe.world.train import MERGES
 
 MAGPIE = ("Animalia", "Chordata", "Aves", "Passeriformes", "Corvidae", "Pica", "Pica hudsonia")
 
@@ -111,17 +114,34 @@ def test_a_common_name_without_a_species_names_nothing():
     assert "magpie" not in " ".join(taxon_names(frame)["name"])
 
 
-def test_the_captions_that_the_world_s_models_were_trained_on():
-    """Two programs, one spelling: the built-in world wrote its captions by itself."""
-    taxa = world.taxa(world.SEED)
-    common = common_names(len(taxa), np.random.default_rng(0))
-    captions = name_captions(taxa, common)
-    given = taxa[list(RANKS)].assign(common=pd.array([name or None for name in common], "str"))
-    table = taxon_names(given).query("rank == 'species'").set_index(["taxon", "type"])["name"]
+@pytest.fixture(scope="module")
+def named():
+    """For each text type the names of the world's species, in its order, as the dataset has them."""
+    species = datasets.load("world").images.drop_duplicates("species")
+    table = taxon_names(species).set_index(["type", "taxon"])["name"]
+    return {kind: table[kind][species[list(RANKS)].agg("|".join, axis=1)] for kind in TEXT_TYPES}
+
+
+def test_two_programs_and_one_spelling(named):
+    """The built-in world wrote the captions of its models by itself."""
+    taxa = world.taxa()
+    captions = name_captions(taxa, common_names(len(taxa), np.random.default_rng((world.SEED, 6))))
     assert TEXT_TYPES == CAPTION_TYPES
     for kind in TEXT_TYPES:
-        paths = ["|".join(lineage) for lineage in taxa[list(RANKS)].to_numpy()]
-        assert prompts(table.loc[[(path, kind) for path in paths]]) == captions[kind]
+        assert prompts(named[kind]) == captions[kind]
+
+
+@pytest.mark.parametrize("model", ["world-taxonomic", "world-subset"])
+def test_the_names_are_those_that_the_world_s_models_were_taught(named, model):
+    """The vocabulary that was shipped with a model was learnt from its captions, and from these it is learnt again."""
+    seen = world.seen()
+    if model == "world-subset":
+        seen = quarter(seen, np.random.default_rng((world.SEED, 5)))
+    captions = [caption for kind in TEXT_TYPES for caption in prompts(named[kind].to_numpy()[seen])]
+    shipped = (world.models()[model] / "bpe_vocab.txt.gz").read_bytes()
+    assert words.merges_file(words.learn_merges(captions, MERGES)) == shipped
+    others = [caption.replace(" puddle", " bumble").replace("photo", "picture") for caption in captions]
+    assert words.merges_file(words.learn_merges(others, MERGES)) != shipped
 
 
 letters = st.text(string.ascii_lowercase, min_size=1, max_size=3).map("a{}".format)
