@@ -169,9 +169,12 @@ def _decides(number, row, encoder: dict, templates: str | None) -> Iterator[str]
         yield f"names of {row.dataset}, published: not said of which taxa"
     for noun in ("taxa", "images"):
         theirs, ours = getattr(number, f"n_{noun}"), getattr(row, f"n_{noun}")
-        if pd.notna(theirs) and not (pd.notna(ours) and ours == theirs):
-            few = pd.notna(ours) and ours < theirs
-            yield f"{ours:,} of {theirs:,} {noun}" if few else f"{ours} {noun}, published: {theirs:,}"
+        if pd.isna(theirs) or (pd.notna(ours) and ours == theirs):
+            continue
+        if pd.isna(ours):
+            yield f"{noun} not counted, published: {theirs:,}"
+        else:
+            yield f"{ours:,} of {theirs:,} {noun}" if ours < theirs else f"{ours:,} {noun}, published: {theirs:,}"
     what = "protocol" if number.probe in ("linear", "simpleshot") else "text type"
     if pd.isna(number.protocol):
         yield f"{what} {row.protocol}, published: not said" if pd.notna(row.protocol) else f"{what} not published"

@@ -94,7 +94,8 @@ def test_what_was_done_alike_matches():
     ("change", "differs_in"),
     [
         ({"n_taxa": 11}, "11 of 400 taxa"),
-        ({"n_taxa": 1400}, "1400 taxa, published: 400"),
+        ({"n_taxa": 1400}, "1,400 taxa, published: 400"),
+        ({"n_taxa": None}, "taxa not counted, published: 400"),
         ({"protocol": "scientific"}, "text type scientific, published: taxonomic_common"),
     ],
 )
