@@ -166,7 +166,9 @@ def _answers(vectors, labels, split, names, ancestors, logit_scale) -> list[Pred
     for rows, mass in _softmax(vectors, asked, names, logit_scale):
         for rank, (own, (order, first)) in enumerate(zip(taxa, columns, strict=True)):
             there = split[rank, rows] == "test"
-            here, scores = rows[there], np.add.reduceat(mass[np.ix_(there, order)], first, axis=1)
+            here, scores = rows[there], (mass if there.all() else mass[there])[:, order]
+            if len(first) < scores.shape[1]:
+                scores = np.add.reduceat(scores, first, axis=1)
             predicted[rank, here], place[rank, here] = ranked(scores, own, labels[rank, here])
             confidence[rank, here] = scores.max(axis=1)
     settings = {"names": len(names), "logit_scale": float(logit_scale)}
@@ -182,7 +184,8 @@ def _columns(ancestors):
     """The taxa, ascending, and their names: columns in order of their taxon, and where those of each begin."""
     order = np.argsort(ancestors, kind="stable")[np.sum(ancestors < 0) :]
     taxa, first = np.unique(ancestors[order], return_index=True)
-    return taxa, (order, first)
+    as_they_lie = (np.diff(order) == 1).all()  # in a tree's order they do, and need not be copied
+    return taxa, (slice(order[0], order[-1] + 1) if as_they_lie else order, first)
 
 
 def _softmax(vectors, asked, names, logit_scale) -> Iterator[tuple[np.ndarray, np.ndarray]]:
