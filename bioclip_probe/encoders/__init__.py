@@ -5,9 +5,9 @@
 >>> encoder = encoders.load("bioclip", device="auto")     # -> Encoder
 >>> vectors = encoder.encode([encoder.preprocess(image) for image in images])
 
-One file a model family: `open_clip`, `timm`, `custom`, `controls`; `weights` finds and hashes their files; `encoder`
-says what an encoder is, `recipe` how it is made, here or in another process; `registry` is the catalogue: a new model
-is one line there. Importing this imports no torch.
+One file a model family: `open_clip` (with `text_tower`), `timm`, `custom`, `controls`; `weights` finds and hashes their
+files; `encoder` says what an encoder is, `recipe` how it is made, here or in another process; `registry` is the
+catalogue: a new model is one line there. Importing this imports no torch.
 """
 
 from __future__ import annotations
