@@ -105,6 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("probe", "ask probes to name taxa at every rank, and score them", *study, _asking(("linear",), ()))
     sub.add_argument("--mode", default="corrected", choices=("corrected", "paper"), help=_FOLDS)
     command("project", "the drill-down of Section 4.6 in the plane", *study, _projection)
+    sub = command("card", "the zero-shot and few-shot tasks of BioCLIP's model card, in one table", _sources, _out)
+    sub.add_argument(
+        "folder", type=Path, metavar="DIR", help="with a folder a task: birds_525, plankton, rare_species …"
+    )
+    command("compare", "published numbers beside those of a results folder", _out)
     sub = command("figure", "draw figures from the tables of a results folder", _out)
     sub.add_argument(
         "names",

@@ -211,6 +211,43 @@ def project(options: argparse.Namespace) -> None:
     _show(purity.loc[purity["metric"] == "panel_purity", ["encoder", "rank", "taxon", "value", "chance", "n_images"]])
 
 
+def card(options: argparse.Namespace) -> None:
+    from bioclip_probe import card as model_card
+
+    plan = _plan(options)
+    where = {key: value for key, value in plan.extraction().items() if key != "redo"}
+    shown = {"seed": plan.seed, "progress": not options.quiet}
+    found = model_card.run(options.folder, plan.compared(), options.store, options.out, **shown, **where)
+    _show(model_card.table(found))
+    for note in found.record["dataset"]["notes"]:
+        print(note)
+    print()
+    _show_published(found)
+
+
+def compare(options: argparse.Namespace) -> None:
+    from bioclip_probe import results
+
+    _show_published(results.read(options.out))
+
+
+def _show_published(found) -> None:
+    """Published numbers that a run covers, beside its own."""
+    from bioclip_probe import gallery, published
+
+    beside = published.compare(gallery.table_of(found, "measurements"), found.record)
+    for row in beside.itertuples():
+        asked = (row.probe, row.protocol, f"{row.shots}-shot" if row.shots == row.shots else "", row.rank, row.metric)
+        about = ", ".join(str(part) for part in asked if part and part == part)
+        _list(
+            str(row.encoder),
+            f"{row.dataset}: {about}",
+            f"published {row.published:.3f} ({row.source}), here {row.measured:.3f}, difference {row.difference:+.3f}",
+            "done alike" if row.matches and not row.differs_in else f"differs in: {row.differs_in}",
+        )
+    print(published.coverage(beside, found.record))
+
+
 def figure(options: argparse.Namespace) -> None:
     from bioclip_probe import report, results
 

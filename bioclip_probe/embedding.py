@@ -31,7 +31,7 @@ def embed(
     device: str = "auto",
     precision: str = "auto",
     revision: str | None = None,
-    engine: str = engines.LOCAL,
+    engine: str | Executor = engines.LOCAL,
     **settings: object,
 ) -> list[tuple[dict, extract.Extraction]]:
     """Embed a dataset with all models, each picture opened once. They are loaded before the first picture is opened.
@@ -45,8 +45,8 @@ def embed(
     device, precision, revision : str
         As for `encoders.load`; the revision is of the one model that is on the hub. At precision ``auto`` vectors that
         the store has already are taken at whatever precision they were made.
-    engine : str
-        Where pictures are embedded; see `engines`.
+    engine : str or Executor
+        Where pictures are embedded, or an executor that `engines.engine` has opened for that.
     **settings
         As `extract.Settings` has them.
 

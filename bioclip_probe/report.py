@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bioclip_probe import metrics, provenance, results
+from bioclip_probe import metrics, provenance, published, results
 from bioclip_probe.gallery import FIGURES, LINEAR, TEXT, agrees, check_names, draw, draw_all, table_of
 from bioclip_probe.probes.splits import SEEN, UNSEEN
 from bioclip_probe.prompts import MAIN_TYPE, NESTED_TYPE, PLAIN_TYPE
@@ -122,6 +122,7 @@ def write(folder: str | Path) -> Path:
         for name, path in drawn.items()
     ]
     shown = ("cophenetic_correlation", "knn_purity_1_adjusted", "cluster_purity_adjusted", "silhouette")
+    beside = published.compare(table, found.record)
     page = pages.get_template("report.html").render(
         record=found.record,
         simulated=found.simulated,
@@ -130,6 +131,8 @@ def write(folder: str | Path) -> Path:
         by_probe=list(by_probe(found, "top1_accuracy")),
         gaps=_gaps(found),
         texts=_texts(found),
+        published=beside,
+        coverage=published.coverage(beside, found.record),
         by_rank=[(metrics.CATALOGUE[name], by_rank(found, name)) for name in shown if name in set(table["metric"])],
         other_trees=_other_trees(table),
         parts=_parts(table),

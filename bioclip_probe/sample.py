@@ -83,8 +83,7 @@ class Sample:
     @property
     def controls(self) -> list[str]:
         """The encoders that stand for what anyone can see, and for an untrained network."""
-        marks = ("control:", "untrained:")
-        return [known["name"] for known in self.record.get("encoders", ()) if str(known.get("id")).startswith(marks)]
+        return [known["name"] for known in self.record.get("encoders", ()) if _is_control(known)]
 
     def balanced(self, per_species: int, seed: int = 0) -> Sample:
         """The sample with just so many images of each species, drawn at random; of a species with fewer, none.
@@ -198,7 +197,8 @@ def collect(
     names = {}
     if templates is not None:
         where = {key: extraction[key] for key in ("device", "precision", "revision", "progress") if key in extraction}
-        for name, _ in embed_all_names(dataset, models, store, templates=templates, **where):
+        learnt = [model for model, (known, _) in zip(models, embedded, strict=True) if not _is_control(known)]
+        for name, _ in embed_all_names(dataset, learnt, store, templates=templates, **where):
             known = next(encoder for encoder, _ in embedded if encoder["name"] == name)
             names[name] = read_names(store, dataset, f"{name}@{known['fingerprint']}", templates)
     wanted = dataset.images["image_id"]
@@ -226,6 +226,10 @@ def collect(
         },
         names,
     )
+
+
+def _is_control(encoder: dict) -> bool:
+    return str(encoder.get("id")).startswith(("control:", "untrained:"))
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

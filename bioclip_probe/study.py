@@ -94,7 +94,9 @@ def measure(sample: Sample, seed: int = 0, resample: str = "species", executor: 
             for space in SPACES:
                 rows = _in_space(embeddings, space, partial(_measure_all, sample, seed, resample, executor))
                 for split, part in parts.items():
-                    found = _in_space(part.embeddings[name], space, partial(_measure_part, part, seed, resample))
+                    found = _in_space(
+                        part.embeddings[name], space, partial(_measure_part, part, seed, resample, executor)
+                    )
                     rows += [{**row, "split": split} for row in found]
                 tables.append(sample.table(rows, encoder=name, space=space))
     return pd.concat(tables, ignore_index=True)
@@ -106,13 +108,14 @@ def _measure_all(
     units = _units(sample, resample)
     rows = metrics.measure(vectors, sample.placement, sample.groups, seed, units, executor)
     for tree, (placement, _) in sample.trees.items():
-        for of in (metrics.agreement, metrics.structure):
-            rows += of(vectors, placement, tree, seed, units)
+        rows += metrics.agreement(vectors, placement, tree, seed, units, executor)
+        rows += metrics.structure(vectors, placement, tree, seed, units)
     return rows
 
 
-def _measure_part(part: Sample, seed: int, resample: str, vectors: np.ndarray) -> list[dict]:
-    return metrics.agreement(vectors, part.placement.coarsen("species"), "taxonomy", seed, _units(part, resample))
+def _measure_part(part: Sample, seed: int, resample: str, executor: Executor | None, vectors: np.ndarray) -> list[dict]:
+    species, units = part.placement.coarsen("species"), _units(part, resample)
+    return metrics.agreement(vectors, species, "taxonomy", seed, units, executor)
 
 
 def _units(sample: Sample, rank: str) -> Units | None:
@@ -258,18 +261,10 @@ def step(sample: Sample, name: str, seconds: float, **settings: object) -> dict:
     }
 
 
-def sample_of(plan: Plan, store: str | Path, progress: bool = True) -> Sample:
-    """The sample that a plan asks for; see `collect`."""
-    found = collect(
-        plan.data,
-        plan.encoders(),
-        store,
-        plan.tree,
-        plan.tree_unit,
-        plan.prompts(),
-        progress=progress,
-        **plan.extraction(),
-    )
+def sample_of(plan: Plan, store: str | Path, progress: bool = True, executor: Executor | None = None) -> Sample:
+    """The sample that a plan asks for, see `collect`; embedded by an `executor` of the plan's engine if one is open."""
+    how = {**plan.extraction(), "engine": executor or plan.engine, "progress": progress}
+    found = collect(plan.data, plan.encoders(), store, plan.tree, plan.tree_unit, plan.prompts(), **how)
     return found if plan.per_species is None else found.balanced(plan.per_species, plan.seed)
 
 
@@ -285,12 +280,12 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path, progress: bool = T
     """
     start = time.perf_counter()
     results.check_folder(out)  # before the long work
-    found = sample_of(plan, store, progress)
+    with engines.engine(plan.engine) as executor:  # opened once: on SLURM its jobs wait in the queue once
+        found = sample_of(plan, store, progress, executor)
+        measured = measure(found, plan.seed, plan.resample, executor)
     predictions = probing.ask(found, plan)
     compared = compared_in(found, plan)
     coordinates = project(found, plan.method, plan.mode, plan.seed, compared)
-    with engines.engine(plan.engine) as executor:
-        measured = measure(found, plan.seed, plan.resample, executor)
     tables = [
         measured,
         compare(found, plan.seed, plan.resample),
