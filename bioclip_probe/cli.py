@@ -13,8 +13,7 @@ from pathlib import Path
 
 from bioclip_probe import __version__, commands
 from bioclip_probe.errors import ProbeError
-from bioclip_probe.probes import CATALOGUE
-from bioclip_probe.probes.splits import DEFAULT_PROTOCOLS, PROTOCOLS
+from bioclip_probe.probes import CATALOGUE, DEFAULT_PROTOCOLS, PROTOCOLS
 from bioclip_probe.tables import RANKS
 
 log = logging.getLogger("bioclip_probe")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bioclip_probe import metrics
 from bioclip_probe.errors import DataError, ProbeError
-from bioclip_probe.probes.splits import SEEN, SHUFFLED, UNSEEN
+from bioclip_probe.probes import SEEN, SHUFFLED, UNSEEN
 from bioclip_probe.prompts import MAIN_TYPE, PLAIN_TYPE
 from bioclip_probe.results import Results
 

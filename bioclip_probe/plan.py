@@ -9,7 +9,7 @@ from bioclip_probe import encoders, engines, probes
 from bioclip_probe.embedding import VECTORS
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.extract import Settings
-from bioclip_probe.probes.splits import DEFAULT_PROTOCOLS
+from bioclip_probe.probes import DEFAULT_PROTOCOLS
 from bioclip_probe.tables import RANKS
 
 WORLD_MODELS = ("world-taxonomic", "world-generic", "world-subset")
@@ -38,7 +38,7 @@ class Plan:
     per_species : int, optional
         Measure just so many images of each species, drawn at random; of species with fewer, none.
     probes, protocols, shots : tuple
-        What is asked of the embeddings, and how: names of `probes`, of `splits.PROTOCOLS`, and images a taxon for the
+        What is asked of the embeddings, and how: names of `probes`, of `probes.PROTOCOLS`, and images a taxon for the
         curve of sample efficiency.
     names : bool
         Embed the names of taxa, where a model takes text, and measure them; a probe by names does so anyway.

@@ -24,15 +24,10 @@ from bioclip_probe.encoders.encoder import chosen_device
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.metrics import stream
 from bioclip_probe.plan import Plan
-from bioclip_probe.probes import centroid
+from bioclip_probe.probes import DEFAULT_PROTOCOLS, LEAVE_ONE_OUT, SEEN, SHUFFLED, UNSEEN, centroid
 from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.splits import (
-    DEFAULT_PROTOCOLS,
     FOLDS,
-    LEAVE_ONE_OUT,
-    SEEN,
-    SHUFFLED,
-    UNSEEN,
     hold_out_children,
     leave_one_out,
     shuffle_children,
@@ -96,7 +91,7 @@ def probe(
     learners : sequence of str
         Probes that learn from a split, by name; see `probes.catalogue`.
     protocols : sequence of str
-        Of `splits.PROTOCOLS`.
+        Of `probes.PROTOCOLS`.
     shots : sequence of int
         Ask the first protocol again after so many images of each taxon (taxa with fewer: all they have), as long as
         that is fewer than all: the curve of sample efficiency.

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bioclip_probe import metrics, provenance, published, results
 from bioclip_probe.gallery import FIGURES, LINEAR, TEXT, agrees, check_names, draw, draw_all, table_of
-from bioclip_probe.probes.splits import SEEN, UNSEEN
+from bioclip_probe.probes import SEEN, UNSEEN
 from bioclip_probe.prompts import MAIN_TYPE, NESTED_TYPE, PLAIN_TYPE
 from bioclip_probe.results import Results
 from bioclip_probe.tables import MEASUREMENTS, RANKS

@@ -15,7 +15,7 @@ import pandas as pd
 
 from bioclip_probe import metrics
 from bioclip_probe.metrics.answers import Answers
-from bioclip_probe.probes.splits import SEEN, SHUFFLED, UNSEEN
+from bioclip_probe.probes import SEEN, SHUFFLED, UNSEEN
 from bioclip_probe.probing import taxon_paths
 from bioclip_probe.sample import Sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS

@@ -22,11 +22,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from bioclip_probe.errors import ProbeError
-from bioclip_probe.probes.splits import PROTOCOLS, SEEN
 
 if TYPE_CHECKING:
     import pandas as pd  # imported where it is used: `--help` would wait for it
 
+SEEN, UNSEEN, SHUFFLED, LEAVE_ONE_OUT = "seen", "unseen", "shuffled", "leave-one-out"
+#: What a probe that learns can be asked; the first three by default.
+PROTOCOLS = {
+    SEEN: "other images of the taxa, and of their children, that it learnt from",
+    UNSEEN: "children of its taxa that it never saw, at each rank above species",
+    SHUFFLED: "the control task: labels shuffled between child taxa",
+    LEAVE_ONE_OUT: "each image by all others, for small collections",
+}
+DEFAULT_PROTOCOLS = (SEEN, UNSEEN, SHUFFLED)
 #: Those that learn from a split of the images have a function; the others are asked in ways of their own.
 CATALOGUE = {
     "linear": ("linear:linear", "logistic regression, C chosen on val"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,7 @@ from bioclip_probe.errors import some
 from bioclip_probe.probes.predictions import Predictions, ranked
 from bioclip_probe.probes.softmax import MAX_ITERATIONS, Softmax, fit
 from bioclip_probe.probes.splits import named_parts, unlearnable
-from bioclip_probe.stats.threads import matched_threads
+from bioclip_probe.stats.threads import SMALL, one_thread
 
 GRID = tuple(10.0**power for power in range(-2, 5))
 ROUNDING = 1e-6  # embeddings that scatter less than this are equal but for the rounding of float32
@@ -72,19 +75,36 @@ def linear(
     """
     if not len(grid) or min(grid) <= 0:
         raise ValueError(f"expected a grid of positive C, got {grid}")
-    found, features, turned = [], None, None
-    for own, part in zip(labels, named_parts(vectors, labels, split), strict=True):
+    jobs = _jobs(vectors, labels, named_parts(vectors, labels, split), device, refit)
+    learn = partial(_learn, grid=grid)
+    most_taxa = max((len(np.unique(own)) for own in labels), default=0)
+    if len(vectors) * vectors.shape[1] * most_taxa < SMALL:
+        return _side_by_side(learn, list(jobs))
+    return [learn(*job) for job in jobs]  # one after the other: features make room for those of the next rank
+
+
+def _jobs(vectors, labels, split, device, refit) -> Iterator[tuple]:
+    """What `_learn` is told of each rank; ranks that learn from the same images share their features."""
+    features, turned = None, None
+    for own, part in zip(labels, split, strict=True):
         note = unlearnable(own, part)
-        if note:
-            found.append(Predictions.undefined(part, note))
-            continue
         train, val = (np.flatnonzero(part == name) for name in ("train", "val"))
         learnt = np.concatenate([train, val]) if refit else train
-        if (train.tobytes(), learnt.tobytes()) != turned:  # ranks that learn from the same images share their features
+        if not note and (train.tobytes(), learnt.tobytes()) != turned:
             features, turned = _features(vectors, train, learnt, device), (train.tobytes(), learnt.tobytes())
-        with matched_threads(len(train) * features.shape[1] * len(np.unique(own[train]))):
-            found.append(_learn(features, own, part, learnt, grid))
-    return found
+        yield features, own, part, learnt, note
+
+
+def _side_by_side(learn: Callable[..., Predictions], jobs: list[tuple]) -> list[Predictions]:
+    """What is learnt at all ranks, a thread each: alone, each is too small for more than one."""
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        with one_thread, ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(lambda job: learn(*job), jobs))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _features(vectors: np.ndarray, train: np.ndarray, learnt: np.ndarray, device: str) -> Any:
@@ -116,9 +136,9 @@ def _chunks(rows):
     return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
 
 
-def _learn(
-    features: Any, labels: np.ndarray, split: np.ndarray, learnt: np.ndarray, grid: tuple[float, ...]
-) -> Predictions:
+def _learn(features: Any, labels: np.ndarray, split: np.ndarray, learnt: np.ndarray, note: str, grid) -> Predictions:
+    if note:
+        return Predictions.undefined(split, note)
     train, val = (np.flatnonzero(split == name) for name in ("train", "val"))
     taxa = np.unique(labels[train])
     accuracies, models = _path(features, labels, train, val, taxa, grid)

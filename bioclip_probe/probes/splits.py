@@ -14,15 +14,6 @@ from bioclip_probe.errors import DataError, some
 
 SPLITS = ("train", "val", "test")
 FOLDS = 5
-SEEN, UNSEEN, SHUFFLED, LEAVE_ONE_OUT = "seen", "unseen", "shuffled", "leave-one-out"
-#: What a probe that learns can be asked; the first three by default.
-PROTOCOLS = {
-    SEEN: "other images of the taxa, and of their children, that it learnt from",
-    UNSEEN: "children of its taxa that it never saw, at each rank above species",
-    SHUFFLED: "the control task: labels shuffled between child taxa",
-    LEAVE_ONE_OUT: "each image by all others, for small collections",
-}
-DEFAULT_PROTOCOLS = (SEEN, UNSEEN, SHUFFLED)
 
 
 def split_by_image(

@@ -75,8 +75,7 @@ def test_names_of_taxa():
     assert italic("Pica") == r"$\it{Pica}$"
     assert italic("A$B_c") == r"A\$B_c"
     assert (
-        listed(["cluster_purity", "knn_purity_5", "top1_accuracy"])
-        == "k-means purity, k-NN purity, k = 5 and accuracy"
+        listed(["cluster_purity", "knn_purity_5", "top1_accuracy"]) == "k-means purity, k-NN purity, k = 5 and accuracy"
     )
 
 
