@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bioclip_probe import __version__, commands
 from bioclip_probe.errors import ProbeError
-from bioclip_probe.probes import CATALOGUE, DEFAULT_PROTOCOLS, PROTOCOLS
+from bioclip_probe.probes import CATALOGUE, DEFAULT_PROTOCOLS, PROTOCOLS, USUAL
 from bioclip_probe.tables import RANKS
 
 log = logging.getLogger("bioclip_probe")
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
     study = (_sources, _controls, _out)
     whole = "the whole study: embed, measure, probe, project, draw, report"
-    command("reproduce", whole, *study, _tree, _projection, _resampling, _asking(tuple(CATALOGUE), (1, 2, 5, 10)))
+    command("reproduce", whole, *study, _tree, _projection, _resampling, _asking(USUAL, (1, 2, 5, 10)))
     sub = command("embed", "embed pictures into the store", _sources, _controls)
     sub.add_argument("--names", action="store_true", help="and the names of all taxa, where a model takes text")
     command("status", "how far each embedding in a store is, and what failed", _store)
@@ -230,7 +230,8 @@ def _asking(learners: tuple[str, ...], shots: tuple[int, ...]) -> Callable:
                          help=f"of {', '.join(CATALOGUE)}; default: {' '.join(learners)}")  # fmt: skip
         sub.add_argument("--protocols", nargs="+", default=DEFAULT_PROTOCOLS, metavar="P",
                          help=f"of {', '.join(PROTOCOLS)}; default: {' '.join(DEFAULT_PROTOCOLS)}")  # fmt: skip
-        sub.add_argument("--shots", nargs="*", type=int, default=shots, metavar="K",
+        sub.set_defaults(usual_shots=shots)
+        sub.add_argument("--shots", nargs="*", type=int, metavar="K",
                          help="ask protocol seen again after K images of each taxon; default: "
                               + (" ".join(map(str, shots)) or "all images only"))  # fmt: skip
         _templates(sub)

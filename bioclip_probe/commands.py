@@ -24,6 +24,8 @@ def _plan(options: argparse.Namespace):
     fields = {name: given[name] for name in Plan.__dataclass_fields__ if name in given}
     redo = [kind for kind, flag in (("failed", "retry_failed"), ("damaged", "repair")) if given.get(flag)]
     fields |= {name: tuple(given.get(name) or ()) for name in ("probes", "protocols", "shots")}
+    if given.get("shots") is None and "seen" in fields["protocols"]:
+        fields["shots"] = options.usual_shots
     chosen = {"models": tuple(options.models), "controls": not given.get("no_controls", True), "redo": tuple(redo)}
     return Plan(**{**fields, **chosen})
 

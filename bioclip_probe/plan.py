@@ -9,7 +9,7 @@ from bioclip_probe import encoders, engines, probes
 from bioclip_probe.embedding import VECTORS
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.extract import Settings
-from bioclip_probe.probes import DEFAULT_PROTOCOLS
+from bioclip_probe.probes import DEFAULT_PROTOCOLS, USUAL
 from bioclip_probe.tables import RANKS
 
 WORLD_MODELS = ("world-taxonomic", "world-generic", "world-subset")
@@ -63,7 +63,7 @@ class Plan:
     method: str = "tsne"
     mode: str = "corrected"
     per_species: int | None = None
-    probes: tuple[str, ...] = tuple(probes.CATALOGUE)
+    probes: tuple[str, ...] = USUAL
     protocols: tuple[str, ...] = DEFAULT_PROTOCOLS
     shots: tuple[int, ...] = ()
     names: bool = False

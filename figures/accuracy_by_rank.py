@@ -1,4 +1,4 @@
-"""Accuracy of linear probes by rank, with chance.
+"""Accuracy of linear probes by rank: children seen, never seen, and the control task, with chance.
 
 Drawn from the tables of a study; by default the built-in world's (simulated), as `make demo` leaves them.
 

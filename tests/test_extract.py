@@ -374,9 +374,7 @@ def test_the_dataset_is_left_as_it_was(dataset, store):
     pd.testing.assert_frame_equal(dataset.images, before)
 
 
-@pytest.mark.parametrize(
-    ("tasks", "size", "expected"), [(256, 1 << 31, 5), (3, 1 << 31, 3), (256, 60, 2), (256, 1, 1)]
-)
+@pytest.mark.parametrize(("tasks", "size", "expected"), [(256, 1 << 31, 5), (3, 1 << 31, 3), (256, 60, 2), (256, 1, 1)])
 def test_results_of_workers_wait_by_number_and_size(dataset, store, monkeypatch, tasks, size, expected):
     """Ten images in shards of two: a shard's vectors are 24 bytes."""
     monkeypatch.setattr(extract, "MOST_AT_ONCE", tasks)

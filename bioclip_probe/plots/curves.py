@@ -61,7 +61,7 @@ def curves(
     rows = -(-len(ranks) // columns)
     legend_rows = -(-(len(encoders) + 2) // LEGEND_COLUMNS)
     title = title or f"{metric_label(metric)} by images a taxon"
-    size = (style.TEXT_WIDTH, 0.5 + 1.75 * rows + 0.17 * legend_rows)
+    size = (style.TEXT_WIDTH, 0.5 + 1.9 * rows + 0.17 * legend_rows)
     figure = style.new_figure(*size, title, style.is_simulated(table, simulated))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(ranks) :]:
@@ -82,6 +82,6 @@ def curves(
         axes.grid(axis="y", color="#eeeeee", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set_title(style.plural(rank), loc="left")
-    figure.supxlabel("images a taxon", fontsize=7)
+        axes.set_xlabel("images a taxon", fontsize=6.5)
     legend(figure, [styles[encoder] for encoder in encoders], table, LEGEND_COLUMNS)
     return figure

@@ -44,6 +44,8 @@ CATALOGUE = {
     "simpleshot": ("", "the nearest of the means of 1 and of 5 images a taxon, five folds"),
     "zero_shot": ("", "the nearest name, and the taxon whose species' names are nearest together; for models of text"),
 }
+#: What a whole study asks; ridge and lda say little that the linear probe does not.
+USUAL = ("linear", "knn", "simpleshot", "zero_shot")
 LEARNERS = tuple(name for name, (where, _) in CATALOGUE.items() if where)
 
 

@@ -1,0 +1,14 @@
+"""Accuracy of the linear probe after 1, 2, 5 and 10 images of each taxon.
+
+Drawn from the tables of a study; by default the built-in world's (simulated), as `make demo` leaves them.
+
+    python figures/sample_efficiency.py [RESULTS]
+"""
+
+import sys
+from pathlib import Path
+
+from bioclip_probe import report, results
+
+found = results.read(sys.argv[1] if len(sys.argv) > 1 else "results/world")
+print(report.draw(found, "sample_efficiency", Path(__file__).with_suffix("")))

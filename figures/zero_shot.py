@@ -1,0 +1,14 @@
+"""Accuracy of naming taxa by their names alone, by rank: own names, and those of their species together.
+
+Drawn from the tables of a study; by default the built-in world's (simulated), as `make demo` leaves them.
+
+    python figures/zero_shot.py [RESULTS]
+"""
+
+import sys
+from pathlib import Path
+
+from bioclip_probe import report, results
+
+found = results.read(sys.argv[1] if len(sys.argv) > 1 else "results/world")
+print(report.draw(found, "zero_shot", Path(__file__).with_suffix("")))
