@@ -49,7 +49,7 @@ def _measured(found: Results, names: tuple[str, ...], **where: object) -> pd.Dat
     keep = table["metric"].isin(names) & (table["tree"] == "taxonomy") & table["taxon"].isna()
     keep &= (table["encoder_b"].isna() | table["metric"].isin(SIMILARITY)) & agrees(table, where)
     if not table.loc[keep, "value"].notna().any():
-        raise DataError(f"{found.folder} holds no value of {' or '.join(names)} to draw")
+        raise DataError(f"there is no value of {' or '.join(names)} to draw")
     return table[keep].reset_index(drop=True)
 
 

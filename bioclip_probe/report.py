@@ -39,16 +39,17 @@ TREE = {
 
 
 def summary(found: Results) -> pd.DataFrame:
-    """The study in a table: a row an encoder, the columns of `SUMMARY`; missing where a number is undefined."""
+    """The study in a table: a row an encoder, those columns of `SUMMARY` that were asked for; missing where undefined."""
     table = table_of(found, "measurements")
     table = table[table["tree"] == "taxonomy"]
     table = table[table["encoder_b"].isna() & table["taxon"].isna() & table["shots"].isna()]
     columns = {}
     for heading, metric, rank, where in SUMMARY:
         part = table[(table["metric"] == metric) & (table["rank"] == rank) & agrees(table, where)]
-        columns[heading] = part.set_index("encoder")["value"]
+        if len(part):  # nobody was asked otherwise
+            columns[heading] = part.set_index("encoder")["value"]
     order = [encoder["name"] for encoder in found.record["encoders"]]
-    return pd.DataFrame(columns).reindex(order).rename_axis("encoder").dropna(axis=1, how="all")
+    return pd.DataFrame(columns).reindex(order).rename_axis("encoder")
 
 
 def by_rank(found: Results, metric: str, **where: object) -> pd.DataFrame:

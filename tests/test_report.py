@@ -231,8 +231,8 @@ def test_summary(out):
     found = results.read(out)
     summary = report.summary(found)
     assert summary.index.tolist() == list(CONTROLS)
-    of_text = {"CPCC names", "zero-shot species"}
-    assert summary.columns.tolist() == [heading for heading, *_ in report.SUMMARY if heading not in of_text]
+    unknown = {"CPCC names", "zero-shot species"}  # no model takes text
+    assert summary.columns.tolist() == [heading for heading, *_ in report.SUMMARY if heading not in unknown]
     table = found.measurements
     row = table[
         (table["encoder"] == "pixels") & (table["metric"] == "cophenetic_correlation") & (table["space"] == "raw")
