@@ -10,11 +10,11 @@ from bioclip_probe.embedding import VECTORS
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.extract import Settings
 from bioclip_probe.probes import DEFAULT_PROTOCOLS, USUAL
+from bioclip_probe.prompts import TEMPLATES
 from bioclip_probe.tables import RANKS
 
 WORLD_MODELS = ("world-taxonomic", "world-generic", "world-subset")
 PAPER_MODELS = ("bioclip", "clip", "inat21-only")
-TEMPLATES = ("plain", "openai")
 #: Of `Settings`, what a plan says.
 SETTINGS = tuple(field.name for field in fields(Settings) if field.name != "progress")
 

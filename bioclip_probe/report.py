@@ -39,7 +39,7 @@ TREE = {
 
 
 def summary(found: Results) -> pd.DataFrame:
-    """The study in a table: a row an encoder, those columns of `SUMMARY` that were asked for; missing where undefined."""
+    """The study in a table: a row an encoder, the columns of `SUMMARY` that were asked for; missing where undefined."""
     table = table_of(found, "measurements")
     table = table[table["tree"] == "taxonomy"]
     table = table[table["encoder_b"].isna() & table["taxon"].isna() & table["shots"].isna()]

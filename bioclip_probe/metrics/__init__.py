@@ -29,7 +29,6 @@ from bioclip_probe.metrics.answers import (
     clade_accuracies,
     compare_answers,
     score_answers,
-    score_predictions,
     selectivity,
     unseen_gap,
 )
@@ -56,7 +55,6 @@ __all__ = [
     "measure_text",
     "score_answers",
     "score_paths",
-    "score_predictions",
     "selectivity",
     "stream",
     "structure",

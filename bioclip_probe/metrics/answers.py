@@ -155,15 +155,6 @@ def _scored(answers: Answers, rng: dict[str, np.random.Generator], balanced: boo
     }
 
 
-def score_predictions(
-    truth: np.ndarray, predicted: np.ndarray, split: np.ndarray, units: np.ndarray, rank: str, seed: int = 0
-) -> list[dict]:
-    """Accuracies of answers of one split that come without place and confidence; see `score_answers`."""
-    nothing, image = np.zeros(len(truth), dtype=np.int64), np.arange(len(truth))
-    answers = Answers(image, truth, predicted, nothing, np.full(len(truth), np.nan), split, nothing, units)
-    return [row for row in score_answers(answers, rank, seed) if row["metric"] in ("top1_accuracy", "macro_accuracy")]
-
-
 def clade_accuracies(
     answers: Answers, clade: np.ndarray, path: Callable[[int], str], rank: str, seed: int = 0
 ) -> list[dict]:

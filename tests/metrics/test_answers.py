@@ -15,7 +15,6 @@ from bioclip_probe.metrics.answers import (
     clade_accuracies,
     compare_answers,
     score_answers,
-    score_predictions,
     selectivity,
     unseen_gap,
 )
@@ -213,12 +212,6 @@ def test_arrays_of_other_lengths_are_refused_and_none_can_be_changed():
     kept = answers([0, 1], [0, 1])
     with pytest.raises(ValueError, match="read-only"):
         kept.truth[0] = 5
-
-
-def test_answers_without_place_and_confidence_have_accuracies_only():
-    truth, split = np.array([0, 1, 0, 1]), np.array(["train", "train", "test", "test"])
-    rows = score_predictions(truth, truth, split, truth, "genus")
-    assert [(row["metric"], row["value"]) for row in rows] == [("top1_accuracy", 1), ("macro_accuracy", 1)]
 
 
 @settings(max_examples=25)
