@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from bioclip_probe import probing, scoring
+from bioclip_probe import collect, probing, scoring
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.names import Names
 from bioclip_probe.prompts import ROOT_RANK, TEXT_TYPES, taxon_names
@@ -140,3 +142,18 @@ def test_a_sample_without_kin_has_rows_that_say_so():
     assert len(scores)
     assert scores["value"].isna().all()
     assert (scores["note"] != "").all()
+
+
+def test_real_animals_are_named_at_class_and_order_one_left_out(shared_data, tmp_path):
+    """187 photographs of as many animals: only leaving one out asks about nearly all of them."""
+    network = Path(__file__).parent / "encoders" / "mobilenets.py"
+    data = f"table:{shared_data / 'animals' / 'labels.csv'}"
+    sample = collect(data, [f"custom:{network}:imagenet", "pixels"], tmp_path, progress=False)
+    part = sample.take(np.arange(0, len(sample.images), 2))
+    scores = scoring.score(part, probing.probe(part, ["knn"], ["leave-one-out"]))
+    top1 = scores[(scores["metric"] == "top1_accuracy") & scores["encoder_b"].isna()].set_index(["rank", "encoder"])
+    network, pixels = list(sample.embeddings)
+    for rank in ("class", "order"):
+        assert top1.loc[(rank, network), "value"] > top1.loc[(rank, pixels), "value"]
+        assert top1.loc[(rank, network), "ci_low"] > top1.loc[(rank, network), "chance"]
+        assert top1.loc[(rank, network), ["n_images", "n_excluded"]].sum() == len(part.images)
