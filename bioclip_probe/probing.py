@@ -21,7 +21,7 @@ import pandas as pd
 
 from bioclip_probe import probes
 from bioclip_probe.encoders.encoder import chosen_device
-from bioclip_probe.errors import ProbeError
+from bioclip_probe.errors import ProbeError, some
 from bioclip_probe.metrics import stream
 from bioclip_probe.plan import Plan
 from bioclip_probe.probes import DEFAULT_PROTOCOLS, LEAVE_ONE_OUT, SEEN, SHUFFLED, UNSEEN, centroid
@@ -161,15 +161,13 @@ def few_shot(
     Returns
     -------
     DataFrame
-        A `PREDICTIONS` table with the test images of each fold.
+        A `PREDICTIONS` table with the test images of each fold. Taxa with too few images are named in the log; in mode
+        ``paper`` as many shots are then not asked at all, as the published run would have stopped.
     """
     tables = [PREDICTIONS.frame()]
     for rank in ranks:
         labels = sample.placement.at(rank)
-        drawn = centroid.paper_folds(labels, shots) if mode == "paper" else {
-            k: centroid.independent_folds(labels, k, stream(seed, "few-shot", rank, str(k)), groups=sample.groups)
-            for k in shots
-        }  # fmt: skip
+        drawn = _few_shot_folds(sample, rank, shots, mode, seed)
         for k, folds in drawn.items():
             left_out = (folds == "").all(axis=0)
             for name, embeddings in sample.embeddings.items():
@@ -179,6 +177,23 @@ def few_shot(
                     task = Task(mode, labels[None], found.split[None], told[None], shots=k, fold=fold)
                     tables.append(_table(sample, name, "simpleshot", task, [found], (rank,)))
     return pd.concat(tables, ignore_index=True)
+
+
+def _few_shot_folds(sample: Sample, rank: str, shots: Sequence[int], mode: str, seed: int) -> dict[int, np.ndarray]:
+    """The folds for each number of shots, shape (F, n); empty throughout where they cannot be drawn."""
+    labels = sample.placement.at(rank)
+    taxa, counts = np.unique(labels[labels >= 0], return_counts=True)
+    folds = {k: np.full((centroid.N_FOLDS, len(labels)), "", dtype="<U5") for k in shots}
+    for k in shots:
+        few = taxa[counts < (k if mode == "paper" else k + 1)]
+        if len(few):
+            names = some(sample.placement.tree.name[few])
+            log.info("%d of %d taxa have too few images for %d shots: %s", len(few), len(taxa), k, names)
+    if mode == "paper":
+        able = [k for k in shots if len(counts) and k <= counts.min()]
+        return folds | (centroid.paper_folds(labels, able) if able else {})
+    drawn = {k: stream(seed, "few-shot", rank, str(k)) for k in shots}
+    return {k: centroid.independent_folds(labels, k, rng, groups=sample.groups) for k, rng in drawn.items()}
 
 
 def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
@@ -284,7 +299,7 @@ def _table(
     for rank, labels, left_out, one in zip(ranks, task.labels, task.left_out, found, strict=True):
         if rank == RANKS[-1] and task.protocol in (UNSEEN, SHUFFLED):
             continue  # species have no child taxa
-        if one.note and task.protocol != LEAVE_ONE_OUT:
+        if one.note and learner != "simpleshot" and task.protocol != LEAVE_ONE_OUT:
             log.info("%s, %s at rank %s: %s", encoder, learner, rank, one.note)
         asked = one.split != "" if task.whole else one.split == "test"
         rows = np.flatnonzero(asked | left_out)

@@ -106,6 +106,20 @@ def test_few_shots_are_reported_over_folds():
     assert top1.loc[1, "chance"] == pytest.approx(1 / 16)
 
 
+@pytest.mark.parametrize("mode", ["paper", "corrected"])
+def test_taxa_with_too_few_images_are_named_and_the_rest_goes_on(mode, caplog):
+    sample = made_up(scatter=0.05)
+    part = sample.take(np.setdiff1d(np.arange(len(sample.images)), [0, 1, 2]))  # three of the first species are left
+    with caplog.at_level("INFO"):
+        found = probing.few_shot(part, shots=(1, 5), mode=mode)
+    assert "1 of 16 taxa have too few images for 5 shots: Genus0 no0" in caplog.text
+    tested = found[found["split"] == "test"]
+    assert set(tested["shots"]) == ({1} if mode == "paper" else {1, 5})
+    top1 = scoring.score(part, found).query("metric == 'top1_accuracy'").set_index("shots")
+    assert top1.loc[1, "value"] > 0.9
+    assert mode == "corrected" or top1.loc[5, "note"]
+
+
 def test_names_are_answers_where_a_model_takes_text():
     sample = made_up(scatter=0.05, names=True)
     found = probing.zero_shot(sample)
