@@ -27,6 +27,7 @@ from bioclip_probe.tree.tree import Placement, Tree
 
 Names = Sequence[tuple[np.ndarray, np.ndarray]]
 BLOCK = 1024
+TIED = 12  # decimals: equal names lie equally far, however products were summed
 TIE = 1e-6  # names that lie as near, but for rounding
 
 
@@ -87,7 +88,8 @@ def radial_tau(names: Names, tree: Tree, root: np.ndarray, rng: np.random.Genera
     species = names[-1][0]
     distance = np.full((len(RANKS), len(tree)), np.nan)
     for r, (taxa, vectors) in enumerate(names):
-        distance[r, taxa] = 1 - finite_rows(vectors).astype(np.float64) @ root.astype(np.float64)
+        cosine = finite_rows(vectors).astype(np.float64) @ root.astype(np.float64)
+        distance[r, taxa] = np.round(1 - cosine, TIED)
     above = np.stack([tree.ancestor_at(rank)[species] for rank in RANKS])
     chain = np.where(above >= 0, np.take_along_axis(distance, np.maximum(above, 0), axis=1), np.nan)
     ordered, pairs, tied = np.zeros((3, len(species)))
