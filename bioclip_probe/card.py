@@ -55,15 +55,14 @@ from bioclip_probe.embedding import VECTORS
 from bioclip_probe.errors import DataError, ModelError, some
 from bioclip_probe.metrics.answers import Answers
 from bioclip_probe.metrics.suite import row as measurement
-from bioclip_probe.names import zero_shot_templates
 from bioclip_probe.probes.centroid import few_shot, paper_folds
 from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.zero_shot import zero_shot
 from bioclip_probe.progress import said
 from bioclip_probe.sample import Sample, collect
-from bioclip_probe.stats.embeddings import unit_rows
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.tables import MEASUREMENTS
+from bioclip_probe.texts import LOGIT_SCALE, Reader
 from bioclip_probe.tree import taxonomy
 
 log = logging.getLogger(__name__)
@@ -71,7 +70,6 @@ log = logging.getLogger(__name__)
 AS_IS = "asis"
 NAME = "model-card"
 TEMPLATES = "openai"
-SCALE = 100.0  # of models that do not tell theirs; CLIP's training ends at it
 NAMES_AT_ONCE = 32
 ABSENT = "absent"
 
@@ -270,15 +268,21 @@ def _embedded(names: pd.DataFrame, task: Task, model: str, extraction: dict) -> 
     if VECTORS in model:
         return {}, "ready vectors come without a text tower"
     encoder = encoders.load(model, **{key: extraction[key] for key in ("device", "precision") if key in extraction})
-    found = {}
+    reader, found = Reader.of(encoder, TEMPLATES), {}
     for kind in task.texts:
         of_class, different = pd.factorize(names[kind])
+        blocks = [different[start : start + NAMES_AT_ONCE] for start in range(0, len(different), NAMES_AT_ONCE)]
+        told = f"{encoder.name} on the names of {task.title}", 0, len(different), extraction.get("progress", True)
+        vectors = []
         try:
-            vectors = classifier(encoder, list(different), extraction.get("progress", True))
+            with said(*told, "name") as advance:
+                for block in blocks:
+                    vectors.append(reader.read(block)[0])
+                    advance(len(block))
         except ModelError as error:
             log.warning("%s: not asked by name: %s", task.title, error)
             return {}, str(error)
-        found[kind] = _Names(of_class, vectors, getattr(encoder, "logit_scale", None) or SCALE)
+        found[kind] = _Names(of_class, np.concatenate(vectors), getattr(encoder, "logit_scale", None) or LOGIT_SCALE)
     return found, ""
 
 
@@ -311,26 +315,6 @@ def _by_shots(vectors: np.ndarray, own: np.ndarray, task: Task, seed: int) -> It
     for shots in task.shots:
         found = (own, few_shot(vectors, own, drawn[shots])) if shots in drawn else None
         yield from _scored(found, own, task, seed, note=note, probe="simpleshot", protocol="paper", shots=shots)
-
-
-def classifier(encoder: encoders.Encoder, names: Sequence[str], progress: bool = False) -> np.ndarray:
-    """The mean direction of each of K names in the 81 prompts.
-
-    Returns
-    -------
-    ndarray, shape (K, d), float32
-        Each the mean of the unit vectors of its prompts, brought to length 1.
-    """
-    templates = zero_shot_templates()
-    found = np.empty((len(names), encoder.dimension), np.float32)
-    with said(f"{encoder.name} on the names of classes", 0, len(names), progress, "name") as advance:
-        for start in range(0, len(names), NAMES_AT_ONCE):
-            part = names[start : start + NAMES_AT_ONCE]
-            texts = [template.format(name) for name in part for template in templates]
-            vectors = unit_rows(encoder.encode_text(texts)).reshape(len(part), len(templates), -1)
-            found[start : start + len(part)] = unit_rows(vectors.mean(axis=1))
-            advance(len(part))
-    return found
 
 
 def _scored(

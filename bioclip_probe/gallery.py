@@ -26,7 +26,7 @@ SIMILARITY = ("cka_calibrated", "rsa_calibrated", "mutual_knn_calibrated")
 TEXT = ("text_cophenetic_correlation", "image_text_rsa", "image_text_accuracy")
 LINEAR = {"probe": "linear", "split": "test"}
 #: What the protocols of the linear probe are called above their panels.
-PROTOCOLS = {
+LINEAR_PANELS = {
     SEEN: "Taxa and children seen",
     UNSEEN: "Children never seen",
     SHUFFLED: "Control: labels shuffled",
@@ -164,8 +164,8 @@ FIGURES: dict[str, Figure] = {
         "of the same child taxa (a family probe: of the same genera). Never seen: whole child taxa were held out, so "
         "that it cannot add up the children that it knows. Control: each child taxon was given the label of another. "
         "Grey: chance.",
-        lambda found: _measured(found, ("top1_accuracy",), **LINEAR, protocol=list(PROTOCOLS), shots=None),
-        _draw("by_rank", ("top1_accuracy",), title="Linear probes by rank", panels=PROTOCOLS),
+        lambda found: _measured(found, ("top1_accuracy",), **LINEAR, protocol=list(LINEAR_PANELS), shots=None),
+        _draw("by_rank", ("top1_accuracy",), title="Linear probes by rank", panels=LINEAR_PANELS),
     ),
     "sample_efficiency": Figure(
         "How few images suffice",

@@ -30,12 +30,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.encoders.text_tower import truncated_texts
 from bioclip_probe.errors import DataError, ModelError, StoreError, some
 from bioclip_probe.growing import Growing
 from bioclip_probe.progress import said
@@ -47,11 +46,11 @@ from bioclip_probe.prompts import (
     TEXT_TYPES,
     prompts,
     taxon_names,
-    zero_shot_templates,
 )
 from bioclip_probe.provenance import software
 from bioclip_probe.shards import check_seal, read_json, sealed, write, write_json
 from bioclip_probe.tables import Column, Table
+from bioclip_probe.texts import LOGIT_SCALE, Reader
 
 if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset
@@ -62,7 +61,6 @@ logger = logging.getLogger(__name__)
 
 VERSION = 2
 BLOCK = 2048  # prompts between two lines of the journal
-LOGIT_SCALE = 100.0  # of CLIP and of all trained as it was, to the limit that its authors set
 MEND = "embed the names again"
 
 NAMES = Table(
@@ -222,62 +220,15 @@ def read_names(store: Store, dataset: Dataset | str, encoder: Encoder | str, tem
     return Names(table, vectors, about["logit_scale"] or LOGIT_SCALE, templates, about["n_truncated"])
 
 
-@dataclass(frozen=True, eq=False)
-class _Reader:
-    """What makes a vector of a name."""
-
-    encoder: Encoder  # whatever runs here: where pictures are kept at another precision, it is not the store's
-    prompts: list[str]
-    tokenizer: Any | None
-
-    @classmethod
-    def of(cls, encoder: Encoder, templates: str) -> _Reader:
-        here = getattr(encoder, "here", None) or encoder
-        tokenizer = here.tokenizer() if getattr(here, "tokenizer", None) else None
-        return cls(here, [PROMPT] if templates == "plain" else zero_shot_templates(), tokenizer)
-
-    def read(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(b, d) float32 vectors of b names, each given in `PROMPT`; and which are known to have a prompt too long."""
-        before, after = (len(part) for part in PROMPT.split("{}"))
-        names = [text[before : len(text) - after] for text in texts]
-        shown = [prompt.format(name) for name in names for prompt in self.prompts]
-        vectors = _checked(self.encoder, shown)
-        shape = len(texts), len(self.prompts)
-        cut = truncated_texts(self.tokenizer, shown) if self.tokenizer else np.zeros(len(shown), bool)
-        if len(self.prompts) > 1:
-            mean = _unit(vectors.astype(np.float64)).reshape(*shape, -1).mean(axis=1)
-            vectors = _unit(mean).astype(np.float32)
-        return vectors, cut.reshape(shape).any(axis=1)
-
-    def about(self) -> dict:
-        """What the vectors depend on beside the texts and the encoder's fingerprint."""
-        return {
-            "version": VERSION,
-            "prompts": self.prompts,
-            "precision": self.encoder.record.get("precision"),
-            "dimension": self.encoder.dimension,
-            "context_length": self.tokenizer.context_length if self.tokenizer else None,
-        }
+def _made_by(reader: Reader) -> dict:
+    """What vectors must have been made by to be kept."""
+    return {"version": VERSION, **reader.about()}
 
 
-def _checked(encoder: Encoder, texts: list[str]) -> np.ndarray:
-    """(n, d) float32 vectors of n texts, or a `ModelError` if they are not what the encoder said."""
-    vectors = np.asarray(encoder.encode_text(texts), np.float32)
-    if vectors.shape != (len(texts), encoder.dimension):
-        raise ModelError(
-            f"{encoder.name} gave an array of shape {vectors.shape} for {len(texts)} texts; "
-            f"expected {(len(texts), encoder.dimension)}"
-        )
-    finite = np.isfinite(vectors).all(axis=1)
-    if not finite.all():
-        broken = [text for text, good in zip(texts, finite, strict=True) if not good]
-        raise ModelError(f"{encoder.name} gave NaN or infinite values for the texts: {some(broken)}")
-    return vectors
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+def _bare(text: str) -> str:
+    """The name in a text of the table."""
+    before, after = (len(part) for part in PROMPT.split("{}"))
+    return text[before : len(text) - after]
 
 
 def _wanted(images: pd.DataFrame, types: set[str]) -> pd.DataFrame:
@@ -295,7 +246,7 @@ _Record = tuple[dict, pd.DataFrame, np.ndarray]
 
 def _land(files: Files, names: pd.DataFrame, before: _Record | None, encoder: Encoder, progress: bool) -> dict:
     """Embed the texts of `names`, but for those embedded `before`, and write the files; what their record says."""
-    reader = _Reader.of(encoder, files.templates)
+    reader = Reader.of(encoder, files.templates)
     texts = names["text"].unique().tolist()
     growing = _begun(files, reader, texts)
     each = len(reader.prompts)
@@ -316,7 +267,7 @@ def _land(files: Files, names: pd.DataFrame, before: _Record | None, encoder: En
     as_parquet = io.BytesIO()
     table.to_parquet(as_parquet, index=False)
     about = {
-        **reader.about(),
+        **_made_by(reader),
         "templates": files.templates,
         "dataset": files.about.parent.parent.name,
         "encoder": files.about.parent.name,
@@ -333,15 +284,15 @@ def _land(files: Files, names: pd.DataFrame, before: _Record | None, encoder: En
     return about
 
 
-def _begun(files: Files, reader: _Reader, texts: list[str]) -> Growing:
+def _begun(files: Files, reader: Reader, texts: list[str]) -> Growing:
     """The file that the vectors of `texts` grow in, with what an earlier run has made of the same."""
-    made_from = reader.about() | {"texts": hashlib.sha256("\n".join(texts).encode()).hexdigest()}
+    made_from = _made_by(reader) | {"texts": hashlib.sha256("\n".join(texts).encode()).hexdigest()}
     if not files.about.exists() and files.vectors.exists() and not files.begun.exists():
         files.vectors.rename(files.begun)  # the run was broken off before a record could vouch for them
     return Growing(files.begun, files.journal, made_from, (len(texts), reader.encoder.dimension))
 
 
-def _n_truncated(reader: _Reader, texts: list[str], truncated: np.ndarray) -> int | None:
+def _n_truncated(reader: Reader, texts: list[str], truncated: np.ndarray) -> int | None:
     """How many texts the model reads only the beginning of; they are told of. None where that cannot be known."""
     if reader.tokenizer is None:
         return None
@@ -352,10 +303,10 @@ def _n_truncated(reader: _Reader, texts: list[str], truncated: np.ndarray) -> in
     return len(cut)
 
 
-def _blocks(texts: list[str], before: _Record | None, reader: _Reader) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _blocks(texts: list[str], before: _Record | None, reader: Reader) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Block by block vectors, and which of the texts are truncated: from `before` where it was made alike."""
     rows: dict[str, int] = {}
-    if before is not None and reader.about().items() <= before[0].items():
+    if before is not None and _made_by(reader).items() <= before[0].items():
         _, table, kept = before
         rows = dict(zip(table["text"], table["row"], strict=True))
         flags = table.drop_duplicates("row").set_index("row")["truncated"]
@@ -370,7 +321,7 @@ def _blocks(texts: list[str], before: _Record | None, reader: _Reader) -> Iterat
             vectors[known] = kept[there]
             truncated[known] = flags[there].fillna(False)
         if not known.all():
-            vectors[~known], truncated[~known] = reader.read([text for text in block if text not in rows])
+            vectors[~known], truncated[~known] = reader.read([_bare(text) for text in block if text not in rows])
         yield vectors, truncated
 
 

@@ -232,7 +232,7 @@ def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
 
 
 def _tasks(sample: Sample, protocols: Sequence[str], shots: Sequence[int], seed: int) -> Iterator[Task]:
-    probes.check(("linear",), protocols, shots)
+    probes.check((), protocols, shots)
     labels = np.stack([sample.placement.at(rank) for rank in RANKS])
     split = split_by_image(labels, stream(seed, "split"), groups=sample.groups)
     for protocol in protocols:
@@ -326,7 +326,7 @@ def _table(
 
 def taxon_paths(tree: Tree) -> pd.api.extensions.ExtensionArray:
     """The path of each node: what `PREDICTIONS` calls a taxon."""
-    return pd.array([tree.path(node) for node in range(len(tree))], dtype="str")
+    return pd.array(tree.paths, dtype="str")
 
 
 def _numbered(word: str, number: int | None) -> str:

@@ -20,7 +20,7 @@ from bioclip_probe.embedding import embed, embed_all_names
 from bioclip_probe.errors import DataError, TreeError, some
 from bioclip_probe.metrics import stream
 from bioclip_probe.names import read_names
-from bioclip_probe.stats.embeddings import Embeddings
+from bioclip_probe.stats.embeddings import Embeddings, on_sphere
 from bioclip_probe.stats.subsampling import balanced_rows
 from bioclip_probe.store import Store
 from bioclip_probe.tables import MEASUREMENTS, RANKS
@@ -119,19 +119,19 @@ class Sample:
 
     def named(self, encoder: str, kind: str) -> list[tuple[np.ndarray, np.ndarray]]:
         """The embedded names of one text type: at each rank the taxa of the sample, and their unit vectors."""
-        node = pd.Index([self.placement.tree.path(node) for node in range(len(self.placement.tree))])
+        node = pd.Index(self.placement.tree.paths)
         found = []
         for rank in RANKS:
             rows = self._names(encoder, rank, kind)
             taxa = node.get_indexer(rows["taxon"])
             rows, taxa = rows["row"].to_numpy()[taxa >= 0], taxa[taxa >= 0]
             order = np.argsort(taxa)
-            found.append((taxa[order], _unit(self.names[encoder].vectors[rows[order]])))
+            found.append((taxa[order], on_sphere(self.names[encoder].vectors[rows[order]])))
         return found
 
     def named_root(self, encoder: str, kind: str) -> np.ndarray:
         """The unit vector of the prompt that stands for all life, in one text type."""
-        return _unit(self.names[encoder].vectors[self._names(encoder, ROOT_NAME, kind)["row"].to_numpy()])[0]
+        return on_sphere(self.names[encoder].vectors[self._names(encoder, ROOT_NAME, kind)["row"].to_numpy()])[0]
 
     def _names(self, encoder: str, rank: str, kind: str) -> pd.DataFrame:
         table = self.names[encoder].table
@@ -230,11 +230,6 @@ def collect(
 
 def _is_control(encoder: dict) -> bool:
     return str(encoder.get("id")).startswith(("control:", "untrained:"))
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
 
 
 def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:

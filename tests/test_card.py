@@ -9,8 +9,9 @@ import torch
 
 from bioclip_probe import card, encoders, published, results
 from bioclip_probe.errors import DataError
-from bioclip_probe.names import zero_shot_templates
+from bioclip_probe.prompts import zero_shot_templates
 from bioclip_probe.tables import IMAGES
+from bioclip_probe.texts import Reader
 from tests.made_up import paint
 
 COLOURS = {"red": (220, 10, 10), "green": (10, 220, 10), "blue": (10, 10, 220)}
@@ -148,7 +149,7 @@ def test_a_label_that_is_no_species_is_called_as_is():
 def test_a_classifier_is_the_mean_direction_of_81_prompts(colours):
     encoder = encoders.load(colours)
     names = ["red frog", "of {braces}", "blue and green", *(f"red {i}" for i in range(40))]
-    found = card.classifier(encoder, names)
+    found = Reader.of(encoder, "openai").read(names)[0]
     for name, vector in zip(names, found, strict=True):
         directions = []
         for template in zero_shot_templates():
@@ -174,7 +175,7 @@ def test_a_classifier_is_that_of_open_clip(colours):
     model = types.SimpleNamespace(encode_text=encode_text)
     templates = [template.format for template in zero_shot_templates()]
     theirs = open_clip.build_zero_shot_classifier(model, tokenizer, names, templates, num_classes_per_batch=None)
-    np.testing.assert_allclose(card.classifier(encoder, names), theirs.numpy().T, rtol=1e-5)
+    np.testing.assert_allclose(Reader.of(encoder, "openai").read(names)[0], theirs.numpy().T, rtol=1e-5)
 
 
 def test_tasks_that_are_there_are_asked(tmp_path, colours):

@@ -67,10 +67,8 @@ def _from_folder(path: Path) -> Dataset:
 
 def _from_table(path: Path) -> Dataset:
     header = table.header(path)
-    # In the repository's CSV the rank is `cls`; its `class` is what a classifier is to name.
-    names = [name for name in header if name != "class" or "cls" not in header]
-    found = table.columns_of(names)
-    table.check_columns(found, path, names)
+    found = table.columns_of(header)
+    table.check_columns(found, path, header)
     read = read_columns(path, table.FORMS[path.suffix.lower()], list(found.values()))
     values = table.meanings(read, found)
     return table.dataset_of_paths(NAME, _root(path, values["source"]), path, values, table.read_as(found))

@@ -37,7 +37,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "kingdom": ("kingdom",),
     "phylum": ("phylum", "division"),
-    "class": ("class", "cls", "classname"),
+    "class": ("cls", "class", "classname"),  # beside a `cls` a `class` is what a classifier is to name
     "order": ("order", "ordername"),
     "family": ("family", "familyname"),
     "genus": ("genus", "genusname"),

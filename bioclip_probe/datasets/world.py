@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from functools import partial
 
-import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -17,7 +16,6 @@ from bioclip_probe import world
 from bioclip_probe.datasets.dataset import Dataset, fingerprint_of
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import IMAGES, RANKS
-from bioclip_probe.world.captions import common_names
 from bioclip_probe.world.splits import EVALUATION
 
 _PROBED = 24  # pictures drawn for the fingerprint: a change of the drawing code or of Pillow changes it
@@ -30,7 +28,7 @@ def load(seed: int = world.SEED) -> Dataset:
         {
             "row": taxa.index,
             "split": ["seen" if seen else "unseen" for seen in world.seen(seed)],
-            "common": pd.array([name or None for name in _common_names(len(taxa), seed)], "str"),
+            "common": pd.array([name or None for name in world.common_names(seed)], "str"),
         }
     )
     frame = pd.concat([taxa[list(RANKS)], kinds], axis=1).merge(pd.DataFrame({"number": EVALUATION}), how="cross")
@@ -55,11 +53,6 @@ def load(seed: int = world.SEED) -> Dataset:
             "split 'unseen': species that no model of the world was trained on; of the 192 'seen' world-subset saw 48",
         ),
     )
-
-
-def _common_names(n_species: int, seed: int) -> np.ndarray:
-    """Those of the captions that `bioclip_probe.world.train` taught the models, drawn from the same stream."""
-    return common_names(n_species, np.random.default_rng((seed, 6)))
 
 
 def _open(source: str, seed: int) -> Image.Image:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
-from bioclip_probe.probes.closed_form import named_parts
 from bioclip_probe.probes.predictions import Predictions, ranked
+from bioclip_probe.probes.splits import named_parts
+from bioclip_probe.stats.embeddings import on_sphere
 from bioclip_probe.stats.threads import matched_threads
 
 ROWS, CELLS = 8192, 1 << 22  # images, and scores of images and taxa, held at once
@@ -190,12 +191,12 @@ def _columns(ancestors):
 
 def _softmax(vectors, asked, names, logit_scale) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Chunk by chunk the images asked about, and the (b, K) probability of each name."""
-    names, column = _distinct(_on_sphere(names))
+    names, column = _distinct(on_sphere(names))
     step = max(1, min(ROWS, CELLS // len(column)))
     with matched_threads(len(asked) * vectors.shape[1] * len(names)):
         for start in range(0, len(asked), step):
             rows = asked[start : start + step]
-            scores = (_on_sphere(vectors[rows]) @ names.T).astype(np.float64)
+            scores = (on_sphere(vectors[rows]) @ names.T).astype(np.float64)
             scores = np.exp(logit_scale * (scores - scores.max(axis=1, keepdims=True)))[:, column]
             yield rows, scores / scores.sum(axis=1, keepdims=True)
 
@@ -205,8 +206,3 @@ def _distinct(names):
     as_bytes = np.ascontiguousarray(names).view(np.dtype((np.void, names.itemsize * names.shape[1]))).ravel()
     _, first, column = np.unique(as_bytes, return_index=True, return_inverse=True)
     return names[first], column
-
-
-def _on_sphere(rows):
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True).astype(np.float32)
-    return np.divide(rows, lengths, out=np.zeros(rows.shape, np.float32), where=lengths > 0)

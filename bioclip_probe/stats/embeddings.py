@@ -71,6 +71,12 @@ def _unique(ids: np.ndarray) -> np.ndarray:
     return ids
 
 
+def on_sphere(rows: np.ndarray) -> np.ndarray:
+    """Rows of shape (n, d) brought to length 1; one of length zero stays there."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+
+
 def unit_rows(vectors: np.ndarray, ids: np.ndarray | None = None) -> np.ndarray:
     """Rows divided by their Euclidean norm, float32.
 

@@ -148,9 +148,7 @@ def audit(lineages: pd.DataFrame) -> pd.DataFrame:
     """
     place = taxonomy(lineages)
     tree = place.tree
-    taxa = pd.DataFrame(
-        {"name": tree.name[1:], "rank": tree.rank[1:], "path": [tree.path(i) for i in range(1, len(tree))]}
-    )
+    taxa = pd.DataFrame({"name": tree.name[1:], "rank": tree.rank[1:], "path": tree.paths[1:]})
     found = []
     for (rank, name), group in taxa.groupby(["rank", "name"], sort=True):
         if len(group) > 1:

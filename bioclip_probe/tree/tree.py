@@ -89,6 +89,11 @@ class Tree:
         return read_only(np.flatnonzero(self.stop == np.arange(len(self)) + 1))
 
     @cached_property
+    def paths(self) -> list[str]:
+        """The `path` of each node."""
+        return [self.path(node) for node in range(len(self))]
+
+    @cached_property
     def depth(self) -> np.ndarray:
         """Distance of each node from the root, shape (m,), float64, in `unit`."""
         depth, parent = self.length.tolist(), self.parent.tolist()

@@ -23,7 +23,7 @@ import pandas as pd
 from PIL import Image
 
 from bioclip_probe.tree import Tree
-from bioclip_probe.world import creatures, growth, splits
+from bioclip_probe.world import captions, creatures, growth, splits
 from bioclip_probe.world.evolution import evolve
 from bioclip_probe.world.pen import SIZE, Pen
 from bioclip_probe.world.scene import Scene, backdrop, draw_scene, lit
@@ -51,6 +51,11 @@ def traits(seed: int = SEED) -> pd.DataFrame:
 def seen(seed: int = SEED) -> np.ndarray:
     """(240,) bool: the species that training may use; the others are held out."""
     return ~splits.held_out(taxa(seed), np.random.default_rng((seed, 4)))
+
+
+def common_names(seed: int = SEED) -> np.ndarray:
+    """(240,) object: the invented common name of every species, "" where it has none; the models were taught them."""
+    return captions.common_names(len(taxa(seed)), np.random.default_rng((seed, 6)))
 
 
 @lru_cache(maxsize=4)
@@ -102,6 +107,7 @@ __all__ = [
     "SEED",
     "SIZE",
     "circumstances",
+    "common_names",
     "creature",
     "models",
     "render",

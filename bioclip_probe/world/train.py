@@ -80,7 +80,7 @@ def lesson(name: str, recipe: Recipe) -> Lesson:
         kinds = np.flatnonzero(splits.quarter(world.seen(), np.random.default_rng((world.SEED, 5))))
     numbers = splits.FIRST_TRAINING + np.arange(recipe.individuals)
     pictures = np.stack([[np.asarray(world.render(kind, number)) for number in numbers] for kind in kinds])
-    common = written.common_names(len(kin), np.random.default_rng((world.SEED, 6)))
+    common = world.common_names()
     names = written.name_captions(kin.iloc[kinds], common[kinds])
 
     def named(rng: np.random.Generator, individuals: np.ndarray) -> list[str]:
