@@ -27,7 +27,7 @@ SUMMARY = (
     ("probe species", "top1_accuracy", "species", {**LINEAR, "protocol": SEEN}),
     ("probe family", "top1_accuracy", "family", {**LINEAR, "protocol": SEEN}),
     ("unseen genera", "top1_accuracy", "family", {**LINEAR, "protocol": UNSEEN}),
-    ("zero-shot species", "top1_accuracy", "species", {"probe": "zero_shot", "protocol": MAIN_TYPE}),
+    ("zero-shot species", "top1_accuracy", "species", {"probe": "zero_shot", "protocol": MAIN_TYPE, "split": "test"}),
 )
 #: Columns of the agreement with a phylogeny, with their headings.
 TREE = {
@@ -172,11 +172,20 @@ def _texts(found: Results) -> list[tuple[object, pd.DataFrame]]:
 
 
 def _parts(table: pd.DataFrame) -> pd.DataFrame:
-    """CPCC in each part of the dataset, e.g. species seen and unseen in training; empty where it has one part."""
-    part = table[
-        (table["metric"] == "cophenetic_correlation") & ~table["split"].isin(["all"]) & (table["space"] == "raw")
-    ]
-    return _whole(part[["split", "encoder", "value", "ci_low", "ci_high", "p_value", "n_taxa", "n_images"]])
+    """CPCC and zero-shot accuracy in each part of the dataset, e.g. species seen and unseen in training.
+
+    Empty where it has one part.
+    """
+    cpcc = (table["metric"] == "cophenetic_correlation") & ~table["split"].isin(["all"])
+    named = (
+        (table["metric"] == "top1_accuracy")
+        & (table["protocol"] == MAIN_TYPE)
+        & table["split"].str.startswith("test, ")
+    )
+    part = table[(cpcc | named) & (table["space"] == "raw")]
+    what = part["probe"].fillna("CPCC") + ", " + part["rank"]
+    columns = ["part", "what", "encoder", "value", "chance", "ci_low", "ci_high", "n_taxa", "n_images"]
+    return _whole(part.assign(part=part["split"].str.removeprefix("test, "), what=what)[columns])
 
 
 def _whole(table: pd.DataFrame) -> pd.DataFrame:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 #: Probes that know as many images of each taxon, or none: nothing of how frequent it is.
 BALANCED = ("simpleshot", "zero_shot", "zero_shot_summed")
+BY_NAME = ("zero_shot", "zero_shot_summed")  # of these nothing was learnt here, so that parts of a dataset compare
 ASKED = ["encoder", "probe", "protocol", "shots"]
 
 Asked = tuple[str, str, str, int]  # encoder, probe, protocol, shots; 0 shots are all there are
@@ -93,9 +94,24 @@ def _alone(sample: Sample, asked: Asked, by_rank: dict[str, Answers], seed: int)
     _, probe, protocol, shots = asked
     for rank, answers in by_rank.items():
         yield from metrics.score_answers(answers, rank, seed, balanced=probe in BALANCED)
+        if probe in BY_NAME:
+            yield from _by_part(sample, answers, rank, seed)
         if rank != RANKS[0] and (protocol, shots) == (SEEN, 0):
             above = sample.placement.at(RANKS[RANKS.index(rank) - 1])
             yield from metrics.clade_accuracies(answers, above[answers.image], sample.placement.tree.path, rank, seed)
+
+
+def _by_part(sample: Sample, answers: Answers, rank: str, seed: int) -> Iterator[dict]:
+    """Accuracy in each part of the dataset, e.g. on species that a model never saw, where it has several.
+
+    All taxa are there to choose from, so that chance is that of the whole.
+    """
+    part = sample.images["split"].to_numpy(dtype=object)[answers.image]
+    parts = sorted(sample.images["split"].dropna().unique())
+    n_taxa = len(np.unique(answers.tested.truth))
+    for name in parts if len(parts) > 1 and n_taxa else ():
+        top1 = metrics.score_answers(answers.take(part == name), rank, seed, balanced=True)[0]
+        yield {**top1, "split": f"test, {name}", "chance": 1 / n_taxa}
 
 
 def _filled(rows, asked: Asked, **more: object) -> list[dict]:

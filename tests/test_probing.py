@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,24 @@ def test_names_are_answers_where_a_model_takes_text():
     assert accuracy(found, probe="zero_shot", protocol="scientific") > 0.9
     assert accuracy(found, probe="zero_shot_summed", rank="family") > 0.9
     assert probing.zero_shot(made_up(scatter=0.05)).empty, "no names, no answers"
+
+
+def test_names_are_scored_in_each_part_of_a_dataset_too():
+    sample = made_up(scatter=0.05, names=True)
+    odd = np.arange(len(sample.images)) // EACH % 2 == 1  # every other species
+    parts = pd.Series(np.where(odd, "unseen", "seen"), dtype="str")
+    sample = dataclasses.replace(sample, images=sample.images.assign(split=parts))
+    found = probing.zero_shot(sample, ["scientific"])
+    rows = scoring.score(sample, found)
+    top1 = rows[(rows["metric"] == "top1_accuracy") & (rows["probe"] == "zero_shot") & (rows["rank"] == "species")]
+    top1 = top1.set_index("split")
+    assert set(top1.index) == {"test", "test, seen", "test, unseen"}
+    by_hand = found[(found["probe"] == "zero_shot") & (found["rank"] == "species")]
+    right = by_hand["truth"] == by_hand["predicted"]
+    of_part = by_hand["image_id"].isin(sample.images.loc[odd, "image_id"])
+    assert top1.loc["test, unseen", "value"] == pytest.approx(right[of_part].mean())
+    assert top1.loc["test, unseen", "n_images"] == odd.sum()
+    assert (top1["chance"] == 1 / 16).all(), "all species are there to choose from"
 
 
 def test_two_models_are_compared_on_what_both_were_asked():
