@@ -32,33 +32,10 @@ predictions, a projection returns coordinates. The study puts them in tables; pl
 Names are loaded when first used: ``import bioclip_probe`` is quick and imports no torch.
 """
 
-from importlib import import_module
+import lazy_loader
 
 __version__ = "0.1.0"
 
-_MODULES = (
-    "datasets", "encoders", "errors", "extract", "metrics", "plots", "probes", "projections", "provenance", "report",
-    "results", "stats", "store", "study", "tables", "tree", "world",
-)  # fmt: skip
-_NAMES = {
-    **dict.fromkeys(("compare", "measure", "measure_panels", "project", "reproduce", "taxa", "texts"), "study"),
-    **dict.fromkeys(("few_shot", "probe", "zero_shot"), "probing"),
-    "score": "scoring",
-    **dict.fromkeys(("Sample", "collect"), "sample"),
-    "Plan": "plan",
-    "ProbeError": "errors",
-    "Store": "store",
-}
-__all__ = ["__version__", *_MODULES, *_NAMES]
-
-
-def __getattr__(name: str) -> object:
-    if name in _NAMES:
-        return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+#: The public names stand in `__init__.pyi`, where type checkers read them too.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ += ["__version__"]

@@ -8,7 +8,8 @@ Drawn from the tables of a study; by default the built-in world's (simulated), a
 import sys
 from pathlib import Path
 
-from bioclip_probe import report, results
+from bioclip_probe import report
+from bioclip_probe.study import results
 
 found = results.read(sys.argv[1] if len(sys.argv) > 1 else "results/world")
 print(report.draw(found, "agreement", Path(__file__).with_suffix("")))

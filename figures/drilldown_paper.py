@@ -9,8 +9,9 @@ By default on the built-in world (simulated), as `make demo` leaves it.
 import sys
 from pathlib import Path
 
-from bioclip_probe import plots, results
+from bioclip_probe import plots
 from bioclip_probe.projections.outliers import cut_outliers
+from bioclip_probe.study import results
 
 found = results.read(sys.argv[1] if len(sys.argv) > 1 else "results/world")
 table = cut_outliers(found.coordinates, "paper")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from bioclip_probe import collect, measure_panels, plots, project, provenance
-from bioclip_probe.plan import WORLD_MODELS
+from bioclip_probe.study.plan import WORLD_MODELS
 
 sample = collect("world", WORLD_MODELS, store=sys.argv[1] if len(sys.argv) > 1 else "results/store")
 table = project(sample, method="umap")

@@ -35,7 +35,7 @@ def ete3() -> ModuleType:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few replicates and permutations, for tests of everything but intervals and p-values."""
-    from tests.small_study import few_replicates
+    from tests.support.small_study import few_replicates
 
     few_replicates(monkeypatch)
 
@@ -44,7 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a whole study: pictures in ``val``, their phylogeny ``tree.nwk``, ``store``, and ``out``."""
     from bioclip_probe import report, study
-    from tests.small_study import NEWICK, few_replicates, grow, plan
+    from tests.support.small_study import NEWICK, few_replicates, grow, plan
 
     folder = tmp_path_factory.mktemp("small")
     grow(folder / "val")

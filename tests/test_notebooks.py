@@ -14,7 +14,7 @@ import dataclasses
 import pytest
 
 import bioclip_probe as bp
-from tests.small_study import few_replicates
+from tests.support.small_study import few_replicates
 
 few_replicates(pytest.MonkeyPatch())
 whole = bp.datasets.load("world")

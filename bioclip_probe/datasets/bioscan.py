@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.pictures import checked_folder, dataset_of_files
-from bioclip_probe.datasets.text_tables import checked_sources
+from bioclip_probe.datasets.readers.pictures import checked_folder, dataset_of_files
+from bioclip_probe.datasets.readers.text_tables import checked_sources
 from bioclip_probe.errors import DataError, some
 
 

@@ -22,8 +22,8 @@ from pathlib import Path
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.pictures import SUFFIXES, checked_folder, dataset_of_files, left_out, walk
-from bioclip_probe.datasets.text_tables import CSV, one_line, read_columns
+from bioclip_probe.datasets.readers.pictures import SUFFIXES, checked_folder, dataset_of_files, left_out, walk
+from bioclip_probe.datasets.readers.text_tables import CSV, one_line, read_columns
 from bioclip_probe.errors import DataError, some
 
 NAME = "birds-525"

@@ -24,10 +24,10 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from bioclip_probe.datasets.darwin_core_archive import KEY, Archive, archive_at
 from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.pictures import SUFFIXES, dataset_of_files, left_out, walk
-from bioclip_probe.datasets.text_tables import WEB, checked_sources, one_line, printable
+from bioclip_probe.datasets.readers.darwin_core_archive import KEY, Archive, archive_at
+from bioclip_probe.datasets.readers.pictures import SUFFIXES, dataset_of_files, left_out, walk
+from bioclip_probe.datasets.readers.text_tables import WEB, checked_sources, one_line, printable
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
 

@@ -21,9 +21,10 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
-from bioclip_probe.datasets import parquet, table
+from bioclip_probe.datasets import table
 from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows, fingerprint_of
-from bioclip_probe.datasets.pictures import checked_folder, decoded, open_picture, stamps, stays_inside
+from bioclip_probe.datasets.readers import parquet
+from bioclip_probe.datasets.readers.pictures import checked_folder, decoded, open_picture, stamps, stays_inside
 from bioclip_probe.errors import DataError, PictureError, some
 from bioclip_probe.tables import RANKS
 

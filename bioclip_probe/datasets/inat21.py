@@ -21,7 +21,14 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.pictures import SUFFIXES, checked_folder, dataset_of_files, left_out, stays_inside, walk
+from bioclip_probe.datasets.readers.pictures import (
+    SUFFIXES,
+    checked_folder,
+    dataset_of_files,
+    left_out,
+    stays_inside,
+    walk,
+)
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.pictures import checked_folder, dataset_of_files
-from bioclip_probe.datasets.text_tables import CSV, checked_sources, one_line, read_columns
+from bioclip_probe.datasets.readers.pictures import checked_folder, dataset_of_files
+from bioclip_probe.datasets.readers.text_tables import CSV, checked_sources, one_line, read_columns
 from bioclip_probe.errors import DataError, printable, some
 
 #: Genus, epithet, then what does not matter, as the author: Daucus carota L.

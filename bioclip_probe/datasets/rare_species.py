@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bioclip_probe.datasets import folder, parquet, table
+from bioclip_probe.datasets import folder, table
 from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.text_tables import read_columns
+from bioclip_probe.datasets.readers import parquet
+from bioclip_probe.datasets.readers.text_tables import read_columns
 from bioclip_probe.errors import DataError, some
 
 NAME = "rare-species"

@@ -22,10 +22,10 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from bioclip_probe.datasets import parquet
 from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows
-from bioclip_probe.datasets.pictures import dataset_of_files, stamps, stays_inside
-from bioclip_probe.datasets.text_tables import CSV, TSV, column_names, read_columns
+from bioclip_probe.datasets.readers import parquet
+from bioclip_probe.datasets.readers.pictures import dataset_of_files, stamps, stays_inside
+from bioclip_probe.datasets.readers.text_tables import CSV, TSV, column_names, read_columns
 from bioclip_probe.errors import DataError, printable, some
 from bioclip_probe.tables import RANKS
 

@@ -17,10 +17,10 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from bioclip_probe.datasets import tars
 from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows
-from bioclip_probe.datasets.pictures import stamps
-from bioclip_probe.datasets.text_tables import CSV, one_line, read_columns
+from bioclip_probe.datasets.readers import tars
+from bioclip_probe.datasets.readers.pictures import stamps
+from bioclip_probe.datasets.readers.text_tables import CSV, one_line, read_columns
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
 

@@ -23,9 +23,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.datasets import parquet, table
+from bioclip_probe.datasets import table
 from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.text_tables import WEB
+from bioclip_probe.datasets.readers import parquet
+from bioclip_probe.datasets.readers.text_tables import WEB
 from bioclip_probe.errors import DataError, some
 
 NAME = "tree-of-life-200m"

@@ -33,13 +33,13 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows
+from bioclip_probe.datasets.readers.vector_files import VectorFile, open_vectors
 from bioclip_probe.datasets.table import check_columns, named
-from bioclip_probe.datasets.vector_files import VectorFile, open_vectors
 from bioclip_probe.errors import DataError, PictureError, StoreError, some
 from bioclip_probe.progress import said
 from bioclip_probe.provenance import fingerprint
-from bioclip_probe.shards import DTYPES, LEDGER, Embedded
-from bioclip_probe.store import SHARD_SIZE, Store
+from bioclip_probe.store.shards import DTYPES, LEDGER, Embedded
+from bioclip_probe.store.store import SHARD_SIZE, Store
 
 log = logging.getLogger(__name__)
 

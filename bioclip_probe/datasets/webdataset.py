@@ -21,10 +21,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from bioclip_probe.datasets import tars, tree_of_life_10m
+from bioclip_probe.datasets import tree_of_life_10m
 from bioclip_probe.datasets.captions import ENDINGS, TEXTS, taxa_of
 from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows
-from bioclip_probe.datasets.pictures import stamps
+from bioclip_probe.datasets.readers import tars
+from bioclip_probe.datasets.readers.pictures import stamps
 from bioclip_probe.errors import DataError, some
 
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
-from bioclip_probe.stats.clades import NodeSums
+from bioclip_probe.stats.all_pairs.clades import NodeSums
+from bioclip_probe.stats.all_pairs.moments import pearson
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.moments import pearson
 from bioclip_probe.stats.resampling import jackknife
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tables import RANKS

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
-from bioclip_probe.stats.cross import parted_correlations
+from bioclip_probe.stats.all_pairs.cross import parted_correlations
+from bioclip_probe.stats.all_pairs.moments import SplitMoments
+from bioclip_probe.stats.all_pairs.parts import PartSums
+from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_orders
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.moments import SplitMoments
-from bioclip_probe.stats.parts import PartSums
 from bioclip_probe.stats.resampling import jackknife_interval, permutation_p
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.tree_sums import TreeSums, permuted_orders
 from bioclip_probe.tree.tree import Placement
 
 N_PERMUTATIONS = 999

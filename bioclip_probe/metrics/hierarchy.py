@@ -17,11 +17,13 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
-from bioclip_probe.stats.balance import balanced_correlation, permuted_balanced_correlations
-from bioclip_probe.stats.clades import NodeSums
+from bioclip_probe.stats.all_pairs.balance import balanced_correlation, permuted_balanced_correlations
+from bioclip_probe.stats.all_pairs.clades import NodeSums
+from bioclip_probe.stats.all_pairs.moments import SplitMoments
+from bioclip_probe.stats.all_pairs.parts import PartSums, interaction_variance
+from bioclip_probe.stats.all_pairs.reweighting import weighted_correlations
+from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.moments import SplitMoments
-from bioclip_probe.stats.parts import PartSums, interaction_variance
 from bioclip_probe.stats.resampling import (
     LEVEL,
     N_BOOT,
@@ -32,9 +34,7 @@ from bioclip_probe.stats.resampling import (
     jackknife_interval,
     permutation_p,
 )
-from bioclip_probe.stats.reweighting import weighted_correlations
 from bioclip_probe.stats.rows import Rows, Units, unit_of
-from bioclip_probe.stats.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
 
 N_PERMUTATIONS = 999

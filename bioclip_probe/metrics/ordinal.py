@@ -13,14 +13,14 @@ from concurrent.futures import Executor
 import numpy as np
 
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
-from bioclip_probe.stats import histograms
-from bioclip_probe.stats.clades import NodeSums
+from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.histograms import JointHistogram
-from bioclip_probe.stats.pairs import spearman_correlation
 from bioclip_probe.stats.resampling import jackknife_interval
 from bioclip_probe.stats.rows import Rows, Units
-from bioclip_probe.stats.sweep import Sweep, lca_rank, sweep
+from bioclip_probe.stats.sweep import histograms
+from bioclip_probe.stats.sweep.histograms import JointHistogram
+from bioclip_probe.stats.sweep.pairs import spearman_correlation
+from bioclip_probe.stats.sweep.sweep import Sweep, lca_rank, sweep
 from bioclip_probe.tree.tree import Placement
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -13,11 +13,11 @@ from concurrent.futures import Executor
 import numpy as np
 
 from bioclip_probe.metrics.scores import interval, mean_score
-from bioclip_probe.stats.counting import AP, HIERARCHICAL_AP, R_PRECISION, RIGHT, SIZE, TIED
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import N_BOOT, bootstrap_weights, percentile_interval
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.sweep import Levels, Sweep, lca_rank, sweep
+from bioclip_probe.stats.sweep.counting import AP, HIERARCHICAL_AP, R_PRECISION, RIGHT, SIZE, TIED
+from bioclip_probe.stats.sweep.sweep import Levels, Sweep, lca_rank, sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 

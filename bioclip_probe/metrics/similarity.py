@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
-from bioclip_probe.stats.centroids import Centroids, centroids
-from bioclip_probe.stats.distance_sums import (
+from bioclip_probe.stats.all_pairs.distance_sums import (
     about_their_mean,
     debiased_alignment,
     distance_correlation,
     distance_sums,
 )
+from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.neighbours import nearest_neighbours
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval, permutation_p
 from bioclip_probe.stats.rows import finite_rows, unit_of
+from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
 from bioclip_probe.tree.tree import Placement
 
 N_PERMUTATIONS = 199

@@ -38,9 +38,9 @@ from bioclip_probe.metrics.signal import k_mult
 from bioclip_probe.metrics.variance import variance_by_rank
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.kmeans import kmeans
-from bioclip_probe.stats.neighbours import nearest_neighbours
 from bioclip_probe.stats.rows import Rows, Units
-from bioclip_probe.stats.sweep import sweep
+from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
+from bioclip_probe.stats.sweep.sweep import sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 

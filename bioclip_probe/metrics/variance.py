@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
-from bioclip_probe.stats.distance_sums import FLAT
+from bioclip_probe.stats.all_pairs.distance_sums import FLAT
+from bioclip_probe.stats.all_pairs.moments import Moments, near_mean
+from bioclip_probe.stats.all_pairs.variance import SpeciesSums
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.moments import Moments, near_mean
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
 from bioclip_probe.stats.rows import finite_rows
-from bioclip_probe.stats.variance import SpeciesSums
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from bioclip_probe.probes.predictions import Predictions, ranked
 from bioclip_probe.probes.splits import alike, named_parts, unlearnable
-from bioclip_probe.stats.moments import Moments, near_mean
+from bioclip_probe.stats.all_pairs.moments import Moments, near_mean
 from bioclip_probe.stats.threads import matched_threads
 
 ALPHAS = tuple(10.0**power for power in range(-4, 4))

@@ -6,8 +6,8 @@ import numpy as np
 
 from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.splits import alike, named_parts, unlearnable
-from bioclip_probe.stats.neighbours import Candidates
-from bioclip_probe.stats.points import BLOCK, Points
+from bioclip_probe.stats.sweep.neighbours import Candidates
+from bioclip_probe.stats.sweep.points import BLOCK, Points
 from bioclip_probe.stats.threads import matched_threads
 
 GRID = (1, 5, 10, 20)

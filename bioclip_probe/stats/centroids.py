@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.stats.moments import Moments, near_mean
+from bioclip_probe.stats.all_pairs.moments import Moments, near_mean
 from bioclip_probe.tree.tree import Placement, Tree, read_only
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.cluster.hierarchy import linkage
 
-from bioclip_probe.stats.moments import pearson
+from bioclip_probe.stats.all_pairs.moments import pearson
 from bioclip_probe.tree.distances import patristic_rows
 from bioclip_probe.tree.tree import NO_RANK, Tree
 

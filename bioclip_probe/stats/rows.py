@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
+from bioclip_probe.stats.all_pairs.moments import Moments, near_mean
+from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
 from bioclip_probe.stats.centroids import centroids, tips_with_images
-from bioclip_probe.stats.moments import Moments, near_mean
 from bioclip_probe.stats.resampling import N_GROUPS, jackknife_groups
-from bioclip_probe.stats.tree_sums import TreeSums
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
 

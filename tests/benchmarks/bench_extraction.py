@@ -37,8 +37,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bioclip_probe import datasets, encoders, extract, store
+from bioclip_probe import datasets, encoders, store
 from bioclip_probe.datasets.dataset import Dataset
+from bioclip_probe.extraction import extract
 from bioclip_probe.tables import IMAGES
 
 ARCHITECTURE = "ViT-B-16"

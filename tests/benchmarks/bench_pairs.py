@@ -23,11 +23,11 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from bioclip_probe.stats import histograms
-from bioclip_probe.stats.counting import AP, RIGHT, SIZE
-from bioclip_probe.stats.points import BLOCK
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.sweep import Sweep, sweep
+from bioclip_probe.stats.sweep import histograms
+from bioclip_probe.stats.sweep.counting import AP, RIGHT, SIZE
+from bioclip_probe.stats.sweep.points import BLOCK
+from bioclip_probe.stats.sweep.sweep import Sweep, sweep
 from bioclip_probe.tree import Placement, patristic_distances
 from tests.benchmarks.bench_tree_correlation import in_a_fresh_process, made_up_images
 

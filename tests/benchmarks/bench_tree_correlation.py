@@ -33,12 +33,12 @@ from bioclip_probe.metrics.hierarchy import (
     cophenetic_correlation,
     image_tree_correlation,
 )
-from bioclip_probe.shards import LEDGER
+from bioclip_probe.stats.all_pairs.parts import PartSums
+from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.stats.centroids import image_moments
-from bioclip_probe.stats.parts import PartSums
-from bioclip_probe.stats.tree_sums import TreeSums, permuted_correlations
-from bioclip_probe.store import Store
-from bioclip_probe.streaming import stream_moments
+from bioclip_probe.store.shards import LEDGER
+from bioclip_probe.store.store import Store
+from bioclip_probe.study.streaming import stream_moments
 from bioclip_probe.tables import IMAGES
 from bioclip_probe.tree import Placement, brownian, patristic_distances
 from tests.benchmarks.bench_tree_distance import made_up_taxonomy

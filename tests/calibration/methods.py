@@ -25,9 +25,9 @@ from bioclip_probe.metrics.reliability import noise_ceiling
 from bioclip_probe.metrics.signal import k_mult
 from bioclip_probe.metrics.variance import variance_by_rank
 from bioclip_probe.stats import rows
+from bioclip_probe.stats.all_pairs.reweighting import weighted_correlations, weighted_image_correlations
 from bioclip_probe.stats.centroids import centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.reweighting import weighted_correlations, weighted_image_correlations
 from bioclip_probe.tree import patristic_distances
 from tests.calibration.designs import Simulated
 from tests.calibration.intervals import CANDIDATES, Resampled

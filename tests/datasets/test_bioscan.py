@@ -6,7 +6,7 @@ import pytest
 from bioclip_probe import datasets
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
-from tests.made_up import paint
+from tests.support.pictures import paint
 
 LINEAGE = {
     "phylum": "Arthropoda",

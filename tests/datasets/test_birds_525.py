@@ -2,7 +2,7 @@ import pytest
 
 from bioclip_probe import datasets
 from bioclip_probe.errors import DataError
-from tests.made_up import paint
+from tests.support.pictures import paint
 
 HEADER = "class id,filepaths,labels,data set,scientific name"
 SPECIES = {

@@ -6,7 +6,7 @@ import pytest
 
 from bioclip_probe import datasets
 from bioclip_probe.errors import DataError
-from tests.made_up import paint
+from tests.support.pictures import paint
 
 
 def _has_load(path: Path) -> bool:

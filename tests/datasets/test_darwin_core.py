@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from bioclip_probe import datasets
-from bioclip_probe.datasets import darwin_core_archive
+from bioclip_probe.datasets.readers import darwin_core_archive
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
-from tests.made_up import paint
+from tests.support.pictures import paint
 
 DWC = "http://rs.tdwg.org/dwc/terms/"
 FORM = r'encoding="UTF-8" fieldsTerminatedBy="\t" linesTerminatedBy="\n" fieldsEnclosedBy="" ignoreHeaderLines="1"'

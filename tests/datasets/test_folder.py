@@ -3,7 +3,7 @@ import pytest
 from bioclip_probe import datasets
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
-from tests.made_up import INAT21_FOLDERS, paint
+from tests.support.pictures import INAT21_FOLDERS, paint
 
 MAGPIE = ["Animalia", "Chordata", "Aves", "Passeriformes", "Corvidae", "Pica", "Pica hudsonia"]
 PUG = ["Animalia", "Arthropoda", "Insecta", "Lepidoptera", "Nymphalidae", "Polygonia", "Polygonia c-album"]

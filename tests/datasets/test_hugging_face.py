@@ -8,7 +8,7 @@ from PIL import Image
 from bioclip_probe import datasets
 from bioclip_probe.datasets.hugging_face import from_hugging_face
 from bioclip_probe.errors import DataError, PictureError
-from tests.made_up import paint
+from tests.support.pictures import paint
 
 hub = pytest.importorskip("datasets")
 

@@ -5,7 +5,7 @@ import pytest
 from bioclip_probe import datasets
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
-from tests.made_up import INAT21_FOLDERS, paint
+from tests.support.pictures import INAT21_FOLDERS, paint
 
 UUIDS = ("0a1b2c3d-0000-4000-8000-00000000000", "ffffffff-1111-4000-8000-00000000000")
 

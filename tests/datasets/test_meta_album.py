@@ -6,7 +6,7 @@ from bioclip_probe import datasets
 from bioclip_probe.datasets import meta_album
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
-from tests.made_up import paint
+from tests.support.pictures import paint
 
 
 def build(root, labels, info=None, header="FILE_NAME,CATEGORY,SUPER_CATEGORY", images="images"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bioclip_probe.datasets.pictures import decoded
+from bioclip_probe.datasets.readers.pictures import decoded
 from bioclip_probe.errors import PICTURE_ERRORS, PictureError
 
 KINDS = {

@@ -8,7 +8,7 @@ from PIL import Image
 
 from bioclip_probe import datasets
 from bioclip_probe.errors import DataError
-from tests.made_up import paint
+from tests.support.pictures import paint
 
 COLUMNS = ["kingdom", "phylum", "class", "order", "family", "genus", "species"]
 TAXA = [

@@ -9,7 +9,7 @@ from bioclip_probe import datasets
 from bioclip_probe.datasets import table
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
-from tests.made_up import paint
+from tests.support.pictures import paint
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 

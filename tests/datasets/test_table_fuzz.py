@@ -17,7 +17,7 @@ from bioclip_probe import datasets
 from bioclip_probe.errors import DataError
 from bioclip_probe.tree.lineages import PLACEHOLDERS
 from tests.datasets.test_darwin_core import DWC, meta, table
-from tests.made_up import paint
+from tests.support.pictures import paint
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 #: What spreadsheets, other systems, careless programs and people who mean harm write into a field.

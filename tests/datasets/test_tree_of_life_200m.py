@@ -4,7 +4,7 @@ import pytest
 from bioclip_probe import datasets
 from bioclip_probe.datasets import tree_of_life_200m
 from bioclip_probe.errors import DataError
-from tests.made_up import paint
+from tests.support.pictures import paint
 
 UUIDS = [f"{i:02x}cd{i:04x}-1111" for i in range(6)]
 

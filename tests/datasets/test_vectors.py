@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioclip_probe import exports
 from bioclip_probe.datasets.vectors import land, load, ready
 from bioclip_probe.errors import DataError, PictureError, StoreError
-from bioclip_probe.store import Store
-from bioclip_probe.verification import verify
-from tests.made_up import MeanColour
-from tests.test_store import fill, made_up
+from bioclip_probe.store.store import Store
+from bioclip_probe.store.verify import verify
+from bioclip_probe.study import export
+from tests.store.test_store import fill, made_up
+from tests.support.pictures import MeanColour
 
 GOLDEN = Path(__file__).parent / "golden" / "anndata.h5ad"
 IDS = ["a", "b", "c", "d", "e"]
@@ -186,7 +186,7 @@ def test_the_fingerprint_is_of_what_is_read(tmp_path):
     assert load(path).fingerprint == load(Path(f"{path}#other")).fingerprint
 
 
-@pytest.mark.parametrize("export", [exports.to_parquet, exports.to_npz, exports.to_anndata])
+@pytest.mark.parametrize("export", [export.to_parquet, export.to_npz, export.to_anndata])
 def test_what_is_exported_comes_in_again(tmp_path, store, export):
     kept = Store(tmp_path / "first")
     fill(kept, made_up(5), MeanColour(), VECTORS, failed={3})

@@ -8,7 +8,7 @@ import torch
 
 from bioclip_probe import encoders
 from bioclip_probe.errors import ModelError
-from tests.encoders import mobilenets
+from tests.support import mobilenets
 
 HEAD = "import numpy\nimport torch\n\n"
 MEAN = """

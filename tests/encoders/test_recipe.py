@@ -12,8 +12,8 @@ from bioclip_probe import encoders
 from bioclip_probe.encoders import recipe as recipes
 from bioclip_probe.encoders.recipe import absolute, public
 from bioclip_probe.errors import ModelError
-from tests.encoders import mobilenets
 from tests.encoders.conftest import cached_snapshot, make_folder
+from tests.support import mobilenets
 
 
 @pytest.fixture(scope="module")

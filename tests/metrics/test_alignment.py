@@ -21,7 +21,7 @@ from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, brownian
 from tests.definitions import hierarchy as definitions
 from tests.metrics.test_hierarchy import made_up, random_phylogeny, rng, star
-from tests.stats.embedded import embedded, random_taxonomy, unit
+from tests.support.embedded import embedded, random_taxonomy, unit
 
 BALANCED = {
     balanced_tree_correlation: definitions.taxa_by_rank,

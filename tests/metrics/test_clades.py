@@ -15,8 +15,8 @@ from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, taxonomy
 from tests.definitions import clades as definitions
-from tests.stats.embedded import random_taxonomy, signal_vectors, unit, unit_vectors
-from tests.strategies import lineage_tables
+from tests.support.embedded import random_taxonomy, signal_vectors, unit, unit_vectors
+from tests.support.strategies import lineage_tables
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -10,13 +10,13 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import confounds as module
 from bioclip_probe.metrics.confounds import residual_cophenetic_correlation
 from bioclip_probe.metrics.hierarchy import cophenetic_correlation
-from bioclip_probe.stats.cross import parted_correlations
+from bioclip_probe.stats.all_pairs.cross import parted_correlations
 from bioclip_probe.stats.resampling import jackknife_groups
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree import Placement, Tree, patristic_distances
 from tests.definitions import confounds as definitions
 from tests.definitions import similarity
-from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, unit, unit_vectors
+from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit, unit_vectors
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -19,7 +19,7 @@ from bioclip_probe.tree.newick import parse_newick
 from tests.definitions import dendrogram as definitions
 from tests.definitions import hierarchy
 from tests.definitions.tree import mrca
-from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded, unit
+from tests.support.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded, unit
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -14,11 +14,11 @@ from bioclip_probe.metrics.hierarchy import (
     image_tree_correlation,
 )
 from bioclip_probe.stats.resampling import bootstrap_weights, expanded_interval, jackknife_groups, jackknife_interval
-from bioclip_probe.stats.sweep import lca_rank
+from bioclip_probe.stats.sweep.sweep import lca_rank
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances, taxonomy
 from tests.definitions import hierarchy as definitions
-from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, unit
+from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit
 
 CORRELATIONS = (cophenetic_correlation, image_tree_correlation)
 DEFINITIONS = {

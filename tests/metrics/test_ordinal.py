@@ -10,12 +10,12 @@ from bioclip_probe.metrics import ordinal
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.sweep import lca_rank, sweep
+from bioclip_probe.stats.sweep.sweep import lca_rank, sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, patristic_distances, taxonomy
 from tests.definitions import hierarchy as definitions
 from tests.definitions import retrieval as slow
-from tests.stats.embedded import random_taxonomy, signal_vectors, unit
+from tests.support.embedded import random_taxonomy, signal_vectors, unit
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -132,7 +132,7 @@ def test_an_executor_finds_the_same(monkeypatch):
     asked = [(ordinal.rank_correlations, vectors, placement)]
     asked += [(ordinal.distance_by_lca, *each) for each in ((vectors, placement), cancelled)]
     here = [repr(of(*made, rng())) for of, *made in asked]  # NaN is like NaN
-    monkeypatch.setattr("bioclip_probe.stats.sweep._threads", lambda n: pytest.fail("looked at pairs here"))
+    monkeypatch.setattr("bioclip_probe.stats.sweep.sweep._threads", lambda n: pytest.fail("looked at pairs here"))
     with ThreadPoolExecutor(2) as pool:
         assert [repr(of(*made, rng(), executor=pool)) for of, *made in asked] == here
 

@@ -11,8 +11,8 @@ from bioclip_probe.metrics.paths import PathAnswers, ranks_apart, score_paths
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import patristic_distances, taxonomy
 from tests.definitions import paths as definition
-from tests.stats.embedded import random_taxonomy
-from tests.strategies import lineage_tables
+from tests.support.embedded import random_taxonomy
+from tests.support.strategies import lineage_tables
 
 WHOLE = ("path_accuracy", "right_prefix", "consistent_pairs")
 

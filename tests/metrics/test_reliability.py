@@ -14,7 +14,7 @@ from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree import Placement, Tree, brownian
 from tests.definitions import hierarchy as pairs
 from tests.definitions import reliability as definitions
-from tests.stats.embedded import embedded, random_taxonomy, unit, unit_vectors
+from tests.support.embedded import embedded, random_taxonomy, unit, unit_vectors
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -7,12 +7,12 @@ import pytest
 
 from bioclip_probe.metrics import retrieval
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.sweep import lca_rank, sweep
+from bioclip_probe.stats.sweep.sweep import lca_rank, sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, patristic_distances, taxonomy
 from tests.definitions import retrieval as definitions
 from tests.definitions.separation import neighbours_of
-from tests.stats.embedded import random_taxonomy, signal_vectors, unit
+from tests.support.embedded import random_taxonomy, signal_vectors, unit
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -155,7 +155,7 @@ def test_one_sweep_or_one_for_each_rank_is_the_same():
 def test_an_executor_finds_the_same(monkeypatch):
     vectors, placement = made_up()
     here = retrieval.precision_by_rank(vectors, placement, rng())
-    monkeypatch.setattr("bioclip_probe.stats.sweep._threads", lambda n: pytest.fail("looked at pairs here"))
+    monkeypatch.setattr("bioclip_probe.stats.sweep.sweep._threads", lambda n: pytest.fail("looked at pairs here"))
     with ThreadPoolExecutor(2) as pool:
         assert retrieval.precision_by_rank(vectors, placement, rng(), executor=pool) == here
 

@@ -17,7 +17,7 @@ from bioclip_probe.metrics.separation import (
     silhouette,
 )
 from bioclip_probe.stats.kmeans import kmeans
-from bioclip_probe.stats.neighbours import nearest_neighbours
+from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
 from tests.definitions import separation as definition
 
 

@@ -22,8 +22,8 @@ from bioclip_probe.tree import Placement, patristic_distances
 from bioclip_probe.tree.newick import parse_newick
 from tests.definitions import hierarchy
 from tests.definitions import shape as definitions
-from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded, unit, unit_vectors
-from tests.strategies import trees
+from tests.support.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded, unit, unit_vectors
+from tests.support.strategies import trees
 
 
 def rng(seed: int = 0) -> np.random.Generator:

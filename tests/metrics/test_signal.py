@@ -14,7 +14,7 @@ from bioclip_probe.tree.newick import parse_newick
 from tests.definitions import hierarchy
 from tests.definitions import signal as definitions
 from tests.definitions import tree as tree_definitions
-from tests.stats.embedded import embedded, random_taxonomy, signal_vectors
+from tests.support.embedded import embedded, random_taxonomy, signal_vectors
 
 
 def rng(seed: int = 0) -> np.random.Generator:

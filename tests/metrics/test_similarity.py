@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import similarity as module
 from bioclip_probe.metrics.similarity import BOUNDS, similarity
+from bioclip_probe.stats.all_pairs.distance_sums import about_their_mean, distance_sums
 from bioclip_probe.stats.centroids import centroids
-from bioclip_probe.stats.distance_sums import about_their_mean, distance_sums
 from bioclip_probe.stats.resampling import jackknife_groups
 from bioclip_probe.tree import Placement, Tree
 from tests.definitions import hierarchy as pairs
 from tests.definitions import similarity as definitions
-from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, unit, unit_vectors
+from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit, unit_vectors
 
 DEFINITIONS = {"cka": definitions.cka, "rsa": definitions.rsa}
 

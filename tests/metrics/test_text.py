@@ -14,8 +14,8 @@ from bioclip_probe.metrics.text import measure_image_text, measure_text, radial_
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement, patristic_distances, taxonomy
 from tests.definitions import text as definition
-from tests.stats.embedded import random_taxonomy, signal_vectors, unit
-from tests.strategies import lineage_tables
+from tests.support.embedded import random_taxonomy, signal_vectors, unit
+from tests.support.strategies import lineage_tables
 
 pytestmark = pytest.mark.usefixtures("quick")
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.variance import NAMES, variance_by_rank
+from bioclip_probe.stats.all_pairs.variance import SpeciesSums
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
-from bioclip_probe.stats.variance import SpeciesSums
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, taxonomy
 from tests.definitions import variance as definitions
-from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, unit, unit_vectors
-from tests.strategies import lineage_tables
+from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit, unit_vectors
+from tests.support.strategies import lineage_tables
 
 DEFINITIONS = {"nested_r2": definitions.nested_r2, "variance_ratio": definitions.variance_ratio}
 

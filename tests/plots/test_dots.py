@@ -7,7 +7,7 @@ import pytest
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots import dots
-from tests.plots.tables import measurements, texts
+from tests.support.measurement_tables import measurements, texts
 
 
 def rows(space="raw"):

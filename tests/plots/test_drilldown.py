@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots import PAPER_COLOURS, SAFE_COLOURS, drilldown
 from bioclip_probe.tables import MEASUREMENTS
-from tests.plots.tables import PANELS, coordinates, texts
+from tests.support.measurement_tables import PANELS, coordinates, texts
 
 
 def panel(figure, encoder, rank):

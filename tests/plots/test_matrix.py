@@ -11,7 +11,7 @@ import pytest
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots import matrix
 from bioclip_probe.tables import MEASUREMENTS
-from tests.plots.tables import measurements, texts
+from tests.support.measurement_tables import measurements, texts
 
 ENCODERS = ("clip", "pixels", "bioclip")
 

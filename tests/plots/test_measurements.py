@@ -12,7 +12,7 @@ from bioclip_probe.plots import by_rank, headline, select, staircase
 from bioclip_probe.plots.selection import METRIC_LABELS
 from bioclip_probe.plots.style import model_styles
 from bioclip_probe.tables import RANKS
-from tests.plots.tables import measurements, texts
+from tests.support.measurement_tables import measurements, texts
 
 
 def lines(axes, colour):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bioclip_probe.plots import PAPER_COLOURS, SAFE_COLOURS, by_rank, save
 from bioclip_probe.plots.selection import listed
 from bioclip_probe.plots.style import italic, model_styles, short_names, shorten, taxon_name
-from tests.plots.tables import measurements
+from tests.support.measurement_tables import measurements
 
 
 @given(st.lists(st.text(min_size=1, max_size=60), unique=True, max_size=12))

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bioclip_probe.stats.all_pairs.moments import Moments
 from bioclip_probe.stats.centroids import centroids, image_moments, tips_with_images
-from bioclip_probe.stats.moments import Moments
 from bioclip_probe.tree import Placement, Tree
 from tests.definitions import hierarchy as definitions
-from tests.stats.embedded import embedded, random_taxonomy, signal_vectors, unit
+from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit
 
 
 def small_tree() -> Tree:

@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from bioclip_probe.errors import DataError
 from bioclip_probe.stats import kmeans as module
 from bioclip_probe.stats.kmeans import kmeans, starting_centres
-from tests.stats.embedded import unit
+from tests.support.embedded import unit
 
 
 def rng(seed: int = 0) -> np.random.Generator:

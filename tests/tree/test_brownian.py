@@ -6,7 +6,7 @@ from scipy import stats
 
 from bioclip_probe.tree import Tree, brownian
 from tests.definitions import tree as definitions
-from tests.strategies import trees
+from tests.support.strategies import trees
 
 #: Two clades, one of them with a polytomy, a unary node and tips at unequal heights.
 LEANING = Tree(

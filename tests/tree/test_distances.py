@@ -10,7 +10,7 @@ from scipy.spatial.distance import squareform
 from bioclip_probe.tree import Tree, patristic_distances, patristic_rows, taxonomy, to_ete3
 from bioclip_probe.tree.newick import parse_newick
 from tests.definitions import tree as definitions
-from tests.strategies import lineage_tables, trees
+from tests.support.strategies import lineage_tables, trees
 
 
 def tree_of(parent, length) -> Tree:

@@ -10,13 +10,13 @@ from bioclip_probe.errors import TreeError
 from bioclip_probe.metrics.dendrogram import dendrogram_agreement
 from bioclip_probe.metrics.hierarchy import cophenetic_correlation
 from bioclip_probe.metrics.signal import k_mult
+from bioclip_probe.stats.all_pairs.moments import Moments
+from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
 from bioclip_probe.stats.contrasts import Contrasts, Edges
-from bioclip_probe.stats.moments import Moments
-from bioclip_probe.stats.tree_sums import TreeSums
 from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances, to_ete3
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.newick import parse_newick
-from tests.stats.embedded import unit
+from tests.support.embedded import unit
 
 N_TIPS = 70_000
 N_DEEP = 20_000

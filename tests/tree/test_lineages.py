@@ -8,7 +8,7 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import audit, clean_lineages, patristic_distances, taxonomy
 from tests.definitions import tree as definitions
-from tests.strategies import HOLES, lineage_tables
+from tests.support.strategies import HOLES, lineage_tables
 
 IRIS = ["Plantae", "Tracheophyta", "Liliopsida", "Asparagales", "Iridaceae", "Iris", "Iris setosa"]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bioclip_probe.errors import TreeError
 from bioclip_probe.tree import Tree, patristic_distances, read_tree, to_ete3
 from bioclip_probe.tree.newick import parse_newick
-from tests.strategies import trees
+from tests.support.strategies import trees
 
 
 def tips(tree: Tree) -> list[str]:

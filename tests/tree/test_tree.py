@@ -7,7 +7,7 @@ from bioclip_probe.errors import TreeError
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, taxonomy
 from tests.definitions import tree as definitions
-from tests.strategies import lineage_tables, placements, trees
+from tests.support.strategies import lineage_tables, placements, trees
 
 
 def tree_of(parent, length=None, rank=None, name=None) -> Tree:

@@ -1,0 +1,36 @@
+from . import datasets as datasets
+from . import encoders as encoders
+from . import errors as errors
+from . import executors as executors
+from . import extraction as extraction
+from . import metrics as metrics
+from . import plots as plots
+from . import probes as probes
+from . import projections as projections
+from . import provenance as provenance
+from . import report as report
+from . import stats as stats
+from . import store as store
+from . import study as study
+from . import tables as tables
+from . import tree as tree
+from . import world as world
+from .errors import ProbeError as ProbeError
+from .store.store import Store as Store
+from .study import results as results
+from .study.plan import Plan as Plan
+from .study.probing import few_shot as few_shot
+from .study.probing import probe as probe
+from .study.probing import zero_shot as zero_shot
+from .study.run import compare as compare
+from .study.run import measure as measure
+from .study.run import measure_panels as measure_panels
+from .study.run import project as project
+from .study.run import reproduce as reproduce
+from .study.run import taxa as taxa
+from .study.run import texts as texts
+from .study.sample import Sample as Sample
+from .study.sample import collect as collect
+from .study.scoring import score as score
+
+__version__: str

@@ -1,0 +1,12 @@
+from . import gallery as gallery
+from . import page as page
+from .gallery import FIGURES as FIGURES
+from .gallery import check_names as check_names
+from .gallery import draw as draw
+from .gallery import draw_all as draw_all
+from .page import SUMMARY as SUMMARY
+from .page import by_probe as by_probe
+from .page import by_rank as by_rank
+from .page import by_tree as by_tree
+from .page import summary as summary
+from .page import write as write

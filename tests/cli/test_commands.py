@@ -1,0 +1,446 @@
+"""The command line: what each command prints and leaves, and one clear line for each kind of bad input."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bioclip_probe import __version__, report
+from bioclip_probe.cli import main as cli
+from bioclip_probe.study import results
+from bioclip_probe.tables import RANKS
+from tests.support.pictures import paint
+from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, OF_TEXT, grow
+
+COMMANDS = (
+    "reproduce", "embed", "taxa", "measure", "probe", "project", "figure", "report", "models", "datasets", "audit",
+    "status", "verify", "export"
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def log_as_before():
+    """`main` sets up the program's log; other tests want theirs."""
+    log = logging.getLogger("bioclip_probe")
+    before = log.handlers[:], log.level
+    yield
+    log.handlers[:], log.level = before
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """An empty folder to work in, where every default path points."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def few(here) -> str:
+    """``--data`` for nine pictures of three crows."""
+    return f"inat21:{grow(here / 'val', FOLDERS[4:7], each=3)}"
+
+
+def files(folder: Path) -> dict:
+    """Every file below a folder and when it was last written, but for the locks, which are opened anew."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
+
+
+def run(capsys, *arguments: object) -> tuple[int, str, str]:
+    status = cli.main([str(argument) for argument in arguments])
+    return status, *capsys.readouterr()
+
+
+def refused(capsys, *arguments: object) -> str:
+    """The one line with which a command is refused."""
+    status, out, err = run(capsys, *arguments, "--quiet")
+    assert status == 2
+    assert out == ""
+    lines = err.splitlines()
+    assert len(lines) == 1, err
+    assert lines[0].startswith("bioclip-probe: ")
+    return lines[0]
+
+
+# What works
+
+
+def test_models_and_datasets(capsys):
+    for command, names in (("models", ("bioclip", "pixels", "local-dir:PATH")), ("datasets", ("world", "inat21:PATH"))):
+        status, out, err = run(capsys, command)
+        assert (status, err) == (0, "")
+        assert all(name in out for name in names)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_lists_fit_the_terminal(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for command in ("models", "datasets"):
+        assert max(map(len, run(capsys, command)[1].splitlines())) <= columns
+
+
+def test_a_phylogeny_is_checked_first_and_spoken_of_last(few, here, capsys, quick):
+    (here / "no.nwk").write_text("(a,b")
+    assert "no.nwk: expected one Newick tree" in refused(capsys, "audit", "--data", few, "--tree", "no.nwk")
+    (here / "crows.nwk").write_text(NEWICK)
+    given = ("--data", few, "--models", "pixels", "--no-controls", "--tree", "crows.nwk", "--quiet")
+    out = run(capsys, "measure", *given)[1]
+    assert "crows: 3 of 3 species are tips of the tree" in out
+    assert out.splitlines()[-3].split() == ["CPCC", "all", "image", "pairs", "Spearman", "K_mult"]
+
+
+def test_one_picture_has_no_number(few, here, capsys, quick):
+    (here / "one.csv").write_text(f"path,genus,species\n{next(here.rglob('*.png'))},Pica,pica\n")
+    given = ("--data", "table:one.csv", "--models", "pixels", "--quiet")
+    assert "no number of the summary is defined" in run(capsys, "measure", "--no-controls", *given)[1]
+    assert run(capsys, "taxa", "--rank", "class", *given)[1] == "pixels: 0 taxa of rank class\n"
+
+
+def test_the_steps_leave_what_the_whole_leaves(small_study, here, capsys, quick):
+    given = ("--data", f"inat21:{small_study / 'val'}", "--models", *CONTROLS, "--store", small_study / "store")
+    for command, *more in (
+        ("measure", "--tree", small_study / "tree.nwk", "--tree-unit", "Myr"),
+        ("probe", "--probes", "linear", "lda", "simpleshot", "--shots", 1, 2),
+        ("project", "--method", "pca"),
+    ):
+        status, out, _ = run(capsys, command, *given, *more, "--out", "steps", "--quiet")
+        assert status == 0
+        assert "pixels" in out
+    assert run(capsys, "figure", "--out", "steps")[0] == 0
+    assert run(capsys, "report", "--out", "steps") == (0, "steps/report.html\n", "")
+    whole, steps = results.read(small_study / "out"), results.read("steps")
+    for table in ("measurements", "predictions", "coordinates"):
+        pd.testing.assert_frame_equal(getattr(steps, table), getattr(whole, table))
+    assert list(steps.record["steps"]) == ["measure", "probe", "project"]
+    assert steps.record["steps"]["project"]["panels"] == whole.record["steps"]["reproduce"]["panels"]
+    assert {path.name for path in Path("steps").iterdir()} == {path.name for path in (small_study / "out").iterdir()}
+    assert steps.record["trees"] == whole.record["trees"], "a later step forgot the phylogeny"
+
+
+def test_reproduce_says_how_it_went(few, here, capsys, quick):
+    status, out, err = run(capsys, "reproduce", "--data", few, "--models", *CONTROLS, "--method", "pca", "--out", "out")
+    assert status == 0
+    assert "inat21-val" in out
+    assert "CPCC" in out
+    assert "Report: out/report.html" in out
+    assert "simulated" not in out
+    assert "embedding inat21-val with pixels" in err
+    assert Path("out/report.html").is_file()
+
+
+def test_embed_twice(few, here, capsys):
+    given = ("embed", "--data", few, "--models", "pixels", "--store", "s", "--quiet")
+    assert "pixels: 9 embedded (0 before), 0 failed" in run(capsys, *given)[1]
+    before = files(here / "s")
+    assert "pixels: 9 embedded (9 before), 0 failed\n" in run(capsys, *given)[1]
+    assert files(here / "s") == before
+
+
+def test_bad_pictures_are_named_on_stderr_and_in_the_report(few, here, capsys, quick):
+    (here / "val" / FOLDERS[4] / "empty.png").write_bytes(b"")
+    status, _, err = run(
+        capsys, "reproduce", "--data", few, "--models", *CONTROLS, "--method", "pca", "--out", "out", "--quiet"
+    )
+    assert status == 0
+    assert "left out empty" in err
+    assert "the file is empty" in Path("out/report.html").read_text("utf-8")
+    failures = json.loads(Path("out/runs.json").read_text("utf-8"))["failures"]
+    assert [failure["image_id"] for failure in failures["pixels"]] == ["empty"]
+
+
+def test_taxa(few, here, capsys):
+    given = ("taxa", "--data", few, "--models", "v1.5=pixels", "--rank", "species", "--quiet")
+    assert "Corvus corax" in run(capsys, *given)[1]
+    assert run(capsys, *given, "--out", "taxa")[0] == 0
+    table, means = pd.read_csv("taxa/v1.5-species.csv"), np.load("taxa/v1.5-species.npy", allow_pickle=False)
+    assert table["n_images"].tolist() == [3, 3, 3]
+    assert means.shape == (3, 768)
+
+
+def test_audit(few, here, capsys):
+    (here / "crows.nwk").write_text(NEWICK.replace("Corvus_cornix", "Corvus_frugilegus"))
+    status, out, _ = run(capsys, "audit", "--data", few, "--tree", "crows.nwk")
+    assert status == 0
+    assert "9 images" in out
+    assert "crows.nwk: 2 of 3 species are tips of the tree" in out
+    assert "Corvus cornix" in out
+
+
+def test_figures_by_name_and_all(small_study, here, capsys):
+    import shutil
+
+    shutil.copytree(small_study / "out", here / "out")
+    (here / "out" / "coordinates.parquet").unlink()
+    assert run(capsys, "figure", "headline", "--out", "out")[1] == "out/figures/headline.png\n"
+    status, out, _ = run(capsys, "figure", "--out", "out")
+    assert status == 0
+    assert out.count(".png") == len(report.FIGURES) - 1 - len(OF_TEXT)
+    assert "drilldown: not drawn: out holds no coordinates yet; run `bioclip-probe project" in out
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("command", ["reproduce", "measure", "embed", "audit"])
+def test_a_missing_folder(here, capsys, command):
+    assert "nowhere: no such folder" in refused(capsys, command, "--data", "inat21:nowhere")
+    assert not files(here)
+
+
+def test_a_table_without_rank_columns(here, capsys):
+    paint(here / "a.png")
+    (here / "labels.csv").write_text("path,colour\na.png,red\n")
+    line = refused(capsys, "reproduce", "--data", "table:labels.csv", "--models", "pixels")
+    assert "has no rank columns: expected some of kingdom" in line
+    assert set(files(here)) == {here / "a.png", here / "labels.csv"}
+
+
+def test_an_unknown_dataset(here, capsys):
+    assert "no dataset is called 'inat'; did you mean inat21?" in refused(capsys, "reproduce", "--data", "inat:x")
+    assert not files(here)
+
+
+REFUSED = {
+    "unknown model": (["--models", "bioclop"], "unknown model 'bioclop'; did you mean bioclip"),
+    "unknown model beside a known one": (["--models", "pixels", "pixle"], "did you mean pixels"),
+    "one model twice": (["--models", "pixels", "pixels"], "a model is named twice: pixels"),
+    "two models of one name": (["--models", "a=pixels", "a=color-histogram"], "two models are called 'a'"),
+    "missing tree": (["--tree", "nowhere.nwk"], "cannot read the tree nowhere.nwk"),
+    "tree that does not parse": (["--tree", "broken.nwk"], "broken.nwk: "),
+    "tree of other species": (["--tree", "others.nwk"], "only 0 of 3 species are tips of the tree"),
+    "no model there": (["--models", "local-dir:nowhere"], "nowhere"),
+    "model folder without config": (["--models", "pixels", "local-dir:no-config"], "open_clip_config.json"),
+    "out that is a file": (["--out", "broken.nwk"], "broken.nwk is a file; expected a folder"),
+    "store that is a file": (["--store", "broken.nwk"], "broken.nwk is a file; expected the folder of a store"),
+    "store that is something else": (["--store", "no-config"], "is not a store"),
+    "batch size": (["--batch-size", "0"], "batch size and workers must be at least 1; got 0"),
+    "workers": (["--workers", "0"], "must be at least 1"),
+    "seed": (["--seed", "-1"], "the seed must be 0 or more; got -1"),
+}
+
+
+@pytest.mark.parametrize("command", ["reproduce", "measure"])
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_before_the_work(few, here, capsys, command, case):
+    (here / "broken.nwk").write_text("((A,B),C")
+    (here / "others.nwk").write_text("(A_b:1,C_d:1,E_f:1);")
+    (here / "no-config").mkdir()
+    (here / "no-config" / "weights.bin").write_bytes(b"0")
+    before = files(here)
+    flags, line = REFUSED[case]
+    models = () if "--models" in flags else ("--models", "pixels")
+    controls = ("--no-controls",) if command == "reproduce" else ()
+    assert line in refused(capsys, command, "--data", few, *models, *flags, *controls)
+    assert files(here) == before
+    assert not (here / "store").exists()
+    assert not (here / "results").exists()
+
+
+def test_an_unreachable_hub_names_the_local_way(few, here, capsys, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(here / "cache"))
+    line = refused(capsys, "reproduce", "--data", few, "--models", "bioclip")
+    assert "imageomics/bioclip is not in the cache" in line
+    assert "local-dir:PATH" in line
+    assert not (here / "store").exists()
+    assert not (here / "results").exists()
+
+
+def test_no_usable_image(here, capsys):
+    for number in range(3):
+        path = here / "val" / FOLDERS[4] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"not a picture")
+    line = refused(capsys, "reproduce", "--data", "inat21:val", "--models", "pixels")
+    assert "has no usable image; the first failed so" in line
+    assert not (here / "results").exists()
+    assert not list(here.glob("store/**/vectors*"))
+    paint(here / "val" / FOLDERS[4] / "0.png")
+    assert run(capsys, "embed", "--data", "inat21:val", "--models", "pixels", "--quiet")[0] == 0, "the store is sound"
+
+
+@pytest.fixture
+def embedded(few, here, capsys) -> tuple:
+    given = ("measure", "--data", few, "--no-controls", "--models", "pixels")
+    assert run(capsys, "embed", *given[1:], "--quiet")[0] == 0
+    return given
+
+
+def test_a_store_of_another_version(embedded, here, capsys):
+    head = here / "store" / "store.json"
+    head.write_text(head.read_text().replace('"version": 2', '"version": 99'))
+    before = files(here)
+    assert "has store format 99" in refused(capsys, *embedded)
+    assert files(here) == before
+
+
+@pytest.mark.parametrize("lost", ["vectors-00000.npy", "rows-00000.parquet", "meta.json", "images.parquet"])
+def test_a_half_deleted_store(embedded, here, capsys, lost):
+    next(here.rglob(lost)).unlink()
+    before = files(here)
+    line = refused(capsys, *embedded)
+    assert "damaged" in line
+    assert "embed again" in line
+    assert files(here) == before
+
+
+def test_a_folder_of_another_run(embedded, here, capsys, quick):
+    assert run(capsys, *embedded, "--quiet")[0] == 0
+    before = files(here / "results")
+    line = refused(capsys, *embedded[:-1], "color-histogram")
+    assert "results holds the results of another run (inat21-val: pixels); name another folder" in line
+    assert files(here / "results") == before
+
+
+def test_an_unknown_figure(small_study, here, capsys):
+    before = files(small_study / "out")
+    line = refused(capsys, "figure", "headline", "headlines", "--out", small_study / "out")
+    assert "no figure 'headlines'; there are: headline, drilldown" in line
+    assert files(small_study / "out") == before
+
+
+@pytest.mark.parametrize("command", ["report", "figure"])
+def test_an_empty_folder_has_no_report(here, capsys, command):
+    assert "holds no results (no runs.json); run `bioclip-probe measure" in refused(capsys, command, "--out", here)
+    assert not files(here)
+    (here / "notes.txt").touch()
+    assert "notes.txt is a file; expected a folder of results" in refused(capsys, command, "--out", "notes.txt")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["nonsense"], ["measure", "--seed", "x"], ["taxa", "--rank", "tribe"], ["project", "--method", "mds"]],
+)
+def test_what_the_parser_refuses(arguments, capsys):
+    with pytest.raises(SystemExit) as told:
+        cli.main(arguments)
+    assert told.value.code == 2
+    assert "usage: bioclip-probe" in capsys.readouterr().err
+
+
+def test_interrupted(monkeypatch, capsys, here):
+    monkeypatch.setattr("bioclip_probe.study.run.collect", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    status, _, err = run(capsys, "measure", "--data", "inat21:x")
+    assert status == 130
+    assert "the same command goes on from there" in err
+
+
+def test_a_full_disk_is_one_line(monkeypatch, capsys, here):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "/big")
+
+    monkeypatch.setattr("bioclip_probe.study.run.collect", full)
+    assert refused(capsys, "measure", "--data", "inat21:x") == "bioclip-probe: No space left on device: /big"
+
+
+# Through a process of its own
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def test_help():
+    done = process("-m", "bioclip_probe", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"\n    {command}" in done.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as told:
+        cli.main([command, "--help"])
+    assert told.value.code == 0
+    assert "--quiet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import bioclip_probe.cli.main",
+        "import bioclip_probe.cli.main as cli\ntry: cli.main(['--help'])\nexcept SystemExit: pass",
+        "import bioclip_probe.cli.main as cli\ntry: cli.main(['reproduce', '--help'])\nexcept SystemExit: pass",
+    ],
+)
+def test_help_waits_for_no_library(code):
+    """`--help` takes no longer than Python itself: it imports nothing that is large."""
+    heavy = (
+        "torch torchvision open_clip timm sklearn scipy matplotlib umap ete3 pandas numpy pyarrow PIL jinja2".split()
+    )
+    done = process("-c", f"{code}\nimport sys\nprint(*sorted(set(sys.modules) & set({heavy})), file=sys.stderr)")
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+def test_models_are_listed_without_torch():
+    listing = "from bioclip_probe.cli.main import main; main(['models'])"
+    code = f"{listing}\nimport sys; print('torch' in sys.modules, file=sys.stderr)"
+    assert process("-c", code).stderr.strip() == "False"
+
+
+def test_version():
+    assert process("-m", "bioclip_probe", "--version").stdout == f"bioclip-probe {__version__}\n"
+
+
+def test_bad_input_through_a_process(tmp_path):
+    done = process(
+        "-m", "bioclip_probe", "reproduce", "--data", f"inat21:{tmp_path / 'no'}", "--out", f"{tmp_path / 'o'}"
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"bioclip-probe: {tmp_path / 'no'}: no such folder\n"
+    assert not list(tmp_path.iterdir())
+
+
+# Real pictures
+
+
+def test_real_animals_with_their_phylogeny(shared_data, here, capsys, quick):
+    """187 photographs, one a taxon: most ranks have single images, and the rows say so."""
+    arguments = ("--data", f"table:{shared_data / 'animals' / 'labels.csv'}", "--models", *CONTROLS)
+    tree = shared_data / "trees" / "mammals_gumbs2023.nwk"
+    status, _, _ = run(
+        capsys, "reproduce", *arguments, "--tree", tree, "--tree-unit", "Myr", "--method", "pca", "--quiet"
+    )
+    assert status == 0
+    found, text = results.read("results"), Path("results/report.html").read_text("utf-8")
+    (told,) = found.record["trees"].values()
+    matches = pd.DataFrame(told["matches"])
+    mammals = found.measurements[found.measurements["tree"] == tree.stem]
+    assert matches["matched"].sum() == told["tips"] == 55
+    assert {"Bison bison", "Bos taurus", "Vicugna pacos"} <= set(matches.loc[~matches["matched"], "name"])
+    for name in ("Bison bison", "Bos taurus", "Vicugna pacos"):
+        assert f"<em>{name}</em>" in text
+    of_pairs = mammals["metric"].isin(["cophenetic_correlation", "image_tree_correlation", "spearman", "k_mult"])
+    assert set(mammals.loc[of_pairs, "n_taxa"]) == {55}
+    assert mammals.loc[mammals["metric"] == "cophenetic_correlation", "value"].notna().all()
+    table = found.measurements[(found.measurements["space"] == "raw") & (found.measurements["tree"] == "taxonomy")]
+    species = table[(table["rank"] == "species") & (table["metric"] == "knn_purity_1")]
+    counted = set(zip(species["n_taxa"], species["n_images"], species["n_excluded"], strict=True))
+    assert counted == {(4, 8, 179)}, "four species have two photographs, the others one: they are left out and counted"
+    kingdom = table[(table["rank"] == "kingdom") & (table["metric"] == "knn_purity_1")]
+    assert set(kingdom["note"]) == {"only one taxon"}
+    orders = table[(table["rank"] == "order") & (table["metric"] == "knn_purity_1")]
+    assert orders["value"].notna().all()
+    assert (orders["n_images"] + orders["n_excluded"] == 187).all()
+    probed = table[(table["metric"] == "top1_accuracy") & (table["probe"] == "linear") & table["shots"].isna()]
+    probed = probed[probed["protocol"] == "seen"].set_index(["rank", "encoder"])
+    assert set(probed.loc[["species", "kingdom"], "note"]) == {
+        "no taxon has the images or child taxa that the split needs", "only one taxon"
+    }  # fmt: skip
+    assert probed.loc["class", "value"].notna().all()
+    assert set(RANKS) == set(probed.index.get_level_values("rank"))
+    assert text.count("Not drawn") == len(OF_TEXT)

@@ -1,0 +1,193 @@
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from bioclip_probe.datasets.readers import pictures
+from bioclip_probe.datasets.readers.pictures import open_picture, stays_inside, walk
+from bioclip_probe.errors import DataError, PictureError
+from tests.support.pictures import break_in_half, paint
+
+RED = (255, 0, 0)
+
+
+def pixel(image: Image.Image) -> tuple:
+    assert image.mode == "RGB"
+    return image.getpixel((0, 0))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".gif", ".bmp", ".tif", ".ppm"])
+def test_every_suffix_opens(tmp_path, suffix):
+    image = open_picture(paint(tmp_path / f"a{suffix}", RED))
+    assert image.size == (8, 6)
+    np.testing.assert_allclose(pixel(image), RED, atol=3)
+
+
+def test_one_pixel_is_a_picture(tmp_path):
+    assert open_picture(paint(tmp_path / "a.png", RED, (1, 1))).size == (1, 1)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGBA", "P", "CMYK", "YCbCr"])
+def test_other_modes_become_rgb_as_plain_convert_makes_them(tmp_path, mode):
+    path = tmp_path / ("a.jpg" if mode in ("CMYK", "YCbCr") else "a.png")
+    Image.new("RGB", (5, 4), (250, 250, 250)).convert(mode).save(path)
+    got = open_picture(path)
+    assert np.array_equal(np.asarray(got), np.asarray(Image.open(path).convert("RGB")))
+    np.testing.assert_allclose(pixel(got), (250, 250, 250), atol=6)
+
+
+@pytest.mark.parametrize("transparency", [1, bytes([255, 0])])
+def test_palette_with_transparency_keeps_its_colours(tmp_path, transparency):
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.putdata([0, 1])
+    image.save(tmp_path / "a.png", transparency=transparency)
+    got = open_picture(tmp_path / "a.png")
+    assert [got.getpixel((x, 0)) for x in (0, 1)] == [(255, 0, 0), (0, 0, 255)]
+
+
+def test_animation_gives_its_first_frame(tmp_path):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in (RED, (0, 255, 0), (0, 0, 255))]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert pixel(open_picture(tmp_path / "a.gif")) == RED
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path, suffix, order):
+    values = np.array([[0, 257, 32768], [40000, 65278, 65535]], dtype=order)
+    Image.fromarray(values).save(tmp_path / f"a{suffix}")
+    got = np.asarray(open_picture(tmp_path / f"a{suffix}"))
+    assert np.array_equal(got[..., 0], np.rint(values.astype(float) / 257))
+    assert np.array_equal(got[..., 0], got[..., 2])
+    assert got[0, 2, 0] == 128  # Pillow's own convert gives 255
+
+
+def test_exif_orientation_is_left_alone(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    Image.new("RGB", (8, 6), RED).save(tmp_path / "a.jpg", exif=exif)
+    assert open_picture(tmp_path / "a.jpg").size == (8, 6)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".gif", ".tif"])
+def test_truncated_is_refused(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / f"a{suffix}")
+    path = break_in_half(tmp_path / f"a{suffix}")
+    with pytest.raises(DataError) as error:
+        open_picture(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_empty_missing_folder_and_text_are_refused(tmp_path):
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.jpg").write_text("<html>404 not found</html>")
+    for name, reason in [
+        ("empty.jpg", "the file is empty"),
+        ("text.jpg", "not a picture"),
+        ("none.jpg", "no such file"),
+        (".", "not a file"),
+    ]:
+        with pytest.raises(DataError, match=reason):
+            open_picture(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a\0.png", "a\ud800.png", "pipe.png", "folder.png", "x" * 300 + ".png", "a.png/b.png"]
+)
+def test_paths_that_lead_to_no_picture(tmp_path, name):
+    """Whatever stands in a table: a failed row, no traceback, and no pipe that is waited for."""
+    paint(tmp_path / "a.png")
+    (tmp_path / "folder.png").mkdir()
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(PictureError) as caught:
+        open_picture(tmp_path / name)
+    assert caught.value.kind in ("missing", "unreadable") and str(caught.value).isprintable()
+
+
+def test_a_file_that_no_picture_can_be_is_not_read(tmp_path):
+    with open(paint(tmp_path / "a.png"), "r+b") as file:
+        file.truncate(pictures.MOST_BYTES + 1)  # sparse
+    with pytest.raises(PictureError, match="536,870,913 bytes are more than the 536,870,912 allowed") as caught:
+        open_picture(tmp_path / "a.png")
+    assert caught.value.kind == "too large"
+
+
+def test_corrupt_middle_is_refused(tmp_path):
+    path = paint(tmp_path / "a.png", size=(64, 64))
+    content = bytearray(path.read_bytes())
+    start = content.index(b"IDAT") + 4
+    content[start : start + 8] = b"\xff" * 8
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"a\.png: corrupt or truncated"):
+        open_picture(path)
+
+
+def bomb(path, side: int) -> None:
+    """A PNG of some hundred bytes that says it is side x side."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    data = zlib.compress(b"\0" * 1000)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
+
+
+@pytest.mark.parametrize("side", [12_300, 60_000])
+def test_decompression_bombs_are_refused(tmp_path, side, monkeypatch):
+    bomb(tmp_path / "a.png", side)
+    if side == 12_300:  # between Pillow's warning and its error: our own limit
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    with pytest.raises(DataError, match="pixels"):
+        open_picture(tmp_path / "a.png")
+
+
+def test_floating_point_is_refused(tmp_path):
+    Image.fromarray(np.ones((2, 2), dtype=np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(DataError, match="floating-point"):
+        open_picture(tmp_path / "a.tif")
+
+
+def test_more_than_sixteen_bits_is_refused(tmp_path):
+    Image.fromarray(np.full((2, 2), 70_000, dtype=np.int32)).save(tmp_path / "a.tif")
+    with pytest.raises(DataError, match="expected 16 bits"):
+        open_picture(tmp_path / "a.tif")
+
+
+def test_lack_of_memory_is_no_broken_picture(tmp_path, monkeypatch):
+    def no_memory(image):
+        raise MemoryError
+
+    monkeypatch.setattr(pictures, "_rgb", no_memory)
+    with pytest.raises(MemoryError):
+        open_picture(paint(tmp_path / "a.png"))
+
+
+def test_walk_is_sorted_and_leaves_hidden_files_and_loops_out(tmp_path):
+    for name in ("b/2.png", "b/1.png", "a/c/3.png", ".git/4.png", "a/.hidden.png"):
+        paint(tmp_path / name)
+    os.symlink(tmp_path, tmp_path / "a" / "up")
+    os.symlink(tmp_path / "b", tmp_path / "c")
+    assert [path.as_posix() for path in walk(tmp_path)] == [
+        "a/c/3.png", "b/1.png", "b/2.png", "c/1.png", "c/2.png",
+    ]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(["..", ".", "a", "b"]), min_size=1, max_size=6))
+def test_stays_inside_is_a_count_of_steps(parts):
+    depth, inside = 0, True
+    for part in parts:
+        depth += {"..": -1, ".": 0}.get(part, 1)
+        inside &= depth >= 0
+    if stays_inside("/".join(parts)) != inside:
+        # a/../../a leaves and comes back under the same name at most by luck: it is refused as well
+        assert not inside
+        assert depth >= 0

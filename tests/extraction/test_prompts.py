@@ -1,0 +1,177 @@
+import string
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioclip_probe import datasets, world
+from bioclip_probe.extraction.prompts import TEXT_TYPES, prompts, taxon_names
+from bioclip_probe.tables import RANKS
+from bioclip_probe.world import words
+from bioclip_probe.world.captions import TEXT_TYPES as CAPTION_TYPES
+from bioclip_probe.world.captions import common_names, name_captions
+from bioclip_probe.world.splits import quarter
+from bioclip_probe.world.train import MERGES
+
+MAGPIE = ("Animalia", "Chordata", "Aves", "Passeriformes", "Corvidae", "Pica", "Pica hudsonia")
+
+
+def images(*lineages, common=None):
+    frame = pd.DataFrame(lineages, columns=RANKS, dtype="str")
+    return frame if common is None else frame.assign(common=pd.array(common, "str"))
+
+
+def names_of(frame, taxon):
+    rows = taxon_names(frame).query("taxon == @taxon")
+    assert rows["type"].tolist() == list(TEXT_TYPES)
+    return rows["name"].tolist()
+
+
+def test_a_species_in_five_types():
+    path = "Animalia Chordata Aves Passeriformes Corvidae Pica hudsonia"
+    frame = images(MAGPIE, common=["black-billed magpie"])
+    assert names_of(frame, "|".join(MAGPIE)) == [
+        "Pica hudsonia",
+        "black-billed magpie",
+        path,
+        "Pica hudsonia with common name black-billed magpie",
+        f"{path} with common name black-billed magpie",
+    ]
+
+
+@pytest.mark.parametrize("frame", [images(MAGPIE), images(MAGPIE, common=[None]), images(MAGPIE, common=[" "])])
+def test_without_a_common_name_the_scientific_stands_for_it(frame):
+    path = "Animalia Chordata Aves Passeriformes Corvidae Pica hudsonia"
+    assert names_of(frame, "|".join(MAGPIE)) == ["Pica hudsonia", "Pica hudsonia", path, "Pica hudsonia", path]
+
+
+def test_above_species_a_taxon_is_called_by_its_name_and_its_path():
+    frame = images(MAGPIE, common=["black-billed magpie"])
+    path = "Animalia Chordata Aves Passeriformes Corvidae"
+    assert names_of(frame, "Animalia|Chordata|Aves|Passeriformes|Corvidae") == [
+        *("Corvidae", "Corvidae", path, "Corvidae", path)
+    ]
+    assert set(names_of(frame, "Animalia")) == {"Animalia"}
+
+
+def test_every_taxon_is_there_once_with_its_rank():
+    frame = images(MAGPIE, MAGPIE, (*MAGPIE[:6], "Pica pica"), (*MAGPIE[:4], None, None, None))
+    table = taxon_names(frame)
+    assert table.groupby("rank", sort=False)["taxon"].nunique().to_dict() == dict.fromkeys(RANKS, 1) | {"species": 2}
+    assert not table.duplicated(["taxon", "type"]).any()
+
+
+def test_holes_are_dropped():
+    lineage = ("Animalia", None, "Aves", None, None, "Pica", "Pica hudsonia")
+    assert names_of(images(lineage), "Animalia||Aves|||Pica|Pica hudsonia")[2] == "Animalia Aves Pica hudsonia"
+
+
+def test_a_species_whose_genus_is_a_hole_is_its_binomial():
+    lineage = ("Animalia", None, None, None, "Corvidae", None, "Pica hudsonia")
+    assert names_of(images(lineage), "Animalia||||Corvidae||Pica hudsonia")[:3] == [
+        *("Pica hudsonia", "Pica hudsonia", "Animalia Corvidae Pica hudsonia")
+    ]
+
+
+def test_homonyms_are_two_taxa():
+    frame = images(("Animalia", *[None] * 4, "Morus", "bassanus"), ("Plantae", *[None] * 4, "Morus", "alba"))
+    genera = taxon_names(frame).query("rank == 'genus' and type == 'scientific'")
+    assert genera["name"].tolist() == ["Morus", "Morus"]
+    assert genera["taxon"].tolist() == ["Animalia|||||Morus", "Plantae|||||Morus"]
+
+
+@pytest.mark.parametrize("genus, species, scientific, epithet", [
+    ("Mentha", "× piperita", "Mentha × piperita", "× piperita"),
+    ("×Cupressocyparis", "leylandii", "×Cupressocyparis leylandii", "leylandii"),
+    ("× Cupressocyparis", "× Cupressocyparis leylandii", "× Cupressocyparis leylandii", "leylandii"),
+    ("Zygiella", "x-notata", "Zygiella x-notata", "x-notata"),
+    ("Isoëtes", "Isoëtes Echinospora", "Isoëtes echinospora", "echinospora"),
+    ("Canis", "Canis lupus familiaris", "Canis lupus familiaris", "lupus familiaris"),
+    ("Gorilla", "gorilla", "Gorilla gorilla", "gorilla"),
+    ("Bra{ce}", "y{0}", "Bra{ce} y{0}", "y{0}"),
+])  # fmt: skip
+def test_odd_names(genus, species, scientific, epithet):
+    table = taxon_names(images(("Plantae", *[None] * 4, genus, species))).query("rank == 'species'")
+    names = table["name"].tolist()
+    assert names[0] == scientific
+    assert names[2] == f"Plantae {genus} {epithet}"
+    assert prompts(names[:1]) == [f"a photo of {scientific}."]
+
+
+def test_of_several_common_names_the_most_frequent_is_taken():
+    many = images(*[MAGPIE] * 3, common=["magpie", "black-billed  magpie", "black-billed magpie"])
+    assert names_of(many, "|".join(MAGPIE))[1] == "black-billed magpie"
+    tied = images(*[MAGPIE] * 2, common=["magpie", "American magpie"])
+    assert names_of(tied, "|".join(MAGPIE))[1] == "American magpie"
+
+
+def test_a_common_name_without_a_species_names_nothing():
+    frame = images((*MAGPIE[:6], None), common=["magpie"])
+    assert "magpie" not in " ".join(taxon_names(frame)["name"])
+
+
+@pytest.fixture(scope="module")
+def named():
+    """For each text type the names of the world's species, in its order, as the dataset has them."""
+    species = datasets.load("world").images.drop_duplicates("species")
+    table = taxon_names(species).set_index(["type", "taxon"])["name"]
+    return {kind: table[kind][species[list(RANKS)].agg("|".join, axis=1)] for kind in TEXT_TYPES}
+
+
+def test_two_programs_and_one_spelling(named):
+    """The built-in world wrote the captions of its models by itself."""
+    taxa = world.taxa()
+    captions = name_captions(taxa, common_names(len(taxa), np.random.default_rng((world.SEED, 6))))
+    assert TEXT_TYPES == CAPTION_TYPES
+    for kind in TEXT_TYPES:
+        assert prompts(named[kind]) == captions[kind]
+
+
+@pytest.mark.parametrize("model", ["world-taxonomic", "world-subset"])
+def test_the_names_are_those_that_the_world_s_models_were_taught(named, model):
+    """The vocabulary that was shipped with a model was learnt from its captions, and from these it is learnt again."""
+    seen = world.seen()
+    if model == "world-subset":
+        seen = quarter(seen, np.random.default_rng((world.SEED, 5)))
+    captions = [caption for kind in TEXT_TYPES for caption in prompts(named[kind].to_numpy()[seen])]
+    shipped = (world.models()[model] / "bpe_vocab.txt.gz").read_bytes()
+    assert words.merges_file(words.learn_merges(captions, MERGES)) == shipped
+    others = [caption.replace(" puddle", " bumble").replace("photo", "picture") for caption in captions]
+    assert words.merges_file(words.learn_merges(others, MERGES)) != shipped
+
+
+letters = st.text(string.ascii_lowercase, min_size=1, max_size=3).map("a{}".format)
+lineages = st.tuples(*[st.none() | letters.map(str.capitalize)] * 6, st.none() | letters)
+
+
+@settings(max_examples=40)
+@given(st.lists(lineages, min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_whatever_the_taxa(rows, random):
+    frame = images(*rows)
+    before = frame.copy()
+    table = taxon_names(frame)
+    pd.testing.assert_frame_equal(frame, before)
+    assert not table.isna().any(axis=None) and not table["name"].str.contains("  ").any()
+    for _, taxon in table.groupby("taxon"):
+        scientific, common, taxonomic, *with_common = taxon["name"]
+        assert taxonomic.endswith(scientific)
+        assert common == scientific and with_common == [scientific, taxonomic]
+    ranks = table.drop_duplicates("taxon").set_index("taxon")["rank"]
+    assert all(len(path.split("|")) == RANKS.index(rank) + 1 for path, rank in ranks.items())
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    pd.testing.assert_frame_equal(taxon_names(images(*shuffled)), table)
+
+
+def test_nothing_known_is_no_name():
+    assert taxon_names(images([None] * 7)).columns.tolist() == ["rank", "taxon", "type", "name"]
+    assert taxon_names(images([None] * 7)).empty
+
+
+def test_it_needs_no_torch():
+    code = "import sys, bioclip_probe.extraction.prompts; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

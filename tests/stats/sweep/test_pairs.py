@@ -1,0 +1,114 @@
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from bioclip_probe.stats.sweep import pairs
+from bioclip_probe.stats.sweep.points import NARROWEST, widest
+from bioclip_probe.tree import Tree, patristic_distances
+from tests.definitions import hierarchy as definitions
+from tests.definitions.tree import path_length
+from tests.support.embedded import random_taxonomy, signal_vectors, tips_embedded, unit
+
+
+def pairing(vectors, tree):
+    return [
+        (path_length(tree, a, b), definitions.cosine_distance(u, v))
+        for (a, u), (b, v) in combinations(list(zip(tree.tips, vectors, strict=True)), 2)
+    ]
+
+
+def evolved(n_species: int = 60, seed: int = 0) -> tuple[np.ndarray, Tree]:
+    """A unit vector for each species of a taxonomy, close to those of its relatives."""
+    rng = np.random.default_rng(seed)
+    placement = random_taxonomy(n_species, n_species, rng)
+    vectors = signal_vectors(placement, 8, 0.8, 0.0, rng).astype(float)
+    return vectors[np.argsort(placement.node)], placement.tree
+
+
+def bound(vectors: np.ndarray) -> float:
+    return widest(((vectors - vectors.mean(axis=0)) ** 2).sum(axis=1) / 2)
+
+
+def test_block_size_changes_nothing(monkeypatch):
+    vectors, tree = evolved()
+    number = pairs.spearman_correlation(vectors, tree)
+    original = pairs.pair_blocks
+    for block in (1, 7, 59, 60):
+        monkeypatch.setattr(pairs, "pair_blocks", lambda vectors, tree, block=block: original(vectors, tree, block))
+        assert pairs.spearman_correlation(vectors, tree) == pytest.approx(number, rel=1e-11)
+
+
+@settings(max_examples=30)
+@given(tips_embedded())
+def test_spearman_is_its_definition_on_distances_in_bins(made):
+    vectors, tree = made
+    found = pairs.spearman_correlation(vectors, tree)
+    highest = 2 * tree.depth.max()
+    if not highest:
+        assert math.isnan(found)
+        return
+    last = pairs.N_RANK_BINS - 1
+    exact = [(t / highest * last, c / bound(vectors) * last) for t, c in pairing(vectors, tree)]
+    # A distance within rounding of a bin's edge may fall on either side; such a draw has no one right answer.
+    assume(all(abs(x % 1 - 0.5) > 1e-4 for pair in exact for x in pair))
+    binned = [(round(t), round(c)) for t, c in exact]
+    assert found == pytest.approx(definitions.spearman(binned), abs=1e-6, nan_ok=True)
+
+
+def test_spearman_is_that_of_scipy():
+    from scipy.stats import spearmanr
+
+    vectors, tree = evolved()
+    expected = spearmanr(*np.array(pairing(vectors, tree)).T).statistic
+    assert pairs.spearman_correlation(vectors, tree) == pytest.approx(expected, abs=1e-5)
+
+
+def test_spearman_sees_order_only():
+    tree = Tree(
+        np.array([-1, 0, 1, 1, 0]), np.array([0, 1.0, 1, 1, 9]), np.array(list("rxabc"), dtype=object), [-1] * 5
+    )
+    angles = np.array([0, 0.1, 0.5])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    # ab < bc < ac in the embedding, ab < ac = bc on the tree.
+    assert pairs.spearman_correlation(vectors, tree) == pytest.approx(math.sqrt(0.75), abs=1e-12)
+
+
+@settings(max_examples=40)
+@given(tips_embedded(), st.sampled_from((1.0, 1e-2, 1e-4)))
+def test_no_pair_is_farther_apart_than_the_widest(made, scale):
+    vectors, _ = made
+    close = unit(vectors[0] + scale * vectors) if (vectors @ vectors[0] > -1 + 1e-9).all() else vectors
+    largest = ((close[:, None] - close) ** 2).sum(axis=2).max() / 2
+    assert largest * (1 - 1e-12) <= bound(close) <= max(8 * largest * (1 + 1e-9), 2 * NARROWEST)
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1e-3])
+def test_vectors_that_nearly_coincide_keep_their_order(scale):
+    """As those of an untrained network, whose cosine distances are around 1e-5."""
+    from scipy.stats import spearmanr
+
+    vectors, tree = evolved(120)
+    vectors = unit(np.eye(8)[0] * 3 + scale * vectors)
+    upper = np.triu_indices(120, 1)
+    c = ((vectors[:, None] - vectors) ** 2).sum(axis=2)[upper] / 2
+    t = patristic_distances(tree)[upper]
+    assert pairs.spearman_correlation(vectors, tree) == pytest.approx(spearmanr(t, c).statistic, abs=1e-4)
+
+
+def test_one_taxon_has_no_pairs():
+    tree = Tree(np.array([-1, 0]), np.array([0, 1.0]), np.array(["r", "a"], dtype=object), [-1] * 2)
+    vectors = np.array([[1.0, 0]])
+    assert math.isnan(pairs.spearman_correlation(vectors, tree))
+
+
+def test_inputs_stay():
+    vectors, tree = evolved()
+    vectors = unit(vectors)
+    before = vectors.copy()
+    vectors.flags.writeable = False
+    pairs.spearman_correlation(vectors, tree)
+    assert np.array_equal(vectors, before)

@@ -1,0 +1,252 @@
+import math
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from threadpoolctl import threadpool_limits
+
+from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.sweep import counting, histograms, sweep
+from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
+from bioclip_probe.stats.sweep.points import Points
+from bioclip_probe.tree import patristic_distances
+from tests.definitions import hierarchy as pairings
+from tests.definitions import retrieval as definitions
+from tests.definitions.tree import path_length
+from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit
+
+
+def images(n_species=40, n_images=240, seed=0, d=8, noise=0.4):
+    rng = np.random.default_rng(seed)
+    placement = random_taxonomy(n_species, n_images, rng)
+    return Rows.images(signal_vectors(placement, d, 0.8, noise, rng), placement), rng
+
+
+def distances(rows):
+    """Tree and embedding distance of all rows at tips, the latter so rounded that equal ones are equal."""
+    at = np.flatnonzero(rows.tips >= 0)
+    node = rows.tree.tips[rows.tips[at]]
+    t = np.array([[round(path_length(rows.tree, a, b), 6) for b in node] for a in node]).reshape(len(at), len(at))
+    vectors = np.asarray(rows.vectors, dtype=float)[at]
+    c = np.array([[pairings.cosine_distance(u, v) for v in vectors] for u in vectors]).reshape(len(at), len(at))
+    return at, t, c
+
+
+def clear(c, t, widest, highest):
+    """No distance lies within rounding of the edge of its cell, and no two differ without differing in their cells.
+
+    Such a draw has no one right answer.
+    """
+    for values, cells in ((c, sweep.N_CELLS / widest), (t, (sweep.N_TREE_CELLS - 1) / (highest or 1))):
+        values = np.unique(values)
+        if not (np.abs(values * cells % 1 - 0.5) > 1e-2).all():
+            return False
+        gaps = np.diff(values)
+        if not ((gaps < 1e-7) | (gaps > 2 / cells)).all():
+            return False
+    return True
+
+
+def cases(swept_rows):
+    at, t, c = distances(swept_rows)
+    c = np.round(c, 6)
+    for i, row in enumerate(at):
+        yield row, [(float(t[i, j]), float(c[i, j])) for j in range(len(at)) if j != i]
+
+
+@settings(max_examples=50, deadline=None)
+@given(embedded(max_images=6))
+def test_scores_and_counts_are_their_definitions(made):
+    vectors, placement = made
+    rows = Rows.images(vectors, placement)
+    at, t, c = distances(rows)
+    widest = Points.of(np.asarray(vectors), at).widest
+    assume(clear(c, t, widest, 2 * rows.tree.depth[rows.tree.tips].max()))
+    part = np.arange(len(rows.tree.tips)) % 3
+    found = sweep.sweep(rows, part, anchors=True)
+    steps = sorted({0.0, *np.unique(t).tolist()})
+    assert found.joint.steps == pytest.approx(steps, abs=1e-3)
+    for row, others in cases(rows):
+        scores = found.scores[row]
+        for level, step in enumerate(steps):
+            right, _ = definitions.triplets(others, step)
+            assert scores[counting.RIGHT, level] == pytest.approx(right)
+            assert scores[counting.SIZE, level] == sum(s == step for s, _ in others)
+            if any(s <= step for s, _ in others):
+                expected = definitions.average_precision(others, step), definitions.r_precision(others, step)
+                assert scores[[counting.AP, counting.R_PRECISION], level] == pytest.approx(expected)
+                tied = [(s, 0.0) for s, _ in others]
+                if len(others) <= 4:
+                    chance = definitions.average_precision(tied, step), definitions.r_precision(tied, step)
+                    assert found.chance[row, [counting.AP, counting.R_PRECISION], level] == pytest.approx(chance)
+        expected = definitions.hierarchical_ap(others, steps) if len(steps) > 1 else math.nan
+        assert scores[counting.HIERARCHICAL_AP, 0] == pytest.approx(expected, nan_ok=True)
+    assert np.isnan(found.scores[rows.tips < 0]).all()
+    check_counts(found, rows, part, t, c, at, steps)
+
+
+def check_counts(found, rows, part, t, c, at, steps):
+    """The joint histogram, whole and without each part: its counts and the rank statistics that follow."""
+    for left_out in (None, *range(len(found.joint.by_part))):
+        counts = found.joint.counts if left_out is None else found.joint.without(left_out)
+        kept = [i for i, row in enumerate(at) if left_out is None or part[rows.tips[row]] != left_out]
+        pairing = [(float(t[i, j]), round(float(c[i, j]), 6)) for i, j in combinations(kept, 2)]
+        assert counts.sum(axis=1).tolist() == [sum(s == step for s, _ in pairing) for step in steps]
+        assert histograms.kendall_tau_b(counts) == pytest.approx(definitions.kendall_tau_b(pairing), nan_ok=True)
+        expected = pairings.spearman(pairing)
+        assert histograms.spearman(counts) == pytest.approx(expected, abs=1e-9, nan_ok=True)
+        met = [step for step in steps if any(s == step for s, _ in pairing)]
+        auc, error = histograms.neighbouring_auc(counts)
+        for near, far in pairwise(met):
+            lists = ([c for s, c in pairing if s == step] for step in (near, far))
+            assert auc[steps.index(near)] == pytest.approx(definitions.auc(*lists))
+            assert 0 <= error[steps.index(near)] <= 0.5
+
+
+def test_what_bins_hide_is_no_more_than_they_say():
+    rows, _ = images(noise=1.0)
+    found = sweep.sweep(rows, anchors=True)
+    c = 1 - np.asarray(rows.vectors, float) @ np.asarray(rows.vectors, float).T
+    t = patristic_distances(rows.tree)[np.ix_(rows.tips, rows.tips)]
+    for anchor in range(0, 240, 12):
+        others = np.arange(240) != anchor
+        ts, cs = t[anchor, others], c[anchor, others]
+        for level, step in enumerate(found.joint.steps):
+            near, far = cs[np.isclose(ts, step)], cs[ts > step + 1e-6]
+            exact = np.sum(near[:, None] < far)
+            hidden = found.scores[anchor, counting.TIED, level]
+            assert abs(found.scores[anchor, counting.RIGHT, level] - exact) <= hidden + 1e-9
+
+
+def test_binned_statistics_are_those_of_scipy_and_scikit_learn():
+    from scipy.stats import kendalltau, spearmanr
+    from sklearn.metrics import average_precision_score
+
+    rows, _ = images(noise=1.0)
+    found = sweep.sweep(rows, anchors=True)
+    c = 1 - np.asarray(rows.vectors, float) @ np.asarray(rows.vectors, float).T
+    t = patristic_distances(rows.tree)[np.ix_(rows.tips, rows.tips)]
+    upper = np.triu_indices(240, 1)
+    assert histograms.spearman(found.joint.counts) == pytest.approx(spearmanr(t[upper], c[upper])[0], abs=1e-5)
+    assert histograms.kendall_tau_b(found.joint.counts) == pytest.approx(kendalltau(t[upper], c[upper])[0], abs=2e-4)
+    for anchor in range(0, 240, 30):
+        others = np.arange(240) != anchor
+        for level, step in enumerate(found.joint.steps):
+            relevant = t[anchor, others] < step + 1e-6
+            if relevant.any():
+                expected = average_precision_score(relevant, -c[anchor, others])
+                assert found.scores[anchor, counting.AP, level] == pytest.approx(expected, abs=5e-3)
+
+
+def test_a_device_of_torch_counts_the_same():
+    rows, _ = images()
+    part = np.arange(len(rows.tree.tips)) % 5
+    groups = np.arange(240) // 3
+    here = sweep.sweep(rows, part, anchors=True, k=4, groups=groups)
+    there = sweep.sweep(rows, part, anchors=True, k=4, groups=groups, device="cpu")
+    # Another order of summation may move a pair to the next bin.
+    assert np.abs(here.joint.by_part - there.joint.by_part).sum() <= 1e-3 * here.joint.by_part.sum()
+    assert np.abs(here.joint.within - there.joint.within).sum() <= 1e-3 * here.joint.within.sum()
+    np.testing.assert_allclose(here.scores, there.scores, rtol=1e-3, atol=1e-2)
+    np.testing.assert_array_equal(here.indices, there.indices)
+
+
+def test_neighbours_ride_along():
+    rows, rng = images()
+    tips = np.where((rng.random(240) < 0.1) & (np.arange(240) >= 40), -1, rows.tips)  # every tip keeps its first image
+    groups = rng.integers(-1, 60, 240)
+    found = sweep.sweep(Rows(rows.tree, rows.vectors, tips, tips), k=6, groups=groups)
+    indices, similarities = nearest_neighbours(rows.vectors, 6, groups, tips >= 0)
+    np.testing.assert_array_equal(found.indices, indices)
+    np.testing.assert_array_equal(found.similarities, similarities)
+
+
+def test_threads_change_not_a_bit(monkeypatch):
+    """A product by two threads of the linear algebra, of rows as long as these, has other last digits."""
+    rows, _ = images(n_images=2400, d=600)
+    found = []
+    for ours, of_algebra in ((1, 1), (1, 2), (2, 2), (5, 2)):
+        monkeypatch.setattr(sweep, "_threads", lambda n, number=ours: number)
+        with threadpool_limits(of_algebra):
+            found.append(sweep.sweep(rows, anchors=True, k=3))
+    for other in found[1:]:
+        np.testing.assert_array_equal(other.joint.counts, found[0].joint.counts)
+        np.testing.assert_array_equal(other.scores, found[0].scores)
+        np.testing.assert_array_equal(other.similarities, found[0].similarities)
+
+
+def test_an_error_in_one_thread_ends_the_others(monkeypatch):
+    rows, _ = images()
+    seen = []
+
+    def see(self, start, tile, points, found):
+        seen.append(start)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sweep, "BLOCK", 1)
+    monkeypatch.setattr(sweep, "_threads", lambda n: 2)
+    monkeypatch.setattr(sweep.Candidates, "see", see)
+    with pytest.raises(ZeroDivisionError):
+        sweep.sweep(rows)
+    assert len(seen) <= 10
+
+
+@pytest.mark.parametrize("block", [1, 7, 240])
+def test_block_size_changes_nothing(monkeypatch, block):
+    rows, _ = images()
+    whole = sweep.sweep(rows, anchors=True)
+    monkeypatch.setattr(sweep, "BLOCK", block)
+    monkeypatch.setattr(sweep, "_threads", lambda n: 3)
+    blocked = sweep.sweep(rows, anchors=True)
+    assert np.abs(whole.joint.by_part - blocked.joint.by_part).sum() <= 40  # rounding next to an edge
+    np.testing.assert_allclose(whole.scores, blocked.scores, rtol=1e-3, atol=1e-2)
+
+
+def test_order_of_rows_is_irrelevant():
+    rows, rng = images()
+    order = rng.permutation(240)
+    shuffled = Rows(rows.tree, rows.vectors[order], rows.tips[order], rows.groups[order])
+    a, b = sweep.sweep(rows, anchors=True), sweep.sweep(shuffled, anchors=True)
+    np.testing.assert_array_equal(a.joint.counts, b.joint.counts)
+    np.testing.assert_allclose(a.scores[order], b.scores, rtol=1e-12)
+
+
+def test_embeddings_that_nearly_coincide_keep_their_order():
+    """As those of an untrained network, at cosine distances around 1e-5."""
+    rows, _ = images()
+    far = sweep.sweep(rows, anchors=True)
+    vectors = unit(np.eye(9)[8] + 3e-3 * np.pad(np.asarray(rows.vectors, float), ((0, 0), (0, 1))))
+    near = sweep.sweep(Rows(rows.tree, vectors, rows.tips, rows.groups), anchors=True)
+    assert near.joint.edges[-1] < 1e-4
+    expected = histograms.spearman(far.joint.counts)
+    assert histograms.spearman(near.joint.counts) == pytest.approx(expected, abs=1e-4)
+    np.testing.assert_allclose(near.scores[:, counting.AP], far.scores[:, counting.AP], atol=0.02)
+
+
+def test_a_phylogeny_has_levels_of_equal_shares():
+    rng = np.random.default_rng(1)
+    placement = random_taxonomy(300, 300, rng)
+    tree = placement.tree
+    length = tree.length * rng.uniform(0.5, 1.5, len(tree))
+    length[0] = 0
+    uneven = type(tree)(tree.parent, length, tree.name, tree.rank, "Myr")
+    vectors = signal_vectors(placement, 8, 0.8, 0.0, rng)
+    rows = Rows.images(vectors, type(placement)(uneven, placement.node))
+    joint = sweep.sweep(rows).joint
+    assert joint.binned and len(joint.steps) <= sweep.N_LEVELS
+    shares = joint.counts.sum(axis=1) / joint.counts.sum()
+    assert np.sort(shares)[-1] < 0.05
+    from scipy.stats import spearmanr
+
+    upper = np.triu_indices(300, 1)
+    c = (1 - vectors.astype(float) @ vectors.T.astype(float))[upper]
+    t = patristic_distances(uneven)[np.ix_(rows.tips, rows.tips)][upper]
+    assert histograms.spearman(joint.counts) == pytest.approx(spearmanr(t, c)[0], abs=1e-3)
+
+
+def test_inputs_stay():
+    rows, _ = images()
+    before = rows.vectors.copy(), rows.tips.copy()
+    sweep.sweep(rows, anchors=True, k=2, groups=np.zeros(240, dtype=int))
+    assert np.array_equal(rows.vectors, before[0]) and np.array_equal(rows.tips, before[1])

@@ -1,0 +1,266 @@
+"""The two passes by the workers of an executor, some of which are killed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import time
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioclip_probe.errors import DataError, ProbeError, StoreError
+from bioclip_probe.stats import tasks
+from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.sweep import sweep
+from bioclip_probe.store.store import Store
+from bioclip_probe.study import streaming
+from bioclip_probe.study.streaming import stream_moments
+from tests.store.test_store import fill, made_up
+from tests.support.embedded import random_taxonomy, signal_vectors
+from tests.support.pictures import MeanColour
+
+N, D, FAILED = 1500, 3, (0, 7, 31)
+SUMS = ("counts", "sums", "norms", "second", "third", "fourths", "origin")
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def dask():
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install distributed")
+    two = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(**two) as cluster, distributed.Client(cluster) as client:
+        yield client.get_executor(pure=False)
+
+
+@pytest.fixture(params=["threads", "processes", "dask"])
+def executor(request):
+    if request.param != "threads":
+        yield request.getfixturevalue(request.param)
+        return
+    with ThreadPoolExecutor(3) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def swept():
+    """Rows, what to ask of them, and what is found here."""
+    rng = np.random.default_rng(0)
+    placement = random_taxonomy(200, N, rng)
+    rows = Rows.images(signal_vectors(placement, 300, 0.8, 1.0, rng), placement)
+    tips = np.where((rng.random(N) < 0.1) & (np.arange(N) >= 200), -1, rows.tips)
+    rows = Rows(rows.tree, rows.vectors, tips, tips)
+    asked = {"part": np.arange(200) % 2, "anchors": True, "k": 4, "groups": rng.integers(-1, 500, N)}
+    return rows, asked, sweep.sweep(rows, **asked)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A store of many shards, the place of its images, and their moments as read here."""
+    rng = np.random.default_rng(1)
+    placement = random_taxonomy(15, 60, rng)
+    vectors = signal_vectors(placement, D, 1.0, 0.3, rng)
+    store = store_of(tmp_path_factory.mktemp("stored") / "store", vectors)
+    return store, placement, moments((store, placement))
+
+
+def store_of(folder: Path, vectors: np.ndarray) -> Store:
+    store = Store(folder)
+    fill(store, made_up(len(vectors)), MeanColour(), vectors, FAILED, 4)
+    return store
+
+
+def moments(stored, executor: Executor | None = None):
+    store, placement, *_ = stored
+    return stream_moments(store, "few", "mean/colour", placement, np.random.default_rng(5), executor)
+
+
+def ids_of(stored) -> pd.Index:
+    return pd.Index(stored[0].images("few")["image_id"])
+
+
+@pytest.fixture
+def many_tasks(monkeypatch):
+    monkeypatch.setattr(streaming, "PER_SUM", 0)
+
+
+class Watched(Executor):
+    """Hands on to another executor, and keeps what it was given; the task `deadly` kills its worker the first time."""
+
+    def __init__(self, executor: Executor, deadly: int = -1, mark: Path | None = None) -> None:
+        self.executor, self.deadly, self.mark, self.given = executor, deadly, mark, []
+
+    def submit(self, function, /, *arguments) -> Future:
+        self.given.append(arguments)
+        if len(self.given) == self.deadly:
+            return self.executor.submit(die_once, self.mark, function, *arguments)
+        return self.executor.submit(function, *arguments)
+
+
+def die_once(mark: Path, function, *arguments):
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return function(*arguments)
+
+
+def assert_same_sweep(found: sweep.Sweep, expected: sweep.Sweep) -> None:
+    for key in ("steps", "edges", "by_part", "within"):
+        np.testing.assert_array_equal(getattr(found.joint, key), getattr(expected.joint, key))
+    for key in ("scores", "chance", "indices", "similarities", "groups"):
+        np.testing.assert_array_equal(getattr(found, key), getattr(expected, key))
+
+
+def assert_same_moments(found, expected, exactly: bool = False) -> None:
+    assert found[0].name.tolist() == expected[0].name.tolist() and found[2] == expected[2]
+    np.testing.assert_array_equal(found[1].part, expected[1].part)
+    for ours, theirs in zip(found[1].parts, expected[1].parts, strict=True):
+        ours = ours if exactly else ours.moved(theirs.origin)
+        for key in SUMS:
+            np.testing.assert_allclose(getattr(ours, key), getattr(theirs, key), atol=0 if exactly else 1e-12, rtol=0)
+
+
+def test_any_executor_sweeps_the_same(swept, executor):
+    rows, asked, expected = swept
+    watched = Watched(executor)
+    assert_same_sweep(sweep.sweep(rows, **asked, executor=watched), expected)
+    assert len(watched.given) > 2
+    assert_same_sweep(sweep.sweep(rows, executor=executor), sweep.sweep(rows))
+
+
+def test_any_executor_adds_up_the_same_moments(stored, executor, many_tasks):
+    watched = Watched(executor)
+    found = moments(stored, watched)
+    assert len(watched.given) == 15
+    assert_same_moments(found, stored[2])
+    with ThreadPoolExecutor(1) as alone:
+        assert_same_moments(found, moments(stored, alone), exactly=True)
+
+
+def test_a_lost_worker_costs_no_pair_and_no_image(swept, stored, dask, many_tasks, tmp_path):
+    rows, asked, expected = swept
+    assert_same_sweep(sweep.sweep(rows, **asked, executor=Watched(dask, 2, tmp_path / "sweep")), expected)
+    assert_same_moments(moments(stored, Watched(dask, 6, tmp_path / "moments")), stored[2])
+    assert (tmp_path / "sweep").exists() and (tmp_path / "moments").exists()
+
+
+def test_processes_that_are_killed_break_their_executor(stored, many_tasks, tmp_path):
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, pytest.raises(BrokenExecutor):
+        moments(stored, Watched(pool, 2, tmp_path / "killed"))
+
+
+def test_tasks_carry_what_they_need_and_no_more(swept, stored, many_tasks):
+    rows, asked, _ = swept
+    with ThreadPoolExecutor(1) as pool:
+        watched, streamed = Watched(pool), Watched(pool)
+        sweep.sweep(rows, **asked, executor=watched)
+        moments(stored, streamed)
+    assert max(len(pickle.dumps(task)) for task in watched.given) < 10_000 < rows.vectors.nbytes
+    assert not [len(ids) for _, _, ids, _, _ in streamed.given if len(ids) != 4]
+    assert max(len(pickle.dumps(ids)) for _, _, ids, _, _ in streamed.given) < 600 < len(pickle.dumps(ids_of(stored)))
+    assert all(place.max() < len(part) <= 4 for _, _, _, place, part in streamed.given)
+
+
+def test_a_folder_may_be_named_from_where_the_caller_is(stored, processes, monkeypatch):
+    store, placement, expected = stored
+    processes.submit(os.getcwd).result()  # begun elsewhere
+    monkeypatch.chdir(store.path.parent)
+    assert_same_moments(moments((Store(store.path.name), placement), processes), expected)
+
+
+def test_small_work_is_one_task(stored):
+    with ThreadPoolExecutor(1) as pool:
+        watched = Watched(pool)
+        assert_same_moments(moments(stored, watched), stored[2])
+    assert len(watched.given) == 1
+
+
+def test_one_row_and_no_image(stored):
+    placement = random_taxonomy(1, 1, np.random.default_rng(0))
+    one = Rows.images(np.ones((1, 1), dtype=np.float32), placement)
+    store, placement, _ = stored
+    nowhere = type(placement)(placement.tree, np.full(60, -1))
+    with ThreadPoolExecutor(1) as pool:
+        found = sweep.sweep(one, anchors=True, k=2, executor=pool)
+        _, split, n_excluded = stream_moments(store, "few", "mean/colour", nowhere, executor=pool)
+    assert_same_sweep(found, sweep.sweep(one, anchors=True, k=2))
+    assert not split.parts and n_excluded == 60
+
+
+def test_what_is_wrong_with_a_store_is_said_as_ever(tmp_path, stored, many_tasks, processes):
+    _, placement, _ = stored
+    vectors = np.ones((60, D), dtype=np.float32)
+    vectors[45] = np.nan
+    store = store_of(tmp_path / "store", vectors)
+    with pytest.raises(DataError, match="i45"):
+        moments((store, placement), processes)
+    shard = store.embedded("few", "mean/colour").files(9)["vectors"]
+    shard.write_bytes(shard.read_bytes()[:-1] + b"x")
+    with pytest.raises(StoreError, match="sha256 differs"):
+        moments((store, placement), processes)
+    store.embedded("few", "mean/colour").drop([3])
+    with pytest.raises(StoreError, match="14 of 15 shards"):
+        moments((store, placement), processes)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**4))
+def test_runs_cover_all_in_few_even_pieces(n, least):
+    runs = tasks.runs(n, least)
+    assert [number for run in runs for number in (run.start, run.stop)][1:-1:2] == [run.start for run in runs[1:]]
+    assert runs[0].start == 0 and runs[-1].stop == n and len(runs) <= tasks.MOST_TASKS
+    sizes = [len(run) for run in runs]
+    assert max(sizes) - min(sizes) <= 1 and min(sizes) >= min(n, least)
+
+
+def test_results_come_in_the_order_of_the_tasks():
+    with ThreadPoolExecutor(4) as pool:
+        found = list(tasks.results(pool, lambda i: time.sleep((4 - i) / 100) or i, [(i,) for i in range(4)]))
+    assert found == [0, 1, 2, 3]
+
+
+def test_an_error_ends_what_has_not_begun():
+    begun = []
+
+    def task(i: int) -> None:
+        begun.append(i)
+        time.sleep(0.01)
+        raise DataError("no")
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(DataError, match="no"):
+        list(tasks.results(pool, task, [(i,) for i in range(100)]))
+    assert len(begun) < 10
+
+
+def test_what_is_handed_over_arrives():
+    frozen = np.arange(5.0)
+    frozen.flags.writeable = False
+    value = {"text": "a", "rows": [np.arange(7, dtype=np.int8), np.zeros((0, 3)), np.ones((4, 5)).T, frozen]}
+    with tasks.handed_over(value) as handed:
+        found = pickle.loads(pickle.dumps(handed)).here()
+        again = handed.here()
+        folder = handed.path.parent
+    assert found["text"] == "a" and not folder.exists()
+    for ours, theirs in zip(found["rows"], value["rows"], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype and ours.flags.aligned
+    found["rows"][0][:] = 9  # a copy on write: nobody else sees it
+    np.testing.assert_array_equal(again["rows"][0], value["rows"][0])
+
+
+def test_a_worker_that_does_not_see_the_file_says_what_to_do():
+    with tasks.handed_over(np.arange(3)) as handed:
+        pass
+    with pytest.raises(ProbeError, match="set TMPDIR to a folder that all workers see"):
+        handed.here()

@@ -1,0 +1,371 @@
+import json
+import tempfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioclip_probe.datasets import Dataset, fingerprint_of
+from bioclip_probe.errors import StoreError
+from bioclip_probe.store.shards import LEDGER
+from bioclip_probe.store.store import Store
+from bioclip_probe.tables import IMAGES
+from tests.support.pictures import MeanColour
+
+
+def made_up(number: int, name: str = "few", **facts) -> Dataset:
+    images = IMAGES.frame([{"image_id": f"i{i}", "source": f"{i}.png", "genus": "Pica"} for i in range(number)])
+    return Dataset(name, images, print, fingerprint_of(images, facts.items()), simulated=True, notes=("one note",))
+
+
+def fill(store, dataset, encoder, vectors, failed=(), shard_size=2, dtype="float32"):
+    """All of a dataset's vectors, written as a run writes them."""
+    with store.writing(dataset, encoder, shard_size, dtype) as embedded:
+        for shard in embedded.missing_shards():
+            span = embedded.span(shard)
+            numbers = range(span.start, span.stop)
+            ok = [i for i in numbers if i not in failed]
+            rows = [
+                {"image_id": f"i{i}", "row": ok.index(i), "status": "ok"}
+                if i in ok
+                else {
+                    "image_id": f"i{i}",
+                    "row": -1,
+                    "status": "failed",
+                    "error_class": "corrupt",
+                    "error": f"{i}.png: broken",
+                }
+                for i in numbers
+            ]
+            embedded.land(shard, LEDGER.frame(rows), vectors[ok])
+    return embedded
+
+
+@pytest.fixture
+def full(tmp_path):
+    """A store of 5 images in 3 shards, of which image 3 failed; its vectors."""
+    vectors = np.arange(15, dtype=np.float32).reshape(5, 3)
+    store = Store(tmp_path / "store")
+    fill(store, made_up(5), MeanColour(), vectors, failed={3})
+    return store, vectors
+
+
+def test_read_gives_what_was_written(full):
+    store, vectors = full
+    images, read = store.read("few", "mean/colour")
+    assert images["image_id"].tolist() == ["i0", "i1", "i2", "i4"]
+    assert images["genus"].tolist() == ["Pica"] * 4
+    IMAGES.check(images)
+    assert read.dtype == np.float32
+    assert np.array_equal(read, vectors[[0, 1, 2, 4]])
+    assert not read.flags.writeable
+    assert store.failures("few", "mean/colour").to_dict("records") == [
+        {"image_id": "i3", "error_class": "corrupt", "error": "3.png: broken"}
+    ]
+    assert len(store.images("few")) == 5
+
+
+def test_vectors_may_be_kept_in_half_the_room(tmp_path):
+    vectors = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
+    store = Store(tmp_path / "store")
+    fill(store, made_up(5), MeanColour(), vectors, failed={3}, dtype="float16")
+    read = store.read("few", "mean/colour")[1]
+    assert read.dtype == np.float16
+    np.testing.assert_array_equal(read, vectors[[0, 1, 2, 4]].astype(np.float16))
+    with store.writing(made_up(5), MeanColour(), 2, "float32") as again:  # what is there keeps its type
+        assert again.dtype == np.float16 and not again.missing_shards()
+
+
+def test_what_half_the_room_cannot_hold_is_refused(tmp_path):
+    store = Store(tmp_path / "store")
+    with pytest.raises(StoreError, match="too large for float16; keep them as float32"):
+        fill(store, made_up(2), MeanColour(), np.full((2, 3), 1e6, np.float32), dtype="float16")
+    with pytest.raises(StoreError, match="keeps vectors as float32 or float16; got int8"):
+        fill(store, made_up(2), MeanColour(), np.ones((2, 3)), dtype="int8")
+
+
+def test_one_shard_is_memory_mapped(tmp_path):
+    store = Store(tmp_path)
+    fill(store, made_up(4), MeanColour(), np.eye(4, 3, dtype=np.float32), shard_size=4)
+    assert isinstance(store.read("few", "mean/colour")[1], np.memmap)
+
+
+def test_contents(full):
+    store, _ = full
+    assert Store(store.path).contents().drop(columns="folder").to_dict("records") == [
+        {
+            "dataset": "few",
+            "dataset_fingerprint": made_up(5).fingerprint,
+            "encoder": "mean/colour",
+            "encoder_fingerprint": "0123456789ab",
+            "dimension": 3,
+            "n_images": 5,
+            "n_ok": 4,
+            "n_failed": 1,
+            "simulated": True,
+            "state": "complete",
+        }
+    ]
+    assert (store.path / store.contents()["folder"][0] / "meta.json").is_file()
+
+
+def test_written_format(full):
+    store, _ = full
+    home = store.path / f"few@{made_up(5).fingerprint}"
+    folder = home / "mean-colour@0123456789ab"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "meta.json",
+        *(f"rows-0000{i}.parquet" for i in range(3)),
+        "shards.jsonl",
+        *(f"vectors-0000{i}.npy" for i in range(3)),
+    ]
+    meta = json.loads((folder / "meta.json").read_text())
+    assert meta["encoder"] == {
+        "name": "mean/colour", "fingerprint": "0123456789ab", "dimension": 3, "record": MeanColour().record
+    }  # fmt: skip
+    journal = [json.loads(line) for line in (folder / "shards.jsonl").read_text().splitlines()]
+    assert [line["shard"] for line in journal] == [0, 1, 2]
+    assert [line["facts"]["n_failed"] for line in journal] == [0, 1, 0]
+    assert {"numpy", "bioclip_probe"} <= meta["software"].keys()
+    assert pd.read_parquet(folder / "rows-00001.parquet")["row"].tolist() == [0, -1]
+    mapped = np.load(folder / "vectors-00001.npy", mmap_mode="r", allow_pickle=False)
+    assert isinstance(mapped, np.memmap)
+    assert mapped.shape == (1, 3)
+    assert json.loads((home / "dataset.json").read_text())["notes"] == ["one note"]
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_round_trip(data):
+    number = data.draw(st.integers(1, 9))
+    size = data.draw(st.integers(1, 10))
+    failed = data.draw(st.sets(st.integers(0, number - 1)))
+    finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
+    vectors = np.array(
+        data.draw(st.lists(st.tuples(finite, finite, finite), min_size=number, max_size=number)), np.float32
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        embedded = fill(store, made_up(number), MeanColour(), vectors, failed, size)
+        ok = [i for i in range(number) if i not in failed]
+        images, read = store.read(made_up(number), MeanColour())
+        assert images["image_id"].tolist() == [f"i{i}" for i in ok]
+        assert np.array_equal(read, vectors[ok])
+        assert (embedded.n_ok, embedded.n_failed, embedded.n_shards) == (len(ok), len(failed), -(-number // size))
+        assert store.failures("few", "mean/colour")["image_id"].tolist() == [f"i{i}" for i in sorted(failed)]
+
+
+@pytest.mark.parametrize("name", ["ViT-B-32/laion2b", "custom:net.py:make", "local-dir:/x/y", "../..", "", "ä" * 300])
+def test_any_name_becomes_a_folder_inside(tmp_path, name):
+    encoder = MeanColour()
+    encoder.name = name
+    store = Store(tmp_path / "store")
+    folder = fill(store, made_up(2), encoder, np.eye(2, 3)).folder
+    assert folder.parent.parent == store.path
+    assert folder.resolve().parent.parent == store.path.resolve()
+    assert store.read(made_up(2), encoder)[1].shape == (2, 3)
+    assert store.contents()["encoder"].tolist() == [name]
+
+
+def test_names_and_fingerprints_find_what_is_meant(full):
+    store, vectors = full
+    fill(store, made_up(2, changed=1), MeanColour(), vectors)
+    with pytest.raises(StoreError, match=r"holds several datasets called 'few'; name one: few@\w{12}, few@\w{12}"):
+        store.read("few", "mean/colour")
+    assert len(store.read(made_up(5), "mean/colour")[0]) == 4
+    assert len(store.read(f"few@{made_up(2, changed=1).fingerprint}", MeanColour())[0]) == 2
+    with pytest.raises(StoreError, match=r"holds no dataset 'many'; it holds: few@"):
+        store.read("many", "mean/colour")
+    with pytest.raises(
+        StoreError, match="holds no encoder 'bioclip'; it holds: mean/colour@0123456789ab; embed it first"
+    ):
+        store.read(made_up(5), "bioclip")
+    with pytest.raises(StoreError, match="it holds none"):
+        Store(store.path / "elsewhere").read("few", "bioclip")
+
+
+def test_a_finished_run_keeps_its_shard_size_and_has_nothing_to_do(full):
+    store, _ = full
+    with store.writing(made_up(5), MeanColour(), shard_size=100) as embedded:
+        assert embedded.missing_shards() == []
+        assert embedded.span(2) == slice(4, 5)
+
+
+def test_a_finished_run_is_locked_by_none_and_may_lie_where_none_may_write(full, monkeypatch):
+    store, _ = full
+    monkeypatch.setattr("bioclip_probe.store.store._lock", None)
+    monkeypatch.setattr("bioclip_probe.store.shards.write", None)
+    with store.writing(made_up(5), MeanColour()) as embedded, store.writing(made_up(5), MeanColour()):
+        assert embedded.state() == "complete"
+
+
+def test_two_runs_at_once_are_refused(tmp_path):
+    store = Store(tmp_path)
+    other = MeanColour()
+    other.fingerprint = "f" * 12
+    with store.writing(made_up(2), MeanColour()):
+        with store.writing(made_up(2), other):
+            pass
+        with pytest.raises(StoreError, match="another run is writing"), store.writing(made_up(2), MeanColour()):
+            pass
+    with store.writing(made_up(2), MeanColour()):
+        pass
+
+
+def test_a_run_that_fails_before_its_first_shard_leaves_nothing(tmp_path):
+    store = Store(tmp_path)
+    with pytest.raises(RuntimeError), store.writing(made_up(2), MeanColour()):
+        raise RuntimeError
+    assert store.contents().empty
+
+
+def test_an_incomplete_run_is_not_read(tmp_path):
+    store = Store(tmp_path)
+    with store.writing(made_up(3), MeanColour(), 2) as embedded:
+        embedded.land(0, LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)]), np.eye(2, 3))
+    assert store.contents()["state"].tolist() == ["incomplete"]
+    with pytest.raises(StoreError, match=r"not complete \(1 of 2 shards\); embed it again"):
+        store.read("few", "mean/colour")
+
+
+def test_half_written_files_are_no_shard(full):
+    """What a killed run leaves: a file beside its place, or vectors that the journal does not name yet."""
+    store, vectors = full
+    folder = store.embedded("few", "mean/colour").folder
+    first, second, third = (folder / "shards.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "shards.jsonl").write_bytes(first + third + second[:-1])
+    (folder / "vectors-00001.npy").write_bytes(b"half")
+    (folder / "rows-00001.parquet.77.part").write_bytes(b"half")
+    assert store.contents()["state"].tolist() == ["incomplete"]
+    fill(store, made_up(5), MeanColour(), vectors)
+    assert np.array_equal(store.read("few", "mean/colour")[1], vectors)
+    assert not list(folder.glob("*.part"))
+    assert (folder / "shards.jsonl").read_bytes().startswith(first + third)
+
+
+def flip_last_byte(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+
+
+DAMAGE = {
+    "shard gone": (lambda folder: (folder / "vectors-00001.npy").unlink(), r"damaged: vectors-00001\.npy is gone"),
+    "ledger gone": (lambda folder: (folder / "rows-00002.parquet").unlink(), r"damaged: rows-00002\.parquet is gone"),
+    "truncated": (
+        lambda folder: (folder / "vectors-00000.npy").write_bytes(b"\x93NUMPY"),
+        "has 6 bytes instead of 152",
+    ),
+    "changed": (lambda folder: flip_last_byte(folder / "vectors-00000.npy"), "has changed since it was written"),
+    "ledger changed": (lambda folder: flip_last_byte(folder / "rows-00000.parquet"), "has changed since"),
+    "meta gone": (lambda folder: (folder / "meta.json").unlink(), "holds no encoder"),
+    "journal changed": (
+        lambda folder: (folder / "shards.jsonl").write_text('{"shard": 1, "facts": {"n_ok": 2}}\n'),
+        "line 1 is none of a journal's",
+    ),
+    "journal of more shards": (
+        lambda folder: (folder / "shards.jsonl").write_text('{"shard": 3, "facts": null}\n'),
+        "line 1 is none of a journal's",
+    ),
+    "meta cut": (lambda folder: (folder / "meta.json").write_text('{"version": 1'), "cannot be read"),
+    "meta empty": (lambda folder: (folder / "meta.json").write_text("[]"), "does not hold what a store writes"),
+    "images gone": (lambda folder: (folder.parent / "images.parquet").unlink(), "images.parquet is gone"),
+    "images cut": (
+        lambda folder: (folder.parent / "images.parquet").write_text("PAR1"),
+        "images.parquet has changed since",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_told_in_one_line(full, damage):
+    store, _ = full
+    harm, reason = DAMAGE[damage]
+    harm(store.embedded("few", "mean/colour").folder)
+    with pytest.raises(StoreError, match=reason) as error:
+        store.read("few", "mean/colour")
+    assert "\n" not in str(error.value)
+    if "has changed" not in reason:  # sizes are compared before anything is written; hashes only when it is read
+        with pytest.raises(StoreError), store.writing(made_up(5), MeanColour()):
+            pass
+
+
+MENDABLE = ("shard gone", "ledger gone", "truncated", "changed", "ledger changed", "journal changed")
+
+
+@pytest.mark.parametrize("damage", MENDABLE)
+def test_damaged_shards_alone_are_done_again(full, damage):
+    store, vectors = full
+    DAMAGE[damage][0](store.embedded("few", "mean/colour").folder)
+    with store.writing(made_up(5), MeanColour(), redo=("damaged",)) as embedded:
+        assert len(embedded.missing_shards()) == (3 if damage == "journal changed" else 1)
+    fill(store, made_up(5), MeanColour(), vectors, failed={3})
+    assert np.array_equal(store.read("few", "mean/colour")[1], vectors[[0, 1, 2, 4]])
+
+
+def test_shards_with_failed_images_may_be_done_again(full):
+    store, vectors = full
+    with store.writing(made_up(5), MeanColour(), redo=("failed",)) as embedded:
+        assert embedded.missing_shards() == [1]
+    fill(store, made_up(5), MeanColour(), vectors)
+    assert np.array_equal(store.read("few", "mean/colour")[1], vectors)
+
+
+def test_another_format_version_is_refused(full):
+    store, _ = full
+    meta = store.embedded("few", "mean/colour").folder / "meta.json"
+    meta.write_text(json.dumps(json.loads(meta.read_text()) | {"version": 0}))
+    with pytest.raises(StoreError, match="has store format 0; this version of bioclip_probe reads format 2"):
+        store.read("few", "mean/colour")
+    head = store.path / "store.json"
+    head.write_text(json.dumps(json.loads(head.read_text()) | {"version": 3}))
+    with pytest.raises(StoreError, match="has store format 3"):
+        Store(store.path)
+
+
+def test_what_is_no_store_is_refused(tmp_path):
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(StoreError, match=r"is not a store \(it has no store.json\)"):
+        Store(tmp_path)
+    with pytest.raises(StoreError, match="is a file"):
+        Store(tmp_path / "holiday.jpg")
+    (tmp_path / "store.json").write_text('{"shop": true}')
+    with pytest.raises(StoreError, match="of something else"):
+        Store(tmp_path)
+
+
+def test_nothing_is_unpickled(full):
+    """An array of objects under a shard's name, vouched for by its hash, is still not loaded."""
+    import hashlib
+
+    store, _ = full
+    folder = store.embedded("few", "mean/colour").folder
+    np.save(folder / "vectors-00000.npy", np.array([{}], dtype=object), allow_pickle=True)
+    content = (folder / "vectors-00000.npy").read_bytes()
+    facts = store.embedded("few", "mean/colour").shards[0]
+    facts |= {"vectors": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
+    with open(folder / "shards.jsonl", "a") as journal:
+        journal.write(json.dumps({"shard": 0, "facts": facts}) + "\n")
+    with pytest.raises(StoreError, match="not an array that can be read"):
+        store.read("few", "mean/colour")
+
+
+def test_no_room_is_told_and_leaves_no_part(tmp_path, monkeypatch):
+    def full_disk(number):
+        raise OSError(28, "No space left on device")
+
+    store = Store(tmp_path / "store")
+    with store.writing(made_up(2), MeanColour()) as embedded:
+        monkeypatch.setattr("os.fsync", full_disk)
+        rows = LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)])
+        with pytest.raises(StoreError, match=r"cannot write .*vectors-00000\.npy: No space left on device"):
+            embedded.land(0, rows, np.eye(2, 3))
+    assert not list(store.path.rglob("*.part"))
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(StoreError, match="cannot make the folder"),
+        Store(tmp_path / "file" / "in").writing(made_up(2), MeanColour()),
+    ):
+        pass

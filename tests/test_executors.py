@@ -1,0 +1,254 @@
+"""Extraction by the workers of an executor, and engines by their names."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from bioclip_probe import datasets, encoders, executors
+from bioclip_probe.errors import ProbeError
+from bioclip_probe.extraction import extract
+from bioclip_probe.store.store import Store
+from tests.support.pictures import MeanColour, paint_many
+
+
+class Slow(MeanColour):
+    """Slow enough to be killed in the middle, and says who it is."""
+
+    def encode(self, batch):
+        time.sleep(0.05)
+        with open(os.environ["WORKERS_SEEN"], "a") as file:
+            file.write(f"{os.getpid()}\n")
+        return super().encode(batch)
+
+
+@pytest.fixture
+def seen(tmp_path, monkeypatch):
+    path = tmp_path / "workers"
+    path.touch()
+    monkeypatch.setenv("WORKERS_SEEN", str(path))
+    return path
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    folder = tmp_path / "thirty"
+    names = paint_many(folder, 30)
+    (folder / "010.png").write_bytes(b"")
+    lines = ["path,class", *(f"{name},Aves" for name in names)]
+    (folder / "labels.csv").write_text("\n".join(lines))
+    return datasets.load(f"table:{folder / 'labels.csv'}")
+
+
+def here(dataset, folder):
+    """The same by this process."""
+    store = Store(folder)
+    extract.embed(dataset, [MeanColour()], store, shard_size=4, progress=False)
+    return store.read(dataset, MeanColour())
+
+
+def same(found, expected):
+    assert found[0].equals(expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("name", ["processes:2", "dask"])
+def test_workers_give_what_this_process_gives(dataset, tmp_path, seen, name, request):
+    if name == "dask":
+        name = f"dask:{request.getfixturevalue('cluster').scheduler_address}"
+    store = Store(tmp_path / "store")
+    with executors.engine(name) as executor:
+        (found,) = extract.embed(dataset, [Slow()], store, executor, shard_size=4, progress=False)
+    assert (found.n_ok, found.n_failed) == (29, 1)
+    assert found.failures["error_class"].tolist() == ["empty"]
+    same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
+
+
+@pytest.fixture
+def cluster(seen):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        yield cluster
+
+
+def test_the_shards_of_a_killed_worker_are_done_by_the_others(dataset, tmp_path, seen, cluster):
+    store, killed = Store(tmp_path / "store"), []
+    with executors.engine(f"dask:{cluster.scheduler_address}") as executor:
+        landed = extract._result
+
+        def land_and_kill(future, task):
+            if not killed:
+                killed.append(int(seen.read_text().split()[-1]))
+                os.kill(killed[0], signal.SIGKILL)
+            return landed(future, task)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(extract, "_result", land_and_kill)
+            (found,) = extract.embed(dataset, [Slow()], store, executor, batch_size=1, shard_size=2, progress=False)
+    assert killed
+    assert found.n_ok == 29
+    same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
+
+
+def test_a_lost_process_is_one_line_and_the_next_run_goes_on(dataset, tmp_path, seen):
+    store = Store(tmp_path / "store")
+    with executors.engine("processes:1") as executor, pytest.raises(ProbeError, match="a worker process was lost"):
+        landed = extract._result
+
+        def land_and_kill(future, task):
+            with contextlib.suppress(ProcessLookupError):  # killed by an earlier result
+                os.kill(int(seen.read_text().split()[-1]), signal.SIGKILL)
+            return landed(future, task)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(extract, "_result", land_and_kill)
+            extract.embed(dataset, [Slow()], store, executor, batch_size=1, shard_size=2, progress=False)
+    (found,) = extract.embed(dataset, [MeanColour()], store, progress=False)
+    assert found.n_reused >= 2
+    same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
+
+
+def test_real_encoders_travel_as_their_recipe(dataset, tmp_path):
+    store = Store(tmp_path / "store")
+    with executors.engine("processes:1") as executor:
+        far = encoders.elsewhere("world-generic", executor)
+        extract.embed(dataset, [far], store, executor, shard_size=16, progress=False)
+    other, near = Store(tmp_path / "other"), encoders.load("world-generic")
+    extract.embed(dataset, [near], other, shard_size=16, progress=False)
+    assert near.fingerprint == far.fingerprint
+    np.testing.assert_allclose(store.read(dataset, far)[1], other.read(dataset, near)[1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dask", "dask:", "processes:0", "processes:two", "spark", "local:2", "slurm:x", ""])
+def test_no_such_engine(name):
+    with pytest.raises(ProbeError, match=f"no engine is called '{name}'; expected local, processes"):
+        executors.check(name)
+
+
+def test_no_scheduler_answers(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}),
+        pytest.raises(ProbeError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"),
+        executors.engine("dask:tcp://127.0.0.1:9"),
+    ):
+        pass
+    assert distributed
+
+
+@pytest.mark.parametrize(("name", "module"), [("dask:tcp://a:1", "distributed"), ("slurm", "dask_jobqueue")])
+def test_an_engine_that_is_not_installed(monkeypatch, name, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ProbeError, match=r"pip install 'bioclip_probe\[cluster\]'"), executors.engine(name):
+        pass
+
+
+def test_an_executor_stands_for_itself_and_stays_open():
+    with ThreadPoolExecutor(1) as pool:
+        with executors.engine(pool) as executor:
+            assert executor is pool
+        assert pool.submit(int, "7").result() == 7
+
+
+SBATCH = """#!/bin/sh
+# A SLURM of one machine: the job runs in the background.
+cp "$1" {folder}/job.sh
+{before}
+bash {folder}/job.sh > {folder}/job.log 2>&1 &
+echo $! > {folder}/job.pid
+echo "Submitted batch job 17"
+"""
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch, seen):
+    """Lets sbatch do something before it runs the job, and squeue say what it will."""
+    pytest.importorskip("dask_jobqueue")
+    import dask
+
+    programs = tmp_path / "bin"
+    programs.mkdir()
+
+    def install(before="", squeue="echo 3; echo 17", **more):
+        scripts = {"sbatch": SBATCH.format(folder=tmp_path, before=before), "scancel": "#!/bin/sh\n"}
+        for name, text in (scripts | {"squeue": f"#!/bin/sh\n{squeue}\n"}).items():
+            (programs / name).write_text(text)
+            (programs / name).chmod(0o755)
+        settings = {"cores": 1, "memory": "2GB", "interface": "lo", "walltime": "00:10:00", "death-timeout": 60}
+        dask.config.set({"jobqueue.slurm": dask.config.get("jobqueue.slurm") | settings | more})
+
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(executors, "_BETWEEN_LOOKS", 0.5)
+    with dask.config.set({"jobqueue.slurm": dask.config.get("jobqueue.slurm")}):
+        yield install
+    end_job(tmp_path)
+
+
+def end_job(folder):
+    if (folder / "job.pid").exists():
+        subprocess.run(["pkill", "-P", (folder / "job.pid").read_text().strip()], check=False)
+
+
+def test_slurm_jobs_are_dask_workers(dataset, tmp_path, slurm):
+    slurm()
+    store = Store(tmp_path / "store")
+    with executors.engine("slurm:1") as executor:
+        extract.embed(dataset, [MeanColour()], store, executor, shard_size=8, progress=False)
+    assert "#SBATCH" in (tmp_path / "job.sh").read_text()
+    same(store.read(dataset, MeanColour()), here(dataset, tmp_path / "here"))
+
+
+@pytest.mark.parametrize(
+    ("more", "log"), [({}, "slurm-17.out"), ({"log-directory": "logs"}, "logs/dask-worker-17.err")]
+)
+def test_a_job_that_dies_at_once_is_told_with_its_log(slurm, tmp_path, monkeypatch, more, log):
+    monkeypatch.chdir(tmp_path)
+    slurm(before="echo Submitted batch job 17; exit 0", squeue="echo 3; echo 170", **more)
+    reason = rf"all SLURM jobs ended before a worker came \(1\); read why in {log}"
+    with pytest.raises(ProbeError, match=reason), executors.engine("slurm"):
+        pass
+
+
+def test_a_job_may_wait_in_the_queue(slurm, tmp_path):
+    """Looked for again and again, though squeue fails in between."""
+    waits = f"echo x >> {tmp_path}/looks; [ $(wc -l < {tmp_path}/looks) = 2 ] && exit 1; echo 17"
+    slurm(before=f"sed -i '2i sleep 2' {tmp_path}/job.sh", squeue=waits)
+    with executors.engine("slurm") as executor:
+        assert executor.submit(int, "7").result() == 7
+    assert len((tmp_path / "looks").read_text()) > 4
+
+
+def test_sbatch_refuses(slurm):
+    slurm(before="echo invalid partition >&2; exit 1")
+    with pytest.raises(ProbeError, match="sbatch took none of the jobs"), executors.engine("slurm"):
+        pass
+
+
+def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(dataset, tmp_path, slurm, seen, monkeypatch):
+    monkeypatch.setattr(executors, "_WITHOUT_WORKERS", "1s")
+    slurm()
+    store = Store(tmp_path / "store")
+    landed = extract._result
+
+    def land_and_end(future, task):
+        end_job(tmp_path)
+        return landed(future, task)
+
+    reason = r"a worker failed on shard \d+ \(NoWorkerError: .*the same command goes on from there"
+    with pytest.MonkeyPatch.context() as patch, executors.engine("slurm") as executor:
+        patch.setattr(extract, "_result", land_and_end)
+        with pytest.raises(ProbeError, match=reason):
+            extract.embed(dataset, [Slow()], store, executor, batch_size=1, shard_size=2, progress=False)
+    (found,) = extract.embed(dataset, [Slow()], store, progress=False)
+    assert 0 < found.n_reused < 30
+    same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
