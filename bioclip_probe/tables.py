@@ -14,17 +14,101 @@ table           one row is                                        written by
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bioclip_probe.errors import DataError, some
+from bioclip_probe.errors import DataError, ProbeError, some
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # pandas is imported where it is used: `--help` needs the ranks only, and would wait for it.
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
+DEFAULT_SEED = 0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a shelf's registry: what a reader must know of a thing, and the function that does it.
+
+    Every shelf has a `registry.py` with ``REGISTRY``, a dict from name to entry. A shelf that must tell more of its
+    things derives from this class.
+
+    Attributes
+    ----------
+    name : str
+        How the thing is called on the command line and in tables.
+    title : str
+        What it is, in one line: the label of a figure, the line of a listing.
+    notes : str
+        What a reader must know beyond that; may be empty.
+    function : callable, optional
+        Does the thing. None for an entry that only names a form or that is done as part of another one.
+    """
+
+    name: str
+    title: str
+    notes: str = ""
+    function: Callable[..., Any] | None = None
+
+
+def catalogue(registry: Mapping[str, Entry], columns: Sequence[str] = ("name", "title", "notes")) -> pd.DataFrame:
+    """Return the entries of a registry as a table.
+
+    Parameters
+    ----------
+    registry : mapping from str to Entry
+    columns : sequence of str
+        Fields of the entries that become columns.
+
+    Returns
+    -------
+    DataFrame
+        One row an entry, in the order of the registry.
+
+    Examples
+    --------
+    >>> catalogue({"tsne": Entry("tsne", "t-SNE")})["title"].tolist()
+    ['t-SNE']
+    """
+    import pandas as pd
+
+    return pd.DataFrame([[getattr(entry, name) for name in columns] for entry in registry.values()], columns=[*columns])
+
+
+def check_name(kind: str, name: str, known: Iterable[str], error: type[ProbeError] = ProbeError) -> None:
+    """Refuse a name that is not known, and suggest the nearest ones.
+
+    Parameters
+    ----------
+    kind : str
+        What is named, e.g. ``probe``.
+    name : str
+    known : iterable of str
+    error : type
+        The exception to raise.
+
+    Raises
+    ------
+    ProbeError
+        If `name` is not among `known`.
+
+    Examples
+    --------
+    >>> check_name("probe", "liner", ["linear", "knn"])
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.ProbeError: no probe 'liner'; did you mean linear?
+    """
+    names = list(known)
+    if name in names:
+        return
+    near = get_close_matches(name.lower(), names, n=3, cutoff=0.4)
+    hint = f"did you mean {', '.join(near)}?" if near else f"there is {', '.join(names)}"
+    raise error(f"no {kind} '{name}'; {hint}")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,105 @@
+"""The settings of extraction, with their defaults and their help; light, so that the command line reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bioclip_probe.errors import DataError
+
+SHARD_SIZE = 1024
+DTYPES = ("float32", "float16")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+REDO = ("failed", "damaged")
+
+
+@dataclass(frozen=True)
+class ExtractionSettings:
+    """Settings of embedding pictures: where the networks run, and how the store is written.
+
+    None of them changes which images get a vector.
+
+    Attributes
+    ----------
+    device : str
+        ``cpu``, ``cuda``, ``cuda:N``, or ``auto`` for a GPU where there is one.
+    precision : str
+        Of the networks: ``fp32``, ``bf16``, ``fp16``, or ``auto`` for half precision where the hardware is fast at it
+        and a check against fp32 passes. Vectors that the store has already are taken at whatever precision they have.
+    revision : str, optional
+        Commit, tag or branch of the one model that is on the hub.
+    engine : str
+        Where pictures are embedded: see `executors`.
+    batch_size : int
+        Pictures that an encoder is given at once. No batch reaches over the end of a shard, so that an interrupted
+        and an uninterrupted run give the encoder the same batches.
+    workers : int, optional
+        Threads that open and prepare pictures. By default as many as there are processors, half of them where the
+        encoder runs on them too, at most 16.
+    shard_size : int
+        Images a shard: what an interruption loses. The shards of an earlier run keep their size.
+    dtype : str
+        ``float32``, or ``float16`` for half the disk and vectors good to three digits. The shards of an earlier run
+        keep their type.
+    max_failures : float, optional
+        Stop once more images than this have failed: a number of images, or below 1 a share of the dataset. What is
+        done by then is kept. Without it a run goes on as long as one image can be used.
+    redo : tuple of str
+        What is done again: ``failed`` (shards with failed images), ``damaged`` (shards that changed on disk).
+    progress : bool
+        Show progress on standard error: a bar on a terminal, otherwise a line every half minute.
+
+    Raises
+    ------
+    DataError
+        If a number is out of its range or a name is unknown.
+
+    Examples
+    --------
+    >>> ExtractionSettings(batch_size=64).batch_size
+    64
+    >>> ExtractionSettings(batch_size=0)
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: batch size and workers must be at least 1; got 0 and None
+    """
+
+    device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:N"})
+    precision: str = field(
+        default="auto",
+        metadata={
+            "help": "precision of the networks; auto is half precision where the hardware is fast at it and a check against fp32 "
+            "passes"
+        },
+    )
+    revision: str | None = field(
+        default=None, metadata={"help": "commit, tag or branch of the one model that is on the hub"}
+    )
+    engine: str = field(
+        default="local",
+        metadata={
+            "help": "where pictures are embedded and pairs of images compared: local, processes[:N], dask:ADDRESS, slurm[:JOBS]"
+        },
+    )
+    batch_size: int = field(default=32, metadata={"help": "pictures at a time"})
+    workers: int | None = field(
+        default=None, metadata={"help": "threads that open pictures; by default chosen from the number of processors"}
+    )
+    shard_size: int = field(
+        default=SHARD_SIZE, metadata={"help": "images a shard: what an interruption loses, and the work of one worker"}
+    )
+    dtype: str = field(default=DTYPES[0], metadata={"help": "type of the stored vectors; float16 takes half the disk"})
+    max_failures: float | None = field(
+        default=None, metadata={"help": "stop once more images have failed: 100, or 1%%"}
+    )
+    redo: tuple[str, ...] = field(default=(), metadata={"help": "do shards again: failed, damaged"})
+    progress: bool = field(default=True, metadata={"help": "show progress"})
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or (self.workers is not None and self.workers < 1):
+            raise DataError(f"batch size and workers must be at least 1; got {self.batch_size} and {self.workers}")
+        if self.shard_size < 1:
+            raise DataError(f"a shard holds at least 1 image; got {self.shard_size}")
+        if self.max_failures is not None and self.max_failures < 0:
+            raise DataError(f"the most failures must be 0 or more, or a share below 1; got {self.max_failures}")
+        if unknown := [kind for kind in self.redo if kind not in REDO]:
+            raise DataError(f"cannot redo '{unknown[0]}'; expected one of: {', '.join(REDO)}")

@@ -1,0 +1,113 @@
+"""The settings of metrics, with their defaults and their help; light, so that the command line reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bioclip_probe.errors import ProbeError
+from bioclip_probe.tables import DEFAULT_SEED, RANKS
+
+
+@dataclass(frozen=True)
+class MeasureSettings:
+    """Settings of the metrics: which are measured, and how intervals and p-values are drawn.
+
+    Attributes
+    ----------
+    metrics : tuple of str
+        Names of the metric registry; empty for all of them.
+    resample : str
+        Rank whose taxa the intervals of tree agreement resample whole: ``species``, or ``genus`` or ``family`` where
+        species are not independent.
+    per_species : int, optional
+        Measure this many images of each species, drawn at random; species with fewer are left out.
+    seed : int
+        Every number draws from a stream of its own, made of the seed, its name and its rank.
+    level : float
+        Nominal coverage of the confidence intervals.
+    n_permutations : int
+        Permutations of species: p-values and chance of correlations with the tree and of K_mult.
+    n_bootstrap : int
+        Bootstrap replicates.
+    n_groups : int
+        Groups of taxa that the delete-group jackknife leaves out, at most.
+    n_label_permutations : int
+        Permutations of labels over images, for the chance of cluster purity, at each start of k-means.
+    n_model_permutations : int
+        Permutations of species between two encoders, for the null of CKA, RSA and mutual neighbours.
+    n_swaps : int
+        Random swaps of two sides, for the p-value of paired differences of probes.
+    n_calibration_draws : int
+        Answers drawn from a calibrated probe, for the chance of the calibration error.
+    n_shuffles : int
+        Shuffles of answers, for the chance of consistency between ranks.
+    n_halves : int
+        Times that the images of each species are dealt into two halves, for the noise ceiling.
+    n_hyperbolicity_species, n_hyperbolicity_draws : int
+        Species of one draw, and draws, of the delta hyperbolicity.
+
+    Raises
+    ------
+    ProbeError
+        If a number is out of its range, or the rank is unknown.
+
+    Examples
+    --------
+    >>> MeasureSettings(n_permutations=99).n_permutations
+    99
+    >>> MeasureSettings(level=95)
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.ProbeError: the level of an interval lies between 0 and 1; got 95
+    """
+
+    metrics: tuple[str, ...] = field(default=(), metadata={"help": "measure these alone; default: all"})
+    resample: str = field(
+        default=RANKS[-1],
+        metadata={
+            "help": "rank whose taxa the intervals of tree agreement resample: whole genera, say, where species are "
+            "not independent"
+        },
+    )
+    per_species: int | None = field(
+        default=None, metadata={"help": "measure N images of each species, drawn at random; default: all"}
+    )
+    seed: int = field(default=DEFAULT_SEED, metadata={"help": "seed of resampling, splits and projections"})
+    level: float = field(default=0.95, metadata={"help": "nominal coverage of the intervals"})
+    n_permutations: int = field(default=999, metadata={"help": "permutations of species for p-values and chance"})
+    n_bootstrap: int = field(default=999, metadata={"help": "bootstrap replicates"})
+    n_groups: int = field(default=40, metadata={"help": "most groups that the jackknife leaves out"})
+    n_label_permutations: int = 20
+    n_model_permutations: int = 199
+    n_swaps: int = 999
+    n_calibration_draws: int = 99
+    n_shuffles: int = 19
+    n_halves: int = 10
+    n_hyperbolicity_species: int = 100
+    n_hyperbolicity_draws: int = 40
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ProbeError(f"the seed must be 0 or more; got {self.seed}")
+        if not 0 < self.level < 1:
+            raise ProbeError(f"the level of an interval lies between 0 and 1; got {self.level}")
+        if self.resample not in RANKS:
+            raise ProbeError(f"intervals resample taxa of a rank ({', '.join(RANKS)}); got '{self.resample}'")
+        if self.per_species is not None and self.per_species < 1:
+            raise ProbeError(f"expected at least 1 image a species; got {self.per_species}")
+        counts = {
+            "n_permutations": self.n_permutations,
+            "n_bootstrap": self.n_bootstrap,
+            "n_groups": self.n_groups,
+            "n_label_permutations": self.n_label_permutations,
+            "n_model_permutations": self.n_model_permutations,
+            "n_swaps": self.n_swaps,
+            "n_calibration_draws": self.n_calibration_draws,
+            "n_shuffles": self.n_shuffles,
+            "n_halves": self.n_halves,
+            "n_hyperbolicity_species": self.n_hyperbolicity_species,
+            "n_hyperbolicity_draws": self.n_hyperbolicity_draws,
+        }
+        for name, count in counts.items():
+            if count < 1:
+                raise ProbeError(f"{name} must be at least 1; got {count}")
