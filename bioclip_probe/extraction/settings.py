@@ -77,7 +77,8 @@ class ExtractionSettings:
     engine: str = field(
         default="local",
         metadata={
-            "help": "where pictures are embedded and pairs of images compared: local, processes[:N], dask:ADDRESS, slurm[:JOBS]"
+            "help": "where pictures are embedded and pairs of images compared: local, processes[:N], "
+            "dask:ADDRESS, slurm[:JOBS]"
         },
     )
     batch_size: int = field(default=32, metadata={"help": "pictures at a time"})
