@@ -67,8 +67,8 @@ class ExtractionSettings:
     precision: str = field(
         default="auto",
         metadata={
-            "help": "precision of the networks; auto is half precision where the hardware is fast at it and a check against fp32 "
-            "passes"
+            "help": "precision of the networks; auto is half precision where the hardware is fast at it and a check "
+            "against fp32 passes"
         },
     )
     revision: str | None = field(
