@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.stats.embeddings import Embeddings, unit_rows
+from bioclip_probe.stats.embeddings import Embeddings, check_vectors, unit_rows
 from tests.definitions import hierarchy as definitions
 from tests.support.embedded import unit_vectors
 
@@ -114,3 +114,46 @@ def test_taking_a_row_twice_would_give_two_images_one_id():
 def test_no_images_have_no_mean():
     none = Embeddings.of(ids(0), np.zeros((0, 4)))
     assert len(none) == 0 and len(none.centred()) == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_unit_vectors_of_any_float_type_pass_unchanged(dtype):
+    vectors = unit_rows(some_vectors(20_000, 8)).astype(dtype)
+    assert check_vectors(vectors, 20_000) is vectors
+    assert len(check_vectors(np.zeros((0, 8), dtype=dtype))) == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (np.nan, "must be finite; 1 are not"),
+        (np.inf, "must be finite"),
+        (0.0, "must have a direction; 1 are zero"),
+        (0.501, "must have norm 1; 1 do not"),
+        (200, "must have norm 1"),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_rows_that_are_no_unit_vectors_are_named_with_a_remedy(row, message, dtype):
+    vectors = np.full((9000, 4), 0.5, dtype=dtype)
+    vectors[8999] = row
+    with pytest.raises(DataError, match=rf"{message}.* in rows 8999; .*Embeddings.of\(ids, vectors\)"):
+        check_vectors(vectors)
+
+
+def test_vectors_of_norm_almost_one_pass():
+    assert len(check_vectors(np.array([[1.0009, 0], [0, 0.9991]]))) == 2
+
+
+@pytest.mark.parametrize(
+    ("vectors", "n", "message"),
+    [
+        (np.eye(3), 4, r"shape \(4, d\).* got shape \(3, 3\)"),
+        (np.ones(3), None, r"shape \(n, d\).* got shape \(3,\)"),
+        (np.eye(3, dtype=int), 3, "float type, got int64"),
+        (np.array([["a"]]), 1, "float type"),
+    ],
+)
+def test_vectors_of_another_shape_or_type_are_refused(vectors, n, message):
+    with pytest.raises(DataError, match=message):
+        check_vectors(vectors, n)
