@@ -1,4 +1,4 @@
-"""The few exceptions: each is one line that says what was expected, what came, and what to do."""
+"""Exceptions of the package; each message is one line that says what was expected, what came, and what to do."""
 
 from __future__ import annotations
 
@@ -6,17 +6,34 @@ from collections.abc import Iterable
 
 
 class ProbeError(Exception):
-    """A mistake the user can mend. The command line prints it as one line and exits with status 2."""
+    """A mistake that the user can correct. The command line prints it as one line and exits with status 2.
+
+    Parameters
+    ----------
+    message : str
+        Characters that would steer a terminal or break the line are written out, see `printable`.
+
+    Examples
+    --------
+    >>> str(ProbeError("no rank is called 'clan'"))
+    "no rank is called 'clan'"
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
 
 
 class DataError(ProbeError):
-    """A dataset or a table is not what was expected."""
+    """A dataset or a table is not what was expected.
+
+    Examples
+    --------
+    >>> issubclass(DataError, ProbeError)
+    True
+    """
 
 
-#: Why one picture cannot be used, as the store's ledger has it in `error_class`.
+#: Reasons why one picture cannot be used, as the store's ledger names them in `error_class`.
 PICTURE_ERRORS = {
     "missing": "there is no such file, member or row",
     "empty": "it has no bytes",
@@ -31,7 +48,19 @@ PICTURE_ERRORS = {
 
 
 class PictureError(DataError):
-    """One picture cannot be used; `kind` is one of `PICTURE_ERRORS`. Its line names the picture."""
+    """One picture cannot be used. The message names the picture.
+
+    Parameters
+    ----------
+    message : str
+    kind : str
+        One of `PICTURE_ERRORS`.
+
+    Examples
+    --------
+    >>> PictureError("magpie.jpg: not a picture", "no picture").kind
+    'no picture'
+    """
 
     def __init__(self, message: str, kind: str = "corrupt") -> None:
         super().__init__(message)
@@ -39,24 +68,104 @@ class PictureError(DataError):
 
 
 class ModelError(ProbeError):
-    """An encoder is unknown, cannot be had, or would compute something other than what its name says."""
+    """An encoder is unknown, cannot be loaded, or would compute something other than what its name says.
+
+    Examples
+    --------
+    >>> issubclass(ModelError, ProbeError)
+    True
+    """
 
 
 class TreeError(ProbeError):
-    """A tree does not parse, or does not fit the taxa."""
+    """A tree cannot be parsed, or does not fit the taxa.
+
+    Examples
+    --------
+    >>> issubclass(TreeError, ProbeError)
+    True
+    """
 
 
 class StoreError(ProbeError):
-    """A store is damaged, incomplete, or of another format version."""
+    """A store is damaged, incomplete, or of another format version.
+
+    Examples
+    --------
+    >>> issubclass(StoreError, ProbeError)
+    True
+    """
 
 
 def some(items: Iterable[object], limit: int = 5) -> str:
-    """Name up to `limit` offenders and count the rest: ``a, b, c and 4 more``."""
+    """Return the first `limit` items as a list in words, and the number of the others.
+
+    Parameters
+    ----------
+    items : iterable
+    limit : int
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> some(["Pica", "Corvus", "Garrulus"], limit=2)
+    'Pica, Corvus and 1 more'
+    """
     names = [printable(item) for item in items]
-    rest = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+    n_others = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {n_others} more" if n_others > 0 else "")
 
 
 def printable(text: object) -> str:
-    """`text` on one line: whatever would steer a terminal, or break the line, is written out."""
+    r"""Return `text` with every character that would steer a terminal or break the line written out.
+
+    Parameters
+    ----------
+    text : object
+        Anything that `str` takes.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(printable("Pica\npica"))
+    Pica\npica
+    """
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(text))
+
+
+def one_line(error: object, limit: int = 300, with_type: bool = False) -> str:
+    r"""Return the message of an exception on one line, so that it can stand inside another message.
+
+    Parameters
+    ----------
+    error : object
+        An exception, or a message that another library gave.
+    limit : int
+        Number of characters after which a longer message is cut.
+    with_type : bool
+        Put the class of an exception before its message. The class of an exception without a message is always given.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> one_line(ValueError("a row\n  is too long"))
+    'a row is too long'
+    >>> one_line(KeyError("species"), with_type=True)
+    "KeyError: 'species'"
+    """
+    text = " ".join(str(error).split())
+    if len(text) > limit:
+        text = f"{text[: limit - 2]} …"
+    if not isinstance(error, BaseException):
+        return text
+    name = type(error).__name__
+    return (f"{name}: {text}" if with_type else text) if text else name

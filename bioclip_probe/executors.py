@@ -23,7 +23,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 
-from bioclip_probe.errors import ProbeError, some
+from bioclip_probe.errors import ProbeError, one_line, some
 
 FORMS = ("local", "processes[:N]", "dask:ADDRESS", "slurm[:JOBS]")
 LOCAL = FORMS[0]
@@ -120,7 +120,7 @@ def _jobs(number: int) -> Iterator[object]:
             cluster = SLURMCluster()
         except (ValueError, OSError) as error:
             raise ProbeError(
-                f"dask-jobqueue cannot describe a SLURM job ({' '.join(str(error).split())}); write cores, memory and "
+                f"dask-jobqueue cannot describe a SLURM job ({one_line(error)}); write cores, memory and "
                 "walltime under jobqueue.slurm in ~/.config/dask/jobqueue.yaml"
             ) from error
     with cluster:
@@ -183,8 +183,9 @@ def _dask(where: object) -> Iterator[Executor]:
     try:
         client = Client(where, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise ProbeError(f"no Dask scheduler answers at {where} ({reason}); start one, or mend the address") from error
+        raise ProbeError(
+            f"no Dask scheduler answers at {where} ({one_line(error)}); start one, or mend the address"
+        ) from error
     # A task carries its images' ids and sources, tens of megabytes for large shards, and is sent once.
     with client, dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
         yield client.get_executor(pure=False, retries=2)

@@ -11,47 +11,63 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 @contextmanager
-def said(what: str, done: int, total: int, show: bool = True, unit: str = "image") -> Iterator[Callable[..., None]]:
-    """A function to call after each step (or with the number of steps), that shows how far the work is.
+def progress_bar(
+    label: str, done: int, total: int, show: bool = True, unit: str = "image"
+) -> Iterator[Callable[..., object]]:
+    """Yield a function that counts finished steps and shows how far the work is.
 
     Parameters
     ----------
-    what : str
-        Stands before the numbers.
-    done, total : int
-        Steps done before, and in all; nothing is shown where they are equal.
+    label : str
+        Text before the numbers.
+    done : int
+        Steps that were finished before.
+    total : int
+        Number of all steps. Nothing is shown if no step is left.
     show : bool
+        False turns the output off.
     unit : str
-        What a step is, in the singular.
+        Name of a step, in the singular.
+
+    Yields
+    ------
+    callable
+        Call it after each step, or with the number of steps that were just finished.
+
+    Examples
+    --------
+    >>> with progress_bar("verifying", 0, 2, show=False) as advance:
+    ...     advance()
+    ...     advance(1)
     """
     if not show or done == total:
         yield lambda steps=1: None
     elif sys.stderr.isatty():
         from tqdm import tqdm
 
-        with tqdm(total=total, initial=done, desc=what, unit=unit, smoothing=0.05) as bar:
+        with tqdm(total=total, initial=done, desc=label, unit=unit, smoothing=0.05) as bar:
             yield bar.update
     else:
-        lines = _Lines(what, done, total, unit)
+        lines = _ProgressLines(label, done, total, unit)
         yield lines
-        if lines.said < lines.done:
-            lines.say()
+        if lines.printed < lines.done:
+            lines.print()
 
 
-class _Lines:
-    """Plain lines, seldom enough for a log file."""
+class _ProgressLines:
+    """A counter that prints plain lines, seldom enough for a log file."""
 
-    def __init__(self, what: str, done: int, total: int, unit: str) -> None:
-        self.what, self.first, self.total, self.unit = what, done, total, unit
-        self.done = self.said = done
+    def __init__(self, label: str, done: int, total: int, unit: str) -> None:
+        self.label, self.first, self.total, self.unit = label, done, total, unit
+        self.done = self.printed = done
         self.start = self.last = time.perf_counter()
 
     def __call__(self, steps: int = 1) -> None:
         self.done += steps
         if time.perf_counter() - self.last > SECONDS_BETWEEN_LINES:
-            self.say()
+            self.print()
 
-    def say(self) -> None:
-        self.last, self.said = time.perf_counter(), self.done
+    def print(self) -> None:
+        self.last, self.printed = time.perf_counter(), self.done
         rate = (self.done - self.first) / max(self.last - self.start, 1e-9)
-        print(f"{self.what}: {self.done} of {self.total} {self.unit}s, {rate:.1f}/s", file=sys.stderr, flush=True)
+        print(f"{self.label}: {self.done} of {self.total} {self.unit}s, {rate:.1f}/s", file=sys.stderr, flush=True)

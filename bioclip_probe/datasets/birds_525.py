@@ -23,7 +23,7 @@ import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset
 from bioclip_probe.datasets.readers.pictures import SUFFIXES, checked_folder, dataset_of_files, left_out, walk
-from bioclip_probe.datasets.readers.text_tables import CSV, one_line, read_columns
+from bioclip_probe.datasets.readers.text_tables import CSV, collapse_whitespace, read_columns
 from bioclip_probe.errors import DataError, some
 
 NAME = "birds-525"
@@ -90,4 +90,4 @@ def _binomials(root: Path, notes: list[str]) -> dict[str, str]:
 
 
 def _name(names: pd.Series) -> pd.Series:
-    return one_line(names).str.strip()
+    return collapse_whitespace(names).str.strip()

@@ -27,7 +27,7 @@ import pandas as pd
 from bioclip_probe.datasets.dataset import Dataset
 from bioclip_probe.datasets.readers.darwin_core_archive import KEY, Archive, archive_at
 from bioclip_probe.datasets.readers.pictures import SUFFIXES, dataset_of_files, left_out, walk
-from bioclip_probe.datasets.readers.text_tables import WEB, checked_sources, one_line, printable
+from bioclip_probe.datasets.readers.text_tables import WEB, checked_sources, collapse_whitespace, printable
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
 
@@ -91,7 +91,7 @@ def _records(archive: Archive) -> pd.DataFrame:
             f"{some(map(printable, repeated.fillna('none').unique()))}"
         )
     for name in (*NAMES, *OTHERS):
-        rows[name] = one_line(rows[name]) if name in rows else pd.Series(None, index=rows.index, dtype="str")
+        rows[name] = collapse_whitespace(rows[name]) if name in rows else pd.Series(None, index=rows.index, dtype="str")
     # scientificName carries the author, or is of a higher rank, or is open: Pica Brisson, 1760; Pica cf. hudsonia.
     binomial = rows["scientificName"].str.extract(r"^(\S+ (?!incertae)[^\W\d_A-Z][\w-]*)(?:\s|$)", expand=False)
     epithet = rows["specificEpithet"].where(rows["genus"].notna())

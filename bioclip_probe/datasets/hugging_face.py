@@ -25,7 +25,7 @@ from bioclip_probe.datasets import table
 from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows, fingerprint_of
 from bioclip_probe.datasets.readers import parquet
 from bioclip_probe.datasets.readers.pictures import checked_folder, decoded, open_picture, stamps, stays_inside
-from bioclip_probe.errors import DataError, PictureError, some
+from bioclip_probe.errors import DataError, PictureError, one_line, some
 from bioclip_probe.tables import RANKS
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Examples:
         try:
             held = self.rows[int(source)][self.column] or {}
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise PictureError(f"{name}: cannot be read ({parquet.reason_of(error)})") from error
+            raise PictureError(f"{name}: cannot be read ({one_line(error)})") from error
         if held.get("bytes") is not None:
             return decoded(held["bytes"], name)
         path = held.get("path")
@@ -91,7 +91,7 @@ def load(path: Path) -> Dataset:
     try:
         rows = library.load_from_disk(str(path))
     except Exception as error:  # of the library, of Arrow, or KeyError, TypeError … of a damaged JSON
-        reason = parquet.reason_of(error)
+        reason = one_line(error)
         raise DataError(f"{path} is no dataset that Hugging Face's save_to_disk wrote: {reason}") from error
     if isinstance(rows, library.DatasetDict):
         if len(rows) != 1:

@@ -20,7 +20,7 @@ import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset
 from bioclip_probe.datasets.readers.pictures import checked_folder, dataset_of_files
-from bioclip_probe.datasets.readers.text_tables import CSV, checked_sources, one_line, read_columns
+from bioclip_probe.datasets.readers.text_tables import CSV, checked_sources, collapse_whitespace, read_columns
 from bioclip_probe.errors import DataError, printable, some
 
 #: Genus, epithet, then what does not matter, as the author: Daucus carota L.
@@ -81,7 +81,7 @@ def load(path: Path, name: str | None = None) -> Dataset:
     sources = checked_sources(rows["image"], table)
     folder = path / "images" if (path / "images").is_dir() else path
     name = _checked_name(name, path, info) if name else _set_name(path, info)
-    labels = one_line(rows["category"])
+    labels = collapse_whitespace(rows["category"])
     taxa = _taxa(labels, LABELS.get(name, NO_TAXON))
     notes += _read_as(name, labels, taxa)
     rows = taxa.assign(label=labels, image_id=sources, source=sources)

@@ -20,7 +20,7 @@ import pandas as pd
 from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows
 from bioclip_probe.datasets.readers import tars
 from bioclip_probe.datasets.readers.pictures import stamps
-from bioclip_probe.datasets.readers.text_tables import CSV, one_line, read_columns
+from bioclip_probe.datasets.readers.text_tables import CSV, collapse_whitespace, read_columns
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
 
@@ -112,7 +112,7 @@ def _read(catalog: Path) -> tuple[pd.DataFrame, list[str]]:
     if len(twice):
         raise DataError(f"{catalog} has {len(twice)} pictures more than once: {some(twice)}")
     rows = rows.set_index(rows.pop(ID).rename(None))
-    rows["common"] = one_line(rows["common"])
+    rows["common"] = collapse_whitespace(rows["common"])
     return rows.assign(common=rows["common"].mask(_repeats_taxon(rows))), notes
 
 

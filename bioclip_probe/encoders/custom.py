@@ -42,7 +42,6 @@ from bioclip_probe.encoders.encoder import (
     chosen_device,
     dtype_of,
     finite,
-    one_line,
     possible,
     stacked,
     versions,
@@ -50,7 +49,7 @@ from bioclip_probe.encoders.encoder import (
 from bioclip_probe.encoders.open_clip import activation
 from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.weights import sha256, sha256_of_files
-from bioclip_probe.errors import ModelError, ProbeError
+from bioclip_probe.errors import ModelError, ProbeError, one_line
 
 if TYPE_CHECKING:
     import torch
@@ -137,7 +136,7 @@ def _module(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise ModelError(f"{file} cannot be imported: {one_line(error)}") from error
+        raise ModelError(f"{file} cannot be imported: {one_line(error, with_type=True)}") from error
     return module
 
 
@@ -182,7 +181,7 @@ def _called(name: str, what: str, function: Any, *arguments: Any, **options: Any
     except ProbeError:
         raise
     except Exception as error:  # the code is not ours: say whose it is
-        raise ModelError(f"{name}: {what} failed: {one_line(error)}") from error
+        raise ModelError(f"{name}: {what} failed: {one_line(error, with_type=True)}") from error
 
 
 def _tried(encoder: Network) -> None:

@@ -95,13 +95,6 @@ def versions(*packages: str) -> dict[str, str]:
     return {package: importlib.metadata.version(package) for package in sorted({"numpy", "pillow", *packages})}
 
 
-def one_line(error: object, limit: int = 240) -> str:
-    """What another library said, on one line of at most `limit` characters."""
-    text = " ".join(str(error).split())
-    text = text if len(text) <= limit else f"{text[: limit - 3]}..."
-    return f"{type(error).__name__}: {text}" if isinstance(error, BaseException) else text
-
-
 def checked(vectors: np.ndarray, rows: int, encoder: str, dimension: int) -> np.ndarray:
     """`vectors` as read-only (rows, dimension) float32, or `ModelError` if they are of another shape."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)

@@ -22,7 +22,6 @@ from bioclip_probe.encoders.encoder import (
     Network,
     chosen_device,
     chosen_precision,
-    one_line,
     placed,
     possible,
     versions,
@@ -36,7 +35,7 @@ from bioclip_probe.encoders.weights import (
     sha256_of_parameters,
     weights_file,
 )
-from bioclip_probe.errors import ModelError, some
+from bioclip_probe.errors import ModelError, one_line, some
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +71,9 @@ def from_folder(folder: Path, revision: str = "", random: bool = False) -> Sourc
     except FileNotFoundError as error:
         raise ModelError(f"the folder {folder} has no {CONFIG}; copy it from where the weights came from") from error
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ModelError(f"{folder / CONFIG} is no open_clip configuration: {one_line(error)}") from error
+        raise ModelError(
+            f"{folder / CONFIG} is no open_clip configuration: {one_line(error, with_type=True)}"
+        ) from error
     _refuse_code_of_its_own(folder, config)
     weights = None if random else weights_file(folder, OPEN_CLIP_FILES)
     return Source(f"local-dir:{folder}", config, weights, revision)
@@ -285,13 +286,13 @@ def _built(name: str, source: Source) -> torch.nn.Module:
             )
     except Exception as error:  # open_clip, torch and safetensors each raise their own
         what = source.weights or source.architecture
-        raise ModelError(f"cannot be built from {what}: {one_line(error)}") from error
+        raise ModelError(f"cannot be built from {what}: {one_line(error, with_type=True)}") from error
     for doubt in doubts:
         declared = random and ("initialized randomly" in doubt or "no CLIP weights found" in doubt)
         if "QuickGELU mismatch" in doubt or ("nitialized" in doubt and not declared):
-            raise ModelError(f"would not be the model of its name: {one_line(doubt)}")
+            raise ModelError(f"would not be the model of its name: {one_line(doubt, with_type=True)}")
         if not declared:
-            logger.warning("%s: %s", name, one_line(doubt))
+            logger.warning("%s: %s", name, one_line(doubt, with_type=True))
     return model.eval()
 
 

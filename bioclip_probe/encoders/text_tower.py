@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bioclip_probe.encoders.encoder import one_line
-from bioclip_probe.errors import ModelError, some
+from bioclip_probe.errors import ModelError, one_line, some
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +31,7 @@ def tokenizer(name: str, architecture: str) -> Any:
     try:
         return open_clip.get_tokenizer(architecture, **extra)
     except Exception as error:  # transformers missing, or no network for its files
-        raise ModelError(f"{name}: its text cannot be tokenised here: {one_line(error)}") from error
+        raise ModelError(f"{name}: its text cannot be tokenised here: {one_line(error, with_type=True)}") from error
 
 
 def tokens(name: str, tokenizer: Any, texts: list[str]) -> torch.Tensor:
@@ -40,7 +39,9 @@ def tokens(name: str, tokenizer: Any, texts: list[str]) -> torch.Tensor:
     try:
         return tokenizer(texts)
     except Exception as error:
-        raise ModelError(f"{name}: these texts cannot be tokenised ({some(texts, 3)}): {one_line(error)}") from error
+        raise ModelError(
+            f"{name}: these texts cannot be tokenised ({some(texts, 3)}): {one_line(error, with_type=True)}"
+        ) from error
 
 
 def truncated_texts(tokenizer: Any, texts: Sequence[str]) -> np.ndarray:

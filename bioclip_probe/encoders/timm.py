@@ -12,14 +12,13 @@ from bioclip_probe.encoders.encoder import (
     Network,
     chosen_device,
     chosen_precision,
-    one_line,
     placed,
     possible,
     versions,
 )
 from bioclip_probe.encoders.recipe import Recipe, public
 from bioclip_probe.encoders.weights import TIMM_FILES, hub_weights, refuse_pickled_code, sha256, weights_file
-from bioclip_probe.errors import ModelError, some
+from bioclip_probe.errors import ModelError, one_line, some
 
 if TYPE_CHECKING:
     import torch
@@ -108,5 +107,5 @@ def _built(source: Source) -> torch.nn.Module:
     try:
         model = timm.create_model(source.architecture, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay)
     except Exception as error:  # timm, torch and safetensors each raise their own
-        raise ModelError(f"cannot be built from {source.weights}: {one_line(error)}") from error
+        raise ModelError(f"cannot be built from {source.weights}: {one_line(error, with_type=True)}") from error
     return model.eval()

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bioclip_probe.encoders.encoder import one_line
-from bioclip_probe.errors import ModelError, some
+from bioclip_probe.errors import ModelError, one_line, some
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +84,9 @@ def refuse_pickled_code(path: Path) -> None:
     try:
         torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path) or None)
     except Exception as error:
-        raise ModelError(f"the weights file {path} is damaged or holds more than weights: {one_line(error)}") from error
+        raise ModelError(
+            f"the weights file {path} is damaged or holds more than weights: {one_line(error, with_type=True)}"
+        ) from error
 
 
 def hub_weights(repository: str, revision: str | None, names: Sequence[str], config: str = "") -> tuple[Path, str]:
@@ -174,7 +175,9 @@ def _download(repository: str, revision: str | None, names: Sequence[str], confi
         if status in (401, 403):
             token = f"the hub refuses {repository} (status {status}): set HF_TOKEN to a token that may read it, or"
             raise ModelError(f"{token} {_local_way(config)}") from error
-        why = "HF_HUB_OFFLINE is set" if isinstance(error, OfflineModeIsEnabled) else one_line(error, 120)
+        why = (
+            "HF_HUB_OFFLINE is set" if isinstance(error, OfflineModeIsEnabled) else one_line(error, 120, with_type=True)
+        )
         what = f"{repository} (revision {revision})" if revision else repository
         raise ModelError(
             f"{what} is not in the cache, and the hub cannot be reached ({why}); {_local_way(config)}"

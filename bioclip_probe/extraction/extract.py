@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bioclip_probe.errors import DataError, ProbeError
+from bioclip_probe.errors import DataError, ProbeError, one_line
 from bioclip_probe.extraction.pipeline import Done, Task, run, run_here
-from bioclip_probe.progress import said
+from bioclip_probe.progress import progress_bar
 from bioclip_probe.store.shards import DTYPES, Embedded
 from bioclip_probe.store.store import SHARD_SIZE, Store
 
@@ -162,7 +162,7 @@ def embed(
         start = time.perf_counter()
         what = f"{encoders[0].name if len(encoders) == 1 else f'{len(encoders)} encoders'} on {dataset.name}"
         with (
-            said(what, len(dataset.images) - n_new, len(dataset.images), chosen.progress) as advance,
+            progress_bar(what, len(dataset.images) - n_new, len(dataset.images), chosen.progress) as advance,
             closing(_done(dataset.open, encoders, tasks, executor, chosen, advance)) as done,
             ThreadPoolExecutor(1) as writer,  # what is embedded is written, whatever happens next
         ):
@@ -239,7 +239,7 @@ def _result(future: Future, task: Task) -> list[Done]:
             "a worker process was lost (out of memory?); what is finished is kept, the same command goes on from there"
         ) from error
     except Exception as error:  # an engine has its own for a worker lost too often
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         raise ProbeError(
             f"a worker failed on shard {task.shard} ({type(error).__name__}: {reason}); what is finished is kept, "
             "the same command goes on from there"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import DataError, ModelError, PictureError, ProbeError, some
+from bioclip_probe.errors import DataError, ModelError, PictureError, ProbeError, one_line, some
 from bioclip_probe.executors import processors
 from bioclip_probe.store.shards import LEDGER
 
@@ -176,7 +176,7 @@ def _preprocessed(encoder: Encoder, image, source: str) -> object:
     except (ProbeError, MemoryError):
         raise
     except Exception as error:  # anyone's code may be in there, and one odd picture must not stop the others
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        reason = one_line(error, with_type=True)
         return PictureError(f"{source}: preprocessing failed: {reason}", "preprocessing")
 
 

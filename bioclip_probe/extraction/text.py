@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import DataError, ModelError, StoreError, some
+from bioclip_probe.errors import DataError, ModelError, StoreError, one_line, some
 from bioclip_probe.extraction.prompts import (
     PROMPT,
     ROOT,
@@ -46,7 +46,7 @@ from bioclip_probe.extraction.prompts import (
     taxon_names,
 )
 from bioclip_probe.extraction.text_reader import LOGIT_SCALE, Reader
-from bioclip_probe.progress import said
+from bioclip_probe.progress import progress_bar
 from bioclip_probe.provenance import software
 from bioclip_probe.store.append_only import Growing
 from bioclip_probe.store.shards import check_seal, read_json, sealed, write, write_json
@@ -251,7 +251,7 @@ def _land(files: Files, names: pd.DataFrame, before: _Record | None, encoder: En
     growing = _begun(files, reader, texts)
     each = len(reader.prompts)
     what = f"{encoder.name} on the names of {files.about.parent.parent.name}"
-    with said(what, growing.done * each, len(texts) * each, progress, "text") as advance:
+    with progress_bar(what, growing.done * each, len(texts) * each, progress, "text") as advance:
         try:
             for vectors, cut in _blocks(texts[growing.done :], before, reader):
                 growing.append(vectors, truncated=cut.tolist())
@@ -354,7 +354,7 @@ def _read(files: Files) -> _Record:
         table = NAMES.read(files.table)
         vectors = np.load(files.vectors, mmap_mode="r", allow_pickle=False)
     except (KeyError, TypeError, DataError, ValueError, OSError) as error:
-        raise StoreError(f"the names in {path.parent} are damaged ({' '.join(str(error).split())}); {MEND}") from error
+        raise StoreError(f"the names in {path.parent} are damaged ({one_line(error)}); {MEND}") from error
     rows = table["row"]
     if vectors.shape != expected or vectors.dtype != np.float32 or not rows.between(0, len(vectors) - 1).all():
         raise StoreError(f"{files.vectors} does not fit its table; {MEND}")

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import PICTURE_ERRORS, StoreError, printable, some
+from bioclip_probe.errors import PICTURE_ERRORS, StoreError, one_line, printable, some
 from bioclip_probe.extraction.prompts import TEMPLATES
 from bioclip_probe.extraction.text import Files, read_names
-from bioclip_probe.progress import said
+from bioclip_probe.progress import progress_bar
 from bioclip_probe.store.shards import JOURNAL, Embedded
 from bioclip_probe.store.store import Store, folder_name, read_about
 
@@ -137,7 +137,7 @@ def verify(store: Store, progress: bool = True) -> pd.DataFrame:
     homes = sorted(path for path in store.path.glob("*@*") if path.is_dir())
     shards = sum(1 for _ in store.path.glob("*@*/*@*/rows-*.parquet"))
     findings = [(".", *found) for found in _orphans(store.path, {"store.json", *(home.name for home in homes)})]
-    with said("verifying", 0, shards, progress, "shard") as advance:
+    with progress_bar("verifying", 0, shards, progress, "shard") as advance:
         for home in homes:
             about, ids, of_dataset = _dataset(home)
             folders = sorted(path for path in home.glob("*@*") if path.is_dir())
@@ -177,7 +177,7 @@ def _dataset(home: Path) -> tuple[dict | None, pd.Index | None, list[Finding]]:
     try:
         ids = pd.Index(pd.read_parquet(home / "images.parquet", columns=["image_id"])["image_id"])
     except Exception as error:  # a Parquet file with a flipped byte makes pyarrow raise whatever it stumbles over
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         findings.append(("images", f"images.parquet cannot be read: {reason}"))
     if about is not None:
         findings += _amiss_in(home, about, ids)

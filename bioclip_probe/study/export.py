@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import DataError, StoreError, some
+from bioclip_probe.errors import DataError, StoreError, one_line, some
 from bioclip_probe.store.shards import Embedded
 from bioclip_probe.study import results as results_of
 from bioclip_probe.study.results import write_whole
@@ -207,7 +207,7 @@ def _written(path: str | Path, write: Callable[[Path], None]) -> Path:
     try:
         write_whole(path, write)
     except (OSError, ValueError) as error:  # no room, no such folder; a text that this kind of file cannot hold
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        reason = getattr(error, "strerror", None) or one_line(error)
         raise DataError(f"cannot write {path}: {reason}") from error
     return path
 

@@ -60,7 +60,7 @@ from bioclip_probe.metrics.suite import row as measurement
 from bioclip_probe.probes.centroid import few_shot, paper_folds
 from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.zero_shot import zero_shot
-from bioclip_probe.progress import said
+from bioclip_probe.progress import progress_bar
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.study import results
 from bioclip_probe.study.sample import Sample, collect
@@ -277,7 +277,7 @@ def _embedded(names: pd.DataFrame, task: Task, model: str, extraction: dict) -> 
         told = f"{encoder.name} on the names of {task.title}", 0, len(different), extraction.get("progress", True)
         vectors = []
         try:
-            with said(*told, "name") as advance:
+            with progress_bar(*told, "name") as advance:
                 for block in blocks:
                     vectors.append(reader.read(block)[0])
                     advance(len(block))

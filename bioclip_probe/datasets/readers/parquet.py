@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from bioclip_probe.datasets.readers.pictures import decoded, open_picture, stays_inside
-from bioclip_probe.errors import DataError, PictureError, some
+from bioclip_probe.errors import DataError, PictureError, one_line, some
 
 T = TypeVar("T")
 #: What Arrow raises at a damaged file.
@@ -65,7 +65,7 @@ class Rows:
         except LookupError as error:
             raise PictureError(f"{name}: {error.args[0]}", "missing") from None
         except _DAMAGE as error:
-            raise PictureError(f"{name}: cannot be read from its table ({reason_of(error)})") from error
+            raise PictureError(f"{name}: cannot be read from its table ({one_line(error)})") from error
         if content is not None:
             return decoded(content, name)
         if not beside:
@@ -169,7 +169,7 @@ def texts(table: pa.Table, name: object, labels: Mapping[str, Sequence[str]]) ->
             values.validate(full=True)
         except _DAMAGE as error:
             raise DataError(
-                f"{name}: column '{column}' holds more than text ({reason_of(error)}); expected text or numbers"
+                f"{name}: column '{column}' holds more than text ({one_line(error)}); expected text or numbers"
             ) from error
         text = values.to_pandas().astype("str").str.strip().replace("", None)
         if column in labels:
@@ -188,12 +188,6 @@ def _labels(schema: pa.Schema) -> dict[str, list[str]]:
     return {column: list(map(str, names)) for column, names in labels.items() if isinstance(names, list)}
 
 
-def reason_of(error: Exception) -> str:
-    """What Arrow says is wrong, on one line."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return reason if len(reason) <= 300 else reason[:300] + " …"
-
-
 def _read(path: Path, what: Callable[[pq.ParquetFile], T]) -> T:
     if not path.is_file():
         raise DataError(f"{path}: no such file")
@@ -201,7 +195,7 @@ def _read(path: Path, what: Callable[[pq.ParquetFile], T]) -> T:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             return what(file)
     except _DAMAGE as error:
-        raise DataError(f"{path} is not a table that can be read: {reason_of(error)}") from error
+        raise DataError(f"{path} is not a table that can be read: {one_line(error)}") from error
 
 
 class _Group:

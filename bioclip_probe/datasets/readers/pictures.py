@@ -24,7 +24,7 @@ import pandas as pd
 from PIL import Image, ImageFile
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows
-from bioclip_probe.errors import DataError, PictureError, some
+from bioclip_probe.errors import DataError, PictureError, one_line, some
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"})
 # Pillow's names for the kinds in `SUFFIXES`. Its JPEG opens the MPO of phones as well: the first picture in it.
@@ -106,7 +106,7 @@ def decoded(content: bytes, name: object) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise PictureError(f"{name}: {error}", "too large") from None
     except Exception as error:  # Pillow's decoders raise what they stumble over: struct.error, KeyError, SyntaxError
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         raise PictureError(f"{name}: corrupt or truncated ({reason})") from error
 
 

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from bioclip_probe.datasets.readers.pictures import stays_inside
-from bioclip_probe.errors import DataError, printable, some
+from bioclip_probe.errors import DataError, one_line, printable, some
 
 #: No field is longer, and this much is read at a time.
 _BLOCK = 1 << 24
@@ -185,9 +185,7 @@ class _Followed(io.RawIOBase):
 
 
 def _unreadable(name: object, error: Exception) -> DataError:
-    reason = printable(" ".join(str(error).split()))
-    if len(reason) > 300:  # Arrow quotes the whole row
-        reason = reason[:300] + " …"
+    reason = printable(one_line(error))  # Arrow quotes the whole row
     fields = re.search(r"Expected (\d+) columns, got (\d+)", reason)
     if fields:
         what = "more" if int(fields[2]) > int(fields[1]) else "fewer"
@@ -222,6 +220,6 @@ def checked_sources(sources: pd.Series, name: object) -> pd.Series:
     return sources
 
 
-def one_line(names: pd.Series) -> pd.Series:
-    """Names with single blanks for whatever whitespace they hold."""
+def collapse_whitespace(names: pd.Series) -> pd.Series:
+    """Return the names with one blank in place of each run of whitespace."""
     return names.str.replace(r"\s+", " ", regex=True)

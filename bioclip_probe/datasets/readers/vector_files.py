@@ -19,7 +19,7 @@ import pandas as pd
 
 from bioclip_probe.datasets.readers import parquet
 from bioclip_probe.datasets.table import COLUMNS, columns_of, meanings, read_as
-from bioclip_probe.errors import DataError, ProbeError, some
+from bioclip_probe.errors import DataError, ProbeError, one_line, some
 
 if TYPE_CHECKING:
     import h5py
@@ -99,7 +99,7 @@ def _readable(path: Path) -> Iterator[None]:
     except ProbeError:
         raise
     except Exception as error:
-        raise DataError(f"{path} cannot be read as {path.suffix}: {parquet.reason_of(error)}") from error
+        raise DataError(f"{path} cannot be read as {path.suffix}: {one_line(error)}") from error
 
 
 def _plain(name: str) -> str:
