@@ -23,7 +23,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 
-from bioclip_probe.errors import ProbeError, one_line, some
+from bioclip_probe.errors import ModelError, ProbeError, one_line, some
 
 FORMS = ("local", "processes[:N]", "dask:ADDRESS", "slurm[:JOBS]")
 LOCAL = FORMS[0]
@@ -78,6 +78,42 @@ def _parsed(name: str) -> tuple[str, str]:
 def processors() -> int:
     """Processors this process may use, which on a cluster are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def resolve_device(device: str) -> str:
+    """Return the torch device that a name means on this machine.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu``, ``cuda``, ``cuda:N`` for one of several GPUs, or ``auto`` for a GPU where there is one.
+
+    Returns
+    -------
+    str
+        A name that torch takes, never ``auto``.
+
+    Raises
+    ------
+    ModelError
+        If the name is unknown, or it names a GPU and torch finds none.
+
+    Examples
+    --------
+    >>> resolve_device("cpu")
+    'cpu'
+    """
+    if device == "cpu":
+        return device
+    if device != "auto" and device.partition(":")[0] != "cuda":
+        raise ModelError(f"unknown device '{device}'; expected cpu, cuda, cuda:N or auto")
+    import torch  # here, because the module must load quickly
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if not torch.cuda.is_available():
+        raise ModelError(f"device '{device}' was asked for, but torch finds no GPU here; use --device cpu or auto")
+    return device
 
 
 @contextmanager

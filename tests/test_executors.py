@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bioclip_probe import datasets, encoders, executors
-from bioclip_probe.errors import ProbeError
+from bioclip_probe.errors import ModelError, ProbeError
 from bioclip_probe.extraction import extract
 from bioclip_probe.store.store import Store
 from tests.support.pictures import MeanColour, paint_many
@@ -252,3 +252,23 @@ def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(datase
     (found,) = extract.embed(dataset, [Slow()], store, progress=False)
     assert 0 < found.n_reused < 30
     same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
+
+
+@pytest.mark.parametrize("has_gpu, device, resolved", [
+    (False, "cpu", "cpu"),
+    (False, "auto", "cpu"),
+    (True, "cpu", "cpu"),
+    (True, "auto", "cuda"),
+    (True, "cuda", "cuda"),
+    (True, "cuda:1", "cuda:1"),
+])  # fmt: skip
+def test_a_device_is_what_this_machine_has(monkeypatch, has_gpu, device, resolved):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: has_gpu)
+    assert executors.resolve_device(device) == resolved
+
+
+@pytest.mark.parametrize("device, reason", [("gpu", "unknown device 'gpu'"), ("", "unknown"), ("cuda", "finds no GPU")])
+def test_a_device_that_is_not_there_is_refused(monkeypatch, device, reason):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ModelError, match=reason):
+        executors.resolve_device(device)

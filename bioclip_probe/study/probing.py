@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe import probes
-from bioclip_probe.encoders.encoder import chosen_device
 from bioclip_probe.errors import ProbeError, some
+from bioclip_probe.executors import resolve_device
 from bioclip_probe.extraction.prompts import MAIN_TYPE, TEXT_TYPES
 from bioclip_probe.metrics import stream
 from bioclip_probe.probes import DEFAULT_PROTOCOLS, LEAVE_ONE_OUT, SEEN, SHUFFLED, UNSEEN, centroid
@@ -129,7 +129,7 @@ def ask(sample: Sample, plan: Plan) -> pd.DataFrame:
     learners = [name for name in plan.probes if name in probes.LEARNERS]
     tables = [PREDICTIONS.frame()]
     if learners and plan.protocols:
-        tables.append(probe(sample, learners, plan.protocols, plan.shots, plan.seed, chosen_device(plan.device)))
+        tables.append(probe(sample, learners, plan.protocols, plan.shots, plan.seed, resolve_device(plan.device)))
     if "simpleshot" in plan.probes:
         tables.append(few_shot(sample, mode=plan.mode, seed=plan.seed))
     if "zero_shot" in plan.probes:
