@@ -37,7 +37,7 @@ def check(name: str) -> None:
 
 
 @contextmanager
-def engine(name: str | Executor = LOCAL) -> Iterator[Executor | None]:
+def open_executor(name: str | Executor = LOCAL) -> Iterator[Executor | None]:
     """The executor that `name` stands for, closed at the end; None for ``local``.
 
     Parameters

@@ -63,7 +63,7 @@ def test_workers_give_what_this_process_gives(dataset, tmp_path, seen, name, req
     if name == "dask":
         name = f"dask:{request.getfixturevalue('cluster').scheduler_address}"
     store = Store(tmp_path / "store")
-    with executors.engine(name) as executor:
+    with executors.open_executor(name) as executor:
         (found,) = extract.embed(dataset, [Slow()], store, executor, shard_size=4, progress=False)
     assert (found.n_ok, found.n_failed) == (29, 1)
     assert found.failures["error_class"].tolist() == ["empty"]
@@ -81,7 +81,7 @@ def cluster(seen):
 
 def test_the_shards_of_a_killed_worker_are_done_by_the_others(dataset, tmp_path, seen, cluster):
     store, killed = Store(tmp_path / "store"), []
-    with executors.engine(f"dask:{cluster.scheduler_address}") as executor:
+    with executors.open_executor(f"dask:{cluster.scheduler_address}") as executor:
         landed = extract._result
 
         def land_and_kill(future, task):
@@ -100,7 +100,10 @@ def test_the_shards_of_a_killed_worker_are_done_by_the_others(dataset, tmp_path,
 
 def test_a_lost_process_is_one_line_and_the_next_run_goes_on(dataset, tmp_path, seen):
     store = Store(tmp_path / "store")
-    with executors.engine("processes:1") as executor, pytest.raises(ProbeError, match="a worker process was lost"):
+    with (
+        executors.open_executor("processes:1") as executor,
+        pytest.raises(ProbeError, match="a worker process was lost"),
+    ):
         landed = extract._result
 
         def land_and_kill(future, task):
@@ -118,7 +121,7 @@ def test_a_lost_process_is_one_line_and_the_next_run_goes_on(dataset, tmp_path, 
 
 def test_real_encoders_travel_as_their_recipe(dataset, tmp_path):
     store = Store(tmp_path / "store")
-    with executors.engine("processes:1") as executor:
+    with executors.open_executor("processes:1") as executor:
         far = encoders.elsewhere("world-generic", executor)
         extract.embed(dataset, [far], store, executor, shard_size=16, progress=False)
     other, near = Store(tmp_path / "other"), encoders.load("world-generic")
@@ -140,7 +143,7 @@ def test_no_scheduler_answers(monkeypatch):
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}),
         pytest.raises(ProbeError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"),
-        executors.engine("dask:tcp://127.0.0.1:9"),
+        executors.open_executor("dask:tcp://127.0.0.1:9"),
     ):
         pass
     assert distributed
@@ -149,13 +152,13 @@ def test_no_scheduler_answers(monkeypatch):
 @pytest.mark.parametrize(("name", "module"), [("dask:tcp://a:1", "distributed"), ("slurm", "dask_jobqueue")])
 def test_an_engine_that_is_not_installed(monkeypatch, name, module):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ProbeError, match=r"pip install 'bioclip_probe\[cluster\]'"), executors.engine(name):
+    with pytest.raises(ProbeError, match=r"pip install 'bioclip_probe\[cluster\]'"), executors.open_executor(name):
         pass
 
 
 def test_an_executor_stands_for_itself_and_stays_open():
     with ThreadPoolExecutor(1) as pool:
-        with executors.engine(pool) as executor:
+        with executors.open_executor(pool) as executor:
             assert executor is pool
         assert pool.submit(int, "7").result() == 7
 
@@ -202,7 +205,7 @@ def end_job(folder):
 def test_slurm_jobs_are_dask_workers(dataset, tmp_path, slurm):
     slurm()
     store = Store(tmp_path / "store")
-    with executors.engine("slurm:1") as executor:
+    with executors.open_executor("slurm:1") as executor:
         extract.embed(dataset, [MeanColour()], store, executor, shard_size=8, progress=False)
     assert "#SBATCH" in (tmp_path / "job.sh").read_text()
     same(store.read(dataset, MeanColour()), here(dataset, tmp_path / "here"))
@@ -215,7 +218,7 @@ def test_a_job_that_dies_at_once_is_told_with_its_log(slurm, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     slurm(before="echo Submitted batch job 17; exit 0", squeue="echo 3; echo 170", **more)
     reason = rf"all SLURM jobs ended before a worker came \(1\); read why in {log}"
-    with pytest.raises(ProbeError, match=reason), executors.engine("slurm"):
+    with pytest.raises(ProbeError, match=reason), executors.open_executor("slurm"):
         pass
 
 
@@ -223,14 +226,14 @@ def test_a_job_may_wait_in_the_queue(slurm, tmp_path):
     """Looked for again and again, though squeue fails in between."""
     waits = f"echo x >> {tmp_path}/looks; [ $(wc -l < {tmp_path}/looks) = 2 ] && exit 1; echo 17"
     slurm(before=f"sed -i '2i sleep 2' {tmp_path}/job.sh", squeue=waits)
-    with executors.engine("slurm") as executor:
+    with executors.open_executor("slurm") as executor:
         assert executor.submit(int, "7").result() == 7
     assert len((tmp_path / "looks").read_text()) > 4
 
 
 def test_sbatch_refuses(slurm):
     slurm(before="echo invalid partition >&2; exit 1")
-    with pytest.raises(ProbeError, match="sbatch took none of the jobs"), executors.engine("slurm"):
+    with pytest.raises(ProbeError, match="sbatch took none of the jobs"), executors.open_executor("slurm"):
         pass
 
 
@@ -245,7 +248,7 @@ def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(datase
         return landed(future, task)
 
     reason = r"a worker failed on shard \d+ \(NoWorkerError: .*the same command goes on from there"
-    with pytest.MonkeyPatch.context() as patch, executors.engine("slurm") as executor:
+    with pytest.MonkeyPatch.context() as patch, executors.open_executor("slurm") as executor:
         patch.setattr(extract, "_result", land_and_end)
         with pytest.raises(ProbeError, match=reason):
             extract.embed(dataset, [Slow()], store, executor, batch_size=1, shard_size=2, progress=False)

@@ -171,7 +171,7 @@ def measure(options: argparse.Namespace) -> None:
 
     start, sample = time.perf_counter(), _collected(options)
     results.held(options.out, sample.run)
-    with executors.engine(options.engine) as executor:
+    with executors.open_executor(options.engine) as executor:
         measured = study.measure(sample, options.seed, options.resample, executor)
     tables = [
         measured,

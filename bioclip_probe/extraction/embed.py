@@ -13,15 +13,14 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from bioclip_probe import datasets, encoders, executors
-from bioclip_probe.datasets import vectors
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.extraction import extract
+from bioclip_probe.extraction.ready_vectors import VECTORS, ReadyVectors, open_ready_vectors, store_ready_vectors
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.extraction.text import EmbeddedNames, embed_names
 from bioclip_probe.store.store import Store
 
 log = logging.getLogger(__name__)
-
-VECTORS = "vectors:"
 
 
 def embed(
@@ -47,7 +46,7 @@ def embed(
         As for `encoders.load`; the revision is of the one model that is on the hub. At precision ``auto`` vectors that
         the store has already are taken at whatever precision they were made.
     engine : str or Executor
-        Where pictures are embedded, or an executor that `engines.engine` has opened for that.
+        Where pictures are embedded, or an executor that `executors.open_executor` has opened for that.
     **settings
         As `extract.Settings` has them.
 
@@ -61,9 +60,9 @@ def embed(
             encoders.resolve(model)  # a wrong name stops the run before the first picture is opened
     ready = {model: _ready(model) for model in models if _is_ready(model)}
     rest = [model for model in models if model not in ready]
-    made: dict[str, encoders.Encoder | vectors.ReadyVectors] = dict(ready)
+    made: dict[str, encoders.Encoder | ReadyVectors] = dict(ready)
     results: dict[str, extract.Extraction] = {}
-    with executors.engine(engine if rest else executors.LOCAL) as executor:
+    with executors.open_executor(engine if rest else executors.LOCAL) as executor:
         where = {"device": device, "precision": precision}
         for model, pinned in _revisions(rest, revision).items():
             made[model] = _loaded(dataset, store, executor, model, revision=pinned, **where)
@@ -119,15 +118,15 @@ def _is_ready(model: str) -> bool:
     return re.fullmatch(rf"([\w.+-]+=)?{VECTORS}.+", model) is not None
 
 
-def _ready(model: str) -> vectors.ReadyVectors:
+def _ready(model: str) -> ReadyVectors:
     name, _, file = model.rpartition(VECTORS)
-    return vectors.ready(Path(file).expanduser(), name.removesuffix("=") or None)
+    return open_ready_vectors(Path(file).expanduser(), name.removesuffix("=") or None)
 
 
-def _landed(dataset: datasets.Dataset, found: vectors.ReadyVectors, store: Store, settings: dict) -> extract.Extraction:
+def _landed(dataset: datasets.Dataset, found: ReadyVectors, store: Store, settings: dict) -> extract.Extraction:
     before = store.begun(dataset, found.name, found.fingerprint)
     known = {key: settings[key] for key in ("shard_size", "dtype", "progress") if key in settings}
-    landed = vectors.land(dataset, found, store, **known)
+    landed = store_ready_vectors(dataset, found, store, ExtractionSettings(**known))
     return extract.summary(landed, before.n_ok + before.n_failed if before else 0, float("nan"))
 
 
@@ -166,7 +165,7 @@ def _check_names(names: dict[str, str]) -> None:
             raise ProbeError(f"two models are called '{name}'; name one of them: NAME={model}")
 
 
-def _tell(encoder: encoders.Encoder | vectors.ReadyVectors, result: extract.Extraction) -> None:
+def _tell(encoder: encoders.Encoder | ReadyVectors, result: extract.Extraction) -> None:
     """What a reader of the log should know of one encoder's vectors."""
     if result.parity == result.parity:
         told = (encoder.name, encoder.record["precision"], result.parity)
@@ -177,6 +176,6 @@ def _tell(encoder: encoders.Encoder | vectors.ReadyVectors, result: extract.Extr
         log.warning("left out %d images in all; `runs.json` and the report list them", result.n_failed)
 
 
-def _record(encoder: encoders.Encoder | vectors.ReadyVectors, result: extract.Extraction) -> dict:
+def _record(encoder: encoders.Encoder | ReadyVectors, result: extract.Extraction) -> dict:
     known = {"name": encoder.name, "fingerprint": encoder.fingerprint, "stored_as": result.dtype}
     return {**encoder.record, **known}

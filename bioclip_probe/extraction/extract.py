@@ -127,8 +127,8 @@ def embed(
     dataset, encoders, store
         What is embedded, by what, and where the vectors go.
     executor : Executor, optional
-        Whose workers embed the shards, e.g. one that `engines.engine` gives; by default this process does. The dataset
-        and the encoders are sent to them by pickle, and the pictures must be found there at the same place.
+        Whose workers embed the shards, e.g. one that `executors.open_executor` gives; by default this process does. The
+        dataset and the encoders are sent to them by pickle, and the pictures must be found there at the same place.
     **settings
         As `Settings` has them.
 

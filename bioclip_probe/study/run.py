@@ -79,7 +79,7 @@ def measure(sample: Sample, seed: int = 0, resample: str = "species", executor: 
     resample : str
         The rank whose taxa intervals of tree agreement resample whole.
     executor : Executor, optional
-        Whose workers look at all pairs of images, e.g. one that `engines.engine` gives.
+        Whose workers look at all pairs of images, e.g. one that `executors.open_executor` gives.
 
     Returns
     -------
@@ -281,7 +281,7 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path, progress: bool = T
     """
     start = time.perf_counter()
     results.check_folder(out)  # before the long work
-    with executors.engine(plan.engine) as executor:  # opened once: on SLURM its jobs wait in the queue once
+    with executors.open_executor(plan.engine) as executor:  # opened once: on SLURM its jobs wait in the queue once
         found = sample_of(plan, store, progress, executor)
         measured = measure(found, plan.seed, plan.resample, executor)
     predictions = probing.ask(found, plan)
