@@ -11,17 +11,16 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from bioclip_probe.store.text_embeddings import TEXT_TYPES
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import taxonomy
 from bioclip_probe.tree.tree import SEPARATOR
 
-TEXT_TYPES = ("scientific", "common", "taxonomic", "scientific_common", "taxonomic_common")
 MAIN_TYPE = "taxonomic_common"  # all that is known of a taxon
 PLAIN_TYPE = "scientific"  # the taxon's own name, which spells out none of its relatives
 NESTED_TYPE = "taxonomic"  # each name holds that of the taxon above
 PROMPT = "a photo of {}."
-TEMPLATES = ("plain", "openai")  # PROMPT alone, or the mean over those of `zero_shot_templates`
-ROOT_RANK, ROOT = "life", "Eukarya"  # the name of all life, from which arXiv 2506.21476 measures distances
+ROOT = "Eukarya"  # the name of all life, from which arXiv 2506.21476 measures distances
 
 
 def taxon_names(images: pd.DataFrame) -> pd.DataFrame:

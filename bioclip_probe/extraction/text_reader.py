@@ -1,6 +1,6 @@
 """From names to vectors: each in its prompts, through the text tower of a model.
 
-Who keeps them is another matter: the store in `names`, a run of the model card for itself.
+Who keeps them is another matter: the store in `store.text_embeddings`, a run of the model card for itself.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from bioclip_probe.extraction.prompts import PROMPT, zero_shot_templates
 
 if TYPE_CHECKING:
     from bioclip_probe.encoders import Encoder
-
-LOGIT_SCALE = 100.0  # of CLIP and of all trained as it was, to the limit that its authors set
 
 
 @dataclass(frozen=True, eq=False)

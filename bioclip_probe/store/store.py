@@ -17,7 +17,7 @@ Written format, version 2
           rows-00000.parquet                   image_id, row, status, error_class, error
           vectors-00001.npy ...
           shards.jsonl                         the journal: a line for each shard that is done
-          names.json, .npy, .parquet           embeddings of the taxa's names, see `bioclip_probe.extraction.text`; in
+          names.json, .npy, .parquet           embeddings of the taxa's names, see `store.text_embeddings`; in
                                                names-openai.* of 81 prompts each, in *.begun.* not yet whole
 
 In folder names, whatever is not a letter, digit, ``.``, ``_`` or ``-`` is a ``-``; the true names are in the JSON.

@@ -18,11 +18,10 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import PICTURE_ERRORS, StoreError, one_line, printable, some
-from bioclip_probe.extraction.prompts import TEMPLATES
-from bioclip_probe.extraction.text import Files, read_names
 from bioclip_probe.progress import progress_bar
 from bioclip_probe.store.shards import JOURNAL, Embedded
 from bioclip_probe.store.store import Store, folder_name, read_about
+from bioclip_probe.store.text_embeddings import TEMPLATES, NameFiles, read_names
 
 STATUS = (
     "dataset", "dataset_fingerprint", "encoder", "encoder_fingerprint", "n_images", "n_ok", "n_failed", "n_missing",
@@ -220,11 +219,11 @@ def _encoder(
     if missing:
         todo = "a run is at it" if running else "embed it again to go on"
         yield "incomplete", f"{len(missing)} of {embedded.n_shards} shards are missing; {todo}"
-    names = [Files.of(folder, templates) for templates in TEMPLATES]
+    names = [NameFiles.in_folder(folder, templates) for templates in TEMPLATES]
     for files in names:
         yield from _names(store, embedded, files, running)
     if not running:
-        known = {"meta.json", JOURNAL, *(path.name for files in names for path in files.vouched_for())}
+        known = {"meta.json", JOURNAL, *(path.name for files in names for path in files.expected())}
         known |= {path.name for shard in embedded.shards for path in embedded.files(shard).values()}
         yield from _orphans(folder, known)
 
@@ -316,11 +315,11 @@ def _misplaced(found: pd.Series, ids: pd.Index, span: slice) -> Iterator[str]:
         yield f"images are in no ledger: {some(lost)}"
 
 
-def _names(store: Store, embedded: Embedded, files: Files, running: bool) -> Iterator[Finding]:
+def _names(store: Store, embedded: Embedded, files: NameFiles, running: bool) -> Iterator[Finding]:
     """What is wrong with the embedded names of taxa."""
     if files.journal.exists() and not running:
-        yield "incomplete", f"{files.about.stem} were begun and not finished; embed the names again to go on"
-    if not files.about.exists():
+        yield "incomplete", f"{files.record.stem} were begun and not finished; embed the names again to go on"
+    if not files.record.exists():
         return
     of = [f"{about['name']}@{about['fingerprint']}" for about in (embedded.meta["dataset"], embedded.meta["encoder"])]
     try:

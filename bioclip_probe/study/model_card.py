@@ -54,7 +54,7 @@ from bioclip_probe.datasets import Dataset, birds_525, meta_album, rare_species
 from bioclip_probe.errors import DataError, ModelError, some
 from bioclip_probe.extraction import prompts
 from bioclip_probe.extraction.embed import VECTORS
-from bioclip_probe.extraction.text_reader import LOGIT_SCALE, Reader
+from bioclip_probe.extraction.text_reader import Reader
 from bioclip_probe.metrics.answers import Answers
 from bioclip_probe.metrics.suite import row as measurement
 from bioclip_probe.probes.centroid import few_shot, paper_folds
@@ -62,6 +62,7 @@ from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.zero_shot import zero_shot
 from bioclip_probe.progress import progress_bar
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.store.text_embeddings import LOGIT_SCALE
 from bioclip_probe.study import results
 from bioclip_probe.study.sample import Sample, collect
 from bioclip_probe.tables import MEASUREMENTS

@@ -9,8 +9,8 @@ from bioclip_probe import encoders, executors, probes
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.extraction.embed import VECTORS
 from bioclip_probe.extraction.extract import Settings
-from bioclip_probe.extraction.prompts import TEMPLATES
 from bioclip_probe.probes import DEFAULT_PROTOCOLS, USUAL
+from bioclip_probe.store.text_embeddings import TEMPLATES
 from bioclip_probe.tables import RANKS
 
 WORLD_MODELS = ("world-taxonomic", "world-generic", "world-subset")

@@ -18,17 +18,17 @@ import pandas as pd
 from bioclip_probe import datasets, provenance
 from bioclip_probe.errors import DataError, TreeError, some
 from bioclip_probe.extraction.embed import embed, embed_all_names
-from bioclip_probe.extraction.text import read_names
 from bioclip_probe.metrics import stream
-from bioclip_probe.stats.embeddings import Embeddings, on_sphere
+from bioclip_probe.stats.embeddings import Embeddings, unit_or_zero_rows
 from bioclip_probe.stats.subsampling import balanced_rows
 from bioclip_probe.store.store import Store
+from bioclip_probe.store.text_embeddings import read_names
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement, audit, place_on, read_tree, taxonomy
 from bioclip_probe.tree.lineages import ROOT_NAME
 
 if TYPE_CHECKING:
-    from bioclip_probe.extraction.text import Names
+    from bioclip_probe.store.text_embeddings import NameEmbeddings
 
 WHOLE = "all"  # what measurements of every part together have for a split
 
@@ -57,7 +57,7 @@ class Sample:
         Phylogenies the species were laid onto, with the table of what matched.
     record : dict
         What was embedded with what: dataset, audit, encoders with revision and hash, failures. JSON-able.
-    names : dict from encoder name to Names
+    names : dict from encoder name to NameEmbeddings
         Embedded names of the dataset's taxa, of encoders that take text, where they were asked for.
     """
 
@@ -68,7 +68,7 @@ class Sample:
     embeddings: dict[str, Embeddings]
     trees: dict[str, tuple[Placement, pd.DataFrame]] = field(default_factory=dict)
     record: dict = field(default_factory=dict)
-    names: dict[str, Names] = field(default_factory=dict)
+    names: dict[str, NameEmbeddings] = field(default_factory=dict)
 
     @property
     def run(self) -> str:
@@ -126,12 +126,14 @@ class Sample:
             taxa = node.get_indexer(rows["taxon"])
             rows, taxa = rows["row"].to_numpy()[taxa >= 0], taxa[taxa >= 0]
             order = np.argsort(taxa)
-            found.append((taxa[order], on_sphere(self.names[encoder].vectors[rows[order]])))
+            found.append((taxa[order], unit_or_zero_rows(self.names[encoder].vectors[rows[order]])))
         return found
 
     def named_root(self, encoder: str, kind: str) -> np.ndarray:
         """The unit vector of the prompt that stands for all life, in one text type."""
-        return on_sphere(self.names[encoder].vectors[self._names(encoder, ROOT_NAME, kind)["row"].to_numpy()])[0]
+        return unit_or_zero_rows(self.names[encoder].vectors[self._names(encoder, ROOT_NAME, kind)["row"].to_numpy()])[
+            0
+        ]
 
     def _names(self, encoder: str, rank: str, kind: str) -> pd.DataFrame:
         table = self.names[encoder].table

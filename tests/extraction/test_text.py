@@ -13,10 +13,11 @@ from bioclip_probe.errors import DataError, ModelError, StoreError
 from bioclip_probe.extraction import text as module
 from bioclip_probe.extraction.embed import embed_all_names
 from bioclip_probe.extraction.prompts import PROMPT, TEXT_TYPES, zero_shot_templates
-from bioclip_probe.extraction.text import NAMES, embed_names, read_names
+from bioclip_probe.extraction.text import embed_names
 from bioclip_probe.probes.zero_shot import zero_shot
 from bioclip_probe.store.shards import LEDGER, sealed, write_json
 from bioclip_probe.store.store import Store
+from bioclip_probe.store.text_embeddings import NAMES, read_names
 from bioclip_probe.store.verify import verify
 from bioclip_probe.tables import IMAGES, RANKS
 from tests.support.pictures import MeanColour

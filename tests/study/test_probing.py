@@ -11,9 +11,9 @@ import pytest
 
 from bioclip_probe import collect
 from bioclip_probe.errors import ProbeError
-from bioclip_probe.extraction.prompts import ROOT_RANK, TEXT_TYPES, taxon_names
-from bioclip_probe.extraction.text import Names
+from bioclip_probe.extraction.prompts import TEXT_TYPES, taxon_names
 from bioclip_probe.stats.embeddings import Embeddings
+from bioclip_probe.store.text_embeddings import ROOT_RANK, NameEmbeddings
 from bioclip_probe.study import probing, scoring
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import PREDICTIONS, RANKS
@@ -43,7 +43,7 @@ def made_up(scatter: float, names: bool = False, seed: int = 0) -> Sample:
         node = {place.tree.path(node): node for node in range(len(place.tree))}
         row, taxa = pd.factorize(table["taxon"])
         vectors = evolved[[node[taxon] for taxon in taxa]].astype(np.float32)
-        texts = {"model": Names(table.assign(row=row), vectors, 100.0, "plain", 0)}
+        texts = {"model": NameEmbeddings(table.assign(row=row), vectors, 100.0, "plain", 0)}
     return Sample("made-up", False, images, place, embeddings, names=texts)
 
 
