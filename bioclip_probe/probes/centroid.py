@@ -14,7 +14,7 @@ import numpy as np
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.probes.predictions import Predictions, ranked
 from bioclip_probe.probes.splits import named_parts, unlearnable
-from bioclip_probe.stats.embeddings import on_sphere
+from bioclip_probe.stats.embeddings import unit_or_zero_rows
 from bioclip_probe.stats.threads import matched_threads
 
 N_FOLDS = 5
@@ -206,7 +206,7 @@ def _nearest_centroid(vectors, labels, split, note) -> Predictions:
     with matched_threads(len(asked) * vectors.shape[1] * len(taxa)):
         for start in range(0, len(asked), step):
             rows = asked[start : start + step]
-            scores = on_sphere(vectors[rows] - mean) @ centroids.T
+            scores = unit_or_zero_rows(vectors[rows] - mean) @ centroids.T
             scores -= half_squares
             predicted[rows], place[rows] = ranked(scores, taxa, labels[rows])
     return Predictions(predicted, split, {"features": "centred on those learnt from, length 1"}, note, place)
@@ -220,5 +220,5 @@ def _centroids(vectors, learnt, labels, mean):
     for start in range(0, len(order), ROWS):
         part = order[start : start + ROWS]
         met, first = np.unique(taxon[part], return_index=True)
-        sums[met] += np.add.reduceat(on_sphere(vectors[learnt[part]] - mean), first)
+        sums[met] += np.add.reduceat(unit_or_zero_rows(vectors[learnt[part]] - mean), first)
     return taxa, sums / count[:, None]

@@ -15,7 +15,7 @@ import numpy as np
 
 from bioclip_probe.probes.predictions import Predictions, ranked
 from bioclip_probe.probes.splits import alike, named_parts, unlearnable
-from bioclip_probe.stats.all_pairs.moments import Moments, near_mean
+from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
 from bioclip_probe.stats.threads import matched_threads
 
 ALPHAS = tuple(10.0**power for power in range(-4, 4))
@@ -233,7 +233,7 @@ def _moments(vectors, labels, split, refit):
     kinds, kind = np.unique(labels[:, learnt], axis=1, return_inverse=True)
     group = np.full(len(split), -1)
     group[learnt] = kind.ravel()
-    origin = near_mean(vectors[learnt[:: max(1, len(learnt) // 1024)]])
+    origin = approximate_mean(vectors[learnt[:: max(1, len(learnt) // 1024)]])
     train, val = (
         Moments.of(vectors, np.where(split == part, group, -1), kinds.shape[1], origin=origin)
         for part in ("train", "val")

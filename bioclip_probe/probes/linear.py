@@ -13,7 +13,7 @@ from bioclip_probe.errors import some
 from bioclip_probe.probes.predictions import Predictions, ranked
 from bioclip_probe.probes.softmax import MAX_ITERATIONS, Softmax, fit
 from bioclip_probe.probes.splits import named_parts, unlearnable
-from bioclip_probe.stats.threads import SMALL, one_thread
+from bioclip_probe.stats.threads import SMALL_WORK, one_thread
 
 GRID = tuple(10.0**power for power in range(-2, 5))
 ROUNDING = 1e-6  # embeddings that scatter less than this are equal but for the rounding of float32
@@ -78,7 +78,7 @@ def linear(
     jobs = _jobs(vectors, labels, named_parts(vectors, labels, split), device, refit)
     learn = partial(_learn, grid=grid)
     most_taxa = max((len(np.unique(own)) for own in labels), default=0)
-    if len(vectors) * vectors.shape[1] * most_taxa < SMALL:
+    if len(vectors) * vectors.shape[1] * most_taxa < SMALL_WORK:
         return _side_by_side(learn, list(jobs))
     return [learn(*job) for job in jobs]  # one after the other: features make room for those of the next rank
 

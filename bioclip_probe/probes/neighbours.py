@@ -75,12 +75,12 @@ def _neighbours(vectors, learnt, asked, k):
     others = asked[~np.isin(asked, learnt)]
     rows = np.concatenate([learnt, others])
     near, points = Candidates.of(vectors, rows, k, None), Points.of(vectors, rows)
-    found = near.none(len(rows))
+    found = near.empty_results(len(rows))
     first = 0 if len(others) < len(asked) else len(learnt)
     with matched_threads((len(rows) - first) * len(rows) * vectors.shape[1]):
         for start, tile in points.tiles(BLOCK, range(first, len(rows), BLOCK)):
             tile[:, len(learnt) :] = np.nan  # what is no number is nearer than nothing: these have no vote
-            near.see(start, tile, points, found)
+            near.update(start, tile, points, found)
     return rows[first:], *(part[first:] for part in found)
 
 

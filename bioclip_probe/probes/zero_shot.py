@@ -13,7 +13,7 @@ import numpy as np
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.probes.predictions import Predictions, ranked
 from bioclip_probe.probes.splits import named_parts
-from bioclip_probe.stats.embeddings import on_sphere
+from bioclip_probe.stats.embeddings import unit_or_zero_rows
 from bioclip_probe.stats.threads import matched_threads
 
 ROWS, CELLS = 8192, 1 << 22  # images, and scores of images and taxa, held at once
@@ -191,12 +191,12 @@ def _columns(ancestors):
 
 def _softmax(vectors, asked, names, logit_scale) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Chunk by chunk the images asked about, and the (b, K) probability of each name."""
-    names, column = _distinct(on_sphere(names))
+    names, column = _distinct(unit_or_zero_rows(names))
     step = max(1, min(ROWS, CELLS // len(column)))
     with matched_threads(len(asked) * vectors.shape[1] * len(names)):
         for start in range(0, len(asked), step):
             rows = asked[start : start + step]
-            scores = (on_sphere(vectors[rows]) @ names.T).astype(np.float64)
+            scores = (unit_or_zero_rows(vectors[rows]) @ names.T).astype(np.float64)
             scores = np.exp(logit_scale * (scores - scores.max(axis=1, keepdims=True)))[:, column]
             yield rows, scores / scores.sum(axis=1, keepdims=True)
 

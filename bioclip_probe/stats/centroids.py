@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.stats.all_pairs.moments import Moments, near_mean
+from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
 from bioclip_probe.tree.tree import Placement, Tree, read_only
 
 
@@ -93,4 +93,4 @@ def image_moments(vectors: np.ndarray, placement: Placement) -> tuple[Tree, Mome
     tree, groups = tips_with_images(placement)
     if not np.any(groups >= 0):
         return tree, Moments.of(vectors, groups, 0)
-    return tree, Moments.of(vectors, groups, len(tree.tips), origin=near_mean(vectors[groups >= 0]))
+    return tree, Moments.of(vectors, groups, len(tree.tips), origin=approximate_mean(vectors[groups >= 0]))

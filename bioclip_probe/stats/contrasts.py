@@ -151,7 +151,7 @@ class Contrasts:
         return ratio / self.expected_ratio()
 
 
-def centred(traits: np.ndarray) -> np.ndarray:
+def centred_traits(traits: np.ndarray) -> np.ndarray:
     """Traits less their mean, in no more dimensions than there are tips: a rotation keeps all that is asked of them."""
     traits = traits - traits.mean(axis=0)
     return np.linalg.qr(traits.T, mode="r").T if len(traits) < traits.shape[1] else traits
@@ -167,7 +167,7 @@ def permuted_signal(
     contrasts : Contrasts
         Of all tips.
     traits : ndarray, shape (k, d)
-        As `centred` gives them.
+        As `centred_traits` gives them.
     n_permutations : int
     rng : numpy.random.Generator
     """

@@ -162,7 +162,7 @@ def check_vectors(vectors: np.ndarray, n: int | None = None) -> np.ndarray:
     return vectors
 
 
-def on_sphere(rows: np.ndarray) -> np.ndarray:
+def unit_or_zero_rows(rows: np.ndarray) -> np.ndarray:
     """Return rows divided by their Euclidean norm; a row of zeros stays zero.
 
     Parameters
@@ -176,7 +176,7 @@ def on_sphere(rows: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> on_sphere(np.array([[0.0, 2.0], [0.0, 0.0]])).tolist()
+    >>> unit_or_zero_rows(np.array([[0.0, 2.0], [0.0, 0.0]])).tolist()
     [[0.0, 1.0], [0.0, 0.0]]
     """
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)

@@ -9,7 +9,7 @@ from scipy.special import gammaln
 NEGLIGIBLE = 40.0
 
 
-def cells(clusters: np.ndarray, taxa: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def contingency_cells(clusters: np.ndarray, taxa: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The filled cells of the contingency table of two partitions, by cluster.
 
     Parameters
@@ -59,7 +59,7 @@ def partition_agreement(cluster: np.ndarray, taxon: np.ndarray, count: np.ndarra
     by_row, by_column = np.sum(rows * (rows - 1) / 2), np.sum(columns * (columns - 1) / 2)
     rand = _beyond_chance(together, by_row * by_column / apart, (by_row + by_column) / 2)
     bound = (_entropy(rows) + _entropy(columns)) / 2
-    return _beyond_chance(information, expected_information(rows, columns), bound), rand
+    return _beyond_chance(information, expected_mutual_information(rows, columns), bound), rand
 
 
 def _beyond_chance(value: float, chance: float, most: float) -> float:
@@ -71,7 +71,7 @@ def _entropy(sizes: np.ndarray) -> float:
     return -float(np.sum(share * np.log(share)))
 
 
-def expected_information(rows: np.ndarray, columns: np.ndarray) -> float:
+def expected_mutual_information(rows: np.ndarray, columns: np.ndarray) -> float:
     """Mean mutual information, in nats, of random partitions into parts of these sizes (Vinh et al. 2010, eq. 24a).
 
     Notes

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-N_BOOT = 999
+N_BOOTSTRAP = 999
 N_GROUPS = 40
 LEVEL = 0.95
 TIE = 1e-6
@@ -48,7 +48,7 @@ def percentile_interval(replicates: np.ndarray, level: float = LEVEL) -> tuple[f
 
 
 def bootstrap_mean(
-    scores: np.ndarray, units: np.ndarray, rng: np.random.Generator, n_boot: int = N_BOOT
+    scores: np.ndarray, units: np.ndarray, rng: np.random.Generator, n_boot: int = N_BOOTSTRAP
 ) -> tuple[float, float]:
     """95 % percentile interval of the mean of per-image scores, units resampled.
 
@@ -95,19 +95,19 @@ def jackknife_interval(
     -------
     low, high : float
         ``value ± t · se`` cut off at `bounds`, with se² = (G - 1)/G Σ (θ_g - mean)² (Kott 2001, J. Off. Stat. 17, 521)
-        and t of `effective_freedom`. NaN with fewer than three groups, or where any of the values is undefined.
+        and t of `effective_degrees_of_freedom`. NaN with fewer than three groups, or where any of the values is undefined.
     """
     deleted = np.asarray(deleted, dtype=np.float64)
     n_groups = len(deleted)
     if n_groups < 3 or not np.isfinite(value) or not np.isfinite(deleted).all():
         return np.nan, np.nan
     error = np.sqrt((n_groups - 1) / n_groups * np.sum((deleted - deleted.mean()) ** 2))
-    reach = float(student_t.ppf((1 + level) / 2, effective_freedom(deleted)) * error)
+    reach = float(student_t.ppf((1 + level) / 2, effective_degrees_of_freedom(deleted)) * error)
     low, high = np.clip([value - reach, value + reach], *bounds)
     return float(low), float(high)
 
 
-def effective_freedom(deleted: np.ndarray) -> float:
+def effective_degrees_of_freedom(deleted: np.ndarray) -> float:
     """Degrees of freedom of the jackknife's variance, from how unequal its G squares are.
 
     2 G/(κ - 1), with κ the kurtosis of the values with one group left out; at least 2, at most G - 1. Where a few
@@ -130,7 +130,7 @@ def expanded_interval(
     replicates : ndarray, shape (B,)
         Of the bootstrap.
     deleted : ndarray, shape (G,)
-        The statistic without each group of units, which tells the `effective_freedom`.
+        The statistic without each group of units, which tells the `effective_degrees_of_freedom`.
     n_units : int
         At least 2, else NaN.
 
@@ -141,7 +141,9 @@ def expanded_interval(
     deleted = deleted[np.isfinite(deleted)]
     if n_units < 2 or len(deleted) < 3:
         return np.nan, np.nan
-    tail = norm.cdf(np.sqrt(n_units / (n_units - 1)) * student_t.ppf((1 - level) / 2, effective_freedom(deleted)))
+    tail = norm.cdf(
+        np.sqrt(n_units / (n_units - 1)) * student_t.ppf((1 - level) / 2, effective_degrees_of_freedom(deleted))
+    )
     return percentile_interval(replicates, 1 - 2 * float(tail))
 
 

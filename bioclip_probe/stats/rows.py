@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
-from bioclip_probe.stats.all_pairs.moments import Moments, near_mean
+from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
 from bioclip_probe.stats.centroids import centroids, tips_with_images
 from bioclip_probe.stats.resampling import N_GROUPS, jackknife_groups
@@ -18,7 +18,7 @@ from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
 
 
 @dataclass(frozen=True, eq=False)
-class Units:
+class ResamplingUnits:
     """What is resampled where taxa are not independent: whole genera, families, clades.
 
     Attributes
@@ -73,10 +73,10 @@ class Rows:
 
     @cached_property
     def sums(self) -> TreeSums:
-        origin = near_mean(self.vectors[self.tips >= 0])
+        origin = approximate_mean(self.vectors[self.tips >= 0])
         return TreeSums(self.tree, Moments.of(self.vectors, self.tips, len(self.tree.tips), origin=origin))
 
-    def undefined(self) -> str:
+    def reason_undefined(self) -> str:
         """Why a correlation over pairs of these rows does not exist; empty if it does."""
         if self.counts["n_taxa"] < 3:
             return f"needs at least 3 taxa, found {self.counts['n_taxa']}"
@@ -92,18 +92,18 @@ class Rows:
         found[self.groups[self.groups >= 0]] = labels[self.groups >= 0]
         return found
 
-    def units(self, units: Units | None) -> tuple[str, np.ndarray]:
+    def resampling_units(self, units: ResamplingUnits | None) -> tuple[str, np.ndarray]:
         """What is resampled, and the unit of each tip, from 0 on."""
         if units is None:
-            return unit_of(self.tree), np.arange(len(self.tree.tips))
+            return rank_of_tips(self.tree), np.arange(len(self.tree.tips))
         labels = self.per_tip(units.labels)
         alone = labels < 0
         labels[alone] = labels.max(initial=-1) + 1 + np.arange(alone.sum())
         return units.name, np.unique(labels, return_inverse=True)[1]
 
-    def parts(self, units: Units | None, rng: np.random.Generator) -> tuple[str, np.ndarray]:
+    def jackknife_groups(self, units: ResamplingUnits | None, rng: np.random.Generator) -> tuple[str, np.ndarray]:
         """What is resampled, and the part of each tip that the jackknife leaves out together."""
-        name, unit = self.units(units)
+        name, unit = self.resampling_units(units)
         return name, jackknife_groups(int(unit.max()) + 1, rng, N_GROUPS)[unit]
 
 
@@ -115,7 +115,7 @@ def finite_rows(vectors: np.ndarray) -> np.ndarray:
     return vectors
 
 
-def unit_of(tree: Tree) -> str:
+def rank_of_tips(tree: Tree) -> str:
     """What the tips are: a rank, species on a phylogeny, ``taxon`` where a taxonomy was not coarsened to one rank."""
     ranks = np.unique(tree.rank[tree.tips])
     if len(ranks) > 1:

@@ -26,13 +26,13 @@ MOST_TASKS = 64
 ALIGNED = 64  # bytes; compiled loops want arrays that begin at whole numbers
 
 
-def runs(n: int, least: int) -> list[range]:
+def even_ranges(n: int, least: int) -> list[range]:
     """The numbers below `n` in up to `MOST_TASKS` even runs, each of at least `least` where there are so many."""
     number = max(1, min(MOST_TASKS, n // max(least, 1)))
     return [range(start, stop) for start, stop in pairwise(n * i // number for i in range(number + 1))]
 
 
-def results(executor: Executor, function: Callable, tasks: Iterable[tuple]) -> Iterator[Any]:
+def ordered_results(executor: Executor, function: Callable, tasks: Iterable[tuple]) -> Iterator[Any]:
     """What `function` returns for the arguments of each task, in the order of the tasks; an error ends it all."""
     waiting = deque(executor.submit(function, *task) for task in tasks)
     try:
@@ -44,7 +44,7 @@ def results(executor: Executor, function: Callable, tasks: Iterable[tuple]) -> I
 
 
 @dataclass(frozen=True)
-class HandedOver:
+class SharedValue:
     """Something large whose arrays lie in a file: a task carries the rest of it, and maps them where it runs.
 
     Attributes
@@ -60,7 +60,7 @@ class HandedOver:
     spans: tuple[tuple[int, int], ...]
     rest: bytes
 
-    def here(self) -> Any:
+    def load(self) -> Any:
         """The thing itself, as a copy on write: its arrays take no memory but that of the file."""
         try:
             with open(self.path, "rb") as file:
@@ -73,7 +73,7 @@ class HandedOver:
 
 
 @contextmanager
-def handed_over(value: Any) -> Iterator[HandedOver]:
+def shared_with_workers(value: Any) -> Iterator[SharedValue]:
     """`value` for the workers of any executor, by a file in the folder for temporary ones (TMPDIR), gone at the end."""
     buffers: list[pickle.PickleBuffer] = []
     rest = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
@@ -88,4 +88,4 @@ def handed_over(value: Any) -> Iterator[HandedOver]:
                     file.write(bytes(-file.tell() % ALIGNED))
         except OSError as error:
             raise ProbeError(f"cannot write {path}: {error.strerror}; set TMPDIR to a folder with room") from error
-        yield HandedOver(path, tuple(spans), rest)
+        yield SharedValue(path, tuple(spans), rest)

@@ -30,7 +30,7 @@ from bioclip_probe.projections.panels import drill_down
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.rows import Units
+from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.study import probing, results, scoring
 from bioclip_probe.study.plan import Plan
@@ -119,8 +119,8 @@ def _measure_part(part: Sample, seed: int, resample: str, executor: Executor | N
     return metrics.agreement(vectors, species, "taxonomy", seed, units, executor)
 
 
-def _units(sample: Sample, rank: str) -> Units | None:
-    return None if rank == "species" else Units(rank, sample.placement.at(rank))
+def _units(sample: Sample, rank: str) -> ResamplingUnits | None:
+    return None if rank == "species" else ResamplingUnits(rank, sample.placement.at(rank))
 
 
 def compare(sample: Sample, seed: int = 0, resample: str = "species") -> pd.DataFrame:

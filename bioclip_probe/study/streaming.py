@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, StoreError, some
-from bioclip_probe.stats.all_pairs.moments import SplitMoments
+from bioclip_probe.stats.all_pairs.moments import JackknifeMoments
 from bioclip_probe.stats.centroids import tips_with_images
 from bioclip_probe.stats.embeddings import unit_rows
 from bioclip_probe.stats.resampling import jackknife_groups
-from bioclip_probe.stats.tasks import results, runs
+from bioclip_probe.stats.tasks import even_ranges, ordered_results
 from bioclip_probe.stats.threads import one_thread
 from bioclip_probe.store.shards import MEND, Embedded
 from bioclip_probe.tree.tree import Placement, Tree
@@ -43,7 +43,7 @@ def stream_moments(
     placement: Placement,
     rng: np.random.Generator | None = None,
     executor: Executor | None = None,
-) -> tuple[Tree, SplitMoments, int]:
+) -> tuple[Tree, JackknifeMoments, int]:
     """Moments of the images of a dataset as one encoder sees them, grouped by the tips of a tree.
 
     Parameters
@@ -63,7 +63,7 @@ def stream_moments(
     -------
     tree : Tree
         Cut down to the tips that have images with a vector.
-    split : SplitMoments
+    split : JackknifeMoments
         Its groups are the tips.
     n_excluded : int
         Images that failed, or are at no tip.
@@ -90,39 +90,41 @@ def stream_moments(
     k = len(tree.tips) if n_inside else 0
     part = np.zeros(k, dtype=np.int64) if rng is None else jackknife_groups(k, rng)
     if executor is None:
-        split = SplitMoments.of(_joined(_gathered(embedded.blocks()), ids, groups), part)
+        split = JackknifeMoments.of(_joined(_gathered(embedded.blocks()), ids, groups), part)
     else:
         split = _added(executor, embedded, ids, groups, part)
-    if sum(found.n for found in split.parts) != n_inside:
+    if sum(found.n for found in split.by_group) != n_inside:
         raise StoreError(f"{embedded.folder} does not fit its images.parquet; {MEND}")
     return tree, split, len(ids) - n_inside
 
 
-def _added(executor: Executor, embedded: Embedded, ids: pd.Index, groups: np.ndarray, part: np.ndarray) -> SplitMoments:
+def _added(
+    executor: Executor, embedded: Embedded, ids: pd.Index, groups: np.ndarray, part: np.ndarray
+) -> JackknifeMoments:
     """Moments by the workers of an executor: each is told of the images of its shards, and of the taxa it meets."""
     deque(embedded.blocks(()), maxlen=0)  # none of them, but whether all are there
     rows = PER_SUM * (len(part) + (int(part.max(initial=-1)) + 1) * embedded.meta["encoder"]["dimension"])
     tasks, met = [], []
-    for shards in runs(embedded.n_shards, -(-rows // embedded.meta["shard_size"])):
+    for shards in even_ranges(embedded.n_shards, -(-rows // embedded.meta["shard_size"])):
         span = slice(embedded.span(shards.start).start, embedded.span(shards.stop - 1).stop)
         own = groups[span]
         met.append(np.unique(own[own >= 0]))
         place = np.where(own >= 0, np.searchsorted(met[-1], own), -1)
         tasks.append((embedded.folder.resolve(), shards, ids[span], place, part[met[-1]]))
-    total = SplitMoments(part, [])
-    for into, found in zip(met, results(executor, _moments_of_shards, tasks), strict=True):
+    total = JackknifeMoments(part, [])
+    for into, found in zip(met, ordered_results(executor, _moments_of_shards, tasks), strict=True):
         total += found.among(into, part)
     return total
 
 
 def _moments_of_shards(
     folder: Path, shards: range, ids: pd.Index, groups: np.ndarray, part: np.ndarray
-) -> SplitMoments:
+) -> JackknifeMoments:
     """Moments of some shards, in a worker that is somewhere else; `ids` and `groups` are of their images only."""
     embedded = Embedded(folder)
     blocks = ((embedded.ledger(shard), embedded.vectors(shard)) for shard in shards)
     with one_thread:
-        return SplitMoments.of(_joined(_gathered(blocks), ids, groups), part)
+        return JackknifeMoments.of(_joined(_gathered(blocks), ids, groups), part)
 
 
 def _gathered(blocks: Iterable[tuple[pd.DataFrame, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -58,7 +58,7 @@ def product(vectors: np.ndarray) -> None:
 
 def full_sweep(vectors: np.ndarray, placement: Placement, executor: Executor | None = None) -> Sweep:
     rows = Rows.images(vectors, placement)
-    return sweep(rows, rows.parts(None, np.random.default_rng(0))[1], anchors=True, k=K, executor=executor)
+    return sweep(rows, rows.jackknife_groups(None, np.random.default_rng(0))[1], anchors=True, k=K, executor=executor)
 
 
 def run(n: int, d: int, times: int) -> tuple[float, ...]:
@@ -83,7 +83,7 @@ def spread(n: int, d: int, times: int) -> None:
             seconds, _, here = timed(lambda: full_sweep(vectors, placement))
             by_two, _, there = timed(lambda: full_sweep(vectors, placement, pool))
             found.append((seconds, by_two))
-    same_bits = np.array_equal(here.joint.by_part, there.joint.by_part)
+    same_bits = np.array_equal(here.joint.by_group, there.joint.by_group)
     if not (same_bits and np.array_equal(here.scores, there.scores) and np.array_equal(here.indices, there.indices)):
         raise SystemExit("two processes find something else")
     seconds, by_two = np.min(found, axis=0)

@@ -33,7 +33,7 @@ from bioclip_probe.metrics.hierarchy import (
     cophenetic_correlation,
     image_tree_correlation,
 )
-from bioclip_probe.stats.all_pairs.parts import PartSums
+from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.stats.centroids import image_moments
 from bioclip_probe.store.shards import LEDGER
@@ -217,8 +217,8 @@ def read_store(folder: str, n_species: int) -> Timing:
     placement = Placement(made_up_taxonomy(n_species, np.random.default_rng(0)), np.load(Path(folder) / "node.npy"))
     start, cpu_start = time.perf_counter(), time.process_time()
     tree, split, _ = stream_moments(Store(Path(folder) / "store"), "made-up", "made-up", placement, rng)
-    sums = PartSums.of(tree, split)
-    value, _ = sums.correlation(), sums.without()
+    sums = JackknifeSums.of(tree, split)
+    value, _ = sums.correlation(), sums.without_each_group()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Timing(time.perf_counter() - start, time.process_time() - cpu_start, peak / 1024, value)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.stats.rows import Units
+from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.tree import Placement, Tree, brownian
 from tests.calibration.grounds import clades_at
 
@@ -32,7 +32,7 @@ class Simulated:
         The same images as another model sees them, where the design has two.
     order : ndarray, shape (n,)
         The clade of each image that is called its order.
-    units : Units, or None
+    units : ResamplingUnits, or None
         What was sampled as a whole, where that is not the species.
     """
 
@@ -40,7 +40,7 @@ class Simulated:
     placement: Placement
     second: np.ndarray | None
     order: np.ndarray
-    units: Units | None = None
+    units: ResamplingUnits | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from zlib import crc32
 
 import numpy as np
 
-from bioclip_probe.stats.rows import Units
+from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.tree import Placement
 from tests.calibration.designs import DESIGNS, Scene, Simulated, clades_at
 from tests.calibration.grounds import cut_down, ground
@@ -77,7 +77,7 @@ def sampled(setting: Setting, number: int) -> tuple[Simulated, Simulated, np.nda
     node = np.repeat(tree.tips, np.bincount(np.searchsorted(stand.tree.tips[picked], whole.placement.node[rows])))
     second = None if whole.second is None else whole.second[rows]
     tip = np.searchsorted(tree.tips, node)
-    units = None if setting.units == "species" else Units(setting.units, unit[tip])
+    units = None if setting.units == "species" else ResamplingUnits(setting.units, unit[tip])
     order = clades_at(tree, stand.cut)[tip]
     return whole, Simulated(whole.vectors[rows], Placement(tree, node), second, order, units), unit
 
@@ -114,7 +114,7 @@ def _enough(chunk: Chunk) -> dict[str, int]:
         return {"N_PERMUTATIONS": 1}
     if chunk.method in TWO:  # p is the jackknife's
         return {}
-    return {"N_PERMUTATIONS": 199, "N_BOOT": 2, "N_GROUPS": 2}
+    return {"N_PERMUTATIONS": 199, "N_BOOTSTRAP": 2, "N_GROUPS": 2}
 
 
 def _drawn(setting: Setting, method: str, number: int) -> dict[str, Sequence[float]]:

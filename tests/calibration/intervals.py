@@ -16,7 +16,7 @@ from scipy.stats import t as student_t
 
 from bioclip_probe.stats.resampling import (
     LEVEL,
-    N_BOOT,
+    N_BOOTSTRAP,
     bootstrap_weights,
     expanded_interval,
     jackknife_groups,
@@ -53,7 +53,7 @@ class Resampled:
         """From a statistic of weights of units, shape (B, u)."""
         group = jackknife_groups(n_units, rng)
         deleted = group != np.arange(group.max() + 1)[:, None]
-        weights = [np.ones((1, n_units)), bootstrap_weights(n_units, N_BOOT, rng), 1 - np.eye(n_units), deleted]
+        weights = [np.ones((1, n_units)), bootstrap_weights(n_units, N_BOOTSTRAP, rng), 1 - np.eye(n_units), deleted]
         found = statistic(np.concatenate(weights).astype(np.float64))
         value, replicates, left_out, deleted = np.split(found, np.cumsum([len(part) for part in weights[:-1]]))
         return cls(float(value[0]), replicates[np.isfinite(replicates)], left_out, deleted)

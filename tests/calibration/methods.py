@@ -141,7 +141,11 @@ def candidates(statistic: Callable[[np.ndarray], np.ndarray], n_units: int, rng:
 
 
 #: Where the package keeps how often it permutes and resamples.
-COUNTS = {"N_PERMUTATIONS": (hierarchy, confounds, signal, similarity), "N_BOOT": (hierarchy,), "N_GROUPS": (rows,)}
+COUNTS = {
+    "N_PERMUTATIONS": (hierarchy, confounds, signal, similarity),
+    "N_BOOTSTRAP": (hierarchy,),
+    "N_GROUPS": (rows,),
+}
 
 
 @contextmanager

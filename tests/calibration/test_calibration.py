@@ -72,7 +72,7 @@ def test_signal_is_found_and_ranked():
 
 
 def test_intervals_cover_and_the_study_finds_those_that_do_not(monkeypatch):
-    monkeypatch.setattr("tests.calibration.intervals.N_BOOT", 199)
+    monkeypatch.setattr("tests.calibration.intervals.N_BOOTSTRAP", 199)
 
     def too_short(of: Resampled) -> tuple[float, float]:
         low, high = CANDIDATES["percentile"](of)

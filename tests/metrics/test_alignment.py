@@ -16,7 +16,7 @@ from bioclip_probe.metrics.hierarchy import (
     image_tree_correlation_difference,
 )
 from bioclip_probe.stats.resampling import bootstrap_weights, expanded_interval, jackknife_groups, jackknife_interval
-from bioclip_probe.stats.rows import Units
+from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, brownian
 from tests.definitions import hierarchy as definitions
@@ -36,7 +36,7 @@ DIFFERENCES = {
 @pytest.fixture
 def few_draws(monkeypatch) -> None:
     monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 9)
-    monkeypatch.setattr(hierarchy, "N_BOOT", 9)
+    monkeypatch.setattr(hierarchy, "N_BOOTSTRAP", 9)
 
 
 # Every rank at one weight.
@@ -164,9 +164,9 @@ def test_where_no_two_taxa_can_be_exchanged():
 
 def test_the_interval_of_units_draws_them_whole(monkeypatch):
     monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 1)
-    monkeypatch.setattr(hierarchy, "N_BOOT", 30)
+    monkeypatch.setattr(hierarchy, "N_BOOTSTRAP", 30)
     vectors, placement = made_up(14, 30)
-    found = cophenetic_correlation(vectors, placement, rng(3), units=Units("family", placement.at("family")))
+    found = cophenetic_correlation(vectors, placement, rng(3), units=ResamplingUnits("family", placement.at("family")))
     same = rng(3)
     same.permutation(14)
     family = placement.tree.ancestor_at("family")
@@ -193,7 +193,7 @@ def test_the_interval_of_units_draws_them_whole(monkeypatch):
 @pytest.mark.parametrize("metric", [cophenetic_correlation, image_tree_correlation, *BALANCED])
 def test_taxa_without_a_unit_stand_alone(metric):
     vectors, placement = made_up(20, 50)
-    none = metric(vectors, placement, rng(), units=Units("genus", np.full(50, -1)))
+    none = metric(vectors, placement, rng(), units=ResamplingUnits("genus", np.full(50, -1)))
     own = metric(vectors, placement, rng())
     assert none.resampled == "genus" and (none.ci_low, none.ci_high) == (own.ci_low, own.ci_high)
 
@@ -259,7 +259,7 @@ def test_inputs_stay():
     before = vectors.copy()
     vectors.flags.writeable = False
     for metric in BALANCED:
-        metric(vectors, placement, rng(), Units("genus", placement.at("genus")))
+        metric(vectors, placement, rng(), ResamplingUnits("genus", placement.at("genus")))
     for difference in DIFFERENCES:
         difference(vectors, vectors, placement, rng())
     cophenetic_correlation_within(vectors, placement, {rank: placement.at(rank) for rank in RANKS}, rng())

@@ -10,7 +10,7 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import confounds as module
 from bioclip_probe.metrics.confounds import residual_cophenetic_correlation
 from bioclip_probe.metrics.hierarchy import cophenetic_correlation
-from bioclip_probe.stats.all_pairs.cross import parted_correlations
+from bioclip_probe.stats.all_pairs.cross import jackknifed_cross_correlations
 from bioclip_probe.stats.resampling import jackknife_groups
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree import Placement, Tree, patristic_distances
@@ -58,7 +58,7 @@ def test_it_is_the_correlation_of_residuals(case, data):
 def test_correlations_of_two_encoders_without_a_part_are_those_of_the_other_taxa(n, n_parts, data):
     a, b = data.draw(unit_vectors(n)), data.draw(unit_vectors(n))
     part = jackknife_groups(n, rng(), n_parts)
-    found = parted_correlations(a, b, part)
+    found = jackknifed_cross_correlations(a, b, part)
     kept = [np.ones(n, dtype=bool), *(part != number for number in range(part.max() + 1))]
     assert found == pytest.approx([similarity.rsa(a[own], b[own]) for own in kept], abs=1e-6, nan_ok=True)
 

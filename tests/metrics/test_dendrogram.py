@@ -12,7 +12,7 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import dendrogram
 from bioclip_probe.metrics.dendrogram import COPHENETIC, TRIPLETS, dendrogram_agreement, dendrogram_purity
 from bioclip_probe.stats.dendrograms import Dendrogram, clade_purity, cophenetic_agreement, triplet_agreement
-from bioclip_probe.stats.rows import Units
+from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances
 from bioclip_probe.tree.newick import parse_newick
@@ -218,7 +218,7 @@ def test_rotation_order_and_inputs():
 
 def test_units_and_no_interval_where_it_would_be_dear(monkeypatch):
     vectors, placement = made()
-    found = dendrogram_agreement(vectors, placement, rng(), Units("family", placement.at("family")))
+    found = dendrogram_agreement(vectors, placement, rng(), ResamplingUnits("family", placement.at("family")))
     assert {estimate.resampled for estimate in found.values()} == {"family"}
     monkeypatch.setattr(dendrogram, "MOST_REDRAWN", 50)
     dear = dendrogram_agreement(vectors, placement, rng())

@@ -43,7 +43,7 @@ def distance_by_lca(vectors, placement):
 def few_draws(monkeypatch) -> None:
     """Value and counts do not hang on the draws; p and interval do."""
     monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 19)
-    monkeypatch.setattr(hierarchy, "N_BOOT", 19)
+    monkeypatch.setattr(hierarchy, "N_BOOTSTRAP", 19)
 
 
 def made_up(n_species=40, n_images=160, signal=1.0, noise=0.3, d=16, seed=0) -> tuple[np.ndarray, Placement]:
@@ -131,7 +131,7 @@ def test_the_correlation_of_two_thousand_images_is_brute_force():
 def image_tree_value(vectors: np.ndarray, placement: Placement) -> float:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hierarchy, "N_PERMUTATIONS", 1)
-        patch.setattr(hierarchy, "N_BOOT", 2)
+        patch.setattr(hierarchy, "N_BOOTSTRAP", 2)
         return image_tree_correlation(vectors, placement, rng()).value
 
 
@@ -187,7 +187,7 @@ def newick_of(tree: Tree) -> str:
 
 def test_the_interval_of_taxa_is_that_of_species_drawn_by_hand(monkeypatch):
     monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 5)
-    monkeypatch.setattr(hierarchy, "N_BOOT", 40)
+    monkeypatch.setattr(hierarchy, "N_BOOTSTRAP", 40)
     vectors, placement = made_up(12, 30)
     found = cophenetic_correlation(vectors, placement, rng(3))
     same = rng(3)
@@ -331,7 +331,7 @@ def test_independent_tips_give_a_uniform_p(monkeypatch):
     from scipy.stats import kstest
 
     monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 49)
-    monkeypatch.setattr(hierarchy, "N_BOOT", 2)
+    monkeypatch.setattr(hierarchy, "N_BOOTSTRAP", 2)
     draw = rng(11)
     tree = random_phylogeny(25, seed=6)
     for metric in CORRELATIONS:

@@ -30,7 +30,7 @@ def made_up(n_species=40, n_images=120, signal=0.8, noise=0.3, d=16, seed=0):
 
 def swept(vectors, placement, seed=0, **more):
     rows = Rows.images(vectors, placement)
-    return sweep(rows, rows.parts(None, rng(seed))[1], **more)
+    return sweep(rows, rows.jackknife_groups(None, rng(seed))[1], **more)
 
 
 def everything(vectors, placement):

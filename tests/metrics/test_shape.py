@@ -17,7 +17,7 @@ from bioclip_probe.metrics.shape import (
     gromov_delta,
     relative_delta,
 )
-from bioclip_probe.stats.rows import Units
+from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.tree import Placement, patristic_distances
 from bioclip_probe.tree.newick import parse_newick
 from tests.definitions import hierarchy
@@ -198,7 +198,7 @@ def test_rotation_order_and_inputs(monkeypatch):
 
 def test_units_and_of_many_taxa_some(monkeypatch):
     vectors, placement = made()
-    found = geodesic_tree_correlation(vectors, placement, rng(), Units("family", placement.at("family")))
+    found = geodesic_tree_correlation(vectors, placement, rng(), ResamplingUnits("family", placement.at("family")))
     assert (found.resampled, found.n_taxa, found.note) == ("family", 120, "")
     monkeypatch.setattr(shape, "MOST_TAXA", 50)
     some = geodesic_tree_correlation(vectors, placement, rng())

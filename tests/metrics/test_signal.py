@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import signal
 from bioclip_probe.metrics.signal import k_mult
-from bioclip_probe.stats.rows import Units
+from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.tree import Placement, Tree, brownian
 from bioclip_probe.tree.newick import parse_newick
 from tests.definitions import hierarchy
@@ -126,7 +126,7 @@ def test_leaving_tips_out_is_the_tree_without_them():
 @pytest.mark.usefixtures("few_draws")
 def test_units_are_resampled():
     vectors, placement = made(1.0)
-    found = k_mult(vectors, placement, rng(), Units("family", placement.at("family")))
+    found = k_mult(vectors, placement, rng(), ResamplingUnits("family", placement.at("family")))
     assert found.resampled == "family"
     assert found.ci_low < found.value < found.ci_high
 

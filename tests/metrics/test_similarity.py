@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import similarity as module
 from bioclip_probe.metrics.similarity import BOUNDS, similarity
-from bioclip_probe.stats.all_pairs.distance_sums import about_their_mean, distance_sums
+from bioclip_probe.stats.all_pairs.distance_sums import centred_points, distance_sums
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.resampling import jackknife_groups
 from bioclip_probe.tree import Placement, Tree
@@ -117,7 +117,7 @@ def test_permuted_and_thinned_scores_are_those_of_the_species_that_are_left(seed
     draw = rng(seed)
     a, b = unit(draw.standard_normal((n, 6))), unit(draw.standard_normal((n, 3)))
     orders, group = np.array([draw.permutation(n) for _ in range(2)]), jackknife_groups(n, draw, 4)
-    found = module._by_distance(about_their_mean(a), about_their_mean(b), orders, group)
+    found = module._by_distance(centred_points(a), centred_points(b), orders, group)
     found["mutual_knn"] = module._by_neighbours(a, b, orders, group)
     for name, definition in (*DEFINITIONS.items(), ("mutual_knn", lambda u, v: definitions.mutual_knn(u, v, 2))):
         assert found[name].null == pytest.approx([definition(a, b[order]) for order in orders], abs=1e-7)
@@ -220,7 +220,7 @@ def test_independent_embeddings_have_no_cka_at_any_width_whereas_the_biased_one_
         each = []
         for _ in range(20):
             a, b = unit(draw.standard_normal((30, width))), unit(draw.standard_normal((30, width)))
-            sides = about_their_mean(a), about_their_mean(b)
+            sides = centred_points(a), centred_points(b)
             sums = [distance_sums(*pair) for pair in (sides, sides[:1] * 2, sides[1:] * 2)]
             each.append((module.debiased_alignment(*sums), definitions.biased_cka(a, b)))
         debiased.append(np.mean(each, axis=0)[0])

@@ -61,7 +61,7 @@ def test_moments_of_images_are_grouped_by_tip(made):
     found = centroids(vectors, placement)
     assert moments.counts.tolist() == found.counts.tolist()
     np.testing.assert_allclose(
-        moments.moved(np.zeros(vectors.shape[1])).sums, found.means * found.counts[:, None], atol=1e-12
+        moments.about(np.zeros(vectors.shape[1])).sums, found.means * found.counts[:, None], atol=1e-12
     )
     assert len(tree) == len(found.tree)
 
@@ -109,7 +109,7 @@ def test_higher_ranks_are_sums_of_their_children():
     into = np.unique(above, return_inverse=True)[1]
     merged = species.coarsen(into, len(family_tree.tips))
     assert isinstance(merged, Moments) and np.array_equal(merged.counts, family.counts)
-    np.testing.assert_allclose(merged.sums, family.moved(merged.origin).sums, atol=1e-10)
+    np.testing.assert_allclose(merged.sums, family.about(merged.origin).sums, atol=1e-10)
 
 
 def test_inputs_stay_and_centroids_are_read_only():

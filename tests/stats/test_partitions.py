@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as peer
 
-from bioclip_probe.stats.partitions import cells, expected_information, partition_agreement
+from bioclip_probe.stats.partitions import contingency_cells, expected_mutual_information, partition_agreement
 from tests.definitions import separation as definition
 
 
 def agreement(clusters, taxa):
-    cluster, taxon, cell = cells(np.asarray(clusters), np.asarray(taxa))
+    cluster, taxon, cell = contingency_cells(np.asarray(clusters), np.asarray(taxa))
     return partition_agreement(cluster, taxon, np.bincount(cell))
 
 
@@ -25,7 +25,7 @@ def sizes(labels):
 def test_expected_information_is_the_mean_over_all_permutations(images):
     clusters, taxa = (np.array(side) for side in zip(*images, strict=True))
     each = [definition.mutual_information(clusters, order) for order in permutations(taxa.tolist())]
-    assert expected_information(sizes(clusters), sizes(taxa)) == pytest.approx(np.mean(each), abs=1e-12)
+    assert expected_mutual_information(sizes(clusters), sizes(taxa)) == pytest.approx(np.mean(each), abs=1e-12)
 
 
 @settings(max_examples=100)
@@ -49,13 +49,13 @@ def test_what_is_left_out_of_large_tables_is_negligible(k, n_taxa):
     clusters, taxa = (draw.choice(m, 20_000, p=draw.dirichlet(np.full(m, 0.5))) for m in (k, n_taxa))
     table = peer.cluster.contingency_matrix(clusters, taxa, sparse=True)
     expected = peer.cluster.expected_mutual_information(table, len(taxa))
-    assert expected_information(sizes(clusters), sizes(taxa)) == pytest.approx(expected, rel=1e-8)
+    assert expected_mutual_information(sizes(clusters), sizes(taxa)) == pytest.approx(expected, rel=1e-8)
 
 
 def test_equal_partitions_agree_and_cells_may_be_empty():
     taxa = np.array([0, 0, 1, 1, 2])
     assert agreement(taxa + 5, taxa) == pytest.approx((1, 1))
-    cluster, taxon, cell = cells(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 0, 0, 1, 2]))
+    cluster, taxon, cell = contingency_cells(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 0, 0, 1, 2]))
     left = np.bincount(cell) - np.eye(len(cluster), dtype=int)[0]
     assert partition_agreement(cluster, taxon, left) == pytest.approx(agreement([0, 1, 1, 2, 2], [1, 0, 0, 1, 2]))
 

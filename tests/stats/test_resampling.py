@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bioclip_probe.stats.resampling import (
     bootstrap_mean,
     bootstrap_weights,
-    effective_freedom,
+    effective_degrees_of_freedom,
     expanded_interval,
     jackknife,
     jackknife_groups,
@@ -145,9 +145,9 @@ def test_the_jackknife_keeps_to_its_bounds_and_says_when_it_knows_nothing():
 
 
 def test_a_few_units_that_carry_everything_leave_few_degrees_of_freedom():
-    assert effective_freedom(np.ones(40)) == 39
-    assert effective_freedom(np.array([1.0, -1.0] * 20)) == 39
-    assert 2 <= effective_freedom(np.eye(40)[0]) < 3
+    assert effective_degrees_of_freedom(np.ones(40)) == 39
+    assert effective_degrees_of_freedom(np.array([1.0, -1.0] * 20)) == 39
+    assert 2 <= effective_degrees_of_freedom(np.eye(40)[0]) < 3
 
 
 def test_the_expanded_interval_is_the_percentile_interval_of_many_even_units_and_wider_of_few():

@@ -117,7 +117,7 @@ def die_once(mark: Path, function, *arguments):
 
 
 def assert_same_sweep(found: sweep.Sweep, expected: sweep.Sweep) -> None:
-    for key in ("steps", "edges", "by_part", "within"):
+    for key in ("steps", "edges", "by_group", "within_group"):
         np.testing.assert_array_equal(getattr(found.joint, key), getattr(expected.joint, key))
     for key in ("scores", "chance", "indices", "similarities", "groups"):
         np.testing.assert_array_equal(getattr(found, key), getattr(expected, key))
@@ -125,9 +125,9 @@ def assert_same_sweep(found: sweep.Sweep, expected: sweep.Sweep) -> None:
 
 def assert_same_moments(found, expected, exactly: bool = False) -> None:
     assert found[0].name.tolist() == expected[0].name.tolist() and found[2] == expected[2]
-    np.testing.assert_array_equal(found[1].part, expected[1].part)
-    for ours, theirs in zip(found[1].parts, expected[1].parts, strict=True):
-        ours = ours if exactly else ours.moved(theirs.origin)
+    np.testing.assert_array_equal(found[1].jackknife_group, expected[1].jackknife_group)
+    for ours, theirs in zip(found[1].by_group, expected[1].by_group, strict=True):
+        ours = ours if exactly else ours.about(theirs.origin)
         for key in SUMS:
             np.testing.assert_allclose(getattr(ours, key), getattr(theirs, key), atol=0 if exactly else 1e-12, rtol=0)
 
@@ -196,7 +196,7 @@ def test_one_row_and_no_image(stored):
         found = sweep.sweep(one, anchors=True, k=2, executor=pool)
         _, split, n_excluded = stream_moments(store, "few", "mean/colour", nowhere, executor=pool)
     assert_same_sweep(found, sweep.sweep(one, anchors=True, k=2))
-    assert not split.parts and n_excluded == 60
+    assert not split.by_group and n_excluded == 60
 
 
 def test_what_is_wrong_with_a_store_is_said_as_ever(tmp_path, stored, many_tasks, processes):
@@ -217,7 +217,7 @@ def test_what_is_wrong_with_a_store_is_said_as_ever(tmp_path, stored, many_tasks
 
 @given(st.integers(0, 10**6), st.integers(0, 10**4))
 def test_runs_cover_all_in_few_even_pieces(n, least):
-    runs = tasks.runs(n, least)
+    runs = tasks.even_ranges(n, least)
     assert [number for run in runs for number in (run.start, run.stop)][1:-1:2] == [run.start for run in runs[1:]]
     assert runs[0].start == 0 and runs[-1].stop == n and len(runs) <= tasks.MOST_TASKS
     sizes = [len(run) for run in runs]
@@ -226,7 +226,7 @@ def test_runs_cover_all_in_few_even_pieces(n, least):
 
 def test_results_come_in_the_order_of_the_tasks():
     with ThreadPoolExecutor(4) as pool:
-        found = list(tasks.results(pool, lambda i: time.sleep((4 - i) / 100) or i, [(i,) for i in range(4)]))
+        found = list(tasks.ordered_results(pool, lambda i: time.sleep((4 - i) / 100) or i, [(i,) for i in range(4)]))
     assert found == [0, 1, 2, 3]
 
 
@@ -239,7 +239,7 @@ def test_an_error_ends_what_has_not_begun():
         raise DataError("no")
 
     with ThreadPoolExecutor(1) as pool, pytest.raises(DataError, match="no"):
-        list(tasks.results(pool, task, [(i,) for i in range(100)]))
+        list(tasks.ordered_results(pool, task, [(i,) for i in range(100)]))
     assert len(begun) < 10
 
 
@@ -247,9 +247,9 @@ def test_what_is_handed_over_arrives():
     frozen = np.arange(5.0)
     frozen.flags.writeable = False
     value = {"text": "a", "rows": [np.arange(7, dtype=np.int8), np.zeros((0, 3)), np.ones((4, 5)).T, frozen]}
-    with tasks.handed_over(value) as handed:
-        found = pickle.loads(pickle.dumps(handed)).here()
-        again = handed.here()
+    with tasks.shared_with_workers(value) as handed:
+        found = pickle.loads(pickle.dumps(handed)).load()
+        again = handed.load()
         folder = handed.path.parent
     assert found["text"] == "a" and not folder.exists()
     for ours, theirs in zip(found["rows"], value["rows"], strict=True):
@@ -260,7 +260,7 @@ def test_what_is_handed_over_arrives():
 
 
 def test_a_worker_that_does_not_see_the_file_says_what_to_do():
-    with tasks.handed_over(np.arange(3)) as handed:
+    with tasks.shared_with_workers(np.arange(3)) as handed:
         pass
     with pytest.raises(ProbeError, match="set TMPDIR to a folder that all workers see"):
-        handed.here()
+        handed.load()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from bioclip_probe.stats.threads import SMALL, matched_threads, one_thread
+from bioclip_probe.stats.threads import SMALL_WORK, matched_threads, one_thread
 
 
 def threads():
@@ -13,7 +13,7 @@ def threads():
     return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
 
-@pytest.mark.parametrize(("work", "one"), [(SMALL - 1, True), (SMALL, False)])
+@pytest.mark.parametrize(("work", "one"), [(SMALL_WORK - 1, True), (SMALL_WORK, False)])
 def test_small_work_has_one_thread_and_large_work_all(work, one):
     np.ones((2, 2)) @ np.ones((2, 2))
     before = threads()

@@ -45,7 +45,7 @@ def test_moments_of_a_store_are_those_in_memory(tmp_path, placement, vectors, mo
     kept = np.setdiff1d(np.arange(N), FAILED)
     expected_tree, expected = image_moments(unit_rows(vectors[kept].astype(dtype)), placement.take(kept))
     assert n_excluded == 3 and len(tree) == len(expected_tree)
-    found = split.whole.moved(expected.origin)
+    found = split.total.about(expected.origin)
     for key in ("counts", "sums", "norms", "second", "third", "fourths"):
         np.testing.assert_allclose(getattr(found, key), getattr(expected, key), atol=1e-10)
 
@@ -61,10 +61,10 @@ def test_any_tasks_add_up_to_one_pass(tmp_path, placement, vectors, monkeypatch,
             rng = np.random.default_rng(3)
             found.append(stream_moments(store, "few", "mean/colour", placement, rng, pool))
     assert found[0][2] == found[1][2] == expected[2]
-    for one, three, alone in zip(found[0][1].parts, found[1][1].parts, expected[1].parts, strict=True):
+    for one, three, alone in zip(found[0][1].by_group, found[1][1].by_group, expected[1].by_group, strict=True):
         for key in ("counts", "sums", "norms", "second", "third", "fourths"):
             np.testing.assert_array_equal(getattr(one, key), getattr(three, key))
-            np.testing.assert_allclose(getattr(one.moved(alone.origin), key), getattr(alone, key), atol=1e-11)
+            np.testing.assert_allclose(getattr(one.about(alone.origin), key), getattr(alone, key), atol=1e-11)
 
 
 def test_the_streamed_estimate_is_the_one_in_memory(tmp_path, placement, vectors, monkeypatch):
@@ -87,20 +87,20 @@ def test_images_at_no_tip_are_left_out_and_counted(tmp_path, placement, vectors)
     _, split, n_excluded = stream_moments(
         stored(tmp_path, vectors), "few", "mean/colour", Placement(placement.tree, node)
     )
-    assert n_excluded == 6 and split.whole.n == N - 6
+    assert n_excluded == 6 and split.total.n == N - 6
 
 
 def test_a_tip_whose_images_all_failed_is_no_tip(tmp_path, vectors):
     placement = random_taxonomy(15, N, np.random.default_rng(0))
     node = np.where(np.isin(np.arange(N), FAILED), placement.tree.tips[0], placement.tree.tips[1 + np.arange(N) % 14])
     tree, split, _ = stream_moments(stored(tmp_path, vectors), "few", "mean/colour", Placement(placement.tree, node))
-    assert len(tree.tips) == len(split.part) == 14
+    assert len(tree.tips) == len(split.jackknife_group) == 14
 
 
 def test_nothing_at_any_tip(tmp_path, placement, vectors):
     nowhere = Placement(placement.tree, np.full(N, -1))
     tree, split, n_excluded = stream_moments(stored(tmp_path, vectors), "few", "mean/colour", nowhere)
-    assert n_excluded == N and not split.parts
+    assert n_excluded == N and not split.by_group
     found = streamed_tree_correlation(tree, split, np.random.default_rng(0), "species", n_excluded)
     assert found.note == "needs at least 3 taxa, found 0" and found.n_excluded == N
 

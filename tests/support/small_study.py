@@ -67,5 +67,5 @@ def few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(permuting, "N_PERMUTATIONS", 19)
     monkeypatch.setattr(shape, "SAMPLE", 10)
     monkeypatch.setattr(shape, "N_DRAWS", 7)
-    monkeypatch.setattr(hierarchy, "N_BOOT", 29)
-    monkeypatch.setattr(scores, "N_BOOT", 29)
+    monkeypatch.setattr(hierarchy, "N_BOOTSTRAP", 29)
+    monkeypatch.setattr(scores, "N_BOOTSTRAP", 29)

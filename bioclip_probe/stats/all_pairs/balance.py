@@ -45,12 +45,12 @@ def permuted_balanced_correlations(
     _, t, c, tt, cc, _ = means.mean(axis=0)
     scale = np.sqrt((tt - t**2) * (cc - c**2))
     away = (means[:, 1] - t) / len(means)  # how far each rank is from the mean tree distance
-    occurring = np.unique(sums.tree.rank[observed.at[:, 0] > 0.5])
+    occurring = np.unique(sums.tree.rank[observed.by_node[:, 0] > 0.5])
     meet = _meetings(sums.tree)[occurring.astype(np.int64) + 1]
     values = []
     with matched_threads(0):
         for orders in permuted_orders(sums, n_permutations, rng):
-            counts = sums.climb.sums(sums.moments.counts[orders].T)
+            counts = sums.aggregator.clade_sums(sums.moments.counts[orders].T)
             rank_means = (meet @ sums.clade_sums(orders)) / (meet @ (counts * (counts - 1) / 2))
             values.append(away @ rank_means / scale)
     return np.concatenate(values) if values else np.empty(0)
@@ -58,10 +58,10 @@ def permuted_balanced_correlations(
 
 def _rank_means(sums: NodeSums) -> np.ndarray:
     """Means of 1, t, c, t², c², tc over the pairs that meet at each rank that occurs, shape (R, 6)."""
-    met = sums.at[:, 0] > 0.5
+    met = sums.by_node[:, 0] > 0.5
     _, rank = np.unique(sums.tree.rank[met], return_inverse=True)
     totals = np.zeros((int(rank.max(initial=-1)) + 1, 6))
-    np.add.at(totals, rank, sums.at[met])
+    np.add.at(totals, rank, sums.by_node[met])
     return totals / totals[:, :1]
 
 

@@ -30,14 +30,14 @@ BLOCK = 8192
 FEWEST = 64
 
 
-class Climb:
+class TreeAggregator:
     """How clades add up, from the tips: O(nodes) on a tree of any shape, and faster than a running sum over the tips.
 
     Attributes
     ----------
     nodes : ndarray, shape (m,), int64
         The nodes by height: the k tips first, in preorder, then the inner ones, the root last.
-    place : ndarray, shape (m,), int64
+    position : ndarray, shape (m,), int64
         Where each node stands among them.
     """
 
@@ -47,13 +47,13 @@ class Climb:
         for node, above in zip(range(m - 1, 0, -1), parent[:0:-1].tolist(), strict=True):
             height[above] = max(height[above], height[node] + 1)
         self.nodes = np.argsort(height, kind="stable")
-        self.place = np.argsort(self.nodes)
-        children = csr_array((np.ones(m - 1), (self.place[parent[1:]], self.place[1:])), shape=(m, m))
+        self.position = np.argsort(self.nodes)
+        children = csr_array((np.ones(m - 1), (self.position[parent[1:]], self.position[1:])), shape=(m, m))
         stops = np.cumsum(np.bincount(height)).tolist()
         self._tips = children[k:, :k]
         self._rises = [children[low:high, k:low] for low, high in itertools.pairwise(stops[1:])]
 
-    def inner(self, values: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    def inner_sums(self, values: np.ndarray, orders: np.ndarray) -> np.ndarray:
         """Sums over the tips below each inner node, where value ``orders[p, i]`` stands at tip i.
 
         Parameters
@@ -78,11 +78,11 @@ class Climb:
         at = np.ascontiguousarray(at.transpose(1, 0, 2)).reshape(shape[0], shape[1] * shape[2])
         return self._risen(at).reshape(shape)
 
-    def inner_of(self, values: np.ndarray, some: np.ndarray) -> np.ndarray:
+    def inner_sums_of_tips(self, values: np.ndarray, some: np.ndarray) -> np.ndarray:
         """Sums over those of some tips that are below each inner node, shape (m - k, w), from (len(some), w)."""
         return self._risen(self._tips[:, some] @ values)
 
-    def by_part(self, values: np.ndarray, part: np.ndarray, n_parts: int) -> np.ndarray:
+    def inner_sums_by_group(self, values: np.ndarray, part: np.ndarray, n_parts: int) -> np.ndarray:
         """Sums over the tips of each part that are below each inner node, shape (m - k, P, w), from (k, w)."""
         at = np.empty((self._tips.shape[0], n_parts, values.shape[1]))
         for number in range(n_parts):
@@ -97,32 +97,32 @@ class Climb:
             at[low : low + children.shape[0]] += children @ at[:low]
         return at
 
-    def sums(self, values: np.ndarray) -> np.ndarray:
+    def clade_sums(self, values: np.ndarray) -> np.ndarray:
         """The sum over the tips of each clade, shape (m, w) in the order of the tree's nodes, from (k, w)."""
-        inner = self.inner(values, np.arange(len(values))[None])[:, 0]
-        return np.concatenate([values, inner])[self.place]
+        inner = self.inner_sums(values, np.arange(len(values))[None])[:, 0]
+        return np.concatenate([values, inner])[self.position]
 
 
 @dataclass(frozen=True, eq=False)
 class NodeSums:
     """Σ1, Σt, Σc, Σt², Σc², Σtc over the pairs of rows that meet at each node: tree distance t, cosine distance c.
 
-    The columns are what `moments.pearson` takes: ``pearson(*sums.at.sum(axis=0))`` is the correlation over all pairs,
-    ``pearson(*sums.within.T)`` that inside each clade. Sums over any set of nodes are sums over their pairs.
+    The columns are what `moments.pearson` takes: ``pearson(*sums.by_node.sum(axis=0))`` is the correlation over all pairs,
+    ``pearson(*sums.by_clade.T)`` that inside each clade. Sums over any set of nodes are sums over their pairs.
 
     Attributes
     ----------
     tree : Tree
         Of m nodes.
-    at : ndarray, shape (m, 6), float64
+    by_node : ndarray, shape (m, 6), float64
         Over the pairs whose lowest common ancestor is that node; at a tip, the pairs of rows that share it (t = 0).
     """
 
     tree: Tree
-    at: np.ndarray
+    by_node: np.ndarray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "at", read_only(self.at))
+        object.__setattr__(self, "by_node", read_only(self.by_node))
 
     @classmethod
     def of(cls, vectors: np.ndarray, groups: np.ndarray, tree: Tree) -> NodeSums:
@@ -141,10 +141,10 @@ class NodeSums:
         -----
         O(n d² + nodes·d). Memory: a copy of the rows, seven numbers per tip and dimension, and few d × d matrices.
         """
-        return cls.parted(vectors, groups, tree, np.zeros(len(tree.tips), dtype=np.int64), 0)[0]
+        return cls.with_jackknife(vectors, groups, tree, np.zeros(len(tree.tips), dtype=np.int64), 0)[0]
 
     @classmethod
-    def parted(
+    def with_jackknife(
         cls, vectors: np.ndarray, groups: np.ndarray, tree: Tree, part: np.ndarray, n_parts: int
     ) -> list[NodeSums]:
         """Sums over all pairs of rows, then those without each part of the tips, as the delete-group jackknife asks.
@@ -175,16 +175,16 @@ class NodeSums:
         first = np.concatenate([[0], np.cumsum(tree.stop == np.arange(len(tree)) + 1)])
         span = np.stack([starts[first[:-1]], starts[first[tree.stop]]], axis=1)
         squares = gram_squares(rows, mean, span, tree, part[tip], n_parts)
-        climb, at_tips = Climb(tree), _tip_sums(rows, mean, tip, tree)
-        at_inner = climb.inner_of(at_tips, np.arange(len(at_tips)))
+        aggregator, at_tips = TreeAggregator(tree), _tip_sums(rows, mean, tip, tree)
+        at_inner = aggregator.inner_sums_of_tips(at_tips, np.arange(len(at_tips)))
         pairs = _pair_sums(np.concatenate([at_tips, at_inner]))
-        found = [cls._of_clades(tree, pairs[climb.place], squares[0])]
+        found = [cls._of_clades(tree, pairs[aggregator.position], squares[0])]
         for number, second in enumerate(squares[1:]):
             out = np.flatnonzero(part == number)
             left = pairs.copy()
             left[out] = 0.0
-            left[len(at_tips) :] = _pair_sums(at_inner - climb.inner_of(at_tips[out], out))
-            found.append(cls._of_clades(tree, left[climb.place], second))
+            left[len(at_tips) :] = _pair_sums(at_inner - aggregator.inner_sums_of_tips(at_tips[out], out))
+            found.append(cls._of_clades(tree, left[aggregator.position], second))
         return found
 
     @classmethod
@@ -197,9 +197,9 @@ class NodeSums:
         return cls(tree, _by_distance(met, tree))
 
     @property
-    def within(self) -> np.ndarray:
+    def by_clade(self) -> np.ndarray:
         """The same sums over all pairs of each clade, shape (m, 6): those at its nodes ``v:stop[v]``."""
-        below = self.at.copy()
+        below = self.by_node.copy()
         for node in range(len(below) - 1, 0, -1):
             below[self.tree.parent[node]] += below[node]
         return below

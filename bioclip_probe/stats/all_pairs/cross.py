@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioclip_probe.stats.all_pairs.distance_sums import about_their_mean
+from bioclip_probe.stats.all_pairs.distance_sums import centred_points
 from bioclip_probe.stats.all_pairs.moments import pearson
 from bioclip_probe.stats.threads import matched_threads
 
@@ -21,7 +21,7 @@ from bioclip_probe.stats.threads import matched_threads
 NOISE = 1e-12
 
 
-def parted_correlations(vectors_a: np.ndarray, vectors_b: np.ndarray, part: np.ndarray) -> np.ndarray:
+def jackknifed_cross_correlations(vectors_a: np.ndarray, vectors_b: np.ndarray, part: np.ndarray) -> np.ndarray:
     """Pearson correlation of the cosine distances of two embeddings of the same k taxa, over all pairs.
 
     Parameters
@@ -36,7 +36,7 @@ def parted_correlations(vectors_a: np.ndarray, vectors_b: np.ndarray, part: np.n
     ndarray, shape (1 + P,), float64
         Of all taxa, then without each part; NaN where either distance does not vary.
     """
-    a, b = about_their_mean(vectors_a), about_their_mean(vectors_b)
+    a, b = centred_points(vectors_a), centred_points(vectors_b)
     n_pairs, d, e, product = _sums(a, b, part)
     own = [_sums(points, points, part)[3] for points in (a, b)]
     correlations = pearson(n_pairs, d, e, *own, product)

@@ -54,7 +54,7 @@ class DistanceSums:
         return self.product - 2 * self.rows / (n - 2) + self.first * self.second / ((n - 1) * (n - 2))
 
 
-def about_their_mean(vectors: np.ndarray) -> np.ndarray:
+def centred_points(vectors: np.ndarray) -> np.ndarray:
     """Points with the origin at their mean, shape (n, min(n, d)), float64: a rotation keeps all distances."""
     points = vectors - vectors.mean(axis=0)
     return np.linalg.qr(points.T, mode="r").T if len(points) < points.shape[1] else points
@@ -70,7 +70,7 @@ def distance_sums(c: np.ndarray, e: np.ndarray, cross: np.ndarray | None = None)
     return DistanceSums(n, float(rows_d.sum()), float(rows_e.sum()), float(product), float(rows_d @ rows_e))
 
 
-def distance_correlation(both: DistanceSums, first: DistanceSums, second: DistanceSums) -> float:
+def correlation_of_distances(both: DistanceSums, first: DistanceSums, second: DistanceSums) -> float:
     """Pearson correlation of D and E over pairs; `first` and `second` are each encoder with itself.
 
     NaN where either does not vary.

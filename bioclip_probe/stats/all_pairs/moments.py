@@ -83,7 +83,7 @@ class Moments:
             fourths += float(q @ q)
         return cls(counts, sums, norms, second, third, fourths, origin)
 
-    def moved(self, origin: np.ndarray) -> Moments:
+    def about(self, origin: np.ndarray) -> Moments:
         """The same images with another origin."""
         step = self.origin - origin
         if not step.any():
@@ -102,11 +102,11 @@ class Moments:
         )
 
     def __add__(self, other: Moments) -> Moments:
-        return self._with(other.moved(self.origin), 1)
+        return self._with(other.about(self.origin), 1)
 
     def __sub__(self, other: Moments) -> Moments:
         """Without the images of `other`, which are some of these."""
-        return self._with(other.moved(self.origin), -1)
+        return self._with(other.about(self.origin), -1)
 
     def _with(self, other: Moments, sign: int) -> Moments:
         return Moments(
@@ -125,7 +125,7 @@ class Moments:
         grouped = (merge @ self.counts, merge @ self.sums, merge @ self.norms)
         return Moments(*grouped, self.second, self.third, self.fourths, self.origin)
 
-    def none(self) -> Moments:
+    def empty(self) -> Moments:
         """No images, in no groups, about the same origin."""
         d = len(self.origin)
         return Moments.of(np.empty((0, d)), np.empty(0, dtype=np.int64), 0, origin=self.origin)
@@ -157,7 +157,7 @@ class Moments:
         return scalars + float(np.sum(self.second**2)) / 2 - float(self.third @ self.sums.sum(axis=0))
 
 
-def near_mean(vectors: np.ndarray) -> np.ndarray:
+def approximate_mean(vectors: np.ndarray) -> np.ndarray:
     """An origin near the mean of vectors (n, d): that of some thousand of them, evenly spaced."""
     return vectors[:: max(1, len(vectors) // 1024)].mean(axis=0, dtype=np.float64)
 
@@ -169,7 +169,7 @@ def _indicator(groups: np.ndarray, n_groups: int) -> csr_array:
 
 
 @dataclass(frozen=True, eq=False)
-class SplitMoments:
+class JackknifeMoments:
     """Moments of parts of the groups, as the delete-group jackknife leaves them out: they subtract from the whole.
 
     Attributes
@@ -180,11 +180,11 @@ class SplitMoments:
         Each over the groups of its part only, in their order.
     """
 
-    part: np.ndarray
-    parts: list[Moments]
+    jackknife_group: np.ndarray
+    by_group: list[Moments]
 
     @classmethod
-    def of(cls, blocks: Iterable[tuple[np.ndarray, np.ndarray]], part: np.ndarray) -> SplitMoments:
+    def of(cls, blocks: Iterable[tuple[np.ndarray, np.ndarray]], part: np.ndarray) -> JackknifeMoments:
         """One pass over blocks of rows, which need not fit in memory together.
 
         Parameters
@@ -209,7 +209,7 @@ class SplitMoments:
             if not len(rows):
                 continue
             if origin is None:
-                origin = near_mean(vectors[rows])
+                origin = approximate_mean(vectors[rows])
             rows = rows[np.argsort(part[groups[rows]], kind="stable")]
             stops = np.searchsorted(part[groups[rows]], np.arange(n_parts + 1))
             with matched_threads(len(rows) * vectors.shape[1] ** 2):
@@ -219,40 +219,42 @@ class SplitMoments:
                     parts[number] = found if parts[number] is None else parts[number] + found
         return cls(read_only(part), parts if origin is not None else [])
 
-    def __add__(self, other: SplitMoments) -> SplitMoments:
+    def __add__(self, other: JackknifeMoments) -> JackknifeMoments:
         """With other images of the same groups."""
-        if not (self.parts and other.parts):
-            return self if self.parts else other
-        return SplitMoments(self.part, [a + b for a, b in zip(self.parts, other.parts, strict=True)])
+        if not (self.by_group and other.by_group):
+            return self if self.by_group else other
+        return JackknifeMoments(
+            self.jackknife_group, [a + b for a, b in zip(self.by_group, other.by_group, strict=True)]
+        )
 
-    def among(self, into: np.ndarray, part: np.ndarray) -> SplitMoments:
+    def regroup(self, into: np.ndarray, part: np.ndarray) -> JackknifeMoments:
         """The same images where there are more groups, of the parts `part`: group g is group ``into[g]`` there.
 
         `into` ascends; no group changes its part.
         """
         parts = []
-        for number in range(int(part.max(initial=-1)) + 1 if self.parts else 0):
-            own, met = np.flatnonzero(part == number), into[self.part == number]
-            found = self.parts[number] if number < len(self.parts) else self.parts[0].none()
+        for number in range(int(part.max(initial=-1)) + 1 if self.by_group else 0):
+            own, met = np.flatnonzero(part == number), into[self.jackknife_group == number]
+            found = self.by_group[number] if number < len(self.by_group) else self.by_group[0].empty()
             parts.append(found.coarsen(np.searchsorted(own, met), len(own)))
-        return SplitMoments(part, parts)
+        return JackknifeMoments(part, parts)
 
     @cached_property
-    def whole(self) -> Moments:
+    def total(self) -> Moments:
         """All groups together."""
-        k, first = len(self.part), self.parts[0]
+        k, first = len(self.jackknife_group), self.by_group[0]
         counts, sums, norms = np.zeros(k), np.zeros((k, first.sums.shape[1])), np.zeros(k)
-        for number, found in enumerate(self.parts):
-            own = self.part == number
+        for number, found in enumerate(self.by_group):
+            own = self.jackknife_group == number
             counts[own], sums[own], norms[own] = found.counts, found.sums, found.norms
         second, third, fourths = (
-            sum(getattr(part, key) for part in self.parts) for key in ("second", "third", "fourths")
+            sum(getattr(part, key) for part in self.by_group) for key in ("second", "third", "fourths")
         )
         return Moments(counts, sums, norms, second, third, fourths, first.origin)
 
-    def without(self, number: int) -> Moments:
+    def without_group(self, number: int) -> Moments:
         """All groups but those of one part, which are left without images."""
-        whole, out, kept = self.whole, self.parts[number], self.part != number
+        whole, out, kept = self.total, self.by_group[number], self.jackknife_group != number
         return Moments(
             whole.counts * kept,
             whole.sums * kept[:, None],

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bioclip_probe.stats.all_pairs.clades import Climb
-from bioclip_probe.stats.all_pairs.moments import Moments, near_mean, pearson
-from bioclip_probe.stats.all_pairs.tree_sums import distance_sums
+from bioclip_probe.stats.all_pairs.clades import TreeAggregator
+from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean, pearson
+from bioclip_probe.stats.all_pairs.tree_sums import tree_distance_sums
 from bioclip_probe.tree.distances import patristic_rows
 from bioclip_probe.tree.tree import Tree
 
@@ -103,7 +103,7 @@ def weighted_image_correlations(
     rows, tips = np.asarray(vectors)[order], groups[order]
     k = len(tree.tips)
     unit = np.arange(k) if units is None else units
-    moments = Moments.of(rows, tips, k, origin=near_mean(rows)) if len(rows) else Moments.of(rows, tips, k)
+    moments = Moments.of(rows, tips, k, origin=approximate_mean(rows)) if len(rows) else Moments.of(rows, tips, k)
     counts, at_once = moments.counts, max(1, MOST_NUMBERS // (4 * len(tree)))
     own = np.zeros((6, k))  # over the pairs of images of one taxon
     own[0] = counts * (counts - 1) / 2
@@ -111,9 +111,9 @@ def weighted_image_correlations(
     together = np.zeros((6, weights.shape[1]))  # over the pairs of taxa of one unit
     batches = [slice(start, start + at_once) for start in range(0, len(weights), at_once)]
     totals = np.zeros((6, len(weights)))
-    climb = Climb(tree)
+    aggregator = TreeAggregator(tree)
     for batch in batches:
-        totals[:4, batch] = _linear_sums(tree, climb, moments, weights[batch][:, unit])
+        totals[:4, batch] = _linear_sums(tree, aggregator, moments, weights[batch][:, unit])
     for first, last, c, cc in _taxon_pairs(rows - moments.origin, tips, k):
         t = patristic_rows(tree, first, last)
         places = np.arange(last - first)
@@ -134,13 +134,13 @@ def weighted_image_correlations(
     return pearson(*totals)
 
 
-def _linear_sums(tree: Tree, climb: Climb, moments: Moments, weights: np.ndarray) -> np.ndarray:
+def _linear_sums(tree: Tree, aggregator: TreeAggregator, moments: Moments, weights: np.ndarray) -> np.ndarray:
     """Σ1, Σt, Σc, Σt² over pairs of images of two taxa, each at the product of its taxa's weights, shape (4, B)."""
     counts, norms, sums = moments.counts, moments.norms, moments.sums
     squares = weights**2
     n, q, s = weights @ counts, weights @ norms, weights @ sums
     own = counts * norms - np.einsum("ij,ij->i", sums, sums)
-    t, tt = distance_sums(tree, climb, weights * counts)
+    t, tt = tree_distance_sums(tree, aggregator, weights * counts)
     return np.stack(
         [(n**2 - squares @ counts**2) / 2, t, (n * q - np.einsum("ij,ij->i", s, s) - squares @ own) / 2, tt]
     )

@@ -18,7 +18,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bioclip_probe.stats.all_pairs.clades import Climb
+from bioclip_probe.stats.all_pairs.clades import TreeAggregator
 from bioclip_probe.stats.all_pairs.moments import Moments, pearson
 from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tree.distances import neighbour_mrca_depths
@@ -37,16 +37,16 @@ class TreeSums:
 
     tree: Tree
     moments: Moments
-    climb: Climb | None = field(default=None, repr=False)
+    aggregator: TreeAggregator | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.tree.tips) != len(self.moments.counts):
             raise ValueError(f"{len(self.tree.tips)} tips need as many groups, not {len(self.moments.counts)}")
-        if self.climb is None:
-            object.__setattr__(self, "climb", Climb(self.tree))
+        if self.aggregator is None:
+            object.__setattr__(self, "aggregator", TreeAggregator(self.tree))
 
     @property
-    def as_is(self) -> np.ndarray:
+    def identity_order(self) -> np.ndarray:
         """The one order in which each group stands at its own tip, shape (1, k)."""
         return np.arange(len(self.tree.tips))[None]
 
@@ -72,8 +72,8 @@ class TreeSums:
         O(nodes·d) an order.
         """
 
-        inner = _distances_within(self.climb.inner(self._values, orders))
-        return np.concatenate([self._own[orders].T, inner])[self.climb.place]
+        inner = _distances_within(self.aggregator.inner_sums(self._values, orders))
+        return np.concatenate([self._own[orders].T, inner])[self.aggregator.position]
 
     def cross_sums(self, orders: np.ndarray) -> np.ndarray:
         """Σ t c over pairs, for P orders of the groups, shape (P, k), at once.
@@ -87,14 +87,14 @@ class TreeSums:
 
     def distance_sums(self, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Σ t and Σ t² over pairs, for P orders of the groups, shape (P, k)."""
-        return distance_sums(self.tree, self.climb, self.moments.counts[orders])
+        return tree_distance_sums(self.tree, self.aggregator, self.moments.counts[orders])
 
     def correlation(self) -> float:
         """Pearson correlation of tree distance and cosine distance over all pairs of images.
 
         NaN where either distance does not vary.
         """
-        return float(self.correlations(self.as_is)[0])
+        return float(self.correlations(self.identity_order)[0])
 
     def correlations(self, orders: np.ndarray) -> np.ndarray:
         """The same for P orders of the groups, shape (P, k): group ``orders[p, i]`` stands at tip i."""
@@ -115,12 +115,12 @@ def _distances_within(at: np.ndarray) -> np.ndarray:
     return (at[..., -2] * at[..., -1] - np.einsum("...i,...i->...", at[..., :-2], at[..., :-2])) / 2
 
 
-def shared_depths(tree: Tree) -> np.ndarray:
+def depths_below_first_split(tree: Tree) -> np.ndarray:
     """Depth of each node below where the first paths part, shape (m,): a stem that all share would cost digits."""
     return np.maximum(tree.depth - neighbour_mrca_depths(tree).min(initial=tree.depth.max()), 0)
 
 
-def distance_sums(tree: Tree, climb: Climb, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def tree_distance_sums(tree: Tree, aggregator: TreeAggregator, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Σ t and Σ t² over pairs of images, for P times k counts of images at the tips; weights as well as counts.
 
     Returns
@@ -128,11 +128,11 @@ def distance_sums(tree: Tree, climb: Climb, counts: np.ndarray) -> tuple[np.ndar
     t, tt : ndarray, shape (P,), float64
         Images at one tip are at distance 0.
     """
-    own = 2 * shared_depths(tree)
+    own = 2 * depths_below_first_split(tree)
     depth = own[tree.tips] / 2
     own[tree.tips] = 0.0
     moved = np.stack([counts, counts * depth, counts * depth**2]).transpose(2, 1, 0).reshape(counts.shape[1], -1)
-    n, a, aa = np.moveaxis(climb.sums(moved).reshape(len(tree), len(counts), 3), 2, 0)
+    n, a, aa = np.moveaxis(aggregator.clade_sums(moved).reshape(len(tree), len(counts), 3), 2, 0)
     clades = (n * (n - 1) / 2, (n - 1) * a, (n - 2) * aa + a * a)
     inner = (tree.stop > np.arange(len(tree)) + 1).astype(np.float64)
 

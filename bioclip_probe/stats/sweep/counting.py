@@ -22,7 +22,7 @@ class Binning(NamedTuple):
     scale: np.float32
 
 
-class Parts(NamedTuple):
+class JackknifeGroups(NamedTuple):
     """The part of each row, and the rows of part g: ``members[starts[g] : starts[g + 1]]``."""
 
     part: np.ndarray
@@ -33,8 +33,8 @@ class Parts(NamedTuple):
 class Totals(NamedTuple):
     """What a sweep adds up: ordered pairs by part of the anchor, level and bin, and the scores of each anchor."""
 
-    by_part: np.ndarray
-    within: np.ndarray
+    by_group: np.ndarray
+    within_group: np.ndarray
     harmonic: np.ndarray
     scores: np.ndarray
 
@@ -99,13 +99,13 @@ def count_part(distances, levels, own, members, bins, scale, within):
 @njit(cache=True, nogil=True)
 def tally(tile, levels, start, binning, parts, totals):
     """Count the pairs of a tile of rows by part of the anchor, all and those within the part, and score the anchors."""
-    histogram = np.zeros(totals.by_part.shape[1:], dtype=np.int32)
+    histogram = np.zeros(totals.by_group.shape[1:], dtype=np.int32)
     for a in range(len(tile)):
         own, g = start + a, parts.part[start + a]
         count_row(tile[a], levels[a], own, binning.bins, binning.scale, histogram)
         members = parts.members[parts.starts[g] : parts.starts[g + 1]]
-        count_part(tile[a], levels[a], own, members, binning.bins, binning.scale, totals.within[g])
-        totals.by_part[g] += histogram
+        count_part(tile[a], levels[a], own, members, binning.bins, binning.scale, totals.within_group[g])
+        totals.by_group[g] += histogram
         if len(totals.scores):
             reduce_row(histogram, totals.harmonic, totals.scores[own])
 
@@ -114,7 +114,7 @@ def tally(tile, levels, start, binning, parts, totals):
 def tally_counted(histograms, start, parts, totals):
     """What is left of `tally` where the rows of a tile were counted elsewhere, shape (b, L, B)."""
     for a in range(len(histograms)):
-        totals.by_part[parts.part[start + a]] += histograms[a]
+        totals.by_group[parts.part[start + a]] += histograms[a]
         if len(totals.scores):
             reduce_row(histograms[a], totals.harmonic, totals.scores[start + a])
 

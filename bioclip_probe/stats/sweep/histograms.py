@@ -25,9 +25,9 @@ class JointHistogram:
         Tree distance at each level, ascending; where `binned`, the least of those that share the level.
     edges : ndarray, shape (B + 1,), float64
         Ends of the bins of cosine distance.
-    by_part : ndarray, shape (G, L, B), int64
+    by_group : ndarray, shape (G, L, B), int64
         Pairs whose first row is in a part.
-    within : ndarray, shape (G, L, B), int64
+    within_group : ndarray, shape (G, L, B), int64
         Pairs both of whose rows are.
     binned : bool
         Several tree distances share a level.
@@ -35,26 +35,26 @@ class JointHistogram:
 
     steps: np.ndarray
     edges: np.ndarray
-    by_part: np.ndarray
-    within: np.ndarray
+    by_group: np.ndarray
+    within_group: np.ndarray
     binned: bool
 
     def __post_init__(self) -> None:
-        for key in ("steps", "edges", "by_part", "within"):
+        for key in ("steps", "edges", "by_group", "within_group"):
             object.__setattr__(self, key, read_only(getattr(self, key)))
 
     @property
     def counts(self) -> np.ndarray:
         """All pairs, each once, shape (L, B), float64."""
-        return self.by_part.sum(axis=0) / 2
+        return self.by_group.sum(axis=0) / 2
 
-    def without(self, part: int) -> np.ndarray:
+    def without_group(self, part: int) -> np.ndarray:
         """The pairs none of whose rows is in a part: all, less those that touch it."""
-        return self.counts - self.by_part[part] + self.within[part] / 2
+        return self.counts - self.by_group[part] + self.within_group[part] / 2
 
-    def deleted(self, statistic: Callable[[np.ndarray], float | np.ndarray]) -> np.ndarray:
+    def leave_one_out(self, statistic: Callable[[np.ndarray], float | np.ndarray]) -> np.ndarray:
         """A statistic of the counts without each part in turn, shape (G, …), as the delete-group jackknife asks."""
-        return np.array([statistic(self.without(part)) for part in range(len(self.by_part))])
+        return np.array([statistic(self.without_group(part)) for part in range(len(self.by_group))])
 
 
 def mid_ranks(counts: np.ndarray) -> np.ndarray:

@@ -62,10 +62,10 @@ def nearest_neighbours(
         raise DataError(f"embeddings must be finite; not so in row {some(broken)}")
     rows = np.arange(len(vectors)) if among is None else np.flatnonzero(among)
     near = Candidates.of(vectors, rows, k, groups)
-    points, found = Points.of(vectors, rows), near.none(len(rows))
+    points, found = Points.of(vectors, rows), near.empty_results(len(rows))
     for start, tile in points.tiles(block):
-        near.see(start, tile, points, found)
-    nearest = near.none(len(vectors))
+        near.update(start, tile, points, found)
+    nearest = near.empty_results(len(vectors))
     for whole, own in zip(nearest, found, strict=True):
         whole[rows] = own
     return nearest
@@ -101,11 +101,11 @@ class Candidates:
         candidates = np.asarray(vectors[rows if k else rows[:0]], dtype=np.float32)
         return cls(rows, groups, k, *np.unique(candidates, axis=0, return_inverse=True))
 
-    def none(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+    def empty_results(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Indices and similarities, shape (n, k), of rows that have no neighbour yet."""
         return np.full((n, self.k), -1, dtype=np.int64), np.full((n, self.k), np.nan)
 
-    def see(self, start: int, tile: Any, points: Points, found: tuple[np.ndarray, np.ndarray]) -> None:
+    def update(self, start: int, tile: Any, points: Points, found: tuple[np.ndarray, np.ndarray]) -> None:
         """Write the nearest of the rows from `start` on, whose distances to all rows a tile holds, into `found`."""
         if not self.k or not len(tile):
             return

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bioclip_probe.stats.sweep.counting import Binning, Parts, Totals, gather, reach, tally, tally_counted
+from bioclip_probe.stats.sweep.counting import Binning, JackknifeGroups, Totals, gather, reach, tally, tally_counted
 
 BLOCK = 256
 #: No bins are narrower than float64 can tell cosine distances apart.
@@ -83,7 +83,7 @@ class Points:
             yield start, self.distances(rows, held[: rows.stop - start])
 
     def tally(
-        self, start: int, tile: np.ndarray, level: np.ndarray, binning: Binning, parts: Parts, totals: Totals
+        self, start: int, tile: np.ndarray, level: np.ndarray, binning: Binning, parts: JackknifeGroups, totals: Totals
     ) -> None:
         """Add the pairs of a tile to the totals; see `counting.tally`."""
         tally(tile, level, start, binning, parts, totals)
@@ -126,12 +126,14 @@ class DevicePoints(Points):
             left[:, d], left[:, d + 1] = rows[:, d + 1], rows[:, d]
             yield start, left @ self.place.T
 
-    def tally(self, start: int, tile: Any, level: np.ndarray, binning: Binning, parts: Parts, totals: Totals) -> None:
+    def tally(
+        self, start: int, tile: Any, level: np.ndarray, binning: Binning, parts: JackknifeGroups, totals: Totals
+    ) -> None:
         """As `Points.tally`."""
-        tally_counted(self.count(start, tile, level, binning, parts, totals.within), start, parts, totals)
+        tally_counted(self.count(start, tile, level, binning, parts, totals.within_group), start, parts, totals)
 
     def count(
-        self, start: int, tile: Any, level: np.ndarray, binning: Binning, parts: Parts, within: np.ndarray
+        self, start: int, tile: Any, level: np.ndarray, binning: Binning, parts: JackknifeGroups, within: np.ndarray
     ) -> np.ndarray:
         """Histograms of the rows of a tile, shape (b, L, B), int32; adds to `within` those of the anchor's own part."""
         import torch

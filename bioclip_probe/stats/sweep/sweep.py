@@ -25,7 +25,7 @@ from bioclip_probe.stats.sweep.counting import (
     N_SCORES,
     SIZE,
     Binning,
-    Parts,
+    JackknifeGroups,
     Totals,
     fill_levels,
     fill_slices,
@@ -34,7 +34,7 @@ from bioclip_probe.stats.sweep.counting import (
 from bioclip_probe.stats.sweep.histograms import JointHistogram
 from bioclip_probe.stats.sweep.neighbours import Candidates
 from bioclip_probe.stats.sweep.points import BLOCK, DevicePoints, Points
-from bioclip_probe.stats.tasks import HandedOver, handed_over, results, runs
+from bioclip_probe.stats.tasks import SharedValue, even_ranges, ordered_results, shared_with_workers
 from bioclip_probe.stats.threads import one_thread
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.distances import neighbour_mrca_depths
@@ -65,7 +65,7 @@ class Sweep:
     joint : JointHistogram
     scores : ndarray, shape (n, N_SCORES, L), float64
         Of each row as anchor, by level, in the order of `rows`: triplets in order whose nearer relative is at the
-        level, half of those tied within a bin, average precision and R-precision where all up to the level are
+        level, half of those tied within_group a bin, average precision and R-precision where all up to the level are
         relevant, hierarchical AP (in column 0), and rows at the level. Rows left out are NaN; shape (0, …) if not
         asked for.
     chance : ndarray, the same shape
@@ -98,7 +98,7 @@ def sweep(
     device: str | None = None,
     executor: Executor | None = None,
 ) -> Sweep:
-    """Look at every pair of rows once from either end.
+    """SweepInputs at every pair of rows once from either end.
 
     Parameters
     ----------
@@ -132,58 +132,58 @@ def sweep(
         bins = Bins.of(points, fine=not anchors and bool(levels.clades))
     parts = _parts(np.zeros(len(tips), dtype=np.int64) if part is None else part[tips])
     near = Candidates.of(rows.vectors, order, k, groups)
-    look = Look(points, levels, bins, parts, anchors, near, device)
+    look = SweepInputs(points, levels, bins, parts, anchors, near, device)
     found = _found(look, executor)
     chance = np.full_like(found.scores, np.nan)
     score_sizes(np.ascontiguousarray(found.scores[:, SIZE]).astype(np.int64), look.harmonic, chance)
     scores = np.full((2, len(rows.tips) if anchors else 0, *chance.shape[1:]), np.nan)
     scores[:, order if anchors else order[:0]] = found.scores, chance
-    nearest = near.none(len(rows.tips))
+    nearest = near.empty_results(len(rows.tips))
     for whole, own in zip(nearest, (found.indices, found.similarities), strict=True):
         whole[order] = own
-    joint = JointHistogram(levels.steps, bins.edges, found.by_part, found.within, levels.binned)
+    joint = JointHistogram(levels.steps, bins.edges, found.by_group, found.within_group, levels.binned)
     alone = np.full(len(rows.tips), -1)
     return Sweep(rows, joint, *scores, *nearest, alone if groups is None else groups)
 
 
-class Found(NamedTuple):
+class SweepResult(NamedTuple):
     """What the rows of a run see: counts to be added, and rows to be joined to those of the next run."""
 
-    by_part: np.ndarray
-    within: np.ndarray
+    by_group: np.ndarray
+    within_group: np.ndarray
     scores: np.ndarray
     indices: np.ndarray
     similarities: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class SweepInputs:
     """All that it takes to look at every pair from the end of any of the rows, here or in another process."""
 
     points: Points
     levels: Levels
     bins: Bins
-    parts: Parts
+    parts: JackknifeGroups
     anchors: bool
     near: Candidates
     device: str | None
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Parts, levels, bins."""
+        """JackknifeGroups, levels, bins."""
         return len(self.parts.starts) - 1, len(self.levels.steps), len(self.bins.edges) - 1
 
     @cached_property
     def harmonic(self) -> np.ndarray:
         return np.concatenate([[0.0], np.cumsum(1 / np.arange(1, len(self.points) + 1))])
 
-    def at(self, start: int, stop: int, n_threads: int = 1) -> Found:
+    def at(self, start: int, stop: int, n_threads: int = 1) -> SweepResult:
         """From the rows `start` to `stop`, which are whole blocks.
 
         A block is one product by one thread, whoever asks for it: so it has the same bits.
         """
         points = self.points if self.device is None else DevicePoints.on(self.device, self.points)
-        nearest = self.near.none(len(points))
+        nearest = self.near.empty_results(len(points))
         scores = np.empty((len(points) if self.anchors else 0, N_SCORES, self.shape[1]))
         totals = [Totals(*np.zeros((2, *self.shape), dtype=np.int64), self.harmonic, scores) for _ in range(n_threads)]
         blocks = iter(range(start, stop, BLOCK))  # the next one to whoever is free
@@ -192,7 +192,7 @@ class Look:
             for first, tile in points.tiles(BLOCK, blocks):
                 level = self.levels.of_rows(first, first + len(tile))
                 points.tally(first, tile, level, self.bins.binning, self.parts, total)
-                self.near.see(first, tile, points, nearest)
+                self.near.update(first, tile, points, nearest)
 
         with one_thread, ThreadPoolExecutor(n_threads) as pool:
             jobs = [pool.submit(share, total) for total in totals]
@@ -202,30 +202,32 @@ class Look:
                 deque(blocks, maxlen=0)  # after an error, or Ctrl-C, no thread begins another one
             for job in jobs:
                 job.result()
-        by_part, within = (sum(getattr(total, key) for total in totals) for key in ("by_part", "within"))
-        return Found(by_part, within, *(rows[start:stop] for rows in (scores, *nearest)))
+        by_group, within_group = (sum(getattr(total, key) for total in totals) for key in ("by_group", "within_group"))
+        return SweepResult(by_group, within_group, *(rows[start:stop] for rows in (scores, *nearest)))
 
 
-def _found(look: Look, executor: Executor | None) -> Found:
+def _found(look: SweepInputs, executor: Executor | None) -> SweepResult:
     """What all rows see, looked at here or by the workers of an executor."""
     n = len(look.points)
     if executor is None:
         return look.at(0, n, 1 if look.device else _threads(n))
     least = PER_COUNT * 2 * math.prod(look.shape) / max(n * BLOCK, 1)
-    tasks = [(blocks.start * BLOCK, min(blocks.stop * BLOCK, n)) for blocks in runs(-(-n // BLOCK), math.ceil(least))]
-    with handed_over(look) as handed:
-        found = results(executor, _look_at, [(handed, *task) for task in tasks])
+    tasks = [
+        (blocks.start * BLOCK, min(blocks.stop * BLOCK, n)) for blocks in even_ranges(-(-n // BLOCK), math.ceil(least))
+    ]
+    with shared_with_workers(look) as handed:
+        found = ordered_results(executor, _look_at, [(handed, *task) for task in tasks])
         first = next(found)
         rows = [first[2:]]
         for more in found:
             for whole, own in zip(first[:2], more[:2], strict=True):
                 whole += own
             rows.append(more[2:])
-    return Found(*first[:2], *(np.concatenate(column) for column in zip(*rows, strict=True)))
+    return SweepResult(*first[:2], *(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 
-def _look_at(handed: HandedOver, start: int, stop: int) -> Found:
-    return handed.here().at(start, stop)
+def _look_at(handed: SharedValue, start: int, stop: int) -> SweepResult:
+    return handed.load().at(start, stop)
 
 
 def lca_rank(step: float) -> str:
@@ -237,10 +239,10 @@ def _threads(n: int) -> int:
     return 1 if n < 1000 else min(os.cpu_count() or 1, 8)
 
 
-def _parts(part: np.ndarray) -> Parts:
+def _parts(part: np.ndarray) -> JackknifeGroups:
     members = np.argsort(part, kind="stable")
     starts = np.searchsorted(part[members], np.arange(int(part.max(initial=-1)) + 2))
-    return Parts(part.astype(np.int64), members, starts)
+    return JackknifeGroups(part.astype(np.int64), members, starts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioclip_probe.stats.all_pairs import clades
-from bioclip_probe.stats.all_pairs.clades import Climb, NodeSums
+from bioclip_probe.stats.all_pairs.clades import NodeSums, TreeAggregator
 from bioclip_probe.stats.all_pairs.moments import pearson
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import mrca, path_length
@@ -41,8 +41,8 @@ def test_sums_at_each_node_are_those_of_the_pairs_that_meet_there(made, most):
         patch.setattr(clades, "BLOCK", most)
         found = NodeSums.of(vectors, groups, tree)
     expected = by_hand(vectors, groups, tree)
-    np.testing.assert_allclose(found.at, expected, atol=1e-9)
-    for node, sums in enumerate(found.within):
+    np.testing.assert_allclose(found.by_node, expected, atol=1e-9)
+    for node, sums in enumerate(found.by_clade):
         np.testing.assert_allclose(sums, expected[node : tree.stop[node]].sum(axis=0), atol=1e-9)
 
 
@@ -53,12 +53,12 @@ def test_sums_without_a_part_are_those_of_the_other_tips(made, most, n_parts):
     part = np.arange(len(tree.tips)) % n_parts
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clades, "FEWEST", most)
-        whole, *without = NodeSums.parted(vectors, groups, tree, part, n_parts)
-    np.testing.assert_allclose(whole.at, by_hand(vectors, groups, tree), atol=1e-9)
+        whole, *without = NodeSums.with_jackknife(vectors, groups, tree, part, n_parts)
+    np.testing.assert_allclose(whole.by_node, by_hand(vectors, groups, tree), atol=1e-9)
     assert len(without) == n_parts
     for number, found in enumerate(without):
         kept = np.where((groups >= 0) & (part[groups] != number), groups, -1)
-        np.testing.assert_allclose(found.at, by_hand(vectors, kept, tree), atol=1e-9)
+        np.testing.assert_allclose(found.by_node, by_hand(vectors, kept, tree), atol=1e-9)
 
 
 @settings(max_examples=30)
@@ -67,14 +67,14 @@ def test_the_order_of_rows_does_not_matter(made, random):
     vectors, groups, tree = made
     order = random.sample(range(len(groups)), len(groups))
     turned = NodeSums.of(vectors[order], groups[order], tree)
-    np.testing.assert_allclose(turned.at, NodeSums.of(vectors, groups, tree).at, atol=1e-10)
+    np.testing.assert_allclose(turned.by_node, NodeSums.of(vectors, groups, tree).by_node, atol=1e-10)
 
 
 @given(tips_embedded())
 def test_climbing_sums_the_tips_of_each_clade(made):
     vectors, tree = made
-    climb = Climb(tree)
-    found = climb.sums(vectors)
+    aggregator = TreeAggregator(tree)
+    found = aggregator.clade_sums(vectors)
     for node in range(len(tree)):
         below = [v for tip, v in zip(tree.tips, vectors, strict=True) if node <= tip < tree.stop[node]]
         np.testing.assert_allclose(found[node], sum(below, np.zeros(vectors.shape[1])), atol=1e-12)
@@ -86,19 +86,19 @@ def test_clades_larger_and_smaller_than_the_dimension_add_up():
     vectors = unit(signal_vectors(placement, 70, 1.0, 0.5, rng).astype(float))
     groups = np.searchsorted(placement.tree.tips, placement.node)
     part = np.arange(200) % 3
-    found, *without = NodeSums.parted(vectors, groups, placement.tree, part, 3)
+    found, *without = NodeSums.with_jackknife(vectors, groups, placement.tree, part, 3)
     for number, others in enumerate(without):
         kept = part[groups] != number
         alone = NodeSums.of(vectors[kept], groups[kept], placement.tree)
-        np.testing.assert_allclose(others.at, alone.at, atol=1e-7)
-    total = found.at.sum(axis=0)
+        np.testing.assert_allclose(others.by_node, alone.by_node, atol=1e-7)
+    total = found.by_node.sum(axis=0)
     assert total[0] == math.comb(1_500, 2)
     tree = placement.tree
     c = 1 - vectors @ vectors.T
     for node in (0, 1, int(tree.parent[tree.tips[7]])):
         inside = (placement.node >= node) & (placement.node < tree.stop[node])
         upper = c[np.ix_(inside, inside)][np.triu_indices(inside.sum(), 1)]
-        np.testing.assert_allclose(found.within[node][[2, 4]], [upper.sum(), (upper**2).sum()], rtol=1e-10)
+        np.testing.assert_allclose(found.by_clade[node][[2, 4]], [upper.sum(), (upper**2).sum()], rtol=1e-10)
 
 
 def test_vectors_that_nearly_coincide_keep_their_digits():
@@ -110,7 +110,7 @@ def test_vectors_that_nearly_coincide_keep_their_digits():
     found = NodeSums.of(vectors, groups, placement.tree)
     upper = np.triu_indices(120, 1)
     c = ((vectors[:, None] - vectors) ** 2).sum(axis=2)[upper] / 2
-    total = found.at.sum(axis=0)
+    total = found.by_node.sum(axis=0)
     assert c.mean() < 1e-5
     np.testing.assert_allclose(total[[2, 4]], [c.sum(), (c**2).sum()], rtol=1e-9)
     tips = placement.tree.tips[groups]
@@ -121,7 +121,7 @@ def test_vectors_that_nearly_coincide_keep_their_digits():
 def test_no_row_meets_no_row():
     placement = random_taxonomy(4, 4, np.random.default_rng(0))
     found = NodeSums.of(np.zeros((2, 3)), np.full(2, -1), placement.tree)
-    assert not found.at.any()
+    assert not found.by_node.any()
 
 
 def test_inputs_stay_and_sums_are_read_only():
@@ -131,5 +131,5 @@ def test_inputs_stay_and_sums_are_read_only():
     before = vectors.copy(), groups.copy()
     for array in (vectors, groups):
         array.flags.writeable = False
-    assert not NodeSums.of(vectors, groups, placement.tree).at.flags.writeable
+    assert not NodeSums.of(vectors, groups, placement.tree).by_node.flags.writeable
     assert np.array_equal(vectors, before[0]) and np.array_equal(groups, before[1])

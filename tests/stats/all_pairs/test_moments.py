@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioclip_probe.stats.all_pairs.moments import Moments, SplitMoments, pearson
+from bioclip_probe.stats.all_pairs.moments import JackknifeMoments, Moments, pearson
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.tree import Tree, patristic_distances
 from tests.definitions import hierarchy as definitions
@@ -66,7 +66,7 @@ def test_moving_the_origin_is_having_had_it(made):
     vectors, groups, n_groups = made
     origins = np.random.default_rng(0).normal(size=(2, vectors.shape[1]))
     here, there = (Moments.of(vectors, groups, n_groups, origin=origin) for origin in origins)
-    assert_same(here.moved(origins[1]), there)
+    assert_same(here.about(origins[1]), there)
 
 
 @given(grouped(), st.integers(0, 14), st.booleans())
@@ -100,24 +100,24 @@ def test_splitting_is_leaving_out(made, data, size):
     vectors, groups, n_groups = made
     part = np.array(data.draw(st.lists(st.integers(0, 2), min_size=n_groups, max_size=n_groups)))
     blocks = [(vectors[i : i + size], groups[i : i + size]) for i in range(0, len(groups), size)]
-    split = SplitMoments.of(blocks, part)
+    split = JackknifeMoments.of(blocks, part)
     if not np.any(groups >= 0):
-        assert not split.parts
+        assert not split.by_group
         return
-    assert_same(split.whole.moved(np.zeros(vectors.shape[1])), Moments.of(vectors, groups, n_groups))
+    assert_same(split.total.about(np.zeros(vectors.shape[1])), Moments.of(vectors, groups, n_groups))
     for number in range(part.max() + 1):
         kept = np.where((groups >= 0) & (part[groups] != number), groups, -1)
         expected = Moments.of(vectors, kept, n_groups)
-        assert_same(split.without(number).moved(np.zeros(vectors.shape[1])), expected)
+        assert_same(split.without_group(number).about(np.zeros(vectors.shape[1])), expected)
 
 
 def test_inputs_stay_and_moments_are_read_only():
     vectors, groups = unit(np.random.default_rng(0).standard_normal((5, 3))), np.array([0, 1, -1, 0, 1])
     before = vectors.copy(), groups.copy()
     moments = Moments.of(vectors, groups, 2)
-    split = SplitMoments.of([(vectors, groups)], np.array([0, 1]))
+    split = JackknifeMoments.of([(vectors, groups)], np.array([0, 1]))
     assert np.array_equal(vectors, before[0]) and np.array_equal(groups, before[1])
-    for made in (moments, moments + moments, moments.coarsen(np.array([0, 0]), 1), split.whole, split.without(0)):
+    for made in (moments, moments + moments, moments.coarsen(np.array([0, 0]), 1), split.total, split.without_group(0)):
         for array in (made.counts, made.sums, made.norms, made.second, made.third, made.origin):
             assert not array.flags.writeable
 

@@ -66,4 +66,4 @@ def test_what_touches_a_part_is_left_out():
     whole = np.array([[[3]], [[5]]])  # ordered pairs by part of the first: 2 within the first part, 4 within the second
     joint = histograms.JointHistogram(np.array([1.0]), np.array([0.0, 1]), whole, np.array([[[2]], [[4]]]), False)
     assert joint.counts.tolist() == [[4.0]]
-    assert joint.deleted(lambda left: left.sum()).tolist() == [2.0, 1.0]
+    assert joint.leave_one_out(lambda left: left.sum()).tolist() == [2.0, 1.0]

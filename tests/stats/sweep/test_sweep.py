@@ -88,8 +88,8 @@ def test_scores_and_counts_are_their_definitions(made):
 
 def check_counts(found, rows, part, t, c, at, steps):
     """The joint histogram, whole and without each part: its counts and the rank statistics that follow."""
-    for left_out in (None, *range(len(found.joint.by_part))):
-        counts = found.joint.counts if left_out is None else found.joint.without(left_out)
+    for left_out in (None, *range(len(found.joint.by_group))):
+        counts = found.joint.counts if left_out is None else found.joint.without_group(left_out)
         kept = [i for i, row in enumerate(at) if left_out is None or part[rows.tips[row]] != left_out]
         pairing = [(float(t[i, j]), round(float(c[i, j]), 6)) for i, j in combinations(kept, 2)]
         assert counts.sum(axis=1).tolist() == [sum(s == step for s, _ in pairing) for step in steps]
@@ -146,8 +146,8 @@ def test_a_device_of_torch_counts_the_same():
     here = sweep.sweep(rows, part, anchors=True, k=4, groups=groups)
     there = sweep.sweep(rows, part, anchors=True, k=4, groups=groups, device="cpu")
     # Another order of summation may move a pair to the next bin.
-    assert np.abs(here.joint.by_part - there.joint.by_part).sum() <= 1e-3 * here.joint.by_part.sum()
-    assert np.abs(here.joint.within - there.joint.within).sum() <= 1e-3 * here.joint.within.sum()
+    assert np.abs(here.joint.by_group - there.joint.by_group).sum() <= 1e-3 * here.joint.by_group.sum()
+    assert np.abs(here.joint.within_group - there.joint.within_group).sum() <= 1e-3 * here.joint.within_group.sum()
     np.testing.assert_allclose(here.scores, there.scores, rtol=1e-3, atol=1e-2)
     np.testing.assert_array_equal(here.indices, there.indices)
 
@@ -180,13 +180,13 @@ def test_an_error_in_one_thread_ends_the_others(monkeypatch):
     rows, _ = images()
     seen = []
 
-    def see(self, start, tile, points, found):
+    def update(self, start, tile, points, found):
         seen.append(start)
         raise ZeroDivisionError
 
     monkeypatch.setattr(sweep, "BLOCK", 1)
     monkeypatch.setattr(sweep, "_threads", lambda n: 2)
-    monkeypatch.setattr(sweep.Candidates, "see", see)
+    monkeypatch.setattr(sweep.Candidates, "update", update)
     with pytest.raises(ZeroDivisionError):
         sweep.sweep(rows)
     assert len(seen) <= 10
@@ -199,7 +199,7 @@ def test_block_size_changes_nothing(monkeypatch, block):
     monkeypatch.setattr(sweep, "BLOCK", block)
     monkeypatch.setattr(sweep, "_threads", lambda n: 3)
     blocked = sweep.sweep(rows, anchors=True)
-    assert np.abs(whole.joint.by_part - blocked.joint.by_part).sum() <= 40  # rounding next to an edge
+    assert np.abs(whole.joint.by_group - blocked.joint.by_group).sum() <= 40  # rounding next to an edge
     np.testing.assert_allclose(whole.scores, blocked.scores, rtol=1e-3, atol=1e-2)
 
 

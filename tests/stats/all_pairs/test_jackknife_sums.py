@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioclip_probe.stats.all_pairs import parts
-from bioclip_probe.stats.all_pairs.moments import Moments, SplitMoments
-from bioclip_probe.stats.all_pairs.parts import PartSums, interaction_variance
+from bioclip_probe.stats.all_pairs import jackknife_sums
+from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums, interaction_variance
+from bioclip_probe.stats.all_pairs.moments import JackknifeMoments, Moments
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
@@ -29,12 +29,12 @@ def test_sums_of_parts_are_those_of_their_pairs(made, n_parts, at_once):
             expected[g, h] += (1, t, c, t * t, c * c, t * c)
         pairs.append((set(part[groups[[i, j]]].tolist()), (t, c)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "MOST_NUMBERS", at_once)
-        found = PartSums.of(tree, SplitMoments.of([(vectors, groups)], part))
+        patch.setattr(jackknife_sums, "MOST_NUMBERS", at_once)
+        found = JackknifeSums.of(tree, JackknifeMoments.of([(vectors, groups)], part))
     np.testing.assert_allclose(found.between, expected, atol=1e-8)
     value = definitions.pearson([pair for _, pair in pairs])
     assert found.correlation() == pytest.approx(value, abs=1e-8, nan_ok=True)
-    for number, without in enumerate(found.without()):
+    for number, without in enumerate(found.without_each_group()):
         expected = definitions.pearson([pair for own, pair in pairs if number not in own])
         assert without == pytest.approx(expected, abs=1e-7, nan_ok=True)
 
@@ -49,14 +49,14 @@ def made_up(n_species: int = 60, n_images: int = 150):
 
 def test_the_correlation_is_that_of_the_sums_along_the_tree():
     tree, vectors, groups = made_up()
-    found = PartSums.of(tree, SplitMoments.of([(vectors, groups)], np.arange(60) % 7))
+    found = JackknifeSums.of(tree, JackknifeMoments.of([(vectors, groups)], np.arange(60) % 7))
     expected = TreeSums(tree, Moments.of(vectors, groups, 60)).correlation()
     assert found.correlation() == pytest.approx(expected, abs=1e-12)
 
 
 def test_influence_is_the_slope_of_the_correlation():
     tree, vectors, groups = made_up()
-    found = PartSums.of(tree, SplitMoments.of([(vectors, groups)], np.arange(60) % 7))
+    found = JackknifeSums.of(tree, JackknifeMoments.of([(vectors, groups)], np.arange(60) % 7))
     influence = found.influence()
     assert influence.sum() == pytest.approx(0, abs=1e-12)
     np.testing.assert_allclose(influence, influence.T, atol=1e-14)
@@ -64,7 +64,7 @@ def test_influence_is_the_slope_of_the_correlation():
     for g, h in ((0, 0), (2, 5)):
         more = found.between.copy()
         more[g, h] *= 1 + step
-        changed = PartSums(more, found.noise).correlation()
+        changed = JackknifeSums(more, found.noise).correlation()
         assert (changed - found.correlation()) / step == pytest.approx(influence[g, h], rel=1e-4, abs=1e-8)
 
 

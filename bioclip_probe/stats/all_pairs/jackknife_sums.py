@@ -13,9 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
-from bioclip_probe.stats.all_pairs.clades import Climb
-from bioclip_probe.stats.all_pairs.moments import SplitMoments, pearson
-from bioclip_probe.stats.all_pairs.tree_sums import shared_depths
+from bioclip_probe.stats.all_pairs.clades import TreeAggregator
+from bioclip_probe.stats.all_pairs.moments import JackknifeMoments, pearson
+from bioclip_probe.stats.all_pairs.tree_sums import depths_below_first_split
 from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tree.tree import Tree, read_only
 
@@ -24,7 +24,7 @@ MOST_NUMBERS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
-class PartSums:
+class JackknifeSums:
     """Σ1, Σt, Σc, Σt², Σc², Σtc over ordered pairs of an image of one part and an image of another, or the same.
 
     Attributes
@@ -39,9 +39,9 @@ class PartSums:
     noise: tuple[float, float]
 
     @classmethod
-    def of(cls, tree: Tree, split: SplitMoments) -> PartSums:
+    def of(cls, tree: Tree, split: JackknifeMoments) -> JackknifeSums:
         """Of images at the tips of a tree; O(nodes·d·P + d²P²)."""
-        parts = split.parts
+        parts = split.by_group
         n, q, fourths = (np.array([getattr(part, key) for part in parts]) for key in ("n", "squares", "fourths"))
         s, third = (np.stack([of(part) for part in parts]) for of in (lambda p: p.sums.sum(axis=0), lambda p: p.third))
         second = np.stack([part.second.ravel() for part in parts])
@@ -50,14 +50,14 @@ class PartSums:
         with matched_threads(len(tree) * s.size * len(parts)):
             t, tt, tc = _along(tree, split, n, q, s)
         between = np.stack([np.outer(n, n) - np.diag(n), t, _distances(n, q, s), tt, cc, tc], axis=2)
-        highest = float(shared_depths(tree).max())
+        highest = float(depths_below_first_split(tree).max())
         return cls(read_only(between), (1e-14 * highest**2, 1e-12 * float(q.sum() / n.sum()) ** 2))
 
     def correlation(self) -> float:
         """Over all pairs of images."""
         return float(self._pearson(self._total))
 
-    def without(self) -> np.ndarray:
+    def without_each_group(self) -> np.ndarray:
         """The correlation without each part, shape (P,)."""
         others = ~np.eye(len(self.between), dtype=bool)
         return self._pearson(np.einsum("pg,ghs,ph->ps", others, self.between, others, optimize=True))
@@ -116,18 +116,20 @@ def _distances(n: np.ndarray, q: np.ndarray, s: np.ndarray) -> np.ndarray:
     return _twice(n, q) / 2 - s @ s.T
 
 
-def _along(tree: Tree, split: SplitMoments, n: np.ndarray, q: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, ...]:
+def _along(tree: Tree, split: JackknifeMoments, n: np.ndarray, q: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, ...]:
     """Σ t, Σ t² and Σ t c over the pairs of each two parts, shape (P, P) each."""
-    part, n_parts, climb = split.part, len(split.parts), Climb(tree)
-    counts, norms, sums = split.whole.counts, split.whole.norms, split.whole.sums
-    at = shared_depths(tree)
-    depth, inner, length = at[tree.tips], climb.nodes[len(part) :], at - at[np.maximum(tree.parent, 0)]
+    part, n_parts, aggregator = split.jackknife_group, len(split.by_group), TreeAggregator(tree)
+    counts, norms, sums = split.total.counts, split.total.norms, split.total.sums
+    at = depths_below_first_split(tree)
+    depth, inner, length = at[tree.tips], aggregator.nodes[len(part) :], at - at[np.maximum(tree.parent, 0)]
 
     def of_tips(values: np.ndarray) -> np.ndarray:
         """Pairs of images at one tip are of one part."""
         return np.diag(np.bincount(part, weights=values, minlength=n_parts))
 
-    below = climb.by_part(np.stack([counts, counts * depth, counts * depth**2, norms], axis=1), part, n_parts)
+    below = aggregator.inner_sums_by_group(
+        np.stack([counts, counts * depth, counts * depth**2, norms], axis=1), part, n_parts
+    )
     n_e, a_e, aa_e, q_e = np.moveaxis(below, 2, 0)  # below each inner node, (nodes, P) each
     pairs = (counts**2, 2 * counts**2 * depth, 4 * counts**2 * depth**2)
 
@@ -155,16 +157,23 @@ def _along(tree: Tree, split: SplitMoments, n: np.ndarray, q: np.ndarray, s: np.
     whole = (np.outer(by_depth[0], q) + np.outer(by_depth[1], n)) / 2 - sums_by_depth @ s.T
     own = counts * norms - np.einsum("ij,ij->i", sums, sums)
     cut = (length[inner, None] * n_e).T @ q_e
-    cut = (cut + cut.T) / 2 - _products(climb, sums, part, n_parts, length[inner]) + of_tips(length[tree.tips] * own)
+    cut = (
+        (cut + cut.T) / 2 - _products(aggregator, sums, part, n_parts, length[inner]) + of_tips(length[tree.tips] * own)
+    )
     return t, tt, whole + whole.T - 2 * cut
 
 
-def _products(climb: Climb, sums: np.ndarray, part: np.ndarray, n_parts: int, length: np.ndarray) -> np.ndarray:
+def _products(
+    aggregator: TreeAggregator, sums: np.ndarray, part: np.ndarray, n_parts: int, length: np.ndarray
+) -> np.ndarray:
     """Σ_e ℓ_e s_ge·s_he over the edges above inner nodes, shape (P, P), some dimensions at a time."""
     total = np.zeros((n_parts, n_parts))
     step = max(1, MOST_NUMBERS // max(len(length) * n_parts, 1))
     for start in range(0, sums.shape[1], step):
-        below = climb.by_part(sums[:, start : start + step], part, n_parts) * np.sqrt(length)[:, None, None]
+        below = (
+            aggregator.inner_sums_by_group(sums[:, start : start + step], part, n_parts)
+            * np.sqrt(length)[:, None, None]
+        )
         flat = below.transpose(1, 0, 2).reshape(n_parts, -1)
         total += flat @ flat.T
     return total
