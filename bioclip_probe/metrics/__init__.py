@@ -1,62 +1,31 @@
-"""Metrics: each returns a number. `catalogue` says what each is; `measure` computes all of them at every rank.
+"""Metrics: each returns numbers with intervals. `registry` says what each is; `suite.measure` runs them all.
 
 ===============  ============================================================================
-`hierarchy`      tree distance against embedding distance, over species and over images
-`ordinal`        the same by ranks; the distance of two species by what they share
+`hierarchy`      tree distance against centroid distance, over all pairs of taxa
+`image_pairs`    tree distance against embedding distance, over all pairs of images
+`balanced`       both with every rank of a common ancestor at the same weight
+`ordinal`        the same by ranks; the distance of two species by their common ancestor
 `retrieval`      triplets, average precision, the kinship of nearest neighbours
-`clades`         the same inside each clade
-`variance`       what taxa of each rank explain
-`reliability`    the most that the scatter of images lets be reached
-`confounds`      what is left once a control is taken out
+`clades`         tree correlation inside each clade
+`variance`       variance of images explained by the taxa of each rank
+`reliability`    the noise ceiling that the scatter of images sets
+`confounds`      tree correlation beyond that of a control
 `separation`     purity of neighbours and clusters, silhouette
+`panels`         purity in the panels of the drill-down
 `signal`         phylogenetic signal
-`dendrogram`     the tree that the embedding itself would draw
+`dendrogram`     the dendrogram of centroids against the tree
 `shape`          how tree-like the embedding is, whatever the tree
-`similarity`     two encoders beside each other
+`differences`    two embeddings: difference in tree correlation
+`similarity`     two embeddings: how alike they are
 `scores`         numbers from one score an image, accuracy and calibration of answers
-`answers`        all of a probe's answers at one rank; two protocols, two models
-`paths`          answers across ranks
+`answers`        the answers of a probe at one rank; two protocols, two models
+`paths`          the answers of a probe across ranks
 `text`           names of taxa, and images beside their names
-`suite`          all of it on one embedding; `comparisons` on two
 ===============  ============================================================================
 
-To add one: write a function that takes arrays and returns an `Estimate`, add its line to `catalogue.CATALOGUE` and its
-call to `suite`, and test it against its plain definition.
+Every metric is called as ``metric(embeddings, placement, settings)`` and returns a list of `Measurement`.
 """
 
-from bioclip_probe.metrics.answers import (
-    Answers,
-    clade_accuracies,
-    compare_answers,
-    score_answers,
-    selectivity,
-    unseen_gap,
-)
-from bioclip_probe.metrics.catalogue import CATALOGUE, Metric, catalogue
-from bioclip_probe.metrics.comparisons import compare, compare_with_control
-from bioclip_probe.metrics.paths import PathAnswers, score_paths
-from bioclip_probe.metrics.suite import agreement, measure, measure_panels, stream, structure
-from bioclip_probe.metrics.text import measure_image_text, measure_text
+import lazy_loader
 
-__all__ = [
-    "CATALOGUE",
-    "Answers",
-    "Metric",
-    "PathAnswers",
-    "agreement",
-    "catalogue",
-    "clade_accuracies",
-    "compare",
-    "compare_answers",
-    "compare_with_control",
-    "measure",
-    "measure_image_text",
-    "measure_panels",
-    "measure_text",
-    "score_answers",
-    "score_paths",
-    "selectivity",
-    "stream",
-    "structure",
-    "unseen_gap",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -13,6 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
+from bioclip_probe.metrics.measurement import random_stream as stream
+from bioclip_probe.metrics.measurement import row
 from bioclip_probe.metrics.scores import (
     calibration_error,
     constant_accuracy,
@@ -21,7 +23,6 @@ from bioclip_probe.metrics.scores import (
     swap_p,
     top1_accuracy,
 )
-from bioclip_probe.metrics.suite import row, stream
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.tree.tree import read_only
 

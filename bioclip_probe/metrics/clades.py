@@ -57,7 +57,7 @@ def clade_correlations(vectors: np.ndarray, placement: Placement) -> dict[str, d
     taxa = Rows.taxa(vectors, placement.coarsen("species"))
     tree, lost = taxa.tree, np.isnan(taxa.vectors).any(axis=1)
     sums = NodeSums.of(taxa.vectors, np.where(lost, -1, taxa.tips), tree)
-    values = np.atleast_1d(pearson(*sums.within.T))
+    values = np.atleast_1d(pearson(*sums.by_clade.T))
     first = np.concatenate([[0], np.cumsum(tree.stop == np.arange(len(tree)) + 1)])
     images = np.concatenate([[0], np.cumsum(np.bincount(taxa.groups[taxa.groups >= 0], minlength=len(tree.tips)))])
     cancelled = np.concatenate([[0], np.cumsum(lost)])

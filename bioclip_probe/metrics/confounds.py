@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
-from bioclip_probe.stats.all_pairs.cross import parted_correlations
-from bioclip_probe.stats.all_pairs.moments import SplitMoments
-from bioclip_probe.stats.all_pairs.parts import PartSums
+from bioclip_probe.stats.all_pairs.cross import jackknifed_cross_correlations
+from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
+from bioclip_probe.stats.all_pairs.moments import JackknifeMoments
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_orders
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_interval, permutation_p
@@ -73,11 +73,11 @@ def residual_cophenetic_correlation(
     if len(vectors) != len(control_vectors):
         raise ValueError(f"expected the same images of both, got {len(vectors)} and {len(control_vectors)}")
     taxa, control = Rows.taxa(vectors, placement), Rows.taxa(control_vectors, placement)
-    if reason := taxa.undefined() or _of_control(control):
+    if reason := taxa.reason_undefined() or _of_control(control):
         return Estimate.undefined(reason, **taxa.counts)
-    resampled, part = taxa.parts(None, rng)
+    resampled, part = taxa.jackknife_groups(None, rng)
     tree_c, tree_z = (_with_tree(rows, part) for rows in (taxa, control))
-    c_z = parted_correlations(taxa.vectors, control.vectors, part)
+    c_z = jackknifed_cross_correlations(taxa.vectors, control.vectors, part)
     values = partial_correlation(tree_c, tree_z, c_z)
     if np.isnan(values[0]):
         return Estimate.undefined("the control's distances determine the others", **taxa.counts)
@@ -100,13 +100,13 @@ def partial_correlation(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.nd
 
 
 def _of_control(control: Rows) -> str:
-    return f"of the control: {reason}" if (reason := control.undefined()) else ""
+    return f"of the control: {reason}" if (reason := control.reason_undefined()) else ""
 
 
 def _with_tree(rows: Rows, part: np.ndarray) -> np.ndarray:
     """Correlation with tree distance over all pairs, then without each part, shape (1 + P,)."""
-    sums = PartSums.of(rows.tree, SplitMoments.of([(rows.vectors, rows.tips)], part))
-    return np.array([sums.correlation(), *sums.without()])
+    sums = JackknifeSums.of(rows.tree, JackknifeMoments.of([(rows.vectors, rows.tips)], part))
+    return np.array([sums.correlation(), *sums.without_each_group()])
 
 
 def _permuted(taxa: TreeSums, control: TreeSums, c_z: float, rng: np.random.Generator) -> np.ndarray:

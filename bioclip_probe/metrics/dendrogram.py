@@ -10,7 +10,7 @@ from bioclip_probe.metrics.scores import JACKKNIFE, interval
 from bioclip_probe.stats.dendrograms import Dendrogram, clade_purity, cophenetic_agreement, triplet_agreement
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_interval
-from bioclip_probe.stats.rows import Rows, Units
+from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.tree.tree import Placement
 
 #: With more taxa no dendrogram is drawn anew without each group of them, and there is no interval.
@@ -26,7 +26,7 @@ FLAT = {
 
 
 def dendrogram_agreement(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: Units | None = None
+    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: ResamplingUnits | None = None
 ) -> dict[str, Estimate]:
     """Distances and triplets of the dendrogram of centroids against those of the tree.
 
@@ -38,7 +38,7 @@ def dendrogram_agreement(
         The taxa joined are its tips, at the cosine distance of their centroids, by average linkage.
     rng : numpy.random.Generator
         For the groups of the jackknife.
-    units : Units, optional
+    units : ResamplingUnits, optional
         What the intervals resample; the taxa themselves if not given.
 
     Returns
@@ -91,7 +91,7 @@ def dendrogram_purity(
     placement: Placement,
     labels: Mapping[str, np.ndarray],
     rng: np.random.Generator,
-    units: Units | None = None,
+    units: ResamplingUnits | None = None,
 ) -> dict[str, Estimate]:
     """How pure the clades of the dendrogram of centroids are, rank by rank.
 
@@ -157,12 +157,12 @@ def _purity(drawn: Dendrogram, labels: np.ndarray) -> tuple[float, float]:
 
 
 def _redrawn(
-    statistics: Callable[[np.ndarray], np.ndarray], taxa: Rows, rng: np.random.Generator, units: Units | None
+    statistics: Callable[[np.ndarray], np.ndarray], taxa: Rows, rng: np.random.Generator, units: ResamplingUnits | None
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Statistics of all taxa, those without each group of units, and the name of these; no groups if that is dear."""
     k = len(taxa.vectors)
     values = statistics(np.arange(k))
-    name, part = taxa.parts(units, rng)
+    name, part = taxa.jackknife_groups(units, rng)
     if k > MOST_REDRAWN:
         return values, np.empty((0, len(values))), name
     kept = [np.flatnonzero(part != number) for number in range(int(part.max()) + 1)]

@@ -16,7 +16,7 @@ from bioclip_probe.metrics.scores import JACKKNIFE, interval
 from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_interval
-from bioclip_probe.stats.rows import Rows, Units
+from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.stats.sweep import histograms
 from bioclip_probe.stats.sweep.histograms import JointHistogram
 from bioclip_probe.stats.sweep.pairs import spearman_correlation
@@ -32,7 +32,7 @@ def rank_correlations(
     vectors: np.ndarray,
     placement: Placement,
     rng: np.random.Generator,
-    units: Units | None = None,
+    units: ResamplingUnits | None = None,
     executor: Executor | None = None,
 ) -> dict[str, Estimate]:
     """Spearman's ρ and Kendall's τ-b of tree distance and centroid distance over all pairs of taxa.
@@ -44,7 +44,7 @@ def rank_correlations(
     placement : Placement
         The taxa compared are its tips.
     rng : numpy.random.Generator
-    units : Units, optional
+    units : ResamplingUnits, optional
         What the interval leaves out; the taxa themselves if not given.
     executor : Executor, optional
         Whose workers look at all pairs.
@@ -67,9 +67,9 @@ def rank_correlations(
     Spearman 1904, Am. J. Psychol. 15, 72; Kendall 1945, Biometrika 33, 239.
     """
     rows = Rows.taxa(vectors, placement)
-    if reason := rows.undefined():
+    if reason := rows.reason_undefined():
         return dict.fromkeys(("spearman", "kendall_tau_b"), Estimate.undefined(reason, **rows.counts))
-    name, part = rows.parts(units, rng)
+    name, part = rows.jackknife_groups(units, rng)
     joint = sweep(rows, part, executor=executor).joint
     exact = spearman_correlation(rows.vectors, rows.tree) if joint.binned else None
     return {
@@ -79,14 +79,14 @@ def rank_correlations(
 
 
 def spearman(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: Units | None = None
+    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: ResamplingUnits | None = None
 ) -> Estimate:
     """Spearman correlation of tree distance and centroid distance; see `rank_correlations`."""
     return rank_correlations(vectors, placement, rng, units)["spearman"]
 
 
 def kendall_tau_b(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: Units | None = None
+    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: ResamplingUnits | None = None
 ) -> Estimate:
     """Kendall's τ-b of tree distance and centroid distance; see `rank_correlations`."""
     return rank_correlations(vectors, placement, rng, units)["kendall_tau_b"]
@@ -109,7 +109,7 @@ def image_rank_correlations(swept: Sweep, resampled: str = "species") -> dict[st
         distance 0. On a tree with more than 64 distances both are of levels that hold equal shares of the pairs.
     """
     names = ("image_spearman", "image_kendall_tau_b")
-    if reason := swept.rows.undefined():
+    if reason := swept.rows.reason_undefined():
         return dict.fromkeys(names, Estimate.undefined(reason, **swept.rows.counts))
     statistics = (histograms.spearman, histograms.kendall_tau_b)
     found = zip(names, statistics, strict=True)
@@ -135,7 +135,7 @@ def lca_auc(swept: Sweep, resampled: str = "species") -> dict[str, dict[str, Est
     joint = swept.joint
     counts = joint.counts
     auc, error = histograms.neighbouring_auc(counts)
-    deleted = joint.deleted(lambda left: histograms.neighbouring_auc(left)[0])
+    deleted = joint.leave_one_out(lambda left: histograms.neighbouring_auc(left)[0])
     table = {}
     for level in np.flatnonzero(np.isfinite(auc)):
         ends = interval(*jackknife_interval(auc[level], deleted[:, level], SHARE), JACKKNIFE, resampled)
@@ -178,14 +178,17 @@ def distance_by_lca(
         counts = sweep(blank, executor=executor).joint
         met = counts.steps[counts.counts.sum(axis=1) > 0]
         return {lca_rank(step): dict.fromkeys(STAIRS, Estimate.undefined(reason, **rows.counts)) for step in met}
-    name, part = rows.parts(None, rng)
+    name, part = rows.jackknife_groups(None, rng)
     joint = sweep(rows, part, executor=executor).joint
 
     def quantiles(counts: np.ndarray) -> np.ndarray:
         return histograms.quantiles(counts, joint.edges, QUANTILES)
 
     whole, *left = np.concatenate(
-        [_mean_distances(rows, part, joint.steps), np.stack([quantiles(joint.counts), *joint.deleted(quantiles)])],
+        [
+            _mean_distances(rows, part, joint.steps),
+            np.stack([quantiles(joint.counts), *joint.leave_one_out(quantiles)]),
+        ],
         axis=2,
     )
     table = {}
@@ -206,12 +209,14 @@ def distance_by_lca(
 
 def _mean_distances(rows: Rows, part: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Mean cosine distance at each step, of all pairs and without each part, shape (1 + G, L, 1); not binned."""
-    sums = NodeSums.parted(rows.vectors, rows.tips, rows.tree, part, int(part.max()) + 1)
+    sums = NodeSums.with_jackknife(rows.vectors, rows.tips, rows.tree, part, int(part.max()) + 1)
     step = 2 * (rows.tree.depth[rows.tree.tips[0]] - rows.tree.depth)
     level = np.abs(step[:, None] - steps).argmin(axis=1)
     means = []
     for one in sums:
-        pairs, distances = (np.bincount(level, weights=one.at[:, column], minlength=len(steps)) for column in (0, 2))
+        pairs, distances = (
+            np.bincount(level, weights=one.by_node[:, column], minlength=len(steps)) for column in (0, 2)
+        )
         means.append(np.divide(distances, pairs, out=np.full(len(steps), np.nan), where=pairs > 0.5))
     return np.array(means)[:, :, None]
 
@@ -224,6 +229,6 @@ def _correlation(
     exact: float | None = None,
 ) -> Estimate:
     value = statistic(joint.counts) if exact is None else exact
-    ends = interval(*jackknife_interval(value, joint.deleted(statistic), CORRELATION), JACKKNIFE, resampled)
+    ends = interval(*jackknife_interval(value, joint.leave_one_out(statistic), CORRELATION), JACKKNIFE, resampled)
     note = f"tree distances in {len(joint.steps)} levels" if joint.binned and exact is None else ""
     return Estimate(float(value), chance=0.0, **ends, note=note, **rows.counts)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bioclip_probe.metrics.answers import Answers
+from bioclip_probe.metrics.measurement import random_stream as stream
+from bioclip_probe.metrics.measurement import row
 from bioclip_probe.metrics.scores import mean_score
-from bioclip_probe.metrics.suite import row, stream
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Tree

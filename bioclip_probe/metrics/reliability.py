@@ -8,9 +8,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
-from bioclip_probe.stats.all_pairs.cross import parted_correlations
-from bioclip_probe.stats.all_pairs.moments import SplitMoments
-from bioclip_probe.stats.all_pairs.parts import PartSums
+from bioclip_probe.stats.all_pairs.cross import jackknifed_cross_correlations
+from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
+from bioclip_probe.stats.all_pairs.moments import JackknifeMoments
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_interval
 from bioclip_probe.stats.rows import Rows
@@ -81,14 +81,14 @@ def noise_ceiling(vectors: np.ndarray, placement: Placement, rng: np.random.Gene
     if taxa.counts["n_taxa"] < 3:
         reason = f"needs at least 3 taxa with two images, found {taxa.counts['n_taxa']}"
         return dict.fromkeys(NAMES, Estimate.undefined(reason, **taxa.counts))
-    resampled, part = taxa.parts(None, rng)
-    halves = np.mean([parted_correlations(*pair, part) for pair in _deals(vectors, taxa.groups, rng)], axis=0)
+    resampled, part = taxa.jackknife_groups(None, rng)
+    halves = np.mean([jackknifed_cross_correlations(*pair, part) for pair in _deals(vectors, taxa.groups, rng)], axis=0)
     cpcc = np.full(len(halves), np.nan)
-    if not taxa.undefined():
-        sums = PartSums.of(taxa.tree, SplitMoments.of([(taxa.vectors, taxa.tips)], part))
-        cpcc = np.array([sums.correlation(), *sums.without()])
+    if not taxa.reason_undefined():
+        sums = JackknifeSums.of(taxa.tree, JackknifeMoments.of([(taxa.vectors, taxa.tips)], part))
+        cpcc = np.array([sums.correlation(), *sums.without_each_group()])
     ceiling = stepped_up(halves)
-    reasons = _reasons(halves[0], taxa.undefined())
+    reasons = _reasons(halves[0], taxa.reason_undefined())
     found = {}
     for name, values, bounds in zip(NAMES, (halves, ceiling, cpcc / ceiling), BOUNDS, strict=True):
         if reasons[name]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from bioclip_probe.metrics.scores import interval, mean_score
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import N_BOOT, bootstrap_weights, percentile_interval
+from bioclip_probe.stats.resampling import N_BOOTSTRAP, bootstrap_weights, percentile_interval
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep.counting import AP, HIERARCHICAL_AP, R_PRECISION, RIGHT, SIZE, TIED
 from bioclip_probe.stats.sweep.sweep import Levels, Sweep, lca_rank, sweep
@@ -309,6 +309,6 @@ def _ratio(part: np.ndarray, whole: np.ndarray, units: np.ndarray, rng: np.rando
     value = float(sums[:, 0].sum() / sums[:, 1].sum())
     if len(sums) < 2:
         return value, {}
-    above, below = (bootstrap_weights(len(sums), N_BOOT, rng) @ sums).T
-    replicates = np.divide(above, below, out=np.full(N_BOOT, np.nan), where=below > 0)
+    above, below = (bootstrap_weights(len(sums), N_BOOTSTRAP, rng) @ sums).T
+    replicates = np.divide(above, below, out=np.full(N_BOOTSTRAP, np.nan), where=below > 0)
     return value, interval(*percentile_interval(replicates))

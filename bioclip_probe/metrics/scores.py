@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import (
-    N_BOOT,
+    N_BOOTSTRAP,
     N_GROUPS,
     bootstrap_mean,
     bootstrap_weights,
@@ -22,9 +23,21 @@ from bioclip_probe.stats.resampling import (
     permutation_p,
 )
 
-CI_METHOD = f"percentile bootstrap, {N_BOOT} replicates"
+CI_METHOD = f"percentile bootstrap, {N_BOOTSTRAP} replicates"
 JACKKNIFE = f"delete-group jackknife, at most {N_GROUPS} groups"
 N_BINS = 15
+
+
+def jackknife_method(settings: MeasureSettings) -> str:
+    """Return how tables describe an interval of the delete-group jackknife."""
+    return f"delete-group jackknife, at most {settings.n_groups} groups"
+
+
+def bootstrap_method(settings: MeasureSettings) -> str:
+    """Return how tables describe a percentile interval of the bootstrap."""
+    return f"percentile bootstrap, {settings.n_bootstrap} replicates"
+
+
 N_DRAWS = 99  # of a calibrated probe
 N_SWAPS = 999
 
@@ -167,7 +180,7 @@ def _macro_interval(right, taxon, units, rng):
     cells, cell = np.unique(taxon * n_units + unit, return_inverse=True)
     cell_taxon, cell_unit = np.divmod(cells, n_units)
     _, starts = np.unique(cell_taxon, return_index=True)
-    weights = bootstrap_weights(n_units, N_BOOT, rng)[:, cell_unit]
+    weights = bootstrap_weights(n_units, N_BOOTSTRAP, rng)[:, cell_unit]
     hits = np.add.reduceat(weights * np.bincount(cell, weights=right), starts, axis=1)
     images = np.add.reduceat(weights * np.bincount(cell), starts, axis=1)
     drawn = images > 0

@@ -13,7 +13,7 @@ import numpy as np
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.metrics.scores import JACKKNIFE, interval, mean_score
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.partitions import cells, partition_agreement
+from bioclip_probe.stats.partitions import contingency_cells, partition_agreement
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
 
 N_PERMUTATIONS = 20
@@ -207,7 +207,7 @@ def cluster_agreement(
 
 def _agreement_by_group(clusters, taxa, group):
     """Both indices of all images, then without each group of species in turn, shape (1 + groups, 2)."""
-    cluster, taxon, cell = cells(clusters, taxa)
+    cluster, taxon, cell = contingency_cells(clusters, taxa)
     n_groups = int(group.max()) + 1
     counts = np.bincount(cell * n_groups + group, minlength=len(cluster) * n_groups).reshape(len(cluster), n_groups)
     whole = counts.sum(axis=1)
@@ -235,7 +235,7 @@ def _starts_note(found, values):
 
 def _majority(clusters, taxa):
     """1 for each image of the most frequent taxon of its cluster, 0 for others; m taxa that tie get 1/m each."""
-    cluster, _, cell = cells(clusters, taxa)
+    cluster, _, cell = contingency_cells(clusters, taxa)
     count = np.bincount(cell)
     _, starts = np.unique(cluster, return_index=True)
     largest = count == np.maximum.reduceat(count, starts)[cluster]

@@ -12,7 +12,7 @@ from scipy.stats import t as student_t
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import LEVEL, jackknife_interval
-from bioclip_probe.stats.rows import Rows, Units, unit_of
+from bioclip_probe.stats.rows import ResamplingUnits, Rows, rank_of_tips
 from bioclip_probe.tree.distances import patristic_distances
 from bioclip_probe.tree.tree import Placement, Tree
 
@@ -83,7 +83,7 @@ def delta_hyperbolicity(vectors: np.ndarray, placement: Placement, rng: np.rando
     if n_draws > 1:
         error = draws.std(ddof=1) * np.sqrt(SAMPLE / (k - SAMPLE) + 1 / n_draws)
         reach = float(student_t.ppf((1 + LEVEL) / 2, n_draws - 1) * error)
-        ends = interval(max(value - reach, 0.0), min(value + reach, 1.0), SUBSAMPLED, unit_of(taxa.tree))
+        ends = interval(max(value - reach, 0.0), min(value + reach, 1.0), SUBSAMPLED, rank_of_tips(taxa.tree))
     return Estimate(value, **ends, **taxa.counts)
 
 
@@ -111,7 +111,7 @@ def gromov_delta(distances: np.ndarray) -> float:
 
 
 def geodesic_tree_correlation(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: Units | None = None
+    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: ResamplingUnits | None = None
 ) -> Estimate:
     """Correlation of tree distance with distance along the embedding's own surface.
 
@@ -123,7 +123,7 @@ def geodesic_tree_correlation(
         The taxa compared are its tips.
     rng : numpy.random.Generator
         For the groups of the jackknife, and for which taxa are taken where there are more than 1,000.
-    units : Units, optional
+    units : ResamplingUnits, optional
         What the interval resamples; the taxa themselves if not given.
 
     Returns
@@ -155,7 +155,7 @@ def geodesic_tree_correlation(
         return Estimate.undefined(f"needs at least 3 taxa, found {k}", **taxa.counts)
     if reason := _without_shape(taxa):
         return Estimate.undefined(reason, **taxa.counts)
-    name, part = taxa.parts(units, rng)
+    name, part = taxa.jackknife_groups(units, rng)
     chosen = np.sort(rng.choice(k, MOST_TAXA, replace=False)) if k > MOST_TAXA else np.arange(k)
     counts, note = _counts(taxa, chosen), "" if len(chosen) == k else f"a random {MOST_TAXA:,} of {k:,} taxa"
 

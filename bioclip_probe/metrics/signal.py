@@ -6,17 +6,19 @@ import numpy as np
 
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
 from bioclip_probe.stats.centroids import centroids
-from bioclip_probe.stats.contrasts import Contrasts, Edges, centred, permuted_signal
+from bioclip_probe.stats.contrasts import Contrasts, Edges, centred_traits, permuted_signal
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_interval, permutation_p
-from bioclip_probe.stats.rows import Rows, Units, finite_rows
+from bioclip_probe.stats.rows import ResamplingUnits, Rows, finite_rows
 from bioclip_probe.tree.tree import Placement, Tree
 
 N_PERMUTATIONS = 999
 FLAT = 1e-12  # a mean squared distance from the mean below this is rounding
 
 
-def k_mult(vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: Units | None = None) -> Estimate:
+def k_mult(
+    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: ResamplingUnits | None = None
+) -> Estimate:
     """K_mult: phylogenetic signal of an embedding on a tree with branch lengths.
 
     Parameters
@@ -27,7 +29,7 @@ def k_mult(vectors: np.ndarray, placement: Placement, rng: np.random.Generator, 
         On a phylogeny, ultrametric or not; a taxonomy serves too. The traits of the taxon at a tip are the mean of its
         unit vectors, not put back on the sphere: the measure is about Euclidean space.
     rng : numpy.random.Generator
-    units : Units, optional
+    units : ResamplingUnits, optional
         What the interval resamples; the taxa themselves if not given.
 
     Returns
@@ -58,14 +60,14 @@ def k_mult(vectors: np.ndarray, placement: Placement, rng: np.random.Generator, 
     rows = Rows(taxa.tree, taxa.means, np.arange(len(taxa.counts)), taxa.groups)
     if rows.counts["n_taxa"] < 3:
         return Estimate.undefined(f"needs at least 3 taxa, found {rows.counts['n_taxa']}", **rows.counts)
-    traits, edges = centred(taxa.means), Edges(taxa.tree)
+    traits, edges = centred_traits(taxa.means), Edges(taxa.tree)
     contrasts = Contrasts.of(edges)
     if reason := _undefined(traits, taxa.tree, contrasts):
         return Estimate.undefined(reason, **rows.counts)
     as_is = np.arange(len(traits))[None]
     value = float(contrasts.signal(traits, as_is)[0])
     null = permuted_signal(contrasts, traits, N_PERMUTATIONS, rng)
-    name, part = rows.parts(units, rng)
+    name, part = rows.jackknife_groups(units, rng)
     deleted = [
         _without(edges, traits, part == number) if np.sum(part != number) > 1 else np.nan
         for number in range(int(part.max()) + 1)

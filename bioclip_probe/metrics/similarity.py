@@ -15,15 +15,15 @@ import numpy as np
 
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
 from bioclip_probe.stats.all_pairs.distance_sums import (
-    about_their_mean,
+    centred_points,
+    correlation_of_distances,
     debiased_alignment,
-    distance_correlation,
     distance_sums,
 )
 from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval, permutation_p
-from bioclip_probe.stats.rows import finite_rows, unit_of
+from bioclip_probe.stats.rows import finite_rows, rank_of_tips
 from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
 from bioclip_probe.tree.tree import Placement
 
@@ -101,7 +101,7 @@ def similarity(
     for name, reason in reasons.items():
         raw = calibrated = Estimate.undefined(reason, **counts)
         if not reason:
-            raw = _estimate(found[name], BOUNDS[name], unit_of(taxa.tree), counts)
+            raw = _estimate(found[name], BOUNDS[name], rank_of_tips(taxa.tree), counts)
             calibrated = _calibrated(raw, found[name])
         table |= {name: raw, f"{name}_calibrated": calibrated}
     return table
@@ -136,7 +136,7 @@ def _scores(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> dict[str,
     u, v = sorted((u, v), key=lambda directions: -np.linalg.norm(directions.sum(axis=0)))
     group = jackknife_groups(len(u), rng)
     orders = np.array([rng.permutation(len(u)) for _ in range(N_PERMUTATIONS)])
-    found = _by_distance(about_their_mean(u), about_their_mean(v), orders, group)
+    found = _by_distance(centred_points(u), centred_points(v), orders, group)
     nothing = Scores(np.nan, np.full(len(orders), np.nan), np.empty(0))
     return found | {"mutual_knn": nothing if math.isnan(found["rsa"].value) else _by_neighbours(u, v, orders, group)}
 
@@ -158,7 +158,7 @@ def _by_distance(c: np.ndarray, e: np.ndarray, orders: np.ndarray, group: np.nda
         )
     return {
         name: Scores(score(*whole), *(np.array([score(*sums) for sums in each]) for each in (permuted, deleted)))
-        for name, score in (("cka", debiased_alignment), ("rsa", distance_correlation))
+        for name, score in (("cka", debiased_alignment), ("rsa", correlation_of_distances))
     }
 
 

@@ -15,13 +15,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from bioclip_probe.metrics.hierarchy import cophenetic_correlation
+from bioclip_probe.metrics.hierarchy import estimate_cophenetic_correlation
+from bioclip_probe.metrics.measurement import random_stream as stream
+from bioclip_probe.metrics.measurement import row
 from bioclip_probe.metrics.scores import mean_score
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.similarity import similarity
-from bioclip_probe.metrics.suite import row, stream
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.rows import finite_rows
+from bioclip_probe.stats.rows import Rows, finite_rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement, Tree
 
@@ -55,7 +57,8 @@ def measure_text(names: Names, tree: Tree, root: np.ndarray | None = None, seed:
     for rank, (taxa, vectors) in zip(RANKS, names, strict=True):
         name = "text_cophenetic_correlation"
         coarse, new = tree.coarsen(rank)
-        found = cophenetic_correlation(vectors, Placement(coarse, new[taxa]), stream(seed, name, rank))
+        named = Rows.taxa(vectors, Placement(coarse, new[taxa]))
+        found = estimate_cophenetic_correlation(named, stream(seed, name, rank), MeasureSettings())
         rows.append(row(name, rank, replace(found, n_images=0), tree="taxonomy"))
     if root is not None:
         found = radial_tau(names, tree, root, stream(seed, "text_radial_tau", RANKS[-1]))

@@ -6,7 +6,7 @@ import numpy as np
 
 from bioclip_probe.metrics.scores import JACKKNIFE, interval
 from bioclip_probe.stats.all_pairs.distance_sums import FLAT
-from bioclip_probe.stats.all_pairs.moments import Moments, near_mean
+from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
 from bioclip_probe.stats.all_pairs.variance import SpeciesSums
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
@@ -65,7 +65,7 @@ def variance_by_rank(
     nodes, unit = np.unique(placement.node[placed], return_inverse=True)
     units = np.full(len(placement), -1)
     units[placed] = unit
-    origin = near_mean(vectors[placed]) if placed.any() else None
+    origin = approximate_mean(vectors[placed]) if placed.any() else None
     moments = Moments.of(vectors, units, len(nodes), origin=origin)
     return {
         rank: _at_rank(moments, placement.tree.ancestor_at(rank)[nodes], placement.tree.parent, len(placement), rng)

@@ -1,0 +1,187 @@
+"""The registry of metrics: what a reader must know of each number, and the function that returns it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bioclip_probe import tables
+from bioclip_probe.errors import ProbeError
+from bioclip_probe.metrics import balanced, differences, hierarchy, image_pairs, pending
+from bioclip_probe.tables import Entry
+
+
+@dataclass(frozen=True)
+class MetricEntry(Entry):
+    """One number: what it is called, what it says, and the function that returns it.
+
+    Several numbers that come from one computation share a function, which returns them all.
+
+    Attributes
+    ----------
+    name : str
+        As in the column ``metric`` of measurements.
+    title : str
+        Its label in figures.
+    notes : str
+        What it is, in one line.
+    function : callable, optional
+        ``function(embeddings, placement, settings) -> list of Measurement``.
+    bounds : (float, float)
+        The closed range of its value.
+    better : str
+        ``higher``, ``lower`` or ``neither``.
+    source : str
+        Where it is from.
+    invariant : tuple of str
+        Changes that leave it as it is, but for rounding: ``rotation`` of the embedding, ``order`` of rows, ``names`` of
+        taxa. Some projections are moved by rounding alone, so that numbers in the plane promise little.
+    subject : str
+        What it is a number of: ``embeddings``, ``pair`` (of embeddings), ``control pair``, ``panels``, ``answers`` (of
+        a probe) or ``text`` (names of taxa).
+    needs_ranks : bool
+        It is defined in a taxonomy only, and not on a phylogeny.
+    by_part : bool
+        It is also given for each part of the dataset, such as species that a model has not seen.
+    """
+
+    bounds: tuple[float, float] = (float("-inf"), float("inf"))
+    better: str = "higher"
+    source: str = ""
+    invariant: tuple[str, ...] = ("rotation", "order", "names")
+    subject: str = "embeddings"
+    needs_ranks: bool = False
+    by_part: bool = False
+
+
+SHARE, CORRELATION, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0), (-2.0, 2.0)
+ADJUSTED, POSITIVE, DISTANCE = (float("-inf"), 1.0), (0.0, float("inf")), (0.0, 2.0)
+UNBOUNDED = (float("-inf"), float("inf"))
+# Metrics that draw at random among rows or taxa draw others where these are renamed or come in another order.
+DRAWN, CLUSTERED, SHUFFLED = ("rotation", "order"), ("order", "names"), ("order",)
+
+_HIERARCHY = (
+    MetricEntry("cophenetic_correlation", "Cophenetic correlation (CPCC)", "CPCC: tree distance against centroid distance, all pairs of taxa", hierarchy.cophenetic_correlation, CORRELATION, "higher", "Sokal & Rohlf 1962; Zeng et al. 2023; p: Mantel 1967", by_part=True),
+    MetricEntry("cophenetic_correlation_within", "CPCC, permuted within the rank", "CPCC; its chance and p permute species within taxa of the rank only", hierarchy.cophenetic_correlation_within, CORRELATION, "higher", "Mantel 1967, stratified", needs_ranks=True),
+    MetricEntry("image_tree_correlation", "Tree correlation over image pairs", "tree distance against embedding distance, all pairs of images", image_pairs.image_tree_correlation, CORRELATION, "higher", "by moments, exact", by_part=True),
+    MetricEntry("balanced_tree_correlation", "CPCC, ranks at one weight", "CPCC with every rank of a common ancestor at one weight", balanced.balanced_tree_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True, by_part=True),
+    MetricEntry("balanced_image_tree_correlation", "Image pairs, ranks at one weight", "tree distance against embedding distance, all pairs of images, every rank of a common ancestor at one weight", balanced.balanced_image_tree_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True, by_part=True),
+    MetricEntry("clade_correlation", "Clade correlation", "CPCC of the species inside one clade", pending.within_clade_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True),
+    MetricEntry("within_clade_correlation", "CPCC inside clades of the rank", "CPCC inside each clade of the rank, mean over clades", pending.within_clade_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True),
+    MetricEntry("within_clade_correlation_sd", "Within clade correlation sd", "CPCC inside each clade of the rank, standard deviation over clades", pending.within_clade_correlation, (0.0, 2**0.5), "neither", "by moments, exact", needs_ranks=True),
+    MetricEntry("spearman", "Spearman correlation", "rank correlation of tree and centroid distance", pending.rank_correlations, CORRELATION, "higher", "Spearman 1904", by_part=True),
+    MetricEntry("kendall_tau_b", "Kendall's tau-b", "Kendall's tau-b of tree and centroid distance", pending.rank_correlations, CORRELATION, "higher", "Kendall 1945", by_part=True),
+    MetricEntry("lca_distance_mean", "Lca distance mean", "mean of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q05", "Lca distance q05", "q05 of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q25", "Lca distance q25", "q25 of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q50", "Lca distance q50", "q50 of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q75", "Lca distance q75", "q75 of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q95", "Lca distance q95", "q95 of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("k_mult", "Phylogenetic signal (K_mult)", "phylogenetic signal: 1 under Brownian motion along the tree", pending.k_mult, POSITIVE, "higher", "Adams 2014"),
+    MetricEntry("dendrogram_cophenetic_correlation", "Dendrogram heights", "tree distance against height in the dendrogram of centroids", pending.dendrogram_agreement, CORRELATION, "higher", "Sokal & Rohlf 1962"),
+    MetricEntry("dendrogram_triplet_accuracy", "Triplets of the dendrogram", "share of the tree's triplets that the dendrogram of centroids resolves alike", pending.dendrogram_agreement, SHARE, "higher", "Critchlow et al. 1996"),
+    MetricEntry("dendrogram_purity", "Dendrogram purity", "share of a taxon in the smallest clade of the dendrogram that holds two of its species", pending.dendrogram_purity, SHARE, "higher", "Heller & Ghahramani 2005", needs_ranks=True),
+    MetricEntry("split_half_reliability", "Split half reliability", "centroid distances from one half of the images against those from the other", pending.noise_ceiling, CORRELATION, "higher", "Spearman 1910", invariant=DRAWN, by_part=True),
+    MetricEntry("noise_ceiling", "Noise ceiling", "the most that CPCC could be, given the scatter of images within species", pending.noise_ceiling, SHARE, "higher", "Spearman 1910; Brown 1910", invariant=DRAWN, by_part=True),
+    MetricEntry("disattenuated_cophenetic_correlation", "CPCC over its noise ceiling", "CPCC over its noise ceiling", pending.noise_ceiling, UNBOUNDED, "higher", "Spearman 1904", invariant=DRAWN, by_part=True),
+    MetricEntry("nested_r2", "Variance explained by the rank", "share of the variance of images that the rank explains beyond the ranks above", pending.variance_by_rank, SHARE, "higher", "analysis of variance", needs_ranks=True),
+    MetricEntry("variance_ratio", "Variance ratio", "variance between taxa over variance within (pseudo-F)", pending.variance_by_rank, POSITIVE, "higher", "Anderson 2001", needs_ranks=True),
+)  # fmt: skip
+
+_RELATIVES = (
+    MetricEntry("image_spearman", "Image spearman", "rank correlation of tree and embedding distance, all pairs of images", pending.image_rank_correlations, CORRELATION, "higher", "Spearman 1904", needs_ranks=True),
+    MetricEntry("image_kendall_tau_b", "Image kendall tau b", "Kendall's tau-b of tree and embedding distance, all pairs of images", pending.image_rank_correlations, CORRELATION, "higher", "Kendall 1945", needs_ranks=True),
+    MetricEntry("lca_auc", "AUC against the next rank", "how often images that meet at a rank are closer than images that meet at the next", pending.lca_auc, SHARE, "higher", "Mann & Whitney 1947", needs_ranks=True),
+    MetricEntry("triplet_accuracy", "Triplets in order", "share of all triplets of images whose nearer relative is the closer", pending.triplet_accuracy, SHARE, "higher", "all triplets, none sampled", needs_ranks=True),
+    MetricEntry("average_precision", "Average precision", "average precision of finding images of the same taxon", pending.precision_by_rank, SHARE, "higher", "Manning et al. 2008, ch. 8", needs_ranks=True),
+    MetricEntry("r_precision", "R precision", "share of the taxon among as many nearest images as it has others", pending.precision_by_rank, SHARE, "higher", "Manning et al. 2008, ch. 8", needs_ranks=True),
+    MetricEntry("hierarchical_ap", "Hierarchical average precision (H-AP)", "average precision where nearer relatives are more relevant (H-AP)", pending.hierarchical_ap, SHARE, "higher", "Ramzi et al. 2022", needs_ranks=True),
+    MetricEntry("neighbour_lca_depth_1", "Neighbour lca depth 1", "ranks shared with the nearest image", pending.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
+    MetricEntry("neighbour_lca_depth_5", "Neighbour lca depth 5", "ranks shared with the 5 nearest images", pending.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
+    MetricEntry("neighbour_lca_depth_10", "Neighbour lca depth 10", "ranks shared with the 10 nearest images", pending.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
+    MetricEntry("mistake_severity", "Mistake severity", "ranks up to the common ancestor with the nearest image, where that is of another species", pending.mistake_severity, (1.0, 7.0), "lower", "Bertinetto et al. 2020", needs_ranks=True),
+    MetricEntry("geodesic_tree_correlation", "Geodesic tree correlation", "tree distance against distance along the graph of nearest species", pending.geodesic_tree_correlation, CORRELATION, "higher", "Tenenbaum et al. 2000"),
+    MetricEntry("delta_hyperbolicity", "Delta hyperbolicity", "how far from any tree: relative Gromov delta of 100 species", pending.delta_hyperbolicity, SHARE, "neither", "Gromov 1987; Khrulkov et al. 2020", invariant=DRAWN, needs_ranks=True),
+)  # fmt: skip
+
+_SEPARATION = (
+    MetricEntry("knn_purity_1", "k-NN purity, k = 1", "share of images whose nearest image is of their taxon", pending.knn_purity, SHARE, "higher", "leave-one-out", needs_ranks=True),
+    MetricEntry("knn_purity_5", "k-NN purity, k = 5", "share of the 5 nearest images that are of the same taxon", pending.knn_purity, SHARE, "higher", "leave-one-out", needs_ranks=True),
+    MetricEntry("knn_purity_10", "k-NN purity, k = 10", "share of the 10 nearest images that are of the same taxon", pending.knn_purity, SHARE, "higher", "leave-one-out", needs_ranks=True),
+    MetricEntry("knn_purity_1_adjusted", "k-NN purity beyond chance, k = 1", "share of images whose nearest image is of their taxon, beyond chance: (purity - chance)/(1 - chance)", pending.knn_purity, ADJUSTED, "higher", "Cohen 1960", needs_ranks=True),
+    MetricEntry("knn_purity_5_adjusted", "k-NN purity beyond chance, k = 5", "share of the 5 nearest images that are of the same taxon, beyond chance: (purity - chance)/(1 - chance)", pending.knn_purity, ADJUSTED, "higher", "Cohen 1960", needs_ranks=True),
+    MetricEntry("knn_purity_10_adjusted", "k-NN purity beyond chance, k = 10", "share of the 10 nearest images that are of the same taxon, beyond chance: (purity - chance)/(1 - chance)", pending.knn_purity, ADJUSTED, "higher", "Cohen 1960", needs_ranks=True),
+    MetricEntry("cluster_purity", "k-means purity", "share of images in a k-means cluster of their taxon, k = taxa", pending.cluster_purity, SHARE, "higher", "Manning et al. 2008, eq. 16.1", invariant=CLUSTERED, needs_ranks=True),
+    MetricEntry("cluster_purity_adjusted", "k-means purity beyond chance", "share of images in a k-means cluster of their taxon, beyond chance: (purity - chance)/(1 - chance)", pending.cluster_purity, ADJUSTED, "higher", "Cohen 1960", invariant=SHUFFLED, needs_ranks=True),
+    MetricEntry("cluster_ami", "k-means AMI", "adjusted mutual information of k-means clusters and taxa", pending.cluster_agreement, ADJUSTED, "higher", "Vinh et al. 2010", invariant=CLUSTERED, needs_ranks=True),
+    MetricEntry("cluster_ari", "k-means ARI", "adjusted Rand index of k-means clusters and taxa", pending.cluster_agreement, ADJUSTED, "higher", "Hubert & Arabie 1985", invariant=CLUSTERED, needs_ranks=True),
+    MetricEntry("silhouette", "Silhouette", "mean cosine silhouette of the taxa", pending.silhouette, CORRELATION, "higher", "Rousseeuw 1987", needs_ranks=True),
+    MetricEntry("panel_purity", "k-means purity in the panel", "k-means purity, k = plotted taxa, in a panel of Section 4.6, full dimension", None, SHARE, "higher", "as cluster_purity", invariant=CLUSTERED, subject="panels"),
+    MetricEntry("panel_purity_adjusted", "Panel purity adjusted", "k-means purity in a panel of Section 4.6, full dimension, beyond chance: (purity - chance)/(1 - chance)", None, ADJUSTED, "higher", "Cohen 1960", invariant=SHUFFLED, subject="panels"),
+    MetricEntry("panel_purity_2d", "k-means purity in the panel, in the plane", "k-means purity, k = plotted taxa, in a panel of Section 4.6, in the plane", None, SHARE, "higher", "as cluster_purity", invariant=("names",), subject="panels"),
+    MetricEntry("panel_purity_2d_adjusted", "Panel purity 2d adjusted", "k-means purity in a panel of Section 4.6, in the plane, beyond chance: (purity - chance)/(1 - chance)", None, ADJUSTED, "higher", "Cohen 1960", invariant=(), subject="panels"),
+)  # fmt: skip
+
+_COMPARISONS = (
+    MetricEntry("cophenetic_correlation_difference", "Cophenetic correlation difference", "CPCC of the first less CPCC of the second, same species", differences.cophenetic_correlation_difference, DIFFERENCE, "higher", "paired jackknife: Efron & Stein 1981", subject="pair"),
+    MetricEntry("image_tree_correlation_difference", "Image tree correlation difference", "tree correlation of all image pairs, the first less the second", differences.image_tree_correlation_difference, DIFFERENCE, "higher", "paired jackknife: Efron & Stein 1981", subject="pair"),
+    MetricEntry("residual_cophenetic_correlation", "CPCC beyond a control", "CPCC once the centroid distance of a control is regressed out; no causal control", pending.residual_cophenetic_correlation, CORRELATION, "higher", "Smouse et al. 1986; Guillot & Rousset 2013", subject="control pair"),
+    MetricEntry("cka", "Debiased CKA", "debiased linear CKA of two encoders' species centroids", pending.similarity, CORRELATION, "neither", "Song et al. 2012; Kornblith et al. 2019", subject="pair"),
+    MetricEntry("cka_calibrated", "Debiased CKA beyond chance", "debiased linear CKA above what 95 % of permutations reach: (score - t)/(1 - t), or 0", pending.similarity, SHARE, "neither", "Gröger et al. 2026", invariant=DRAWN, subject="pair"),
+    MetricEntry("rsa", "RSA", "correlation of two encoders' centroid distances over pairs of species", pending.similarity, CORRELATION, "neither", "Kriegeskorte et al. 2008", subject="pair"),
+    MetricEntry("rsa_calibrated", "RSA beyond chance", "correlation of two encoders' centroid distances above what 95 % of permutations reach: (score - t)/(1 - t), or 0", pending.similarity, SHARE, "neither", "Gröger et al. 2026", invariant=DRAWN, subject="pair"),
+    MetricEntry("mutual_knn", "Mutual 10 nearest species", "share of a species' 10 nearest species that two encoders agree on", pending.similarity, SHARE, "neither", "Huh et al. 2024", subject="pair"),
+    MetricEntry("mutual_knn_calibrated", "Mutual neighbours beyond chance", "share of the 10 nearest species that two encoders agree on, above what 95 % of permutations reach: (score - t)/(1 - t), or 0", pending.similarity, SHARE, "neither", "Gröger et al. 2026", invariant=DRAWN, subject="pair"),
+)  # fmt: skip
+
+_ANSWERS = (
+    MetricEntry("top1_accuracy", "Accuracy", "share of test images whose taxon the probe names", None, SHARE, "higher", "linear probe: Alain & Bengio 2017", subject="answers"),
+    MetricEntry("top5_accuracy", "Truth among the first five", "share of test images whose taxon is among the first five that the probe ranks", None, SHARE, "higher", "", subject="answers"),
+    MetricEntry("macro_accuracy", "Accuracy, mean over taxa", "share of test images whose taxon the probe names, averaged over taxa", None, SHARE, "higher", "", subject="answers"),
+    MetricEntry("clade_accuracy", "Accuracy inside clades", "share of a clade's test images whose taxon the probe names", None, SHARE, "higher", "", subject="answers"),
+    MetricEntry("calibration_error", "Expected calibration error", "how far a probe's confidence is from its share of right answers, 15 bins of equally many", None, SHARE, "lower", "Naeini et al. 2015; Guo et al. 2017; Nguyen & O'Connor 2015", subject="answers"),
+    MetricEntry("unseen_gap", "Seen less unseen children", "accuracy with children seen in training less accuracy with children held out, same images", None, CORRELATION, "lower", "", subject="answers"),
+    MetricEntry("selectivity", "Selectivity over the control task", "accuracy less that of a control task with labels shuffled between children, same images", None, CORRELATION, "higher", "Hewitt & Liang 2019", subject="answers"),
+    MetricEntry("top1_accuracy_difference", "Difference in accuracy", "accuracy of the first less accuracy of the second, same images", None, CORRELATION, "higher", "p: McNemar 1947, species swapped whole", subject="answers"),
+    MetricEntry("path_accuracy", "Whole path right", "share of test images that are named right at every rank", None, SHARE, "higher", "Tan et al. 2025", subject="answers"),
+    MetricEntry("right_prefix", "Ranks right from the top down", "ranks named right from the kingdom down to the first error", None, (0.0, 7.0), "higher", "", subject="answers"),
+    MetricEntry("consistent_pairs", "Consecutive ranks both right", "share of pairs of consecutive ranks that are both named right", None, SHARE, "higher", "Tan et al. 2025", subject="answers"),
+    MetricEntry("rank_consistency", "Answers inside the answer above", "share of answers that lie inside the answer at the next rank up", None, SHARE, "higher", "", subject="answers"),
+    MetricEntry("wrong_answer_severity", "Ranks up from a wrong answer", "ranks from a wrong answer up to the taxon it shares with the truth", None, (1.0, 7.0), "lower", "Bertinetto et al. 2020", subject="answers"),
+)  # fmt: skip
+
+_TEXT = (
+    MetricEntry("text_cophenetic_correlation", "CPCC of names", "CPCC of names: tree distance against distance of the names of taxa", None, CORRELATION, "higher", "Sokal & Rohlf 1962; p: Mantel 1967", subject="text"),
+    MetricEntry("text_radial_tau", "Radial order of nested names", "Kendall's tau-b of rank and distance of a species' nested names from the name of all life", None, CORRELATION, "higher", "Sastry et al. 2025", subject="text"),
+    MetricEntry("image_text_rsa", "RSA of images and names", "correlation of distances of images and of names over pairs of taxa", None, CORRELATION, "higher", "Kriegeskorte et al. 2008", subject="text"),
+    MetricEntry("image_text_accuracy", "Centroids nearest to their own name", "share of taxa whose images lie nearest to their own name, by centroid", None, SHARE, "higher", "Radford et al. 2021", subject="text"),
+)  # fmt: skip
+
+#: Commands that give the numbers of other subjects than embeddings.
+COMMANDS = {"answers": "probe", "panels": "project"}
+
+REGISTRY: dict[str, MetricEntry] = {
+    entry.name: entry for entry in (*_HIERARCHY, *_RELATIVES, *_SEPARATION, *_COMPARISONS, *_ANSWERS, *_TEXT)
+}
+
+
+def catalogue() -> pd.DataFrame:
+    """Return the metrics as a table: name, title, notes, bounds, better, source, invariant, subject."""
+    columns = ("name", "title", "notes", "bounds", "better", "source", "invariant", "subject")
+    return tables.catalogue(REGISTRY, columns)
+
+
+def check_metrics(names: Iterable[str]) -> None:
+    """Refuse names that are no metrics, and metrics that are scores of a probe or of panels.
+
+    Raises
+    ------
+    ProbeError
+        With the nearest names, or with the command that gives the number.
+    """
+    for name in names:
+        tables.check_name("metric", name, REGISTRY)
+        if REGISTRY[name].subject in COMMANDS:
+            raise ProbeError(f"'{name}' is measured by `bioclip-probe {COMMANDS[REGISTRY[name].subject]}`")

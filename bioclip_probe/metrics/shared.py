@@ -1,0 +1,207 @@
+"""Intermediate results that several metrics of one embedding share, each computed once, when first needed."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.metrics.measurement import random_stream
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.stats.embeddings import check_vectors
+from bioclip_probe.stats.kmeans import kmeans
+from bioclip_probe.stats.rows import ResamplingUnits, Rows
+from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
+from bioclip_probe.stats.sweep.sweep import Sweep, sweep
+from bioclip_probe.tables import RANKS
+from bioclip_probe.tree.tree import Placement
+
+#: Numbers of neighbours that purity and kinship of neighbours are given for.
+K_NEIGHBOURS = (1, 5, 10)
+
+
+@dataclass(eq=False)
+class SharedResults:
+    """One embedding in one tree, and what its metrics share: centroids, sums, the sweep, neighbours, clusters.
+
+    Attributes
+    ----------
+    vectors : ndarray, shape (n, d)
+        Unit vectors, one per image.
+    placement : Placement
+        The n images in a taxonomy, or on a phylogeny.
+    settings : MeasureSettings
+    ranks : tuple of str
+        Ranks to measure at. On a phylogeny there is but ``species``.
+    groups : ndarray, shape (n,), int64, optional
+        Observation or photographer of each image; images of one group are no neighbours of each other. -1 is no group.
+    units : ResamplingUnits, optional
+        What intervals of tree agreement resample; by default the taxa of ``settings.resample`` in a taxonomy.
+    executor : Executor, optional
+        Its workers compare all pairs of images and of species; this process does by default.
+
+    Raises
+    ------
+    DataError
+        If the vectors are not an (n, d) array of finite numbers with rows of length 1.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from bioclip_probe.tree import taxonomy
+    >>> placement = taxonomy(pd.DataFrame({"genus": ["Pica", "Corvus"], "species": ["Pica pica", "Corvus corax"]}))
+    >>> shared = SharedResults(np.eye(2, dtype=np.float32), placement)
+    >>> shared.taxa("species").counts["n_taxa"]
+    2
+    """
+
+    subject: ClassVar[str] = "embeddings"
+
+    vectors: np.ndarray
+    placement: Placement
+    settings: MeasureSettings = field(default_factory=MeasureSettings)
+    ranks: tuple[str, ...] = RANKS
+    groups: np.ndarray | None = None
+    units: ResamplingUnits | None = None
+    executor: Executor | None = None
+
+    def __post_init__(self) -> None:
+        self.vectors = check_vectors(self.vectors, len(self.placement))
+        if not self.has_ranks:
+            self.ranks = RANKS[-1:]
+        if self.units is None and self.has_ranks and self.settings.resample != RANKS[-1]:
+            self.units = ResamplingUnits(self.settings.resample, self.placement.at(self.settings.resample))
+        self._taxa: dict[str, Rows] = {}
+        self._neighbors: dict[bytes, np.ndarray] = {}
+        self._clusters: dict[str, np.ndarray] = {}
+
+    @classmethod
+    def of(
+        cls, embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
+    ) -> SharedResults:
+        """Return `embeddings` itself if it holds shared results already, else begin with an array of vectors.
+
+        Raises
+        ------
+        DataError
+            If the shared results are about another placement, or the vectors are not unit vectors.
+        """
+        if not isinstance(embeddings, SharedResults):
+            return cls(embeddings, placement, settings or MeasureSettings())
+        if embeddings.placement is not placement:
+            raise DataError("the shared results are about another placement; make new ones for it")
+        return embeddings
+
+    @property
+    def has_ranks(self) -> bool:
+        """True in a taxonomy; a phylogeny has no ranks."""
+        return self.placement.tree.unit == "rank"
+
+    def stream(self, name: str, rank: str = RANKS[-1]) -> np.random.Generator:
+        """Return the random stream of one number, see `random_stream`."""
+        return random_stream(self.settings.seed, name, rank)
+
+    @cached_property
+    def species(self) -> Placement:
+        """The images in the tree whose tips are species."""
+        return self.placement.coarsen("species") if self.has_ranks else self.placement
+
+    def taxa(self, rank: str) -> Rows:
+        """Return the centroids of the taxa of a rank, with their sums over all pairs."""
+        if rank not in self._taxa:
+            placement = self.species if rank == "species" else self.placement.coarsen(rank)
+            self._taxa[rank] = Rows.taxa(self.vectors, placement)
+        return self._taxa[rank]
+
+    @cached_property
+    def images(self) -> Rows:
+        """The images at the tips of their species, with their sums over all pairs."""
+        return Rows.images(self.vectors, self.species)
+
+    @cached_property
+    def image_sweep(self) -> tuple[str, Sweep]:
+        """The rank that its jackknife leaves out, and the sweep over all pairs of images: scores and neighbours."""
+        resampled, part = self.images.jackknife_groups(self.units, self.stream("sweep"))
+        k = max(K_NEIGHBOURS)
+        swept = sweep(self.images, part, anchors=True, k=k, groups=self.groups, executor=self.executor)
+        return resampled, swept
+
+    def neighbors(self, rank: str) -> np.ndarray:
+        """Return the nearest images of each image among those with a name at a rank, shape (n, 10), int64.
+
+        One search serves all ranks at which the same images have a name.
+        """
+        named = self.placement.at(rank) >= 0
+        key = named.tobytes()
+        if key not in self._neighbors:
+            self._neighbors[key] = nearest_neighbours(self.vectors, max(K_NEIGHBOURS), self.groups, among=named)[0]
+        return self._neighbors[key]
+
+    def clusters(self, rank: str) -> np.ndarray:
+        """Return k-means clusters, as many as the rank has taxa, shape (starts, n), int64; see `kmeans`."""
+        if rank not in self._clusters:
+            self._clusters[rank] = kmeans(self.vectors, self.placement.at(rank), self.stream("kmeans", rank))
+        return self._clusters[rank]
+
+
+@dataclass(eq=False)
+class EmbeddingPair:
+    """Two embeddings of the same images, in the same order and the same tree.
+
+    Attributes
+    ----------
+    first, second : SharedResults
+        They share placement and settings.
+
+    Raises
+    ------
+    DataError
+        If they are not of the same placement.
+    """
+
+    subject: ClassVar[str] = "pair"
+
+    first: SharedResults
+    second: SharedResults
+
+    def __post_init__(self) -> None:
+        if self.first.placement is not self.second.placement:
+            raise DataError("two embeddings are compared on the same images: both need the same placement")
+
+    @classmethod
+    def of(
+        cls,
+        embeddings: tuple[np.ndarray | SharedResults, np.ndarray | SharedResults] | EmbeddingPair,
+        placement: Placement,
+        settings: MeasureSettings | None = None,
+    ) -> EmbeddingPair:
+        """Return `embeddings` itself if it is a pair of shared results already, else begin with two arrays."""
+        if isinstance(embeddings, EmbeddingPair):
+            return embeddings
+        first, second = embeddings
+        return cls(SharedResults.of(first, placement, settings), SharedResults.of(second, placement, settings))
+
+    @property
+    def placement(self) -> Placement:
+        """The placement of both."""
+        return self.first.placement
+
+    @property
+    def has_ranks(self) -> bool:
+        """True in a taxonomy."""
+        return self.first.has_ranks
+
+    @property
+    def settings(self) -> MeasureSettings:
+        """The settings of both."""
+        return self.first.settings
+
+
+class ControlPair(EmbeddingPair):
+    """An embedding and a control, such as colours, of the same images."""
+
+    subject: ClassVar[str] = "control pair"
