@@ -1,4 +1,4 @@
-"""A number with everything a reader needs to trust it."""
+"""A number with everything that a reader needs to judge it: chance level, interval, counts and a note."""
 
 from __future__ import annotations
 
@@ -8,26 +8,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Estimate:
-    """One number, its chance level, its interval, what was counted, and why it is undefined if it is.
+    """A number with its chance level, its interval and its counts, or the reason why it is undefined.
 
     Attributes
     ----------
     value : float
-        The number; NaN where it is undefined, and then `note` says why.
+        The number; NaN if it is undefined, and then `note` gives the reason.
     chance : float
-        What the number is without any signal; NaN where that has no meaning.
+        The value that is expected without any signal; NaN where that has no meaning.
     ci_low, ci_high : float
-        The 95 % interval.
+        Ends of the confidence interval (95 % by default).
     ci_method : str
         How the interval was made.
     resampled : str
         The unit that was resampled or permuted, a rank such as ``species``.
     p_value : float
-        One-sided permutation p, (b + 1)/(m + 1).
+        One-sided p-value of the permutation test, (b + 1)/(m + 1).
     n_images, n_taxa, n_excluded : int
-        Images and taxa that entered, and images that were left out.
+        Numbers of images and taxa that entered, and of images that were left out.
     note : str
-        Why the value is undefined, or what to know of it.
+        Why the value is undefined, or what a reader must know about it.
+
+    Examples
+    --------
+    >>> Estimate(0.7, chance=0.5, n_images=10).value
+    0.7
+    >>> Estimate.undefined("needs at least 3 taxa, found 2", n_taxa=2).value
+    nan
     """
 
     value: float
@@ -44,5 +51,18 @@ class Estimate:
 
     @classmethod
     def undefined(cls, note: str, n_images: int = 0, n_taxa: int = 0, n_excluded: int = 0) -> Estimate:
-        """A number that does not exist here, and why."""
+        """Return an estimate without a value.
+
+        Parameters
+        ----------
+        note : str
+            Why the number is undefined.
+        n_images, n_taxa, n_excluded : int
+            Counts.
+
+        Returns
+        -------
+        Estimate
+            Its value is NaN.
+        """
         return cls(math.nan, n_images=n_images, n_taxa=n_taxa, n_excluded=n_excluded, note=note)

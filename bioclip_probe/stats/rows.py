@@ -1,4 +1,4 @@
-"""What a correlation of pairs runs over, images or centroids of taxa, and the units that are resampled."""
+"""Rows whose pairs a correlation runs over, images or centroids of taxa, and the units that are resampled."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
 
 @dataclass(frozen=True, eq=False)
 class ResamplingUnits:
-    """What is resampled where taxa are not independent: whole genera, families, clades.
+    """Groups of taxa that are resampled together where taxa are not independent, e.g. genera or families.
 
     Attributes
     ----------
     name : str
-        What a unit is called, e.g. ``genus``.
+        Name of the kind of unit, e.g. ``genus``.
     labels : ndarray, shape (n,), int64
-        The unit of each image, constant within each taxon, e.g. ``placement.at("genus")``. A taxon labelled -1 (no
-        name at that rank) is a unit of its own.
+        The unit of each image, constant within each taxon, e.g. ``placement.at("genus")``. A taxon labelled -1 (it has
+        no name at that rank) is a unit of its own.
+
+    Examples
+    --------
+    >>> ResamplingUnits("genus", np.array([4, 4, 9])).name
+    'genus'
     """
 
     name: str
@@ -36,17 +41,29 @@ class ResamplingUnits:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The rows whose pairs a correlation runs over, images or centroids of taxa, at the tips of a tree.
+    """Unit vectors of images, or of centroids of taxa, at the tips of a tree.
+
+    Correlations of tree distance and embedding distance run over all pairs of them.
 
     Attributes
     ----------
     tree : Tree
+        Every tip has at least one image.
     vectors : ndarray, shape (r, d)
-        Unit vectors.
+        Unit vectors; NaN for a centroid without direction.
     tips : ndarray, shape (r,), int64
-        The tip position of each; -1 leaves it out.
+        The tip position of each row; rows of -1 are left out.
     groups : ndarray, shape (n,), int64
-        The tip position of each image, -1 for one at no tip.
+        The tip position of each image; -1 for an image that is at no tip.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1.0, 1.0]), np.array(["r", "a", "b"], object), [-1] * 3)
+    >>> taxa = Rows.taxa(np.eye(3), Placement(tree, np.array([1, 1, 2])))
+    >>> taxa.counts
+    {'n_images': 3, 'n_taxa': 2, 'n_excluded': 0}
+    >>> taxa.reason_undefined()
+    'needs at least 3 taxa, found 2'
     """
 
     tree: Tree
@@ -56,28 +73,71 @@ class Rows:
 
     @classmethod
     def taxa(cls, vectors: np.ndarray, placement: Placement) -> Rows:
-        """Centroids, back on the sphere."""
-        found = centroids(finite_rows(vectors), placement)
-        return cls(found.tree, found.directions, np.arange(len(found.counts)), found.groups)
+        """Return the centroids of the taxa at the tips, normalised to length 1.
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (n, d)
+            Unit vectors of images.
+        placement : Placement
+            The n images in a tree.
+
+        Returns
+        -------
+        Rows
+            One row for each taxon that has images.
+
+        Raises
+        ------
+        DataError
+            If a vector is not finite.
+        """
+        taxa = centroids(finite_rows(vectors), placement)
+        return cls(taxa.tree, taxa.directions, np.arange(len(taxa.counts)), taxa.groups)
 
     @classmethod
     def images(cls, vectors: np.ndarray, placement: Placement) -> Rows:
+        """Return the images at the tips.
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (n, d)
+            Unit vectors of images.
+        placement : Placement
+            The n images in a tree.
+
+        Returns
+        -------
+        Rows
+            One row for each image.
+
+        Raises
+        ------
+        DataError
+            If a vector is not finite.
+        """
         tree, groups = tips_with_images(placement)
         return cls(tree, finite_rows(vectors), groups, groups)
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Images and taxa that enter, and images left out."""
+        """Numbers of images and taxa that enter, and of images that are left out."""
         n = int(np.sum(self.groups >= 0))
         return {"n_images": n, "n_taxa": len(self.tree.tips) if n else 0, "n_excluded": len(self.groups) - n}
 
     @cached_property
     def sums(self) -> TreeSums:
+        """Sums over all pairs of rows, from which their correlation follows."""
         origin = approximate_mean(self.vectors[self.tips >= 0])
         return TreeSums(self.tree, Moments.of(self.vectors, self.tips, len(self.tree.tips), origin=origin))
 
     def reason_undefined(self) -> str:
-        """Why a correlation over pairs of these rows does not exist; empty if it does."""
+        """Return why a correlation over pairs of these rows does not exist, or an empty string if it does.
+
+        Returns
+        -------
+        str
+        """
         if self.counts["n_taxa"] < 3:
             return f"needs at least 3 taxa, found {self.counts['n_taxa']}"
         if lost := int(np.isnan(self.vectors).any(axis=1).sum()):
@@ -87,28 +147,94 @@ class Rows:
         return ""
 
     def per_tip(self, labels: np.ndarray) -> np.ndarray:
-        """The label of each taxon, from any of its images."""
-        found = np.full(len(self.tree.tips), -1)
-        found[self.groups[self.groups >= 0]] = labels[self.groups >= 0]
-        return found
+        """Return the label of each taxon, from labels of its images.
+
+        Parameters
+        ----------
+        labels : ndarray, shape (n,), int64
+            A label for each image, constant within each taxon.
+
+        Returns
+        -------
+        ndarray, shape (k,), int64
+            In the order of the tips.
+        """
+        label = np.full(len(self.tree.tips), -1)
+        label[self.groups[self.groups >= 0]] = labels[self.groups >= 0]
+        return label
 
     def resampling_units(self, units: ResamplingUnits | None) -> tuple[str, np.ndarray]:
-        """What is resampled, and the unit of each tip, from 0 on."""
+        """Return the name of the resampling units and the unit of each tip.
+
+        Parameters
+        ----------
+        units : ResamplingUnits or None
+            None resamples each taxon on its own.
+
+        Returns
+        -------
+        name : str
+            A rank.
+        unit : ndarray, shape (k,), int64
+            From 0.
+        """
         if units is None:
             return rank_of_tips(self.tree), np.arange(len(self.tree.tips))
         labels = self.per_tip(units.labels)
-        alone = labels < 0
-        labels[alone] = labels.max(initial=-1) + 1 + np.arange(alone.sum())
+        unnamed = labels < 0
+        labels[unnamed] = labels.max(initial=-1) + 1 + np.arange(unnamed.sum())
         return units.name, np.unique(labels, return_inverse=True)[1]
 
-    def jackknife_groups(self, units: ResamplingUnits | None, rng: np.random.Generator) -> tuple[str, np.ndarray]:
-        """What is resampled, and the part of each tip that the jackknife leaves out together."""
+    def jackknife_groups(
+        self, units: ResamplingUnits | None, rng: np.random.Generator, n_groups: int = N_GROUPS
+    ) -> tuple[str, np.ndarray]:
+        """Return the name of the resampling units and the jackknife group of each tip.
+
+        Parameters
+        ----------
+        units : ResamplingUnits or None
+            None resamples each taxon on its own.
+        rng : numpy.random.Generator
+        n_groups : int
+            Number of jackknife groups.
+
+        Returns
+        -------
+        name : str
+            A rank.
+        group : ndarray, shape (k,), int64
+            From 0; all tips of a unit are in one group.
+        """
         name, unit = self.resampling_units(units)
-        return name, jackknife_groups(int(unit.max()) + 1, rng, N_GROUPS)[unit]
+        return name, jackknife_groups(int(unit.max()) + 1, rng, n_groups)[unit]
 
 
 def finite_rows(vectors: np.ndarray) -> np.ndarray:
-    """The vectors themselves; raises `DataError` naming the rows where one is not finite."""
+    """Return the vectors unchanged, or raise an error if a row is not finite.
+
+    Unlike `bioclip_probe.stats.embeddings.check_vectors`, it accepts rows of any length.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+
+    Returns
+    -------
+    ndarray, shape (n, d)
+        The same array.
+
+    Raises
+    ------
+    DataError
+        If a row is not finite; the message names such rows.
+
+    Examples
+    --------
+    >>> finite_rows(np.array([[1.0, 0.0], [np.nan, 1.0]]))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: vectors must be finite; 1 are not, in rows 1
+    """
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
         raise DataError(f"vectors must be finite; {len(bad)} are not, in rows {some(bad)}")
@@ -116,7 +242,23 @@ def finite_rows(vectors: np.ndarray) -> np.ndarray:
 
 
 def rank_of_tips(tree: Tree) -> str:
-    """What the tips are: a rank, species on a phylogeny, ``taxon`` where a taxonomy was not coarsened to one rank."""
+    """Return the rank of the tips of a tree.
+
+    Parameters
+    ----------
+    tree : Tree
+
+    Returns
+    -------
+    str
+        A rank; ``species`` on a phylogeny; ``taxon`` in a taxonomy whose tips have different ranks.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0]), np.array([0.0, 1.0]), np.array(["life", "Pica"], object), [-1, 5])
+    >>> rank_of_tips(tree)
+    'genus'
+    """
     ranks = np.unique(tree.rank[tree.tips])
     if len(ranks) > 1:
         return "taxon"

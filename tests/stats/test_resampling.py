@@ -54,7 +54,7 @@ def test_the_mean_is_bootstrapped_by_drawing_whole_units():
     rng = np.random.default_rng(0)
     units = np.repeat([30, 10, 20, 40, 50], [1, 4, 2, 8, 3])
     scores = rng.normal(0, 0.1, 18) + units / 10
-    low, high = bootstrap_mean(scores, units, np.random.default_rng(1), n_boot=200)
+    low, high = bootstrap_mean(scores, units, np.random.default_rng(1), n_bootstrap=200)
 
     # The same draws, with each unit's images put there as often as the unit was drawn.
     means = []
@@ -79,7 +79,7 @@ def test_the_interval_of_a_mean_covers_it():
     rng = np.random.default_rng(7)
     covered = 0
     for _ in range(200):
-        low, high = bootstrap_mean(rng.normal(0, 1, 40), np.arange(40), rng, n_boot=199)
+        low, high = bootstrap_mean(rng.normal(0, 1, 40), np.arange(40), rng, n_bootstrap=199)
         covered += low <= 0 <= high
     assert 175 <= covered <= 199
 
