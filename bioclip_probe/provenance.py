@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from bioclip_probe.files import sha256_of_json
 
 PACKAGES = (
     "bioclip_probe", "numpy", "scipy", "pandas", "scikit-learn", "umap-learn", "torch", "torchvision",
@@ -45,4 +45,4 @@ def command() -> str:
 
 def fingerprint(*facts: object) -> str:
     """12 hex digits of the sha256 of some JSON-able facts."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    return sha256_of_json(facts, default=str)[:12]

@@ -6,7 +6,6 @@ split ``unseen`` species held out of training.
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 
 import pandas as pd
@@ -15,6 +14,7 @@ from PIL import Image
 from bioclip_probe import world
 from bioclip_probe.datasets.dataset import Dataset, fingerprint_of
 from bioclip_probe.errors import DataError
+from bioclip_probe.files import sha256_of_chunks
 from bioclip_probe.tables import IMAGES, RANKS
 from bioclip_probe.world.splits import EVALUATION
 
@@ -40,7 +40,7 @@ def load(seed: int = world.SEED) -> Dataset:
     )
     opener = partial(_open, seed=seed)
     sample = key.iloc[:: max(1, len(key) // _PROBED)]
-    drawn = hashlib.sha256(b"".join(opener(source).tobytes() for source in sample)).hexdigest()
+    drawn = sha256_of_chunks(opener(source).tobytes() for source in sample)
     return Dataset(
         name="world",
         images=images,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+
+from bioclip_probe.files import rename_synced
 
 
 def save(figure: Figure, table: pd.DataFrame, record: dict, stem: Path | str) -> list[Path]:
@@ -49,7 +50,7 @@ def save(figure: Figure, table: pd.DataFrame, record: dict, stem: Path | str) ->
         text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False, default=_plain)
         note.write_text(text + "\n", encoding="utf-8")
         for made, path in zip((pdf, png, csv, note), written, strict=True):
-            os.replace(made, path)
+            rename_synced(made, path)
     return written
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bioclip_probe import metrics, provenance
 from bioclip_probe.extraction.prompts import MAIN_TYPE, NESTED_TYPE, PLAIN_TYPE
+from bioclip_probe.files import write_atomically
 from bioclip_probe.probes import SEEN, UNSEEN
 from bioclip_probe.report.gallery import FIGURES, LINEAR, TEXT, agrees, check_names, draw, draw_all, table_of
 from bioclip_probe.study import published, results
@@ -144,7 +145,7 @@ def write(folder: str | Path) -> Path:
         written=provenance.now(),
     )
     path = found.folder / "report.html"
-    results.write_whole(path, lambda beside: beside.write_text(page, encoding="utf-8"))
+    write_atomically(path, lambda temporary: temporary.write_text(page, encoding="utf-8"))
     return path
 
 

@@ -6,10 +6,8 @@ with its number of ``rows`` and their ``sha256``. What a killed run left behind 
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bioclip_probe.errors import StoreError
+from bioclip_probe.files import rename_synced, sha256_of_bytes, sha256_of_file
 from bioclip_probe.store.shards import write
 
 
@@ -54,7 +53,7 @@ class Growing:
     def append(self, rows: np.ndarray, **facts: object) -> None:
         """Write one block, and with it JSON-able facts; it counts once its line in the journal is whole."""
         content = np.ascontiguousarray(rows, "<f4").tobytes()
-        block = {"rows": len(rows), "sha256": hashlib.sha256(content).hexdigest(), **facts}
+        block = {"rows": len(rows), "sha256": sha256_of_bytes(content), **facts}
         for path, added in ((self.path, content), (self.journal, _line(block))):
             with _writing(path), open(path, "ab") as file:
                 file.write(added)
@@ -63,10 +62,8 @@ class Growing:
     def finish(self, place: Path) -> dict[str, object]:
         """Put the file in its place; its size and sha256. The journal stays, until somebody vouches for the file."""
         with _writing(place):
-            with open(self.path, "rb") as file:
-                os.fsync(file.fileno())
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            os.replace(self.path, place)
+            digest = sha256_of_file(self.path)
+            rename_synced(self.path, place)
         return {"bytes": place.stat().st_size, "sha256": digest}
 
     def discard(self) -> None:
@@ -83,7 +80,7 @@ class Growing:
                 if first != made_from or file.read(len(self._header)) != self._header:
                     return []
                 for block in blocks:
-                    if hashlib.sha256(file.read(block["rows"] * self._width)).hexdigest() != block["sha256"]:
+                    if sha256_of_bytes(file.read(block["rows"] * self._width)) != block["sha256"]:
                         break
                     whole.append(block)
         except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is damaged

@@ -5,7 +5,6 @@ The written format is described in `bioclip_probe.store.store`.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -17,6 +16,13 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import PICTURE_ERRORS, DataError, StoreError, some
+from bioclip_probe.files import (
+    remove_temporary_files,
+    sha256_of_bytes,
+    sha256_of_file,
+    sha256_of_json,
+    write_bytes_atomically,
+)
 from bioclip_probe.tables import Column, Table
 
 VERSION = 2
@@ -245,8 +251,7 @@ class Embedded:
     def _checked(self, shard: int, kind: str) -> Path:
         path = self.files(shard)[kind]
         try:
-            with open(path, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = sha256_of_file(path)
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {error.strerror}; {MEND}") from error
         if digest != self.shards[shard][kind]["sha256"]:
@@ -256,8 +261,7 @@ class Embedded:
 
 def clear(folder: Path, damaged: bool = False) -> None:
     """Take away what a killed run left half-done, and, if so told, the `damaged` lines of the journal."""
-    for half_done in folder.glob("*.part"):
-        half_done.unlink()
+    remove_temporary_files(folder)
     *lines, rest = _lines(folder / JOURNAL)
     kept = [line for line in lines if _entry(line) is not None] if damaged else lines
     if rest or len(kept) < len(lines):
@@ -330,7 +334,7 @@ def check_seal(content: dict, path: Path) -> None:
 
 
 def _seal(content: dict) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return sha256_of_json(content)
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -338,25 +342,9 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def write(path: Path, content: bytes) -> dict[str, object]:
-    """Write beside the place, sync, rename: a reader sees the whole file or none. Its size and sha256."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    """Write a file atomically and return its size and sha256."""
     try:
-        with open(beside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-        _sync(path.parent)
+        write_bytes_atomically(path, content)
     except OSError as error:  # no room, no permission
-        beside.unlink(missing_ok=True)
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def _sync(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut, as `fsync` does for what is in a file."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return {"bytes": len(content), "sha256": sha256_of_bytes(content)}

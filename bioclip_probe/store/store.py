@@ -42,7 +42,6 @@ shards. Nothing is pickled. Vectors and images are joined by `image_id`.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 from collections.abc import Collection, Iterator
@@ -55,6 +54,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, StoreError, some
+from bioclip_probe.files import remove_temporary_files, sha256_of_file
 from bioclip_probe.store.shards import (
     DATASET,
     DTYPES,
@@ -109,7 +109,7 @@ class Store:
         if self.path.exists() and not self.path.is_dir():
             raise StoreError(f"{self.path} is a file; expected the folder of a store")
         begun = self.path.iterdir() if self.path.is_dir() else ()
-        if any(not entry.name.startswith((LOCK, "store.json.")) for entry in begun):
+        if any(not entry.name.startswith((LOCK, ".store.json.")) for entry in begun):
             if not (self.path / "store.json").is_file():
                 raise StoreError(f"{self.path} is not a store (it has no store.json); name another or an empty folder")
             head = read_json(self.path / "store.json")
@@ -207,8 +207,7 @@ class Store:
         if not (home / "dataset.json").is_file():
             _make(self.path)
             with _lock(self.path / LOCK, self.path, wait=True):
-                for half_done in self.path.glob("*.part"):
-                    half_done.unlink()
+                remove_temporary_files(self.path)
                 if not (self.path / "store.json").is_file():
                     write_json(self.path / "store.json", {"format": FORMAT, "version": VERSION})
                 if not (home / "dataset.json").is_file():
@@ -287,8 +286,7 @@ def existing(path: str | Path) -> Store:
 def _begin_dataset(home: Path, dataset: Dataset) -> None:
     """Write what the store knows of a new dataset."""
     _make(home)
-    for half_done in home.glob("*.part"):
-        half_done.unlink()
+    remove_temporary_files(home)
     table = io.BytesIO()
     IMAGES.frame(dataset.images[IMAGES.names]).to_parquet(table, index=False)
     written = write(home / "images.parquet", table.getvalue())
@@ -358,9 +356,7 @@ def read_about(file: Path, kind: str) -> dict:
 def _read_images(home: Path) -> pd.DataFrame:
     if not (home / "images.parquet").is_file():
         raise StoreError(f"{home} is damaged: images.parquet is gone; delete it and embed again")
-    with open(home / "images.parquet", "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != read_about(home / "dataset.json", "dataset")["images"].get("sha256"):
+    if sha256_of_file(home / "images.parquet") != read_about(home / "dataset.json", "dataset")["images"].get("sha256"):
         raise StoreError(
             f"{home / 'images.parquet'} has changed since it was written (its sha256 differs); "
             f"delete {home} and embed again"

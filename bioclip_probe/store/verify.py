@@ -9,7 +9,6 @@ damaged is said, and the rest is looked at all the same.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import PICTURE_ERRORS, StoreError, one_line, printable, some
+from bioclip_probe.files import sha256_of_file
 from bioclip_probe.progress import progress_bar
 from bioclip_probe.store.shards import JOURNAL, Embedded
 from bioclip_probe.store.store import Store, folder_name, read_about
@@ -189,13 +189,8 @@ def _amiss_in(home: Path, about: dict, ids: pd.Index | None) -> Iterator[Finding
     """Where `dataset.json` does not fit its images."""
     if ids is not None and about["n_images"] != len(ids):
         yield "images", f"images.parquet has {len(ids)} images, dataset.json says {about['n_images']}"
-    if ids is not None and about["images"].get("sha256") != _sha256(home / "images.parquet"):
+    if ids is not None and about["images"].get("sha256") != sha256_of_file(home / "images.parquet"):
         yield "images", "images.parquet has changed since it was written (its sha256 differs)"
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _encoder(

@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, StoreError, one_line, some
+from bioclip_probe.files import write_atomically
 from bioclip_probe.store.shards import Embedded
 from bioclip_probe.study import results as results_of
-from bioclip_probe.study.results import write_whole
 from bioclip_probe.tables import IMAGES, RANKS
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _blocks(store: Store, embedded: Embedded) -> Iterator[tuple[pd.DataFrame, np
 def _written(path: str | Path, write: Callable[[Path], None]) -> Path:
     path = Path(path)
     try:
-        write_whole(path, write)
+        write_atomically(path, write)
     except (OSError, ValueError) as error:  # no room, no such folder; a text that this kind of file cannot hold
         reason = getattr(error, "strerror", None) or one_line(error)
         raise DataError(f"cannot write {path}: {reason}") from error

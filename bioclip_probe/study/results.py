@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from bioclip_probe.errors import DataError
+from bioclip_probe.files import write_atomically
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, Table
 
 TABLES: dict[str, Table] = {table.name: table for table in (MEASUREMENTS, PREDICTIONS, COORDINATES)}
@@ -146,22 +146,12 @@ def write(folder: str | Path, record: dict, fresh: bool = False, **tables: pd.Da
         old = getattr(before, name) if before else None
         rows = table if old is None else pd.concat([old, table], ignore_index=True)
         rows = rows.drop_duplicates(KEYS[name], keep="last").reset_index(drop=True)
-        write_whole(folder / f"{name}.parquet", lambda path, rows=rows: rows.to_parquet(path, index=False))
+        write_atomically(folder / f"{name}.parquet", lambda path, rows=rows: rows.to_parquet(path, index=False))
         if name == "measurements":
-            write_whole(folder / "measurements.csv", lambda path, rows=rows: rows.to_csv(path, index=False))
+            write_atomically(folder / "measurements.csv", lambda path, rows=rows: rows.to_csv(path, index=False))
     if before:  # what an earlier step said stays beside its rows: how it was made, and the phylogenies it met
         kept = {key: {**before.record.get(key, {}), **record.get(key, {})} for key in ("steps", "trees")}
         record = {**record, **kept}
     text = json.dumps(record, indent=1, default=str)
-    write_whole(folder / "runs.json", lambda path: path.write_text(text, encoding="utf-8"))
+    write_atomically(folder / "runs.json", lambda path: path.write_text(text, encoding="utf-8"))
     return read(folder)
-
-
-def write_whole(path: Path, write_to: Callable[[Path], object]) -> None:
-    """Write a file beside its place, then rename it: a reader sees the whole file or the old one."""
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        write_to(beside)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -11,7 +11,6 @@ from bioclip_probe import datasets, encoders
 from bioclip_probe.encoders.text_tower import truncated_texts
 from bioclip_probe.errors import DataError, ModelError, StoreError
 from bioclip_probe.extraction import text as module
-from bioclip_probe.extraction.embed import embed_all_names
 from bioclip_probe.extraction.prompts import PROMPT, TEXT_TYPES, zero_shot_templates
 from bioclip_probe.extraction.text import embed_names
 from bioclip_probe.probes.zero_shot import zero_shot
@@ -205,7 +204,7 @@ def test_a_run_that_breaks_off_leaves_nothing_that_is_read_and_loses_nothing(few
         beside.rename(path)
 
     with monkeypatch.context() as patched, pytest.raises(StoreError, match="No space left"):
-        patched.setattr("bioclip_probe.store.shards.os.replace", full_disk)
+        patched.setattr("bioclip_probe.files.os.replace", full_disk)
         embed_names(store, dataset, encoder, progress=False)
     with pytest.raises(StoreError, match="embed them first"):
         read_names(store, dataset, encoder)
@@ -427,21 +426,6 @@ def test_odd_names_come_through_as_they_are(tmp_path, common, templates):
     np.testing.assert_allclose(names.vectors[row], by_hand[0], atol=1e-5)
 
 
-def test_pictures_at_another_precision_and_names_at_the_one_at_hand(tmp_path):
-    dataset, store = made_up(), Store(tmp_path)
-    there, here = (encoders.load("world-taxonomic", precision=precision) for precision in ("bf16", "fp32"))
-    embedded(store, dataset, there)
-    ((name, done),) = embed_all_names(dataset, ["world-taxonomic"], store, device="cpu", progress=False)
-    assert (name, done.path.parent.name) == ("world-taxonomic", f"world-taxonomic@{there.fingerprint}")
-    names = read_names(store, dataset, "world-taxonomic")
-    np.testing.assert_allclose(names.vectors[names.table["row"]], here.encode_text(names.table["text"]), atol=1e-5)
-    assert json.loads(done.path.with_suffix(".json").read_text())["precision"] == "fp32"
-    assert names.logit_scale == here.logit_scale
-    assert (
-        embed_all_names(dataset, ["pixels"], store, device="cpu", progress=False) == []
-    )  # no text tower: the rest goes on
-
-
 def test_progress_counts_texts(few, capsys):
     store, dataset, encoder = few
     embed_names(store, dataset, encoder)
@@ -541,7 +525,7 @@ def test_full_size_as_by_hand(tmp_path):
     (found,) = zero_shot(images.numpy(), labels, [(taxa, text)], names.logit_scale)
     np.testing.assert_allclose(found.confidence, mass.max(axis=1), rtol=1e-4)
     np.testing.assert_allclose(mass[np.arange(50), found.predicted], mass.max(axis=1), rtol=1e-4)  # names may be alike
-    encoders.forget()
+    encoders.clear_cache()
     (folder / "open_clip_model.safetensors").unlink()  # 0.3 GB: not left for later
 
 
