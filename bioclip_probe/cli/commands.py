@@ -77,18 +77,18 @@ def reproduce(options: argparse.Namespace) -> None:
 def embed(options: argparse.Namespace) -> None:
     from bioclip_probe import datasets
     from bioclip_probe.extraction import embed
+    from bioclip_probe.extraction.settings import ExtractionSettings
     from bioclip_probe.store.store import Store
 
     plan = _plan(options)
     data, store = datasets.load(plan.data), Store(options.store)
-    shown = {"progress": not options.quiet}
-    for encoder, result in embed.embed(data, plan.encoders(), store, **plan.extraction(), **shown):
+    settings = ExtractionSettings(**plan.extraction(), progress=not options.quiet)
+    for encoder, result in embed.embed(data, plan.encoders(), store, settings):
         rate = "" if result.images_per_s != result.images_per_s else f", {result.images_per_s:.1f} images/s"
         print(f"{encoder['name']}: {result.n_ok} embedded ({result.n_reused} before), {result.n_failed} failed{rate}")
         print(f"  {result.folder}")
     if options.names:
-        where = {key: plan.extraction()[key] for key in ("device", "precision", "revision")}
-        for name, found in embed.embed_all_names(data, plan.encoders(), store, **where, **shown):
+        for name, found in embed.embed_all_names(data, plan.encoders(), store, settings):
             cut = f", {found.n_truncated} of them longer than it reads" if found.n_truncated else ""
             print(f"{name}: names of {found.n_taxa} taxa, {found.n_texts} different texts{cut}")
             print(f"  {found.path}")
@@ -96,9 +96,9 @@ def embed(options: argparse.Namespace) -> None:
 
 def status(options: argparse.Namespace) -> None:
     from bioclip_probe.store import verify
-    from bioclip_probe.store.store import existing
+    from bioclip_probe.store.store import open_store
 
-    table = verify.status(existing(options.store))
+    table = verify.status(open_store(options.store))
     if table.empty:
         print(f"{options.store} is an empty store")
         return
@@ -114,9 +114,9 @@ def status(options: argparse.Namespace) -> None:
 def verify(options: argparse.Namespace) -> int:
     """Exit status 1 where something was found."""
     from bioclip_probe.store import verify
-    from bioclip_probe.store.store import existing
+    from bioclip_probe.store.store import open_store
 
-    found = verify.verify(existing(options.store), progress=not options.quiet)
+    found = verify.verify(open_store(options.store), progress=not options.quiet)
     for finding in found.itertuples():
         print(f"{finding.folder}: {finding.check}: {finding.finding}")
     if len(found):
@@ -127,10 +127,10 @@ def verify(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> None:
-    from bioclip_probe.store.store import existing
+    from bioclip_probe.store.store import open_store
     from bioclip_probe.study import export
 
-    what = (existing(options.store), options.dataset, options.encoder, options.file)
+    what = (open_store(options.store), options.dataset, options.encoder, options.file)
     kind = options.file.suffix.lower()
     if kind == ".h5ad":
         print(export.to_anndata(*what, results=options.results))
@@ -285,7 +285,7 @@ def models(options: argparse.Namespace) -> None:
         print(f"{heading}\n")
         for entry in part.fillna({"dimension": 0, "text": False}).itertuples():
             facts = (f"{entry.dimension}-d" if entry.dimension else "", "takes text too" if entry.text else "")
-            _list(entry.name, entry.what, "; ".join(filter(None, (before + entry.id, *facts, entry.notes))))
+            _list(entry.name, entry.title, "; ".join(filter(None, (before + entry.id, *facts, entry.notes))))
         print()
 
 

@@ -1,7 +1,10 @@
-"""From names to vectors: a dataset, the models that are to embed it, and the store that keeps what they make.
+"""Embedding of a dataset by encoders that are named: dataset × names of models → vectors in the store.
 
->>> embed(datasets.load("world"), ["world-taxonomic", "pixels"], Store("store"))
->>> embed(dataset, ["bioclip", "mine=vectors:mine.parquet"], store)      # ready vectors of the same images beside it
+This module loads the encoders and hands them to `bioclip_probe.extraction.extract`. A model may also be a file of ready
+vectors, which is read instead::
+
+    embed(datasets.load("world"), ["world-taxonomic", "pixels"], Store("store"))
+    embed(dataset, ["bioclip", "mine=vectors:mine.parquet"], store)
 """
 
 from __future__ import annotations
@@ -10,172 +13,218 @@ import logging
 import re
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from bioclip_probe import datasets, encoders, executors
 from bioclip_probe.errors import ProbeError
-from bioclip_probe.extraction import extract
+from bioclip_probe.extraction.extract import ExtractionSummary, extract
 from bioclip_probe.extraction.ready_vectors import VECTORS, ReadyVectors, open_ready_vectors, store_ready_vectors
-from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.extraction.settings import DEFAULTS, ExtractionSettings
 from bioclip_probe.extraction.text import EmbeddedNames, embed_names
 from bioclip_probe.store.store import Store
 
 log = logging.getLogger(__name__)
+
+#: Failed images of one encoder that the log names.
+N_LOGGED = 5
+
+Source: TypeAlias = "encoders.Encoder | ReadyVectors"
 
 
 def embed(
     dataset: datasets.Dataset,
     models: Sequence[str],
     store: Store,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    revision: str | None = None,
-    engine: str | Executor = executors.LOCAL,
-    **settings: object,
-) -> list[tuple[dict, extract.Extraction]]:
-    """Embed a dataset with all models, each picture opened once. They are loaded before the first picture is opened.
+    settings: ExtractionSettings = DEFAULTS,
+    executor: Executor | None = None,
+) -> list[tuple[dict, ExtractionSummary]]:
+    """Embed a dataset with some models; each picture is opened once for all of them.
+
+    All encoders are loaded before the first picture is opened, so that a wrong name stops the run at once.
 
     Parameters
     ----------
     dataset : Dataset
+        The pictures.
     models : sequence of str
-        Encoders, by name; see `encoders.catalogue`. ``[NAME=]vectors:FILE`` are ready vectors, which are landed.
+        Names of encoders, see `encoders.catalogue`. ``[NAME=]vectors:FILE`` is a file of ready vectors.
     store : Store
-    device, precision, revision : str
-        As for `encoders.load`; the revision is of the one model that is on the hub. At precision ``auto`` vectors that
-        the store has already are taken at whatever precision they were made.
-    engine : str or Executor
-        Where pictures are embedded, or an executor that `executors.open_executor` has opened for that.
-    **settings
-        As `extract.Settings` has them.
+        Receives the vectors. If it already has the vectors of an encoder at another precision, and the settings say
+        ``auto``, they are kept and used.
+    settings : ExtractionSettings
+        Device, precision, sizes, allowed failures and so on. A revision belongs to the one model that is on the hub.
+    executor : Executor, optional
+        An open executor, whose workers embed the pictures. By default the engine of the settings is opened for the
+        time of this call.
 
     Returns
     -------
-    list of (dict, Extraction)
-        Each encoder's record, with its fingerprint, and what was done, in the order of `models`.
+    list of (dict, ExtractionSummary)
+        The record of each encoder, with its name, its fingerprint and ``stored_as``, and what the run did; in the order
+        of `models`.
+
+    Raises
+    ------
+    ProbeError
+        If a model is unknown, two models have the same name, or the revision does not belong to one model; and the
+        errors of `extract`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> with TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/mine.npz", ids=["a", "b"], vectors=np.eye(2), genus=["Pica", "Corvus"])
+    ...     dataset, store = datasets.load(f"vectors:{folder}/mine.npz"), Store(f"{folder}/store")
+    ...     settings = ExtractionSettings(progress=False)
+    ...     ((record, summary),) = embed(dataset, [f"vectors:{folder}/mine.npz"], store, settings)
+    >>> record["name"], summary.n_ok
+    ('mine', 2)
     """
     for model in models:
         if not _is_ready(model):
-            encoders.resolve(model)  # a wrong name stops the run before the first picture is opened
-    ready = {model: _ready(model) for model in models if _is_ready(model)}
-    rest = [model for model in models if model not in ready]
-    made: dict[str, encoders.Encoder | ReadyVectors] = dict(ready)
-    results: dict[str, extract.Extraction] = {}
-    with executors.open_executor(engine if rest else executors.LOCAL) as executor:
-        where = {"device": device, "precision": precision}
-        for model, pinned in _revisions(rest, revision).items():
-            made[model] = _loaded(dataset, store, executor, model, revision=pinned, **where)
-        _check_names({model: made[model].name for model in models})
-        for model, found in ready.items():
-            results[model] = _landed(dataset, found, store, settings)
-        if rest:
-            loaded = [made[model] for model in rest]
-            log.info("embedding %s with %s", dataset.name, ", ".join(encoder.name for encoder in loaded))
-            results |= zip(rest, extract.embed(dataset, loaded, store, executor, **settings), strict=True)
+            encoders.resolve(model)
+    sources: dict[str, Source] = {model: _open_ready(model) for model in models if _is_ready(model)}
+    summaries: dict[str, ExtractionSummary] = {}
+    to_load = [model for model in models if model not in sources]
+    with executors.open_executor(executor or (settings.engine if to_load else executors.LOCAL)) as workers:
+        loaded = {}
+        for model, revision in _revisions(to_load, settings.revision).items():
+            loaded[model] = _load(dataset, store, model, replace(settings, revision=revision), workers)
+        sources |= loaded
+        _check_names({model: sources[model].name for model in models})
+        for model, vectors in sources.items():
+            if isinstance(vectors, ReadyVectors):
+                summaries[model] = _store_ready(dataset, vectors, store, settings)
+        if loaded:
+            log.info("embedding %s with %s", dataset.name, ", ".join(encoder.name for encoder in loaded.values()))
+            results = extract(dataset, list(loaded.values()), store, settings, workers)
+            summaries |= zip(loaded, results, strict=True)
     for model in models:
-        _tell(made[model], results[model])
-    return [(_record(made[model], results[model]), results[model]) for model in models]
+        _log_summary(sources[model], summaries[model])
+    return [(_record(sources[model], summaries[model]), summaries[model]) for model in models]
 
 
 def embed_all_names(
     dataset: datasets.Dataset,
     models: Sequence[str],
     store: Store,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    revision: str | None = None,
-    **settings: object,
+    settings: ExtractionSettings = DEFAULTS,
+    templates: str = "plain",
 ) -> list[tuple[str, EmbeddedNames]]:
-    """Embed the names of all taxa with every model that takes text; `embed` goes before.
+    """Embed the names of all taxa with every model that takes text. The pictures must have been embedded before.
 
     Parameters
     ----------
     dataset, models, store
-        As for `embed`. Ready vectors have no model here to read names, and are passed over.
-    device, precision, revision : str
-        As for `embed`. Where the pictures' vectors are of another precision, names are read at the one to be had here.
-    **settings
-        `types`, `templates` and `progress`, as `names.embed_names` has them.
+        As for `embed`. Files of ready vectors are skipped: no model is there to embed names.
+    settings : ExtractionSettings
+        Its device, precision, revision and progress are used. If the vectors of the pictures have another precision
+        than this machine can compute in, names are embedded in the precision that it can.
+    templates : str
+        The prompts, ``plain`` or ``openai``, as for `embed_names`.
 
     Returns
     -------
     list of (str, EmbeddedNames)
-        The encoder's name and what was done.
+        The name of each encoder that takes text, and what the run did.
+
+    Raises
+    ------
+    ProbeError
+        As for `embed_names`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> with TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/mine.npz", ids=["a", "b"], vectors=np.eye(2), genus=["Pica", "Corvus"])
+    ...     dataset, store = datasets.load(f"vectors:{folder}/mine.npz"), Store(f"{folder}/store")
+    ...     embed_all_names(dataset, [f"vectors:{folder}/mine.npz"], store)
+    []
     """
-    found = []
-    where = {"device": device, "precision": precision}
-    for model, pinned in _revisions([model for model in models if not _is_ready(model)], revision).items():
-        encoder = _loaded(dataset, store, None, model, revision=pinned, **where)
+    results = []
+    to_load = [model for model in models if not _is_ready(model)]
+    for model, revision in _revisions(to_load, settings.revision).items():
+        encoder = _load(dataset, store, model, replace(settings, revision=revision), None)
         if encoder.has_text:
             log.info("embedding the names of %s with %s", dataset.name, encoder.name)
-            found.append((encoder.name, embed_names(store, dataset, encoder, **settings)))
-    return found
+            names = embed_names(store, dataset, encoder, templates=templates, progress=settings.progress)
+            results.append((encoder.name, names))
+    return results
 
 
 def _is_ready(model: str) -> bool:
+    """Return True if the name of a model names a file of ready vectors."""
     return re.fullmatch(rf"([\w.+-]+=)?{VECTORS}.+", model) is not None
 
 
-def _ready(model: str) -> ReadyVectors:
+def _open_ready(model: str) -> ReadyVectors:
+    """Open the file of ready vectors that a model names."""
     name, _, file = model.rpartition(VECTORS)
     return open_ready_vectors(Path(file).expanduser(), name.removesuffix("=") or None)
 
 
-def _landed(dataset: datasets.Dataset, found: ReadyVectors, store: Store, settings: dict) -> extract.Extraction:
-    before = store.begun(dataset, found.name, found.fingerprint)
-    known = {key: settings[key] for key in ("shard_size", "dtype", "progress") if key in settings}
-    landed = store_ready_vectors(dataset, found, store, ExtractionSettings(**known))
-    return extract.summary(landed, before.n_ok + before.n_failed if before else 0, float("nan"))
+def _store_ready(
+    dataset: datasets.Dataset, vectors: ReadyVectors, store: Store, settings: ExtractionSettings
+) -> ExtractionSummary:
+    """Write ready vectors into the store and return a summary like that of an encoder."""
+    before = store.find_folder(dataset, vectors.name, vectors.fingerprint)
+    embedded = store_ready_vectors(dataset, vectors, store, settings)
+    return ExtractionSummary.of(embedded, before.n_ok + before.n_failed if before else 0, float("nan"))
 
 
 def _revisions(models: Sequence[str], revision: str | None) -> dict[str, str | None]:
-    """The revision of each model: the one that was given is of the one model that is on the hub."""
+    """Return the revision of each model: only the one model that is on the hub has the given one."""
     on_hub = [model for model in models if encoders.on_hub(model)]
     if revision and len(on_hub) != 1:
         raise ProbeError(
-            f"a revision is of one model on the hub, and there are {len(on_hub)}; name each with its own: "
+            f"a revision belongs to one model on the hub, and there are {len(on_hub)}; name each with its own: "
             "hf-hub:ORG/REPO@REVISION"
         )
     return {model: revision if model in on_hub else None for model in models}
 
 
-def _loaded(
-    dataset: datasets.Dataset, store: Store, executor: Executor | None, model: str, **where: object
+def _load(
+    dataset: datasets.Dataset, store: Store, model: str, settings: ExtractionSettings, executor: Executor | None
 ) -> encoders.Encoder:
-    """An encoder, here or as the executor's workers have it; at precision auto the one whose vectors are there."""
-    encoder = encoders.load(model, **where) if executor is None else encoders.elsewhere(model, executor, **where)
-    if where["precision"] != "auto" or store.begun(dataset, encoder.name, encoder.fingerprint) is not None:
+    """Load an encoder, here or in the workers; at precision ``auto`` prefer the one whose vectors the store has."""
+    wanted = (settings.device, settings.precision, settings.revision)
+    encoder = encoders.load(model, *wanted) if executor is None else encoders.load_remote(model, executor, *wanted)
+    if settings.precision != "auto" or store.find_folder(dataset, encoder.name, encoder.fingerprint) is not None:
         return encoder
     for precision, fingerprint in encoders.fingerprints_by_precision(encoder.record).items():
-        found = store.begun(dataset, encoder.name, fingerprint)
-        if found is not None and found.complete:
-            log.info("%s: the store has its vectors at precision %s; they are taken", encoder.name, precision)
+        embedded = store.find_folder(dataset, encoder.name, fingerprint)
+        if embedded is not None and embedded.complete:
+            log.info("%s: the store has its vectors at precision %s; they are used", encoder.name, precision)
             here = encoder if executor is None else None
-            return encoders.Elsewhere(encoder.recipe.at(precision), found.meta["encoder"]["record"], here)
+            record = embedded.meta["encoder"]["record"]
+            return encoders.RemoteEncoder(encoder.recipe.at_precision(precision), record, here)
     return encoder
 
 
 def _check_names(names: dict[str, str]) -> None:
-    """Refuse two models that tables and figures could not tell apart."""
+    """Raise `ProbeError` if two models have the same name, which tables and figures could not tell apart."""
     shown = list(names.values())
     for model, name in reversed(names.items()):
         if shown.count(name) > 1:
             raise ProbeError(f"two models are called '{name}'; name one of them: NAME={model}")
 
 
-def _tell(encoder: encoders.Encoder | ReadyVectors, result: extract.Extraction) -> None:
-    """What a reader of the log should know of one encoder's vectors."""
-    if result.parity == result.parity:
-        told = (encoder.name, encoder.record["precision"], result.parity)
-        log.info("%s at %s: cosine with fp32 at least %.5f on the first pictures", *told)
-    for failure in result.failures.head(5).itertuples():
+def _log_summary(source: Source, summary: ExtractionSummary) -> None:
+    """Log the parity and the failed images of one encoder."""
+    if summary.parity == summary.parity:
+        facts = (source.name, source.record["precision"], summary.parity)
+        log.info("%s at %s: cosine with fp32 at least %.5f on the first pictures", *facts)
+    for failure in summary.failures.head(N_LOGGED).itertuples():
         log.warning("left out %s: %s", failure.image_id, failure.error)
-    if result.n_failed > 5:
-        log.warning("left out %d images in all; `runs.json` and the report list them", result.n_failed)
+    if summary.n_failed > N_LOGGED:
+        log.warning("left out %d images in total; `runs.json` and the report list them", summary.n_failed)
 
 
-def _record(encoder: encoders.Encoder | ReadyVectors, result: extract.Extraction) -> dict:
-    known = {"name": encoder.name, "fingerprint": encoder.fingerprint, "stored_as": result.dtype}
-    return {**encoder.record, **known}
+def _record(source: Source, summary: ExtractionSummary) -> dict:
+    """Return the record of an encoder, with its name, its fingerprint and the type of the stored vectors."""
+    return {**source.record, "name": source.name, "fingerprint": source.fingerprint, "stored_as": summary.dtype}

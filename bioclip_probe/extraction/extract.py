@@ -1,57 +1,57 @@
-"""Extraction: dataset × encoders → store.
+"""Extraction of a dataset by loaded encoders: pictures → vectors in the store.
 
-A shard of images is a piece of work: the pipeline does one after the other here, or an executor's workers do many at
-once. What comes back is landed by this process alone. What an earlier run left is kept: a second run does nothing, an
-interrupted one goes on.
+A task is a shard of images. The pipeline does one task after the other in this process, or the workers of an executor
+do many at once. Only this process writes into the store. What an earlier run has written is kept: a second run does
+nothing, and an interrupted run goes on where it stopped. `bioclip_probe.extraction.embed` does the same for encoders
+that are given by their names.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bioclip_probe.errors import DataError, ProbeError, one_line
-from bioclip_probe.extraction.pipeline import Done, Task, run, run_here
+from bioclip_probe.errors import DataError
+from bioclip_probe.extraction.pipeline import EncodedShard, ShardTask, encode_tasks
+from bioclip_probe.extraction.settings import DEFAULTS, ExtractionSettings
+from bioclip_probe.extraction.workers import WorkerQueue
 from bioclip_probe.progress import progress_bar
-from bioclip_probe.store.shards import DTYPES, Embedded
-from bioclip_probe.store.store import SHARD_SIZE, Store
+from bioclip_probe.store.shards import EmbeddingFolder
+from bioclip_probe.store.store import Store
 
 if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset
     from bioclip_probe.encoders import Encoder
 
-#: Tasks handed to an executor and not yet landed, and the bytes of their vectors, which may all wait in memory here.
-MOST_AT_ONCE, MOST_BYTES = 256, 1 << 31
-
 
 @dataclass(frozen=True)
-class Extraction:
-    """What a run of `embed` did for one encoder.
+class ExtractionSummary:
+    """Counts, speed and failures of the vectors of one encoder after a run.
 
     Attributes
     ----------
     n_ok, n_failed : int
-        Images with and without a vector, in all.
+        Images with and without a vector, in total.
     n_reused : int
-        Images, of both kinds, that an earlier run had done.
+        Images, with or without a vector, that an earlier run had finished.
     images_per_s : float
-        Images embedded a second, from the first picture opened to the last shard written; NaN if none was.
+        Images embedded per second, from the first opened picture to the last written shard; NaN if none was embedded.
     failures : DataFrame
-        Columns image_id, error_class, error: the images without a vector.
+        The images without a vector: columns image_id, error_class, error.
     folder : Path
-        Where the vectors are.
+        The folder of the vectors.
     dtype : str
-        What they are kept in.
+        The type of the stored vectors, ``float32`` or ``float16``.
     parity : float
-        Smallest cosine with float32 that was seen, where the encoder computes in less; otherwise NaN.
+        Smallest cosine with float32 on the pictures that were compared; NaN if the encoder computes in float32.
     """
 
     n_ok: int
@@ -63,225 +63,174 @@ class Extraction:
     dtype: str
     parity: float
 
+    @classmethod
+    def of(cls, embedded: EmbeddingFolder, n_reused: int, images_per_s: float) -> ExtractionSummary:
+        """Return the summary of a folder as it is now.
 
-@dataclass(frozen=True)
-class Settings:
-    """How `embed` goes about its work; nothing of it changes which images get a vector.
-
-    Attributes
-    ----------
-    batch_size : int
-        Pictures an encoder is given at once. No batch reaches over the end of a shard, so that an interrupted and
-        an uninterrupted run give the encoder the same batches.
-    workers : int, optional
-        Threads that open and prepare pictures; as many as there are processors, half of them where the encoder
-        runs on them too, at most 16, unless said.
-    shard_size : int
-        Images a shard; what an interruption loses. An earlier run's shards keep theirs.
-    dtype : str
-        ``float32``, or ``float16`` for half the disk and vectors good to three digits. An earlier run's shards keep
-        theirs.
-    max_failures : float, optional
-        Stop once more images than this have failed: a number of images, or below 1 a share of the dataset. What is
-        done by then is kept. Without it a run goes on as long as one image can be used.
-    redo : collection of str
-        What an earlier run did and is to be done again: ``failed`` (shards with failed images), ``damaged`` (shards
-        that are no longer what was written).
-    progress : bool
-        Show how far it is on standard error: a bar on a terminal, otherwise a line every half minute.
-
-    Raises
-    ------
-    DataError
-        If a number is out of its range.
-    """
-
-    batch_size: int = 32
-    workers: int | None = None
-    shard_size: int = SHARD_SIZE
-    dtype: str = DTYPES[0]
-    max_failures: float | None = None
-    redo: Collection[str] = field(default=())
-    progress: bool = True
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1 or (self.workers is not None and self.workers < 1):
-            raise DataError(f"batch size and workers must be at least 1; got {self.batch_size} and {self.workers}")
-        if self.shard_size < 1:
-            raise DataError(f"a shard holds at least 1 image; got {self.shard_size}")
-        if self.max_failures is not None and self.max_failures < 0:
-            raise DataError(f"the most failures must be 0 or more, or a share below 1; got {self.max_failures}")
+        Parameters
+        ----------
+        embedded : EmbeddingFolder
+            The folder of one encoder in the store.
+        n_reused : int
+            Images that were finished before the run.
+        images_per_s : float
+            Speed of the run.
+        """
+        parities = [facts["parity"] for facts in embedded.shards.values() if "parity" in facts]
+        return cls(
+            embedded.n_ok,
+            embedded.n_failed,
+            n_reused,
+            images_per_s if n_reused < embedded.n_images else float("nan"),
+            embedded.failures(),
+            embedded.folder,
+            str(embedded.dtype),
+            min(parities, default=float("nan")),
+        )
 
 
-def embed(
+def extract(
     dataset: Dataset,
     encoders: Sequence[Encoder],
     store: Store,
+    settings: ExtractionSettings = DEFAULTS,
     executor: Executor | None = None,
-    **settings: object,
-) -> list[Extraction]:
-    """Embed every picture of `dataset` with each of `encoders` into `store`; every picture is opened once for all.
+) -> list[ExtractionSummary]:
+    """Embed every picture of a dataset with each encoder; each picture is opened once for all of them.
 
     Parameters
     ----------
-    dataset, encoders, store
-        What is embedded, by what, and where the vectors go.
+    dataset : Dataset
+        The pictures.
+    encoders : sequence of Encoder
+        Loaded encoders. Device, precision and revision of the settings do not change them any more.
+    store : Store
+        Receives the vectors.
+    settings : ExtractionSettings
+        Size of batches and shards, threads, type of the stored vectors, allowed failures, repairs, progress.
     executor : Executor, optional
-        Whose workers embed the shards, e.g. one that `executors.open_executor` gives; by default this process does. The
-        dataset and the encoders are sent to them by pickle, and the pictures must be found there at the same place.
-    **settings
-        As `Settings` has them.
+        Its workers embed the shards, see `executors.open_executor`; by default this process does. Dataset and encoders
+        are pickled, and a worker must find the pictures at the same place.
 
     Returns
     -------
-    list of Extraction
+    list of ExtractionSummary
         One for each encoder.
 
     Raises
     ------
     DataError
-        If not one picture can be used, or more have failed than allowed. A picture that fails beside others that do
-        not is a row of `failures`.
+        If no picture can be used, or more pictures have failed than the settings allow. Otherwise a picture that fails
+        is a row of `failures`.
     ModelError
-        If a model's vectors have another shape than it said, none is finite for many images in a row, or its precision
-        is too far from float32.
+        If an encoder returns vectors of a shape other than it declares, if none of them is finite for many images in a
+        row, or if its precision is too far from float32.
     StoreError
         If the store is damaged, cannot be written, or another run is writing there.
     ProbeError
         If the executor lost a worker for good.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from bioclip_probe import datasets, encoders
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (8, 8), "white").save(Path(folder) / "a.png")
+    ...     _ = (Path(folder) / "labels.csv").write_text("path,class\\na.png,Aves\\n")
+    ...     dataset = datasets.load(f"table:{folder}/labels.csv")
+    ...     store, quiet = Store(Path(folder) / "store"), ExtractionSettings(progress=False)
+    ...     extract(dataset, [encoders.load("pixels")], store, quiet)[0].n_ok
+    1
     """
-    chosen = Settings(**settings)
     with ExitStack() as writing:
         folders = [
-            writing.enter_context(store.writing(dataset, encoder, chosen.shard_size, chosen.dtype, chosen.redo))
+            writing.enter_context(
+                store.open_for_writing(dataset, encoder, settings.shard_size, settings.dtype, settings.redo)
+            )
             for encoder in encoders
         ]
-        before = [folder.n_ok + folder.n_failed for folder in folders]
-        tasks = _tasks(dataset, folders)
+        n_before = [folder.n_ok + folder.n_failed for folder in folders]
+        tasks = _missing_tasks(dataset, folders)
         n_new = sum(len(task.image_ids) for task in tasks)
+        n_images = len(dataset.images)
         start = time.perf_counter()
-        what = f"{encoders[0].name if len(encoders) == 1 else f'{len(encoders)} encoders'} on {dataset.name}"
-        with (
-            progress_bar(what, len(dataset.images) - n_new, len(dataset.images), chosen.progress) as advance,
-            closing(_done(dataset.open, encoders, tasks, executor, chosen, advance)) as done,
-            ThreadPoolExecutor(1) as writer,  # what is embedded is written, whatever happens next
-        ):
-            landing: Future | None = None
-            for one in done:
-                if landing is not None:
-                    landing.result()
-                _check_failures(folders, chosen.max_failures)
-                landing = writer.submit(folders[one.encoder].land, one.shard, one.rows, one.vectors, one.parity)
-            if landing is not None:
-                landing.result()
+        label = f"{encoders[0].name if len(encoders) == 1 else f'{len(encoders)} encoders'} on {dataset.name}"
+        with progress_bar(label, n_images - n_new, n_images, settings.progress) as advance:
+            shards = _encoded_shards(dataset, encoders, tasks, settings, executor, advance)
+            _write_shards(folders, shards, settings.max_failures)
         seconds = time.perf_counter() - start
-        _check_failures(folders, chosen.max_failures)
-        rate = n_new / seconds if n_new else float("nan")
+        _check_failures(folders, settings.max_failures)
         _discard_empty(folders, dataset.name)
-        return [summary(folder, n, rate) for folder, n in zip(folders, before, strict=True)]
+        rate = n_new / seconds if n_new else float("nan")
+        return [ExtractionSummary.of(folder, n, rate) for folder, n in zip(folders, n_before, strict=True)]
 
 
-def _tasks(dataset: Dataset, folders: Sequence[Embedded]) -> list[Task]:
-    """What is missing: the shards of each size in order, each with the encoders that miss it."""
-    wanted: dict[tuple[int, int], list[int]] = {}
+def _missing_tasks(dataset: Dataset, folders: Sequence[EmbeddingFolder]) -> list[ShardTask]:
+    """Return a task for each missing shard of each shard size, in order, with the encoders that lack it."""
+    missing: dict[tuple[int, int], list[int]] = {}
     for number, folder in enumerate(folders):
         for shard in folder.missing_shards():
-            wanted.setdefault((folder.meta["shard_size"], shard), []).append(number)
+            missing.setdefault((folder.meta["shard_size"], shard), []).append(number)
     tasks = []
-    for (_, shard), numbers in sorted(wanted.items()):
-        images = dataset.images.iloc[folders[numbers[0]].span(shard)]
-        tasks.append(Task(shard, images["image_id"].tolist(), images["source"].tolist(), tuple(numbers)))
+    for (_, shard), numbers in sorted(missing.items()):
+        images = dataset.images.iloc[folders[numbers[0]].image_slice(shard)]
+        tasks.append(ShardTask(shard, images["image_id"].tolist(), images["source"].tolist(), tuple(numbers)))
     return tasks
 
 
-def _done(
-    open: Callable,
+def _encoded_shards(
+    dataset: Dataset,
     encoders: Sequence[Encoder],
-    tasks: Sequence[Task],
+    tasks: Sequence[ShardTask],
+    settings: ExtractionSettings,
     executor: Executor | None,
-    chosen: Settings,
-    advance: Callable,
-) -> Iterator[Done]:
-    """The results of all tasks, in any order."""
+    advance: Callable[..., object],
+) -> Generator[EncodedShard, None, None]:
+    """Return the results of all tasks as they come, by this process or by the workers of the executor."""
     if executor is None:
-        yield from run(open, encoders, tasks, chosen.batch_size, chosen.workers, advance)
-        return
-    waiting, under_way = list(reversed(tasks)), {}
-    largest = max((_n_bytes(task, encoders) for task in tasks), default=1)
-    at_once = max(1, min(MOST_AT_ONCE, MOST_BYTES // largest))
-    try:
-        while waiting or under_way:
-            while waiting and len(under_way) < at_once:
-                task = waiting.pop()
-                future = executor.submit(run_here, open, encoders, task, chosen.batch_size, chosen.workers)
-                under_way[future] = task
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                task = under_way.pop(future)
-                yield from _result(future, task)
-                advance(len(task.image_ids))
-    finally:
-        for future in under_way:
-            future.cancel()
+        return encode_tasks(dataset.open, encoders, tasks, settings, advance)
+    return WorkerQueue(executor).encode_tasks(dataset.open, encoders, tasks, settings, advance)
 
 
-def _n_bytes(task: Task, encoders: Sequence[Encoder]) -> int:
-    """Of the vectors that a task sends back."""
-    return 4 * len(task.image_ids) * sum(encoders[number].dimension for number in task.encoders)
+def _write_shards(
+    folders: Sequence[EmbeddingFolder], shards: Generator[EncodedShard, None, None], max_failures: float | None
+) -> None:
+    """Write every shard into the folder of its encoder, in a thread, while the next one is encoded."""
+    # A shard that was handed to the writer is written even if the next one raises an error.
+    with closing(shards), ThreadPoolExecutor(1) as writer:
+        writing: Future[None] | None = None
+        for shard in shards:
+            if writing is not None:
+                writing.result()
+            _check_failures(folders, max_failures)
+            folder = folders[shard.encoder]
+            writing = writer.submit(folder.write_shard, shard.shard, shard.ledger, shard.vectors, shard.parity)
+        if writing is not None:
+            writing.result()
 
 
-def _result(future: Future, task: Task) -> list[Done]:
-    try:
-        return future.result()
-    except ProbeError:
-        raise
-    except BrokenExecutor as error:
-        raise ProbeError(
-            "a worker process was lost (out of memory?); what is finished is kept, the same command goes on from there"
-        ) from error
-    except Exception as error:  # an engine has its own for a worker lost too often
-        reason = one_line(error)
-        raise ProbeError(
-            f"a worker failed on shard {task.shard} ({type(error).__name__}: {reason}); what is finished is kept, "
-            "the same command goes on from there"
-        ) from error
-
-
-def _check_failures(folders: Sequence[Embedded], most: float | None) -> None:
-    """Stop a run that has more failures than allowed; whoever runs it again allows more, or mends the pictures."""
-    if most is None:
+def _check_failures(folders: Sequence[EmbeddingFolder], max_failures: float | None) -> None:
+    """Raise `DataError` if more images have failed than allowed."""
+    if max_failures is None:
         return
     for folder in folders:
-        allowed = most if most >= 1 else most * folder.n_images
+        allowed = max_failures if max_failures >= 1 else max_failures * folder.n_images
         if folder.n_failed > allowed:
             failures = folder.failures()
             classes = Counter(failures["error_class"]).most_common()
             raise DataError(
                 f"stopped: {folder.n_failed} of the {folder.n_ok + folder.n_failed} images so far failed, more than "
                 f"the {allowed:g} allowed ({', '.join(f'{n} {kind}' for kind, n in classes)}); the first: "
-                f"{failures['error'][0]}; what is done is kept, do the failed again with --retry-failed"
+                f"{failures['error'][0]}; finished shards are kept; embed the failed images again with --retry-failed"
             )
 
 
-def _discard_empty(folders: Sequence[Embedded], dataset: str) -> None:
-    """Leave nothing of an embedding without a single vector, and say why it is one."""
+def _discard_empty(folders: Sequence[EmbeddingFolder], dataset: str) -> None:
+    """Delete every folder that holds no vector at all, and raise `DataError` with the first reason."""
     empty = [folder for folder in folders if folder.n_ok == 0]
     reasons = [folder.failures()["error"][0] for folder in empty]
     for folder in empty:
         folder.discard()
     if empty:
-        raise DataError(f"dataset '{dataset}' has no usable image; the first failed so: {reasons[0]}")
-
-
-def summary(folder: Embedded, n_reused: int, rate: float) -> Extraction:
-    """What is in the folder of one encoder now; `n_reused` and `rate` are of the run that left it."""
-    parities = [facts["parity"] for facts in folder.shards.values() if "parity" in facts]
-    return Extraction(
-        folder.n_ok,
-        folder.n_failed,
-        n_reused,
-        rate if n_reused < folder.n_images else float("nan"),
-        folder.failures(),
-        folder.folder,
-        str(folder.dtype),
-        min(parities, default=float("nan")),
-    )
+        raise DataError(f"dataset '{dataset}' has no usable image; the first error: {reasons[0]}")

@@ -1,38 +1,58 @@
-"""The pipeline: pictures of one dataset through some encoders, each picture opened once.
+"""The pipeline: the pictures of one dataset through some encoders, each picture opened once.
 
-Threads open and prepare pictures ahead of the networks; one thread runs the networks, so that the next batch is put
-together while they compute. All queues are bounded: memory stays flat however many pictures there are.
+Threads open and preprocess pictures ahead of the networks. One more thread runs the networks, so that the next batch is
+collated while they compute. All queues are bounded: memory stays constant, however many pictures there are.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, ModelError, PictureError, ProbeError, one_line, some
 from bioclip_probe.executors import processors
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.shards import LEDGER
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from bioclip_probe.encoders import Encoder
 
-MOST_WORKERS = 16
-#: Least cosine with float32 that an encoder of another precision must keep, and the pictures that are looked at.
-PARITY, N_COMPARED = 0.999, 8
-#: Where no vector of whole batches is finite, with so many pictures in a row, the encoder is at fault, not they.
-MOST_IN_A_ROW = 8
+MAX_WORKERS = 16
+#: The least cosine with float32 that an encoder of another precision must keep, and how many pictures are compared.
+MIN_PARITY, N_COMPARED = 0.999, 8
+#: After so many pictures in a row without a finite vector, in whole batches, the encoder is at fault and not a picture.
+MAX_NOT_FINITE = 8
+
+#: Opens a picture by its source, as `Dataset.open` does.
+OpenPicture = Callable[[str], "Image.Image"]
+#: Parity by the fingerprint of an encoder. None: the encoder computes in float32.
+Parities = dict[str, float | None]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Task:
-    """The images of one shard, and the encoders (their numbers) that are to see them."""
+class ShardTask:
+    """The images of one shard, and the encoders that must embed them.
+
+    Attributes
+    ----------
+    shard : int
+        Number of the shard in the store.
+    image_ids, sources : list of str
+        Id and source of each image.
+    encoders : tuple of int
+        Positions in the list of encoders.
+    """
 
     shard: int
     image_ids: list[str]
@@ -40,249 +60,338 @@ class Task:
     encoders: tuple[int, ...]
 
 
-@dataclass
-class Done:
-    """One shard as one encoder saw it: what `Embedded.land` takes."""
+@dataclass(frozen=True, eq=False)
+class EncodedShard:
+    """The result of one task for one encoder, as `EmbeddingFolder.write_shard` takes it.
+
+    Attributes
+    ----------
+    shard : int
+        Number of the shard in the store.
+    encoder : int
+        Position in the list of encoders.
+    ledger : DataFrame
+        A `LEDGER` table: a row for each image, ok or failed.
+    vectors : (n ok, d) float32 array
+    parity : float, optional
+        Smallest cosine with float32; None if the encoder computes in float32.
+    """
 
     shard: int
     encoder: int
-    rows: pd.DataFrame
+    ledger: pd.DataFrame
     vectors: np.ndarray
     parity: float | None
 
 
-@dataclass
-class _Share:
-    """What one encoder makes of one task, while it is being made."""
+@dataclass(eq=False)
+class _ShardInProgress:
+    """The vectors and errors of one encoder for one task, as far as they are known."""
 
-    task: Task
+    task: ShardTask
     encoder: int
     errors: dict[int, PictureError] = field(default_factory=dict)  # by position in the task
-    positions: list[int] = field(default_factory=list)  # of the vectors
+    positions: list[int] = field(default_factory=list)  # the position in the task of each vector
     vectors: list[np.ndarray] = field(default_factory=list)
 
-    def done(self, dimension: int, parity: float | None) -> Done:
-        row = dict(zip(self.positions, range(len(self.positions)), strict=True))
-        rows = []
+    def finish(self, dimension: int, parity: float | None) -> EncodedShard:
+        """Return the result, with a row in the ledger for every image of the task."""
+        row_of = dict(zip(self.positions, range(len(self.positions)), strict=True))
+        rows: list[tuple[object, ...]] = []
         for position, image_id in enumerate(self.task.image_ids):
             error = self.errors.get(position)
-            what = ("ok", None, None) if error is None else ("failed", error.kind, str(error))
-            rows.append((image_id, row.get(position, -1), *what))
+            status = ("ok", None, None) if error is None else ("failed", error.kind, str(error))
+            rows.append((image_id, row_of.get(position, -1), *status))
         vectors = np.concatenate([np.empty((0, dimension), np.float32), *self.vectors])
         ledger = LEDGER.frame(pd.DataFrame(rows, columns=LEDGER.names))
-        return Done(self.task.shard, self.encoder, ledger, vectors, parity)
+        return EncodedShard(self.task.shard, self.encoder, ledger, vectors, parity)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Batch:
-    """Pictures that one encoder sees at once; the last one of a share may have none."""
+    """A batch of pictures for one encoder. The last batch of a shard may be empty."""
 
-    share: _Share
+    shard: _ShardInProgress
     positions: list[int]
-    pictures: object  # as the encoder's `collate` gave them
-    singly: list | None  # the same pictures one by one, as long as the encoder's parity is not known
+    pictures: Any  # as the encoder's `collate` returned them
+    single_pictures: list[Any] | None  # the same pictures one by one, while the parity of the encoder is not known
     last: bool
 
+    @property
+    def image_ids(self) -> list[str]:
+        return [self.shard.task.image_ids[position] for position in self.positions]
 
-def run(
-    open: Callable,
+
+def encode_tasks(
+    open_picture: OpenPicture,
     encoders: Sequence[Encoder],
-    tasks: Iterable[Task],
-    batch_size: int,
-    workers: int | None = None,
+    tasks: Iterable[ShardTask],
+    settings: ExtractionSettings,
     advance: Callable[[], object] = lambda: None,
-    parities: dict[str, float | None] | None = None,
-) -> Iterator[Done]:
-    """Embed the images of `tasks`, one after the other; a result for each task and each of its encoders, in order.
+    parities: Parities | None = None,
+) -> Generator[EncodedShard, None, None]:
+    """Embed the images of some tasks, and yield a result for each task and each of its encoders, in order.
 
     Parameters
     ----------
-    open : callable
-        As `Dataset` has it.
+    open_picture : callable
+        Opens a picture by its source, as `Dataset.open` does.
     encoders : sequence of Encoder
-    tasks : iterable of Task
-    batch_size : int
-        Pictures an encoder is given at once. No batch reaches over the end of a task.
-    workers : int, optional
-        Threads that open and prepare pictures; see `n_workers`.
+    tasks : iterable of ShardTask
+    settings : ExtractionSettings
+        Its `batch_size` and `workers` are used. No batch reaches over the end of a task.
     advance : callable
         Called after each picture.
     parities : dict, optional
-        Parity by the fingerprint of an encoder, for those looked at before; what is found is added.
+        Parity by the fingerprint of an encoder, for encoders that have been compared before. New ones are added.
 
     Raises
     ------
     ModelError
-        If an encoder's vectors have another shape than it said, none is finite in batches with 8 pictures or more in a
-        row, or its precision is too far from float32.
+        If an encoder returns vectors of a shape other than it declares, if none is finite in batches that together
+        have 8 pictures or more in a row, or if its precision is too far from float32.
 
     Notes
     -----
-    A picture whose vector is not finite is a failed row like any other, be it the first or the millionth. Parity is of
-    the first pictures whose vectors are finite.
+    A picture whose vector is not finite is a failed row like any other, be it the first or the millionth. Parity is
+    computed on the first pictures whose vectors are finite.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from bioclip_probe.encoders import load
+    >>> task = ShardTask(0, ["a", "b"], ["white", "red"], encoders=(0,))
+    >>> settings = ExtractionSettings(workers=1)
+    >>> (shard,) = encode_tasks(lambda color: Image.new("RGB", (8, 8), color), [load("pixels")], [task], settings)
+    >>> shard.vectors.shape, shard.ledger["status"].tolist()
+    ((2, 768), ['ok', 'ok'])
     """
-    workers = workers or n_workers(encoders)
+    n_threads = settings.workers or default_workers(encoders)
     parities = {} if parities is None else parities
-    in_a_row: Counter[int] = Counter()  # pictures since the last batch of an encoder with a finite vector
+    n_not_finite: Counter[int] = Counter()  # pictures since the last batch of an encoder that had a finite vector
 
-    def prepare(item: tuple[Task, int]) -> list:
+    def prepare(item: tuple[ShardTask, int]) -> tuple[tuple[ShardTask, int], list[Any]]:
         task, position = item
-        return _prepared(open, [encoders[number] for number in task.encoders], task.sources[position])
+        return item, _prepared(open_picture, [encoders[number] for number in task.encoders], task.sources[position])
 
-    with _threads(workers) as pool, _threads(1) as networks:
+    def encode(batch: _Batch) -> tuple[_Batch, np.ndarray]:
+        return batch, _encoded(encoders[batch.shard.encoder], batch, parities)
+
+    with thread_pool(n_threads) as pool, thread_pool(1) as networks:
         items = ((task, position) for task in tasks for position in range(len(task.sources)))
-        pictures = ahead(pool, lambda item: (item, prepare(item)), items, 2 * batch_size + workers)
-        batches = _batches(pictures, encoders, batch_size, advance, parities)
-        for batch, vectors in ahead(networks, lambda batch: (batch, _encoded(encoders, batch, parities)), batches, 2):
-            share = batch.share
-            encoder = encoders[share.encoder]
+        pictures = map_ahead(pool, prepare, items, 2 * settings.batch_size + n_threads)
+        batches = _batches(pictures, encoders, settings.batch_size, advance, parities)
+        for batch, vectors in map_ahead(networks, encode, batches, 2):
+            shard = batch.shard
+            encoder = encoders[shard.encoder]
             if batch.positions:
-                n_finite = _take(share, batch.positions, vectors, encoder.name)
-                in_a_row[share.encoder] = 0 if n_finite else in_a_row[share.encoder] + len(vectors)
-                _check_finite(batch, in_a_row[share.encoder], encoder.name)
+                n_finite = _add_vectors(shard, batch.positions, vectors, encoder.name)
+                n_not_finite[shard.encoder] = 0 if n_finite else n_not_finite[shard.encoder] + len(vectors)
+                _check_finite(batch, n_not_finite[shard.encoder], encoder.name)
             if batch.last:
-                yield share.done(encoder.dimension, parities.get(encoder.fingerprint))
+                yield shard.finish(encoder.dimension, parities.get(encoder.fingerprint))
 
 
-_seen_here: dict[str, float | None] = {}
+_parities_of_this_process: Parities = {}
 
 
-def run_here(
-    open: Callable, encoders: Sequence[Encoder], task: Task, batch_size: int, workers: int | None
-) -> list[Done]:
-    """`run` for one task, as the worker of an engine does it: an encoder's parity is looked at once a process."""
-    return list(run(open, encoders, [task], batch_size, workers, parities=_seen_here))
+def encode_task_in_worker(
+    open_picture: OpenPicture, encoders: Sequence[Encoder], task: ShardTask, settings: ExtractionSettings
+) -> list[EncodedShard]:
+    """Embed the images of one task in a worker process, which computes the parity of an encoder only once.
+
+    Parameters
+    ----------
+    open_picture, encoders, settings
+        As for `encode_tasks`.
+    task : ShardTask
+
+    Returns
+    -------
+    list of EncodedShard
+        One for each encoder of the task.
+
+    Examples
+    --------
+    >>> from bioclip_probe.encoders import load
+    >>> missing = ShardTask(0, ["a"], ["a.png"], encoders=(0,))
+    >>> def open_picture(source):
+    ...     raise PictureError(f"{source}: no such file", "missing")
+    >>> encode_task_in_worker(open_picture, [load("pixels")], missing, ExtractionSettings())[0].ledger["error"].tolist()
+    ['a.png: no such file']
+    """
+    return list(encode_tasks(open_picture, encoders, [task], settings, parities=_parities_of_this_process))
 
 
-def n_workers(encoders: Sequence[Encoder]) -> int:
-    """A thread a processor; half of them where a network runs on the same processors and would wait for its own."""
+def default_workers(encoders: Sequence[Encoder]) -> int:
+    """Return the number of threads that open pictures: one per processor, at most 16.
+
+    A network that runs on the same processors keeps half of them, because its threads would wait for the others.
+
+    Examples
+    --------
+    >>> from bioclip_probe.encoders import load
+    >>> 1 <= default_workers([load("pixels")]) <= 16
+    True
+    """
     on_cpu = any(str(encoder.record.get("device", "cpu")).startswith("cpu") for encoder in encoders)
-    return min(max(processors() // (2 if on_cpu else 1), 1), MOST_WORKERS)
+    return min(max(processors() // (2 if on_cpu else 1), 1), MAX_WORKERS)
 
 
-def _prepared(open: Callable, encoders: Sequence[Encoder], source: str) -> list:
-    """One picture as each encoder takes it, or the error that says why not."""
+def _prepared(open_picture: OpenPicture, encoders: Sequence[Encoder], source: str) -> list[Any]:
+    """Return one picture preprocessed for each encoder, or in its place the error that says why it cannot be used."""
     try:
-        image = open(source)
+        image = open_picture(source)
     except DataError as error:
-        refused = error if isinstance(error, PictureError) else PictureError(str(error), "unreadable")
-        return [refused] * len(encoders)
+        refusal = error if isinstance(error, PictureError) else PictureError(str(error), "unreadable")
+        return [refusal] * len(encoders)
     return [_preprocessed(encoder, image, source) for encoder in encoders]
 
 
-def _preprocessed(encoder: Encoder, image, source: str) -> object:
+def _preprocessed(encoder: Encoder, image: Image.Image, source: str) -> Any:
+    """Return a picture preprocessed for one encoder, or a `PictureError`."""
     try:
         return encoder.preprocess(image)
     except (ProbeError, MemoryError):
         raise
-    except Exception as error:  # anyone's code may be in there, and one odd picture must not stop the others
+    except Exception as error:  # the preprocessing may be anyone's code, and one odd picture must not stop the others
         reason = one_line(error, with_type=True)
         return PictureError(f"{source}: preprocessing failed: {reason}", "preprocessing")
 
 
 def _batches(
-    pictures: Iterator[tuple[tuple[Task, int], list]],
+    pictures: Iterator[tuple[tuple[ShardTask, int], list[Any]]],
     encoders: Sequence[Encoder],
     batch_size: int,
-    advance: Callable,
-    parities: dict[str, float | None],
+    advance: Callable[[], object],
+    parities: Parities,
 ) -> Iterator[_Batch]:
-    """Batches of prepared pictures, each of one encoder and one task."""
-    shares: list[_Share] = []
+    """Yield batches of preprocessed pictures, each for one encoder and one task."""
+    shards: list[_ShardInProgress] = []
+    waiting: list[tuple[list[int], list[Any]]] = []
     for (task, position), prepared in pictures:
         if position == 0:
-            shares = [_Share(task, number) for number in task.encoders]
-            waiting: list[tuple[list[int], list]] = [([], []) for _ in shares]
+            shards = [_ShardInProgress(task, number) for number in task.encoders]
+            waiting = [([], []) for _ in shards]
         last = position == len(task.sources) - 1
-        for share, (positions, batch), picture in zip(shares, waiting, prepared, strict=True):
+        for shard, (positions, batch), picture in zip(shards, waiting, prepared, strict=True):
             if isinstance(picture, PictureError):
-                share.errors[position] = picture
+                shard.errors[position] = picture
             else:
                 positions.append(position)
                 batch.append(picture)
             if len(batch) == batch_size or last:
-                encoder = encoders[share.encoder]
-                singly = None if encoder.fingerprint in parities else list(batch)
+                encoder = encoders[shard.encoder]
+                single_pictures = None if encoder.fingerprint in parities else list(batch)
                 collated = encoder.collate(batch) if batch else None
-                yield _Batch(share, list(positions), collated, singly, last)
+                yield _Batch(shard, list(positions), collated, single_pictures, last)
                 positions.clear()
                 batch.clear()
         advance()
 
 
-def _encoded(encoders: Sequence[Encoder], batch: _Batch, parities: dict[str, float | None]) -> np.ndarray:
-    """The vectors of one batch; runs in the networks' own thread."""
-    encoder = encoders[batch.share.encoder]
+def _encoded(encoder: Encoder, batch: _Batch, parities: Parities) -> np.ndarray:
+    """Return the (b, d) float32 vectors of one batch. This runs in the thread of the networks."""
     if not batch.positions:
         return np.empty((0, encoder.dimension), np.float32)
-    given = np.asarray(encoder.encode(batch.pictures))
+    output = np.asarray(encoder.encode(batch.pictures))
     expected = (len(batch.positions), encoder.dimension)
-    if given.shape != expected or given.dtype.kind != "f":
+    if output.shape != expected or output.dtype.kind != "f":
         raise ModelError(
-            f"encoder '{encoder.name}' gave {given.dtype} {given.shape}, expected floats of shape {expected}, "
-            f"for the images {some(_image_ids(batch))}"
+            f"encoder '{encoder.name}' returned {output.dtype} {output.shape}, expected floats of shape {expected}, "
+            f"for the images {some(batch.image_ids)}"
         )
     with np.errstate(over="ignore"):
-        vectors = given.astype(np.float32)
+        vectors = output.astype(np.float32)
     finite = np.flatnonzero(np.isfinite(vectors).all(axis=1))
-    if len(finite) and encoder.fingerprint not in parities:
-        parities[encoder.fingerprint] = _parity(encoder, [batch.singly[place] for place in finite[:N_COMPARED]])
+    if len(finite) and encoder.fingerprint not in parities and batch.single_pictures is not None:
+        compared = [batch.single_pictures[index] for index in finite[:N_COMPARED]]
+        parities[encoder.fingerprint] = _checked_parity(encoder, compared)
     return vectors
 
 
-def _image_ids(batch: _Batch) -> list[str]:
-    return [batch.share.task.image_ids[position] for position in batch.positions]
-
-
-def _parity(encoder: Encoder, pictures: list) -> float | None:
-    """The encoder's parity with float32 on some pictures, or a `ModelError` if it is too small."""
+def _checked_parity(encoder: Encoder, pictures: list[Any]) -> float | None:
+    """Return the parity of the encoder with float32 on some pictures, or raise `ModelError` if it is too small."""
     parity = encoder.parity(pictures)
-    if parity is not None and not parity >= PARITY:
+    if parity is not None and not parity >= MIN_PARITY:
         precision = encoder.record.get("precision")
         raise ModelError(
             f"encoder '{encoder.name}' at precision {precision} is too far from fp32: the cosine of their vectors is "
-            f"{parity:.5f} on the worst of {len(pictures)} pictures, expected at least {PARITY}; use --precision fp32"
+            f"{parity:.5f} on the worst of {len(pictures)} pictures, expected at least {MIN_PARITY}; "
+            "use --precision fp32"
         )
     return parity
 
 
-def _take(share: _Share, positions: list[int], vectors: np.ndarray, encoder: str) -> int:
-    """Add the finite vectors of one batch to their share, and say how many; the other images have failed."""
+def _add_vectors(shard: _ShardInProgress, positions: list[int], vectors: np.ndarray, encoder: str) -> int:
+    """Add the finite vectors of a batch to their shard, note the others as failed, and return how many are finite."""
     finite = np.isfinite(vectors).all(axis=1)
-    for position, good in zip(positions, finite, strict=True):
-        if good:
-            share.positions.append(position)
+    for position, is_finite in zip(positions, finite, strict=True):
+        if is_finite:
+            shard.positions.append(position)
         else:
-            name = share.task.image_ids[position]
-            share.errors[position] = PictureError(f"{name}: '{encoder}' gave values that are not finite", "not finite")
-    share.vectors.append(vectors[finite])
+            name = shard.task.image_ids[position]
+            reason = f"{name}: '{encoder}' returned values that are not finite"
+            shard.errors[position] = PictureError(reason, "not finite")
+    shard.vectors.append(vectors[finite])
     return int(finite.sum())
 
 
-def _check_finite(batch: _Batch, in_a_row: int, encoder: str) -> None:
-    if in_a_row >= MOST_IN_A_ROW:
+def _check_finite(batch: _Batch, n_not_finite: int, encoder: str) -> None:
+    """Raise `ModelError` if so many pictures in a row have no finite vector that the encoder must be at fault."""
+    if n_not_finite >= MAX_NOT_FINITE:
         raise ModelError(
-            f"encoder '{encoder}' gave vectors that are not finite for {in_a_row} images in a row, all of "
-            f"{some(_image_ids(batch))} among them; its weights are damaged, or its precision overflows: try "
+            f"encoder '{encoder}' returned vectors that are not finite for {n_not_finite} images in a row, all of "
+            f"{some(batch.image_ids)} among them; its weights are damaged, or its precision overflows: try "
             "--precision fp32"
         )
 
 
-def ahead(pool: Executor, work: Callable, items: Iterable, number: int) -> Iterator:
-    """The results of `work` on each item, in order, with at most `number` of them under way or waiting."""
-    pending: deque[Future] = deque()
+def map_ahead(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], limit: int
+) -> Iterator[Result]:
+    """Yield the results of a function on each item, in order, and compute the next ones ahead.
+
+    Parameters
+    ----------
+    pool : Executor
+        Computes the results.
+    function : callable
+        Takes one item.
+    items : iterable
+    limit : int
+        Results that are being computed or wait to be taken, at most.
+
+    Examples
+    --------
+    >>> with thread_pool(2) as pool:
+    ...     list(map_ahead(pool, len, ["Pica", "Corvus"], limit=2))
+    [4, 6]
+    """
+    pending: deque[Future[Result]] = deque()
     for item in items:
-        pending.append(pool.submit(work, item))
-        if len(pending) >= number:
+        pending.append(pool.submit(function, item))
+        if len(pending) >= limit:
             yield pending.popleft().result()
     while pending:
         yield pending.popleft().result()
 
 
 @contextmanager
-def _threads(number: int) -> Iterator[Executor]:
-    """A thread pool that, when something goes wrong, drops what has not begun instead of working it off."""
-    pool = ThreadPoolExecutor(number)
+def thread_pool(n_threads: int) -> Iterator[Executor]:
+    """Yield a thread pool that cancels what it has not begun when the block ends, for instance by an error.
+
+    Parameters
+    ----------
+    n_threads : int
+
+    Examples
+    --------
+    >>> with thread_pool(1) as pool:
+    ...     pool.submit(len, "Pica").result()
+    4
+    """
+    pool = ThreadPoolExecutor(n_threads)
     try:
         yield pool
     finally:

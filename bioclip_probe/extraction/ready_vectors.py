@@ -27,11 +27,11 @@ import pandas as pd
 from bioclip_probe.datasets.dataset import Dataset
 from bioclip_probe.datasets.readers.vector_files import VectorFile, open_vectors
 from bioclip_probe.errors import DataError, StoreError, some
-from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.extraction.settings import DEFAULTS, ExtractionSettings
 from bioclip_probe.files import sha256_of_file
 from bioclip_probe.progress import progress_bar
 from bioclip_probe.provenance import fingerprint
-from bioclip_probe.store.shards import LEDGER, Embedded
+from bioclip_probe.store.shards import LEDGER, EmbeddingFolder
 from bioclip_probe.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -118,8 +118,8 @@ def open_ready_vectors(path: Path, name: str | None = None) -> ReadyVectors:
 
 
 def store_ready_vectors(
-    dataset: Dataset, vectors: ReadyVectors, store: Store, settings: ExtractionSettings | None = None
-) -> Embedded:
+    dataset: Dataset, vectors: ReadyVectors, store: Store, settings: ExtractionSettings = DEFAULTS
+) -> EmbeddingFolder:
     """Write ready vectors into the store, as if an encoder had embedded the pictures.
 
     Every image of `dataset` becomes a row of the ledger. The row is ``failed`` if the file has no vector of the image,
@@ -134,12 +134,12 @@ def store_ready_vectors(
         The vectors, in any order.
     store : Store
         Where they are written.
-    settings : ExtractionSettings, optional
+    settings : ExtractionSettings
         Its `shard_size`, `dtype` and `progress` are used.
 
     Returns
     -------
-    Embedded
+    EmbeddingFolder
         The folder of the store that holds them now.
 
     Raises
@@ -165,7 +165,6 @@ def store_ready_vectors(
     ...     store_ready_vectors(load(path), open_ready_vectors(path), store, settings).n_ok
     2
     """
-    settings = settings or ExtractionSettings()
     ids = vectors.file.texts["image_id"]
     rows = pd.Index(dataset.images["image_id"]).get_indexer(ids)
     if not (rows >= 0).any():
@@ -176,7 +175,7 @@ def store_ready_vectors(
     if (rows < 0).any():
         others = ids[rows < 0]
         log.warning("%s: %d vectors are of no image of %s: %s", vectors.name, len(others), dataset.name, some(others))
-    with store.writing(dataset, vectors, settings.shard_size, settings.dtype) as embedded:
+    with store.open_for_writing(dataset, vectors, settings.shard_size, settings.dtype) as embedded:
         missing = embedded.missing_shards()
         if not missing:
             return embedded
@@ -187,9 +186,9 @@ def store_ready_vectors(
         ):
             lengths = _sort_vectors(vectors, rows, in_order, advance)
             for shard in missing:
-                span = embedded.span(shard)
+                span = embedded.image_slice(shard)
                 ledger, ok = _ledger(vectors, dataset.images["image_id"].iloc[span], in_order[span], lengths[span])
-                embedded.land(shard, ledger, in_order[span][ok])
+                embedded.write_shard(shard, ledger, in_order[span][ok])
         if embedded.n_ok == 0:
             reason = embedded.failures()["error"][0]
             embedded.discard()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bioclip_probe.errors import DataError
+from bioclip_probe.tables import DTYPES, SHARD_SIZE
 
-SHARD_SIZE = 1024
-DTYPES = ("float32", "float16")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 REDO = ("failed", "damaged")
 
@@ -104,3 +103,7 @@ class ExtractionSettings:
             raise DataError(f"the most failures must be 0 or more, or a share below 1; got {self.max_failures}")
         if unknown := [kind for kind in self.redo if kind not in REDO]:
             raise DataError(f"cannot redo '{unknown[0]}'; expected one of: {', '.join(REDO)}")
+
+
+#: The settings of a run that names none.
+DEFAULTS = ExtractionSettings()

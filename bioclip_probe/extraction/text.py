@@ -23,7 +23,7 @@ from bioclip_probe.extraction.text_reader import Reader
 from bioclip_probe.files import sha256_of_bytes
 from bioclip_probe.progress import progress_bar
 from bioclip_probe.provenance import software
-from bioclip_probe.store.append_only import Growing
+from bioclip_probe.store.append_only import AppendOnlyArray
 from bioclip_probe.store.text_embeddings import (
     NAMES,
     ROOT_RANK,
@@ -107,7 +107,7 @@ def embed_names(
     unknown = [kind for kind in types if kind not in TEXT_TYPES]
     if unknown or not len(types):
         raise DataError(f"text types are {', '.join(TEXT_TYPES)}; got {some(unknown) or 'none'}")
-    embedded = store.embedded(dataset, encoder)
+    embedded = store.embedding_folder(dataset, encoder)
     files = NameFiles.in_folder(embedded.folder, templates)
     images = store.images(dataset)
     before = _before(files)
@@ -121,7 +121,7 @@ def embed_names(
     if reused:
         about = before[0]
     else:
-        with store.alone(embedded):
+        with store.lock_folder(embedded):
             about = _land(files, names, before, encoder, progress)
     return EmbeddedNames(n_taxa, about["n_texts"], about["n_truncated"], reused, files.vectors)
 
@@ -180,7 +180,7 @@ def _land(files: NameFiles, names: pd.DataFrame, before: StoredNames | None, enc
     return write_files(files, table, growing, facts)
 
 
-def _begun(files: NameFiles, reader: Reader, texts: list[str]) -> Growing:
+def _begun(files: NameFiles, reader: Reader, texts: list[str]) -> AppendOnlyArray:
     """The file that the vectors of `texts` grow in, with what an earlier run has made of the same."""
     made_from = _made_by(reader) | {"texts": sha256_of_bytes("\n".join(texts).encode())}
     return open_unfinished(files, made_from, (len(texts), reader.encoder.dimension))

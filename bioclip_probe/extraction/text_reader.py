@@ -40,7 +40,7 @@ class Reader:
     @classmethod
     def of(cls, encoder: Encoder, templates: str) -> Reader:
         """That of an encoder with a text tower, for `templates` of ``plain`` or ``openai``."""
-        here = getattr(encoder, "here", None) or encoder
+        here = getattr(encoder, "text_encoder", None) or encoder
         tokenizer = here.tokenizer() if getattr(here, "tokenizer", None) else None
         return cls(here, [PROMPT] if templates == "plain" else zero_shot_templates(), tokenizer)
 

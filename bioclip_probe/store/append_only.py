@@ -19,7 +19,7 @@ from bioclip_probe.files import rename_synced, sha256_of_bytes, sha256_of_file
 from bioclip_probe.store.shards import write
 
 
-class Growing:
+class AppendOnlyArray:
     """An array of float32 on its way into a file. The whole blocks that an earlier run has left are kept.
 
     Parameters

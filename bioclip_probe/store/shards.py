@@ -27,7 +27,7 @@ from bioclip_probe.tables import Column, Table
 
 VERSION = 2
 DTYPES = ("float32", "float16")
-MEND = "embed again with --repair, which does what is damaged anew"
+REPAIR_HINT = "embed again with --repair, which does what is damaged anew"
 JOURNAL = "shards.jsonl"
 
 # What the records of a store hold, and of what type.
@@ -47,7 +47,7 @@ LEDGER = Table(
 )
 
 
-class Embedded:
+class EmbeddingFolder:
     """One dataset as one encoder sees it: a folder of shards and the journal that vouches for them.
 
     Attributes
@@ -63,7 +63,7 @@ class Embedded:
         self.folder = folder
         self.meta = read_json(folder / "meta.json")
         check_version(self.meta.get("version"), folder)
-        check_seal(self.meta, folder / "meta.json")
+        check_checksum(self.meta, folder / "meta.json")
         check_entries(self.meta, META, folder / "meta.json")
         for kind, entries in (("dataset", DATASET), ("encoder", ENCODER)):
             check_entries(self.meta[kind], entries, folder / "meta.json")
@@ -100,7 +100,7 @@ class Embedded:
     def missing_shards(self) -> list[int]:
         return [shard for shard in range(self.n_shards) if shard not in self.shards]
 
-    def span(self, shard: int) -> slice:
+    def image_slice(self, shard: int) -> slice:
         """The rows of the `IMAGES` table that a shard covers."""
         size = self.meta["shard_size"]
         return slice(shard * size, min((shard + 1) * size, self.n_images))
@@ -116,7 +116,7 @@ class Embedded:
         """Raise `StoreError` if a file that the journal vouches for is gone or of another size."""
         bad = [reason for shard in self.shards for reason in self._amiss(shard)]
         if bad:
-            raise StoreError(f"{self.folder} is damaged: {some(bad)}; {MEND}")
+            raise StoreError(f"{self.folder} is damaged: {some(bad)}; {REPAIR_HINT}")
 
     def damaged_shards(self) -> list[int]:
         """The shards whose files are gone, or are no longer what was written."""
@@ -150,7 +150,7 @@ class Embedded:
         try:
             return LEDGER.read(path)
         except DataError as error:
-            raise StoreError(f"{error}; {MEND}") from error
+            raise StoreError(f"{error}; {REPAIR_HINT}") from error
 
     def vectors(self, shard: int) -> np.ndarray:
         """The memory-mapped (n ok, d) vectors of one shard, checked against their sha256."""
@@ -158,13 +158,15 @@ class Embedded:
         try:
             vectors = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
-            raise StoreError(f"{path} is not an array that can be read ({error}); {MEND}") from error
+            raise StoreError(f"{path} is not an array that can be read ({error}); {REPAIR_HINT}") from error
         expected = (self.shards[shard]["n_ok"], self.meta["encoder"]["dimension"])
         if vectors.shape != expected or vectors.dtype != self.dtype:
-            raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, expected {self.dtype} {expected}; {MEND}")
+            raise StoreError(
+                f"{path} holds {vectors.dtype} {vectors.shape}, expected {self.dtype} {expected}; {REPAIR_HINT}"
+            )
         return vectors
 
-    def land(self, shard: int, rows: pd.DataFrame, vectors: np.ndarray, parity: float | None = None) -> None:
+    def write_shard(self, shard: int, rows: pd.DataFrame, vectors: np.ndarray, parity: float | None = None) -> None:
         """Write one shard: its ledger (a `LEDGER` table) and the vectors of its ok rows, all or nothing."""
         files = self.files(shard)
         as_npy, as_parquet = io.BytesIO(), io.BytesIO()
@@ -183,7 +185,7 @@ class Embedded:
         }
         self._note(shard, facts if parity is None else facts | {"parity": parity})
 
-    def drop(self, shards: Iterable[int]) -> None:
+    def drop_shards(self, shards: Iterable[int]) -> None:
         """Strike shards from the journal: the next run does them again."""
         for shard in shards:
             self._note(shard, None)
@@ -202,7 +204,9 @@ class Embedded:
         for number, line in enumerate(_lines(self.folder / JOURNAL)[:-1], start=1):
             found = _entry(line)
             if found is None or not 0 <= found[0] < self.n_shards:
-                raise StoreError(f"{self.folder / JOURNAL} is damaged: line {number} is none of a journal's; {MEND}")
+                raise StoreError(
+                    f"{self.folder / JOURNAL} is damaged: line {number} is none of a journal's; {REPAIR_HINT}"
+                )
             shard, facts = found
             if facts is None:
                 shards.pop(shard, None)
@@ -253,13 +257,13 @@ class Embedded:
         try:
             digest = sha256_of_file(path)
         except OSError as error:
-            raise StoreError(f"{path} cannot be read: {error.strerror}; {MEND}") from error
+            raise StoreError(f"{path} cannot be read: {error.strerror}; {REPAIR_HINT}") from error
         if digest != self.shards[shard][kind]["sha256"]:
-            raise StoreError(f"{path} has changed since it was written (its sha256 differs); {MEND}")
+            raise StoreError(f"{path} has changed since it was written (its sha256 differs); {REPAIR_HINT}")
         return path
 
 
-def clear(folder: Path, damaged: bool = False) -> None:
+def remove_unfinished(folder: Path, damaged: bool = False) -> None:
     """Take away what a killed run left half-done, and, if so told, the `damaged` lines of the journal."""
     remove_temporary_files(folder)
     *lines, rest = _lines(folder / JOURNAL)
@@ -322,12 +326,12 @@ def _is_one(value: object, kind: type) -> bool:
     return type(value) is kind and (kind is not int or value >= 1)
 
 
-def sealed(content: dict) -> dict:
+def add_checksum(content: dict) -> dict:
     """A record with the sha256 of all else that it says."""
     return content | {"sha256": _seal(content)}
 
 
-def check_seal(content: dict, path: Path) -> None:
+def check_checksum(content: dict, path: Path) -> None:
     """Raise `StoreError` if a record no longer says what was written."""
     if content.get("sha256") != _seal({key: value for key, value in content.items() if key != "sha256"}):
         raise StoreError(f"{path} has changed since it was written (its sha256 differs); the store is damaged")

@@ -60,13 +60,13 @@ from bioclip_probe.store.shards import (
     DTYPES,
     ENCODER,
     VERSION,
-    Embedded,
+    EmbeddingFolder,
+    add_checksum,
+    check_checksum,
     check_entries,
-    check_seal,
     check_version,
-    clear,
     read_json,
-    sealed,
+    remove_unfinished,
     write,
     write_json,
 )
@@ -127,7 +127,7 @@ class Store:
         """
         rows = []
         for meta in sorted(self.path.glob("*@*/*@*/meta.json")):
-            embedded = Embedded(meta.parent)
+            embedded = EmbeddingFolder(meta.parent)
             dataset, encoder = embedded.meta["dataset"], embedded.meta["encoder"]
             rows.append(
                 (
@@ -159,7 +159,7 @@ class Store:
         StoreError
             If they are not there, not complete, or damaged: every shard's sha256 is checked.
         """
-        embedded = self.embedded(dataset, encoder)
+        embedded = self.embedding_folder(dataset, encoder)
         images = _read_images(embedded.folder.parent)
         blocks = list(embedded.blocks())
         ledger = pd.concat([rows.sort_values("row") for rows, _ in blocks], ignore_index=True)
@@ -176,20 +176,20 @@ class Store:
 
     def failures(self, dataset: Dataset | str, encoder: Encoder | str) -> pd.DataFrame:
         """The images without a vector, in dataset order: columns image_id, error_class, error."""
-        return self.embedded(dataset, encoder).failures()
+        return self.embedding_folder(dataset, encoder).failures()
 
-    def embedded(self, dataset: Dataset | str, encoder: Encoder | str) -> Embedded:
+    def embedding_folder(self, dataset: Dataset | str, encoder: Encoder | str) -> EmbeddingFolder:
         """The folder of one dataset and one encoder."""
         folder = self._one(self.path.glob("*@*/dataset.json"), dataset, "dataset")
-        return Embedded(self._one(folder.glob("*@*/meta.json"), encoder, "encoder"))
+        return EmbeddingFolder(self._one(folder.glob("*@*/meta.json"), encoder, "encoder"))
 
-    def begun(self, dataset: Dataset, encoder: str, fingerprint: str) -> Embedded | None:
+    def find_folder(self, dataset: Dataset, encoder: str, fingerprint: str) -> EmbeddingFolder | None:
         """What runs have left of a dataset and an encoder, complete or not; None if there is nothing yet."""
         folder = self.path / folder_name(dataset.name, dataset.fingerprint) / folder_name(encoder, fingerprint)
-        return Embedded(folder) if (folder / "meta.json").is_file() else None
+        return EmbeddingFolder(folder) if (folder / "meta.json").is_file() else None
 
     @contextmanager
-    def alone(self, embedded: Embedded) -> Iterator[None]:
+    def lock_folder(self, embedded: EmbeddingFolder) -> Iterator[None]:
         """Be the one run that writes into the folder of a dataset and an encoder.
 
         Raises
@@ -220,7 +220,7 @@ class Store:
         """The folder of the dataset or encoder `wanted` among those described by `files`."""
         found = {}
         for file in sorted(files):
-            about = read_about(file, kind)
+            about = read_description(file, kind)
             found[file.parent] = (about["name"], f"{about['name']}@{about['fingerprint']}")
         key = wanted if isinstance(wanted, str) else f"{wanted.name}@{wanted.fingerprint}"
         matching = [folder for folder, names in found.items() if key in names]
@@ -233,14 +233,14 @@ class Store:
         raise StoreError(f"{self.path} holds no {kind} '{key}'; {there}; embed it first")
 
     @contextmanager
-    def writing(
+    def open_for_writing(
         self,
         dataset: Dataset,
         encoder: Encoder,
         shard_size: int = SHARD_SIZE,
         dtype: str = DTYPES[0],
         redo: Collection[str] = (),
-    ) -> Iterator[Embedded]:
+    ) -> Iterator[EmbeddingFolder]:
         """The folder of one dataset and encoder, for one run alone to write shards into.
 
         An earlier run's shards, with their size and dtype, are kept, but for those to `redo`: ``damaged`` ones, and
@@ -254,20 +254,20 @@ class Store:
         """
         home = self._home(dataset)
         folder = home / folder_name(encoder.name, encoder.fingerprint)
-        if not redo and (folder / "meta.json").is_file() and (finished := Embedded(folder)).complete:
+        if not redo and (folder / "meta.json").is_file() and (finished := EmbeddingFolder(folder)).complete:
             finished.check_sizes()
             yield finished  # many runs may read at once, also where none may write
             return
         with _lock(home / f".{folder.name}.lock", folder):
             if not (folder / "meta.json").is_file():
                 _begin_encoder(folder, dataset, encoder, shard_size, dtype)
-            clear(folder, damaged="damaged" in redo)
-            embedded = Embedded(folder)
+            remove_unfinished(folder, damaged="damaged" in redo)
+            embedded = EmbeddingFolder(folder)
             if "damaged" in redo:
-                embedded.drop(embedded.damaged_shards())
+                embedded.drop_shards(embedded.damaged_shards())
             embedded.check_sizes()
             if "failed" in redo:
-                embedded.drop([shard for shard, facts in embedded.shards.items() if facts["n_failed"]])
+                embedded.drop_shards([shard for shard, facts in embedded.shards.items() if facts["n_failed"]])
             try:
                 yield embedded
             except BaseException:
@@ -276,7 +276,7 @@ class Store:
                 raise
 
 
-def existing(path: str | Path) -> Store:
+def open_store(path: str | Path) -> Store:
     """The store at `path`, which must be there."""
     if not (Path(path) / "store.json").is_file():
         raise StoreError(f"there is no store at {path}; expected a folder that `embed` has written")
@@ -292,7 +292,7 @@ def _begin_dataset(home: Path, dataset: Dataset) -> None:
     written = write(home / "images.parquet", table.getvalue())
     about = {"name": dataset.name, "fingerprint": dataset.fingerprint, "simulated": dataset.simulated}
     about |= {"n_images": len(dataset.images), "notes": list(dataset.notes), "images": written}
-    write_json(home / "dataset.json", sealed(about))
+    write_json(home / "dataset.json", add_checksum(about))
 
 
 def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size: int, dtype: str) -> None:
@@ -322,7 +322,7 @@ def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size:
         "shard_size": int(shard_size),
         "software": {name: installed(name) for name in SOFTWARE},
     }
-    write_json(folder / "meta.json", sealed(meta))
+    write_json(folder / "meta.json", add_checksum(meta))
 
 
 def _make(folder: Path) -> None:
@@ -338,12 +338,12 @@ def folder_name(name: str, fingerprint: str) -> str:
     return f"{safe or 'unnamed'}@{fingerprint}"
 
 
-def read_about(file: Path, kind: str) -> dict:
+def read_description(file: Path, kind: str) -> dict:
     """What `dataset.json` says of its dataset, or `meta.json` of its encoder, if it is that of its folder."""
     about = read_json(file)
     if kind == "encoder":
         check_version(about.get("version"), file.parent)
-    check_seal(about, file)
+    check_checksum(about, file)
     about = about.get(kind) if kind == "encoder" else about
     if not isinstance(about, dict):
         raise StoreError(f"{file} does not hold what a store writes there; the store is damaged")
@@ -356,7 +356,9 @@ def read_about(file: Path, kind: str) -> dict:
 def _read_images(home: Path) -> pd.DataFrame:
     if not (home / "images.parquet").is_file():
         raise StoreError(f"{home} is damaged: images.parquet is gone; delete it and embed again")
-    if sha256_of_file(home / "images.parquet") != read_about(home / "dataset.json", "dataset")["images"].get("sha256"):
+    if sha256_of_file(home / "images.parquet") != read_description(home / "dataset.json", "dataset")["images"].get(
+        "sha256"
+    ):
         raise StoreError(
             f"{home / 'images.parquet'} has changed since it was written (its sha256 differs); "
             f"delete {home} and embed again"

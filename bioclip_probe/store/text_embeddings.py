@@ -33,8 +33,8 @@ import pandas as pd
 
 from bioclip_probe.errors import DataError, StoreError, one_line
 from bioclip_probe.files import sha256_of_file
-from bioclip_probe.store.append_only import Growing
-from bioclip_probe.store.shards import check_seal, read_json, sealed, write, write_json
+from bioclip_probe.store.append_only import AppendOnlyArray
+from bioclip_probe.store.shards import add_checksum, check_checksum, read_json, write, write_json
 from bioclip_probe.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def read_names(
         names = read_names(store, "world", "world-taxonomic")
         names.vectors[names.table["row"]]  # one vector for each line of the table
     """
-    record, table, vectors = read_files(NameFiles.in_folder(store.embedded(dataset, encoder).folder, templates))
+    record, table, vectors = read_files(NameFiles.in_folder(store.embedding_folder(dataset, encoder).folder, templates))
     return NameEmbeddings(table, vectors, record["logit_scale"] or LOGIT_SCALE, templates, record["n_truncated"])
 
 
@@ -224,7 +224,7 @@ def read_files(files: NameFiles) -> StoredNames:
     record = read_json(path)
     if record.get("version") != VERSION:
         raise StoreError(f"{path} has version {record.get('version')}, this one reads {VERSION}; {REPAIR_HINT}")
-    check_seal(record, path)
+    check_checksum(record, path)
     try:
         expected = (record["n_texts"], record["dimension"])
         for file, kind in ((files.vectors, "vectors"), (files.table, "table")):
@@ -240,7 +240,7 @@ def read_files(files: NameFiles) -> StoredNames:
     return record, table, vectors
 
 
-def open_unfinished(files: NameFiles, made_from: dict[str, Any], shape: tuple[int, int]) -> Growing:
+def open_unfinished(files: NameFiles, made_from: dict[str, Any], shape: tuple[int, int]) -> AppendOnlyArray:
     """Open the file in which the vectors of names grow, with the blocks of an interrupted run that made the same.
 
     Parameters
@@ -253,7 +253,7 @@ def open_unfinished(files: NameFiles, made_from: dict[str, Any], shape: tuple[in
 
     Returns
     -------
-    Growing
+    AppendOnlyArray
 
     Raises
     ------
@@ -262,10 +262,12 @@ def open_unfinished(files: NameFiles, made_from: dict[str, Any], shape: tuple[in
     """
     if not files.record.exists() and files.vectors.exists() and not files.unfinished.exists():
         files.vectors.rename(files.unfinished)  # the run was interrupted before it wrote the record
-    return Growing(files.unfinished, files.journal, made_from, shape)
+    return AppendOnlyArray(files.unfinished, files.journal, made_from, shape)
 
 
-def write_files(files: NameFiles, table: pd.DataFrame, vectors: Growing, facts: Mapping[str, Any]) -> dict[str, Any]:
+def write_files(
+    files: NameFiles, table: pd.DataFrame, vectors: AppendOnlyArray, facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """Write finished names: the vectors, the table and, last, the record.
 
     Parameters
@@ -273,7 +275,7 @@ def write_files(files: NameFiles, table: pd.DataFrame, vectors: Growing, facts: 
     files : NameFiles
     table : DataFrame
         A `NAMES` table.
-    vectors : Growing
+    vectors : AppendOnlyArray
         All vectors that the table points to.
     facts : mapping
         JSON-able entries of the record, apart from those about the files.
@@ -292,6 +294,6 @@ def write_files(files: NameFiles, table: pd.DataFrame, vectors: Growing, facts: 
     table.to_parquet(as_parquet, index=False)
     files.record.unlink(missing_ok=True)  # it describes the files that are replaced now
     record = {**facts, "vectors": vectors.finish(files.vectors), "table": write(files.table, as_parquet.getvalue())}
-    write_json(files.record, sealed(record))
+    write_json(files.record, add_checksum(record))
     vectors.discard()
     return record

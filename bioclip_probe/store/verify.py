@@ -19,8 +19,8 @@ import pandas as pd
 from bioclip_probe.errors import PICTURE_ERRORS, StoreError, one_line, printable, some
 from bioclip_probe.files import sha256_of_file
 from bioclip_probe.progress import progress_bar
-from bioclip_probe.store.shards import JOURNAL, Embedded
-from bioclip_probe.store.store import Store, folder_name, read_about
+from bioclip_probe.store.shards import JOURNAL, EmbeddingFolder
+from bioclip_probe.store.store import Store, folder_name, read_description
 from bioclip_probe.store.text_embeddings import TEMPLATES, NameFiles, read_names
 
 STATUS = (
@@ -54,7 +54,7 @@ def _told(folder: Path) -> dict[str, object]:
     """What one encoder's folder tells of itself."""
     size = sum(path.lstat().st_size for path in _inside(folder))
     try:
-        embedded = Embedded(folder)
+        embedded = EmbeddingFolder(folder)
     except StoreError:
         return {
             "dataset": printable(folder.parent.name),
@@ -75,7 +75,7 @@ def _told(folder: Path) -> dict[str, object]:
         "n_failed": embedded.n_failed,
         "n_missing": embedded.n_images - embedded.n_ok - embedded.n_failed,
         "failures": _by_class(embedded),
-        "state": "running" if state == "incomplete" and being_written(folder) else state,
+        "state": "running" if state == "incomplete" and is_being_written(folder) else state,
         "precision": encoder["record"].get("precision"),
         "parity": min(parities, default=np.nan),
         "dimension": encoder["dimension"],
@@ -86,7 +86,7 @@ def _told(folder: Path) -> dict[str, object]:
     }
 
 
-def _by_class(embedded: Embedded) -> str | None:
+def _by_class(embedded: EmbeddingFolder) -> str | None:
     """Failed images counted by class, the most frequent first; None where a damaged ledger does not tell."""
     counts: Counter[str] = Counter()
     for shard, facts in sorted(embedded.shards.items()):
@@ -98,7 +98,7 @@ def _by_class(embedded: Embedded) -> str | None:
     return ", ".join(f"{kind} {number}" for kind, number in counts.most_common())
 
 
-def being_written(folder: Path) -> bool:
+def is_being_written(folder: Path) -> bool:
     """Whether a run holds the lock of an encoder's folder; False where locks cannot be seen."""
     try:
         import fcntl
@@ -170,7 +170,7 @@ def _dataset(home: Path) -> tuple[dict | None, pd.Index | None, list[Finding]]:
     findings: list[Finding] = []
     about = ids = None
     try:
-        about = read_about(home / "dataset.json", "dataset")
+        about = read_description(home / "dataset.json", "dataset")
     except StoreError as error:
         findings.append(("record", str(error)))
     try:
@@ -197,9 +197,9 @@ def _encoder(
     store: Store, folder: Path, about: dict | None, ids: pd.Index | None, advance: Callable[..., None]
 ) -> Iterator[Finding]:
     """What is wrong in one encoder's folder."""
-    running = being_written(folder)
+    running = is_being_written(folder)
     try:
-        embedded = Embedded(folder)
+        embedded = EmbeddingFolder(folder)
     except StoreError as error:
         if not running or (folder / "meta.json").exists():
             yield "record", str(error)
@@ -207,7 +207,7 @@ def _encoder(
     yield from _amiss_in_meta(embedded, about)
     for shard, facts in sorted(embedded.shards.items()):
         found = list(_shard(embedded, shard, ids))
-        if not (found and being_written(folder) and _done_again(folder, shard, facts)):
+        if not (found and is_being_written(folder) and _done_again(folder, shard, facts)):
             yield from found
         advance()
     missing = embedded.missing_shards()
@@ -226,12 +226,12 @@ def _encoder(
 def _done_again(folder: Path, shard: int, facts: dict) -> bool:
     """Whether a run replaced the shard while it was looked at."""
     try:
-        return Embedded(folder).shards.get(shard) != facts
+        return EmbeddingFolder(folder).shards.get(shard) != facts
     except StoreError:
         return False
 
 
-def _amiss_in_meta(embedded: Embedded, about: dict | None) -> Iterator[Finding]:
+def _amiss_in_meta(embedded: EmbeddingFolder, about: dict | None) -> Iterator[Finding]:
     """Where `meta.json` does not fit its folder, its dataset and itself."""
     dataset, encoder = embedded.meta["dataset"], embedded.meta["encoder"]
     if embedded.folder.name != folder_name(encoder["name"], encoder["fingerprint"]):
@@ -245,9 +245,9 @@ def _amiss_in_meta(embedded: Embedded, about: dict | None) -> Iterator[Finding]:
         yield "record", f"meta.json has dimension {encoder['dimension']}, its record {stated}"
 
 
-def _shard(embedded: Embedded, shard: int, ids: pd.Index | None) -> Iterator[Finding]:
+def _shard(embedded: EmbeddingFolder, shard: int, ids: pd.Index | None) -> Iterator[Finding]:
     """What is wrong with one shard that the journal vouches for."""
-    facts, span = embedded.shards[shard], embedded.span(shard)
+    facts, span = embedded.shards[shard], embedded.image_slice(shard)
     n_ok, n_failed, n_images = facts["n_ok"], facts["n_failed"], span.stop - span.start
     if n_ok + n_failed != n_images:
         yield "counts", f"shard {shard}: the journal has {n_ok} ok and {n_failed} failed of {n_images} images"
@@ -310,7 +310,7 @@ def _misplaced(found: pd.Series, ids: pd.Index, span: slice) -> Iterator[str]:
         yield f"images are in no ledger: {some(lost)}"
 
 
-def _names(store: Store, embedded: Embedded, files: NameFiles, running: bool) -> Iterator[Finding]:
+def _names(store: Store, embedded: EmbeddingFolder, files: NameFiles, running: bool) -> Iterator[Finding]:
     """What is wrong with the embedded names of taxa."""
     if files.journal.exists() and not running:
         yield "incomplete", f"{files.record.stem} were begun and not finished; embed the names again to go on"

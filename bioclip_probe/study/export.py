@@ -21,7 +21,7 @@ import pandas as pd
 
 from bioclip_probe.errors import DataError, StoreError, one_line, some
 from bioclip_probe.files import write_atomically
-from bioclip_probe.store.shards import Embedded
+from bioclip_probe.store.shards import EmbeddingFolder
 from bioclip_probe.study import results as results_of
 from bioclip_probe.tables import IMAGES, RANKS
 
@@ -67,7 +67,7 @@ def to_parquet(store: Store, dataset: Dataset | str, encoder: Encoder | str, pat
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    embedded = store.embedded(dataset, encoder)
+    embedded = store.embedding_folder(dataset, encoder)
     others = [name for name in IMAGES.names if name != "image_id"]
     schema = pa.schema(
         [("uuid", pa.string()), ("emb", pa.list_(pa.float32())), *((name, pa.string()) for name in others)],
@@ -93,7 +93,7 @@ def to_npz(store: Store, dataset: Dataset | str, encoder: Encoder | str, path: s
 
     Parameters, errors: see `to_parquet`.
     """
-    embedded = store.embedded(dataset, encoder)
+    embedded = store.embedding_folder(dataset, encoder)
     images, vectors = store.read(*_full_names(embedded))
     columns = [name for name in IMAGES.names if name != "image_id" and images[name].notna().any()]
     texts = {name: images[name].fillna("").to_numpy(dtype=np.str_) for name in columns}
@@ -146,7 +146,7 @@ def to_anndata(
         import h5py
     except ImportError as error:
         raise DataError(".h5ad needs h5py: pip install 'bioclip_probe[anndata]'") from error
-    embedded = store.embedded(dataset, encoder)
+    embedded = store.embedding_folder(dataset, encoder)
     images = store.images(_full_names(embedded)[0])
     images = images[~images["image_id"].isin(embedded.failures()["image_id"])].reset_index(drop=True)
     panels = _panels(results, embedded) if results is not None else {}
@@ -174,7 +174,7 @@ def to_anndata(
     return _written(path, write)
 
 
-def _record(embedded: Embedded) -> dict[str, Any]:
+def _record(embedded: EmbeddingFolder) -> dict[str, Any]:
     """What the vectors are, for whoever finds the file."""
     return {
         "dataset": embedded.meta["dataset"],
@@ -184,17 +184,17 @@ def _record(embedded: Embedded) -> dict[str, Any]:
     }
 
 
-def _full_names(embedded: Embedded) -> tuple[str, str]:
+def _full_names(embedded: EmbeddingFolder) -> tuple[str, str]:
     return tuple(
         f"{embedded.meta[kind]['name']}@{embedded.meta[kind]['fingerprint']}" for kind in ("dataset", "encoder")
     )
 
 
-def _blocks(store: Store, embedded: Embedded) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+def _blocks(store: Store, embedded: EmbeddingFolder) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
     """Shard by shard: the images that have a vector, in dataset order, and their float32 vectors."""
     images = store.images(_full_names(embedded)[0])
     for shard, (rows, vectors) in enumerate(embedded.blocks()):
-        inside = images.iloc[embedded.span(shard)]
+        inside = images.iloc[embedded.image_slice(shard)]
         row = rows[rows["status"] == "ok"].set_index("image_id")["row"]
         if not rows["image_id"].is_unique or set(rows["image_id"]) != set(inside["image_id"]):
             raise StoreError(f"{embedded.folder} does not fit its images.parquet; `verify` says where")
@@ -212,7 +212,7 @@ def _written(path: str | Path, write: Callable[[Path], None]) -> Path:
     return path
 
 
-def _panels(folder: str | Path, embedded: Embedded) -> dict[str, tuple[dict, pd.DataFrame]]:
+def _panels(folder: str | Path, embedded: EmbeddingFolder) -> dict[str, tuple[dict, pd.DataFrame]]:
     """The panels of a results folder: what each is, and x and y by image_id; see `to_anndata` for their keys."""
     found = results_of.read(folder)
     dataset, encoder = embedded.meta["dataset"], embedded.meta["encoder"]

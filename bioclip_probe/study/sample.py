@@ -1,8 +1,4 @@
-"""The sample: pictures become arrays here. Embed what is not yet in the store, read it back, join it by image.
-
->>> from bioclip_probe import collect
->>> collect("world", ["world-taxonomic", "pixels"], store="store")     # -> Sample
-"""
+"""The sample: pictures become arrays here. Embed what the store lacks, read it back, and join it by image."""
 
 from __future__ import annotations
 
@@ -10,32 +6,30 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe import datasets, provenance
+from bioclip_probe.encoders import is_control
 from bioclip_probe.errors import DataError, TreeError, some
 from bioclip_probe.extraction.embed import embed, embed_all_names
-from bioclip_probe.metrics import stream
+from bioclip_probe.extraction.extract import ExtractionSummary
+from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.stats.embeddings import Embeddings, unit_or_zero_rows
 from bioclip_probe.stats.subsampling import balanced_rows
 from bioclip_probe.store.store import Store
-from bioclip_probe.store.text_embeddings import read_names
+from bioclip_probe.store.text_embeddings import NameEmbeddings, read_names
 from bioclip_probe.tables import MEASUREMENTS, RANKS
-from bioclip_probe.tree import Placement, audit, place_on, read_tree, taxonomy
+from bioclip_probe.tree import Placement, Tree, audit, place_on, read_tree, taxonomy
 from bioclip_probe.tree.lineages import ROOT_NAME
-
-if TYPE_CHECKING:
-    from bioclip_probe.store.text_embeddings import NameEmbeddings
-
-WHOLE = "all"  # what measurements of every part together have for a split
 
 log = logging.getLogger(__name__)
 
+WHOLE = "all"  # the split of measurements of all parts of a dataset together
 TRUE_TREE = "true tree"
-TAKEN = ("taxonomy", TRUE_TREE)  # as the column `tree` of measurements calls them; a phylogeny has its file's name
+RESERVED_TREES = ("taxonomy", TRUE_TREE)  # in the column `tree` of measurements; a phylogeny has its file's name
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +39,9 @@ class Sample:
     Attributes
     ----------
     dataset : str
+        Name of the dataset.
     simulated : bool
-        The pictures come from the built-in world.
+        True if the pictures come from the built-in world.
     images : DataFrame, n rows
         An `IMAGES` table.
     placement : Placement
@@ -54,11 +49,18 @@ class Sample:
     embeddings : dict from encoder name to Embeddings
         All in the order of `images`.
     trees : dict from name to (Placement, DataFrame)
-        Phylogenies the species were laid onto, with the table of what matched.
+        Phylogenies, each with the images placed on it and the table of what matched.
     record : dict
         What was embedded with what: dataset, audit, encoders with revision and hash, failures. JSON-able.
     names : dict from encoder name to NameEmbeddings
         Embedded names of the dataset's taxa, of encoders that take text, where they were asked for.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> sample = corvid_sample()
+    >>> list(sample.embeddings), len(sample.images)
+    (['toy'], 3)
     """
 
     dataset: str
@@ -72,7 +74,7 @@ class Sample:
 
     @property
     def run(self) -> str:
-        """12 hex digits that name what was embedded by what."""
+        """12 hex digits that identify what was embedded by what."""
         return provenance.fingerprint(self.record.get("dataset"), self.record.get("encoders"))
 
     @property
@@ -82,11 +84,11 @@ class Sample:
 
     @property
     def controls(self) -> list[str]:
-        """The encoders that stand for what anyone can see, and for an untrained network."""
-        return [known["name"] for known in self.record.get("encoders", ()) if _is_control(known)]
+        """Names of the encoders that are controls: colours, pixels, an untrained network."""
+        return [known["name"] for known in self.record.get("encoders", ()) if is_control(known)]
 
     def balanced(self, per_species: int, seed: int = 0) -> Sample:
-        """The sample with just so many images of each species, drawn at random; of a species with fewer, none.
+        """Return the sample with this many images of each species, drawn at random; species with fewer are left out.
 
         Raises
         ------
@@ -95,20 +97,17 @@ class Sample:
         """
         if per_species < 1:
             raise DataError(f"expected at least 1 image a species; got {per_species}")
-        rows, n_left_out = balanced_rows(self.placement.at("species"), per_species, stream(seed, "balanced"))
+        rng = random_stream(seed, "balanced")
+        rows, n_left_out = balanced_rows(self.placement.at("species"), per_species, rng)
         if not len(rows):
             raise DataError(f"no species of '{self.dataset}' has {per_species} images; ask for fewer")
         note = f"{per_species} images of each species, drawn at random (seed {seed}); {n_left_out} species have fewer"
         drawn, known = self.take(rows), self.record.get("dataset", {})
-        facts = {
-            "n_usable": len(rows),
-            "taxa": _taxa(drawn.placement),
-            "notes": [*known.get("notes", ()), note],
-        }
+        facts = {"n_usable": len(rows), "taxa": _n_taxa(drawn.placement), "notes": [*known.get("notes", ()), note]}
         return replace(drawn, record={**self.record, "dataset": {**known, **facts}})
 
     def take(self, rows: np.ndarray) -> Sample:
-        """The sample of some of the images."""
+        """Return the sample of some of the images, in the order of `rows`."""
         return replace(
             self,
             images=self.images.iloc[rows].reset_index(drop=True),
@@ -118,158 +117,236 @@ class Sample:
         )
 
     def named(self, encoder: str, kind: str) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The embedded names of one text type: at each rank the taxa of the sample, and their unit vectors."""
+        """Return the embedded names of one text type: at each rank the taxa of the sample, and their unit vectors."""
         node = pd.Index(self.placement.tree.paths)
-        found = []
+        by_rank = []
         for rank in RANKS:
             rows = self._names(encoder, rank, kind)
             taxa = node.get_indexer(rows["taxon"])
             rows, taxa = rows["row"].to_numpy()[taxa >= 0], taxa[taxa >= 0]
             order = np.argsort(taxa)
-            found.append((taxa[order], unit_or_zero_rows(self.names[encoder].vectors[rows[order]])))
-        return found
+            by_rank.append((taxa[order], unit_or_zero_rows(self.names[encoder].vectors[rows[order]])))
+        return by_rank
 
     def named_root(self, encoder: str, kind: str) -> np.ndarray:
-        """The unit vector of the prompt that stands for all life, in one text type."""
-        return unit_or_zero_rows(self.names[encoder].vectors[self._names(encoder, ROOT_NAME, kind)["row"].to_numpy()])[
-            0
-        ]
+        """Return the unit vector of the prompt that stands for all life, in one text type."""
+        rows = self._names(encoder, ROOT_NAME, kind)["row"].to_numpy()
+        return unit_or_zero_rows(self.names[encoder].vectors[rows])[0]
 
     def _names(self, encoder: str, rank: str, kind: str) -> pd.DataFrame:
+        """Return the embedded names of one rank and text type."""
         table = self.names[encoder].table
         return table[(table["rank"] == rank) & (table["type"] == kind)]
 
     def table(self, rows: Iterable[dict], **columns: object) -> pd.DataFrame:
-        """Rows of measurements with the columns that all of them share."""
+        """Return rows of measurements as a table, with the columns that all of them share."""
         shared = {"run": self.run, "dataset": self.dataset, "simulated": self.simulated, "split": WHOLE}
         return MEASUREMENTS.frame([{**shared, **columns, **row} for row in rows])
+
+
+@dataclass(frozen=True)
+class Phylogeny:
+    """A file that holds a phylogeny of the species.
+
+    Attributes
+    ----------
+    path : Path
+        Newick or Nexus. Measurements on it carry the name of the file, without its ending.
+    unit : str
+        Unit of the branch lengths, e.g. ``Myr``.
+
+    Raises
+    ------
+    TreeError
+        If the file has a name that measurements use for another tree.
+
+    Examples
+    --------
+    >>> Phylogeny(Path("birds.nwk"), "Myr").name
+    'birds'
+    """
+
+    path: Path
+    unit: str = "unknown"
+
+    def __post_init__(self) -> None:
+        if self.name in RESERVED_TREES:
+            raise TreeError(f"numbers on another tree are called '{self.name}'; give the file {self.path} another name")
+
+    @property
+    def name(self) -> str:
+        """Name of the tree in measurements."""
+        return Path(self.path).stem
+
+    def read(self) -> Tree:
+        """Return the tree.
+
+        Raises
+        ------
+        TreeError
+            If the file cannot be read or does not hold a tree.
+        """
+        return read_tree(self.path, self.unit)
 
 
 def collect(
     data: str | datasets.Dataset,
     models: Sequence[str],
     store: str | Path = "store",
-    tree: str | Path | None = None,
-    tree_unit: str = "unknown",
+    phylogeny: Phylogeny | None = None,
     templates: str | None = None,
-    **extraction: object,
+    settings: ExtractionSettings | None = None,
 ) -> Sample:
-    """Embed what is not yet in the store, and read it all back, joined by image.
+    """Embed what the store lacks, and return all of it, joined by image.
 
     Parameters
     ----------
     data : str or Dataset
+        See `datasets.load`.
     models : sequence of str
-        Encoders, by name; see `encoders.catalogue`.
+        Names of encoders; see `encoders.catalogue`.
     store : str or Path
-        Where embeddings are kept; a second call embeds nothing anew.
-    tree, tree_unit
-        A phylogeny for the species, and the unit of its branch lengths.
+        Where embeddings are kept; a second call embeds nothing again.
+    phylogeny : Phylogeny, optional
+        Of the species; numbers are then also measured on it.
     templates : str, optional
-        Embed the names of taxa too, where a model takes text, in the prompts ``plain`` or ``openai``; see `names`.
-    **extraction
-        As for `embedding.embed`.
+        Embed the names of taxa too, where a model takes text, in the prompts ``plain`` or ``openai``.
+    settings : ExtractionSettings, optional
+
+    Returns
+    -------
+    Sample
 
     Raises
     ------
     ProbeError
-        Whatever is wrong with the input, in one line.
+        If something in the input cannot be used, in one line.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = f"{folder}/mine.npz"
+    ...     np.savez(file, ids=["a", "b"], vectors=np.eye(2), genus=["Pica", "Corvus"])
+    ...     quiet = ExtractionSettings(progress=False)
+    ...     sample = collect(f"vectors:{file}", [f"vectors:{file}"], f"{folder}/store", settings=quiet)
+    >>> len(sample.images)
+    2
     """
+    settings = settings or ExtractionSettings()
     dataset = datasets.load(data) if isinstance(data, str) else data
     parts = set(dataset.images["split"].dropna())
     if WHOLE in parts and len(parts) > 1:
         raise DataError(f"'{dataset.name}' has a split called '{WHOLE}', which stands for the whole; rename it")
-    phylogeny = read_tree(tree, tree_unit) if tree else None  # a bad tree stops the run before the long work
-    if phylogeny is not None:
-        if Path(tree).stem in TAKEN:
-            raise TreeError(
-                f"numbers on another tree are called '{Path(tree).stem}'; give the file {tree} another name"
-            )
-        place_on(phylogeny, dataset.images["species"])  # so does one that knows none of the species
-    store = Store(store)
-    embedded = embed(dataset, models, store, **extraction)
-    read = {}
-    failures = {}
-    for encoder, result in embedded:
-        name = encoder["name"]
-        images, vectors = store.read(dataset, f"{name}@{encoder['fingerprint']}")
-        ids, vectors, lost = _with_direction(images["image_id"], vectors, name)
-        read[name] = Embeddings.of(ids, vectors)
-        failures[name] = pd.concat([result.failures, lost]).to_dict("records")
-    names = {}
-    if templates is not None:
-        where = {key: extraction[key] for key in ("device", "precision", "revision", "progress") if key in extraction}
-        learnt = [model for model, (known, _) in zip(models, embedded, strict=True) if not _is_control(known)]
-        for name, _ in embed_all_names(dataset, learnt, store, templates=templates, **where):
-            known = next(encoder for encoder, _ in embedded if encoder["name"] == name)
-            names[name] = read_names(store, dataset, f"{name}@{known['fingerprint']}", templates)
+    tree = phylogeny.read() if phylogeny else None
+    if tree is not None:  # a tree that fits none of the species stops the run before the long work
+        place_on(tree, dataset.images["species"])
+    opened = Store(store)
+    embedded = embed(dataset, models, opened, settings)
+    vectors, failures = _read_vectors(dataset, opened, embedded)
+    names = _read_names(dataset, models, opened, embedded, templates, settings) if templates is not None else {}
     wanted = dataset.images["image_id"]
-    in_all = np.all([wanted.isin(found.ids) for found in read.values()], axis=0)
+    in_all = np.all([wanted.isin(embeddings.ids) for embeddings in vectors.values()], axis=0)
     usable = dataset.images[in_all].reset_index(drop=True)
     if not len(usable):
-        raise DataError(f"no image of '{dataset.name}' was embedded by all of: {', '.join(read)}")
+        raise DataError(f"no image of '{dataset.name}' was embedded by all of: {', '.join(vectors)}")
     trees = {}
     if dataset.tree is not None:
         trees[TRUE_TREE] = place_on(dataset.tree, usable["species"])
-    if phylogeny is not None:
-        trees[Path(tree).stem] = place_on(phylogeny, usable["species"])
+    if phylogeny is not None and tree is not None:
+        trees[phylogeny.name] = place_on(tree, usable["species"])
     placement = taxonomy(usable)
+    ids = usable["image_id"]
+    record = {
+        "dataset": _dataset_record(dataset, usable, placement),
+        "audit": audit(usable).to_dict("records"),
+        "trees": _tree_records(trees),
+        "encoders": [encoder for encoder, _ in embedded],
+        "failures": failures,
+    }
     return Sample(
         dataset.name,
         dataset.simulated,
         usable,
         placement,
-        {name: found.take(pd.Index(found.ids).get_indexer(usable["image_id"])) for name, found in read.items()},
+        {name: found.take(pd.Index(found.ids).get_indexer(ids)) for name, found in vectors.items()},
         trees,
-        {
-            **_record(dataset, usable, placement, trees),
-            "encoders": [encoder for encoder, _ in embedded],
-            "failures": failures,
-        },
+        record,
         names,
     )
 
 
-def _is_control(encoder: dict) -> bool:
-    return str(encoder.get("id")).startswith(("control:", "untrained:"))
+EncoderRuns = Sequence[tuple[dict, ExtractionSummary]]  # the record of each encoder, and what the run did
+
+
+def _read_vectors(
+    dataset: datasets.Dataset, store: Store, embedded: EncoderRuns
+) -> tuple[dict[str, Embeddings], dict[str, list[dict]]]:
+    """Return the embeddings of each encoder, and the images that it could not embed."""
+    vectors, failures = {}, {}
+    for encoder, summary in embedded:
+        name = encoder["name"]
+        images, rows = store.read(dataset, f"{name}@{encoder['fingerprint']}")
+        ids, rows, zero = _with_direction(images["image_id"], rows, name)
+        vectors[name] = Embeddings.of(ids, rows)
+        failures[name] = pd.concat([summary.failures, zero]).to_dict("records")
+    return vectors, failures
+
+
+def _read_names(
+    dataset: datasets.Dataset,
+    models: Sequence[str],
+    store: Store,
+    embedded: EncoderRuns,
+    templates: str,
+    settings: ExtractionSettings,
+) -> dict[str, NameEmbeddings]:
+    """Embed the names of taxa with the models that take text, and return them; controls read no names."""
+    trained = [model for model, (known, _) in zip(models, embedded, strict=True) if not is_control(known)]
+    fingerprints = {encoder["name"]: encoder["fingerprint"] for encoder, _ in embedded}
+    return {
+        name: read_names(store, dataset, f"{name}@{fingerprints[name]}", templates)
+        for name, _ in embed_all_names(dataset, trained, store, settings, templates)
+    }
 
 
 def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
-    """Ids and vectors without those of length zero (black pixels, say), and a line for each that is left out."""
+    """Return ids and vectors without those of length zero (black pixels, say), and a row for each that is left out."""
     has = np.any(vectors, axis=1)
     reason = f"the vector of '{encoder}' is zero: it has no direction"
-    lost = pd.DataFrame({"image_id": ids[~has], "error_class": "no direction", "error": reason})
-    if len(lost):
-        log.warning("left out %d images whose vector of %s is zero: %s", len(lost), encoder, some(lost["image_id"]))
-    return ids[has].to_numpy(dtype=object), vectors[has], lost
+    zero = pd.DataFrame({"image_id": ids[~has], "error_class": "no direction", "error": reason})
+    if len(zero):
+        log.warning("left out %d images whose vector of %s is zero: %s", len(zero), encoder, some(zero["image_id"]))
+    return ids[has].to_numpy(dtype=object), vectors[has], zero
 
 
-def _taxa(placement: Placement) -> dict[str, int]:
-    """How many taxa of each rank the images are of."""
+def _n_taxa(placement: Placement) -> dict[str, int]:
+    """Return the number of taxa of each rank."""
     return {rank: int(np.sum(np.unique(placement.at(rank)) >= 0)) for rank in RANKS}
 
 
-def _record(dataset, usable, placement, trees) -> dict:
-    """What was embedded with what, for the report and `runs.json`."""
+def _dataset_record(dataset: datasets.Dataset, usable: pd.DataFrame, placement: Placement) -> dict:
+    """Return what the report and `runs.json` say of the dataset."""
     return {
-        "dataset": {
-            "name": dataset.name,
-            "fingerprint": dataset.fingerprint,
-            "simulated": dataset.simulated,
-            "n_images": len(dataset.images),
-            "n_usable": len(usable),
-            "taxa": _taxa(placement),
-            "splits": {str(name): int(n) for name, n in usable["split"].value_counts().items()},
-            "notes": list(dataset.notes),
-        },
-        "audit": audit(usable).to_dict("records"),
-        "trees": {
-            name: {
-                "tips": len(placed.tree.tips),
-                "unit": placed.tree.unit,
-                "ultrametric": placed.tree.is_ultrametric,
-                "matches": matches.to_dict("records"),
-            }
-            for name, (placed, matches) in trees.items()
-        },
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "simulated": dataset.simulated,
+        "n_images": len(dataset.images),
+        "n_usable": len(usable),
+        "taxa": _n_taxa(placement),
+        "splits": {str(name): int(n) for name, n in usable["split"].value_counts().items()},
+        "notes": list(dataset.notes),
+    }
+
+
+def _tree_records(trees: dict[str, tuple[Placement, pd.DataFrame]]) -> dict[str, dict]:
+    """Return what the report and `runs.json` say of each phylogeny."""
+    return {
+        name: {
+            "tips": len(placed.tree.tips),
+            "unit": placed.tree.unit,
+            "ultrametric": placed.tree.is_ultrametric,
+            "matches": matches.to_dict("records"),
+        }
+        for name, (placed, matches) in trees.items()
     }

@@ -22,7 +22,7 @@ from bioclip_probe.stats.embeddings import unit_rows
 from bioclip_probe.stats.resampling import jackknife_groups
 from bioclip_probe.stats.tasks import even_ranges, ordered_results
 from bioclip_probe.stats.threads import one_thread
-from bioclip_probe.store.shards import MEND, Embedded
+from bioclip_probe.store.shards import REPAIR_HINT, EmbeddingFolder
 from bioclip_probe.tree.tree import Placement, Tree
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def stream_moments(
     ids = pd.Index(store.images(dataset)["image_id"])
     if len(ids) != len(placement):
         raise DataError(f"the placement has {len(placement)} images, the dataset {len(ids)}")
-    embedded = store.embedded(dataset, encoder)
+    embedded = store.embedding_folder(dataset, encoder)
     node = np.where(ids.isin(embedded.failures()["image_id"]), -1, placement.node)
     tree, groups = tips_with_images(Placement(placement.tree, node))
     n_inside = int(np.sum(groups >= 0))
@@ -94,26 +94,26 @@ def stream_moments(
     else:
         split = _added(executor, embedded, ids, groups, part)
     if sum(found.n for found in split.by_group) != n_inside:
-        raise StoreError(f"{embedded.folder} does not fit its images.parquet; {MEND}")
+        raise StoreError(f"{embedded.folder} does not fit its images.parquet; {REPAIR_HINT}")
     return tree, split, len(ids) - n_inside
 
 
 def _added(
-    executor: Executor, embedded: Embedded, ids: pd.Index, groups: np.ndarray, part: np.ndarray
+    executor: Executor, embedded: EmbeddingFolder, ids: pd.Index, groups: np.ndarray, part: np.ndarray
 ) -> JackknifeMoments:
     """Moments by the workers of an executor: each is told of the images of its shards, and of the taxa it meets."""
     deque(embedded.blocks(()), maxlen=0)  # none of them, but whether all are there
     rows = PER_SUM * (len(part) + (int(part.max(initial=-1)) + 1) * embedded.meta["encoder"]["dimension"])
     tasks, met = [], []
     for shards in even_ranges(embedded.n_shards, -(-rows // embedded.meta["shard_size"])):
-        span = slice(embedded.span(shards.start).start, embedded.span(shards.stop - 1).stop)
+        span = slice(embedded.image_slice(shards.start).start, embedded.image_slice(shards.stop - 1).stop)
         own = groups[span]
         met.append(np.unique(own[own >= 0]))
         place = np.where(own >= 0, np.searchsorted(met[-1], own), -1)
         tasks.append((embedded.folder.resolve(), shards, ids[span], place, part[met[-1]]))
     total = JackknifeMoments(part, [])
     for into, found in zip(met, ordered_results(executor, _moments_of_shards, tasks), strict=True):
-        total += found.among(into, part)
+        total += found.with_more_taxa(into, part)
     return total
 
 
@@ -121,7 +121,7 @@ def _moments_of_shards(
     folder: Path, shards: range, ids: pd.Index, groups: np.ndarray, part: np.ndarray
 ) -> JackknifeMoments:
     """Moments of some shards, in a worker that is somewhere else; `ids` and `groups` are of their images only."""
-    embedded = Embedded(folder)
+    embedded = EmbeddingFolder(folder)
     blocks = ((embedded.ledger(shard), embedded.vectors(shard)) for shard in shards)
     with one_thread:
         return JackknifeMoments.of(_joined(_gathered(blocks), ids, groups), part)
@@ -156,5 +156,7 @@ def _joined(
     for block, vectors in blocks:
         place = ids.get_indexer(block)
         if np.any(place < 0):
-            raise StoreError(f"the store has vectors of images it does not list: {some(block[place < 0])}; {MEND}")
+            raise StoreError(
+                f"the store has vectors of images it does not list: {some(block[place < 0])}; {REPAIR_HINT}"
+            )
         yield unit_rows(vectors, block), groups[place]

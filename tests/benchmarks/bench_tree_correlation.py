@@ -199,16 +199,16 @@ def write_store(folder: str, n: int, d: int, n_species: int) -> None:
     np.save(Path(folder) / "node.npy", node)
     ids = [f"image{i}" for i in range(n)]
     images = IMAGES.frame(pd.DataFrame({"image_id": ids, "source": ids}))
-    with Store(Path(folder) / "store").writing(
+    with Store(Path(folder) / "store").open_for_writing(
         Dataset("made-up", images, print, "0" * 12), MadeUp(d), BLOCK
     ) as embedded:
         for shard in embedded.missing_shards():
-            span = embedded.span(shard)
+            span = embedded.image_slice(shard)
             rows = species[node[span]]
             rows += 2 * rng.standard_normal(rows.shape, dtype=np.float32)
             places = range(len(rows))
             ledger = pd.DataFrame({"image_id": ids[span], "row": places, "status": "ok"})
-            embedded.land(shard, LEDGER.frame(ledger), rows)
+            embedded.write_shard(shard, LEDGER.frame(ledger), rows)
 
 
 def read_store(folder: str, n_species: int) -> Timing:

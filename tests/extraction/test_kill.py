@@ -12,7 +12,8 @@ import pytest
 
 from bioclip_probe import datasets
 from bioclip_probe.errors import StoreError
-from bioclip_probe.extraction import extract
+from bioclip_probe.extraction.extract import extract
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
 from tests.support.pictures import MeanColour, paint_many
 
@@ -22,7 +23,8 @@ N_IMAGES = 120
 SERVER = """
 import os, random, sys, time
 from bioclip_probe import datasets
-from bioclip_probe.extraction.extract import embed
+from bioclip_probe.extraction.extract import extract
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
 from tests.support.pictures import MeanColour
 
@@ -33,14 +35,17 @@ class Slow(MeanColour):
         time.sleep(0.003)
         return super().encode(batch)
 
-embed(dataset, [MeanColour()], Store(sys.argv[2] + "-warm"), progress=False)  # whatever is imported late
+# This imports everything that is imported late.
+extract(dataset, [MeanColour()], Store(sys.argv[2] + "-warm"), ExtractionSettings(progress=False))
 
 for line in sys.stdin:
     batch_size, workers, seconds = line.split()
     child = os.fork()
     if child == 0:
-        embed(dataset, [Slow()], Store(sys.argv[2]), batch_size=int(batch_size), workers=int(workers),
-              shard_size=4, progress=False)
+        settings = ExtractionSettings(
+            batch_size=int(batch_size), workers=int(workers), shard_size=4, progress=False
+        )
+        extract(dataset, [Slow()], Store(sys.argv[2]), settings)
         os._exit(0)
     time.sleep(float(seconds))
     os.kill(child, 9)
@@ -72,7 +77,7 @@ def test_killed_at_random_moments(spec, tmp_path):
         server.stdin.flush()
         status = int(server.stdout.readline())
         killed += status == signal.SIGKILL
-        found = store.begun(dataset, MeanColour.name, MeanColour.fingerprint)
+        found = store.find_folder(dataset, MeanColour.name, MeanColour.fingerprint)
         if found is None:
             longest *= 1.1
             continue
@@ -87,8 +92,8 @@ def test_killed_at_random_moments(spec, tmp_path):
     server.communicate()
     assert killed >= 10
     assert went_on >= 3
-    (last,) = extract.embed(dataset, [MeanColour()], store, progress=False)
-    (once,) = extract.embed(dataset, [MeanColour()], whole, batch_size=32, shard_size=50, progress=False)
+    (last,) = extract(dataset, [MeanColour()], store, ExtractionSettings(progress=False))
+    (once,) = extract(dataset, [MeanColour()], whole, ExtractionSettings(batch_size=32, shard_size=50, progress=False))
     assert (last.n_ok, last.n_failed) == (once.n_ok, once.n_failed) == (N_IMAGES - 2, 2)
     assert last.failures.equals(once.failures)
     images, vectors = store.read(dataset, MeanColour())
@@ -104,7 +109,8 @@ FULL = """
 import resource, signal, sys
 from bioclip_probe import datasets
 from bioclip_probe.errors import StoreError
-from bioclip_probe.extraction.extract import embed
+from bioclip_probe.extraction.extract import extract
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
 from tests.support.pictures import MeanColour
 
@@ -112,7 +118,7 @@ dataset = datasets.load(sys.argv[1])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
 try:
-    embed(dataset, [MeanColour()], Store(sys.argv[2]), shard_size=4, progress=False)
+    extract(dataset, [MeanColour()], Store(sys.argv[2]), ExtractionSettings(shard_size=4, progress=False))
 except StoreError as error:
     print(error)
 """
@@ -126,7 +132,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(spec, tmp_path, room):
     assert run.stdout.startswith("cannot write "), run.stdout + run.stderr
     assert run.stdout.count("\n") == 1
     assert run.stderr == ""
-    (found,) = extract.embed(dataset, [MeanColour()], Store(folder), shard_size=4, progress=False)
+    (found,) = extract(dataset, [MeanColour()], Store(folder), ExtractionSettings(shard_size=4, progress=False))
     assert (found.n_ok, found.n_failed) == (N_IMAGES - 2, 2)
     assert len(Store(folder).read(dataset, MeanColour())[1]) == N_IMAGES - 2
 
@@ -138,12 +144,12 @@ def test_of_two_runs_at_once_the_second_refuses(spec, tmp_path):
     )
     server.stdin.write("1 1 1.0\n")
     server.stdin.flush()
-    while (found := store.begun(dataset, MeanColour.name, MeanColour.fingerprint)) is None or not found.shards:
+    while (found := store.find_folder(dataset, MeanColour.name, MeanColour.fingerprint)) is None or not found.shards:
         time.sleep(0.005)
     with pytest.raises(StoreError, match="another run is writing"):
-        extract.embed(dataset, [MeanColour()], store, progress=False)
+        extract(dataset, [MeanColour()], store, ExtractionSettings(progress=False))
     server.communicate()
-    (found,) = extract.embed(dataset, [MeanColour()], store, progress=False)
+    (found,) = extract(dataset, [MeanColour()], store, ExtractionSettings(progress=False))
     assert found.n_ok == N_IMAGES - 2
 
 

@@ -14,7 +14,7 @@ from bioclip_probe.extraction import text as module
 from bioclip_probe.extraction.prompts import PROMPT, TEXT_TYPES, zero_shot_templates
 from bioclip_probe.extraction.text import embed_names
 from bioclip_probe.probes.zero_shot import zero_shot
-from bioclip_probe.store.shards import LEDGER, sealed, write_json
+from bioclip_probe.store.shards import LEDGER, add_checksum, write_json
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.text_embeddings import NAMES, read_names
 from bioclip_probe.store.verify import verify
@@ -52,9 +52,9 @@ def made_up(**facts):
 
 def embedded(store, dataset, encoder):
     """The store with the dataset's pictures embedded: what stands in their place does not matter here."""
-    with store.writing(dataset, encoder, shard_size=len(dataset)) as run:
+    with store.open_for_writing(dataset, encoder, shard_size=len(dataset)) as run:
         rows = [{"image_id": name, "row": i, "status": "ok"} for i, name in enumerate(dataset.images["image_id"])]
-        run.land(0, LEDGER.frame(rows), np.ones((len(rows), encoder.dimension)))
+        run.write_shard(0, LEDGER.frame(rows), np.ones((len(rows), encoder.dimension)))
     return store
 
 
@@ -76,7 +76,9 @@ def test_read_gives_what_was_embedded(few):
     assert len(table) == (1 + 7) * len(TEXT_TYPES) and table["truncated"].isna().all()
     assert isinstance(vectors, np.memmap) and vectors.dtype == np.float32 and not vectors.flags.writeable
     np.testing.assert_array_equal(vectors[table["row"]], counted(table["text"]))
-    by_hand = np.load(store.embedded("few", "mean/colour").folder / "names.npy", mmap_mode="r", allow_pickle=False)
+    by_hand = np.load(
+        store.embedding_folder("few", "mean/colour").folder / "names.npy", mmap_mode="r", allow_pickle=False
+    )
     np.testing.assert_array_equal(by_hand, vectors)
 
 
@@ -92,7 +94,7 @@ def test_equal_texts_are_embedded_once(few):
 def test_what_vouches_for_them(few):
     store, dataset, encoder = few
     embed_names(store, dataset, encoder, progress=False)
-    folder = store.embedded(dataset, encoder).folder
+    folder = store.embedding_folder(dataset, encoder).folder
     about = json.loads((folder / "names.json").read_text())
     assert (about["version"], about["templates"], about["prompts"], about["dimension"]) == (2, "plain", [PROMPT], 3)
     assert (about["n_names"], about["n_texts"], about["n_truncated"], about["context_length"]) == (40, 17, None, None)
@@ -106,7 +108,7 @@ def test_what_vouches_for_them(few):
 def test_a_second_run_does_nothing(few):
     store, dataset, encoder = few
     embed_names(store, dataset, encoder, progress=False)
-    folder = store.embedded(dataset, encoder).folder
+    folder = store.embedding_folder(dataset, encoder).folder
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     encoder.texts.clear()
     assert embed_names(Store(store.path), "few", encoder, progress=False).reused
@@ -132,7 +134,7 @@ def test_an_encoder_without_a_text_tower_is_refused_and_nothing_written(tmp_path
     with pytest.raises(ModelError, match="mean/colour has no text tower") as error:
         embed_names(store, dataset, encoder)
     assert "\n" not in str(error.value)
-    assert not list(store.embedded(dataset, encoder).folder.glob("names*"))
+    assert not list(store.embedding_folder(dataset, encoder).folder.glob("names*"))
 
 
 def test_pictures_come_first(tmp_path):
@@ -155,7 +157,7 @@ def test_vectors_other_than_the_encoder_said(few, vectors, reason):
     encoder.encode_text = lambda texts: vectors(len(texts))
     with pytest.raises(ModelError, match=reason):
         embed_names(store, dataset, encoder, progress=False)
-    assert not list(store.embedded(dataset, encoder).folder.glob("names*"))
+    assert not list(store.embedding_folder(dataset, encoder).folder.glob("names*"))
 
 
 def change(path, byte=-1):
@@ -170,7 +172,10 @@ DAMAGE = {
     "vectors gone": (lambda folder: (folder / "names.npy").unlink(), "are damaged .*No such file"),
     "json cut": (lambda folder: (folder / "names.json").write_text('{"version"'), "cannot be read"),
     "json changed": (lambda folder: (folder / "names.json").write_text('{"version": 2}'), "json has changed since"),
-    "json poor": (lambda folder: write_json(folder / "names.json", sealed({"version": 2})), "are damaged .'n_texts'"),
+    "json poor": (
+        lambda folder: write_json(folder / "names.json", add_checksum({"version": 2})),
+        "are damaged .'n_texts'",
+    ),
     "json of a later one": (lambda folder: (folder / "names.json").write_text('{"version": 9}'), "has version 9"),
     "json gone": (
         lambda folder: (folder / "names.json").unlink(),
@@ -185,7 +190,7 @@ def test_damage_is_told_in_one_line_and_mended_by_another_run(few, damage):
     embed_names(store, dataset, encoder, progress=False)
     expected = read_names(store, dataset, encoder).vectors.copy()
     harm, reason = DAMAGE[damage]
-    harm(store.embedded(dataset, encoder).folder)
+    harm(store.embedding_folder(dataset, encoder).folder)
     with pytest.raises(StoreError, match=reason) as error:
         read_names(store, dataset, encoder)
     assert "\n" not in str(error.value)
@@ -213,7 +218,7 @@ def test_a_run_that_breaks_off_leaves_nothing_that_is_read_and_loses_nothing(few
     assert not encoder.texts  # all had been embedded when the disk was full
     names = read_names(store, dataset, encoder)
     np.testing.assert_array_equal(names.vectors[names.table["row"]], counted(names.table["text"]))
-    assert len(list(store.embedded(dataset, encoder).folder.glob("names*"))) == 3
+    assert len(list(store.embedding_folder(dataset, encoder).folder.glob("names*"))) == 3
 
 
 # Long work, broken off and added to
@@ -248,7 +253,7 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was(few, small_blocks):
     assert len(before) == 12 and len(encoder.texts) == len(set(encoder.texts)) == 17
     names = read_names(store, dataset, encoder)
     np.testing.assert_array_equal(names.vectors[names.table["row"]], counted(names.table["text"]))
-    assert len(list(store.embedded(dataset, encoder).folder.glob("names*"))) == 3
+    assert len(list(store.embedding_folder(dataset, encoder).folder.glob("names*"))) == 3
 
 
 HALF_DONE = {
@@ -271,7 +276,7 @@ def test_what_was_half_done_is_not_believed(few, small_blocks, harm):
     stop_after(encoder, 3)
     with pytest.raises(KeyboardInterrupt):
         embed_names(store, dataset, encoder, progress=False)
-    folder = store.embedded(dataset, encoder).folder
+    folder = store.embedding_folder(dataset, encoder).folder
     do, kept = HALF_DONE[harm]
     do(folder / "names.begun.npy", folder / "names.begun.jsonl")
     encoder.texts.clear()
@@ -364,7 +369,7 @@ def test_81_prompts_are_the_mean_of_81(few):
     embed_names(store, dataset, encoder, progress=False)
     assert embed_names(store, dataset, encoder, templates="openai", progress=False).reused
     assert verify(store, progress=False).empty
-    assert len(list(store.embedded(dataset, encoder).folder.glob("names*"))) == 6
+    assert len(list(store.embedding_folder(dataset, encoder).folder.glob("names*"))) == 6
 
 
 def test_the_81_prompts_as_open_clip_s_own_classifier(tmp_path):

@@ -206,11 +206,11 @@ def test_what_is_wrong_with_a_store_is_said_as_ever(tmp_path, stored, many_tasks
     store = store_of(tmp_path / "store", vectors)
     with pytest.raises(DataError, match="i45"):
         moments((store, placement), processes)
-    shard = store.embedded("few", "mean/colour").files(9)["vectors"]
+    shard = store.embedding_folder("few", "mean/colour").files(9)["vectors"]
     shard.write_bytes(shard.read_bytes()[:-1] + b"x")
     with pytest.raises(StoreError, match="sha256 differs"):
         moments((store, placement), processes)
-    store.embedded("few", "mean/colour").drop([3])
+    store.embedding_folder("few", "mean/colour").drop_shards([3])
     with pytest.raises(StoreError, match="14 of 15 shards"):
         moments((store, placement), processes)
 

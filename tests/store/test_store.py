@@ -22,9 +22,9 @@ def made_up(number: int, name: str = "few", **facts) -> Dataset:
 
 def fill(store, dataset, encoder, vectors, failed=(), shard_size=2, dtype="float32"):
     """All of a dataset's vectors, written as a run writes them."""
-    with store.writing(dataset, encoder, shard_size, dtype) as embedded:
+    with store.open_for_writing(dataset, encoder, shard_size, dtype) as embedded:
         for shard in embedded.missing_shards():
-            span = embedded.span(shard)
+            span = embedded.image_slice(shard)
             numbers = range(span.start, span.stop)
             ok = [i for i in numbers if i not in failed]
             rows = [
@@ -39,7 +39,7 @@ def fill(store, dataset, encoder, vectors, failed=(), shard_size=2, dtype="float
                 }
                 for i in numbers
             ]
-            embedded.land(shard, LEDGER.frame(rows), vectors[ok])
+            embedded.write_shard(shard, LEDGER.frame(rows), vectors[ok])
     return embedded
 
 
@@ -74,7 +74,7 @@ def test_vectors_may_be_kept_in_half_the_room(tmp_path):
     read = store.read("few", "mean/colour")[1]
     assert read.dtype == np.float16
     np.testing.assert_array_equal(read, vectors[[0, 1, 2, 4]].astype(np.float16))
-    with store.writing(made_up(5), MeanColour(), 2, "float32") as again:  # what is there keeps its type
+    with store.open_for_writing(made_up(5), MeanColour(), 2, "float32") as again:  # what is there keeps its type
         assert again.dtype == np.float16 and not again.missing_shards()
 
 
@@ -188,16 +188,16 @@ def test_names_and_fingerprints_find_what_is_meant(full):
 
 def test_a_finished_run_keeps_its_shard_size_and_has_nothing_to_do(full):
     store, _ = full
-    with store.writing(made_up(5), MeanColour(), shard_size=100) as embedded:
+    with store.open_for_writing(made_up(5), MeanColour(), shard_size=100) as embedded:
         assert embedded.missing_shards() == []
-        assert embedded.span(2) == slice(4, 5)
+        assert embedded.image_slice(2) == slice(4, 5)
 
 
 def test_a_finished_run_is_locked_by_none_and_may_lie_where_none_may_write(full, monkeypatch):
     store, _ = full
     monkeypatch.setattr("bioclip_probe.store.store._lock", None)
     monkeypatch.setattr("bioclip_probe.store.shards.write", None)
-    with store.writing(made_up(5), MeanColour()) as embedded, store.writing(made_up(5), MeanColour()):
+    with store.open_for_writing(made_up(5), MeanColour()) as embedded, store.open_for_writing(made_up(5), MeanColour()):
         assert embedded.state() == "complete"
 
 
@@ -205,26 +205,31 @@ def test_two_runs_at_once_are_refused(tmp_path):
     store = Store(tmp_path)
     other = MeanColour()
     other.fingerprint = "f" * 12
-    with store.writing(made_up(2), MeanColour()):
-        with store.writing(made_up(2), other):
+    with store.open_for_writing(made_up(2), MeanColour()):
+        with store.open_for_writing(made_up(2), other):
             pass
-        with pytest.raises(StoreError, match="another run is writing"), store.writing(made_up(2), MeanColour()):
+        with (
+            pytest.raises(StoreError, match="another run is writing"),
+            store.open_for_writing(made_up(2), MeanColour()),
+        ):
             pass
-    with store.writing(made_up(2), MeanColour()):
+    with store.open_for_writing(made_up(2), MeanColour()):
         pass
 
 
 def test_a_run_that_fails_before_its_first_shard_leaves_nothing(tmp_path):
     store = Store(tmp_path)
-    with pytest.raises(RuntimeError), store.writing(made_up(2), MeanColour()):
+    with pytest.raises(RuntimeError), store.open_for_writing(made_up(2), MeanColour()):
         raise RuntimeError
     assert store.contents().empty
 
 
 def test_an_incomplete_run_is_not_read(tmp_path):
     store = Store(tmp_path)
-    with store.writing(made_up(3), MeanColour(), 2) as embedded:
-        embedded.land(0, LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)]), np.eye(2, 3))
+    with store.open_for_writing(made_up(3), MeanColour(), 2) as embedded:
+        embedded.write_shard(
+            0, LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)]), np.eye(2, 3)
+        )
     assert store.contents()["state"].tolist() == ["incomplete"]
     with pytest.raises(StoreError, match=r"not complete \(1 of 2 shards\); embed it again"):
         store.read("few", "mean/colour")
@@ -233,7 +238,7 @@ def test_an_incomplete_run_is_not_read(tmp_path):
 def test_half_written_files_are_no_shard(full):
     """What a killed run leaves: a file beside its place, or vectors that the journal does not name yet."""
     store, vectors = full
-    folder = store.embedded("few", "mean/colour").folder
+    folder = store.embedding_folder("few", "mean/colour").folder
     first, second, third = (folder / "shards.jsonl").read_bytes().splitlines(keepends=True)
     (folder / "shards.jsonl").write_bytes(first + third + second[:-1])
     (folder / "vectors-00001.npy").write_bytes(b"half")
@@ -283,12 +288,12 @@ DAMAGE = {
 def test_damage_is_told_in_one_line(full, damage):
     store, _ = full
     harm, reason = DAMAGE[damage]
-    harm(store.embedded("few", "mean/colour").folder)
+    harm(store.embedding_folder("few", "mean/colour").folder)
     with pytest.raises(StoreError, match=reason) as error:
         store.read("few", "mean/colour")
     assert "\n" not in str(error.value)
     if "has changed" not in reason:  # sizes are compared before anything is written; hashes only when it is read
-        with pytest.raises(StoreError), store.writing(made_up(5), MeanColour()):
+        with pytest.raises(StoreError), store.open_for_writing(made_up(5), MeanColour()):
             pass
 
 
@@ -298,8 +303,8 @@ MENDABLE = ("shard gone", "ledger gone", "truncated", "changed", "ledger changed
 @pytest.mark.parametrize("damage", MENDABLE)
 def test_damaged_shards_alone_are_done_again(full, damage):
     store, vectors = full
-    DAMAGE[damage][0](store.embedded("few", "mean/colour").folder)
-    with store.writing(made_up(5), MeanColour(), redo=("damaged",)) as embedded:
+    DAMAGE[damage][0](store.embedding_folder("few", "mean/colour").folder)
+    with store.open_for_writing(made_up(5), MeanColour(), redo=("damaged",)) as embedded:
         assert len(embedded.missing_shards()) == (3 if damage == "journal changed" else 1)
     fill(store, made_up(5), MeanColour(), vectors, failed={3})
     assert np.array_equal(store.read("few", "mean/colour")[1], vectors[[0, 1, 2, 4]])
@@ -307,7 +312,7 @@ def test_damaged_shards_alone_are_done_again(full, damage):
 
 def test_shards_with_failed_images_may_be_done_again(full):
     store, vectors = full
-    with store.writing(made_up(5), MeanColour(), redo=("failed",)) as embedded:
+    with store.open_for_writing(made_up(5), MeanColour(), redo=("failed",)) as embedded:
         assert embedded.missing_shards() == [1]
     fill(store, made_up(5), MeanColour(), vectors)
     assert np.array_equal(store.read("few", "mean/colour")[1], vectors)
@@ -315,7 +320,7 @@ def test_shards_with_failed_images_may_be_done_again(full):
 
 def test_another_format_version_is_refused(full):
     store, _ = full
-    meta = store.embedded("few", "mean/colour").folder / "meta.json"
+    meta = store.embedding_folder("few", "mean/colour").folder / "meta.json"
     meta.write_text(json.dumps(json.loads(meta.read_text()) | {"version": 0}))
     with pytest.raises(StoreError, match="has store format 0; this version of bioclip_probe reads format 2"):
         store.read("few", "mean/colour")
@@ -341,10 +346,10 @@ def test_nothing_is_unpickled(full):
     import hashlib
 
     store, _ = full
-    folder = store.embedded("few", "mean/colour").folder
+    folder = store.embedding_folder("few", "mean/colour").folder
     np.save(folder / "vectors-00000.npy", np.array([{}], dtype=object), allow_pickle=True)
     content = (folder / "vectors-00000.npy").read_bytes()
-    facts = store.embedded("few", "mean/colour").shards[0]
+    facts = store.embedding_folder("few", "mean/colour").shards[0]
     facts |= {"vectors": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
     with open(folder / "shards.jsonl", "a") as journal:
         journal.write(json.dumps({"shard": 0, "facts": facts}) + "\n")
@@ -357,15 +362,15 @@ def test_no_room_is_told_and_leaves_no_part(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     store = Store(tmp_path / "store")
-    with store.writing(made_up(2), MeanColour()) as embedded:
+    with store.open_for_writing(made_up(2), MeanColour()) as embedded:
         monkeypatch.setattr("os.fsync", full_disk)
         rows = LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)])
         with pytest.raises(StoreError, match=r"cannot write .*vectors-00000\.npy: No space left on device"):
-            embedded.land(0, rows, np.eye(2, 3))
+            embedded.write_shard(0, rows, np.eye(2, 3))
     assert not list(store.path.rglob("*.part"))
     (tmp_path / "file").touch()
     with (
         pytest.raises(StoreError, match="cannot make the folder"),
-        Store(tmp_path / "file" / "in").writing(made_up(2), MeanColour()),
+        Store(tmp_path / "file" / "in").open_for_writing(made_up(2), MeanColour()),
     ):
         pass

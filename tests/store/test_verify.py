@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import StoreError
-from bioclip_probe.store.shards import LEDGER, sealed
+from bioclip_probe.store.shards import LEDGER, add_checksum
 from bioclip_probe.store.store import Store
-from bioclip_probe.store.verify import FINDINGS, STATUS, being_written, status, verify
+from bioclip_probe.store.verify import FINDINGS, STATUS, is_being_written, status, verify
 from tests.store.test_store import fill, flip_last_byte, made_up
 from tests.support.pictures import MeanColour
 
@@ -29,7 +29,7 @@ def full(tmp_path):
 
 
 def folder_of(store):
-    return store.embedded("few", "mean/colour").folder
+    return store.embedding_folder("few", "mean/colour").folder
 
 
 def found(store) -> list[tuple[str, str]]:
@@ -65,7 +65,7 @@ def test_status_counts_failures_by_class_and_gives_the_worst_parity(tmp_path):
     store, kinds = Store(tmp_path), ["missing", "corrupt", "missing", "too large"]
     encoder = MeanColour()
     encoder.record = {"id": "x", "precision": "bf16"}
-    with store.writing(made_up(6), encoder, 3) as embedded:
+    with store.open_for_writing(made_up(6), encoder, 3) as embedded:
         for shard, parity in ((0, 0.9999), (1, 0.9995)):
             lines = [
                 {"image_id": f"i{i}", "row": -1, "status": "failed", "error_class": kinds[i - 1], "error": "e"}
@@ -73,7 +73,7 @@ def test_status_counts_failures_by_class_and_gives_the_worst_parity(tmp_path):
                 else {"image_id": f"i{i}", "row": 0, "status": "ok"}
                 for i in range(3 * shard, 3 * shard + 3)
             ]
-            embedded.land(shard, LEDGER.frame(lines), np.ones((1, 3)), parity)
+            embedded.write_shard(shard, LEDGER.frame(lines), np.ones((1, 3)), parity)
     row = status(store).loc[0]
     assert row["failures"] == "missing 2, corrupt 1, too large 1"
     assert (row["precision"], row["parity"]) == ("bf16", 0.9995)
@@ -82,7 +82,9 @@ def test_status_counts_failures_by_class_and_gives_the_worst_parity(tmp_path):
 
 def half_done(store, embedded):
     """The first shard, and what a run leaves that is killed in the second."""
-    embedded.land(0, LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)]), np.eye(2, 3))
+    embedded.write_shard(
+        0, LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)]), np.eye(2, 3)
+    )
     (embedded.folder / "vectors-00001.npy").write_bytes(b"half")
     (embedded.folder / "rows-00001.parquet.7.part").write_bytes(b"half")
     return status(store).loc[0], found(store)
@@ -90,13 +92,13 @@ def half_done(store, embedded):
 
 def test_what_a_run_is_writing_is_no_damage(tmp_path):
     store = Store(tmp_path)
-    with store.writing(made_up(5), MeanColour(), 2) as embedded:
+    with store.open_for_writing(made_up(5), MeanColour(), 2) as embedded:
         told, findings = half_done(store, embedded)
-        assert being_written(embedded.folder)
+        assert is_being_written(embedded.folder)
     assert told["state"] == "running"
     assert (told["n_missing"], told["shards_done"], told["n_shards"]) == (3, 1, 3)
     assert findings == [("incomplete", "2 of 3 shards are missing; a run is at it")]
-    assert not being_written(embedded.folder)
+    assert not is_being_written(embedded.folder)
     assert status(store)["state"].tolist() == ["incomplete"]
     assert found(store) == [
         ("incomplete", "2 of 3 shards are missing; embed it again to go on"),
@@ -105,14 +107,14 @@ def test_what_a_run_is_writing_is_no_damage(tmp_path):
 
 
 def test_looking_does_not_stop_a_run(full):
-    assert not being_written(folder_of(full))
-    with full.writing(made_up(5), MeanColour(), redo=("failed",)):
-        assert being_written(folder_of(full))
+    assert not is_being_written(folder_of(full))
+    with full.open_for_writing(made_up(5), MeanColour(), redo=("failed",)):
+        assert is_being_written(folder_of(full))
 
 
 def rewrite(path, **changes):
     about = {key: value for key, value in json.loads(path.read_text()).items() if key != "sha256"}
-    path.write_text(json.dumps(sealed(about | changes)))
+    path.write_text(json.dumps(add_checksum(about | changes)))
 
 
 def change_meta(key, **changes):
@@ -201,7 +203,7 @@ def test_a_damaged_shard_hides_no_other(full):
 
 def forge(store, shard, rows=None, vectors=None, **facts):
     """A shard whose files the journal vouches for, as a faulty writer could leave it."""
-    embedded = store.embedded("few", "mean/colour")
+    embedded = store.embedding_folder("few", "mean/colour")
     files, facts = embedded.files(shard), embedded.shards[shard] | facts
     as_npy = io.BytesIO()
     if vectors is not None:
@@ -218,7 +220,7 @@ def forge(store, shard, rows=None, vectors=None, **facts):
 
 def with_cells(store, shard, **cells):
     """The ledger of a shard with some columns replaced."""
-    return LEDGER.frame(store.embedded("few", "mean/colour").ledger(shard).assign(**cells))
+    return LEDGER.frame(store.embedding_folder("few", "mean/colour").ledger(shard).assign(**cells))
 
 
 FORGED = {
@@ -258,11 +260,11 @@ def test_a_shard_that_a_run_replaces_meanwhile_is_no_damage(full, monkeypatch):
     """The journal is read first; a shard that has another line by the time it is looked at was done again."""
     from bioclip_probe.store import verify
 
-    with full.writing(made_up(5), MeanColour(), redo=("failed",)):
-        known, real = full.embedded("few", "mean/colour"), verify.Embedded
+    with full.open_for_writing(made_up(5), MeanColour(), redo=("failed",)):
+        known, real = full.embedding_folder("few", "mean/colour"), verify.EmbeddingFolder
         known.shards[0] = known.shards[0] | {"vectors": {"bytes": 1, "sha256": "0" * 64}}
         given = iter([known])
-        monkeypatch.setattr(verify, "Embedded", lambda folder: next(given, None) or real(folder))
+        monkeypatch.setattr(verify, "EmbeddingFolder", lambda folder: next(given, None) or real(folder))
         assert found(full) == [("incomplete", "1 of 3 shards are missing; a run is at it")]
 
 

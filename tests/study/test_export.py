@@ -171,7 +171,7 @@ def test_a_damaged_store_leaves_no_file_and_the_old_one(full, tmp_path, kind):
     path = tmp_path / "files" / f"few.{kind}"
     path.parent.mkdir()
     path.write_text("old")
-    flip_last_byte(full.embedded("few", "mean/colour").folder / "vectors-00002.npy")
+    flip_last_byte(full.embedding_folder("few", "mean/colour").folder / "vectors-00002.npy")
     with pytest.raises(StoreError, match="has changed since"):
         WRITERS[kind](full, "few", "mean/colour", path)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -198,7 +198,7 @@ def test_half_precision_leaves_as_float32(tmp_path):
 
 def test_shards_are_plain_numpy(full):
     """Anyone may map them: the documented way to read a store without this package."""
-    folder = full.embedded("few", "mean/colour").folder
+    folder = full.embedding_folder("few", "mean/colour").folder
     mapped = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("vectors-*.npy"))]
     assert all(isinstance(shard, np.memmap) for shard in mapped)
     np.testing.assert_array_equal(np.concatenate(mapped), VECTORS[OK])
