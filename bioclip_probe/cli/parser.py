@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bioclip_probe import __version__
 from bioclip_probe.cli import commands
-from bioclip_probe.probes import CATALOGUE, DEFAULT_PROTOCOLS, PROTOCOLS, USUAL
+from bioclip_probe.probes.registry import PROTOCOLS, REGISTRY
+from bioclip_probe.probes.settings import DEFAULT_PROTOCOLS, USUAL_PROBES, USUAL_SHOTS
 from bioclip_probe.tables import RANKS
 
 _FOLDS = "folds of SimpleShot as published or independent; default: %(default)s"
@@ -33,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     study = (_sources, _controls, _out)
     whole = "the whole study: embed, measure, probe, project, draw, report"
-    command("reproduce", whole, *study, _tree, _projection, _resampling, _asking(USUAL, (1, 2, 5, 10)))
+    command("reproduce", whole, *study, _tree, _projection, _resampling, _asking(USUAL_PROBES, USUAL_SHOTS))
     sub = command("embed", "embed pictures into the store", _sources, _controls)
     sub.add_argument("--names", action="store_true", help="and the names of all taxa, where a model takes text")
     command("status", "how far each embedding in a store is, and what failed", _store)
@@ -175,7 +176,7 @@ def _asking(learners: tuple[str, ...], shots: tuple[int, ...]) -> Callable:
 
     def add(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--probes", nargs="+", default=learners, metavar="P",
-                         help=f"of {', '.join(CATALOGUE)}; default: {' '.join(learners)}")  # fmt: skip
+                         help=f"of {', '.join(REGISTRY)}; default: {' '.join(learners)}")  # fmt: skip
         sub.add_argument("--protocols", nargs="+", default=DEFAULT_PROTOCOLS, metavar="P",
                          help=f"of {', '.join(PROTOCOLS)}; default: {' '.join(DEFAULT_PROTOCOLS)}")  # fmt: skip
         sub.set_defaults(usual_shots=shots)

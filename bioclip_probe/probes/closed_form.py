@@ -1,9 +1,9 @@
-"""Ridge regression and linear discriminant analysis, at all ranks at once from the moments of the images learnt from.
+"""Ridge regression and linear discriminant analysis, at all ranks at once from the moments of the training images.
 
-Both probes score a taxon by what is linear in the vector, and both have their weights along the principal axes of a
-scatter matrix: of all images about their mean (ridge), or of the images of each taxon about its own mean (LDA). The
-moments hold both, and those of a higher rank are sums of those of a lower one: so the images are passed over once,
-whatever the number of ranks, taxa and values of the grid.
+Both probes score a taxon by a linear function of the vector. Both have weights along the principal axes of a scatter
+matrix: of all images about their mean (ridge regression), or of the images of each taxon about its own mean (LDA). The
+moments hold both matrices, and the moments of a higher rank are sums of those of a lower one. So one pass over the
+images serves all ranks, taxa and values of the grid.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.probes.predictions import Predictions, ranked
-from bioclip_probe.probes.splits import alike, named_parts, unlearnable
+from bioclip_probe.probes.inputs import check_split, learning_obstacle, ranks_with_equal_splits
+from bioclip_probe.probes.learning import DEFAULT_SETTINGS, Chunks, LearnSettings
+from bioclip_probe.probes.predictions import Predictions, rank_taxa
 from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
 from bioclip_probe.stats.threads import matched_threads
 
 ALPHAS = tuple(10.0**power for power in range(-4, 4))
 SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-ROUNDING = 1e-6  # embeddings that scatter less than this are equal but for the rounding of float32
-ROWS, CELLS = 8192, 1 << 22  # images, and scores of images and taxa, held at once
+ROUNDING = 1e-6  # embeddings with a standard deviation below this are equal but for the rounding of float32
 
 
 def ridge(
-    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[float, ...] = ALPHAS, refit: bool = True
+    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, settings: LearnSettings = DEFAULT_SETTINGS
 ) -> list[Predictions]:
     """Name the taxa of each rank by ridge regression on their indicators.
 
@@ -34,20 +34,18 @@ def ridge(
     vectors : ndarray, shape (n, d), float32
         Embeddings.
     labels : ndarray, shape (R, n), int64
-        Taxon at each rank; an image without a name (−1) is left out there.
+        Taxon at each rank; an image without a label (−1) is left out there.
     split : ndarray, shape (R, n), of str
         ``train``, ``val``, ``test`` or empty, as from `splits.split_by_image`.
-    grid : tuple of float
-        Values of α to choose from, by default 0.0001, 0.001, … 1,000.
-    refit : bool
-        Learn anew on train and val once α is chosen; otherwise the probe that learnt on train answers.
+    settings : LearnSettings
+        Its grid are values of the penalty α; by default 0.0001, 0.001, … 1,000. It does not use the device.
 
     Returns
     -------
     list of R Predictions
-        The taxa named for every image of the split; train and val images were learnt from. With a part that is empty,
-        or fewer than two taxa to learn, there are none and the note says why. Scores are no probabilities: there is no
-        confidence.
+        The taxa named for every image of the split; the probe has learnt from the train and val images. With an empty
+        subset, or fewer than two taxa in train, there are none and the note says why. Scores are no probabilities:
+        there is no confidence.
 
     Raises
     ------
@@ -58,39 +56,49 @@ def ridge(
 
     Notes
     -----
-    Minimises Σ ‖Y − XW − b‖² + α‖W‖², where a column of Y is 1 for the images of one taxon and 0 for others, and b is
-    free. With A the principal axes of the images about their mean m, λ their sums of squares, and n_k images of mean
-    m_k, the score of taxon k is ::
+    Minimises Σ ‖Y − XW − b‖² + α‖W‖², where a column of Y is 1 for the images of one taxon and 0 for others, and the
+    intercept b is not penalised. With A the principal axes of the images about their mean m, λ their sums of squares,
+    and n_k images of mean m_k, the score of taxon k is ::
 
         n_k/n + (x − m)ᵀ A (λ + α)⁻¹ Aᵀ n_k (m_k − m)
 
-    As in `linear`, features are divided by one number, so that the mean squared norm of the train images about their
-    mean is 1 and α means the same at every width; the α with the highest top-1 accuracy on val is taken, of equal ones
-    the largest, and the probe is then learnt anew on train and val together. Cost O(n·d²) for all ranks whose images
-    are in the same parts and O(n·d·taxa) for the scores of each rank; memory O(taxa·d + d²) and chunks of scores.
+    As in `linear`, all features are divided by one number, so that the mean squared norm of the train images about
+    their mean is 1 and α means the same at every width. The α with the highest top-1 accuracy on val is chosen, of
+    equal ones the largest; then the probe is fitted again on train and val together. Cost O(n·d²) for all ranks of
+    equal split and O(n·d·taxa) for the scores of each rank; memory O(taxa·d + d²) and chunks of scores.
+
+    Examples
+    --------
+    >>> labels = np.array([[3, 7] * 3])
+    >>> split = np.array([["train", "train", "val", "val", "test", "test"]])
+    >>> predictions = ridge(np.eye(2)[labels[0] // 4], labels, split)
+    >>> predictions[0].predicted.tolist(), predictions[0].settings["alpha"]
+    ([3, 7, 3, 7, 3, 7], 1000.0)
     """
-    if not len(grid) or min(grid) <= 0:
-        raise ValueError(f"expected a grid of positive alpha, got {grid}")
-    return _closed_form(_Ridge, vectors, labels, split, grid, refit)
+    settings = settings.or_grid(ALPHAS)
+    if not settings.grid or min(settings.grid) <= 0:
+        raise ValueError(f"expected a grid of positive alpha, got {settings.grid}")
+    return _closed_form(_Ridge, vectors, labels, split, settings)
 
 
 def lda(
-    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[float, ...] = SHRINKAGES, refit: bool = True
+    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, settings: LearnSettings = DEFAULT_SETTINGS
 ) -> list[Predictions]:
     """Name the taxa of each rank by linear discriminant analysis with shrinkage.
 
     Parameters
     ----------
-    vectors, labels, split, refit
-        As for `ridge`.
-    grid : tuple of float
-        Values of the shrinkage to choose from, above 0 and up to 1; by default seven from 0.001 to 1.
+    vectors, labels, split : ndarray
+        The same as for `ridge`.
+    settings : LearnSettings
+        Its grid are values of the shrinkage, above 0 and up to 1; by default seven from 0.001 to 1. It does not use
+        the device.
 
     Returns
     -------
     list of R Predictions
-        As for `ridge`, with the posterior probability of the taxon named as confidence. There are none, and the note
-        says why, where the train images of each taxon coincide, as one image does with itself.
+        The same as for `ridge`, with the posterior probability of the predicted taxon as confidence. There are none,
+        and the note says why, where the train images of each taxon coincide, for instance where each has one.
 
     Raises
     ------
@@ -101,24 +109,34 @@ def lda(
 
     Notes
     -----
-    Taxa are normal distributions of one covariance S about their means m_k, met as often as among the images learnt
-    from. S is the mean square about the own mean, shrunk by s to a sphere: (1 − s) S + s tr(S)/d I. The score of taxon
-    k is the logarithm of n_k/n less half the squared Mahalanobis distance of the image from m_k, but for what all taxa
-    have in common. The shrinkage is chosen on val, of equal ones the largest, and the probe learnt anew on train and
-    val together. Cost and memory as for `ridge`, and O(d³) for each rank.
+    Each taxon is a normal distribution about its mean m_k, all have one covariance S, and the prior probability of a
+    taxon is its share n_k/n of the images. S is the mean square about the mean of the taxon, shrunk by s towards a
+    sphere: (1 − s) S + s tr(S)/d I. The score of taxon k is the logarithm of n_k/n less half the squared Mahalanobis
+    distance of the image from m_k, without the terms that are the same for all taxa. The shrinkage is chosen on val,
+    of equal ones the largest, and the probe is fitted again on train and val together. Cost and memory are those of
+    `ridge`, and O(d³) for each rank.
 
     References
     ----------
     Hastie, Tibshirani & Friedman 2009, The Elements of Statistical Learning, section 4.3.
+
+    Examples
+    --------
+    >>> vectors = np.array([[0.9, 0.0], [1.1, 0.1], [0.0, 0.9], [0.1, 1.1], [1.0, 0.0], [0.0, 1.0], [1.0, 0.1]])
+    >>> labels = np.array([[3, 3, 7, 7, 3, 7, 3]])
+    >>> split = np.array([["train"] * 4 + ["val"] * 2 + ["test"]])
+    >>> lda(vectors, labels, split)[0].predicted.tolist()
+    [3, 3, 7, 7, 3, 7, 3]
     """
-    if not len(grid) or min(grid) <= 0 or max(grid) > 1:
-        raise ValueError(f"expected a grid of shrinkages above 0 and up to 1, got {grid}")
-    return _closed_form(_Lda, vectors, labels, split, grid, refit)
+    settings = settings.or_grid(SHRINKAGES)
+    if not settings.grid or min(settings.grid) <= 0 or max(settings.grid) > 1:
+        raise ValueError(f"expected a grid of shrinkages above 0 and up to 1, got {settings.grid}")
+    return _closed_form(_Lda, vectors, labels, split, settings)
 
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """A probe of one rank before it is told how strongly to regularise.
+    """A probe of one rank for every strength of the regularisation.
 
     Attributes
     ----------
@@ -126,30 +144,30 @@ class _Fitted:
         Ascending.
     origin : ndarray, shape (d,)
     axes : ndarray, shape (d, d)
-        A column each.
-    at : function
+        One column each.
+    weights_at : function
         Weights (K, d) along the axes and intercepts (K,) at a strength.
     """
 
     taxa: np.ndarray
     origin: np.ndarray
     axes: np.ndarray
-    at: Callable[[float], tuple[np.ndarray, np.ndarray]]
+    weights_at: Callable[[float], tuple[np.ndarray, np.ndarray]]
 
-    def scores(self, vectors: np.ndarray, rows: np.ndarray, strength: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Some of the rows, and the scores of all taxa for them; one chunk after the other."""
-        weights, intercepts = self.at(strength)
-        weights = self.axes @ weights.T  # rather than rows along the axes, of which there are more
-        step = max(1, min(ROWS, CELLS // len(self.taxa)))
-        for start in range(0, len(rows), step):
-            part = rows[start : start + step]
-            scores = (vectors[part] - self.origin) @ weights
+    def scores(
+        self, vectors: np.ndarray, rows: np.ndarray, strength: float, chunks: Chunks
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield chunks of the rows, and the scores of all taxa for them."""
+        along_axes, intercepts = self.weights_at(strength)
+        weights = self.axes @ along_axes.T  # transforms the weights, because there are more images than taxa
+        for chunk in chunks.of(rows, len(self.taxa)):
+            scores = (vectors[chunk] - self.origin) @ weights
             scores += intercepts
-            yield part, scores
+            yield chunk, scores
 
 
 class _Ridge:
-    """Ridge regression at ranks that learn from the same images: one pair of axes and variances serves all."""
+    """Ridge regression at ranks of equal split: the axes and variances are the same for all of them."""
 
     strength = "alpha"
 
@@ -158,22 +176,24 @@ class _Ridge:
         self.variance, self.axes = _principal_axes(moments.second - moments.n * np.outer(self.mean, self.mean))
         self.unit = unit
 
-    def fit(self, moments: Moments, taxa: np.ndarray) -> _Fitted:
-        along = (moments.sums - moments.counts[:, None] * self.mean) @ self.axes
+    def fit(self, moments: Moments, taxa: np.ndarray) -> _Fitted | str:
+        """Return the probe of the taxa of one rank."""
+        along_axes = (moments.sums - moments.counts[:, None] * self.mean) @ self.axes
         share = moments.counts / moments.n
 
-        def at(alpha: float) -> tuple[np.ndarray, np.ndarray]:
-            return along / (self.variance + alpha * self.unit**2), share
+        def weights_at(alpha: float) -> tuple[np.ndarray, np.ndarray]:
+            return along_axes / (self.variance + alpha * self.unit**2), share
 
-        return _Fitted(taxa, moments.origin + self.mean, self.axes, at)
+        return _Fitted(taxa, moments.origin + self.mean, self.axes, weights_at)
 
     @staticmethod
     def confidence(scores: np.ndarray) -> np.ndarray:
+        """Return NaN: the scores are no probabilities."""
         return np.full(len(scores), np.nan)
 
 
 class _Lda:
-    """Linear discriminant analysis; what scatters within taxa is another thing at each rank."""
+    """Linear discriminant analysis; the scatter within taxa, and so the axes, differ between ranks."""
 
     strength = "shrinkage"
 
@@ -181,102 +201,122 @@ class _Lda:
         pass
 
     def fit(self, moments: Moments, taxa: np.ndarray) -> _Fitted | str:
+        """Return the probe of the taxa of one rank, or the reason why there is none."""
         means = moments.sums / moments.counts[:, None]
         covariance = (moments.second - means.T @ moments.sums) / moments.n
         if np.trace(covariance) < ROUNDING**2:
             return "the train images of each taxon coincide: no scatter within taxa to learn from"
         variance, axes = _principal_axes(covariance)
-        # About the mean of all: what distances from the means have in common cancels, and digits with it.
+        # About the mean of all images: the part that all squared distances share would cost digits.
         mean = moments.sums.sum(axis=0) / moments.n
-        along, log_share = (means - mean) @ axes, np.log(moments.counts / moments.n)
+        along_axes, log_share = (means - mean) @ axes, np.log(moments.counts / moments.n)
 
-        def at(shrinkage: float) -> tuple[np.ndarray, np.ndarray]:
-            weights = along / ((1 - shrinkage) * variance + shrinkage * variance.mean())
-            return weights, log_share - np.einsum("ij,ij->i", weights, along) / 2
+        def weights_at(shrinkage: float) -> tuple[np.ndarray, np.ndarray]:
+            weights = along_axes / ((1 - shrinkage) * variance + shrinkage * variance.mean())
+            return weights, log_share - np.einsum("ij,ij->i", weights, along_axes) / 2
 
-        return _Fitted(taxa, moments.origin + mean, axes, at)
+        return _Fitted(taxa, moments.origin + mean, axes, weights_at)
 
     @staticmethod
     def confidence(scores: np.ndarray) -> np.ndarray:
+        """Return the posterior probability of the best taxon of each row."""
         scores = scores - scores.max(axis=1, keepdims=True)
         return 1 / np.exp(scores, out=scores).sum(axis=1)
 
 
+_Kind = type[_Ridge] | type[_Lda]
+
+
 def _principal_axes(scatter: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the eigenvalues of a scatter matrix, ascending, and its eigenvectors in columns."""
     variance, axes = np.linalg.eigh(scatter)
     return np.maximum(variance, 0), axes  # below 0 by rounding only
 
 
-def _closed_form(kind, vectors, labels, split, grid, refit) -> list[Predictions]:
-    split = named_parts(vectors, labels, split)
-    notes = [unlearnable(*rank) for rank in zip(labels, split, strict=True)]
-    found = [Predictions.undefined(*rank) for rank in zip(split, notes, strict=True)]
-    ready = np.flatnonzero([not note for note in notes])
-    for together in alike(split[ready]):
-        ranks = ready[together]
+def _closed_form(
+    kind: _Kind, vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, settings: LearnSettings
+) -> list[Predictions]:
+    """Return the predictions of every rank; ranks of equal split share one pass over the images."""
+    split = check_split(vectors, labels, split)
+    obstacles = [learning_obstacle(*rank) for rank in zip(labels, split, strict=True)]
+    results = [Predictions.undefined(*rank) for rank in zip(split, obstacles, strict=True)]
+    learnable = np.flatnonzero([not obstacle for obstacle in obstacles])
+    for same_split in ranks_with_equal_splits(split[learnable]):
+        ranks = learnable[same_split]
         with matched_threads(len(vectors) * vectors.shape[1] ** 2):
-            moments, kinds = _moments(vectors, labels[ranks], split[ranks[0]], refit)
-            fitters = [kind(part, _unit(moments[0])) for part in moments]
-        for rank, own in zip(ranks, kinds, strict=True):
-            with matched_threads(len(vectors) * vectors.shape[1] * len(np.unique(own))):
-                fits = [fitter.fit(*_at_rank(part, own)) for fitter, part in zip(fitters, moments, strict=True)]
-                found[rank] = _predictions(kind, fits, vectors, labels[rank], split[rank], grid, refit)
-    return found
+            moments, taxa_of_groups = _moments(vectors, labels[ranks], split[ranks[0]], settings.refit)
+            fitters = [kind(subset, _unit(moments[0])) for subset in moments]
+        for rank, taxa in zip(ranks, taxa_of_groups, strict=True):
+            with matched_threads(len(vectors) * vectors.shape[1] * len(np.unique(taxa))):
+                fits = [fitter.fit(*_at_rank(subset, taxa)) for fitter, subset in zip(fitters, moments, strict=True)]
+                results[rank] = _predictions(kind, fits, vectors, labels[rank], split[rank], settings)
+    return results
 
 
-def _moments(vectors, labels, split, refit):
-    """Moments of train, and of what is learnt from in the end, over the groups that all ranks have in common.
+def _moments(
+    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, refit: bool
+) -> tuple[tuple[Moments, Moments], np.ndarray]:
+    """Return the moments of train and of the images of the final fit, and the taxon of each group at each rank.
 
-    Also the taxon of each group at each rank.
+    The groups are the images that have the same taxon at every rank.
     """
     learnt = np.flatnonzero((split == "train") | (split == "val"))
-    kinds, kind = np.unique(labels[:, learnt], axis=1, return_inverse=True)
+    taxa_of_groups, group_of_learnt = np.unique(labels[:, learnt], axis=1, return_inverse=True)
     group = np.full(len(split), -1)
-    group[learnt] = kind.ravel()
+    group[learnt] = group_of_learnt.ravel()
     origin = approximate_mean(vectors[learnt[:: max(1, len(learnt) // 1024)]])
     train, val = (
-        Moments.of(vectors, np.where(split == part, group, -1), kinds.shape[1], origin=origin)
-        for part in ("train", "val")
+        Moments.of(vectors, np.where(split == subset, group, -1), taxa_of_groups.shape[1], origin=origin)
+        for subset in ("train", "val")
     )
-    return (train, train + val if refit else train), kinds
+    return (train, train + val if refit else train), taxa_of_groups
 
 
-def _at_rank(moments, kinds):
-    """Moments of the taxa of a rank that have images, and those taxa; `kinds` is the taxon of each group."""
-    taxa, into = np.unique(kinds[moments.counts > 0], return_inverse=True)
-    every = np.zeros(len(kinds), dtype=np.int64)  # groups without images add nothing to the first taxon
-    every[moments.counts > 0] = into
-    return moments.coarsen(every, len(taxa)), taxa
+def _at_rank(moments: Moments, taxa_of_groups: np.ndarray) -> tuple[Moments, np.ndarray]:
+    """Return the moments of the taxa of a rank that have images, and those taxa."""
+    taxa, taxon = np.unique(taxa_of_groups[moments.counts > 0], return_inverse=True)
+    taxon_of_group = np.zeros(len(taxa_of_groups), dtype=np.int64)  # groups without images add nothing to taxon 0
+    taxon_of_group[moments.counts > 0] = taxon
+    return moments.coarsen(taxon_of_group, len(taxa)), taxa
 
 
 def _unit(train: Moments) -> float:
-    """Root mean square distance of the train images from their mean; infinite, so that no weight is left, if none."""
+    """Return the root mean square distance of the train images from their mean.
+
+    Infinite if the images coincide, so that the weights are 0.
+    """
     total = train.sums.sum(axis=0)
     unit = float(np.sqrt(max(train.squares - total @ total / train.n, 0) / train.n))
     return unit if unit >= ROUNDING else np.inf
 
 
-def _predictions(kind, fits, vectors, labels, split, grid, refit) -> Predictions:
+def _predictions(
+    kind: _Kind,
+    fits: list[_Fitted | str],
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    split: np.ndarray,
+    settings: LearnSettings,
+) -> Predictions:
     """Choose the strength on val with the first of two fits, and name taxa with the second."""
-    for fitted in fits:
-        if isinstance(fitted, str):
-            return Predictions.undefined(split, fitted)
-    on_train, on_both = fits
-    val, asked = np.flatnonzero(split == "val"), np.flatnonzero(split != "")
+    on_train, final = fits
+    if isinstance(on_train, str) or isinstance(final, str):
+        return Predictions.undefined(split, next(fit for fit in fits if isinstance(fit, str)))
+    grid, val = settings.grid or (), np.flatnonzero(split == "val")
     right = dict.fromkeys(sorted(grid, reverse=True), 0)
     for strength in right:
-        for rows, scores in on_train.scores(vectors, val, strength):
+        for rows, scores in on_train.scores(vectors, val, strength, settings.chunks):
             right[strength] += int(np.sum(on_train.taxa[scores.argmax(axis=1)] == labels[rows]))
-    chosen = max(right, key=right.get)  # of equal ones the first, which is the largest
+    chosen = max(right, key=lambda strength: right[strength])  # of equal ones the first, which is the largest
     predicted, place = np.full(len(labels), -1), np.zeros(len(labels), dtype=np.int64)
     confidence = np.full(len(labels), np.nan)
-    for rows, scores in on_both.scores(vectors, asked, chosen):
-        predicted[rows], place[rows] = ranked(scores, on_both.taxa, labels[rows])
+    for rows, scores in final.scores(vectors, np.flatnonzero(split != ""), chosen, settings.chunks):
+        predicted[rows], place[rows] = rank_taxa(scores, final.taxa, labels[rows])
         confidence[rows] = kind.confidence(scores)
-    settings = {
+    choice = {
         kind.strength: float(chosen),
         "grid": [float(strength) for strength in grid],
         "val_accuracy": [right[strength] / len(val) for strength in grid],
-        "learnt_from": "train and val" if refit else "train",
+        "learnt_from": settings.learnt_from,
     }
-    return Predictions(predicted, split, settings, "", place, confidence)
+    return Predictions(predicted, split, choice, "", place, confidence)

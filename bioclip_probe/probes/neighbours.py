@@ -1,11 +1,15 @@
-"""Nearest neighbours: an image is named as most of those nearest to it among the images learnt from."""
+"""Nearest neighbours: an image is named by a vote of the nearest training images."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
+from bioclip_probe.probes.inputs import check_split, learning_obstacle, ranks_with_equal_splits
+from bioclip_probe.probes.learning import DEFAULT_SETTINGS, LearnSettings
 from bioclip_probe.probes.predictions import Predictions
-from bioclip_probe.probes.splits import alike, named_parts, unlearnable
 from bioclip_probe.stats.sweep.neighbours import Candidates
 from bioclip_probe.stats.sweep.points import BLOCK, Points
 from bioclip_probe.stats.threads import matched_threads
@@ -14,7 +18,11 @@ GRID = (1, 5, 10, 20)
 
 
 def knn(
-    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, grid: tuple[int, ...] = GRID, refit: bool = True
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    split: np.ndarray,
+    settings: LearnSettings = DEFAULT_SETTINGS,
+    block: int = BLOCK,
 ) -> list[Predictions]:
     """Name the taxa of each rank by a vote of the nearest neighbours.
 
@@ -23,20 +31,21 @@ def knn(
     vectors : ndarray, shape (n, d), float32
         Unit rows.
     labels : ndarray, shape (R, n), int64
-        Taxon at each rank; an image without a name (−1) is left out there.
+        Taxon at each rank; an image without a label (−1) is left out there.
     split : ndarray, shape (R, n), of str
         ``train``, ``val``, ``test`` or empty, as from `splits.split_by_image`.
-    grid : tuple of int
-        Numbers of neighbours to choose from, each at least 1.
-    refit : bool
-        Images of val vote too once the number is chosen; otherwise those of train alone.
+    settings : LearnSettings
+        Its grid are numbers of neighbours, each at least 1; by default 1, 5, 10 and 20. With `refit`, val images vote
+        too once the number is chosen. It does not use the device and the chunks.
+    block : int
+        Rows of the cosine matrix that are computed at once. It changes memory and speed only.
 
     Returns
     -------
     list of R Predictions
-        The taxa named for every image of the split, and as confidence the share of votes. An image learnt from is no
-        neighbour of itself. Only taxa that have a vote are ranked: the place of the truth is 0 if it has none. With a
-        part that is empty, or fewer than two taxa to learn, there are no predictions and the note says why.
+        The taxa named for every image of the split, and as confidence the share of votes. A training image is no
+        neighbour of itself. Only taxa that have a vote are ranked: the place of the true taxon is 0 if it has none.
+        With an empty subset, or fewer than two taxa in train, there are no predictions and the note says why.
 
     Raises
     ------
@@ -47,89 +56,134 @@ def knn(
 
     Notes
     -----
-    Neighbours are those of highest cosine similarity, of equals the first. Most votes win, of equals the taxon whose
-    voters are nearer (the sum of their similarities), then the lower number. The number of neighbours is the one with
-    the highest top-1 accuracy on val among neighbours in train, of equal ones the largest; the neighbours are then
-    those in train and val together. Where there are fewer images than neighbours, all of them vote. Ranks whose images
-    are in the same parts share the neighbours. Cost O(n²·d), memory O(n·(d + k)).
+    Neighbours are the images of highest cosine similarity, of equal ones the first. The taxon with most votes is named;
+    ties go to the taxon with the larger sum of similarities, then to the lower number. The number of neighbours is the
+    one with the highest top-1 accuracy on val among neighbours in train, of equal ones the largest. The final
+    neighbours are in train and val together. Where there are fewer images than neighbours, all of them vote. Ranks of
+    equal split share the neighbours. Cost O(n²·d), memory O(n·(d + k)).
+
+    Examples
+    --------
+    >>> labels = np.array([[3, 7] * 3])
+    >>> split = np.array([["train", "train", "val", "val", "test", "test"]])
+    >>> predictions = knn(np.eye(2)[labels[0] // 4], labels, split, LearnSettings(grid=(1,)))
+    >>> predictions[0].predicted.tolist()
+    [3, 7, 3, 7, 3, 7]
     """
-    if not len(grid) or min(grid) < 1:
+    grid = tuple(int(k) for k in settings.or_grid(GRID).grid or ())
+    if not grid or min(grid) < 1:
         raise ValueError(f"expected a grid of at least 1 neighbour, got {grid}")
-    split = named_parts(vectors, labels, split)
-    notes = [unlearnable(*rank) for rank in zip(labels, split, strict=True)]
-    found = [Predictions.undefined(*rank) for rank in zip(split, notes, strict=True)]
-    ready = np.flatnonzero([not note for note in notes])
-    for together in alike(split[ready]):
-        ranks = ready[together]
-        train, val, test = (np.flatnonzero(split[ranks[0]] == part) for part in ("train", "val", "test"))
-        of_val = _neighbours(vectors, train, val, max(grid))
-        learnt = np.sort(np.concatenate([train, val])) if refit else train
-        of_all = _neighbours(vectors, learnt, np.concatenate([train, val, test]), max(grid))
+    split = check_split(vectors, labels, split)
+    obstacles = [learning_obstacle(*rank) for rank in zip(labels, split, strict=True)]
+    results = [Predictions.undefined(*rank) for rank in zip(split, obstacles, strict=True)]
+    learnable = np.flatnonzero([not obstacle for obstacle in obstacles])
+    for same_split in ranks_with_equal_splits(split[learnable]):
+        ranks = learnable[same_split]
+        train, val, test = (np.flatnonzero(split[ranks[0]] == subset) for subset in ("train", "val", "test"))
+        of_val = _nearest(vectors, train, val, max(grid), block)
+        learnt = np.sort(np.concatenate([train, val])) if settings.refit else train
+        of_all = _nearest(vectors, learnt, np.concatenate([train, val, test]), max(grid), block)
         for rank in ranks:
-            found[rank] = _predictions(of_val, of_all, labels[rank], split[rank], grid, refit)
-    return found
+            results[rank] = _predictions(of_val, of_all, labels[rank], split[rank], grid, settings.learnt_from)
+    return results
 
 
-def _neighbours(vectors, learnt, asked, k):
-    """The rows `asked`, and (len(asked), k) their nearest among the rows `learnt`, nearest first, and similarities."""
-    others = asked[~np.isin(asked, learnt)]
+@dataclass(frozen=True, eq=False)
+class _Nearest:
+    """The nearest training images of some rows.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (m,), int64
+    neighbours : ndarray, shape (m, k), int64
+        Row numbers, nearest first; −1 where there are no more.
+    similarities : ndarray, shape (m, k), float64
+        NaN where there are no more.
+    """
+
+    rows: np.ndarray
+    neighbours: np.ndarray
+    similarities: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """Predicted taxon, place of the true taxon and share of votes of some rows, each of shape (m,)."""
+
+    predicted: np.ndarray
+    place: np.ndarray
+    share: np.ndarray
+
+
+def _nearest(vectors: np.ndarray, learnt: np.ndarray, named: np.ndarray, k: int, block: int) -> _Nearest:
+    """Return the `k` nearest of the rows `learnt` to each of the rows `named`.
+
+    These are either all of `learnt` with others, or none of them.
+    """
+    others = named[~np.isin(named, learnt)]
     rows = np.concatenate([learnt, others])
-    near, points = Candidates.of(vectors, rows, k, None), Points.of(vectors, rows)
-    found = near.empty_results(len(rows))
-    first = 0 if len(others) < len(asked) else len(learnt)
+    candidates, points = Candidates.of(vectors, rows, k, None), Points.of(vectors, rows)
+    neighbours, similarities = candidates.empty_results(len(rows))
+    first = 0 if len(others) < len(named) else len(learnt)
     with matched_threads((len(rows) - first) * len(rows) * vectors.shape[1]):
-        for start, tile in points.tiles(BLOCK, range(first, len(rows), BLOCK)):
-            tile[:, len(learnt) :] = np.nan  # what is no number is nearer than nothing: these have no vote
-            near.update(start, tile, points, found)
-    return rows[first:], *(part[first:] for part in found)
+        for start, tile in points.tiles(block, range(first, len(rows), block)):
+            tile[:, len(learnt) :] = np.nan  # NaN is nearer than nothing: the other rows have no vote
+            candidates.update(start, tile, points, (neighbours, similarities))
+    return _Nearest(rows[first:], neighbours[first:], similarities[first:])
 
 
-def _predictions(of_val, of_all, labels, split, grid, refit) -> Predictions:
-    rows, *near = of_val
-    right = {k: np.sum(answers[0] == labels[rows]) for k, answers in _votes(*near, labels, labels[rows], grid)}
-    chosen = max(sorted(right, reverse=True), key=right.get)
+def _predictions(
+    of_val: _Nearest, of_all: _Nearest, labels: np.ndarray, split: np.ndarray, grid: Sequence[int], learnt_from: str
+) -> Predictions:
+    """Choose the number of neighbours on val, and name the taxa of all images."""
+    right = {k: np.sum(answers.predicted == labels[of_val.rows]) for k, answers in _votes(of_val, labels, grid)}
+    chosen = max(sorted(right, reverse=True), key=lambda k: right[k])
     predicted, place = np.full(len(labels), -1), np.zeros(len(labels), dtype=np.int64)
     confidence = np.full(len(labels), np.nan)
-    asked, *near = of_all
-    ((_, answers),) = _votes(*near, labels, labels[asked], (chosen,))
-    predicted[asked], place[asked], confidence[asked] = answers
-    settings = {
-        "k": int(chosen),
-        "grid": [int(k) for k in grid],
-        "val_accuracy": [float(right[k] / len(rows)) for k in grid],
-        "learnt_from": "train and val" if refit else "train",
+    ((_, answers),) = _votes(of_all, labels, (chosen,))
+    predicted[of_all.rows], place[of_all.rows] = answers.predicted, answers.place
+    confidence[of_all.rows] = answers.share
+    choice = {
+        "k": chosen,
+        "grid": list(grid),
+        "val_accuracy": [float(right[k] / len(of_val.rows)) for k in grid],
+        "learnt_from": learnt_from,
     }
-    return Predictions(predicted, split, settings, "", place, confidence)
+    return Predictions(predicted, split, choice, "", place, confidence)
 
 
-def _votes(indices, similarities, labels, truth, grid):
-    """Each k of the grid, and the taxon named by the first k neighbours, the place of the truth, the share of votes.
+def _votes(nearest: _Nearest, labels: np.ndarray, grid: Sequence[int]) -> Iterator[tuple[int, _Answers]]:
+    """Yield each k of the grid in ascending order, and the answers of the first k neighbours.
 
-    Each neighbour has a column; what is said of its taxon stands in each column of that taxon.
+    Each neighbour has a column. The votes and similarities of a taxon stand in every column of that taxon.
     """
-    taxa = np.where(indices >= 0, labels[indices], -1)
+    truth = labels[nearest.rows]
+    taxa = np.where(nearest.neighbours >= 0, labels[nearest.neighbours], -1)
     votes, weight = np.zeros(taxa.shape, dtype=np.int64), np.zeros(taxa.shape)
-    again = np.zeros(taxa.shape, dtype=bool)  # the taxon has a column before
+    repeated = np.zeros(taxa.shape, dtype=bool)  # the taxon has an earlier column
     for column in range(max(grid)):
         own = taxa[:, column, None]
         same = (taxa == own) & (own >= 0)
         votes += same
-        weight += np.where(same, similarities[:, column, None], 0)
-        again[:, column] = same[:, :column].any(axis=1)
+        weight += np.where(same, nearest.similarities[:, column, None], 0)
+        repeated[:, column] = same[:, :column].any(axis=1)
         if column + 1 in grid:
-            met = slice(column + 1)
-            heard = np.where(taxa[:, met] >= 0, votes[:, met], -1)
-            yield column + 1, _counted(taxa[:, met], heard, weight[:, met], again[:, met], truth)
+            first = slice(column + 1)
+            valid_votes = np.where(taxa[:, first] >= 0, votes[:, first], -1)
+            yield column + 1, _count(taxa[:, first], valid_votes, weight[:, first], repeated[:, first], truth)
 
 
-def _counted(taxa, votes, weight, again, truth):
+def _count(
+    taxa: np.ndarray, votes: np.ndarray, weight: np.ndarray, repeated: np.ndarray, truth: np.ndarray
+) -> _Answers:
+    """Return the answers by votes, then by weight, then by the number of the taxon."""
     best = votes == votes.max(axis=1, keepdims=True)
-    nearest = np.where(best, weight, -np.inf)
-    best &= nearest == nearest.max(axis=1, keepdims=True)
-    named = np.where(best, taxa, np.iinfo(np.int64).max).min(axis=1)
+    weight_of_best = np.where(best, weight, -np.inf)
+    best &= weight_of_best == weight_of_best.max(axis=1, keepdims=True)
+    predicted = np.where(best, taxa, np.iinfo(np.int64).max).min(axis=1)
     own = np.argmax(taxa == truth[:, None], axis=1)[:, None]
     own_votes, own_weight = (np.take_along_axis(values, own, axis=1) for values in (votes, weight))
-    nearer = (weight > own_weight) | ((weight == own_weight) & (taxa < truth[:, None]))
-    before = ~again & ((votes > own_votes) | ((votes == own_votes) & nearer))
+    wins_tie = (weight > own_weight) | ((weight == own_weight) & (taxa < truth[:, None]))
+    before = ~repeated & ((votes > own_votes) | ((votes == own_votes) & wins_tie))
     place = np.where((taxa == truth[:, None]).any(axis=1), 1 + before.sum(axis=1), 0)
-    return named, place, votes.max(axis=1) / np.sum(taxa >= 0, axis=1)
+    return _Answers(predicted, place, votes.max(axis=1) / np.sum(taxa >= 0, axis=1))

@@ -1,4 +1,4 @@
-"""What a probe returns: the taxon it names for each image."""
+"""Predictions: the taxon that a probe names for each image."""
 
 from __future__ import annotations
 
@@ -9,42 +9,53 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Predictions:
-    """The taxa a probe names, and what it did to get there. Scoring them is a metric's work.
+    """The taxa that a probe names at one rank, and the settings that it chose. A metric scores them.
 
     Attributes
     ----------
     predicted : ndarray, shape (n,), int64, read-only
-        Taxon named for each image; −1 for one that is in no part of the split, and for all if the probe is undefined.
-        Only those of the test part tell of accuracy.
+        Taxon named for each image. −1 for an image in no subset of the split, and for all images if the probe is
+        undefined. Only the test images measure accuracy: the probe has learnt from the others.
     split : ndarray, shape (n,), of str, read-only
-        ``train``, ``val``, ``test``, or empty for an image left out.
+        ``train``, ``val``, ``test``, or empty for an image that is left out.
     settings : dict
-        What was chosen, on what grounds: JSON-able, for the record.
+        Chosen hyperparameters and the val accuracy that chose them: JSON-able, for the record.
     note : str
-        Why there are no predictions, or what to know of them.
+        The reason why there are no predictions, or a remark on them; may be empty.
     place : ndarray, shape (n,), int64, read-only
-        Place of the truth among the taxa that the probe ranks for the image, 1 is best: so it is 1 just where the
-        truth is predicted. 0 where the truth is not among them, and where nothing is predicted.
+        Place of the true taxon among the taxa that the probe ranks for the image; 1 is best, so it is 1 exactly where
+        the prediction is right. 0 where the true taxon is not ranked, and where nothing is predicted.
     confidence : ndarray, shape (n,), float64, read-only
-        The probability that the probe gives its answer; NaN where it gives none.
+        Probability that the probe gives to its prediction; NaN where it gives none.
+
+    Raises
+    ------
+    ValueError
+        If the arrays differ in length.
+
+    Examples
+    --------
+    >>> predictions = Predictions(np.array([4, 7]), np.array(["train", "test"]), {"k": 5})
+    >>> predictions.predicted.tolist(), predictions.place.tolist()
+    ([4, 7], [0, 0])
     """
 
     predicted: np.ndarray
     split: np.ndarray
-    settings: dict
+    settings: dict[str, object]
     note: str = ""
     place: np.ndarray | None = None
     confidence: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         n = len(self.predicted)
-        given = {
+        arrays = {
             "predicted": self.predicted,
             "split": self.split,
             "place": np.zeros(n, dtype=np.int64) if self.place is None else self.place,
             "confidence": np.full(n, np.nan) if self.confidence is None else self.confidence,
         }
-        for name, values in given.items():
+        for name, values in arrays.items():
             array = np.array(values)
             if array.shape != (n,):
                 raise ValueError(f"expected {name} of shape {(n,)}, got {array.shape}")
@@ -53,28 +64,45 @@ class Predictions:
 
     @classmethod
     def undefined(cls, split: np.ndarray, note: str) -> Predictions:
-        """No predictions, and why."""
+        """Return predictions that name no taxon, with the reason why.
+
+        Parameters
+        ----------
+        split : ndarray, shape (n,), of str
+        note : str
+            The reason.
+
+        Returns
+        -------
+        Predictions
+        """
         return cls(np.full(len(split), -1, dtype=np.int64), split, {}, note)
 
 
-def ranked(scores: np.ndarray, taxa: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The answers that scores give, and how far down the list the truth is.
+def rank_taxa(scores: np.ndarray, taxa: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rank the taxa of each image by their scores, and return the best one and the place of the true one.
 
     Parameters
     ----------
     scores : ndarray, shape (b, K)
-        The higher, the more the probe is for the taxon; K ≥ 1.
+        Score of each taxon for each image, higher is more likely; K ≥ 1.
     taxa : ndarray, shape (K,), int64
-        Ascending.
+        Taxa of the columns, in ascending order.
     truth : ndarray, shape (b,), int64
+        True taxon of each image.
 
     Returns
     -------
     predicted : ndarray, shape (b,), int64
-        The taxon of the highest score; of equals the first.
+        The taxon of the highest score; ties go to the lowest taxon.
     place : ndarray, shape (b,), int64
-        1 + the number of taxa before the truth: those of higher score, and of equals the earlier ones. 0 where the
-        truth is none of `taxa`.
+        1 + the number of taxa before the true one: those with a higher score, and of equal scores the lower taxa. 0
+        where the true taxon is not among `taxa`.
+
+    Examples
+    --------
+    >>> rank_taxa(np.array([[0.1, 0.7, 0.2]]), np.array([3, 5, 8]), np.array([8]))
+    (array([5]), array([2]))
     """
     predicted = taxa[np.argmax(scores, axis=1)]
     column = np.minimum(np.searchsorted(taxa, truth), len(taxa) - 1)

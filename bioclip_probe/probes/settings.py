@@ -4,49 +4,87 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bioclip_probe.tables import DEFAULT_SEED
+from bioclip_probe.errors import ProbeError
+from bioclip_probe.probes.registry import PROTOCOLS, REGISTRY, SEEN, SHUFFLED, UNSEEN
+from bioclip_probe.tables import DEFAULT_SEED, check_name
 
-#: What a whole study asks by default; ridge and LDA say little that the linear probe does not.
+#: The probes of a whole study by default. Ridge regression and LDA add little to the linear probe.
 USUAL_PROBES = ("linear", "knn", "simpleshot", "zero_shot")
 USUAL_SHOTS = (1, 2, 5, 10)
+DEFAULT_PROTOCOLS = (SEEN, UNSEEN, SHUFFLED)
+#: Folds of SimpleShot, and sets of prompts.
+MODES = ("corrected", "paper")
+TEMPLATES = ("plain", "openai")
 
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """Settings of the probes: which are asked, about which images, and after how many.
+    """Settings of the probes: which ones are run, and how they are tested.
 
     Attributes
     ----------
     probes : tuple of str
         Names of the probe registry.
     protocols : tuple of str
-        Names of `probes.registry.PROTOCOLS`: what the probes that learn are asked.
+        Names of `probes.registry.PROTOCOLS`: how the probes that learn are tested.
     shots : tuple of int
-        Ask protocol ``seen`` again after so many images of each taxon: the curve of sample efficiency.
+        Repeat protocol ``seen`` with this many train images of each taxon: the curve of sample efficiency.
     mode : str
         Folds of SimpleShot: ``corrected`` (independent) or ``paper`` (as published).
     templates : str
-        Prompts that names stand in: ``plain`` (`a photo of …`) or ``openai`` (the 81 of published zero-shot numbers).
+        Prompts in which the names of taxa stand: ``plain`` (`a photo of …`) or ``openai`` (the 81 prompts of published
+        zero-shot numbers).
     names : bool
-        Embed the names of taxa, where a model takes text, and measure them; a probe by names does so anyway.
+        Embed the names of taxa, where a model takes text, and measure them. Zero-shot probes embed them in any case.
     seed : int
-        Of splits and folds.
+        Seed of splits and folds.
     device : str
-        Where the linear probe learns: ``cpu``, ``cuda``.
+        Device on which the linear probe is fitted: ``cpu``, ``cuda``.
+
+    Raises
+    ------
+    ProbeError
+        If a name is unknown, a number of shots or the seed is out of range, or there are shots without protocol
+        ``seen``.
+
+    Examples
+    --------
+    >>> ProbeSettings(probes=("ridge", "lda"), shots=(1, 5)).protocols
+    ('seen', 'unseen', 'shuffled')
+    >>> ProbeSettings(protocols=("unseen",), shots=(1,))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.ProbeError: shots are asked of protocol seen: name it too
     """
 
-    probes: tuple[str, ...] = field(default=USUAL_PROBES, metadata={"help": "probes to ask"})
+    probes: tuple[str, ...] = field(default=USUAL_PROBES, metadata={"help": "probes to run"})
     protocols: tuple[str, ...] = field(
-        default=("seen", "unseen", "shuffled"), metadata={"help": "what the probes that learn are asked"}
+        default=DEFAULT_PROTOCOLS, metadata={"help": "how the probes that learn are tested"}
     )
     shots: tuple[int, ...] = field(
-        default=(), metadata={"help": "ask protocol seen again after K images of each taxon"}
+        default=(), metadata={"help": "repeat protocol seen with K train images of each taxon"}
     )
-    mode: str = field(default="corrected", metadata={"help": "folds of SimpleShot as published or independent"})
+    mode: str = field(default=MODES[0], metadata={"help": "folds of SimpleShot as published or independent"})
     templates: str = field(
-        default="plain",
+        default=TEMPLATES[0],
         metadata={"help": "names in one prompt (plain), or the mean of the 81 that published numbers use"},
     )
     names: bool = field(default=False, metadata={"help": "embed the names of all taxa too, where a model takes text"})
     seed: int = DEFAULT_SEED
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for name in self.probes:
+            check_name("probe", name, REGISTRY)
+        for name in self.protocols:
+            check_name("protocol", name, PROTOCOLS)
+        if any(k < 1 for k in self.shots):
+            raise ProbeError(f"shots are numbers of images a taxon, at least 1; got {', '.join(map(str, self.shots))}")
+        if self.shots and self.protocols and SEEN not in self.protocols:
+            raise ProbeError(f"shots are asked of protocol {SEEN}: name it too")
+        if self.mode not in MODES:
+            raise ProbeError(f"unknown mode '{self.mode}'; expected one of: {', '.join(MODES)}")
+        if self.templates not in TEMPLATES:
+            raise ProbeError(f"templates are {' or '.join(TEMPLATES)}; got '{self.templates}'")
+        if self.seed < 0:
+            raise ProbeError(f"the seed must be 0 or more; got {self.seed}")
