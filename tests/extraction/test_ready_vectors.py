@@ -17,8 +17,8 @@ from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.verify import verify
 from bioclip_probe.study import export
-from tests.store.test_store import fill, made_up
 from tests.support.pictures import MeanColour
+from tests.support.stores import fill_store, made_up_dataset
 from tests.support.vector_files import GOLDEN, IDS, RANKS, VECTORS, write_npz, write_parquet
 
 QUIET = ExtractionSettings(progress=False)
@@ -174,7 +174,7 @@ def test_the_fingerprint_is_of_what_is_read(tmp_path):
 @pytest.mark.parametrize("export", [export.to_parquet, export.to_npz, export.to_anndata])
 def test_what_is_exported_comes_in_again(tmp_path, store, export):
     kept = Store(tmp_path / "first")
-    fill(kept, made_up(5), MeanColour(), VECTORS, failed={3})
+    fill_store(kept, made_up_dataset(5), MeanColour(), VECTORS, failed={3})
     suffix = {"to_parquet": ".parquet", "to_npz": ".npz", "to_anndata": ".h5ad"}[export.__name__]
     path = export(kept, "few", "mean/colour", tmp_path / f"few{suffix}")
     dataset, vectors = load(path), open_ready_vectors(path)

@@ -23,9 +23,9 @@ from bioclip_probe.stats.sweep import sweep
 from bioclip_probe.store.store import Store
 from bioclip_probe.study import streaming
 from bioclip_probe.study.streaming import stream_moments
-from tests.store.test_store import fill, made_up
 from tests.support.embedded import random_taxonomy, signal_vectors
 from tests.support.pictures import MeanColour
+from tests.support.stores import fill_store, made_up_dataset
 
 N, D, FAILED = 1500, 3, (0, 7, 31)
 SUMS = ("counts", "sums", "norms", "second", "third", "fourths", "origin")
@@ -78,7 +78,7 @@ def stored(tmp_path_factory):
 
 def store_of(folder: Path, vectors: np.ndarray) -> Store:
     store = Store(folder)
-    fill(store, made_up(len(vectors)), MeanColour(), vectors, FAILED, 4)
+    fill_store(store, made_up_dataset(len(vectors)), MeanColour(), vectors, FAILED, 4)
     return store
 
 

@@ -7,40 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioclip_probe.datasets import Dataset, fingerprint_of
 from bioclip_probe.errors import StoreError
 from bioclip_probe.store.shards import LEDGER
 from bioclip_probe.store.store import Store
 from bioclip_probe.tables import IMAGES
 from tests.support.pictures import MeanColour
-
-
-def made_up(number: int, name: str = "few", **facts) -> Dataset:
-    images = IMAGES.frame([{"image_id": f"i{i}", "source": f"{i}.png", "genus": "Pica"} for i in range(number)])
-    return Dataset(name, images, print, fingerprint_of(images, facts.items()), simulated=True, notes=("one note",))
-
-
-def fill(store, dataset, encoder, vectors, failed=(), shard_size=2, dtype="float32"):
-    """All of a dataset's vectors, written as a run writes them."""
-    with store.open_for_writing(dataset, encoder, shard_size, dtype) as embedded:
-        for shard in embedded.missing_shards():
-            span = embedded.image_slice(shard)
-            numbers = range(span.start, span.stop)
-            ok = [i for i in numbers if i not in failed]
-            rows = [
-                {"image_id": f"i{i}", "row": ok.index(i), "status": "ok"}
-                if i in ok
-                else {
-                    "image_id": f"i{i}",
-                    "row": -1,
-                    "status": "failed",
-                    "error_class": "corrupt",
-                    "error": f"{i}.png: broken",
-                }
-                for i in numbers
-            ]
-            embedded.write_shard(shard, LEDGER.frame(rows), vectors[ok])
-    return embedded
+from tests.support.stores import fill_store, flip_last_byte, made_up_dataset
 
 
 @pytest.fixture
@@ -48,7 +20,7 @@ def full(tmp_path):
     """A store of 5 images in 3 shards, of which image 3 failed; its vectors."""
     vectors = np.arange(15, dtype=np.float32).reshape(5, 3)
     store = Store(tmp_path / "store")
-    fill(store, made_up(5), MeanColour(), vectors, failed={3})
+    fill_store(store, made_up_dataset(5), MeanColour(), vectors, failed={3})
     return store, vectors
 
 
@@ -70,25 +42,27 @@ def test_read_gives_what_was_written(full):
 def test_vectors_may_be_kept_in_half_the_room(tmp_path):
     vectors = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
     store = Store(tmp_path / "store")
-    fill(store, made_up(5), MeanColour(), vectors, failed={3}, dtype="float16")
+    fill_store(store, made_up_dataset(5), MeanColour(), vectors, failed={3}, dtype="float16")
     read = store.read("few", "mean/colour")[1]
     assert read.dtype == np.float16
     np.testing.assert_array_equal(read, vectors[[0, 1, 2, 4]].astype(np.float16))
-    with store.open_for_writing(made_up(5), MeanColour(), 2, "float32") as again:  # what is there keeps its type
+    with store.open_for_writing(
+        made_up_dataset(5), MeanColour(), 2, "float32"
+    ) as again:  # what is there keeps its type
         assert again.dtype == np.float16 and not again.missing_shards()
 
 
 def test_what_half_the_room_cannot_hold_is_refused(tmp_path):
     store = Store(tmp_path / "store")
     with pytest.raises(StoreError, match="too large for float16; keep them as float32"):
-        fill(store, made_up(2), MeanColour(), np.full((2, 3), 1e6, np.float32), dtype="float16")
+        fill_store(store, made_up_dataset(2), MeanColour(), np.full((2, 3), 1e6, np.float32), dtype="float16")
     with pytest.raises(StoreError, match="keeps vectors as float32 or float16; got int8"):
-        fill(store, made_up(2), MeanColour(), np.ones((2, 3)), dtype="int8")
+        fill_store(store, made_up_dataset(2), MeanColour(), np.ones((2, 3)), dtype="int8")
 
 
 def test_one_shard_is_memory_mapped(tmp_path):
     store = Store(tmp_path)
-    fill(store, made_up(4), MeanColour(), np.eye(4, 3, dtype=np.float32), shard_size=4)
+    fill_store(store, made_up_dataset(4), MeanColour(), np.eye(4, 3, dtype=np.float32), shard_size=4)
     assert isinstance(store.read("few", "mean/colour")[1], np.memmap)
 
 
@@ -97,7 +71,7 @@ def test_contents(full):
     assert Store(store.path).contents().drop(columns="folder").to_dict("records") == [
         {
             "dataset": "few",
-            "dataset_fingerprint": made_up(5).fingerprint,
+            "dataset_fingerprint": made_up_dataset(5).fingerprint,
             "encoder": "mean/colour",
             "encoder_fingerprint": "0123456789ab",
             "dimension": 3,
@@ -113,7 +87,7 @@ def test_contents(full):
 
 def test_written_format(full):
     store, _ = full
-    home = store.path / f"few@{made_up(5).fingerprint}"
+    home = store.path / f"few@{made_up_dataset(5).fingerprint}"
     folder = home / "mean-colour@0123456789ab"
     assert sorted(path.name for path in folder.iterdir()) == [
         "meta.json",
@@ -148,9 +122,9 @@ def test_round_trip(data):
     )
     with tempfile.TemporaryDirectory() as folder:
         store = Store(folder)
-        embedded = fill(store, made_up(number), MeanColour(), vectors, failed, size)
+        embedded = fill_store(store, made_up_dataset(number), MeanColour(), vectors, failed, size)
         ok = [i for i in range(number) if i not in failed]
-        images, read = store.read(made_up(number), MeanColour())
+        images, read = store.read(made_up_dataset(number), MeanColour())
         assert images["image_id"].tolist() == [f"i{i}" for i in ok]
         assert np.array_equal(read, vectors[ok])
         assert (embedded.n_ok, embedded.n_failed, embedded.n_shards) == (len(ok), len(failed), -(-number // size))
@@ -162,33 +136,33 @@ def test_any_name_becomes_a_folder_inside(tmp_path, name):
     encoder = MeanColour()
     encoder.name = name
     store = Store(tmp_path / "store")
-    folder = fill(store, made_up(2), encoder, np.eye(2, 3)).folder
+    folder = fill_store(store, made_up_dataset(2), encoder, np.eye(2, 3)).folder
     assert folder.parent.parent == store.path
     assert folder.resolve().parent.parent == store.path.resolve()
-    assert store.read(made_up(2), encoder)[1].shape == (2, 3)
+    assert store.read(made_up_dataset(2), encoder)[1].shape == (2, 3)
     assert store.contents()["encoder"].tolist() == [name]
 
 
 def test_names_and_fingerprints_find_what_is_meant(full):
     store, vectors = full
-    fill(store, made_up(2, changed=1), MeanColour(), vectors)
+    fill_store(store, made_up_dataset(2, changed=1), MeanColour(), vectors)
     with pytest.raises(StoreError, match=r"holds several datasets called 'few'; name one: few@\w{12}, few@\w{12}"):
         store.read("few", "mean/colour")
-    assert len(store.read(made_up(5), "mean/colour")[0]) == 4
-    assert len(store.read(f"few@{made_up(2, changed=1).fingerprint}", MeanColour())[0]) == 2
+    assert len(store.read(made_up_dataset(5), "mean/colour")[0]) == 4
+    assert len(store.read(f"few@{made_up_dataset(2, changed=1).fingerprint}", MeanColour())[0]) == 2
     with pytest.raises(StoreError, match=r"holds no dataset 'many'; it holds: few@"):
         store.read("many", "mean/colour")
     with pytest.raises(
         StoreError, match="holds no encoder 'bioclip'; it holds: mean/colour@0123456789ab; embed it first"
     ):
-        store.read(made_up(5), "bioclip")
+        store.read(made_up_dataset(5), "bioclip")
     with pytest.raises(StoreError, match="it holds none"):
         Store(store.path / "elsewhere").read("few", "bioclip")
 
 
 def test_a_finished_run_keeps_its_shard_size_and_has_nothing_to_do(full):
     store, _ = full
-    with store.open_for_writing(made_up(5), MeanColour(), shard_size=100) as embedded:
+    with store.open_for_writing(made_up_dataset(5), MeanColour(), shard_size=100) as embedded:
         assert embedded.missing_shards() == []
         assert embedded.image_slice(2) == slice(4, 5)
 
@@ -197,7 +171,10 @@ def test_a_finished_run_is_locked_by_none_and_may_lie_where_none_may_write(full,
     store, _ = full
     monkeypatch.setattr("bioclip_probe.store.store._lock", None)
     monkeypatch.setattr("bioclip_probe.store.shards.write", None)
-    with store.open_for_writing(made_up(5), MeanColour()) as embedded, store.open_for_writing(made_up(5), MeanColour()):
+    with (
+        store.open_for_writing(made_up_dataset(5), MeanColour()) as embedded,
+        store.open_for_writing(made_up_dataset(5), MeanColour()),
+    ):
         assert embedded.state() == "complete"
 
 
@@ -205,28 +182,28 @@ def test_two_runs_at_once_are_refused(tmp_path):
     store = Store(tmp_path)
     other = MeanColour()
     other.fingerprint = "f" * 12
-    with store.open_for_writing(made_up(2), MeanColour()):
-        with store.open_for_writing(made_up(2), other):
+    with store.open_for_writing(made_up_dataset(2), MeanColour()):
+        with store.open_for_writing(made_up_dataset(2), other):
             pass
         with (
             pytest.raises(StoreError, match="another run is writing"),
-            store.open_for_writing(made_up(2), MeanColour()),
+            store.open_for_writing(made_up_dataset(2), MeanColour()),
         ):
             pass
-    with store.open_for_writing(made_up(2), MeanColour()):
+    with store.open_for_writing(made_up_dataset(2), MeanColour()):
         pass
 
 
 def test_a_run_that_fails_before_its_first_shard_leaves_nothing(tmp_path):
     store = Store(tmp_path)
-    with pytest.raises(RuntimeError), store.open_for_writing(made_up(2), MeanColour()):
+    with pytest.raises(RuntimeError), store.open_for_writing(made_up_dataset(2), MeanColour()):
         raise RuntimeError
     assert store.contents().empty
 
 
 def test_an_incomplete_run_is_not_read(tmp_path):
     store = Store(tmp_path)
-    with store.open_for_writing(made_up(3), MeanColour(), 2) as embedded:
+    with store.open_for_writing(made_up_dataset(3), MeanColour(), 2) as embedded:
         embedded.write_shard(
             0, LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)]), np.eye(2, 3)
         )
@@ -244,16 +221,10 @@ def test_half_written_files_are_no_shard(full):
     (folder / "vectors-00001.npy").write_bytes(b"half")
     (folder / "rows-00001.parquet.77.part").write_bytes(b"half")
     assert store.contents()["state"].tolist() == ["incomplete"]
-    fill(store, made_up(5), MeanColour(), vectors)
+    fill_store(store, made_up_dataset(5), MeanColour(), vectors)
     assert np.array_equal(store.read("few", "mean/colour")[1], vectors)
     assert not list(folder.glob("*.part"))
     assert (folder / "shards.jsonl").read_bytes().startswith(first + third)
-
-
-def flip_last_byte(path):
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(bytes(content))
 
 
 DAMAGE = {
@@ -293,7 +264,7 @@ def test_damage_is_told_in_one_line(full, damage):
         store.read("few", "mean/colour")
     assert "\n" not in str(error.value)
     if "has changed" not in reason:  # sizes are compared before anything is written; hashes only when it is read
-        with pytest.raises(StoreError), store.open_for_writing(made_up(5), MeanColour()):
+        with pytest.raises(StoreError), store.open_for_writing(made_up_dataset(5), MeanColour()):
             pass
 
 
@@ -304,17 +275,17 @@ MENDABLE = ("shard gone", "ledger gone", "truncated", "changed", "ledger changed
 def test_damaged_shards_alone_are_done_again(full, damage):
     store, vectors = full
     DAMAGE[damage][0](store.embedding_folder("few", "mean/colour").folder)
-    with store.open_for_writing(made_up(5), MeanColour(), redo=("damaged",)) as embedded:
+    with store.open_for_writing(made_up_dataset(5), MeanColour(), redo=("damaged",)) as embedded:
         assert len(embedded.missing_shards()) == (3 if damage == "journal changed" else 1)
-    fill(store, made_up(5), MeanColour(), vectors, failed={3})
+    fill_store(store, made_up_dataset(5), MeanColour(), vectors, failed={3})
     assert np.array_equal(store.read("few", "mean/colour")[1], vectors[[0, 1, 2, 4]])
 
 
 def test_shards_with_failed_images_may_be_done_again(full):
     store, vectors = full
-    with store.open_for_writing(made_up(5), MeanColour(), redo=("failed",)) as embedded:
+    with store.open_for_writing(made_up_dataset(5), MeanColour(), redo=("failed",)) as embedded:
         assert embedded.missing_shards() == [1]
-    fill(store, made_up(5), MeanColour(), vectors)
+    fill_store(store, made_up_dataset(5), MeanColour(), vectors)
     assert np.array_equal(store.read("few", "mean/colour")[1], vectors)
 
 
@@ -362,7 +333,7 @@ def test_no_room_is_told_and_leaves_no_part(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     store = Store(tmp_path / "store")
-    with store.open_for_writing(made_up(2), MeanColour()) as embedded:
+    with store.open_for_writing(made_up_dataset(2), MeanColour()) as embedded:
         monkeypatch.setattr("os.fsync", full_disk)
         rows = LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)])
         with pytest.raises(StoreError, match=r"cannot write .*vectors-00000\.npy: No space left on device"):
@@ -371,6 +342,6 @@ def test_no_room_is_told_and_leaves_no_part(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     with (
         pytest.raises(StoreError, match="cannot make the folder"),
-        Store(tmp_path / "file" / "in").open_for_writing(made_up(2), MeanColour()),
+        Store(tmp_path / "file" / "in").open_for_writing(made_up_dataset(2), MeanColour()),
     ):
         pass

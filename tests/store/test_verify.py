@@ -14,8 +14,8 @@ from bioclip_probe.errors import StoreError
 from bioclip_probe.store.shards import LEDGER, add_checksum
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.verify import FINDINGS, STATUS, is_being_written, status, verify
-from tests.store.test_store import fill, flip_last_byte, made_up
 from tests.support.pictures import MeanColour
+from tests.support.stores import fill_store, flip_last_byte, made_up_dataset
 
 VECTORS = np.arange(15, dtype=np.float32).reshape(5, 3)
 
@@ -24,7 +24,7 @@ VECTORS = np.arange(15, dtype=np.float32).reshape(5, 3)
 def full(tmp_path):
     """A store of 5 images in 3 shards, of which image 3 failed."""
     store = Store(tmp_path / "store")
-    fill(store, made_up(5), MeanColour(), VECTORS, failed={3})
+    fill_store(store, made_up_dataset(5), MeanColour(), VECTORS, failed={3})
     return store
 
 
@@ -65,7 +65,7 @@ def test_status_counts_failures_by_class_and_gives_the_worst_parity(tmp_path):
     store, kinds = Store(tmp_path), ["missing", "corrupt", "missing", "too large"]
     encoder = MeanColour()
     encoder.record = {"id": "x", "precision": "bf16"}
-    with store.open_for_writing(made_up(6), encoder, 3) as embedded:
+    with store.open_for_writing(made_up_dataset(6), encoder, 3) as embedded:
         for shard, parity in ((0, 0.9999), (1, 0.9995)):
             lines = [
                 {"image_id": f"i{i}", "row": -1, "status": "failed", "error_class": kinds[i - 1], "error": "e"}
@@ -92,7 +92,7 @@ def half_done(store, embedded):
 
 def test_what_a_run_is_writing_is_no_damage(tmp_path):
     store = Store(tmp_path)
-    with store.open_for_writing(made_up(5), MeanColour(), 2) as embedded:
+    with store.open_for_writing(made_up_dataset(5), MeanColour(), 2) as embedded:
         told, findings = half_done(store, embedded)
         assert is_being_written(embedded.folder)
     assert told["state"] == "running"
@@ -108,7 +108,7 @@ def test_what_a_run_is_writing_is_no_damage(tmp_path):
 
 def test_looking_does_not_stop_a_run(full):
     assert not is_being_written(folder_of(full))
-    with full.open_for_writing(made_up(5), MeanColour(), redo=("failed",)):
+    with full.open_for_writing(made_up_dataset(5), MeanColour(), redo=("failed",)):
         assert is_being_written(folder_of(full))
 
 
@@ -260,7 +260,7 @@ def test_a_shard_that_a_run_replaces_meanwhile_is_no_damage(full, monkeypatch):
     """The journal is read first; a shard that has another line by the time it is looked at was done again."""
     from bioclip_probe.store import verify
 
-    with full.open_for_writing(made_up(5), MeanColour(), redo=("failed",)):
+    with full.open_for_writing(made_up_dataset(5), MeanColour(), redo=("failed",)):
         known, real = full.embedding_folder("few", "mean/colour"), verify.EmbeddingFolder
         known.shards[0] = known.shards[0] | {"vectors": {"bytes": 1, "sha256": "0" * 64}}
         given = iter([known])
@@ -271,7 +271,7 @@ def test_a_shard_that_a_run_replaces_meanwhile_is_no_damage(full, monkeypatch):
 def test_a_damaged_record_hides_no_other_encoder(full):
     other = MeanColour()
     other.name, other.fingerprint = "other", "f" * 12
-    fill(full, made_up(5), other, VECTORS)
+    fill_store(full, made_up_dataset(5), other, VECTORS)
     (folder_of(full) / "meta.json").write_text("[]")
     told = status(full).set_index("encoder")
     assert told["state"].to_dict() == {"mean-colour@0123456789ab": "damaged", "other": "complete"}

@@ -12,8 +12,8 @@ from bioclip_probe.store.store import Store
 from bioclip_probe.study import results
 from bioclip_probe.study.export import RECORD, to_anndata, to_npz, to_parquet
 from bioclip_probe.tables import COORDINATES, RANKS
-from tests.store.test_store import fill, flip_last_byte, made_up
 from tests.support.pictures import MeanColour
+from tests.support.stores import fill_store, flip_last_byte, made_up_dataset
 
 VECTORS = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
 OK = [0, 1, 2, 4]
@@ -24,7 +24,7 @@ WRITERS = {"parquet": to_parquet, "npz": to_npz, "h5ad": to_anndata}
 def full(tmp_path):
     """A store of 5 images in 3 shards, of which image 3 failed."""
     store = Store(tmp_path / "store")
-    fill(store, made_up(5), MeanColour(), VECTORS, failed={3})
+    fill_store(store, made_up_dataset(5), MeanColour(), VECTORS, failed={3})
     return store
 
 
@@ -102,7 +102,7 @@ def drill_down(folder, panels, encoder=("mean/colour", "0123456789ab"), dataset=
     ]  # fmt: skip
     record = {
         "run": "r",
-        "dataset": {"fingerprint": dataset or made_up(5).fingerprint, "simulated": True},
+        "dataset": {"fingerprint": dataset or made_up_dataset(5).fingerprint, "simulated": True},
         "encoders": [dict(zip(("name", "fingerprint"), encoder, strict=True))],
         "steps": {},
     }
@@ -187,7 +187,7 @@ def test_where_nothing_can_be_written_one_line(full, tmp_path, kind):
 
 def test_half_precision_leaves_as_float32(tmp_path):
     store = Store(tmp_path / "store")
-    fill(store, made_up(5), MeanColour(), VECTORS, dtype="float16")
+    fill_store(store, made_up_dataset(5), MeanColour(), VECTORS, dtype="float16")
     expected = VECTORS.astype(np.float16).astype(np.float32)
     table = pd.read_parquet(to_parquet(store, "few", "mean/colour", tmp_path / "few.parquet"))
     np.testing.assert_array_equal(np.stack(table["emb"]), expected)

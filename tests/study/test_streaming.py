@@ -12,9 +12,9 @@ from bioclip_probe.store.store import Store
 from bioclip_probe.study import streaming
 from bioclip_probe.study.streaming import stream_moments
 from bioclip_probe.tree import Placement
-from tests.store.test_store import fill, made_up
 from tests.support.embedded import random_taxonomy, signal_vectors
 from tests.support.pictures import MeanColour
+from tests.support.stores import fill_store, made_up_dataset
 
 N, D = 60, 3
 FAILED = (0, 7, 31)
@@ -34,7 +34,7 @@ def vectors(placement) -> np.ndarray:
 
 def stored(tmp_path, vectors, dtype="float32", shard_size=8) -> Store:
     store = Store(tmp_path / "store")
-    fill(store, made_up(N), MeanColour(), vectors, FAILED, shard_size, dtype)
+    fill_store(store, made_up_dataset(N), MeanColour(), vectors, FAILED, shard_size, dtype)
     return store
 
 

@@ -1,0 +1,54 @@
+"""Made-up datasets, and stores that are filled with vectors without a run of the extraction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from bioclip_probe.datasets import Dataset, fingerprint_of
+from bioclip_probe.encoders import Encoder
+from bioclip_probe.store.shards import LEDGER, EmbeddingFolder
+from bioclip_probe.store.store import Store
+from bioclip_probe.tables import IMAGES
+
+
+def made_up_dataset(number: int, name: str = "few", **facts: object) -> Dataset:
+    """Return a dataset of `number` images that have no files; other `facts` give it another fingerprint."""
+    images = IMAGES.frame([{"image_id": f"i{i}", "source": f"{i}.png", "genus": "Pica"} for i in range(number)])
+    return Dataset(name, images, print, fingerprint_of(images, facts.items()), simulated=True, notes=("one note",))
+
+
+def fill_store(
+    store: Store,
+    dataset: Dataset,
+    encoder: Encoder,
+    vectors: np.ndarray,
+    failed: Collection[int] = (),
+    shard_size: int = 2,
+    dtype: str = "float32",
+) -> EmbeddingFolder:
+    """Write one vector for each image of a made-up dataset, as a run writes them; the images `failed` have none."""
+    with store.open_for_writing(dataset, encoder, shard_size, dtype) as embedded:
+        for shard in embedded.missing_shards():
+            span = embedded.image_slice(shard)
+            numbers = range(span.start, span.stop)
+            ok = [i for i in numbers if i not in failed]
+            lines = [_ledger_line(i, ok) for i in numbers]
+            embedded.write_shard(shard, LEDGER.frame(lines), vectors[ok])
+    return embedded
+
+
+def _ledger_line(image: int, ok: list[int]) -> dict[str, object]:
+    line: dict[str, object] = {"image_id": f"i{image}"}
+    if image in ok:
+        return line | {"row": ok.index(image), "status": "ok"}
+    return line | {"row": -1, "status": "failed", "error_class": "corrupt", "error": f"{image}.png: broken"}
+
+
+def flip_last_byte(path: Path) -> None:
+    """Change one bit in the last byte of a file."""
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
