@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
@@ -53,6 +55,20 @@ def tips_embedded(draw, max_nodes: int = 16) -> tuple[np.ndarray, Tree]:
     """A unit vector for each tip of a phylogeny."""
     tree = draw(trees(max_nodes=max_nodes, lengths=LENGTHS))
     return draw(unit_vectors(len(tree.tips))), tree
+
+
+@st.composite
+def images_on_tips(draw, max_images: int = 12, without_tip: bool = False) -> tuple[np.ndarray, np.ndarray, Tree]:
+    """Vectors of images, the tip position of each (-1 for none, if asked for), and the tree; tips may have no image."""
+    _, tree = draw(tips_embedded(max_nodes=max_images))
+    tips = st.integers(-1 if without_tip else 0, len(tree.tips) - 1)
+    groups = draw(st.lists(tips, min_size=1, max_size=max_images))
+    return draw(unit_vectors(len(groups))), np.array(groups), tree
+
+
+def half_squared_distance(u: np.ndarray, v: np.ndarray) -> float:
+    """Half the squared Euclidean distance, which is the cosine distance of unit vectors."""
+    return math.fsum((float(a) - float(b)) ** 2 for a, b in zip(u, v, strict=True)) / 2
 
 
 def random_taxonomy(n_species: int, n_images: int, rng: np.random.Generator) -> Placement:

@@ -1,13 +1,14 @@
-"""Pass one: sums over images that hold every pair of them; they add and subtract.
+"""Sums over images from which the sums over all their pairs follow; they add and subtract.
 
-Half the squared distance of two vectors, which for unit vectors is their cosine distance 1 - u·v, does not change when
-all vectors are moved by one. With x the vectors less an origin, q = ‖x‖², over n images in all n, Q = Σq, F = Σq²,
-s = Σx, D = Σqx and G = Σxxᵀ, the sums over all pairs of images are algebra::
+Half the squared distance of two unit vectors is their cosine distance 1 - u·v, and it does not change when one vector
+is subtracted from all. With x the vectors minus an origin, q = ‖x‖², n the number of images, Q = Σq, F = Σq², s = Σx,
+D = Σqx and G = Σxxᵀ, the sums over all pairs of images are algebra::
 
     Σ c    = (nQ - ‖s‖²)/2
     Σ c²   = (nF + Q²)/4 + ‖G‖_F²/2 - D·s
 
-An origin near the mean keeps the digits of embeddings that nearly coincide. `tree_sums` lays them along a tree.
+An origin near the mean keeps the digits of embeddings that nearly coincide. The module `tree_sums` combines these sums
+with distances along a tree.
 """
 
 from __future__ import annotations
@@ -17,25 +18,28 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
 from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tree.tree import read_only
 
-#: A standard deviation of distances below this is none: that is what rounding to float32 leaves of equal unit vectors.
+#: A smaller standard deviation of distances counts as zero: rounding to float32 leaves as much of equal unit vectors.
 NOISE = 1e-15
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Sums over the images of each of k groups, and over all images; they add, so shards and ranks merge.
+    """Sums over the images of each of k groups, and over all images.
+
+    Moments of different images add, so shards and ranks can be merged.
 
     Attributes
     ----------
     counts : ndarray, shape (k,), float64
-        Images per group.
+        Number of images in each group.
     sums : ndarray, shape (k, d), float64
-        Σ x of each group: the sum of its vectors less the origin.
+        Σ x of each group: the sum of its vectors minus the origin.
     norms : ndarray, shape (k,), float64
         Σ ‖x‖² of each group.
     second : ndarray, shape (d, d), float64
@@ -45,7 +49,15 @@ class Moments:
     fourths : float
         Σ ‖x‖⁴ over all images.
     origin : ndarray, shape (d,), float64
-        What was subtracted from every vector; zero unless it was given.
+        The vector that was subtracted from all vectors; zero by default.
+
+    Examples
+    --------
+    >>> moments = Moments.of(np.eye(3), np.array([0, 0, 1]), n_groups=2)
+    >>> moments.counts.tolist(), moments.n_pairs, moments.distance_sum
+    ([2.0, 1.0], 3.0, 3.0)
+    >>> (moments + moments).n
+    6.0
     """
 
     counts: np.ndarray
@@ -64,7 +76,25 @@ class Moments:
     def of(
         cls, vectors: np.ndarray, groups: np.ndarray, n_groups: int, block: int = 8192, origin: np.ndarray | None = None
     ) -> Moments:
-        """Moments of vectors of shape (n, d); `groups` (n,) from 0 to ``n_groups - 1``, -1 leaves an image out."""
+        """Return the moments of some vectors.
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (n, d)
+            Vectors of images.
+        groups : ndarray, shape (n,), int64
+            The group of each image, from 0 to ``n_groups - 1``; images of -1 are left out.
+        n_groups : int
+            Number of groups.
+        block : int
+            Rows that are processed together.
+        origin : ndarray, shape (d,), optional
+            The vector to subtract from all vectors; zero by default.
+
+        Returns
+        -------
+        Moments
+        """
         d = vectors.shape[1]
         origin = np.zeros(d) if origin is None else np.asarray(origin, dtype=np.float64)
         counts, sums, norms = np.zeros(n_groups), np.zeros((n_groups, d)), np.zeros(n_groups)
@@ -73,18 +103,27 @@ class Moments:
             group = groups[start : start + block]
             x = vectors[start : start + block][group >= 0] - origin
             q = np.einsum("ij,ij->i", x, x)
-            met, place = np.unique(group[group >= 0], return_inverse=True)
-            pick = _indicator(place, len(met))
-            counts[met] += pick.sum(axis=1)
-            sums[met] += pick @ x
-            norms[met] += pick @ q
+            present, place = np.unique(group[group >= 0], return_inverse=True)
+            pick = _indicator(place, len(present))
+            counts[present] += pick.sum(axis=1)
+            sums[present] += pick @ x
+            norms[present] += pick @ q
             second += x.T @ x
             third += q @ x
             fourths += float(q @ q)
         return cls(counts, sums, norms, second, third, fourths, origin)
 
     def about(self, origin: np.ndarray) -> Moments:
-        """The same images with another origin."""
+        """Return the moments of the same images about another origin.
+
+        Parameters
+        ----------
+        origin : ndarray, shape (d,)
+
+        Returns
+        -------
+        Moments
+        """
         step = self.origin - origin
         if not step.any():
             return self
@@ -102,13 +141,14 @@ class Moments:
         )
 
     def __add__(self, other: Moments) -> Moments:
-        return self._with(other.about(self.origin), 1)
+        """Return the moments of the images of both, about the origin of the first."""
+        return self._combine(other.about(self.origin), 1)
 
     def __sub__(self, other: Moments) -> Moments:
-        """Without the images of `other`, which are some of these."""
-        return self._with(other.about(self.origin), -1)
+        """Return the moments without the images of `other`, all of which must be among these images."""
+        return self._combine(other.about(self.origin), -1)
 
-    def _with(self, other: Moments, sign: int) -> Moments:
+    def _combine(self, other: Moments, sign: int) -> Moments:
         return Moments(
             self.counts + sign * other.counts,
             self.sums + sign * other.sums,
@@ -120,19 +160,36 @@ class Moments:
         )
 
     def coarsen(self, into: np.ndarray, n_groups: int) -> Moments:
-        """The same images in fewer groups, or among more: group g becomes part of group ``into[g]``."""
+        """Return the moments of the same images in other groups, each a union of the present ones.
+
+        Parameters
+        ----------
+        into : ndarray, shape (k,), int64
+            The new group of each group, from 0 to ``n_groups - 1``.
+        n_groups : int
+            Number of new groups. It may be larger than k: new groups may be empty.
+
+        Returns
+        -------
+        Moments
+        """
         merge = _indicator(into, n_groups)
         grouped = (merge @ self.counts, merge @ self.sums, merge @ self.norms)
         return Moments(*grouped, self.second, self.third, self.fourths, self.origin)
 
     def empty(self) -> Moments:
-        """No images, in no groups, about the same origin."""
+        """Return the moments of no image, in no group, about the same origin.
+
+        Returns
+        -------
+        Moments
+        """
         d = len(self.origin)
         return Moments.of(np.empty((0, d)), np.empty(0, dtype=np.int64), 0, origin=self.origin)
 
     @property
     def n(self) -> float:
-        """Images in all groups."""
+        """Number of images in all groups."""
         return float(self.counts.sum())
 
     @property
@@ -142,135 +199,196 @@ class Moments:
 
     @property
     def n_pairs(self) -> float:
+        """Number of pairs of images."""
         return self.n * (self.n - 1) / 2
 
     @cached_property
     def distance_sum(self) -> float:
-        """Σ c over pairs."""
+        """Σ c, the sum of cosine distances, over pairs of images."""
         total = self.sums.sum(axis=0)
         return (self.n * self.squares - float(total @ total)) / 2
 
     @cached_property
     def distance_square_sum(self) -> float:
-        """Σ c² over pairs."""
+        """Σ c² over pairs of images."""
         scalars = (self.n * self.fourths + self.squares**2) / 4
         return scalars + float(np.sum(self.second**2)) / 2 - float(self.third @ self.sums.sum(axis=0))
 
 
 def approximate_mean(vectors: np.ndarray) -> np.ndarray:
-    """An origin near the mean of vectors (n, d): that of some thousand of them, evenly spaced."""
+    """Return the mean of about a thousand evenly spaced vectors, as an origin near the mean of all.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+
+    Returns
+    -------
+    ndarray, shape (d,), float64
+
+    Examples
+    --------
+    >>> approximate_mean(np.array([[1.0, 0.0], [0.0, 1.0]])).tolist()
+    [0.5, 0.5]
+    """
     return vectors[:: max(1, len(vectors) // 1024)].mean(axis=0, dtype=np.float64)
 
 
 def _indicator(groups: np.ndarray, n_groups: int) -> csr_array:
-    """The sparse (n_groups, n) matrix whose product with rows sums them by group."""
+    """Return the sparse (n_groups, n) matrix whose product with rows sums them by group."""
     n = len(groups)
     return csr_array((np.ones(n), (groups, np.arange(n))), shape=(n_groups, n))
 
 
 @dataclass(frozen=True, eq=False)
 class JackknifeMoments:
-    """Moments of parts of the groups, as the delete-group jackknife leaves them out: they subtract from the whole.
+    """Moments of the taxa of each jackknife group, which subtract from the total.
 
     Attributes
     ----------
-    part : ndarray, shape (k,), int64
-        The part of each group, from 0 to P - 1.
-    parts : list of Moments
-        Each over the groups of its part only, in their order.
+    jackknife_group : ndarray, shape (k,), int64
+        The jackknife group of each taxon, from 0 to J - 1.
+    by_group : list of Moments
+        The moments of each jackknife group, over its own taxa only, in their order; empty if there is no image.
+
+    Examples
+    --------
+    >>> moments = JackknifeMoments.of([(np.eye(3), np.array([0, 1, 2]))], np.array([0, 0, 1]))
+    >>> moments.total.n, moments.without_group(1).n
+    (3.0, 2.0)
     """
 
     jackknife_group: np.ndarray
     by_group: list[Moments]
 
     @classmethod
-    def of(cls, blocks: Iterable[tuple[np.ndarray, np.ndarray]], part: np.ndarray) -> JackknifeMoments:
-        """One pass over blocks of rows, which need not fit in memory together.
+    def of(cls, blocks: Iterable[tuple[np.ndarray, np.ndarray]], jackknife_group: np.ndarray) -> JackknifeMoments:
+        """Return the moments of rows that come in blocks, in one pass; the blocks need not fit in memory together.
 
         Parameters
         ----------
         blocks : iterable of (ndarray of shape (b, d), ndarray of shape (b,))
-            Unit vectors, and the group of each, -1 for a row that takes no part.
-        part : ndarray, shape (k,), int64
-            All zero if nothing will be left out.
+            Unit vectors, and the taxon of each from 0 to k - 1; rows of -1 are left out.
+        jackknife_group : ndarray, shape (k,), int64
+            The jackknife group of each taxon; all zero if nothing will be left out.
+
+        Returns
+        -------
+        JackknifeMoments
 
         Notes
         -----
-        Memory: a block, and k·d + P·d² numbers. The origin is near the first block's mean.
+        Memory: a block, and k·d + J·d² numbers. The origin is near the mean of the first block.
         """
-        n_parts = int(part.max(initial=-1)) + 1
-        members = [np.flatnonzero(part == number) for number in range(n_parts)]
-        within = np.zeros(len(part), dtype=np.int64)
-        for groups in members:
-            within[groups] = np.arange(len(groups))
-        origin, parts = None, [None] * n_parts
-        for vectors, groups in blocks:
-            rows = np.flatnonzero(groups >= 0)
+        n_groups = int(jackknife_group.max(initial=-1)) + 1
+        members = [np.flatnonzero(jackknife_group == number) for number in range(n_groups)]
+        place = np.zeros(len(jackknife_group), dtype=np.int64)
+        for taxa in members:
+            place[taxa] = np.arange(len(taxa))
+        origin, by_group = None, [None] * n_groups
+        for vectors, taxon in blocks:
+            rows = np.flatnonzero(taxon >= 0)
             if not len(rows):
                 continue
             if origin is None:
                 origin = approximate_mean(vectors[rows])
-            rows = rows[np.argsort(part[groups[rows]], kind="stable")]
-            stops = np.searchsorted(part[groups[rows]], np.arange(n_parts + 1))
+            rows = rows[np.argsort(jackknife_group[taxon[rows]], kind="stable")]
+            stops = np.searchsorted(jackknife_group[taxon[rows]], np.arange(n_groups + 1))
             with matched_threads(len(rows) * vectors.shape[1] ** 2):
-                for number, own in enumerate(members):
-                    here = rows[stops[number] : stops[number + 1]]
-                    found = Moments.of(vectors[here], within[groups[here]], len(own), origin=origin)
-                    parts[number] = found if parts[number] is None else parts[number] + found
-        return cls(read_only(part), parts if origin is not None else [])
+                for number, taxa in enumerate(members):
+                    own = rows[stops[number] : stops[number + 1]]
+                    moments = Moments.of(vectors[own], place[taxon[own]], len(taxa), origin=origin)
+                    by_group[number] = moments if by_group[number] is None else by_group[number] + moments
+        return cls(read_only(jackknife_group), by_group if origin is not None else [])
 
     def __add__(self, other: JackknifeMoments) -> JackknifeMoments:
-        """With other images of the same groups."""
+        """Return the moments of the images of both; the taxa are the same."""
         if not (self.by_group and other.by_group):
             return self if self.by_group else other
         return JackknifeMoments(
             self.jackknife_group, [a + b for a, b in zip(self.by_group, other.by_group, strict=True)]
         )
 
-    def regroup(self, into: np.ndarray, part: np.ndarray) -> JackknifeMoments:
-        """The same images where there are more groups, of the parts `part`: group g is group ``into[g]`` there.
+    def with_more_taxa(self, into: np.ndarray, jackknife_group: np.ndarray) -> JackknifeMoments:
+        """Return the moments of the same images where there are more taxa.
 
-        `into` ascends; no group changes its part.
+        Parameters
+        ----------
+        into : ndarray, shape (k,), int64
+            The new number of each taxon; ascending.
+        jackknife_group : ndarray, shape (K,), int64
+            The jackknife group of each of the K taxa. No taxon changes its group.
+
+        Returns
+        -------
+        JackknifeMoments
         """
-        parts = []
-        for number in range(int(part.max(initial=-1)) + 1 if self.by_group else 0):
-            own, met = np.flatnonzero(part == number), into[self.jackknife_group == number]
-            found = self.by_group[number] if number < len(self.by_group) else self.by_group[0].empty()
-            parts.append(found.coarsen(np.searchsorted(own, met), len(own)))
-        return JackknifeMoments(part, parts)
+        by_group = []
+        for number in range(int(jackknife_group.max(initial=-1)) + 1 if self.by_group else 0):
+            own, present = np.flatnonzero(jackknife_group == number), into[self.jackknife_group == number]
+            moments = self.by_group[number] if number < len(self.by_group) else self.by_group[0].empty()
+            by_group.append(moments.coarsen(np.searchsorted(own, present), len(own)))
+        return JackknifeMoments(jackknife_group, by_group)
 
     @cached_property
     def total(self) -> Moments:
-        """All groups together."""
+        """Moments of all jackknife groups together, with one group of images for each taxon."""
         k, first = len(self.jackknife_group), self.by_group[0]
         counts, sums, norms = np.zeros(k), np.zeros((k, first.sums.shape[1])), np.zeros(k)
-        for number, found in enumerate(self.by_group):
+        for number, moments in enumerate(self.by_group):
             own = self.jackknife_group == number
-            counts[own], sums[own], norms[own] = found.counts, found.sums, found.norms
-        second, third, fourths = (
-            sum(getattr(part, key) for part in self.by_group) for key in ("second", "third", "fourths")
-        )
+            counts[own], sums[own], norms[own] = moments.counts, moments.sums, moments.norms
+        second = sum((moments.second for moments in self.by_group), start=np.zeros_like(first.second))
+        third = sum((moments.third for moments in self.by_group), start=np.zeros_like(first.third))
+        fourths = sum(moments.fourths for moments in self.by_group)
         return Moments(counts, sums, norms, second, third, fourths, first.origin)
 
     def without_group(self, number: int) -> Moments:
-        """All groups but those of one part, which are left without images."""
-        whole, out, kept = self.total, self.by_group[number], self.jackknife_group != number
+        """Return the moments without one jackknife group, whose taxa are left without images.
+
+        Parameters
+        ----------
+        number : int
+            The jackknife group.
+
+        Returns
+        -------
+        Moments
+        """
+        total, left_out, kept = self.total, self.by_group[number], self.jackknife_group != number
         return Moments(
-            whole.counts * kept,
-            whole.sums * kept[:, None],
-            whole.norms * kept,
-            whole.second - out.second,
-            whole.third - out.third,
-            whole.fourths - out.fourths,
-            whole.origin,
+            total.counts * kept,
+            total.sums * kept[:, None],
+            total.norms * kept,
+            total.second - left_out.second,
+            total.third - left_out.third,
+            total.fourths - left_out.fourths,
+            total.origin,
         )
 
 
-def pearson(n, x, y, xx, yy, xy):
-    """Pearson correlation from Σ1, Σx, Σy, Σx², Σy², Σxy (floats or arrays); NaN where x or y does not vary.
+def pearson(
+    n: ArrayLike, x: ArrayLike, y: ArrayLike, xx: ArrayLike, yy: ArrayLike, xy: ArrayLike
+) -> float | np.ndarray:
+    """Return the Pearson correlation from the sums Σ1, Σx, Σy, Σx², Σy², Σxy.
 
-    A variance below 1e-12 of the mean square, or a standard deviation below `NOISE`, is taken as none: that is what
-    rounding leaves of a constant.
+    Parameters
+    ----------
+    n, x, y, xx, yy, xy : float or ndarray
+        The sums, of shapes that broadcast.
+
+    Returns
+    -------
+    float or ndarray
+        In [-1, 1]; NaN where x or y does not vary. A variance below 1e-12 of the mean square, or a standard deviation
+        below `NOISE`, counts as zero: rounding leaves as much of a constant.
+
+    Examples
+    --------
+    >>> pearson(3, 6.0, 12.0, 14.0, 56.0, 28.0)
+    1.0
+    >>> pearson(3, 3.0, 12.0, 3.0, 56.0, 12.0)
+    nan
     """
     n, x, y, xx, yy, xy = (np.asarray(value, dtype=np.float64) for value in (n, x, y, xx, yy, xy))
     with np.errstate(invalid="ignore", divide="ignore"):

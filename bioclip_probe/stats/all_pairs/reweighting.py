@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bioclip_probe.stats.all_pairs.clades import TreeAggregator
 from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean, pearson
+from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
 from bioclip_probe.stats.all_pairs.tree_sums import tree_distance_sums
 from bioclip_probe.tree.distances import patristic_rows
 from bioclip_probe.tree.tree import Tree

@@ -1,13 +1,13 @@
-"""Moments along a tree whose tips are their groups: sums over all pairs of images, and their correlation.
+"""Sums over all pairs of images that combine `Moments` with distances along a tree, and their correlation.
 
-With the names of `moments`, and an edge e of length ℓ_e that cuts off n_e images with sums s_e and Q_e::
+With the names of `moments`, and an edge e of length ℓ_e below which there are n_e images with sums s_e and Q_e::
 
     Σ t    = Σ_e ℓ_e n_e (n - n_e)
     Σ t c  = Σ_e ℓ_e [(Q_e (n - n_e) + n_e (Q - Q_e))/2 - s_e·(s - s_e)]
-    Σ t²   = Σ_v over the pairs that meet at v (see `clades`)
+    Σ t²   = Σ_v over the pairs whose most recent common ancestor is v (see `clades`)
 
-So the exact Pearson correlation of tree distance and embedding distance over all pairs costs O(n d² + nodes·d), on any
-tree, and a permutation of the groups O(nodes·d).
+So the exact Pearson correlation of tree distance and embedding distance over all pairs costs O(n d² + nodes·d) on any
+tree, and a permutation of the tips costs O(nodes·d).
 """
 
 from __future__ import annotations
@@ -18,21 +18,44 @@ from functools import cached_property
 
 import numpy as np
 
-from bioclip_probe.stats.all_pairs.clades import TreeAggregator
 from bioclip_probe.stats.all_pairs.moments import Moments, pearson
+from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
 from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.tree import Tree
 
-#: Numbers held at once where permutations are summed together: 8 MiB, which stays in cache.
+#: Numbers in memory for the permutations that are summed together: 8 MiB, which stays in cache.
 MOST_NUMBERS = 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class TreeSums:
-    """Sums over pairs of images along a tree whose k tips are the groups of a `Moments`, in the order of its tips.
+    """Sums over pairs of images at the k tips of a tree.
 
-    ``orders`` say which group stands at which tip, so that a permutation of the groups only re-sums.
+    Group i of the moments holds the images at tip i. Most methods take P orders, an array of shape (P, k): in order p,
+    group ``orders[p, i]`` stands at tip i. So a permutation of the groups only sums again.
+
+    Attributes
+    ----------
+    tree : Tree
+        With k tips.
+    moments : Moments
+        With k groups, in the order of the tips.
+    aggregator : TreeAggregator, optional
+        Of the tree; made if it is not given.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of tips and groups differ.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), np.array([*"rxabc"], object), [-1] * 5)
+    >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> sums = TreeSums(tree, Moments.of(vectors, np.arange(3), n_groups=3))
+    >>> round(sums.correlation(), 3)
+    0.693
     """
 
     tree: Tree
@@ -47,12 +70,12 @@ class TreeSums:
 
     @property
     def identity_order(self) -> np.ndarray:
-        """The one order in which each group stands at its own tip, shape (1, k)."""
+        """The order in which each group stands at its own tip, shape (1, k)."""
         return np.arange(len(self.tree.tips))[None]
 
     @cached_property
     def _values(self) -> np.ndarray:
-        """Sum, count and Σ‖x‖² of each group, the sums in no more dimensions than there are groups.
+        """Sum, count and Σ‖x‖² of each group; the sums have no more dimensions than there are groups.
 
         Only products of sums matter, and a rotation keeps them.
         """
@@ -62,109 +85,204 @@ class TreeSums:
         return np.concatenate([sums, moments.counts[:, None], moments.norms[:, None]], axis=1)
 
     @cached_property
-    def _own(self) -> np.ndarray:
-        """Σ c over the pairs inside each group."""
-        return _distances_within(self._values)
+    def _sums_within_tips(self) -> np.ndarray:
+        """Σ c over the pairs of images in each group."""
+        return _sums_within(self._values)
 
     def clade_sums(self, orders: np.ndarray) -> np.ndarray:
-        """Σ c over the pairs inside each clade for P orders of the groups (P, k), shape (m, P), in the order of nodes.
+        """Return Σ c over the pairs of images inside each clade.
 
-        O(nodes·d) an order.
+        Parameters
+        ----------
+        orders : ndarray, shape (P, k), int64
+            Orders of the groups at the tips.
+
+        Returns
+        -------
+        ndarray, shape (m, P), float64
+            In the order of the m nodes.
+
+        Notes
+        -----
+        O(nodes·d) for each order.
         """
-
-        inner = _distances_within(self.aggregator.inner_sums(self._values, orders))
-        return np.concatenate([self._own[orders].T, inner])[self.aggregator.position]
+        inner = _sums_within(self.aggregator.inner_sums(self._values, orders))
+        return np.concatenate([self._sums_within_tips[orders].T, inner])[self.aggregator.position]
 
     def cross_sums(self, orders: np.ndarray) -> np.ndarray:
-        """Σ t c over pairs, for P orders of the groups, shape (P, k), at once.
+        """Return Σ t c over pairs of images.
 
-        What an edge cuts off is at its distance from everything less from itself: the first part is a sum over tips.
+        Parameters
+        ----------
+        orders : ndarray, shape (P, k), int64
+            Orders of the groups at the tips.
+
+        Returns
+        -------
+        ndarray, shape (P,), float64
         """
+        # The distance sum across an edge is that from its clade to all images, minus twice that inside the clade.
+        # The first term, added up over edges, is a sum over tips.
         moments, tree = self.moments, self.tree
-        from_all = (moments.norms * moments.n + moments.counts * moments.squares) / 2
-        from_all -= moments.sums @ moments.sums.sum(axis=0)
-        return from_all[orders] @ tree.depth[tree.tips] - 2 * (tree.length @ self.clade_sums(orders))
+        to_all = (moments.norms * moments.n + moments.counts * moments.squares) / 2
+        to_all -= moments.sums @ moments.sums.sum(axis=0)
+        return to_all[orders] @ tree.depth[tree.tips] - 2 * (tree.length @ self.clade_sums(orders))
 
     def distance_sums(self, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Σ t and Σ t² over pairs, for P orders of the groups, shape (P, k)."""
+        """Return Σ t and Σ t² over pairs of images.
+
+        Parameters
+        ----------
+        orders : ndarray, shape (P, k), int64
+            Orders of the groups at the tips.
+
+        Returns
+        -------
+        t, tt : ndarray, shape (P,), float64
+        """
         return tree_distance_sums(self.tree, self.aggregator, self.moments.counts[orders])
 
     def correlation(self) -> float:
-        """Pearson correlation of tree distance and cosine distance over all pairs of images.
+        """Return the Pearson correlation of tree distance and cosine distance over all pairs of images.
 
-        NaN where either distance does not vary.
+        Returns
+        -------
+        float
+            In [-1, 1]; NaN where either distance does not vary.
         """
         return float(self.correlations(self.identity_order)[0])
 
     def correlations(self, orders: np.ndarray) -> np.ndarray:
-        """The same for P orders of the groups, shape (P, k): group ``orders[p, i]`` stands at tip i."""
+        """Return the Pearson correlation of tree distance and cosine distance for each order of the groups.
+
+        Parameters
+        ----------
+        orders : ndarray, shape (P, k), int64
+            Orders of the groups at the tips.
+
+        Returns
+        -------
+        ndarray, shape (P,), float64
+            In [-1, 1]; NaN where either distance does not vary.
+        """
         moments = self.moments
-        alike = np.ptp(moments.counts) == 0  # then the tree's own sums do not hang on the order
-        t, tt = self.distance_sums(orders[:1] if alike else orders)
+        equal_counts = np.ptp(moments.counts) == 0  # then Σ t and Σ t² are the same in every order
+        t, tt = self.distance_sums(orders[:1] if equal_counts else orders)
         c, cc = moments.distance_sum, moments.distance_square_sum
         if (
             moments.n > 1
             and cc - c**2 / moments.n_pairs <= 1e-12 * moments.n_pairs * (moments.squares / moments.n) ** 2
         ):
-            return np.full(len(orders), np.nan)  # rounding, as far from the origin as these vectors are
+            return np.full(len(orders), np.nan)  # no more than rounding, for vectors as far from the origin as these
         return pearson(moments.n_pairs, t, c, tt, cc, self.cross_sums(orders))
 
 
-def _distances_within(at: np.ndarray) -> np.ndarray:
-    """Σ c over the pairs of sets of images, from their Σx, n and Σ‖x‖² along the last axis."""
-    return (at[..., -2] * at[..., -1] - np.einsum("...i,...i->...", at[..., :-2], at[..., :-2])) / 2
+def _sums_within(values: np.ndarray) -> np.ndarray:
+    """Return Σ c over the pairs of images of each set, from its Σx, n and Σ‖x‖² along the last axis."""
+    x = values[..., :-2]
+    return (values[..., -2] * values[..., -1] - np.einsum("...i,...i->...", x, x)) / 2
 
 
 def depths_below_first_split(tree: Tree) -> np.ndarray:
-    """Depth of each node below where the first paths part, shape (m,): a stem that all share would cost digits."""
+    """Return the depth of each node below the first split; dropping the stem that all paths share avoids cancellation.
+
+    Parameters
+    ----------
+    tree : Tree
+        With m nodes.
+
+    Returns
+    -------
+    ndarray, shape (m,), float64
+        At least 0.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 1, 1]), np.array([0.0, 9, 1, 2]), np.array([*"rxab"], object), [-1] * 4)
+    >>> depths_below_first_split(tree).tolist()
+    [0.0, 0.0, 1.0, 2.0]
+    """
     return np.maximum(tree.depth - neighbour_mrca_depths(tree).min(initial=tree.depth.max()), 0)
 
 
 def tree_distance_sums(tree: Tree, aggregator: TreeAggregator, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Σ t and Σ t² over pairs of images, for P times k counts of images at the tips; weights as well as counts.
+    """Return Σ t and Σ t² over pairs of images, for P sets of counts of images at the tips.
+
+    Parameters
+    ----------
+    tree : Tree
+        With k tips.
+    aggregator : TreeAggregator
+        Of the same tree.
+    counts : ndarray, shape (P, k), float64
+        Numbers of images at each tip, or weights.
 
     Returns
     -------
     t, tt : ndarray, shape (P,), float64
         Images at one tip are at distance 0.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 2]), np.array([*"rab"], object), [-1] * 3)
+    >>> tree_distance_sums(tree, TreeAggregator(tree), np.array([[1.0, 2.0]]))
+    (array([6.]), array([18.]))
     """
-    own = 2 * depths_below_first_split(tree)
-    depth = own[tree.tips] / 2
-    own[tree.tips] = 0.0
-    moved = np.stack([counts, counts * depth, counts * depth**2]).transpose(2, 1, 0).reshape(counts.shape[1], -1)
-    n, a, aa = np.moveaxis(aggregator.clade_sums(moved).reshape(len(tree), len(counts), 3), 2, 0)
-    clades = (n * (n - 1) / 2, (n - 1) * a, (n - 2) * aa + a * a)
+    twice_depth = 2 * depths_below_first_split(tree)
+    depth = twice_depth[tree.tips] / 2
+    twice_depth[tree.tips] = 0.0
+    powers = np.stack([counts, counts * depth, counts * depth**2]).transpose(2, 1, 0).reshape(counts.shape[1], -1)
+    n, a, aa = np.moveaxis(aggregator.clade_sums(powers).reshape(len(tree), len(counts), 3), 2, 0)
+    # Over the pairs of each clade: Σ 1, Σ (a_i + a_j) and Σ (a_i + a_j)².
+    pairs, first_power, second_power = n * (n - 1) / 2, (n - 1) * a, (n - 2) * aa + a * a
     inner = (tree.stop > np.arange(len(tree)) + 1).astype(np.float64)
 
-    def where_they_meet(factor: np.ndarray) -> np.ndarray:
-        """The factor of a clade's sum, if each pair has that of the node where it meets."""
+    def at_mrca(factor: np.ndarray) -> np.ndarray:
+        """Return factors of the sums of clades that multiply each pair by the factor of its common ancestor."""
         return factor - np.concatenate([[0.0], factor[tree.parent[1:]]])
 
-    pairs, once, twice = clades
-    t = where_they_meet(inner) @ once - where_they_meet(own) @ pairs
-    tt = where_they_meet(inner) @ twice - 2 * where_they_meet(own) @ once + where_they_meet(own**2) @ pairs
-    none = tt <= 1e-14 * depth.max(initial=0) ** 2 * pairs[0]  # rounding, where all images are at one place
+    t = at_mrca(inner) @ first_power - at_mrca(twice_depth) @ pairs
+    tt = at_mrca(inner) @ second_power - 2 * at_mrca(twice_depth) @ first_power + at_mrca(twice_depth**2) @ pairs
+    none = tt <= 1e-14 * depth.max(initial=0) ** 2 * pairs[0]  # no more than rounding: all images are at one place
     return np.where(none, 0, t), np.where(none, 0, tt)
 
 
 def permuted_orders(
-    sums: TreeSums, n_permutations: int, rng: np.random.Generator, within: np.ndarray | None = None
+    sums: TreeSums,
+    n_permutations: int,
+    rng: np.random.Generator,
+    within: np.ndarray | None = None,
+    most_numbers: int = MOST_NUMBERS,
 ) -> Iterator[np.ndarray]:
-    """Random orders of the groups at the tips, as many at a time as are summed together, each of shape (P, k).
+    """Yield random orders of the groups at the tips, as many at a time as are summed together.
 
     Parameters
     ----------
     sums : TreeSums
     n_permutations : int
+        Number of orders in total.
     rng : numpy.random.Generator
     within : ndarray, shape (k,), int64, optional
-        A label per tip, e.g. its order: groups are exchanged within a label only, so that separation above it cannot
-        carry the test. A group at a tip labelled -1 (no name at that rank) stays where it is.
+        A label for each tip, e.g. its order. Groups are exchanged only within a label, so that separation above it
+        cannot influence the test. A group at a tip labelled -1 (no name at that rank) stays in its place.
+    most_numbers : int
+        Numbers in memory for the orders that are summed together.
+
+    Yields
+    ------
+    ndarray, shape (P, k), int64
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 2]), np.array([*"rab"], object), [-1] * 3)
+    >>> sums = TreeSums(tree, Moments.of(np.eye(2), np.arange(2), n_groups=2))
+    >>> [orders.shape for orders in permuted_orders(sums, 5, np.random.default_rng(0))]
+    [(5, 2)]
     """
     k = len(sums.tree.tips)
     within = np.zeros(k, dtype=np.int64) if within is None else within
     strata = [np.flatnonzero(within == label) for label in np.unique(within[within >= 0])]
-    at_once = max(1, MOST_NUMBERS // (len(sums.tree) * sums.moments.sums.shape[1]))
+    at_once = max(1, most_numbers // (len(sums.tree) * sums.moments.sums.shape[1]))
     for start in range(0, n_permutations, at_once):
         orders = np.tile(np.arange(k), (min(at_once, n_permutations - start), 1))
         for order in orders:
@@ -174,9 +292,33 @@ def permuted_orders(
 
 
 def permuted_correlations(
-    sums: TreeSums, n_permutations: int, rng: np.random.Generator, within: np.ndarray | None = None
+    sums: TreeSums,
+    n_permutations: int,
+    rng: np.random.Generator,
+    within: np.ndarray | None = None,
+    most_numbers: int = MOST_NUMBERS,
 ) -> np.ndarray:
-    """Correlations after permuting which group stands at which tip, shape (n_permutations,); see `permuted_orders`."""
+    """Return the correlations of tree distance and cosine distance after permuting the groups at the tips.
+
+    Parameters
+    ----------
+    sums, n_permutations, rng, within, most_numbers
+        See `permuted_orders`.
+
+    Returns
+    -------
+    ndarray, shape (n_permutations,), float64
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), np.array([*"rxabc"], object), [-1] * 5)
+    >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> sums = TreeSums(tree, Moments.of(vectors, np.arange(3), n_groups=3))
+    >>> permuted_correlations(sums, 9, np.random.default_rng(0)).shape
+    (9,)
+    """
     with matched_threads(0):
-        values = [sums.correlations(orders) for orders in permuted_orders(sums, n_permutations, rng, within)]
+        values = [
+            sums.correlations(orders) for orders in permuted_orders(sums, n_permutations, rng, within, most_numbers)
+        ]
     return np.concatenate(values) if values else np.empty(0)

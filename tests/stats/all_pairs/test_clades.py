@@ -6,24 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioclip_probe.stats.all_pairs import clades
-from bioclip_probe.stats.all_pairs.clades import NodeSums, TreeAggregator
+from bioclip_probe.stats.all_pairs.clades import NodeSums
+from bioclip_probe.stats.all_pairs.gram_squares import BlockSizes
 from bioclip_probe.stats.all_pairs.moments import pearson
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import mrca, path_length
-from tests.support.embedded import random_taxonomy, signal_vectors, tips_embedded, unit, unit_vectors
-
-
-@st.composite
-def images_on_tips(draw):
-    """Vectors, the tip position of each (-1: none), and the tree; some tips may have no image."""
-    _, tree = draw(tips_embedded(max_nodes=14))
-    groups = draw(st.lists(st.integers(-1, len(tree.tips) - 1), min_size=1, max_size=14))
-    return draw(unit_vectors(len(groups))), np.array(groups), tree
+from tests.support.embedded import images_on_tips, random_taxonomy, signal_vectors, unit
 
 
 def by_hand(vectors, groups, tree) -> np.ndarray:
-    """Every pair put to the node where its paths meet."""
+    """Return the sums by node, pair by pair."""
     at = np.zeros((len(tree), 6))
     standing = [(tree.tips[group], u) for group, u in zip(groups, vectors, strict=True) if group >= 0]
     for (a, u), (b, v) in combinations(standing, 2):
@@ -33,13 +25,10 @@ def by_hand(vectors, groups, tree) -> np.ndarray:
 
 
 @settings(max_examples=80)
-@given(images_on_tips(), st.sampled_from((1, 3, 64)))
+@given(images_on_tips(14, without_tip=True), st.sampled_from((1, 3, 64)))
 def test_sums_at_each_node_are_those_of_the_pairs_that_meet_there(made, most):
     vectors, groups, tree = made
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clades, "FEWEST", most)
-        patch.setattr(clades, "BLOCK", most)
-        found = NodeSums.of(vectors, groups, tree)
+    found = NodeSums.of(vectors, groups, tree, BlockSizes(most, most))
     expected = by_hand(vectors, groups, tree)
     np.testing.assert_allclose(found.by_node, expected, atol=1e-9)
     for node, sums in enumerate(found.by_clade):
@@ -47,22 +36,22 @@ def test_sums_at_each_node_are_those_of_the_pairs_that_meet_there(made, most):
 
 
 @settings(max_examples=60)
-@given(images_on_tips(), st.sampled_from((1, 3, 64)), st.integers(1, 3))
-def test_sums_without_a_part_are_those_of_the_other_tips(made, most, n_parts):
+@given(images_on_tips(14, without_tip=True), st.sampled_from((1, 3, 64)), st.integers(1, 3))
+def test_sums_without_a_jackknife_group_are_those_of_the_other_tips(made, most, n_groups):
     vectors, groups, tree = made
-    part = np.arange(len(tree.tips)) % n_parts
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clades, "FEWEST", most)
-        whole, *without = NodeSums.with_jackknife(vectors, groups, tree, part, n_parts)
-    np.testing.assert_allclose(whole.by_node, by_hand(vectors, groups, tree), atol=1e-9)
-    assert len(without) == n_parts
+    jackknife_group = np.arange(len(tree.tips)) % n_groups
+    every, *without = NodeSums.with_jackknife(
+        vectors, groups, tree, jackknife_group, n_groups, BlockSizes(small_clade=most)
+    )
+    np.testing.assert_allclose(every.by_node, by_hand(vectors, groups, tree), atol=1e-9)
+    assert len(without) == n_groups
     for number, found in enumerate(without):
-        kept = np.where((groups >= 0) & (part[groups] != number), groups, -1)
+        kept = np.where((groups >= 0) & (jackknife_group[groups] != number), groups, -1)
         np.testing.assert_allclose(found.by_node, by_hand(vectors, kept, tree), atol=1e-9)
 
 
 @settings(max_examples=30)
-@given(images_on_tips(), st.randoms(use_true_random=False))
+@given(images_on_tips(14, without_tip=True), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(made, random):
     vectors, groups, tree = made
     order = random.sample(range(len(groups)), len(groups))
@@ -70,25 +59,15 @@ def test_the_order_of_rows_does_not_matter(made, random):
     np.testing.assert_allclose(turned.by_node, NodeSums.of(vectors, groups, tree).by_node, atol=1e-10)
 
 
-@given(tips_embedded())
-def test_climbing_sums_the_tips_of_each_clade(made):
-    vectors, tree = made
-    aggregator = TreeAggregator(tree)
-    found = aggregator.clade_sums(vectors)
-    for node in range(len(tree)):
-        below = [v for tip, v in zip(tree.tips, vectors, strict=True) if node <= tip < tree.stop[node]]
-        np.testing.assert_allclose(found[node], sum(below, np.zeros(vectors.shape[1])), atol=1e-12)
-
-
 def test_clades_larger_and_smaller_than_the_dimension_add_up():
     rng = np.random.default_rng(0)
     placement = random_taxonomy(200, 1_500, rng)
     vectors = unit(signal_vectors(placement, 70, 1.0, 0.5, rng).astype(float))
     groups = np.searchsorted(placement.tree.tips, placement.node)
-    part = np.arange(200) % 3
-    found, *without = NodeSums.with_jackknife(vectors, groups, placement.tree, part, 3)
+    jackknife_group = np.arange(200) % 3
+    found, *without = NodeSums.with_jackknife(vectors, groups, placement.tree, jackknife_group, 3)
     for number, others in enumerate(without):
-        kept = part[groups] != number
+        kept = jackknife_group[groups] != number
         alone = NodeSums.of(vectors[kept], groups[kept], placement.tree)
         np.testing.assert_allclose(others.by_node, alone.by_node, atol=1e-7)
     total = found.by_node.sum(axis=0)
@@ -102,7 +81,7 @@ def test_clades_larger_and_smaller_than_the_dimension_add_up():
 
 
 def test_vectors_that_nearly_coincide_keep_their_digits():
-    """As those of an untrained network, whose cosine distances are around 1e-5."""
+    """An untrained network gives such embeddings, with cosine distances around 1e-5."""
     rng = np.random.default_rng(1)
     placement = random_taxonomy(30, 120, rng)
     vectors = unit(np.eye(8)[0] + 2e-3 * signal_vectors(placement, 8, 1.0, 0.3, rng).astype(float))
@@ -118,13 +97,13 @@ def test_vectors_that_nearly_coincide_keep_their_digits():
     assert pearson(*total) == pytest.approx(np.corrcoef(t, c)[0, 1], abs=1e-8)
 
 
-def test_no_row_meets_no_row():
+def test_sums_over_no_row_are_zero():
     placement = random_taxonomy(4, 4, np.random.default_rng(0))
     found = NodeSums.of(np.zeros((2, 3)), np.full(2, -1), placement.tree)
     assert not found.by_node.any()
 
 
-def test_inputs_stay_and_sums_are_read_only():
+def test_inputs_are_unchanged_and_sums_are_read_only():
     placement = random_taxonomy(5, 9, np.random.default_rng(0))
     vectors = unit(np.random.default_rng(1).standard_normal((9, 3)))
     groups = np.searchsorted(placement.tree.tips, placement.node)
