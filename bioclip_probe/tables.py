@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # pandas is imported where it is used: `--help` needs the ranks only, and would wait for it.
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 DEFAULT_SEED = 0
+#: Images in a shard of the store, and the types of its vectors; the first one is the default.
+SHARD_SIZE, DTYPES = 1024, ("float32", "float16")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ import pytest
 
 from bioclip_probe import datasets, encoders, executors
 from bioclip_probe.errors import ModelError, ProbeError
-from bioclip_probe.extraction import extract
+from bioclip_probe.extraction import workers
+from bioclip_probe.extraction.extract import extract
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
 from tests.support.pictures import MeanColour, paint_many
 
@@ -49,7 +51,7 @@ def dataset(tmp_path):
 def here(dataset, folder):
     """The same by this process."""
     store = Store(folder)
-    extract.embed(dataset, [MeanColour()], store, shard_size=4, progress=False)
+    extract(dataset, [MeanColour()], store, ExtractionSettings(shard_size=4, progress=False))
     return store.read(dataset, MeanColour())
 
 
@@ -64,7 +66,7 @@ def test_workers_give_what_this_process_gives(dataset, tmp_path, seen, name, req
         name = f"dask:{request.getfixturevalue('cluster').scheduler_address}"
     store = Store(tmp_path / "store")
     with executors.open_executor(name) as executor:
-        (found,) = extract.embed(dataset, [Slow()], store, executor, shard_size=4, progress=False)
+        (found,) = extract(dataset, [Slow()], store, ExtractionSettings(shard_size=4, progress=False), executor)
     assert (found.n_ok, found.n_failed) == (29, 1)
     assert found.failures["error_class"].tolist() == ["empty"]
     same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
@@ -82,7 +84,7 @@ def cluster(seen):
 def test_the_shards_of_a_killed_worker_are_done_by_the_others(dataset, tmp_path, seen, cluster):
     store, killed = Store(tmp_path / "store"), []
     with executors.open_executor(f"dask:{cluster.scheduler_address}") as executor:
-        landed = extract._result
+        landed = workers.task_results
 
         def land_and_kill(future, task):
             if not killed:
@@ -91,8 +93,10 @@ def test_the_shards_of_a_killed_worker_are_done_by_the_others(dataset, tmp_path,
             return landed(future, task)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(extract, "_result", land_and_kill)
-            (found,) = extract.embed(dataset, [Slow()], store, executor, batch_size=1, shard_size=2, progress=False)
+            patch.setattr(workers, "task_results", land_and_kill)
+            (found,) = extract(
+                dataset, [Slow()], store, ExtractionSettings(batch_size=1, shard_size=2, progress=False), executor
+            )
     assert killed
     assert found.n_ok == 29
     same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
@@ -104,7 +108,7 @@ def test_a_lost_process_is_one_line_and_the_next_run_goes_on(dataset, tmp_path, 
         executors.open_executor("processes:1") as executor,
         pytest.raises(ProbeError, match="a worker process was lost"),
     ):
-        landed = extract._result
+        landed = workers.task_results
 
         def land_and_kill(future, task):
             with contextlib.suppress(ProcessLookupError):  # killed by an earlier result
@@ -112,9 +116,9 @@ def test_a_lost_process_is_one_line_and_the_next_run_goes_on(dataset, tmp_path, 
             return landed(future, task)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(extract, "_result", land_and_kill)
-            extract.embed(dataset, [Slow()], store, executor, batch_size=1, shard_size=2, progress=False)
-    (found,) = extract.embed(dataset, [MeanColour()], store, progress=False)
+            patch.setattr(workers, "task_results", land_and_kill)
+            extract(dataset, [Slow()], store, ExtractionSettings(batch_size=1, shard_size=2, progress=False), executor)
+    (found,) = extract(dataset, [MeanColour()], store, ExtractionSettings(progress=False))
     assert found.n_reused >= 2
     same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
 
@@ -122,10 +126,10 @@ def test_a_lost_process_is_one_line_and_the_next_run_goes_on(dataset, tmp_path, 
 def test_real_encoders_travel_as_their_recipe(dataset, tmp_path):
     store = Store(tmp_path / "store")
     with executors.open_executor("processes:1") as executor:
-        far = encoders.elsewhere("world-generic", executor)
-        extract.embed(dataset, [far], store, executor, shard_size=16, progress=False)
+        far = encoders.load_remote("world-generic", executor)
+        extract(dataset, [far], store, ExtractionSettings(shard_size=16, progress=False), executor)
     other, near = Store(tmp_path / "other"), encoders.load("world-generic")
-    extract.embed(dataset, [near], other, shard_size=16, progress=False)
+    extract(dataset, [near], other, ExtractionSettings(shard_size=16, progress=False))
     assert near.fingerprint == far.fingerprint
     np.testing.assert_allclose(store.read(dataset, far)[1], other.read(dataset, near)[1], rtol=1e-4, atol=1e-5)
 
@@ -206,7 +210,7 @@ def test_slurm_jobs_are_dask_workers(dataset, tmp_path, slurm):
     slurm()
     store = Store(tmp_path / "store")
     with executors.open_executor("slurm:1") as executor:
-        extract.embed(dataset, [MeanColour()], store, executor, shard_size=8, progress=False)
+        extract(dataset, [MeanColour()], store, ExtractionSettings(shard_size=8, progress=False), executor)
     assert "#SBATCH" in (tmp_path / "job.sh").read_text()
     same(store.read(dataset, MeanColour()), here(dataset, tmp_path / "here"))
 
@@ -241,7 +245,7 @@ def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(datase
     monkeypatch.setattr(executors, "_WITHOUT_WORKERS", "1s")
     slurm()
     store = Store(tmp_path / "store")
-    landed = extract._result
+    landed = workers.task_results
 
     def land_and_end(future, task):
         end_job(tmp_path)
@@ -249,10 +253,10 @@ def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(datase
 
     reason = r"a worker failed on shard \d+ \(NoWorkerError: .*the same command goes on from there"
     with pytest.MonkeyPatch.context() as patch, executors.open_executor("slurm") as executor:
-        patch.setattr(extract, "_result", land_and_end)
+        patch.setattr(workers, "task_results", land_and_end)
         with pytest.raises(ProbeError, match=reason):
-            extract.embed(dataset, [Slow()], store, executor, batch_size=1, shard_size=2, progress=False)
-    (found,) = extract.embed(dataset, [Slow()], store, progress=False)
+            extract(dataset, [Slow()], store, ExtractionSettings(batch_size=1, shard_size=2, progress=False), executor)
+    (found,) = extract(dataset, [Slow()], store, ExtractionSettings(progress=False))
     assert 0 < found.n_reused < 30
     same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
 

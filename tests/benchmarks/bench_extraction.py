@@ -39,7 +39,8 @@ from PIL import Image
 
 from bioclip_probe import datasets, encoders, store
 from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.extraction import extract
+from bioclip_probe.extraction.extract import extract
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.tables import IMAGES
 
 ARCHITECTURE = "ViT-B-16"
@@ -124,10 +125,10 @@ class Watched:
 
 
 def embed(encoder, dataset: Dataset, batch: int, workers: int | None) -> np.ndarray:
-    """`extract.embed`, from files to shards on disk."""
+    """`extract`, from files to shards on disk."""
     with tempfile.TemporaryDirectory() as folder:
         there = store.Store(folder)
-        extract.embed(dataset, [encoder], there, batch_size=batch, workers=workers, progress=False)
+        extract(dataset, [encoder], there, ExtractionSettings(batch_size=batch, workers=workers, progress=False))
         return np.array(there.read(dataset, encoder)[1])
 
 
@@ -292,7 +293,7 @@ def memory_of(number: int, model: str) -> tuple[float, float, float]:
     before = peak()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        extract.embed(dataset, [encoder], store.Store(folder), progress=False)
+        extract(dataset, [encoder], store.Store(folder), ExtractionSettings(progress=False))
         return before, peak(), number / (time.perf_counter() - start)
 
 

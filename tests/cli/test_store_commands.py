@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from bioclip_probe import datasets, encoders
-from bioclip_probe.errors import ProbeError
-from bioclip_probe.extraction import embed
 from bioclip_probe.store.store import Store
 from tests.cli.test_commands import here, log_as_before, refused, run  # noqa: F401 (fixtures)
 from tests.support.pictures import paint, paint_many
@@ -125,24 +121,3 @@ def test_names_beside_the_pictures(here, capsys):  # noqa: F811
     assert "pixels: names" not in out
     assert (next((here / "s").rglob("names.npy")).parent.name).startswith("world-generic@")
     assert run(capsys, "verify", "s", "--quiet")[0] == 0
-
-
-def test_vectors_of_another_precision_are_taken(data, here):  # noqa: F811
-    dataset, store = datasets.load(data), Store(here / "s")
-    encoder = encoders.load("world-generic", precision="bf16")
-    ((by_name, _),) = embed.embed(dataset, ["world-generic"], store, device="cpu", precision="bf16", progress=False)
-    assert (by_name["precision"], by_name["fingerprint"]) == ("bf16", encoder.fingerprint)
-    ((again, result),) = embed.embed(dataset, ["world-generic"], store, device="cpu", progress=False)
-    assert (again["precision"], again["fingerprint"], result.n_reused) == ("bf16", encoder.fingerprint, 10)
-    assert 0.999 <= result.parity < 1
-    ((own, result),) = embed.embed(dataset, ["world-generic"], store, device="cpu", precision="fp32", progress=False)
-    assert (own["precision"], result.n_reused) == ("fp32", 0)
-    assert np.isnan(result.parity)
-
-
-def test_a_revision_is_of_one_model(data, here):  # noqa: F811
-    dataset, store = datasets.load(data), Store(here / "s")
-    for models in (["bioclip", "clip"], ["pixels"]):
-        with pytest.raises(ProbeError, match="a revision is of one model on the hub, and there are"):
-            embed.embed(dataset, models, store, revision="abc")
-    assert pd.DataFrame(store.contents()).empty

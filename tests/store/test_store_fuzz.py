@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from bioclip_probe import datasets
 from bioclip_probe.errors import StoreError
-from bioclip_probe.extraction.extract import embed
+from bioclip_probe.extraction.extract import extract
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.verify import status, verify
 from tests.support.pictures import MeanColour, break_in_half, paint_many
 
-SIZE = 3
+SETTINGS = ExtractionSettings(shard_size=3, progress=False)
 
 
 def encoder(name: str = "mean/colour", fingerprint: str = "0123456789ab", times: float = 1.0) -> MeanColour:
@@ -63,7 +64,7 @@ def sound(tmp_path_factory):
     loaded[0] = datasets.load(f"table:{root / 'five' / 'labels.csv'}")
     store = Store(root / "store")
     for dataset in loaded:
-        embed(dataset, ENCODERS, store, shard_size=SIZE, progress=False)
+        extract(dataset, ENCODERS, store, SETTINGS)
     assert verify(store, progress=False).empty
     return store.path, loaded, everything(store, loaded)
 
@@ -112,7 +113,7 @@ def judge(path: Path, loaded, before: dict[str, object], found: bool) -> None:
     if not sound and isinstance(findings, pd.DataFrame):
         assert not findings["finding"].str.contains("\n").any()
     for dataset in loaded:
-        done = attempt(lambda dataset=dataset: embed(dataset, ENCODERS, store, shard_size=SIZE, progress=False))
+        done = attempt(lambda dataset=dataset: extract(dataset, ENCODERS, store, SETTINGS))
         for one in ENCODERS:
             value = attempt(lambda dataset=dataset, one=one: store.read(dataset, one))
             key = f"read {dataset.name} {one.name}"

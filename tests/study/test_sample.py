@@ -14,6 +14,7 @@ from PIL import Image
 from bioclip_probe import collect, datasets, encoders
 from bioclip_probe.errors import DataError, ModelError, ProbeError, StoreError, TreeError
 from bioclip_probe.extraction import embed
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
 from tests.support.pictures import MeanColour, break_in_half, paint
 from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, grow
@@ -329,7 +330,9 @@ def test_a_table_has_what_its_rows_share(val):
 
 def test_embed_tells_what_was_done(val, tmp_path):
     dataset = datasets.load(f"inat21:{val}")
-    (record, result), _ = embed.embed(dataset, CONTROLS, Store(tmp_path / "s"), device="cpu", progress=False)
+    (record, result), _ = embed.embed(
+        dataset, CONTROLS, Store(tmp_path / "s"), ExtractionSettings(device="cpu", progress=False)
+    )
     assert record["name"] == "pixels"
     assert len(record["fingerprint"]) == 12
     assert (result.n_ok, result.n_failed, result.n_reused) == (9, 0, 0)
