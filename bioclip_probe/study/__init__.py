@@ -1,6 +1,18 @@
 """The study: the one place where files meet arrays.
 
-Its steps are loaded when first used.
+=============  ===================================================================================
+`plan`         what a study compares, on what, and with which settings
+`sample`       pictures become arrays: embed what the store lacks, read it, join it by image
+`measuring`    every metric of every encoder, and of pairs of encoders
+`probing`      predictions of probes; `scoring` turns them into numbers
+`projecting`   the drill-down of Section 4.6
+`run`          the steps of a plan, into one results folder
+`results`      the folder of tables
+`streaming`    moments of a store that memory does not hold
+`export`       vectors in files of other programs
+`model_card`   the tasks of BioCLIP's model card
+`published`    published numbers beside those of a run
+=============  ===================================================================================
 """
 
 import lazy_loader

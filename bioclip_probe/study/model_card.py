@@ -53,11 +53,13 @@ from bioclip_probe import encoders, metrics, provenance
 from bioclip_probe.datasets import Dataset, birds_525, meta_album, rare_species
 from bioclip_probe.errors import DataError, ModelError, some
 from bioclip_probe.extraction import prompts
-from bioclip_probe.extraction.embed import VECTORS
+from bioclip_probe.extraction.ready_vectors import VECTORS
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.extraction.text_reader import Reader
 from bioclip_probe.metrics.answers import Answers
 from bioclip_probe.metrics.suite import row as measurement
-from bioclip_probe.probes.centroid import few_shot, paper_folds
+from bioclip_probe.probes.centroid import few_shot
+from bioclip_probe.probes.folds import paper_folds
 from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.zero_shot import zero_shot
 from bioclip_probe.progress import progress_bar
@@ -75,6 +77,7 @@ NAME = "model-card"
 TEMPLATES = "openai"
 NAMES_AT_ONCE = 32
 ABSENT = "absent"
+DEFAULTS = ExtractionSettings()
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,12 @@ TASKS: dict[str, Task] = {
 
 
 def run(
-    folder: str | Path, models: Sequence[str], store: str | Path, out: str | Path, seed: int = 0, **extraction: object
+    folder: str | Path,
+    models: Sequence[str],
+    store: str | Path,
+    out: str | Path,
+    seed: int = 0,
+    settings: ExtractionSettings = DEFAULTS,
 ) -> results.Results:
     """Ask models the tasks of the card that lie in a folder; the numbers go to the folder `out`.
 
@@ -143,8 +151,7 @@ def run(
     out : str or Path
         For the results; what it holds is replaced.
     seed : int
-    **extraction
-        As `embedding.embed` has them: device, precision, progress …
+    settings : ExtractionSettings
 
     Raises
     ------
@@ -157,20 +164,20 @@ def run(
     tables, records = [], {}
     for name, dataset in loaded.items():
         try:
-            sample = collect(dataset, models, store, **extraction)
+            sample = collect(dataset, models, store, settings=settings)
         except DataError as error:
             log.warning("%s left out: %s", name, error)
             left_out[name] = str(error)
             continue
         records[name] = sample.record
-        tables.append(_ask(sample, TASKS[name], models, seed, extraction))
+        tables.append(_ask(sample, TASKS[name], models, seed, settings))
     if not tables:
         reasons = [reason for reason in left_out.values() if reason != ABSENT]
         raise DataError(f"no task of {folder} can be run: {some(reasons)}")
     measured = pd.concat(tables, ignore_index=True)
     record = _record(records, left_out, time.perf_counter() - start)
     measured = pd.concat([measured, _mean(measured)], ignore_index=True).assign(run=record["run"])
-    return results.write(out, record, fresh=True, measurements=MEASUREMENTS.frame(measured))
+    return results.write(out, record, {"measurements": MEASUREMENTS.frame(measured)}, fresh=True)
 
 
 def table(found: results.Results) -> pd.DataFrame:
@@ -242,7 +249,7 @@ def _load(folder: Path) -> tuple[dict[str, Dataset], dict[str, str]]:
     return loaded, left_out
 
 
-def _ask(sample: Sample, task: Task, models: Sequence[str], seed: int, extraction: dict) -> pd.DataFrame:
+def _ask(sample: Sample, task: Task, models: Sequence[str], seed: int, settings: ExtractionSettings) -> pd.DataFrame:
     """All that is asked in one task, as a `MEASUREMENTS` table."""
     names = class_names(sample.images, task)
     own = pd.Index(names["class"]).get_indexer(classes(sample.images))  # −1 for an image without a class
@@ -250,7 +257,7 @@ def _ask(sample: Sample, task: Task, models: Sequence[str], seed: int, extractio
     for model, (encoder, embeddings) in zip(models, sample.embeddings.items(), strict=True):
         log.info("asking %s: %s", encoder, task.title)
         rows = [
-            *_by_name(embeddings.vectors, own, *_embedded(names, task, model, extraction), task, seed),
+            *_by_name(embeddings.vectors, own, *_embedded(names, task, model, settings), task, seed),
             *_by_shots(embeddings.vectors, own, task, seed),
         ]
         tables.append(sample.table(rows, encoder=encoder, space="raw"))
@@ -266,16 +273,18 @@ class _Names:
     logit_scale: float
 
 
-def _embedded(names: pd.DataFrame, task: Task, model: str, extraction: dict) -> tuple[dict[str, _Names], str]:
+def _embedded(
+    names: pd.DataFrame, task: Task, model: str, settings: ExtractionSettings
+) -> tuple[dict[str, _Names], str]:
     """The embedded names of each text type; where they cannot be had there are none, and the reason."""
     if VECTORS in model:
         return {}, "ready vectors come without a text tower"
-    encoder = encoders.load(model, **{key: extraction[key] for key in ("device", "precision") if key in extraction})
+    encoder = encoders.load(model, settings.device, settings.precision)
     reader, found = Reader.of(encoder, TEMPLATES), {}
     for kind in task.texts:
         of_class, different = pd.factorize(names[kind])
         blocks = [different[start : start + NAMES_AT_ONCE] for start in range(0, len(different), NAMES_AT_ONCE)]
-        told = f"{encoder.name} on the names of {task.title}", 0, len(different), extraction.get("progress", True)
+        told = f"{encoder.name} on the names of {task.title}", 0, len(different), settings.progress
         vectors = []
         try:
             with progress_bar(*told, "name") as advance:

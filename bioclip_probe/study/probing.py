@@ -1,13 +1,7 @@
-"""What probes and names make of a sample: every answer is a row of a `PREDICTIONS` table.
+"""Predictions of probes about a sample: every answer is a row of a `PREDICTIONS` table.
 
->>> from bioclip_probe import collect, probing
->>> sample = collect("world", ["world-taxonomic", "pixels"], store="store", templates="plain")
->>> probing.probe(sample)                                 # linear probes at every rank: seen, unseen, shuffled
->>> probing.probe(sample, ["lda"], ["seen"], shots=[1, 2, 5])
->>> probing.few_shot(sample)                              # SimpleShot, 1 and 5 images a species
->>> probing.zero_shot(sample)                             # names prompted, for models with a text tower
-
-`scoring.score` turns answers into numbers.
+`probe` asks the probes that learn from a split, `few_shot` SimpleShot, `zero_shot` the names of taxa, and `predict` all
+that the settings name. `scoring.score` turns predictions into numbers.
 """
 
 from __future__ import annotations
@@ -23,47 +17,50 @@ from bioclip_probe import probes
 from bioclip_probe.errors import ProbeError, some
 from bioclip_probe.executors import resolve_device
 from bioclip_probe.extraction.prompts import MAIN_TYPE, TEXT_TYPES
-from bioclip_probe.metrics import stream
-from bioclip_probe.probes import DEFAULT_PROTOCOLS, LEAVE_ONE_OUT, SEEN, SHUFFLED, UNSEEN, centroid
+from bioclip_probe.metrics.measurement import random_stream
+from bioclip_probe.probes import LEAVE_ONE_OUT, SEEN, SHUFFLED, UNSEEN, LearnSettings, ProbeSettings
+from bioclip_probe.probes import folds as few_shot_folds
+from bioclip_probe.probes.centroid import few_shot as simpleshot_in_folds
 from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.splits import (
-    FOLDS,
+    N_FOLDS,
     hold_out_children,
     leave_one_out,
+    limit_shots,
     shuffle_children,
     split_by_image,
-    thin,
 )
 from bioclip_probe.probes.zero_shot import zero_shot as nearest_name
 from bioclip_probe.probes.zero_shot import zero_shot_summed
-from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import PREDICTIONS, RANKS
 from bioclip_probe.tree import Tree
 
 log = logging.getLogger(__name__)
 
-CHOSEN = ("C", "alpha", "shrinkage", "k")  # settings that a probe chooses on val, as they are told
+CHOSEN = ("C", "alpha", "shrinkage", "k")  # hyperparameters that a probe chooses on val
 TYPES = (MAIN_TYPE, *(kind for kind in TEXT_TYPES if kind != MAIN_TYPE))
-MOST_LEFT_OUT = 2000  # as many probes are learnt at each rank
+MOST_LEFT_OUT = 2000
+LINEAR_ONLY = ProbeSettings(probes=("linear",))
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One thing that a probe is asked at all ranks.
+    """One split of the images for the probes, at all ranks.
 
     Attributes
     ----------
     protocol : str
+        Name in `probes.PROTOCOLS`, or the mode or text type of a probe that does not learn from a split.
     labels : ndarray, shape (R, n), int64
-        What is to be named; −1 for nothing.
+        Taxa to be named; −1 for none.
     split : ndarray, shape (R, n), of str
-        As `probes` take it.
+        ``train``, ``val``, ``test``, or empty.
     left_out : ndarray, shape (R, n), bool
-        Images to be told as left out at that rank: those that no task of the protocol asks about, with the first task.
+        Images that no task of the protocol asks about at that rank; the first task of a protocol lists them.
     shots, fold : int, optional
     whole : bool
-        Answers on train and val images are kept too: by them the chance level is known.
+        Keep the answers on train and val images too: the chance level is computed from them.
     """
 
     protocol: str
@@ -75,64 +72,74 @@ class Task:
     whole: bool = False
 
 
-def probe(
-    sample: Sample,
-    learners: Sequence[str] = ("linear",),
-    protocols: Sequence[str] = DEFAULT_PROTOCOLS,
-    shots: Sequence[int] = (),
-    seed: int = 0,
-    device: str = "cpu",
-) -> pd.DataFrame:
-    """What probes name at each rank, for every encoder, on the same splits.
+def probe(sample: Sample, settings: ProbeSettings = LINEAR_ONLY, *, most_left_out: int = MOST_LEFT_OUT) -> pd.DataFrame:
+    """Return what probes that learn name at each rank, for every encoder, on the same splits.
 
     Parameters
     ----------
     sample : Sample
-    learners : sequence of str
-        Probes that learn from a split, by name; see `probes.catalogue`.
-    protocols : sequence of str
-        Of `probes.PROTOCOLS`.
-    shots : sequence of int
-        Ask the first protocol again after so many images of each taxon (taxa with fewer: all they have), as long as
-        that is fewer than all: the curve of sample efficiency.
-    seed : int
-    device : str
-        Where the linear probe learns: ``cpu``, ``cuda``.
+    settings : ProbeSettings
+        Of its probes, those that learn from a split are asked; the linear probe by default.
+    most_left_out : int
+        Images at most for protocol ``leave-one-out``, which learns a probe for each.
 
     Returns
     -------
     DataFrame
-        A `PREDICTIONS` table. Of protocol ``seen`` it holds every image, else those tested; images that could not be
+        A `PREDICTIONS` table. In protocol ``seen`` it holds every image, else those tested; images that could not be
         asked about at a rank have an empty split there, once a protocol.
 
     Raises
     ------
     ProbeError
-        If there is no such probe or protocol, or too many images to leave each out.
+        If there are too many images to leave each out.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> answers = probe(corvid_sample(), ProbeSettings(probes=("lda",), protocols=("seen",)))
+    >>> answers["probe"].unique().tolist()
+    ['lda']
     """
-    learn = {name: probes.load(name) for name in learners}
+    learners = {name: probes.load(name) for name in settings.probes if name in probes.LEARNERS}
+    device = resolve_device(settings.device)
     tables = [PREDICTIONS.frame()]
-    for task in _tasks(sample, protocols, shots, seed):
-        asked = f"{task.protocol}{_numbered(', shots', task.shots)}{_numbered(', fold', task.fold)}"
-        for name, embeddings in sample.embeddings.items():
-            for learner, of in learn.items():
+    for task in _tasks(sample, settings, most_left_out) if learners else ():
+        about = f"{task.protocol}{_numbered(', shots', task.shots)}{_numbered(', fold', task.fold)}"
+        for encoder, embeddings in sample.embeddings.items():
+            for name, learn in learners.items():
                 if task.protocol != LEAVE_ONE_OUT:
-                    log.info("probing %s: %s, %s", name, learner, asked)
-                where = {"device": device} if learner == "linear" else {}
-                found = of(embeddings.vectors, task.labels, task.split, refit=task.shots is None, **where)
-                tables.append(_table(sample, name, learner, task, found))
+                    log.info("probing %s: %s, %s", encoder, name, about)
+                how = LearnSettings(refit=task.shots is None, device=device)
+                predictions = learn(embeddings.vectors, task.labels, task.split, how)
+                tables.append(_table(sample, encoder, name, task, predictions))
     return pd.concat(tables, ignore_index=True)
 
 
-def ask(sample: Sample, plan: Plan) -> pd.DataFrame:
-    """All that a plan asks, as a `PREDICTIONS` table."""
-    learners = [name for name in plan.probes if name in probes.LEARNERS]
-    tables = [PREDICTIONS.frame()]
-    if learners and plan.protocols:
-        tables.append(probe(sample, learners, plan.protocols, plan.shots, plan.seed, resolve_device(plan.device)))
-    if "simpleshot" in plan.probes:
-        tables.append(few_shot(sample, mode=plan.mode, seed=plan.seed))
-    if "zero_shot" in plan.probes:
+def predict(sample: Sample, settings: ProbeSettings | None = None) -> pd.DataFrame:
+    """Return the predictions of all probes in the settings, as a `PREDICTIONS` table.
+
+    Parameters
+    ----------
+    sample : Sample
+    settings : ProbeSettings, optional
+
+    Raises
+    ------
+    ProbeError
+        As for `probe`.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> len(predict(corvid_sample(), ProbeSettings(probes=("zero_shot",))))  # no names were embedded
+    0
+    """
+    settings = settings or ProbeSettings()
+    tables = [probe(sample, settings)]
+    if "simpleshot" in settings.probes:
+        tables.append(few_shot(sample, mode=settings.mode, seed=settings.seed))
+    if "zero_shot" in settings.probes:
         tables.append(zero_shot(sample))
     return pd.concat(tables, ignore_index=True)
 
@@ -144,7 +151,7 @@ def few_shot(
     seed: int = 0,
     ranks: Sequence[str] = ("species",),
 ) -> pd.DataFrame:
-    """SimpleShot: the nearest of the means of a few images a taxon, over five folds.
+    """Return the predictions of SimpleShot: the nearest of the means of a few images a taxon, over five folds.
 
     Parameters
     ----------
@@ -152,17 +159,23 @@ def few_shot(
     shots : sequence of int
         Images a taxon; in mode ``paper`` in the order in which the published run took them.
     mode : str
-        ``paper``: the folds are drawn as the authors drew them, each from the order that the last one left.
-        ``corrected``: each on its own; images of one observation never on both sides.
+        ``paper`` draws the folds as the authors did, each from the order that the last one left. ``corrected`` draws
+        each on its own, and images of one observation are never on both sides.
     seed : int
-        Of mode ``corrected``.
+        Used in mode ``corrected``.
     ranks : sequence of str
 
     Returns
     -------
     DataFrame
-        A `PREDICTIONS` table with the test images of each fold. Taxa with too few images are named in the log; in mode
-        ``paper`` as many shots are then not asked at all, as the published run would have stopped.
+        A `PREDICTIONS` table with the test images of each fold. The log names taxa with too few images; in mode
+        ``paper`` that number of shots is then left out, since the published run would have stopped.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> few_shot(corvid_sample(), shots=(1,), ranks=("genus",))["probe"].unique().tolist()
+    ['simpleshot']
     """
     tables = [PREDICTIONS.frame()]
     for rank in ranks:
@@ -172,7 +185,7 @@ def few_shot(
             left_out = (folds == "").all(axis=0)
             for name, embeddings in sample.embeddings.items():
                 log.info("probing %s: simpleshot, %d shots at rank %s", name, k, rank)
-                for fold, found in enumerate(centroid.few_shot(embeddings.vectors, labels, folds)):
+                for fold, found in enumerate(simpleshot_in_folds(embeddings.vectors, labels, folds)):
                     told = left_out & (fold == 0)
                     task = Task(mode, labels[None], found.split[None], told[None], shots=k, fold=fold)
                     tables.append(_table(sample, name, "simpleshot", task, [found], (rank,)))
@@ -180,10 +193,10 @@ def few_shot(
 
 
 def _few_shot_folds(sample: Sample, rank: str, shots: Sequence[int], mode: str, seed: int) -> dict[int, np.ndarray]:
-    """The folds for each number of shots, shape (F, n); empty throughout where they cannot be drawn."""
+    """Return the folds for each number of shots, shape (F, n); empty throughout where they cannot be drawn."""
     labels = sample.placement.at(rank)
     taxa, counts = np.unique(labels[labels >= 0], return_counts=True)
-    folds = {k: np.full((centroid.N_FOLDS, len(labels)), "", dtype="<U5") for k in shots}
+    folds = {k: np.full((few_shot_folds.N_FOLDS, len(labels)), "", dtype="<U5") for k in shots}
     for k in shots:
         few = taxa[counts < (k if mode == "paper" else k + 1)]
         if len(few):
@@ -191,13 +204,13 @@ def _few_shot_folds(sample: Sample, rank: str, shots: Sequence[int], mode: str, 
             log.info("%d of %d taxa have too few images for %d shots: %s", len(few), len(taxa), k, names)
     if mode == "paper":
         able = [k for k in shots if len(counts) and k <= counts.min()]
-        return folds | (centroid.paper_folds(labels, able) if able else {})
-    drawn = {k: stream(seed, "few-shot", rank, str(k)) for k in shots}
-    return {k: centroid.independent_folds(labels, k, rng, groups=sample.groups) for k, rng in drawn.items()}
+        return folds | (few_shot_folds.paper_folds(labels, able) if able else {})
+    drawn = {k: random_stream(seed, "few-shot", rank, str(k)) for k in shots}
+    return {k: few_shot_folds.independent_folds(labels, k, rng, groups=sample.groups) for k, rng in drawn.items()}
 
 
 def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
-    """What models of text name: the nearest name, and the taxon whose species' names together are the most probable.
+    """Return the predictions by names: the nearest name, and the taxon whose species' names are together most probable.
 
     Parameters
     ----------
@@ -211,6 +224,12 @@ def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
     DataFrame
         A `PREDICTIONS` table of the probes ``zero_shot`` (the rank's own names) and ``zero_shot_summed``; empty if no
         model of the sample takes text. The taxa to choose from are those of the sample.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> len(zero_shot(corvid_sample()))  # no names were embedded
+    0
     """
     tables = [PREDICTIONS.frame()]
     labels = np.stack([sample.placement.at(rank) for rank in RANKS])
@@ -224,61 +243,70 @@ def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
             found = nearest_name(vectors, labels[at], text[at], names.logit_scale)
             tables.append(_table(sample, name, "zero_shot", task, found, RANKS[at]))
             if kind == types[0]:
-                species, vectors_of_species = text[-1]
+                species, _ = text[-1]
                 above = np.stack([sample.placement.tree.ancestor_at(rank)[species] for rank in RANKS])
-                found = zero_shot_summed(vectors, labels, species, vectors_of_species, above, names.logit_scale)
+                found = zero_shot_summed(vectors, labels, text[-1], above, names.logit_scale)
                 tables.append(_table(sample, name, "zero_shot_summed", task, found))
     return pd.concat(tables, ignore_index=True)
 
 
-def _tasks(sample: Sample, protocols: Sequence[str], shots: Sequence[int], seed: int) -> Iterator[Task]:
-    probes.check((), protocols, shots)
-    labels = np.stack([sample.placement.at(rank) for rank in RANKS])
-    split = split_by_image(labels, stream(seed, "split"), groups=sample.groups)
-    for protocol in protocols:
+def _tasks(sample: Sample, settings: ProbeSettings, most_left_out: int) -> Iterator[Task]:
+    """Yield the splits of each protocol."""
+    seed, labels = settings.seed, np.stack([sample.placement.at(rank) for rank in RANKS])
+    split = split_by_image(labels, random_stream(seed, "split"), groups=sample.groups)
+    for protocol in settings.protocols:
         if protocol == SEEN:
             yield Task(SEEN, labels, split, split == "", whole=True)
-            yield from _curve(labels, split, shots, seed)
+            yield from _few_image_tasks(labels, split, settings.shots, seed)
         elif protocol == UNSEEN:
-            yield from _unseen(labels, sample.groups, seed)
+            yield from _unseen_tasks(labels, sample.groups, seed)
         elif protocol == SHUFFLED:
-            shuffled = np.full_like(labels, -1)
-            for rank in range(len(RANKS) - 1):
-                shuffled[rank] = shuffle_children(*labels[rank : rank + 2], stream(seed, SHUFFLED, RANKS[rank]))
-            asked = np.where(shuffled >= 0, split, "")
-            yield Task(SHUFFLED, shuffled, asked, asked == "")
+            yield _shuffled_task(labels, split, seed)
         else:
-            yield from _each_left_out(labels, sample.groups, seed)
+            yield from _leave_one_out_tasks(labels, sample.groups, seed, most_left_out)
 
 
-def _curve(labels: np.ndarray, split: np.ndarray, shots: Sequence[int], seed: int) -> Iterator[Task]:
-    """The split with ever more train images, up to the last number that leaves any out, at each rank."""
+def _few_image_tasks(labels: np.ndarray, split: np.ndarray, shots: Sequence[int], seed: int) -> Iterator[Task]:
+    """Yield the split with more and more train images, up to the last number that leaves any out, at each rank."""
     for k in sorted(shots):
-        thinned = np.stack([thin(split[r], labels[r], k, stream(seed, "shots", rank)) for r, rank in enumerate(RANKS)])
-        thinned[(thinned == split).all(axis=1)] = ""  # that is the whole, which has been asked
+        rows = [limit_shots(split[r], labels[r], k, random_stream(seed, "shots", rank)) for r, rank in enumerate(RANKS)]
+        thinned = np.stack(rows)
+        thinned[(thinned == split).all(axis=1)] = ""  # that is the whole split, which has a task already
         if (thinned != "").any():
             yield Task(SEEN, labels, thinned, split == "", shots=k)
 
 
-def _unseen(labels: np.ndarray, groups: np.ndarray, seed: int) -> Iterator[Task]:
-    splits = np.full((FOLDS, *labels.shape), "", dtype="<U5")
+def _unseen_tasks(labels: np.ndarray, groups: np.ndarray, seed: int) -> Iterator[Task]:
+    """Yield the folds in which whole child taxa are held out."""
+    splits = np.full((N_FOLDS, *labels.shape), "", dtype="<U5")
     for rank in range(len(RANKS) - 1):
-        rng = stream(seed, UNSEEN, RANKS[rank])
+        rng = random_stream(seed, UNSEEN, RANKS[rank])
         splits[:, rank] = hold_out_children(*labels[rank : rank + 2], rng, groups=groups)
     left_out = (splits != "test").all(axis=0)
     for fold, split in enumerate(splits):
         yield Task(UNSEEN, labels, split, left_out & (fold == 0), fold=fold)
 
 
-def _each_left_out(labels: np.ndarray, groups: np.ndarray, seed: int) -> Iterator[Task]:
+def _shuffled_task(labels: np.ndarray, split: np.ndarray, seed: int) -> Task:
+    """Return the control task: labels shuffled between child taxa, on the same split."""
+    shuffled = np.full_like(labels, -1)
+    for rank in range(len(RANKS) - 1):
+        rng = random_stream(seed, SHUFFLED, RANKS[rank])
+        shuffled[rank] = shuffle_children(*labels[rank : rank + 2], rng)
+    named = np.where(shuffled >= 0, split, "")
+    return Task(SHUFFLED, shuffled, named, named == "")
+
+
+def _leave_one_out_tasks(labels: np.ndarray, groups: np.ndarray, seed: int, most_left_out: int) -> Iterator[Task]:
+    """Yield one split for each image, which alone is tested."""
     n = labels.shape[1]
-    if n > MOST_LEFT_OUT:
-        raise ProbeError(f"{LEAVE_ONE_OUT} learns a probe for each image: at most {MOST_LEFT_OUT}, got {n}; ask {SEEN}")
+    if n > most_left_out:
+        raise ProbeError(f"{LEAVE_ONE_OUT} learns a probe for each image: at most {most_left_out}, got {n}; ask {SEEN}")
     splits = np.full((n, *labels.shape), "", dtype="<U5")
     for rank, own in enumerate(labels):
-        found = leave_one_out(own, stream(seed, LEAVE_ONE_OUT, RANKS[rank]), groups)
-        if len(found):
-            splits[np.argmax(found == "test", axis=1), rank] = found
+        by_image = leave_one_out(own, random_stream(seed, LEAVE_ONE_OUT, RANKS[rank]), groups)
+        if len(by_image):
+            splits[np.argmax(by_image == "test", axis=1), rank] = by_image
     left_out = (splits != "test").all(axis=0)
     for image in np.flatnonzero(~left_out.all(axis=0)):
         yield Task(LEAVE_ONE_OUT, labels, splits[image], left_out)
@@ -293,7 +321,7 @@ def _table(
     found: Sequence[Predictions],
     ranks: Sequence[str] = RANKS,
 ) -> pd.DataFrame:
-    """The rows of one task of one encoder and probe."""
+    """Return the predictions of one encoder and probe on one task as rows of the table."""
     taxon = taxon_paths(sample.placement.tree)
     tables = []
     for rank, labels, left_out, one in zip(ranks, task.labels, task.left_out, found, strict=True):
@@ -325,9 +353,17 @@ def _table(
 
 
 def taxon_paths(tree: Tree) -> pd.api.extensions.ExtensionArray:
-    """The path of each node: what `PREDICTIONS` calls a taxon."""
+    """Return the path of each node of a taxonomy, which identifies a taxon in `PREDICTIONS`.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> list(taxon_paths(corvids()[1].tree))[-1].endswith("Pica pica")
+    True
+    """
     return pd.array(tree.paths, dtype="str")
 
 
 def _numbered(word: str, number: int | None) -> str:
+    """Return a word and a number for the log; nothing without a number."""
     return "" if number is None else f"{word} {number}"

@@ -116,7 +116,7 @@ def coverage(compared: pd.DataFrame, record: dict) -> str:
 def _model(encoder: dict) -> str | None:
     """The name in the catalogue of the model that an encoder is, or by its name and its files may well be."""
     id = _unpinned(encoder)
-    known = next((entry.name for entry in REGISTRY if entry.id == id), None)
+    known = next((entry.name for entry in REGISTRY.values() if entry.id == id), None)
     return known or (encoder["name"] if _is_copy(encoder) else None)
 
 

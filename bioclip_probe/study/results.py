@@ -10,14 +10,15 @@
       figures/                                   drawn from the tables
       report.html                                bound from all of it
 
-A folder holds one run: one dataset, embedded by one set of encoders. Its steps may come one after the other; each
-replaces its own rows.
+A folder holds one run: one dataset, embedded by one set of encoders. The steps of a study may be run one after the
+other; each replaces its own rows.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from bioclip_probe.files import write_atomically
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, Table
 
 TABLES: dict[str, Table] = {table.name: table for table in (MEASUREMENTS, PREDICTIONS, COORDINATES)}
-#: The columns that say which number a row is; a new row takes the place of an old one that agrees in all of them.
+#: Columns that identify a row: a new row replaces an old one that agrees in all of them.
 KEYS: dict[str, list[str]] = {
     "measurements": [
         "encoder", "encoder_b", "dataset", "split", "space", "tree", "rank", "taxon", "probe", "protocol", "shots",
@@ -41,7 +42,22 @@ KEYS: dict[str, list[str]] = {
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What a results folder holds; a table that is not there yet is None."""
+    """The content of a results folder.
+
+    Attributes
+    ----------
+    folder : Path
+    record : dict
+        What made the tables: command, dataset, encoders, software, machine, and under ``steps`` each step.
+    measurements, predictions, coordinates : DataFrame, optional
+        None where the table has not been written yet.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Results(Path("out"), {"dataset": {"simulated": True}, "encoders": []}).simulated
+    True
+    """
 
     folder: Path
     record: dict
@@ -51,17 +67,45 @@ class Results:
 
     @property
     def simulated(self) -> bool:
-        """The pictures came from the built-in world."""
+        """True if the pictures came from the built-in world."""
+
         return bool(self.record["dataset"]["simulated"])
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table, or refuse with the command that writes it.
+
+        Raises
+        ------
+        DataError
+            If the folder does not hold the table yet.
+        """
+        table = {"measurements": self.measurements, "predictions": self.predictions, "coordinates": self.coordinates}[
+            name
+        ]
+        if table is None:
+            verb = {"measurements": "measure", "predictions": "probe", "coordinates": "project"}[name]
+            raise DataError(f"{self.folder} holds no {name} yet; run `bioclip-probe {verb} --out {self.folder}` first")
+        return table
 
 
 def read(folder: str | Path) -> Results:
-    """The results in a folder.
+    """Return the results in a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
 
     Raises
     ------
     DataError
         If it is no results folder, or a table in it is damaged.
+
+    Examples
+    --------
+    >>> read("no/such/folder")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: no/such/folder holds no results (no runs.json); run `bioclip-probe measure --out ...
     """
     folder = Path(folder)
     try:
@@ -86,58 +130,90 @@ def read(folder: str | Path) -> Results:
 
 
 def check_folder(folder: str | Path) -> Path:
-    """`folder` as a path, or `DataError` if no results can be written there: to be asked before the long work."""
-    folder = Path(folder)
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise DataError(f"{there} is a file; expected a folder for the results")
-    if not os.access(there, os.W_OK):
-        raise DataError(f"{there} may not be written to; name another folder for the results")
-    return folder
-
-
-def held(folder: str | Path, run: str) -> Results | None:
-    """What a folder holds of one run so far, None if nothing.
+    """Return `folder` as a path, or refuse it before the long work if no results can be written there.
 
     Raises
     ------
     DataError
-        If it holds another run.
+        If it is a file, or may not be written to.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     check_folder(f"{folder}/new").name
+    'new'
+    """
+    folder = Path(folder)
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise DataError(f"{existing} is a file; expected a folder for the results")
+    if not os.access(existing, os.W_OK):
+        raise DataError(f"{existing} may not be written to; name another folder for the results")
+    return folder
+
+
+def check_run(folder: str | Path, run: str) -> Results | None:
+    """Return what a folder holds of one run so far, None if nothing, and refuse the results of another run.
+
+    Parameters
+    ----------
+    folder : str or Path
+    run : str
+        See `Sample.run`.
+
+    Raises
+    ------
+    DataError
+        If the folder holds another run.
+
+    Examples
+    --------
+    >>> check_run("no/such/folder", "0123456789ab") is None
+    True
     """
     folder = Path(folder)
     if not (folder / "runs.json").exists():
         return None
-    found = read(folder)
-    if found.record["run"] != run:
-        encoders = ", ".join(encoder["name"] for encoder in found.record["encoders"])
+    results = read(folder)
+    if results.record["run"] != run:
+        encoders = ", ".join(encoder["name"] for encoder in results.record["encoders"])
         raise DataError(
-            f"{folder} holds the results of another run ({found.record['dataset']['name']}: {encoders}); "
+            f"{folder} holds the results of another run ({results.record['dataset']['name']}: {encoders}); "
             "name another folder"
         )
-    return found
+    return results
 
 
-def write(folder: str | Path, record: dict, fresh: bool = False, **tables: pd.DataFrame) -> Results:
-    """Add tables to a results folder.
+def write(folder: str | Path, record: dict, tables: Mapping[str, pd.DataFrame], fresh: bool = False) -> Results:
+    """Add tables to a results folder, and return all that it holds then.
 
     Parameters
     ----------
     folder : str or Path
         Made if missing.
     record : dict
-        What made the tables; ``record["run"]`` names the run. Steps of one run share the file.
-    fresh : bool
-        Begin anew: what the folder holds is replaced, even if it is another run's.
-    **tables : DataFrame
+        What made the tables; ``record["run"]`` identifies the run. The steps of one run share the file.
+    tables : mapping from str to DataFrame
         ``measurements``, ``predictions``, ``coordinates``.
+    fresh : bool
+        Replace all that the folder holds, even if it is another run's.
 
     Raises
     ------
     DataError
         If the folder holds another run and `fresh` is not set, or is not a folder.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> record = {"run": "0123456789ab", "dataset": {"simulated": False}, "encoders": [], "steps": {}}
+    >>> with TemporaryDirectory() as folder:
+    ...     len(write(folder, record, {"measurements": MEASUREMENTS.frame()}).measurements)
+    0
     """
     folder = check_folder(folder)
-    before = None if fresh else held(folder, record["run"])
+    before = None if fresh else check_run(folder, record["run"])
     folder.mkdir(parents=True, exist_ok=True)
     if fresh:
         for name in ("report.html", "measurements.csv", *(f"{name}.parquet" for name in TABLES)):
@@ -149,7 +225,7 @@ def write(folder: str | Path, record: dict, fresh: bool = False, **tables: pd.Da
         write_atomically(folder / f"{name}.parquet", lambda path, rows=rows: rows.to_parquet(path, index=False))
         if name == "measurements":
             write_atomically(folder / "measurements.csv", lambda path, rows=rows: rows.to_csv(path, index=False))
-    if before:  # what an earlier step said stays beside its rows: how it was made, and the phylogenies it met
+    if before:  # the records of earlier steps stay, and the phylogenies that they used
         kept = {key: {**before.record.get(key, {}), **record.get(key, {})} for key in ("steps", "trees")}
         record = {**record, **kept}
     text = json.dumps(record, indent=1, default=str)

@@ -1,0 +1,230 @@
+"""Flags of the command line, and the settings that they become.
+
+The default and the help of a flag are those of a field of its settings, where they stand once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+from bioclip_probe.extraction.settings import DTYPES, PRECISIONS, ExtractionSettings
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.probes.registry import PROTOCOLS
+from bioclip_probe.probes.registry import REGISTRY as PROBES
+from bioclip_probe.probes.settings import ProbeSettings
+from bioclip_probe.projections.registry import REGISTRY as PROJECTIONS
+from bioclip_probe.projections.settings import ProjectionSettings
+from bioclip_probe.tables import RANKS
+
+MODES = ("corrected", "paper")
+TEMPLATES = ("plain", "openai")
+
+Settings = type[ExtractionSettings] | type[MeasureSettings] | type[ProbeSettings] | type[ProjectionSettings]
+AddFlags = Callable[[argparse.ArgumentParser], None]
+
+
+def _setting(
+    sub: argparse.ArgumentParser,
+    settings: Settings,
+    name: str,
+    *,
+    type: Callable[[str], object] | None = None,
+    choices: tuple[str, ...] | None = None,
+    metavar: str | None = None,
+) -> None:
+    """Add the flag of one field of some settings, with the field's default and help."""
+    declared = next(item for item in fields(settings) if item.name == name)
+    default = None if declared.default is MISSING else declared.default
+    text = declared.metadata["help"]
+    if default is not None:
+        text += "; default: %(default)s"
+    flag = "--" + name.replace("_", "-")
+    sub.add_argument(flag, type=type, choices=choices, metavar=metavar, default=default, help=text)
+
+
+def add_data(sub: argparse.ArgumentParser) -> None:
+    """Add the flag of the dataset."""
+    help = "dataset, see `bioclip-probe datasets`; default: %(default)s"
+    sub.add_argument("--data", default="world", metavar="NAME[:PATH]", help=help)
+
+
+def add_sources(sub: argparse.ArgumentParser) -> None:
+    """Add the flags of data, models, store and extraction, and the seed."""
+    add_data(sub)
+    models = "see `bioclip-probe models`; default: bioclip clip inat21-only, on the world its own three"
+    sub.add_argument("--models", nargs="+", default=(), metavar="M", help=models)
+    store = "where embeddings are kept; default: %(default)s"
+    sub.add_argument("--store", type=Path, default=Path("store"), metavar="DIR", help=store)
+    _setting(sub, ExtractionSettings, "device")
+    _setting(sub, ExtractionSettings, "precision", choices=PRECISIONS)
+    _setting(sub, ExtractionSettings, "revision", metavar="REV")
+    _setting(sub, ExtractionSettings, "engine", metavar="E")
+    _setting(sub, ExtractionSettings, "batch_size", type=int, metavar="N")
+    _setting(sub, ExtractionSettings, "workers", type=int, metavar="N")
+    _setting(sub, ExtractionSettings, "dtype", choices=DTYPES)
+    _setting(sub, ExtractionSettings, "shard_size", type=int, metavar="N")
+    _setting(sub, ExtractionSettings, "max_failures", type=_limit, metavar="N|SHARE")
+    sub.add_argument("--retry-failed", action="store_true", help="do shards with failed images again")
+    sub.add_argument("--repair", action="store_true", help="do damaged shards again; `verify` finds them")
+    _setting(sub, MeasureSettings, "seed", type=int)
+
+
+def _limit(text: str) -> float:
+    """Return a number of images, or a share such as 0.01 or 1%."""
+    share = text.endswith("%")
+    try:
+        number = float(text.removesuffix("%")) / (100 if share else 1)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < (1 if share else float("inf")):
+        raise argparse.ArgumentTypeError(f"expected a number of images, or a share below 100%; got '{text}'")
+    return number
+
+
+def extraction_settings(options: argparse.Namespace) -> ExtractionSettings:
+    """Return the settings of extraction that the flags of `add_sources` say."""
+    flags = (("failed", options.retry_failed), ("damaged", options.repair))
+    return ExtractionSettings(
+        device=options.device,
+        precision=options.precision,
+        revision=options.revision,
+        engine=options.engine,
+        batch_size=options.batch_size,
+        workers=options.workers,
+        shard_size=options.shard_size,
+        dtype=options.dtype,
+        max_failures=options.max_failures,
+        redo=tuple(kind for kind, wanted in flags if wanted),
+        progress=not options.quiet,
+    )
+
+
+def add_store(sub: argparse.ArgumentParser) -> None:
+    """Add the argument of the store."""
+    sub.add_argument("store", type=Path, metavar="STORE", help="its folder")
+
+
+def add_export(sub: argparse.ArgumentParser) -> None:
+    """Add the arguments of an export."""
+    sub.add_argument("dataset", help="as `status` has it: NAME, or NAME@FINGERPRINT")
+    sub.add_argument("encoder", help="the same")
+    sub.add_argument("file", type=Path, metavar="FILE", help="ends in .parquet (emb-explorer), .npz or .h5ad")
+    sub.add_argument("--results", type=Path, metavar="DIR", help="add the projections of a results folder to .h5ad")
+
+
+def add_taxa(sub: argparse.ArgumentParser) -> None:
+    """Add the flags of the taxa of a rank."""
+    sub.add_argument("--rank", choices=RANKS, default="species", help="default: %(default)s")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="write ENCODER-RANK.csv and .npy there")
+
+
+def add_controls(sub: argparse.ArgumentParser) -> None:
+    """Add the flag that leaves out the controls."""
+    sub.add_argument("--no-controls", action="store_true", help="leave out pixels, colours and the untrained network")
+
+
+def add_tree(sub: argparse.ArgumentParser) -> None:
+    """Add the flags of a phylogeny."""
+    sub.add_argument("--tree", type=Path, metavar="FILE", help="a phylogeny of the species: Newick or Nexus")
+    sub.add_argument("--tree-unit", default="unknown", metavar="UNIT", help="of its branch lengths, e.g. Myr")
+
+
+def add_measuring(sub: argparse.ArgumentParser) -> None:
+    """Add the flags of the intervals."""
+    _setting(sub, MeasureSettings, "per_species", type=int, metavar="N")
+    _setting(sub, MeasureSettings, "resample", choices=RANKS)
+
+
+def add_metrics(sub: argparse.ArgumentParser) -> None:
+    """Add the flag that names metrics."""
+    text = "measure these alone, by the names in measurements.csv; default: all"
+    sub.add_argument("--metrics", nargs="+", default=(), metavar="NAME", help=text)
+
+
+def measure_settings(options: argparse.Namespace, metrics: tuple[str, ...] = ()) -> MeasureSettings:
+    """Return the settings of the metrics that the flags of `add_sources` and `add_measuring` say."""
+    return MeasureSettings(
+        metrics=metrics, resample=options.resample, per_species=options.per_species, seed=options.seed
+    )
+
+
+def add_names(sub: argparse.ArgumentParser) -> None:
+    """Add the flag that embeds names."""
+    sub.add_argument("--names", action="store_true", help="and the names of all taxa, where a model takes text")
+
+
+def add_templates(sub: argparse.ArgumentParser) -> None:
+    """Add the flag of the prompts."""
+    _setting(sub, ProbeSettings, "templates", choices=TEMPLATES)
+
+
+def add_mode(sub: argparse.ArgumentParser) -> None:
+    """Add the flag of the folds."""
+    _setting(sub, ProbeSettings, "mode", choices=MODES)
+
+
+def adder_of_probing(usual: ProbeSettings) -> AddFlags:
+    """Return a function that adds the flags of the probes, with the defaults of one command."""
+
+    def add(sub: argparse.ArgumentParser) -> None:
+        probes = f"of {', '.join(PROBES)}; default: {' '.join(usual.probes)}"
+        sub.add_argument("--probes", nargs="+", default=usual.probes, metavar="P", help=probes)
+        protocols = f"of {', '.join(PROTOCOLS)}; default: {' '.join(usual.protocols)}"
+        sub.add_argument("--protocols", nargs="+", default=usual.protocols, metavar="P", help=protocols)
+        sub.set_defaults(usual_shots=usual.shots)
+        default = " ".join(map(str, usual.shots)) or "all images only"
+        shots = f"ask protocol seen again after K images of each taxon; default: {default}"
+        sub.add_argument("--shots", nargs="*", type=int, metavar="K", help=shots)
+        add_templates(sub)
+
+    return add
+
+
+def probe_settings(options: argparse.Namespace) -> ProbeSettings:
+    """Return the settings of the probes that the flags of `adder_of_probing` say."""
+    protocols = tuple(options.protocols)
+    shots = options.shots
+    if shots is None:
+        shots = options.usual_shots if "seen" in protocols else ()
+    return ProbeSettings(
+        probes=tuple(options.probes),
+        protocols=protocols,
+        shots=tuple(shots),
+        mode=options.mode,
+        templates=options.templates,
+        seed=options.seed,
+        device=options.device,
+    )
+
+
+def add_projection(sub: argparse.ArgumentParser) -> None:
+    """Add the flags of the projection."""
+    _setting(sub, ProjectionSettings, "method", choices=tuple(PROJECTIONS))
+    text = "outlier rule of Section 4.6; folds of SimpleShot as published or independent; default: %(default)s"
+    sub.add_argument("--mode", default=ProjectionSettings().mode, choices=MODES, help=text)
+
+
+def projection_settings(options: argparse.Namespace) -> ProjectionSettings:
+    """Return the settings of the projection that the flags of `add_projection` say."""
+    return ProjectionSettings(method=options.method, mode=options.mode, seed=options.seed)
+
+
+def add_card(sub: argparse.ArgumentParser) -> None:
+    """Add the folder of the card's tasks."""
+    text = "with a folder a task: birds_525, plankton, rare_species …"
+    sub.add_argument("folder", type=Path, metavar="DIR", help=text)
+
+
+def add_out(sub: argparse.ArgumentParser) -> None:
+    """Add the flag of the results folder."""
+    text = "results folder; default: %(default)s"
+    sub.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help=text)
+
+
+def add_figures(sub: argparse.ArgumentParser) -> None:
+    """Add the names of figures."""
+    text = "headline, drilldown, staircase …; all by default, and a wrong name lists them"
+    sub.add_argument("names", nargs="*", metavar="NAME", help=text)
