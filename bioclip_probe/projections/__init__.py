@@ -1,41 +1,16 @@
-"""Projections: embeddings to points in the plane, and the drill-down of Section 4.6 that draws them.
+"""Projections give every image a point in the plane, in the panels of the drill-down of Section 4.6.
 
-A method takes vectors and gives coordinates. To add one, write a file with its function and its ``settings``,
-and a line in `METHODS`.
+================  =========================================================================================
+`registry`        the methods by name
+`settings`        `ProjectionSettings`: method, outlier rule and seed of a study
+`drill_down`      the panels of Section 4.6: their images and their six taxa, at each rank
+`project`         the coordinates of every image of every panel, and the record of the panels
+`cut_outliers`    the points that the drawing hides, by the rule of either mode
+================  =========================================================================================
 
-================  ==========================================================================
-`METHODS`         the methods by name; `catalogue` is the same as a table
-`drill_down`      the panels of Section 4.6: which images, which six taxa, at each rank
-`project`         the coordinates of every image of every panel, as a table
-`cut_outliers`    the points that the drawing leaves out, by either mode's rule
-`record`          what was embedded in each panel and with which settings, for the run's record
-================  ==========================================================================
+Names are loaded when first used: the command line reads the registry and the settings only.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-import pandas as pd
-
-from bioclip_probe.projections.methods import METHODS, Method
-from bioclip_probe.projections.outliers import MODES, cut_outliers, is_outlier, squared_mahalanobis
-from bioclip_probe.projections.panels import FIGURE_RANKS, Panel, drill_down, project, record
-
-__all__ = [
-    "FIGURE_RANKS",
-    "METHODS",
-    "MODES",
-    "Method",
-    "Panel",
-    "catalogue",
-    "cut_outliers",
-    "drill_down",
-    "is_outlier",
-    "project",
-    "record",
-    "squared_mahalanobis",
-]
-
-
-def catalogue() -> pd.DataFrame:
-    """The methods: their name, what each does, and where it comes from."""
-    return pd.DataFrame([(m.name, m.what, m.source) for m in METHODS.values()], columns=["name", "what", "source"])
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Points that a drawing leaves out: far from their own taxon in the plane. Coordinates keep every point."""
+"""Outliers, which a drawing hides: points far from the others of their taxon in the plane. Coordinates keep them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,33 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import ProbeError, some
+from bioclip_probe.projections.settings import MODES, check_mode
 
-MODES = {"paper": 1, "corrected": 2}  # degrees of freedom of the χ² that cuts
-P_CUT = 0.001
+OUTLIER_P_VALUE = 0.001
 
 
 def squared_mahalanobis(points: np.ndarray) -> np.ndarray:
-    """Squared Mahalanobis distance of each point from the mean of all, by their own sample covariance.
+    """Return the squared Mahalanobis distance of each point from the mean, by the sample covariance.
 
     Parameters
     ----------
-    points : (n, 2) float
+    points : ndarray, shape (n, 2), float
 
     Returns
     -------
-    (n,) float64
-        In [0, (n − 1)²/n], smaller is nearer. Where the points lie on a line, or are one point, the covariance has no
-        inverse; the distance is then measured along the line (by the pseudo-inverse), and is 0 for a single point.
+    ndarray, shape (n,), float64
+        In [0, (n − 1)²/n], smaller is nearer. Where the points lie on a line, or coincide, the covariance has no
+        inverse; the distance is then measured along the line (by the pseudo-inverse), and is 0 for points that
+        coincide.
+
+    References
+    ----------
+    P. C. Mahalanobis. On the generalized distance in statistics. Proc. Natl. Inst. Sci. India 2, 1936.
+
+    Examples
+    --------
+    >>> squared_mahalanobis(np.array([[0, 0], [2, 0], [0, 2], [2, 2]])).round(6).tolist()
+    [1.5, 1.5, 1.5, 1.5]
     """
     points = np.asarray(points, np.float64)
     if len(points) < 2:
@@ -34,42 +44,67 @@ def squared_mahalanobis(points: np.ndarray) -> np.ndarray:
 
 
 def is_outlier(points: np.ndarray, mode: str = "corrected") -> np.ndarray:
-    """Which points of one taxon lie so far out that the drawing hides them: 1 − χ² cdf < 0.001.
+    """Return the points of one taxon that the drawing hides: 1 − χ² cdf of the squared Mahalanobis distance < 0.001.
 
     Parameters
     ----------
-    points : (n, 2) float
+    points : ndarray, shape (n, 2), float
         The points of one taxon in the plane.
-    mode : "corrected" or "paper"
-        With two degrees of freedom, as the plane has (cut at 13.8), or with one, as the authors' script (10.8).
+    mode : str
+        ``corrected``: two degrees of freedom, the dimension of the plane (points beyond 13.8 are hidden). ``paper``:
+        one, as in the authors' script (10.8).
 
     Returns
     -------
-    (n,) bool
-        Never true for fewer than 13 points ("paper") or 16 ("corrected"): none can lie that far from its own mean.
+    ndarray, shape (n,), bool
+        Never true for fewer than 13 points (``paper``) or 16 (``corrected``): no point can lie that far from a mean
+        that it is part of.
+
+    Raises
+    ------
+    ProbeError
+        If there is no such mode.
+
+    Examples
+    --------
+    >>> points = np.random.default_rng(0).normal(size=(100, 2))
+    >>> points[0] = 9.0, 9.0
+    >>> np.flatnonzero(is_outlier(points)).tolist()
+    [0]
     """
     from scipy.stats import chi2
 
-    if mode not in MODES:
-        raise ProbeError(f"unknown mode '{mode}'; expected one of: {', '.join(MODES)}")
-    return squared_mahalanobis(points) > chi2.isf(P_CUT, MODES[mode])
+    check_mode(mode)
+    return squared_mahalanobis(points) > chi2.isf(OUTLIER_P_VALUE, MODES[mode])
 
 
 def cut_outliers(coordinates: pd.DataFrame, mode: str = "corrected") -> pd.DataFrame:
-    """The coordinates with their ``mode`` and ``hidden`` columns set anew by one mode's rule.
+    """Return the coordinates with the columns ``mode`` and ``hidden`` set by the rule of one mode.
 
-    The two modes differ in nothing else, so one fit serves both.
+    The modes differ in nothing else, so the coordinates of one serve both.
 
     Parameters
     ----------
     coordinates : DataFrame
-        From `project`, or a whole `COORDINATES` table of several encoders.
-    mode : "corrected" or "paper"
+        From `project`, or a `COORDINATES` table of several encoders.
+    mode : str
+        ``corrected`` or ``paper``, see `is_outlier`.
 
     Returns
     -------
     DataFrame
         A copy. Only plotted taxa have hidden points.
+
+    Raises
+    ------
+    ProbeError
+        If a column is missing, or there is no such mode.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"rank": "genus", "focus": "", "taxon": "a", "plotted": True, "x": [0.0, 1.0], "y": 0.0})
+    >>> cut_outliers(table, "paper")["hidden"].tolist()
+    [False, False]
     """
     keys = [key for key in ("run", "encoder", "dataset", "method", "rank", "focus", "taxon") if key in coordinates]
     missing = [key for key in ("rank", "focus", "taxon", "plotted", "x", "y") if key not in coordinates]
@@ -77,9 +112,9 @@ def cut_outliers(coordinates: pd.DataFrame, mode: str = "corrected") -> pd.DataF
         raise ProbeError(f"expected a table of coordinates, it lacks the column {some(missing)}")
     points = coordinates[["x", "y"]].to_numpy(np.float64)
     hidden = np.zeros(len(points), bool)
-    drawn = np.flatnonzero(coordinates["plotted"].to_numpy(bool) & np.isfinite(points).all(1))
-    taxon = coordinates.iloc[drawn].groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+    plotted = np.flatnonzero(coordinates["plotted"].to_numpy(bool) & np.isfinite(points).all(1))
+    taxon = coordinates.iloc[plotted].groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
     for number in range(taxon.max(initial=-1) + 1):
-        members = drawn[taxon == number]
+        members = plotted[taxon == number]
         hidden[members] = is_outlier(points[members], mode)
     return coordinates.assign(mode=mode, hidden=hidden).astype({"mode": "str"})

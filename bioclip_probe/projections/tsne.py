@@ -1,15 +1,28 @@
-"""t-SNE, as the paper's figure uses it: scikit-learn's library defaults."""
+"""t-SNE with scikit-learn's defaults, as in the paper's figure."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def settings(n: int) -> dict:
-    """The settings for n images: the library's, save a perplexity that n images cannot have.
+def tsne_settings(n: int) -> dict[str, object]:
+    """Return the settings for n images: the library's defaults, and the largest valid perplexity for few images.
 
-    scikit-learn refuses a perplexity of n or more. Its default, 30, is kept for every n above 30; below, it is
-    (n − 1)/3, the largest for which three times as many neighbours exist.
+    Parameters
+    ----------
+    n : int
+        Number of images.
+
+    Returns
+    -------
+    dict
+        Keyword arguments of scikit-learn's ``TSNE``. scikit-learn refuses a perplexity of n or more. For n above 30 it
+        is the default, 30; otherwise it is (n − 1)/3, the largest for which three times as many neighbours exist.
+
+    Examples
+    --------
+    >>> tsne_settings(10)["perplexity"], tsne_settings(10_000)["perplexity"]
+    (3.0, 30.0)
     """
     perplexity = 30.0 if n > 30 else (n - 1) / 3
     return {"n_components": 2, "perplexity": perplexity, "init": "pca", "learning_rate": "auto", "max_iter": 1000}
@@ -20,21 +33,27 @@ def tsne(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     Parameters
     ----------
-    vectors : (n, d) float
+    vectors : ndarray, shape (n, d), float
         Rows to embed, n ≥ 5. Distances are Euclidean; between unit rows they order pairs as cosine distance does.
     rng : numpy.random.Generator
-        Seeds the library.
+        Draws the seed of the library.
 
     Returns
     -------
-    (n, 2) float64
-        Coordinates without unit; only who is near whom has meaning, not distances between groups or their size.
+    ndarray, shape (n, 2), float64
+        Coordinates without unit. Only the neighbours of a point have a meaning; the distances between groups, and their
+        sizes, have none.
 
     References
     ----------
     L. van der Maaten, G. Hinton. Visualizing Data using t-SNE. JMLR 9, 2008.
+
+    Examples
+    --------
+    >>> tsne(np.eye(6, dtype=np.float32), np.random.default_rng(0)).shape
+    (6, 2)
     """
     from sklearn.manifold import TSNE
 
     seed = int(rng.integers(2**32))
-    return TSNE(**settings(len(vectors)), random_state=seed).fit_transform(vectors).astype(np.float64)
+    return TSNE(**tsne_settings(len(vectors)), random_state=seed).fit_transform(vectors).astype(np.float64)

@@ -1,4 +1,4 @@
-"""UMAP, with umap-learn's library defaults."""
+"""UMAP with umap-learn's defaults."""
 
 from __future__ import annotations
 
@@ -7,11 +7,25 @@ import warnings
 import numpy as np
 
 
-def settings(n: int) -> dict:
-    """The settings for n images: the library's, save that fewer than 16 images cannot have 15 neighbours each.
+def umap_settings(n: int) -> dict[str, object]:
+    """Return the settings for n images: the library's defaults, with fewer neighbours below 16 images.
 
-    `n_jobs` is one because a seeded UMAP runs on one core; the library warns when asked otherwise. The start is
-    random below 16 images: the library's spectral start has no meaning, and warns, on so small a graph.
+    Parameters
+    ----------
+    n : int
+        Number of images.
+
+    Returns
+    -------
+    dict
+        Keyword arguments of umap-learn's ``UMAP``. `n_jobs` is one because a seeded UMAP runs on one core; otherwise
+        the library warns. Below 16 images the start is random: the library's spectral start has no meaning on so small
+        a graph, and warns.
+
+    Examples
+    --------
+    >>> umap_settings(10)["n_neighbors"], umap_settings(10_000)["n_neighbors"]
+    (9, 15)
     """
     return {
         "n_components": 2,
@@ -28,19 +42,25 @@ def umap(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     Parameters
     ----------
-    vectors : (n, d) float
+    vectors : ndarray, shape (n, d), float
         Rows to embed, n ≥ 5. Distances are Euclidean; between unit rows they order pairs as cosine distance does.
     rng : numpy.random.Generator
-        Seeds the library.
+        Draws the seed of the library.
 
     Returns
     -------
-    (n, 2) float64
+    ndarray, shape (n, 2), float64
         Coordinates without unit.
 
     References
     ----------
     L. McInnes, J. Healy, J. Melville. UMAP: Uniform Manifold Approximation and Projection. arXiv 1802.03426, 2018.
+
+    Examples
+    --------
+    The first call compiles the library, which takes seconds::
+
+        umap(vectors, np.random.default_rng(0))
     """
     with warnings.catch_warnings():
         # Without TensorFlow the library warns, at import, that its parametric variant is missing; it is not used here.
@@ -48,4 +68,4 @@ def umap(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         from umap import UMAP
 
     seed = int(rng.integers(2**32))
-    return UMAP(**settings(len(vectors)), random_state=seed).fit_transform(vectors).astype(np.float64)
+    return UMAP(**umap_settings(len(vectors)), random_state=seed).fit_transform(vectors).astype(np.float64)
