@@ -1,19 +1,19 @@
-"""Anyone's own network: `custom:FILE.py:FACTORY`.
+"""Networks of the user's own: `custom:FILE.py:FACTORY`.
 
 `FACTORY()` (a function or a class in FILE.py) returns an object with
 
 * ``dimension``: the length d of its vectors;
-* ``preprocess(image)``: one RGB `PIL.Image` to a tensor or array (runs in several threads);
-* ``encode(batch)``: a (b, ...) tensor of them to (b, d);
+* ``preprocess(image)``: from one RGB `PIL.Image` to a tensor or array (runs in several threads);
+* ``encode(batch)``: from a (b, ...) tensor of them to (b, d);
 
-and, if it likes,
+and, as options,
 
-* ``name``: how tables and figures call it (else the factory's name);
+* ``name``: its name in tables and figures (else the name of the factory);
 * ``weights``: the paths of its weights files, whose hashes then enter the record;
-* ``encode_text(texts)``: a list of n strings to (n, d);
-* ``logit_scale``: what cosines of pictures and texts are multiplied by before the softmax (else 100, CLIP's);
-* ``to(device=..., dtype=...)``, as every `torch.nn.Module` has: it then runs where and how precisely it is told, and
-  gets its batches there. Without it, it runs in float32 on the CPU.
+* ``encode_text(texts)``: from a list of n strings to (n, d);
+* ``logit_scale``: the factor of cosines of pictures and texts before the softmax (else 100, as CLIP's);
+* ``to(device=..., dtype=...)``, as every `torch.nn.Module` has: it then runs on the device and in the precision that
+  the user asks for, and gets its batches there. Without it, it runs in float32 on the CPU.
 
 Smallest example::
 
@@ -26,104 +26,127 @@ Smallest example::
         def encode(self, batch):
             return batch[:, None]
 
-The hash of FILE.py is part of the fingerprint: an edit makes new embeddings. What FILE.py imports is not.
+The hash of FILE.py is part of the fingerprint: after an edit, pictures are embedded again. The files that FILE.py
+imports are not part of it.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bioclip_probe.encoders.encoder import (
-    Network,
-    chosen_device,
-    dtype_of,
-    finite,
-    possible,
-    stacked,
-    versions,
-)
-from bioclip_probe.encoders.open_clip import activation
+from bioclip_probe.encoders.encoder import check_finite, package_versions
+from bioclip_probe.encoders.ids import split_custom_id
+from bioclip_probe.encoders.network import Network, activation_names, stack_pictures
+from bioclip_probe.encoders.precision import check_precision, dtype_of
 from bioclip_probe.encoders.recipe import Recipe
-from bioclip_probe.encoders.weights import sha256, sha256_of_files
+from bioclip_probe.encoders.weights import sha256_of_weights, sha256_of_weights_files
 from bioclip_probe.errors import ModelError, ProbeError, one_line
+from bioclip_probe.executors import resolve_device
 
 if TYPE_CHECKING:
     import torch
 
-NEEDED = ("dimension", "preprocess", "encode")
+_NEEDED = ("dimension", "preprocess", "encode")
 
 
-def network(recipe: Recipe, file: Path, factory: str) -> Network:
-    """The encoder that `factory` in `file` makes, tried on one grey picture; the recipe's name goes before its own."""
-    made = _made(file, factory)
-    name = recipe.name or str(getattr(made, "name", factory))
-    precision = "fp32" if recipe.precision == "auto" else recipe.precision  # not every code can run in less
-    device = _placed(made, name, recipe.device, precision)
-    digest, files = sha256_of_files([Path(path) for path in _paths(getattr(made, "weights", ()))])
-    source = sha256(file)
-    has_text = callable(getattr(made, "encode_text", None))
+def load(recipe: Recipe) -> Network:
+    """Build the network that a factory in a Python file makes, and try it on one grey picture.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its id is ``custom:FILE.py:FACTORY``. Its name replaces the network's own. At precision ``auto`` the network
+        runs in float32, because not every code can run in less.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be imported, the factory fails, or the object that it returns does not work as an encoder.
+
+    Examples
+    --------
+    >>> load(Recipe(load, None, "custom:no_such_file.py:Net"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.ModelError: there is no file no_such_file.py; expected custom:FILE.py:FACTORY
+    """
+    file, factory = split_custom_id(recipe.id)
+    model = _make_model(file, factory)
+    name = recipe.name or str(getattr(model, "name", factory))
+    precision = "fp32" if recipe.precision == "auto" else recipe.precision
+    device = _move_to_device(model, name, recipe.device, precision)
+    digest, files = sha256_of_weights_files([Path(path) for path in _paths(getattr(model, "weights", ()))])
+    source_digest = sha256_of_weights(file)
+    has_text = callable(getattr(model, "encode_text", None))
     record = {
         "name": name,
         "id": f"custom:{file.name}:{factory}",
         "family": "custom",
-        "architecture": {"file": file.name, "sha256": source, "factory": factory},
+        "control": False,
+        "architecture": {"file": file.name, "sha256": source_digest, "factory": factory},
         "revision": "",
         "sha256": digest,
-        "files": {file.name: source, **files},
+        "files": {file.name: source_digest, **files},
         "preprocessing": {"defined by": file.name},
-        "activation": activation(made) if hasattr(made, "modules") else "",
+        "activation": activation_names(model) if hasattr(model, "modules") else "",
         "precision": precision,
         "device": device,
-        "dimension": _dimension(made, name),
+        "dimension": _dimension(model, name),
         "text": has_text,
-        "versions": versions("torch"),
+        "versions": package_versions("torch"),
     }
 
     def forward(batch: torch.Tensor) -> Any:
-        return _called(name, "encode", made.encode, batch)
+        return _call(name, "encode", model.encode, batch)
 
-    def text(texts: list[str]) -> Any:
-        return _called(name, "encode_text", made.encode_text, texts)
+    def forward_text(texts: list[str]) -> Any:
+        return _call(name, "encode_text", model.encode_text, texts)
 
     encoder = Network(
-        recipe.settled(record),
+        recipe.resolved(record),
         record,
-        made.preprocess,
+        model.preprocess,
         forward,
-        text if has_text else None,
-        logit_scale=_logit_scale(made, name) if has_text else None,
+        forward_text if has_text else None,
+        logit_scale=_logit_scale(model, name) if has_text else None,
     )
-    _tried(encoder)
+    _try_grey_picture(encoder)
     return encoder
 
 
-def _made(file: Path, factory: str) -> Any:
-    module = _module(file)
+def _make_model(file: Path, factory: str) -> Any:
+    """Call the factory, and check that its result has what an encoder needs."""
+    module = _import_file(file)
     make = getattr(module, factory, None)
     if not callable(make):
-        own = [
+        own_names = [
             key
             for key, value in vars(module).items()
             if callable(value) and getattr(value, "__module__", "") == module.__name__
         ]
-        raise ModelError(f"{file} has no function or class '{factory}'; it has: {', '.join(own) or 'none'}")
-    made = _called(f"custom:{file}", factory, make)
-    lacking = [attribute for attribute in NEEDED if not hasattr(made, attribute)]
+        raise ModelError(f"{file} has no function or class '{factory}'; it has: {', '.join(own_names) or 'none'}")
+    model = _call(f"custom:{file}", factory, make)
+    lacking = [attribute for attribute in _NEEDED if not hasattr(model, attribute)]
     if lacking:
         raise ModelError(
-            f"what {factory}() of {file} returned (a {type(made).__name__}) has no {' and no '.join(lacking)}; "
-            "expected an object with dimension, preprocess(image) and encode(batch)"
+            f"the object that {factory}() of {file} returned (a {type(model).__name__}) has no "
+            f"{' and no '.join(lacking)}; expected an object with dimension, preprocess(image) and encode(batch)"
         )
-    if callable(getattr(made, "eval", None)):
-        made.eval()
-    return made
+    if callable(getattr(model, "eval", None)):
+        model.eval()
+    return model
 
 
-def _module(file: Path) -> ModuleType:
+def _import_file(file: Path) -> ModuleType:
     if not file.is_file():
         raise ModelError(f"there is no file {file}; expected custom:FILE.py:FACTORY")
     name = f"bioclip_probe_custom_{file.stem}"
@@ -131,37 +154,38 @@ def _module(file: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ModelError(f"{file} is no Python file; expected custom:FILE.py:FACTORY")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickles of the file look their module up
+    sys.modules[name] = module  # dataclasses and pickles of the file look up its module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise ModelError(f"{file} cannot be imported: {one_line(error, with_type=True)}") from error
+        raise ModelError(f"{file} cannot be imported: {one_line(error, 240, with_type=True)}") from error
     return module
 
 
-def _placed(made: Any, name: str, device: str, precision: str) -> str:
-    if callable(getattr(made, "to", None)):
-        device = chosen_device(device)
-        _called(name, "to", made.to, device=device, dtype=dtype_of(possible(precision, device)))
+def _move_to_device(model: Any, name: str, device: str, precision: str) -> str:
+    """Move the model if it can be moved, and return the device on which it runs."""
+    if callable(getattr(model, "to", None)):
+        device = resolve_device(device)
+        _call(name, "to", model.to, device=device, dtype=dtype_of(check_precision(precision, device)))
         return device
     if precision != "fp32":
         raise ModelError(f"{name} has no method to(device=..., dtype=...), so it runs at fp32 only, not {precision}")
     return "cpu"
 
 
-def _dimension(made: Any, name: str) -> int:
+def _dimension(model: Any, name: str) -> int:
     try:
-        dimension = int(made.dimension)
+        dimension = int(model.dimension)
     except (TypeError, ValueError):
         dimension = 0
     if dimension < 1:
-        raise ModelError(f"{name}: its dimension is {made.dimension!r}; expected the length of its vectors")
+        raise ModelError(f"{name}: its dimension is {model.dimension!r}; expected the length of its vectors")
     return dimension
 
 
-def _logit_scale(made: Any, name: str) -> float | None:
-    given = getattr(made, "logit_scale", None)
+def _logit_scale(model: Any, name: str) -> float | None:
+    given = getattr(model, "logit_scale", None)
     try:
         scale = None if given is None else float(given)
     except (TypeError, ValueError):
@@ -175,19 +199,20 @@ def _paths(weights: Any) -> list[str | Path]:
     return [weights] if isinstance(weights, str | Path) else list(weights)
 
 
-def _called(name: str, what: str, function: Any, *arguments: Any, **options: Any) -> Any:
+def _call(name: str, step: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Call a function of the user; an error names the encoder and the step."""
     try:
         return function(*arguments, **options)
     except ProbeError:
         raise
-    except Exception as error:  # the code is not ours: say whose it is
-        raise ModelError(f"{name}: {what} failed: {one_line(error, with_type=True)}") from error
+    except Exception as error:
+        raise ModelError(f"{name}: {step} failed: {one_line(error, 240, with_type=True)}") from error
 
 
-def _tried(encoder: Network) -> None:
-    """One grey picture through the whole encoder, so that mistakes are told before the work begins."""
+def _try_grey_picture(encoder: Network) -> None:
+    """Encode one grey picture, so that mistakes show before the work begins."""
     from PIL import Image
 
-    grey = _called(encoder.name, "preprocess", encoder.preprocess, Image.new("RGB", (64, 48), (127, 127, 127)))
-    _called(encoder.name, "preprocess (its result is neither tensor nor array)", stacked, [grey])
-    finite(encoder.encode([grey]), encoder.name, "plain grey pictures")
+    grey = _call(encoder.name, "preprocess", encoder.preprocess, Image.new("RGB", (64, 48), (127, 127, 127)))
+    _call(encoder.name, "preprocess (its result is neither tensor nor array)", stack_pictures, [grey])
+    check_finite(encoder.encode([grey]), encoder.name, "plain grey pictures")

@@ -1,198 +1,256 @@
-"""How an encoder is made: here, or again in another process.
+"""The recipe from which a process builds an encoder, and the cache of the encoders that a process has built.
 
-A `Recipe` is what `load` was told, with nothing left open that another machine could read otherwise: paths are
-absolute, and once a network is built from it, the precision and the revision are those it really has. It is small, and
-it is what an encoder is pickled as: the weights do not travel, they are read where the model runs, once a process.
+A `Recipe` holds what `load` was given, without anything that another machine could read in another way: paths are
+absolute, and once a network is built from it, the precision and the revision are those that the network has. An
+encoder is pickled as its recipe. The weights do not travel: each process reads them once where the model runs.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bioclip_probe.errors import ModelError, some
+from bioclip_probe.encoders.ids import file_stamp, public_id
+from bioclip_probe.errors import ModelError
 
 if TYPE_CHECKING:
-    from bioclip_probe.encoders import Encoder, open_clip
+    from bioclip_probe.encoders.encoder import Encoder
 
-WORLD = Path(__file__).parent.parent / "world" / "weights"
-
-MOST_LOADED = 16  # names under which a process keeps encoders; two for one whose recipe left something open
-
-_loaded: dict[tuple, Encoder] = {}
-# One at a time: open_clip's warnings are overheard for the whole process. A custom network may load another.
-_building = threading.RLock()
+# One encoder is built at a time, because open_clip's warnings are collected for the whole process. The lock is
+# re-entrant, because a custom network may load another encoder.
+_BUILDING = threading.RLock()
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What one encoder is made from, and where it is to run.
+    """All that is needed to build one encoder, here or in another process.
 
     Attributes
     ----------
+    factory : callable
+        The function of a model family that builds an encoder from its recipe. It is a function of a module, so that
+        it can be pickled by its name.
     name : str or None
-        How tables and figures call it; None is the model's own choice.
+        The name of the encoder in tables and figures; None where the model itself chooses it.
     id : str
-        What `resolve` made of the name.
+        What `resolve` made of the name that the user gave.
     device, precision : str
         As `load` takes them.
     revision : str, optional
         Commit, tag or branch on the hub.
+
+    Examples
+    --------
+    >>> from bioclip_probe.encoders import controls
+    >>> recipe = Recipe(controls.load, "pixels", "control:pixels")
+    >>> recipe.load().dimension
+    768
     """
 
+    factory: Callable[[Recipe], Encoder]
     name: str | None
     id: str
-    device: str
-    precision: str
+    device: str = "cpu"
+    precision: str = "auto"
     revision: str | None = None
 
     def load(self) -> Encoder:
-        """The encoder, built once per process."""
-        with _building:
-            key = (self, _stamp(self.id))
-            if key not in _loaded:
-                encoder = _built(self)
-                # What "auto" came to is the same encoder as what was asked for by that name, and is kept once.
-                _loaded[key] = _loaded.setdefault((encoder.recipe, key[1]), encoder)
-                while len(_loaded) > MOST_LOADED:
-                    del _loaded[next(iter(_loaded))]
-            return _loaded[key]
+        """Return the encoder, built once per process.
+
+        Returns
+        -------
+        Encoder
+
+        Raises
+        ------
+        ModelError
+            If it cannot be built.
+        """
+        return CACHE.get(self)
 
     def build(self) -> Encoder:
-        """The encoder, built anew: for a check, after which it is let go."""
-        with _building:
-            return _built(self)
+        """Build the encoder and keep it nowhere: for a check after which its memory is freed.
 
-    def at(self, precision: str) -> Recipe:
-        """This recipe at another precision."""
+        Returns
+        -------
+        Encoder
+
+        Raises
+        ------
+        ModelError
+            If it cannot be built.
+        """
+        with _BUILDING:
+            return self.factory(self)
+
+    def at_precision(self, precision: str) -> Recipe:
+        """Return this recipe at another precision.
+
+        Parameters
+        ----------
+        precision : str
+
+        Returns
+        -------
+        Recipe
+        """
         return replace(self, precision=precision)
 
-    def settled(self, record: dict[str, Any]) -> Recipe:
-        """This recipe with the precision and the revision that the encoder of this `record` has."""
+    def resolved(self, record: dict[str, Any]) -> Recipe:
+        """Return this recipe with the precision and the revision that the encoder of a record has.
+
+        Parameters
+        ----------
+        record : dict
+            The record of an encoder that was built from this recipe.
+
+        Returns
+        -------
+        Recipe
+        """
         return replace(self, precision=record["precision"], revision=record["revision"] or self.revision)
 
     def __str__(self) -> str:
-        return self.name or public(self.id)
+        return self.name or public_id(self.id)
 
 
-def again(recipe: Recipe, expected: str) -> Encoder:
-    """The encoder of `recipe` in this process; `expected` is the fingerprint it had in the one it comes from."""
-    try:
-        encoder = recipe.load()
-    except ModelError as error:
-        raise ModelError(f"model {recipe}: {error}") from error
-    if encoder.fingerprint != expected:
+class EncoderCache:
+    """The encoders that a process has built, by recipe; a local model whose files have changed is built again.
+
+    Parameters
+    ----------
+    max_size : int
+        Number of recipes that are kept. An encoder takes two where its recipe leaves the precision or the revision
+        open.
+
+    Examples
+    --------
+    >>> from bioclip_probe.encoders import controls
+    >>> cache = EncoderCache(max_size=4)
+    >>> recipe = Recipe(controls.load, "pixels", "control:pixels")
+    >>> cache.get(recipe) is cache.get(recipe), len(cache)
+    (True, 2)
+    """
+
+    def __init__(self, max_size: int = 16) -> None:
+        self.max_size = max_size
+        self._encoders: dict[tuple, Encoder] = {}
+
+    def __len__(self) -> int:
+        return len(self._encoders)
+
+    def get(self, recipe: Recipe) -> Encoder:
+        """Return the encoder of a recipe, and build it if the cache does not hold it.
+
+        Parameters
+        ----------
+        recipe : Recipe
+
+        Returns
+        -------
+        Encoder
+
+        Raises
+        ------
+        ModelError
+            If it cannot be built.
+        """
+        with _BUILDING:
+            key = (recipe, file_stamp(recipe.id))
+            if key not in self._encoders:
+                encoder = recipe.build()
+                # The encoder that "auto" resolves to equals the one that is asked for by that precision: keep one.
+                self._encoders[key] = self._encoders.setdefault((encoder.recipe, key[1]), encoder)
+                while len(self._encoders) > self.max_size:
+                    del self._encoders[next(iter(self._encoders))]
+            return self._encoders[key]
+
+    def clear(self) -> None:
+        """Free all encoders and their memory."""
+        self._encoders.clear()
+
+
+CACHE = EncoderCache()
+
+
+def clear_cache() -> None:
+    """Free all encoders that this process has loaded, and their memory.
+
+    Examples
+    --------
+    >>> clear_cache()
+    >>> len(CACHE)
+    0
+    """
+    CACHE.clear()
+
+
+def rebuild(recipe: Recipe, fingerprint: str) -> Encoder:
+    """Return the encoder of a recipe in this process, and check that it is the one that was sent.
+
+    Pickle calls this function where an encoder arrives.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    fingerprint : str
+        The fingerprint that the encoder has in the process that sent it.
+
+    Returns
+    -------
+    Encoder
+
+    Raises
+    ------
+    ModelError
+        If the encoder cannot be built here, or has another fingerprint here.
+
+    Examples
+    --------
+    >>> from bioclip_probe.encoders import load
+    >>> pixels = load("pixels")
+    >>> rebuild(pixels.recipe, pixels.fingerprint) is pixels
+    True
+    """
+    encoder = _load_with_name(recipe)
+    if encoder.fingerprint != fingerprint:
         raise ModelError(
-            f"model {recipe}: here it has the fingerprint {encoder.fingerprint}, where it was sent from {expected}: "
+            f"model {recipe}: its fingerprint is {encoder.fingerprint} here and {fingerprint} where it was sent from: "
             "the two machines have other weights or settings of it; give both the same files, or name a revision"
         )
     return encoder
 
 
-def recorded(recipe: Recipe) -> dict[str, Any]:
-    """The record of the encoder made from `recipe`: for a process that may, to tell one that may not."""
+def load_record(recipe: Recipe) -> dict[str, Any]:
+    """Load the encoder in a worker and return its record, so that the caller need not load the weights.
+
+    Parameters
+    ----------
+    recipe : Recipe
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ModelError
+        If the encoder cannot be built; the message names it.
+
+    Examples
+    --------
+    >>> from bioclip_probe.encoders import controls
+    >>> load_record(Recipe(controls.load, "pixels", "control:pixels"))["dimension"]
+    768
+    """
+    return _load_with_name(recipe).record
+
+
+def _load_with_name(recipe: Recipe) -> Encoder:
+    """Load the encoder; an error names it."""
     try:
-        return recipe.load().record
+        return recipe.load()
     except ModelError as error:
         raise ModelError(f"model {recipe}: {error}") from error
-
-
-def public(id: str) -> str:
-    """`id` as it travels with figures and reports: it names a file or a folder, not the way to it on one machine."""
-    path = _path(id)
-    return f"{id[: -len(path)]}{Path(path).expanduser().resolve().name}" if path else id
-
-
-def absolute(id: str) -> str:
-    """`id` as it means the same from every working directory."""
-    if id.startswith("custom:"):
-        file, factory = _custom(id)
-        return f"custom:{file.absolute()}:{factory}"
-    path = _path(id)
-    return f"{id[: -len(path)]}{Path(path).expanduser().absolute()}" if path else id
-
-
-def _path(id: str) -> str:
-    """The end of `id` that is a path on this machine: of a model folder, or of a weights file named as a tag."""
-    _, folder, path = id.partition("local-dir:")
-    if folder:
-        return path
-    _, slash, tag = id.rpartition(":")[2].partition("/")
-    return tag if slash and "hf-hub:" not in id and Path(tag).expanduser().is_file() else ""
-
-
-def _folder(id: str) -> Path:
-    """The folder of a `local-dir:` model, wrapped or not."""
-    return Path(id.partition("local-dir:")[2]).expanduser()
-
-
-def _custom(id: str) -> tuple[Path, str]:
-    """The file and the factory of a `custom:` model."""
-    file, _, factory = id.removeprefix("custom:").rpartition(":")
-    if not file or not factory:
-        raise ModelError(f"'{id}' names no factory; expected custom:FILE.py:FACTORY")
-    return Path(file).expanduser(), factory
-
-
-def _stamp(id: str) -> tuple:
-    """What tells that the files of a local model have changed since it was loaded."""
-    path = _custom(id)[0] if id.startswith("custom:") else Path(_path(id)).expanduser() if _path(id) else None
-    if path is None or not path.exists():
-        return ()
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.is_file())
-
-
-def forget() -> None:
-    """Let go of all loaded models and their memory."""
-    _loaded.clear()
-
-
-def _built(recipe: Recipe) -> Encoder:
-    scheme, _, rest = recipe.id.partition(":")
-    if scheme == "control":
-        from bioclip_probe.encoders import controls
-
-        return controls.control(rest, recipe)
-    if scheme == "custom":
-        from bioclip_probe.encoders import custom
-
-        return custom.network(recipe, *_custom(recipe.id))
-    from bioclip_probe.encoders import open_clip, timm
-
-    if scheme == "timm":
-        timm_name, _, at = rest.partition("@")
-        return timm.network(recipe, timm.from_name(timm_name, recipe.revision or at or None))
-    if scheme == "local-dir" and timm.is_folder(_folder(recipe.id)):
-        return timm.network(recipe, timm.from_folder(_folder(recipe.id)))
-    return open_clip.network(recipe, _open_clip_source(recipe.id, recipe.revision))
-
-
-def _open_clip_source(id: str, revision: str | None, random: bool = False) -> open_clip.Source:
-    from bioclip_probe.encoders import open_clip
-
-    scheme, colon, rest = id.partition(":")
-    if not colon:
-        architecture, _, tag = id.partition("/")
-        return open_clip.untrained(architecture) if random else open_clip.from_tag(architecture, tag, revision)
-    if scheme == "untrained":
-        return _open_clip_source(rest, revision, random=True)
-    if scheme == "quickgelu":
-        return replace(_open_clip_source(rest, revision, random), quick_gelu=True)
-    if scheme == "unprojected":
-        return replace(_open_clip_source(rest, revision, random), unprojected=True)
-    if scheme == "local-dir":
-        return open_clip.from_folder(_folder(id), random=random)
-    if scheme == "world":
-        if not (WORLD / rest).is_dir():
-            there = some(sorted(path.name for path in WORLD.glob("*/")), 9) or "none"
-            raise ModelError(f"the built-in world has no model '{rest}' in this installation; it has: {there}")
-        return open_clip.from_folder(WORLD / rest, random=random)
-    if scheme == "hf-hub" and not random:
-        repository, _, at = rest.partition("@")
-        return open_clip.from_hub(repository, revision or at or None)
-    raise ModelError(
-        f"'{id}' is no open_clip model that this can be done to; name ARCHITECTURE/PRETRAINED or local-dir:PATH"
-    )

@@ -1,4 +1,4 @@
-"""Where weights are: files in folders, the hub and its cache; and their hashes. Imports no torch."""
+"""Weights files: in folders, on the hub and in its cache, and their hashes. This module imports no torch."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bioclip_probe.errors import ModelError, one_line, some
+from bioclip_probe.files import sha256_of_bytes, sha256_of_file
 
 if TYPE_CHECKING:
     import torch
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
-# The order in which open_clip chooses among the files of a folder; a test holds it against open_clip's own.
+#: Folder of the models of the built-in world, which come with the package.
+WORLD = Path(__file__).parent.parent / "world" / "weights"
+
+OPEN_CLIP_CONFIG = "open_clip_config.json"
+TIMM_CONFIG = "config.json"
+# The order in which open_clip chooses among the files of a folder; a test compares it with open_clip's own.
 OPEN_CLIP_FILES = (
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
@@ -27,33 +33,91 @@ OPEN_CLIP_FILES = (
     "model.pth",
 )
 TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
-SUFFIXES = (".safetensors", ".bin", ".pth")
-COMPANIONS = ("*.json", "*.txt", "*.model", "*.txt.gz")  # configuration and tokenizer
-HUB_TIMEOUT = 6.0  # seconds; a hub that does not answer by then counts as unreachable
+_SUFFIXES = (".safetensors", ".bin", ".pth")
+_COMPANIONS = ("*.json", "*.txt", "*.model", "*.txt.gz")  # configuration and tokenizer
+_HUB_TIMEOUT = 6.0
 
 
-def sha256(path: Path) -> str:
-    """sha256 of a file, 64 hex digits."""
+def sha256_of_weights(path: Path) -> str:
+    """Return the sha256 of a weights file.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+        64 hex digits.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> sha256_of_weights(Path("no_such_file.bin"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.ModelError: the weights file no_such_file.bin cannot be read: No such file or directory
+    """
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of_file(path)
     except OSError as error:
         raise ModelError(f"the weights file {path} cannot be read: {error.strerror}") from error
 
 
-def sha256_of_files(files: Sequence[Path]) -> tuple[str, dict[str, str]]:
-    """One sha256 for `files`, and each one's own by its name; that of a single file is the file's."""
+def sha256_of_weights_files(files: Sequence[Path]) -> tuple[str, dict[str, str]]:
+    """Return one sha256 for several weights files, and the sha256 of each by its name.
+
+    Parameters
+    ----------
+    files : sequence of Path
+
+    Returns
+    -------
+    digest : str
+        For one file the sha256 of that file; empty if there is none.
+    digests : dict from str to str
+
+    Raises
+    ------
+    ModelError
+        If two files have the same name, or one cannot be read.
+
+    Examples
+    --------
+    >>> sha256_of_weights_files([])
+    ('', {})
+    """
     if len({path.name for path in files}) < len(files):
-        raise ModelError(f"the weights files need different names, to be told apart: {some(files)}")
-    each = {path.name: sha256(path) for path in files}
-    if len(each) < 2:
-        return "".join(each.values()), each
-    listed = "".join(f"{name} {digest}\n" for name, digest in sorted(each.items()))
-    return hashlib.sha256(listed.encode()).hexdigest(), each
+        raise ModelError(f"the weights files need different names, so that they can be told apart: {some(files)}")
+    digests = {path.name: sha256_of_weights(path) for path in files}
+    if len(digests) < 2:
+        return "".join(digests.values()), digests
+    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(digests.items()))
+    return sha256_of_bytes(lines.encode()), digests
 
 
 def sha256_of_parameters(module: torch.nn.Module) -> str:
-    """sha256 over the names and values of all that `module` would save: for networks that come from no file."""
+    """Return the sha256 of the names and values of all parameters and buffers, for networks that come from no file.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Returns
+    -------
+    str
+        64 hex digits.
+
+    Examples
+    --------
+    >>> import torch
+    >>> sha256_of_parameters(torch.nn.Identity())[:8]
+    'e3b0c442'
+    """
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
@@ -62,19 +126,55 @@ def sha256_of_parameters(module: torch.nn.Module) -> str:
 
 
 def weights_file(folder: Path, names: Sequence[str]) -> Path:
-    """The weights file of a model folder: the first of `names` that is there, or its only one."""
+    """Return the weights file of a model folder.
+
+    Parameters
+    ----------
+    folder : Path
+    names : sequence of str
+        Known names of weights files, the preferred one first.
+
+    Returns
+    -------
+    Path
+        The first of the known names that the folder holds, else its only weights file of another name.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or several of other names.
+
+    Examples
+    --------
+    >>> weights_file(WORLD / "world-generic", OPEN_CLIP_FILES).name
+    'open_clip_model.safetensors'
+    """
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    others = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    others = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
     if len(others) == 1:
         return others[0]
-    found = f"several: {', '.join(path.name for path in others)}" if others else "none"
-    raise ModelError(f"the model folder {folder} holds no weights file of a known name ({found}); expected {names[0]}")
+    there = f"several: {', '.join(path.name for path in others)}" if others else "none"
+    raise ModelError(f"the model folder {folder} holds no weights file of a known name ({there}); expected {names[0]}")
 
 
 def refuse_pickled_code(path: Path) -> None:
-    """Refuse a weights file that does not open as tensors alone: a pickle may run code when opened."""
+    """Raise an error if a weights file holds more than tensors: a pickle may run code when it is opened.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    ModelError
+        If the file is a pickle that holds other objects, or is damaged.
+
+    Examples
+    --------
+    >>> refuse_pickled_code(Path("model.safetensors"))
+    """
     import zipfile
 
     import torch
@@ -89,11 +189,13 @@ def refuse_pickled_code(path: Path) -> None:
         ) from error
 
 
-def hub_weights(repository: str, revision: str | None, names: Sequence[str], config: str = "") -> tuple[Path, str]:
-    """The weights file of a hub repository, and the revision (commit) it is of.
+def hub_weights(
+    repository: str, revision: str | None, names: Sequence[str], config: str = "", timeout: float = _HUB_TIMEOUT
+) -> tuple[Path, str]:
+    """Return the weights file of a hub repository, and the commit that it belongs to.
 
-    What is in the cache is used as it is and the network is not asked: runs repeat, and nodes without a network work.
-    To have a newer version, name its revision.
+    A file in the cache is used as it is, without a question to the network: runs can be repeated, and machines without
+    a network work. To get a newer version, name its revision.
 
     Parameters
     ----------
@@ -105,40 +207,55 @@ def hub_weights(repository: str, revision: str | None, names: Sequence[str], con
         Names of weights files, the preferred one first.
     config : str
         A file without which the repository is of no use.
+    timeout : float
+        Seconds. A hub that does not answer within them counts as unreachable.
+
+    Returns
+    -------
+    path : Path
+    commit : str
 
     Raises
     ------
     ModelError
         If the hub cannot be reached, or has no such repository, revision or file.
+
+    Examples
+    --------
+    >>> hub_weights("not a repository", None, OPEN_CLIP_FILES)
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.ModelError: 'not a repository' is no repository name; expected hf-hub:ORG/REPO
     """
-    path = _cached(repository, revision, names, config)
-    where = "from the cache"
+    path = _cached_file(repository, revision, names, config)
+    origin = "from the cache"
     if path is None:
-        _download(repository, revision, names, config)
-        path = _cached(repository, revision, names, config)
-        where = "downloaded"
+        _download(repository, revision, names, config, timeout)
+        path = _cached_file(repository, revision, names, config)
+        origin = "downloaded"
     if path is None:
         raise ModelError(f"{repository} was downloaded but is not in the cache; {_local_way(config)}")
     commit = path.parent.name
-    logger.info("%s: %s, revision %s, %s", repository, where, commit, path.name)
+    log.info("%s: %s, revision %s, %s", repository, origin, commit, path.name)
     return path, commit
 
 
-def _cached(repository: str, revision: str | None, names: Sequence[str], config: str) -> Path | None:
+def _cached_file(repository: str, revision: str | None, names: Sequence[str], config: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     for name in names:
         try:
-            found = try_to_load_from_cache(repository, name, revision=revision)
+            path = try_to_load_from_cache(repository, name, revision=revision)
         except HFValidationError as error:
             raise ModelError(f"'{repository}' is no repository name; expected hf-hub:ORG/REPO") from error
-        if isinstance(found, str) and (not config or (Path(found).parent / config).is_file()):
-            return Path(found)
+        if isinstance(path, str) and (not config or (Path(path).parent / config).is_file()):
+            return Path(path)
     return None
 
 
-def _download(repository: str, revision: str | None, names: Sequence[str], config: str) -> None:
+def _download(repository: str, revision: str | None, names: Sequence[str], config: str, timeout: float) -> None:
+    """Download one weights file with its companions into the cache."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -149,14 +266,14 @@ def _download(repository: str, revision: str | None, names: Sequence[str], confi
     )
 
     try:
-        # Asked first, since this call alone has a time limit and is not retried.
-        info = HfApi().model_info(repository, revision=revision, timeout=HUB_TIMEOUT)
+        # This call comes first, because it alone has a time limit and is not retried.
+        info = HfApi().model_info(repository, revision=revision, timeout=timeout)
         there = {file.rfilename for file in info.siblings or ()}
         wanted = [name for name in names if name in there][:1]
         if not wanted or (config and config not in there):
-            lacks = config if wanted else names[0]
-            raise ModelError(f"the hub repository {repository} has no {lacks}; {_local_way(config)}")
-        snapshot_download(repository, revision=revision, allow_patterns=[*wanted, *COMPANIONS])
+            missing = config if wanted else names[0]
+            raise ModelError(f"the hub repository {repository} has no {missing}; {_local_way(config)}")
+        snapshot_download(repository, revision=revision, allow_patterns=[*wanted, *_COMPANIONS])
     except HFValidationError as error:
         raise ModelError(f"'{repository}' is no repository name; expected hf-hub:ORG/REPO") from error
     except RevisionNotFoundError as error:
@@ -170,7 +287,7 @@ def _download(repository: str, revision: str | None, names: Sequence[str], confi
         raise ModelError(f"the hub has no repository {repository}, or a private one; {_local_way(config)}") from error
     except ModelError:
         raise
-    except Exception as error:  # each version of the hub's client has its own for "no network"
+    except Exception as error:  # each version of the hub's client has its own error for "no network"
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):
             token = f"the hub refuses {repository} (status {status}): set HF_TOKEN to a token that may read it, or"
@@ -185,5 +302,6 @@ def _download(repository: str, revision: str | None, names: Sequence[str], confi
 
 
 def _local_way(config: str) -> str:
-    what = config or "open_clip_config.json, or timm's config.json,"
-    return f"copy its folder from elsewhere and name it: local-dir:PATH (with {what} and its weights)"
+    """Return the advice to use a local folder."""
+    files = config or f"{OPEN_CLIP_CONFIG}, or timm's {TIMM_CONFIG},"
+    return f"copy its folder from another machine and name it: local-dir:PATH (with {files} and its weights)"

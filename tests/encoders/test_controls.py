@@ -26,7 +26,7 @@ def test_histogram_is_its_definition(array):
 
 @settings(deadline=None, max_examples=40)
 @given(rgb, st.randoms(use_true_random=False))
-def test_histogram_has_norm_one_and_knows_no_place(array, random):
+def test_histogram_has_norm_one_and_ignores_the_order_of_pixels(array, random):
     vector = color_histogram(Image.fromarray(array))
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
     flat = array.reshape(-1, 3)
@@ -49,7 +49,7 @@ def test_pixels_of_plain_and_of_small_pictures():
 
 
 @pytest.mark.parametrize("name, dimension", [("pixels", 768), ("color-histogram", 512)])
-def test_as_encoders(name, dimension, pictures):
+def test_controls_are_encoders(name, dimension, pictures):
     encoder = encoders.load(name, precision="bf16")
     vectors = encoder.encode([encoder.preprocess(image) for image in pictures])
     assert vectors.shape == (3, dimension) and vectors.dtype == np.float32 and not vectors.flags.writeable
@@ -60,6 +60,13 @@ def test_as_encoders(name, dimension, pictures):
         encoder.encode_text(["a bird"])
 
 
-def test_an_unknown_control():
+def test_an_unknown_control_is_refused():
     with pytest.raises(ModelError, match="unknown control 'edges'"):
         encoders.load("control:edges")
+
+
+def test_encoding_leaves_a_batch_of_controls_unchanged(pictures):
+    encoder = encoders.load("color-histogram")
+    batch = encoder.collate([encoder.preprocess(image) for image in pictures])
+    np.testing.assert_array_equal(encoder.encode(batch), batch)
+    assert batch.flags.writeable  # encoding leaves what it is given as it is

@@ -66,7 +66,7 @@ def test_the_smallest_contract(file, pictures):
         encoders.load(f"{name}:Mean", precision="bf16")
 
 
-def test_a_module_goes_where_and_how_it_is_told(file, pictures):
+def test_a_module_runs_at_the_device_and_precision_that_the_user_gives(file, pictures):
     name = file(LINEAR)
     encoder = encoders.load(f"{name}:Linear")
     batch = [encoder.preprocess(image) for image in pictures]
@@ -81,7 +81,7 @@ def test_a_module_goes_where_and_how_it_is_told(file, pictures):
 
 
 @pytest.mark.parametrize("told, scale", [("30", 30.0), ("torch.tensor(12.5)", 12.5), ("None", None)])
-def test_the_scale_of_its_cosines(file, told, scale):
+def test_the_scale_of_its_cosines_is_read(file, told, scale):
     encoder = encoders.load(f"{file(LINEAR)}:Linear")
     assert encoder.logit_scale is None
     told = file(LINEAR.replace("    name =", f"    logit_scale = {told}\n    name ="), "told.py")
@@ -89,7 +89,7 @@ def test_the_scale_of_its_cosines(file, told, scale):
 
 
 @pytest.mark.parametrize("told", ["0", "-1", "float('nan')", "'much'", "[1, 2]"])
-def test_a_scale_that_is_none(file, told):
+def test_a_scale_that_is_no_positive_number_is_refused(file, told):
     told = file(LINEAR.replace("    name =", f"    logit_scale = {told}\n    name ="))
     with pytest.raises(ModelError, match=r"its logit_scale is .*; expected a positive number") as error:
         encoders.load(f"{told}:Linear")
@@ -104,13 +104,13 @@ def test_an_edit_and_other_weights_change_the_fingerprint(file, tmp_path):
     third = encoders.load(f"{file(with_weights)}:Mean")
     assert third.record["sha256"] == hashlib.sha256(b"weights").hexdigest()
     (tmp_path / "a.bin").write_bytes(b"other weights")
-    encoders.forget()
+    encoders.clear_cache()
     fourth = encoders.load(f"{file(with_weights)}:Mean")
     assert len({encoder.fingerprint for encoder in [first, second, third, fourth]}) == 4
     assert np.ravel(second.encode([torch.ones(3)])).tolist() == [3, 3, 3]
 
 
-@pytest.mark.parametrize("text, factory, said", [
+@pytest.mark.parametrize("text, factory, message", [
     (MEAN, "Median", "has no function or class 'Median'; it has: Mean"),
     ("x = (", "Mean", "cannot be imported: SyntaxError"),
     ("import no_such_module", "Mean", "cannot be imported: ModuleNotFoundError"),
@@ -124,13 +124,13 @@ def test_an_edit_and_other_weights_change_the_fingerprint(file, tmp_path):
     (MEAN.replace("asarray(image", "asarray(image.no"), "Mean", "preprocess failed: AttributeError"),
     (MEAN.replace("dimension = 3", "dimension = 3; weights = ['none.bin']"), "Mean", "none.bin cannot be read"),
 ])  # fmt: skip
-def test_mistakes_are_told_in_one_line(file, text, factory, said):
-    with pytest.raises(ModelError, match=said) as caught:
+def test_the_error_for_a_mistake_is_one_line(file, text, factory, message):
+    with pytest.raises(ModelError, match=message) as caught:
         encoders.load(f"{file(text)}:{factory}")
     assert "\n" not in str(caught.value)
 
 
-def test_no_file_or_no_factory(tmp_path):
+def test_a_missing_file_or_factory_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"there is no file .*none.py"):
         encoders.load(f"custom:{tmp_path / 'none.py'}:Net")
     with pytest.raises(ModelError, match="names no factory"):
@@ -142,7 +142,7 @@ def test_no_file_or_no_factory(tmp_path):
 
 @pytest.mark.skipif(not mobilenets.FOLDER.is_dir(), reason=f"no networks in {mobilenets.FOLDER.name}: set MOBILENETS")
 @pytest.mark.parametrize("factory", ["birds", "imagenet"])
-def test_the_two_mobilenets(factory, pictures):
+def test_the_two_mobilenets_run(factory, pictures):
     encoder = encoders.load(f"custom:{mobilenets.__file__}:{factory}")
     batch = [encoder.preprocess(image) for image in pictures]
     vectors = encoder.encode(batch)

@@ -1,6 +1,5 @@
-"""bioclip_probe.encoders.open_clip, on tiny models in local folders."""
+"""Models of open_clip on tiny folders: the vectors that open_clip gives by hand, records, and ways to compute less."""
 
-import itertools
 import json
 import logging
 import shutil
@@ -11,12 +10,16 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 
 from bioclip_probe import encoders
-from bioclip_probe.encoders import open_clip as family
-from bioclip_probe.encoders.weights import OPEN_CLIP_FILES, sha256, weights_file
+from bioclip_probe.encoders.encoder import smallest_cosine
+from bioclip_probe.encoders.open_clip import _fold_quickgelu
+from bioclip_probe.encoders.weights import sha256_of_weights
 from bioclip_probe.errors import ModelError
-from tests.encoders.conftest import TINY, make_folder, picture
+from tests.support.model_folders import TINY, make_folder, picture, vectors_of
 
 
 def by_hand(folder, images, **options):
@@ -25,28 +28,26 @@ def by_hand(folder, images, **options):
         return model.eval().encode_image(torch.stack([transform(image) for image in images])).numpy()
 
 
-def vectors_of(encoder, images):
-    return encoder.encode([encoder.preprocess(image) for image in images])
-
-
 def test_same_vectors_as_open_clip_by_hand(tiny, pictures):
     vectors = vectors_of(encoders.load(f"local-dir:{tiny}"), pictures)
     np.testing.assert_array_equal(vectors, by_hand(tiny, pictures))
     assert vectors.dtype == np.float32 and not np.allclose(np.linalg.norm(vectors, axis=1), 1)
 
 
-def test_a_folder_that_timm_could_read_too_is_open_clips(tiny, tmp_path):
+def test_a_folder_that_timm_can_read_too_counts_as_open_clips(tiny, tmp_path):
     folder = shutil.copytree(tiny, tmp_path / "both")
     (folder / "config.json").write_text('{"architecture": "vit_base_patch16_clip_224"}')
     (folder / "model.safetensors").write_bytes(b"timm's weights")
     assert encoders.load(f"local-dir:{folder}").fingerprint == encoders.load(f"local-dir:{tiny}").fingerprint
 
 
-def test_the_record(tiny):
+def test_the_record_holds_weights_preprocessing_and_versions(tiny):
     encoder = encoders.load(f"local-dir:{tiny}")
     record = json.loads(json.dumps(encoder.record))
     weights = tiny / "open_clip_model.safetensors"
-    assert record["sha256"] == sha256(weights) and record["files"] == {weights.name: sha256(weights)}
+    assert record["sha256"] == sha256_of_weights(weights) and record["files"] == {
+        weights.name: sha256_of_weights(weights)
+    }
     assert record["architecture"] == TINY and record["dimension"] == encoder.dimension == 24
     assert (record["activation"], record["precision"], record["device"]) == ("gelu", "fp32", "cpu")
     preprocessing = {"size": [32, 32], "mode": "RGB", "mean": [0.5, 0.4, 0.3], "std": [0.3, 0.2, 0.25]}
@@ -110,17 +111,6 @@ def test_pixels_are_bit_for_bit_open_clips(tiny, tmp_path, mode, resize_mode):
         assert torch.equal(batch, torch.stack([transform(image)])), size
 
 
-def test_batches_may_be_lists_arrays_or_stacked(tiny, pictures):
-    encoder = encoders.load(f"local-dir:{tiny}")
-    batch = [encoder.preprocess(image) for image in pictures]
-    expected = encoder.encode(batch)
-    stacked = torch.stack(batch)
-    for same in [stacked, stacked.numpy(), [one.numpy() for one in batch]]:
-        np.testing.assert_array_equal(encoder.encode(same), expected)
-    one_by_one = np.concatenate([encoder.encode([one]) for one in batch])
-    np.testing.assert_allclose(one_by_one, expected, atol=1e-5)
-
-
 def test_text_as_by_hand(tiny):
     encoder = encoders.load(f"local-dir:{tiny}")
     texts = ["a photo of waves", "the oar", "these waves", ""]
@@ -134,39 +124,18 @@ def test_text_as_by_hand(tiny):
     assert encoder.encode_text([]).shape == (0, 24)
 
 
-def test_untrained_is_seeded_and_leaves_the_dice_alone(tiny, pictures):
+def test_random_weights_are_seeded_and_leave_the_random_state_alone(tiny, pictures):
     name = f"untrained:local-dir:{tiny}"
     state = torch.random.get_rng_state()
     first = encoders.load(name)
     assert torch.equal(torch.random.get_rng_state(), state)
     vectors = vectors_of(first, pictures)
-    encoders.forget()
+    encoders.clear_cache()
     torch.manual_seed(7)
     second = encoders.load(name)
     assert second.record["sha256"] == first.record["sha256"] != "" and second.fingerprint == first.fingerprint
     np.testing.assert_array_equal(vectors_of(second, pictures), vectors)
     assert np.abs(vectors - by_hand(tiny, pictures)).max() > 0.01
-
-
-def test_a_folder_without_weights_can_be_untrained_only(tmp_path, pictures):
-    folder = make_folder(tmp_path / "bare", weights="")
-    with pytest.raises(ModelError, match=r"holds no weights file .*expected open_clip_model.safetensors"):
-        encoders.load(f"local-dir:{folder}")
-    assert encoders.load(f"untrained:local-dir:{folder}").encode(torch.zeros(1, 3, 32, 32)).shape == (1, 24)
-
-
-def test_the_weights_hashed_are_the_weights_open_clip_takes(tmp_path):
-    from open_clip.factory import _find_checkpoint_in_dir
-
-    for number, names in enumerate(itertools.combinations(OPEN_CLIP_FILES, 2)):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        for name in names:
-            (folder / name).touch()
-        assert str(weights_file(folder, OPEN_CLIP_FILES)) == _find_checkpoint_in_dir(folder)
-
-
-# What cannot be loaded: one clear line each
 
 
 def load_fails(name, **options) -> str:
@@ -175,15 +144,6 @@ def load_fails(name, **options) -> str:
     line = str(caught.value)
     assert "\n" not in line and len(line) < 800
     return line
-
-
-def test_folders_that_are_no_models(tmp_path):
-    assert "no model folder" in load_fails(f"local-dir:{tmp_path / 'none'}")
-    assert "has no open_clip_config.json" in load_fails(f"local-dir:{tmp_path}")
-    (tmp_path / "open_clip_config.json").write_text("{")
-    assert "no open_clip configuration" in load_fails(f"local-dir:{tmp_path}")
-    (tmp_path / "open_clip_config.json").write_text('{"embed_dim": 24}')
-    assert "no open_clip configuration: KeyError: 'model_cfg'" in load_fails(f"local-dir:{tmp_path}")
 
 
 def test_weights_that_do_not_open_or_fit(tmp_path):
@@ -200,103 +160,19 @@ def test_weights_that_do_not_open_or_fit(tmp_path):
     assert "several: one.safetensors, two.safetensors" in load_fails(f"local-dir:{folder}")
 
 
-class Evil:
-    def __init__(self, mark):
-        self.mark = mark
-
-    def __reduce__(self):
-        return (open, (str(self.mark), "w"))
-
-
-def test_a_pickle_that_would_run_code_is_refused(tmp_path, pictures):
-    folder = make_folder(tmp_path / "pickled", weights="open_clip_pytorch_model.bin")
-    np.testing.assert_array_equal(vectors_of(encoders.load(f"local-dir:{folder}"), pictures), by_hand(folder, pictures))
-    for zipped in [True, False]:
-        torch.save(
-            {"state_dict": Evil(tmp_path / "mark")},
-            folder / "open_clip_pytorch_model.bin",
-            _use_new_zipfile_serialization=zipped,
-        )
-        encoders.forget()
-        assert "damaged or holds more than weights" in load_fails(f"local-dir:{folder}")
-        assert not (tmp_path / "mark").exists()
-
-
-def test_a_config_that_would_run_code_is_refused(tmp_path):
-    tokenizer = {"hf_tokenizer_name": "some/where", "tokenizer_kwargs": {"trust_remote_code": True}}
-    folder = make_folder(tmp_path / "trusting")
-    config = json.loads((folder / "open_clip_config.json").read_text())
-    config["model_cfg"]["text_cfg"] |= tokenizer
-    (folder / "open_clip_config.json").write_text(json.dumps(config))
-    assert "trust_remote_code" in load_fails(f"local-dir:{folder}")
-
-
-@pytest.mark.parametrize("tower", ["evil/tower", "./tower", "xlm-roberta-base/../evil"])
-def test_a_text_tower_from_elsewhere_is_refused(tmp_path, monkeypatch, tower):
-    folder = make_folder(tmp_path / "tower")
-    config = TINY | {"text_cfg": {"hf_model_name": tower, "hf_pooler_type": "mean_pooler"}}
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
-    monkeypatch.setattr(open_clip, "create_model", lambda *_, **__: pytest.fail("built"))
-    assert f"built from another repository ({tower}), which may bring code" in load_fails(f"local-dir:{folder}")
-
-
-@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
-def test_a_tokenizer_that_brings_code_is_refused(tmp_path, file):
-    folder = make_folder(tmp_path / "tokens")
-    (folder / file).write_text(json.dumps({"auto_map": {"AutoTokenizer": ["mine.Tokenizer", None]}}))
-    assert f"{file} asks to run code that comes with it (auto_map)" in load_fails(f"local-dir:{folder}")
-
-
-def test_text_towers_of_open_clip_itself_are_known():
-    towers = family._text_towers_of_open_clip()
-    assert {"xlm-roberta-base", "roberta-base"} <= towers and all(isinstance(tower, str) for tower in towers)
-
-
-@pytest.mark.parametrize("config", [
-    ["x"],
-    {"text_cfg": "x"},
-    {"text_cfg": ["x"]},
-    {"text_cfg": {"tokenizer_kwargs": "x"}},
-    {"text_cfg": {"hf_model_name": ["x"]}},
-])  # fmt: skip
-def test_a_config_of_another_form(tmp_path, config):
-    folder = make_folder(tmp_path / "odd")
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
-    assert "a table is expected" in load_fails(f"local-dir:{folder}") or "x" in config["text_cfg"]["hf_model_name"]
-
-
-def test_every_quickgelu_mismatch_is_refused_before_any_download(monkeypatch):
-    monkeypatch.setattr(family, "hub_weights", lambda *_: pytest.fail("asked the hub"))
-    refused = 0
-    for architecture, tag in open_clip.list_pretrained():
-        with warnings.catch_warnings(record=True) as warned:
-            warnings.simplefilter("always")
-            monkeypatch.setattr(
-                "open_clip.factory.download_pretrained", lambda *_, **__: (_ for _ in ()).throw(OSError)
-            )
-        trained = open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu", False)
-        built = open_clip.get_model_config(architecture).get("quick_gelu", False)
-        if trained != built:
-            assert "QuickGELU mismatch" in load_fails(f"{architecture}/{tag}")
-            refused += 1
-        assert not warned
-    assert refused > 20
-    assert load_fails("ViT-B-16/openai").endswith("use ViT-B-16-quickgelu/openai")
-
-
 @pytest.mark.parametrize("utter", [
     lambda: warnings.warn("QuickGELU mismatch between final model config and tag", UserWarning, stacklevel=1),
     lambda: logging.warning("QuickGELU mismatch between final model config and tag"),
     lambda: logging.warning("No pretrained weights loaded for model 'x'. Model initialized randomly."),
     lambda: logging.warning("Model x initialized partially."),
 ])  # fmt: skip
-def test_a_doubt_of_open_clip_is_an_error(tiny, monkeypatch, utter):
+def test_a_warning_that_the_model_is_another_one_is_an_error(tiny, monkeypatch, utter):
     create = open_clip.create_model
     monkeypatch.setattr(open_clip, "create_model", lambda *a, **k: (utter(), create(*a, **k))[1])
     assert "would not be the model of its name" in load_fails(f"local-dir:{tiny}")
 
 
-def test_other_warnings_are_passed_on(tiny, monkeypatch, caplog):
+def test_other_warnings_are_logged(tiny, monkeypatch, caplog):
     create = open_clip.create_model
     monkeypatch.setattr(
         open_clip, "create_model", lambda *a, **k: (warnings.warn("hm", stacklevel=1), create(*a, **k))[1]
@@ -305,39 +181,50 @@ def test_other_warnings_are_passed_on(tiny, monkeypatch, caplog):
     assert "tiny: hm" in caplog.text
 
 
-def test_names_open_clip_does_not_know():
-    assert "nearest: ViT-B-32" in load_fails("VitB32/openai")
-    assert "no weights 'openia' for ViT-B-32-quickgelu; expected openai" in load_fails("ViT-B-32-quickgelu/openia")
-    assert "no architecture 'ViT-Z'" in load_fails("untrained:ViT-Z")
-    assert "no model 'moon'" in load_fails("world:moon")
-
-
-def test_text_that_cannot_be_tokenised(tmp_path):
-    config = TINY | {"text_cfg": TINY["text_cfg"] | {"hf_tokenizer_name": "org/tokens"}}
-    bare = {key: value for key, value in config.items() if key != "text_cfg"} | {"text_cfg": TINY["text_cfg"]}
-    folder = make_folder(tmp_path / "hf", config=bare)
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
-    (folder / "bpe_vocab.txt.gz").unlink()
-    with pytest.raises(ModelError, match="text cannot be tokenised"):
-        encoders.load(f"local-dir:{folder}").encode_text(["a bird"])
-
-
-def test_broken_text_is_told(tiny, tmp_path):
-    from safetensors.torch import load_file, save_file
-
-    folder = shutil.copytree(tiny, tmp_path / "nan")
-    state = load_file(folder / "open_clip_model.safetensors")
-    state["text_projection"] = state["text_projection"].clone().fill_(float("nan"))
-    save_file(state, folder / "open_clip_model.safetensors")
-    with pytest.raises(ModelError, match="NaN or infinite values for 2 of 2 texts"):
-        encoders.load(f"local-dir:{folder}").encode_text(["a bird", "a fish"])
-
-
 @pytest.mark.parametrize("name", ["world-taxonomic", "world-generic", "world-subset", "world-untrained"])
-def test_the_models_of_the_world(name, pictures):
+def test_the_models_of_the_world_load(name, pictures):
     if len(list(encoders.WORLD.glob("world-*/open_clip_config.json"))) < 3:
         pytest.skip("the weights of the built-in world are not all made: python -m bioclip_probe.world.train")
     encoder = encoders.load(name)
     assert vectors_of(encoder, pictures).shape == (3, encoder.dimension)
     assert encoder.encode_text(["animal"]).shape == (1, encoder.dimension)
     assert encoder.name == name
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**31), st.sampled_from([0.1, 1.0, 30.0]))
+def test_folded_quickgelu_is_the_same_function(seed, scale):
+    torch.manual_seed(seed)
+    block = ResidualAttentionBlock(16, 2, act_layer=QuickGELU).eval()
+    tokens = scale * torch.randn(2, 5, 16)
+    with torch.inference_mode():
+        expected, given = block.mlp(tokens), tokens.clone()
+        _fold_quickgelu(block)
+        found = block.mlp(tokens)
+    assert torch.equal(tokens, given) and type(block.mlp.gelu) is torch.nn.SiLU
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("precision, least", [("fp32", 1 - 1e-6), ("bf16", 0.999)])
+def test_a_quickgelu_model_as_by_hand(tmp_path, pictures, precision, least):
+    folder = make_folder(tmp_path / "quick", quick_gelu=True)
+    encoder = encoders.load(f"local-dir:{folder}", precision=precision)
+    model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    batch = torch.stack([transform(image) for image in pictures])
+    with torch.no_grad():
+        expected = model.eval().encode_image(batch).numpy()
+        tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}", bpe_path=str(folder / "bpe_vocab.txt.gz"))
+        told = model.encode_text(tokenizer(["the waves"])).numpy()
+    assert smallest_cosine(encoder.encode(batch), expected) >= least
+    assert smallest_cosine(encoder.encode_text(["the waves"]), told) >= least
+    if precision == "fp32":
+        np.testing.assert_allclose(encoder.encode(batch), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+    assert encoder.record["activation"] == "quickgelu"
+
+
+def test_gelu_is_left_alone():
+    block = ResidualAttentionBlock(16, 2)
+    before = {key: value.clone() for key, value in block.state_dict().items()}
+    _fold_quickgelu(block)
+    assert type(block.mlp.gelu) is torch.nn.GELU
+    assert all(torch.equal(before[key], value) for key, value in block.state_dict().items())

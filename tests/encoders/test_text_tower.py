@@ -1,5 +1,7 @@
 """Texts are computed over as few tokens as are exact: equal to open_clip's whole computation, and shorter."""
 
+import json
+
 import numpy as np
 import open_clip
 import pytest
@@ -8,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioclip_probe import encoders
-from bioclip_probe.encoders.text_tower import tower
-from tests.encoders.conftest import TINY
+from bioclip_probe.encoders.text_tower import text_function
+from bioclip_probe.errors import ModelError
+from tests.support.model_folders import TINY, make_folder
 
 END = 519  # the last of TINY's vocabulary
 
 
-def made(kind=open_clip.CLIP, seed=1, **text):
+def make_model(kind=open_clip.CLIP, seed=1, **text):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return kind(**TINY | {"text_cfg": TINY["text_cfg"] | text}).eval()
@@ -37,23 +40,23 @@ def compared(model, tokens):
         whole = model.encode_text(tokens)
         transformer = model.transformer if hasattr(model, "transformer") else model.text.transformer
         hook = transformer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].shape[1]))
-        cut = tower(model)(tokens)
+        cut = text_function(model)(tokens)
         hook.remove()
     return whole, cut, seen
 
 
 @pytest.mark.parametrize("kind", [open_clip.CLIP, open_clip.CustomTextCLIP])
 @pytest.mark.parametrize("text", [{}, {"pool_type": "eos", "eos_id": END}, {"proj_bias": True}])
-def test_cut_behind_the_last_end_and_equal_to_the_whole(kind, text):
-    whole, cut, positions = compared(made(kind, **text), some_tokens([3, 7, 5, 2]))
+def test_a_batch_is_cut_after_its_last_end_and_equals_the_full_length(kind, text):
+    whole, cut, positions = compared(make_model(kind, **text), some_tokens([3, 7, 5, 2]))
     np.testing.assert_allclose(cut, whole, atol=1e-5)
     assert positions == [7]
 
 
 @settings(max_examples=20)
 @given(st.lists(st.integers(2, 16), min_size=1, max_size=6))
-def test_whatever_the_lengths(lengths):
-    whole, cut, positions = compared(made(), some_tokens(lengths))
+def test_a_batch_of_any_lengths_is_cut_after_the_longest(lengths):
+    whole, cut, positions = compared(make_model(), some_tokens(lengths))
     np.testing.assert_allclose(cut, whole, atol=1e-5)
     assert positions == [max(lengths)]
 
@@ -64,31 +67,31 @@ def test_whatever_the_lengths(lengths):
     (open_clip.CustomTextCLIP, {"no_causal_mask": True, "pool_type": "last"}),  # as SigLIP's
     (open_clip.CustomTextCLIP, {"embed_cls": True}),  # as CoCa's
 ])  # fmt: skip
-def test_where_it_is_not_exact_the_whole_is_computed(kind, text):
-    whole, cut, positions = compared(made(kind, **text), some_tokens([3, 7]))
+def test_towers_where_cutting_is_not_exact_run_at_full_length(kind, text):
+    whole, cut, positions = compared(make_model(kind, **text), some_tokens([3, 7]))
     np.testing.assert_array_equal(cut, whole)
     assert positions == [16 + bool(text.get("embed_cls"))]
 
 
-def test_no_end_at_all_and_two_ends():
+def test_a_text_with_two_ends_or_none_equals_the_full_length():
     tokens = some_tokens([9, 5, 4])
     tokens[0, 2] = END  # a name that holds the mark itself: the first one counts
     tokens[1, 4] = 17
     for text in ({}, {"pool_type": "eos", "eos_id": END}):
-        whole, cut, _ = compared(made(**text), tokens)
+        whole, cut, _ = compared(make_model(**text), tokens)
         np.testing.assert_allclose(cut, whole, atol=1e-5)
 
 
 def test_the_model_is_left_as_it_was():
-    model = made()
+    model = make_model()
     before = {key: value.clone() for key, value in [*model.named_parameters(), *model.named_buffers()]}
-    tower(model)(some_tokens([4]))
+    text_function(model)(some_tokens([4]))
     after = dict([*model.named_parameters(), *model.named_buffers()])
     assert before.keys() == after.keys() and all(torch.equal(before[key], after[key]) for key in before)
     assert isinstance(model.positional_embedding, torch.nn.Parameter)
 
 
-def test_order_and_company_of_texts_change_nothing(tiny):
+def test_the_order_of_texts_and_their_batch_change_nothing(tiny):
     encoder = encoders.load(f"local-dir:{tiny}")
     texts = ["the waves " * n + end for n in (4, 0, 2, 1, 3) for end in ("", "oar", "è{}")]
     together = encoder.encode_text(texts, batch_size=4)
@@ -107,10 +110,20 @@ def test_the_scale_is_the_model_s_own_at_every_precision(tiny, precision):
 
 
 @pytest.mark.parametrize("name", ["world-taxonomic", "world-generic", "world-subset"])
-def test_the_world_s_towers(name):
+def test_texts_of_the_world_s_models_equal_open_clip_by_hand(name):
     folder = encoders.WORLD / name
     tokens = open_clip.get_tokenizer(f"local-dir:{folder}", bpe_path=str(folder / "bpe_vocab.txt.gz"))
     texts = ["a photo of Pica hudsonia.", "a small spotted teal creature", "", "a photo of " + "x" * 99]
     with torch.inference_mode():
         expected = open_clip.create_model(f"local-dir:{folder}").eval().encode_text(tokens(texts)).numpy()
     np.testing.assert_allclose(encoders.load(name).encode_text(texts), expected, atol=1e-5)
+
+
+def test_a_tokenizer_that_is_not_there_is_an_error(tmp_path):
+    config = TINY | {"text_cfg": TINY["text_cfg"] | {"hf_tokenizer_name": "org/tokens"}}
+    bare = {key: value for key, value in config.items() if key != "text_cfg"} | {"text_cfg": TINY["text_cfg"]}
+    folder = make_folder(tmp_path / "hf", config=bare)
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    (folder / "bpe_vocab.txt.gz").unlink()
+    with pytest.raises(ModelError, match="text cannot be tokenised"):
+        encoders.load(f"local-dir:{folder}").encode_text(["a bird"])

@@ -9,7 +9,7 @@ import torch
 
 from bioclip_probe import encoders
 from bioclip_probe.errors import ModelError
-from tests.encoders.conftest import cached_snapshot, picture
+from tests.support.model_folders import cached_snapshot, picture, vectors_of
 
 NAME = "test_vit.r160_in1k"
 
@@ -21,10 +21,6 @@ def model():
         return timm.create_model(NAME, pretrained=False).eval()
 
 
-def vectors_of(encoder, images):
-    return encoder.encode([encoder.preprocess(image) for image in images])
-
-
 def by_hand(model, images):
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
     model.reset_classifier(0)
@@ -32,7 +28,7 @@ def by_hand(model, images):
         return model(torch.stack([transform(image) for image in images])).numpy()
 
 
-def test_from_the_cache_of_the_hub(cache, model, pictures):
+def test_the_cache_of_the_hub_gives_the_vectors_of_timm_by_hand(cache, model, pictures):
     folder = cached_snapshot(cache, f"timm/{NAME}")
     timm.models.save_for_hf(model, folder, safe_serialization=True)
     encoder = encoders.load(f"timm:{NAME}")
@@ -45,7 +41,7 @@ def test_from_the_cache_of_the_hub(cache, model, pictures):
         encoder.encode_text(["a bird"])
 
 
-def test_from_a_folder(tmp_path, model, pictures):
+def test_a_folder_of_timm_gives_the_vectors_of_timm_by_hand(tmp_path, model, pictures):
     timm.models.save_for_hf(model, tmp_path / "mine", safe_serialization=False)
     encoder = encoders.load(f"local-dir:{tmp_path / 'mine'}")
     np.testing.assert_allclose(vectors_of(encoder, pictures), by_hand(model, pictures), atol=1e-6)
@@ -63,7 +59,7 @@ def test_pixels_are_bit_for_bit_timms(tmp_path, model):
         assert torch.equal(encoder.preprocess(picture(seed, size)), transform(picture(seed, size))), size
 
 
-def test_what_cannot_be_had(cache, tmp_path):
+def test_a_model_that_cannot_be_had_is_refused(cache, tmp_path):
     with pytest.raises(ModelError, match=r"timm has no pretrained model 'resnet5'; nearest: resnet50"):
         encoders.load("timm:resnet5")
     with pytest.raises(ModelError, match=r"cannot be reached .*local-dir:PATH"):

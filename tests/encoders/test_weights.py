@@ -1,5 +1,6 @@
-"""The hub: its cache, its absence; and full-size ViT-B/16s that load by their own names, as open_clip does by hand."""
+"""Weights: files in folders, pickles that would run code, the cache of the hub, and the hub itself."""
 
+import itertools
 import json
 import os
 import socket
@@ -14,25 +15,59 @@ import torch
 from safetensors.torch import save_file
 
 from bioclip_probe import encoders
-from bioclip_probe.encoders import weights
-from bioclip_probe.encoders.weights import sha256
+from bioclip_probe.encoders.weights import (
+    OPEN_CLIP_CONFIG,
+    OPEN_CLIP_FILES,
+    hub_weights,
+    sha256_of_weights,
+    weights_file,
+)
 from bioclip_probe.errors import ModelError
-from tests.encoders.conftest import cached_snapshot, make_folder, use_cache
+from tests.support.model_folders import cached_snapshot, make_folder, use_cache, vectors_of
+
+
+def test_the_hashed_weights_are_those_that_open_clip_takes(tmp_path):
+    from open_clip.factory import _find_checkpoint_in_dir
+
+    for number, names in enumerate(itertools.combinations(OPEN_CLIP_FILES, 2)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+        assert str(weights_file(folder, OPEN_CLIP_FILES)) == _find_checkpoint_in_dir(folder)
+
+
+class Evil:
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return (open, (str(self.mark), "w"))
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path, pictures):
+    folder = make_folder(tmp_path / "pickled", weights="open_clip_pytorch_model.bin")
+    np.testing.assert_array_equal(
+        vectors_of(encoders.load(f"local-dir:{folder}"), pictures), by_hand(f"local-dir:{folder}", None, pictures)
+    )
+    for zipped in [True, False]:
+        torch.save(
+            {"state_dict": Evil(tmp_path / "mark")},
+            folder / "open_clip_pytorch_model.bin",
+            _use_new_zipfile_serialization=zipped,
+        )
+        encoders.clear_cache()
+        assert "damaged or holds more than weights" in fails(f"local-dir:{folder}")
+        assert not (tmp_path / "mark").exists()
+
 
 COMMIT = "5ca1ab1e" * 5
-
-
-def vectors_of(encoder, images):
-    return encoder.encode([encoder.preprocess(image) for image in images])
 
 
 def by_hand(name, tag, images):
     model, _, transform = open_clip.create_model_and_transforms(name, pretrained=tag)
     with torch.no_grad():
         return model.eval().encode_image(torch.stack([transform(image) for image in images])).numpy()
-
-
-# Full size
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +103,7 @@ def full_size(tmp_path_factory):
     ("inat21-only", ("hf-hub:imageomics/bioclip-vit-b-16-inat-only", None), "open_clip_model.safetensors", "gelu"),
     ("clip", ("ViT-B-16-quickgelu", "openai"), "open_clip_model.safetensors", "quickgelu"),
 ])  # fmt: skip
-def test_full_size_as_by_hand(full_size, monkeypatch, pictures, name, hand, file, activation):
+def test_full_size_models_equal_open_clip_by_hand(full_size, monkeypatch, pictures, name, hand, file, activation):
     use_cache(full_size, monkeypatch)
     monkeypatch.setattr(
         "huggingface_hub.constants.HF_HUB_OFFLINE", True
@@ -83,13 +118,10 @@ def test_full_size_as_by_hand(full_size, monkeypatch, pictures, name, hand, file
     assert record["preprocessing"]["resize_mode"] == "shortest" and record["preprocessing"]["size"] == [224, 224]
     assert record["preprocessing"]["mean"][0] == (0.48145466 if name == "clip" else 0.48)
     if name == "bioclip":
-        encoders.forget()
+        encoders.clear_cache()
         half = vectors_of(encoders.load(name, precision="bf16"), images)
         cosine = (half * vectors).sum(1) / np.linalg.norm(half, axis=1) / np.linalg.norm(vectors, axis=1)
         assert cosine.min() >= 0.999 and half.dtype == np.float32
-
-
-# The cache
 
 
 def test_from_the_cache_without_asking_the_hub(cache, monkeypatch, pictures):
@@ -118,12 +150,12 @@ def fails(name) -> str:
 
 
 @pytest.mark.parametrize("name", ["bioclip", "clip", "bioclip-2", "siglip2", "hf-hub:imageomics/bioclip@7b4abf1"])
-def test_an_unreachable_hub(cache, name):
+def test_an_unreachable_hub_is_an_error(cache, name):
     line = fails(name)
     assert "is not in the cache, and the hub cannot be reached" in line and "local-dir:PATH" in line
 
 
-def test_offline_by_choice(cache, monkeypatch):
+def test_a_user_may_be_offline_by_choice(cache, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     line = fails("bioclip")
     assert "(HF_HUB_OFFLINE is set)" in line and "local-dir:PATH" in line
@@ -135,18 +167,15 @@ def test_a_half_cached_model_is_not_taken(cache):
     assert "not in the cache" in fails("bioclip")
 
 
-def test_a_hub_that_never_answers(cache, monkeypatch):
-    monkeypatch.setattr(weights, "HUB_TIMEOUT", 0.5)
+def test_a_hub_that_never_answers_counts_as_unreachable(cache, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        assert "cannot be reached" in fails("bioclip")
+        with pytest.raises(ModelError, match="cannot be reached"):
+            hub_weights("imageomics/bioclip", None, OPEN_CLIP_FILES, OPEN_CLIP_CONFIG, timeout=0.5)
 
 
-def test_no_repository_name(cache):
+def test_a_text_that_is_no_repository_name_is_refused(cache):
     assert "no repository name" in fails("hf-hub:a b/c")
-
-
-# A hub of our own
 
 
 @pytest.fixture
@@ -213,17 +242,17 @@ def test_a_download_takes_one_weights_file_and_is_then_cached(hub, cache, pictur
     (folder / "open_clip_pytorch_model.bin").write_bytes(b"never asked for")
     encoder = encoders.load("hf-hub:org/tiny")
     assert encoder.record["revision"] == COMMIT
-    assert encoder.record["sha256"] == sha256(folder / "open_clip_model.safetensors")
+    assert encoder.record["sha256"] == sha256_of_weights(folder / "open_clip_model.safetensors")
     assert encoder.encode_text(["the waves"]).shape == (1, 24)  # its vocabulary came along
     assert not any(path.endswith(".bin") for path in asked)
     asked.clear()
-    encoders.forget()
+    encoders.clear_cache()
     assert encoders.load("hf-hub:org/tiny").fingerprint == encoder.fingerprint
     assert asked == []
     assert encoders.load("hf-hub:org/tiny@v1").record["revision"] == COMMIT
 
 
-def test_what_the_hub_does_not_have(hub):
+def test_the_error_says_what_the_hub_does_not_have(hub):
     folder, _ = hub
     assert "org/gated is for members only; accept its terms there and set HF_TOKEN, or copy its folder" in fails(
         "hf-hub:org/gated"

@@ -1,40 +1,17 @@
-"""bioclip_probe.encoders: names, what they mean, and what is said of a wrong one."""
+"""From a name to an encoder: names and ids, loading, and encoders that run in other processes."""
 
-import subprocess
-import sys
+import pickle
 
 import numpy as np
 import pytest
 
 from bioclip_probe import encoders
-from bioclip_probe.encoders.registry import FORMS, REGISTRY
+from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.errors import ModelError
+from tests.support.model_folders import vectors_of
 
 
-def test_the_catalogue_needs_no_torch():
-    code = "import sys; from bioclip_probe import encoders; encoders.catalogue(); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-def test_catalogue_columns_and_names():
-    frame = encoders.catalogue()
-    assert list(frame.columns) == ["name", "what", "id", "dimension", "text", "notes"]
-    assert len(frame) == len(REGISTRY) + len(FORMS) and frame["name"].is_unique
-    assert frame["dimension"].dtype == "Int64" and frame["text"].dtype == "boolean"
-    promised = "bioclip clip inat21-only openclip openclip-laion400m bioclip-2 bioclip-2.5 biocap rcme siglip2".split()
-    controls = ["pixels", "color-histogram", "untrained-vit-b-16", "world-untrained"]
-    assert set(promised + controls + ["world-taxonomic", "world-generic", "world-subset"]) <= set(encoders.known())
-
-
-def test_every_name_and_every_example_resolves():
-    for entry in REGISTRY:
-        assert encoders.resolve(entry.name) == (entry.name, entry.id)
-        assert encoders.resolve(entry.id)[1] == entry.id or entry.id.startswith("control:")
-    for form in FORMS:
-        assert encoders.resolve(form.id)[1]
-
-
-def test_what_a_name_means():
+def test_names_resolve_to_what_is_shown_and_to_an_id():
     assert encoders.resolve("ViT-B-32/laion2b_s34b_b79k") == ("ViT-B-32/laion2b_s34b_b79k",) * 2
     assert encoders.resolve("hf-hub:a/b@v1") == ("a/b@v1", "hf-hub:a/b@v1")
     assert encoders.resolve("local-dir:/x/y/mine") == ("mine", "local-dir:/x/y/mine")
@@ -46,19 +23,19 @@ def test_what_a_name_means():
 
 
 @pytest.mark.parametrize("wrong, near", [("bioclop", "bioclip"), ("BIOCLIP-2", "bioclip-2"), ("pixel", "pixels")])
-def test_an_unknown_model_is_told_the_nearest(wrong, near):
+def test_the_error_for_an_unknown_model_names_the_nearest(wrong, near):
     with pytest.raises(ModelError, match=f"unknown model '{wrong}'.*did you mean .*{near}") as caught:
         encoders.load(wrong)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("wrong", ["", "zzzzzz", "nonsense:x", "hf-hub:", "/x", "x/"])
-def test_no_name_at_all(wrong):
+def test_a_text_that_is_no_name_is_refused(wrong):
     with pytest.raises(ModelError, match="unknown model"):
         encoders.resolve(wrong)
 
 
-def test_controls_beside_a_study():
+def test_the_controls_of_a_study_suit_its_models():
     world = ["world-taxonomic", "world-generic"]
     assert encoders.controls_for(world) == ["pixels", "color-histogram", "world-untrained"]
     assert encoders.controls_for(["bioclip", "clip"]) == ["pixels", "color-histogram", "untrained-vit-b-16"]
@@ -76,31 +53,55 @@ def test_a_model_loads_once(tiny, pictures):
     named = encoders.load(f"mine=local-dir:{tiny}")
     assert (first.name, named.name) == ("tiny", "mine")
     assert named.fingerprint == first.fingerprint and named.record["id"] == "local-dir:tiny"
-    encoders.forget()
+    encoders.clear_cache()
     again = encoders.load(f"local-dir:{tiny}")
     assert again is not first and again.fingerprint == first.fingerprint
     batch = [first.preprocess(image) for image in pictures]
     np.testing.assert_array_equal(first.encode(batch), again.encode(batch))
 
 
-def test_revision_only_from_the_hub(tiny):
+def test_only_models_of_the_hub_have_revisions(tiny):
     for name in ["pixels", f"local-dir:{tiny}", "world-generic"]:
         with pytest.raises(ModelError, match="not on the hub"):
             encoders.load(name, revision="v1")
 
 
-@pytest.mark.parametrize("device, precision, said", [
+@pytest.mark.parametrize("device, precision, message", [
     ("gpu", "fp32", "unknown device 'gpu'"),
     ("cpu", "fp8", "unknown precision 'fp8'"),
     ("cpu", "fp16", "fp16 needs a GPU"),
 ])  # fmt: skip
-def test_a_wrong_device_or_precision(tiny, device, precision, said):
-    with pytest.raises(ModelError, match=said):
+def test_a_wrong_device_or_precision_is_refused(tiny, device, precision, message):
+    with pytest.raises(ModelError, match=message):
         encoders.load(f"local-dir:{tiny}", device=device, precision=precision)
 
 
-def test_a_gpu_that_is_not_there(tiny, monkeypatch):
+def test_a_gpu_that_is_not_there_is_refused(tiny, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ModelError, match="no GPU"):
         encoders.load(f"local-dir:{tiny}", device="cuda")
     assert encoders.load(f"local-dir:{tiny}", device="auto").record["device"] == "cpu"
+
+
+def fingerprint_and_vectors(encoder, images):
+    return encoder.fingerprint, vectors_of(encoder, images)
+
+
+def test_a_remote_encoder_is_known_here_and_runs_in_the_worker(tiny, pictures, worker, monkeypatch):
+    monkeypatch.setattr(Recipe, "build", lambda recipe: pytest.fail("loaded here"))
+    remote = encoders.load_remote(f"mine=local-dir:{tiny}", worker)
+    assert (remote.name, remote.dimension, remote.has_text, remote.record["precision"]) == ("mine", 24, True, "fp32")
+    for refused in (remote.preprocess, remote.collate, remote.encode, remote.parity, remote.encode_text):
+        with pytest.raises(ModelError, match="mine is not loaded in this process"):
+            refused(pictures)
+    seen, vectors = worker.submit(fingerprint_and_vectors, remote, pictures).result()
+    monkeypatch.undo()
+    assert seen == remote.fingerprint == encoders.load(f"local-dir:{tiny}").fingerprint
+    assert vectors.shape == (3, 24)
+    assert pickle.loads(pickle.dumps(remote)) is encoders.load(f"mine=local-dir:{tiny}", device="auto")
+
+
+def test_an_error_of_the_worker_reaches_the_caller(worker, tmp_path):
+    with pytest.raises(ModelError, match=r"^model away: there is no model folder") as caught:
+        encoders.load_remote(f"away=local-dir:{tmp_path / 'none'}", worker)
+    assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""`unprojected:MODEL`: what an image tower gives before its projection to the space shared with text."""
+"""`unprojected:MODEL`: the vectors of an image tower before its projection to the space shared with text."""
 
 import json
 
@@ -9,14 +9,12 @@ import torch
 
 from bioclip_probe import encoders
 from bioclip_probe.errors import ModelError
-from tests.encoders.conftest import TINY, make_folder
+from tests.support.model_folders import TINY, make_folder, vectors_of
 
 TIMM = {"image_size": 160, "timm_model_name": "test_vit", "timm_model_pretrained": False, "timm_pool": ""}
+
+
 RESNET = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 8}
-
-
-def vectors_of(encoder, images):
-    return encoder.encode([encoder.preprocess(image) for image in images])
 
 
 def by_hand(folder, images, strip, **options):
@@ -36,7 +34,7 @@ def test_a_vision_transformer_as_by_hand(tiny, pictures):
     np.testing.assert_allclose(vectors @ matrix, vectors_of(projected, pictures), atol=1e-5)
 
 
-def test_its_record(tiny):
+def test_its_record_says_so(tiny):
     encoder, projected = encoders.load(f"unprojected:local-dir:{tiny}"), encoders.load(f"local-dir:{tiny}")
     assert encoder.fingerprint != projected.fingerprint and encoder.record["sha256"] == projected.record["sha256"]
     record = json.loads(json.dumps(encoder.record))
@@ -55,7 +53,7 @@ def test_a_tower_of_timm_as_by_hand(tmp_path, pictures, projection):
     assert encoder.dimension == expected.shape[1] == 64
 
 
-def test_wrappers_go_before_one_another(tmp_path, pictures):
+def test_wrappers_may_follow_one_another(tmp_path, pictures):
     folder = make_folder(tmp_path / "tiny")
     both = encoders.load(f"unprojected:quickgelu:local-dir:{folder}")
     other = encoders.load(f"quickgelu:unprojected:local-dir:{folder}")
@@ -69,7 +67,7 @@ def test_wrappers_go_before_one_another(tmp_path, pictures):
     (TIMM | {"timm_proj": "none"}, "TimmModel"),
     (TIMM | {"timm_proj": None}, "TimmModel"),
 ])  # fmt: skip
-def test_a_tower_whose_projection_does_not_stand_apart(tmp_path, tower, kind):
+def test_a_tower_whose_projection_does_not_stand_apart_is_refused(tmp_path, tower, kind):
     folder = make_folder(tmp_path / "joined", config=TINY | {"vision_cfg": tower})
     with pytest.raises(ModelError, match=rf"image tower \({kind}\) has no projection that stands apart") as caught:
         encoders.load(f"unprojected:local-dir:{folder}")
@@ -77,6 +75,6 @@ def test_a_tower_whose_projection_does_not_stand_apart(tmp_path, tower, kind):
 
 
 @pytest.mark.parametrize("name", ["unprojected:pixels", "unprojected:timm:resnet50.a1_in1k", "unprojected:zzz"])
-def test_what_it_cannot_be_done_to(name):
+def test_other_models_are_refused(name):
     with pytest.raises(ModelError, match=r"is no open_clip model that this can be done to|no architecture"):
         encoders.load(name)

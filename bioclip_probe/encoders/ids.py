@@ -1,0 +1,182 @@
+"""Ids of encoders, and the parts of an id that are paths on this machine.
+
+An id is ``ARCHITECTURE/TAG`` or ``SCHEME:REST``. Some ids hold a path: of a model folder (``local-dir:PATH``), of a
+Python file (``custom:FILE.py:FACTORY``), or of a weights file in place of the tag (``ARCHITECTURE/FILE``).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bioclip_probe.errors import ModelError
+
+_CONTROL = re.compile(r"((quickgelu|unprojected):)*(control|untrained):")
+
+
+def is_control_id(id: str) -> bool:
+    """Return whether an id names a control: a statistic of the picture, or a network with random weights.
+
+    Parameters
+    ----------
+    id : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_control_id("control:pixels"), is_control_id("untrained:ViT-B-16"), is_control_id("ViT-B-16/openai")
+    (True, True, False)
+    """
+    return _CONTROL.match(id) is not None
+
+
+def public_id(id: str) -> str:
+    """Return an id that holds no path of this machine, for records, figures and reports.
+
+    Parameters
+    ----------
+    id : str
+
+    Returns
+    -------
+    str
+        The same id with each path replaced by the name of its file or folder.
+
+    Examples
+    --------
+    >>> public_id("local-dir:/home/ada/models/mine")
+    'local-dir:mine'
+    """
+    path = local_path(id)
+    return f"{id[: -len(path)]}{Path(path).expanduser().resolve().name}" if path else id
+
+
+def absolute_id(id: str) -> str:
+    """Return an id with absolute paths, so that it means the same in every working directory.
+
+    Parameters
+    ----------
+    id : str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ModelError
+        If a ``custom:`` id names no factory.
+
+    Examples
+    --------
+    >>> absolute_id("custom:/models/mine.py:Net")
+    'custom:/models/mine.py:Net'
+    """
+    if id.startswith("custom:"):
+        file, factory = split_custom_id(id)
+        return f"custom:{file.absolute()}:{factory}"
+    path = local_path(id)
+    return f"{id[: -len(path)]}{Path(path).expanduser().absolute()}" if path else id
+
+
+def local_path(id: str) -> str:
+    """Return the end of an id that is the path of a model folder or of a weights file.
+
+    Parameters
+    ----------
+    id : str
+
+    Returns
+    -------
+    str
+        Empty where the id ends in no path. A tag counts as a path where a file of that name exists.
+
+    Examples
+    --------
+    >>> local_path("quickgelu:local-dir:models/mine"), local_path("hf-hub:imageomics/bioclip")
+    ('models/mine', '')
+    """
+    _, scheme, path = id.partition("local-dir:")
+    if scheme:
+        return path
+    _, slash, tag = id.rpartition(":")[2].partition("/")
+    return tag if slash and "hf-hub:" not in id and Path(tag).expanduser().is_file() else ""
+
+
+def model_folder(id: str) -> Path:
+    """Return the folder of a ``local-dir:`` id, which may stand behind a wrapper such as ``quickgelu:``.
+
+    Parameters
+    ----------
+    id : str
+
+    Returns
+    -------
+    Path
+
+    Examples
+    --------
+    >>> model_folder("quickgelu:local-dir:models/mine").name
+    'mine'
+    """
+    return Path(id.partition("local-dir:")[2]).expanduser()
+
+
+def split_custom_id(id: str) -> tuple[Path, str]:
+    """Return the file and the name of the factory of a ``custom:`` id.
+
+    Parameters
+    ----------
+    id : str
+
+    Returns
+    -------
+    file : Path
+    factory : str
+
+    Raises
+    ------
+    ModelError
+        If the id names no file or no factory.
+
+    Examples
+    --------
+    >>> split_custom_id("custom:mine.py:Net")[1]
+    'Net'
+    """
+    file, _, factory = id.removeprefix("custom:").rpartition(":")
+    if not file or not factory:
+        raise ModelError(f"'{id}' names no factory; expected custom:FILE.py:FACTORY")
+    return Path(file).expanduser(), factory
+
+
+def file_stamp(id: str) -> tuple[tuple[str, int, int], ...]:
+    """Return the name, time and size of each file of a local model, which change when the model changes.
+
+    Parameters
+    ----------
+    id : str
+
+    Returns
+    -------
+    tuple of (str, int, int)
+        Name, time of the last change in nanoseconds, and size in bytes; empty for a model that is not local.
+
+    Examples
+    --------
+    >>> file_stamp("ViT-B-16/openai")
+    ()
+    """
+    if id.startswith("custom:"):
+        path = split_custom_id(id)[0]
+    elif text := local_path(id):
+        path = Path(text).expanduser()
+    else:
+        return ()
+    if not path.exists():
+        return ()
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.is_file())

@@ -1,0 +1,285 @@
+"""An encoder that runs a torch network; the model families build it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bioclip_probe.encoders.encoder import BaseEncoder, check_finite, check_vectors, smallest_cosine
+from bioclip_probe.encoders.precision import dtype_of
+from bioclip_probe.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+
+_ACTIVATIONS = {"GELU": "gelu", "QuickGELU": "quickgelu", "ReLU": "relu", "SiLU": "silu", "GELUTanh": "gelu_tanh"}
+
+
+@dataclass(frozen=True, eq=False)
+class Network(BaseEncoder):
+    """An encoder that runs a torch network on the device and in the precision of its record.
+
+    Preprocessing stays in float32 on the CPU.
+
+    Attributes
+    ----------
+    recipe, record
+        As of every encoder.
+    transform : callable
+        From one picture to what `forward` takes a batch of.
+    forward : callable
+        From a (b, ...) tensor on the device to (b, d).
+    forward_text : callable, optional
+        From a list of b texts to (b, d); None where there is no text tower.
+    tokenizer : callable, optional
+        Returns open_clip's tokenizer, for models of open_clip.
+    logit_scale : float, optional
+        Factor by which the model multiplies cosines of pictures and texts, where it is known.
+
+    Examples
+    --------
+    >>> import bioclip_probe as bp
+    >>> encoder = bp.encoders.load("world-generic")
+    >>> encoder.encode_text(["a small teal creature"]).shape == (1, encoder.dimension)
+    True
+    """
+
+    transform: Callable[[Image.Image], Any]
+    forward: Callable[[torch.Tensor], torch.Tensor]
+    forward_text: Callable[[list[str]], torch.Tensor] | None = None
+    tokenizer: Callable[[], Any] | None = None
+    logit_scale: float | None = None
+
+    @property
+    def has_text(self) -> bool:
+        """True where the network has a text tower."""
+        return self.forward_text is not None
+
+    @property
+    def device(self) -> str:
+        """Device of the network, as torch names it."""
+        return self.record["device"]
+
+    def preprocess(self, image: Image.Image) -> Any:
+        """Return one picture as the network's own transform gives it.
+
+        Parameters
+        ----------
+        image : PIL.Image.Image
+
+        Returns
+        -------
+        Tensor or ndarray
+        """
+        return self.transform(image)
+
+    def collate(self, pictures: Sequence[Any]) -> torch.Tensor:
+        """Return preprocessed pictures as one batch in the network's precision, in memory that a GPU reads directly.
+
+        Parameters
+        ----------
+        pictures : sequence of Tensor or ndarray
+
+        Returns
+        -------
+        Tensor, shape (b, ...)
+        """
+        import torch
+
+        batch = stack_pictures(pictures).to(dtype_of(self.record["precision"]))
+        if self.device == "cpu":
+            return batch
+        with torch.cuda.device(self.device):  # else a thread of its own would start a context on the first GPU
+            return batch.pin_memory()
+
+    def encode(self, batch: Any) -> np.ndarray:
+        """Return the vectors of a batch of pictures.
+
+        The extraction checks that they are finite, because it knows the names of the pictures.
+
+        Parameters
+        ----------
+        batch : Tensor, ndarray or sequence
+            b pictures as `collate` or as `preprocess` returned them.
+
+        Returns
+        -------
+        ndarray, shape (b, d), float32
+            Not normalised.
+
+        Raises
+        ------
+        ModelError
+            If the network gives an array of another shape.
+        """
+        import torch
+
+        if not isinstance(batch, torch.Tensor):
+            batch = self.collate(batch)
+        with torch.inference_mode(), _exact_convolutions(self.device):
+            batch = batch.to(device=self.device, dtype=dtype_of(self.record["precision"]), non_blocking=True)
+            return check_vectors(_as_array(self.forward(batch)), len(batch), self.name, self.dimension)
+
+    def parity(self, pictures: Sequence[Any]) -> float | None:
+        """Return the smallest cosine between the network's vectors and those of the same network in float32.
+
+        The float32 network is built for this check and freed after it. Give the pictures as `preprocess` returns
+        them, because a collated batch has already been rounded.
+
+        Parameters
+        ----------
+        pictures : sequence of Tensor or ndarray
+
+        Returns
+        -------
+        float or None
+            None if the network computes in float32.
+
+        Raises
+        ------
+        ModelError
+            If the weights have changed since the network was loaded, or a vector is not finite.
+        """
+        if self.record["precision"] == "fp32":
+            return None
+        batch = stack_pictures(pictures)
+        exact = self.recipe.at_precision("fp32").build()
+        if exact.record["sha256"] != self.record["sha256"]:
+            raise ModelError(f"{self.name}: its weights have changed since it was loaded; start again")
+        return smallest_cosine(check_finite(self.encode(batch), self.name, "pictures"), exact.encode(batch))
+
+    def encode_text(self, texts: Sequence[str], batch_size: int = 256) -> np.ndarray:
+        """Return the vectors of texts.
+
+        Texts of about equal length share a batch, because a tower may skip the positions after the longest of them.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            n texts.
+        batch_size : int
+
+        Returns
+        -------
+        ndarray, shape (n, d), float32
+            Not normalised.
+
+        Raises
+        ------
+        ModelError
+            If there is no text tower, or a vector is not finite.
+        """
+        import torch
+
+        if self.forward_text is None:
+            raise ModelError(f"{self.name} has no text tower: it embeds pictures only; for text, take a CLIP")
+        texts = list(texts)
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        batches = [np.empty((0, self.dimension), np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(texts), batch_size):
+                batch = [texts[i] for i in order[start : start + batch_size]]
+                batches.append(_as_array(self.forward_text(batch)))
+        vectors = check_vectors(np.concatenate(batches), len(texts), self.name, self.dimension)
+        vectors = check_finite(vectors, self.name, "texts")[np.argsort(order)]
+        vectors.flags.writeable = False
+        return vectors
+
+
+def activation_names(module: torch.nn.Module) -> str:
+    """Return the names of the activation functions that a module is built of.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Returns
+    -------
+    str
+        In alphabetical order, joined by "+"; empty if there are none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> activation_names(torch.nn.Sequential(torch.nn.SiLU(), torch.nn.GELU()))
+    'gelu+silu'
+    """
+    kinds = {type(layer).__name__ for layer in module.modules()}
+    return "+".join(sorted({_ACTIVATIONS[kind] for kind in kinds if kind in _ACTIVATIONS}))
+
+
+def move_to_device(model: torch.nn.Module, device: str, precision: str) -> torch.nn.Module:
+    """Return a model on a device, with all weights in one precision.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    device : str
+        As torch names it. On a GPU, convolutions get the memory layout that tensor cores take, channels last.
+    precision : str
+        One of `PRECISIONS`.
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Examples
+    --------
+    >>> import torch
+    >>> move_to_device(torch.nn.Linear(2, 2), "cpu", "bf16").weight.dtype
+    torch.bfloat16
+    """
+    import torch
+
+    model = model.to(device=device, dtype=dtype_of(precision))
+    return model if device == "cpu" else model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def stack_pictures(pictures: Any) -> torch.Tensor:
+    """Return preprocessed pictures as one tensor.
+
+    Parameters
+    ----------
+    pictures : Tensor, ndarray or sequence of them
+        One array of b pictures, or b arrays of one picture.
+
+    Returns
+    -------
+    Tensor, shape (b, ...)
+
+    Examples
+    --------
+    >>> stack_pictures([np.zeros((3, 8, 8)), np.ones((3, 8, 8))]).shape
+    torch.Size([2, 3, 8, 8])
+    """
+    import torch
+
+    if isinstance(pictures, torch.Tensor):
+        return pictures
+    if isinstance(pictures, np.ndarray):
+        return torch.from_numpy(pictures)
+    return torch.stack([torch.as_tensor(picture) for picture in pictures])
+
+
+@contextmanager
+def _exact_convolutions(device: str) -> Iterator[None]:
+    """Keep float32 convolutions on a GPU in float32 (torch may round to TF32), with its fastest algorithm."""
+    if device == "cpu":
+        yield
+        return
+    import torch
+
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=False):
+        yield
+
+
+def _as_array(vectors: Any) -> np.ndarray:
+    import torch
+
+    return vectors.float().cpu().numpy() if isinstance(vectors, torch.Tensor) else np.asarray(vectors)
