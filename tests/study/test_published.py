@@ -7,7 +7,7 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.study import published
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 
-IDS = {entry.name: entry.id for entry in REGISTRY}
+IDS = {entry.name: entry.id for entry in REGISTRY.values()}
 
 
 def run(*models, simulated=False, templates="openai", **more):
