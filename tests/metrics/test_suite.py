@@ -46,7 +46,8 @@ def everything(vectors: np.ndarray, frame: pd.DataFrame, seed: int = 0, drawn: n
     placement = taxonomy(frame)
     rows = metrics.measure(vectors, placement, seed=seed)
     panels = projections.drill_down(placement, projections.FIGURE_RANKS)
-    coordinates = projections.project(vectors, placement, "pca", seed=seed)
+    settings = projections.ProjectionSettings(method="pca", seed=seed)
+    coordinates = projections.project(vectors, placement, settings).coordinates
     plane = dict(list(coordinates.groupby("rank", sort=False)))
     for metric in ("panel_purity", "panel_purity_2d"):
         inside = [
