@@ -32,26 +32,15 @@ def ete3() -> ModuleType:
     return ete3
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few replicates and permutations, for tests of everything but intervals and p-values."""
-    from tests.support.small_study import few_replicates
-
-    few_replicates(monkeypatch)
-
-
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a whole study: pictures in ``val``, their phylogeny ``tree.nwk``, ``store``, and ``out``."""
+    """Run a whole study: pictures in ``val``, their phylogeny ``tree.nwk``, ``store``, and ``out`` with the report."""
     from bioclip_probe import report, study
-    from tests.support.small_study import NEWICK, few_replicates, grow, plan
+    from tests.support.small_study import NEWICK, grow, plan
 
     folder = tmp_path_factory.mktemp("small")
     grow(folder / "val")
     (folder / "tree.nwk").write_text(NEWICK)
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        few_replicates(monkeypatch)
-        made = plan(folder / "val", tree=folder / "tree.nwk", tree_unit="Myr")
-        study.reproduce(made, folder / "store", folder / "out", progress=False)
-        report.write(folder / "out")
+    study.reproduce(plan(folder / "val", tree=folder / "tree.nwk", tree_unit="Myr"), folder / "store", folder / "out")
+    report.write(folder / "out")
     return folder

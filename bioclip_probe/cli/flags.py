@@ -136,6 +136,9 @@ def add_measuring(sub: argparse.ArgumentParser) -> None:
     """Add the flags of the intervals."""
     _setting(sub, MeasureSettings, "per_species", type=int, metavar="N")
     _setting(sub, MeasureSettings, "resample", choices=RANKS)
+    _setting(sub, MeasureSettings, "n_permutations", type=int, metavar="N")
+    _setting(sub, MeasureSettings, "n_bootstrap", type=int, metavar="N")
+    _setting(sub, MeasureSettings, "level", type=float, metavar="SHARE")
 
 
 def add_metrics(sub: argparse.ArgumentParser) -> None:
@@ -147,7 +150,13 @@ def add_metrics(sub: argparse.ArgumentParser) -> None:
 def measure_settings(options: argparse.Namespace, metrics: tuple[str, ...] = ()) -> MeasureSettings:
     """Return the settings of the metrics that the flags of `add_sources` and `add_measuring` say."""
     return MeasureSettings(
-        metrics=metrics, resample=options.resample, per_species=options.per_species, seed=options.seed
+        metrics=metrics,
+        resample=options.resample,
+        per_species=options.per_species,
+        seed=options.seed,
+        level=options.level,
+        n_permutations=options.n_permutations,
+        n_bootstrap=options.n_bootstrap,
     )
 
 

@@ -16,6 +16,7 @@ from bioclip_probe.extraction.prompts import NESTED_TYPE, PLAIN_TYPE
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import ControlPair, EmbeddingPair, SharedResults
+from bioclip_probe.metrics.text import TextEmbeddings
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.estimate import Estimate
@@ -232,7 +233,8 @@ def texts(
         log.info("measuring the names of %s, type %s", name, kind)
         names = sample.named(name, kind)
         root = sample.named_root(name, kind) if kind == NESTED_TYPE else None
-        rows = metrics.measure_text(names, sample.placement.tree, root, settings.seed)
-        rows += metrics.measure_image_text(sample.embeddings[name].vectors, sample.placement, names, settings.seed)
+        images = SharedResults(sample.embeddings[name].vectors, sample.placement, settings)
+        text_embeddings = TextEmbeddings(names, sample.placement, root, images, settings)
+        rows = _as_rows(metrics.measure(text_embeddings), "", tree="taxonomy")
         tables.append(sample.table(rows, encoder=name, space="raw", protocol=kind))
     return pd.concat(tables, ignore_index=True)

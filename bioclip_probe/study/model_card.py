@@ -57,6 +57,7 @@ from bioclip_probe.extraction.ready_vectors import VECTORS
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.extraction.text_reader import Reader
 from bioclip_probe.metrics.answers import Answers
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.suite import row as measurement
 from bioclip_probe.probes.centroid import few_shot
 from bioclip_probe.probes.folds import paper_folds
@@ -358,8 +359,11 @@ def _scored(
         split=np.concatenate([one.split for one in found]).astype(str),
         fold=np.repeat(np.arange(n_folds), len(own)),
         units=np.tile(own, n_folds),
+        rank=level,
+        balanced=True,
+        settings=MeasureSettings(seed=seed),
     )
-    for row in metrics.score_answers(answers, level, seed, balanced=True):
+    for row in (measured.as_row() for measured in metrics.measure(answers)):
         more = {"rank": task.rank, "n_taxa": counts["n_taxa"], "note": "; ".join(filter(None, (row["note"], note)))}
         resampled = {"resampled": level} if row["resampled"] else {}
         yield row | more | resampled | columns

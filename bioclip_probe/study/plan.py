@@ -41,7 +41,7 @@ class Plan:
     Raises
     ------
     ProbeError
-        If there is no such engine, or a setting is out of its range.
+        If there is no such engine, or a model is named twice.
 
     Examples
     --------
@@ -63,19 +63,13 @@ class Plan:
 
     def __post_init__(self) -> None:
         executors.check(self.extraction.engine)
-
-    @property
-    def compared(self) -> tuple[str, ...]:
-        """The models, without the controls.
-
-        Raises
-        ------
-        ProbeError
-            If a model is named twice.
-        """
         twice = sorted({model for model in self.models if self.models.count(model) > 1})
         if twice:
             raise ProbeError(f"a model is named twice: {', '.join(twice)}")
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The models, without the controls."""
         if self.models:
             return self.models
         if self.data.startswith(VECTORS):

@@ -1,120 +1,197 @@
-"""From answers to numbers: what a `PREDICTIONS` table says of each encoder, probe and protocol, with intervals.
+"""Scores of a `PREDICTIONS` table: numbers with intervals for each encoder, probe and protocol, and between them::
 
->>> predictions = probing.probe(sample)
->>> scoring.score(sample, predictions)         # a MEASUREMENTS table
+predictions = probing.probe(sample)
+scoring.score(sample, predictions)         # a MEASUREMENTS table
 """
 
 from __future__ import annotations
 
 import itertools
-import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe import metrics
 from bioclip_probe.metrics.answers import Answers
+from bioclip_probe.metrics.measurement import Measurement
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes import SEEN, SHUFFLED, UNSEEN
 from bioclip_probe.study.probing import taxon_paths
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 
-log = logging.getLogger(__name__)
-
-#: Probes that know as many images of each taxon, or none: nothing of how frequent it is.
+#: Probes that do not learn class frequencies: they have as many images of each taxon, or its name only.
 BALANCED = ("simpleshot", "zero_shot", "zero_shot_summed")
-BY_NAME = ("zero_shot", "zero_shot_summed")  # of these nothing was learnt here, so that parts of a dataset compare
-ASKED = ["encoder", "probe", "protocol", "shots"]
+#: Probes that learn nothing from the images of the dataset, so that their scores on its parts can be compared.
+BY_NAME = ("zero_shot", "zero_shot_summed")
+#: Scores that every probe and protocol has. Accuracy inside clades is given for all training images of protocol `SEEN`.
+SCORES = ("top1_accuracy", "top5_accuracy", "macro_accuracy", "calibration_error")
 
-Asked = tuple[str, str, str, int]  # encoder, probe, protocol, shots; 0 shots are all there are
+
+@dataclass(frozen=True)
+class Question:
+    """The question that a probe answers: it identifies rows of a `PREDICTIONS` table.
+
+    Attributes
+    ----------
+    encoder, probe, protocol : str
+        As in the table.
+    shots : int
+        Images of a taxon that the probe learnt from; 0 for all there are.
+
+    Examples
+    --------
+    >>> Question("bioclip", "linear", "seen", 0).columns["shots"] is None
+    True
+    """
+
+    encoder: str
+    probe: str
+    protocol: str
+    shots: int
+
+    @property
+    def columns(self) -> dict[str, object]:
+        """Columns of a `MEASUREMENTS` row."""
+        return {
+            "encoder": self.encoder,
+            "probe": self.probe,
+            "protocol": self.protocol,
+            "shots": self.shots or None,
+        }
+
+    def is_comparable(self, other: Question) -> bool:
+        """Return True if another encoder was asked the same, and the two are compared.
+
+        Points of a curve over the number of images are not compared, except for few-shot probes.
+
+        Parameters
+        ----------
+        other : Question
+        """
+        same = replace(self, encoder=other.encoder) == other
+        return same and (not self.shots or self.probe in BALANCED)
 
 
-def score(sample: Sample, predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Accuracy of predictions at each rank, with chance; across ranks; between protocols; and between encoders.
+def score(sample: Sample, predictions: pd.DataFrame, settings: MeasureSettings | None = None) -> pd.DataFrame:
+    """Return the scores of predictions: at each rank, across ranks, between protocols, and between encoders.
 
     Parameters
     ----------
     sample : Sample
-        The one that was probed.
+        The sample that was probed.
     predictions : DataFrame
-        A `PREDICTIONS` table; every encoder in it is compared with every other on what both were asked.
-    seed : int
+        A `PREDICTIONS` table. Every two encoders in it are compared on the questions that both were asked.
+    settings : MeasureSettings, optional
+        Replicates, the level of intervals, the seed. All scores are given, whatever ``settings.metrics`` says.
 
     Returns
     -------
     DataFrame
         A `MEASUREMENTS` table.
     """
-    answers = _answers(sample, predictions)
-    rows = []
-    for asked, by_rank in answers.items():
-        rows += _filled(_alone(sample, asked, by_rank, seed), asked)
-        if len(by_rank) == len(RANKS) and not asked[-1]:
-            paths = metrics.PathAnswers.of(by_rank, sample.placement.tree)
-            rows += _filled(metrics.score_paths(paths, seed), asked)
-    for (encoder, probe, protocol, shots), by_rank in answers.items():
-        if (protocol, shots) == (SEEN, 0):
-            for other, compared in ((UNSEEN, metrics.unseen_gap), (SHUFFLED, metrics.selectivity)):
-                beside = answers.get((encoder, probe, other, 0), {})
-                found = [compared(by_rank[rank], beside[rank], rank, seed) for rank in by_rank if rank in beside]
-                rows += _filled(found, (encoder, probe, other, 0))
-    for one, other in itertools.combinations(answers, 2):
-        if one[1:] == other[1:] and (not one[-1] or one[1] in BALANCED):  # a curve is not compared point by point
-            first, second = answers[one], answers[other]
-            for rank in first:
-                if rank in second:
-                    found = metrics.compare_answers(first[rank], second[rank], rank, seed)
-                    rows += _filled(found, one, encoder_b=other[0])
+    settings = replace(settings or MeasureSettings(), metrics=())
+    answers = answers_by_question(sample, predictions, settings)
+    rows: list[dict] = []
+    for question, by_rank in answers.items():
+        rows += _scores(sample, question, by_rank)
+        if len(by_rank) == len(RANKS) and not question.shots:
+            paths = metrics.PathAnswers.of(by_rank, sample.placement, settings)
+            rows += _rows(metrics.measure(paths), question)
+    rows += _protocols_compared(answers)
+    rows += _encoders_compared(answers)
     return sample.table(rows, space="raw", tree="taxonomy") if rows else MEASUREMENTS.frame()
 
 
-def _answers(sample: Sample, predictions: pd.DataFrame) -> dict[Asked, dict[str, Answers]]:
-    """The answers of each encoder, probe, protocol and number of shots, by rank."""
+def answers_by_question(
+    sample: Sample, predictions: pd.DataFrame, settings: MeasureSettings
+) -> dict[Question, dict[str, Answers]]:
+    """Return the answers to each question, by rank.
+
+    Parameters
+    ----------
+    sample : Sample
+    predictions : DataFrame
+        A `PREDICTIONS` table of the sample.
+    settings : MeasureSettings
+
+    Returns
+    -------
+    dict from Question to dict from rank to Answers
+        In the order of the table.
+    """
     node = pd.Index(taxon_paths(sample.placement.tree))
     images, units = pd.Index(sample.images["image_id"]), sample.placement.node
     table = predictions.assign(shots=predictions["shots"].fillna(0).astype(np.int64))
-    found: dict[Asked, dict[str, Answers]] = {}
-    for (*asked, rank), part in table.groupby([*ASKED, "rank"], sort=False):
-        image = images.get_indexer(part["image_id"])
-        found.setdefault(tuple(asked), {})[rank] = Answers(
+    answers: dict[Question, dict[str, Answers]] = {}
+    for (*asked, rank), rows in table.groupby(["encoder", "probe", "protocol", "shots", "rank"], sort=False):
+        question = Question(*asked)
+        image = images.get_indexer(rows["image_id"])
+        answers.setdefault(question, {})[rank] = Answers(
             image=image,
-            truth=node.get_indexer(part["truth"]),
-            predicted=node.get_indexer(part["predicted"]),
-            place=part["place"].fillna(0).to_numpy(np.int64),
-            confidence=part["confidence"].to_numpy(np.float64),
-            split=part["split"].to_numpy(dtype=object).astype(str),
-            fold=part["fold"].fillna(0).to_numpy(np.int64),
+            truth=node.get_indexer(rows["truth"]),
+            predicted=node.get_indexer(rows["predicted"]),
+            place=rows["place"].fillna(0).to_numpy(np.int64),
+            confidence=rows["confidence"].to_numpy(np.float64),
+            split=rows["split"].to_numpy(dtype=object).astype(str),
+            fold=rows["fold"].fillna(0).to_numpy(np.int64),
             units=units[image],
+            rank=rank,
+            balanced=question.probe in BALANCED,
+            placement=sample.placement,
+            settings=settings,
         )
-    return found
+    return answers
 
 
-def _alone(sample: Sample, asked: Asked, by_rank: dict[str, Answers], seed: int) -> Iterator[dict]:
-    _, probe, protocol, shots = asked
-    for rank, answers in by_rank.items():
-        yield from metrics.score_answers(answers, rank, seed, balanced=probe in BALANCED)
-        if probe in BY_NAME:
-            yield from _by_part(sample, answers, rank, seed)
-        if rank != RANKS[0] and (protocol, shots) == (SEEN, 0):
-            above = sample.placement.at(RANKS[RANKS.index(rank) - 1])
-            yield from metrics.clade_accuracies(answers, above[answers.image], sample.placement.tree.path, rank, seed)
+def _scores(sample: Sample, question: Question, by_rank: dict[str, Answers]) -> Iterator[dict]:
+    """Yield the rows of one question at each of its ranks."""
+    every_score = (question.protocol, question.shots) == (SEEN, 0)
+    for answers in by_rank.values():
+        wanted = replace(answers.settings, metrics=() if every_score else SCORES)
+        yield from _rows(metrics.measure(replace(answers, settings=wanted)), question)
+        if question.probe in BY_NAME:
+            yield from _rows(_accuracy_by_part(sample, answers), question)
 
 
-def _by_part(sample: Sample, answers: Answers, rank: str, seed: int) -> Iterator[dict]:
-    """Accuracy in each part of the dataset, e.g. on species that a model never saw, where it has several.
+def _accuracy_by_part(sample: Sample, answers: Answers) -> Iterator[Measurement]:
+    """Yield the accuracy in each part of a dataset that has several, e.g. on species that a model never saw.
 
-    All taxa are there to choose from, so that chance is that of the whole.
+    All taxa of the dataset are there to choose from, so chance is that of the whole dataset.
     """
+    names = sorted(sample.images["split"].dropna().unique())
     part = sample.images["split"].to_numpy(dtype=object)[answers.image]
-    parts = sorted(sample.images["split"].dropna().unique())
     n_taxa = len(np.unique(answers.tested.truth))
-    for name in parts if len(parts) > 1 and n_taxa else ():
-        top1 = metrics.score_answers(answers.take(part == name), rank, seed, balanced=True)[0]
-        yield {**top1, "split": f"test, {name}", "chance": 1 / n_taxa}
+    for name in names if len(names) > 1 and n_taxa else ():
+        (top1,) = metrics.top1_accuracy(answers.take(part == name), sample.placement)
+        yield replace(top1, split=f"test, {name}", estimate=replace(top1.estimate, chance=1 / n_taxa))
 
 
-def _filled(rows, asked: Asked, **more: object) -> list[dict]:
-    encoder, probe, protocol, shots = asked
-    said = {"encoder": encoder, "probe": probe, "protocol": protocol, "shots": shots or None}
-    return [{**row, **said, **more} for row in rows]
+def _protocols_compared(answers: dict[Question, dict[str, Answers]]) -> Iterator[dict]:
+    """Yield the rows that compare protocol `SEEN` of a probe with its other protocols."""
+    for question, by_rank in answers.items():
+        if (question.protocol, question.shots) != (SEEN, 0):
+            continue
+        for protocol, pair in ((UNSEEN, metrics.UnseenPair), (SHUFFLED, metrics.ShuffledPair)):
+            other = replace(question, protocol=protocol)
+            for rank, others in answers.get(other, {}).items():
+                if rank in by_rank:
+                    yield from _rows(metrics.measure(pair(by_rank[rank], others)), other)
+
+
+def _encoders_compared(answers: dict[Question, dict[str, Answers]]) -> Iterator[dict]:
+    """Yield the rows that compare every two encoders on the questions that both were asked."""
+    for question, other in itertools.combinations(answers, 2):
+        if question.is_comparable(other):
+            first, second = answers[question], answers[other]
+            for rank in first:
+                if rank in second:
+                    pair = metrics.ModelPair(first[rank], second[rank])
+                    yield from _rows(metrics.measure(pair), question, encoder_b=other.encoder)
+
+
+def _rows(measurements: Iterable[Measurement], question: Question, **columns: object) -> Iterator[dict]:
+    """Yield the rows of measurements of one question."""
+    return (row.as_row(**question.columns, **columns) for row in measurements)

@@ -12,6 +12,8 @@ import pytest
 from bioclip_probe import collect
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.extraction.prompts import TEXT_TYPES, taxon_names
+from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.probes.settings import ProbeSettings
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.store.text_embeddings import ROOT_RANK, NameEmbeddings
 from bioclip_probe.study import probing, scoring
@@ -20,6 +22,7 @@ from bioclip_probe.tables import PREDICTIONS, RANKS
 from bioclip_probe.tree import brownian, taxonomy
 
 GENERA, SPECIES, EACH = 4, 4, 6
+EACH_LEFT_OUT = ProbeSettings(probes=("knn",), protocols=("leave-one-out",))
 
 
 def made_up(scatter: float, names: bool = False, seed: int = 0) -> Sample:
@@ -57,7 +60,7 @@ def accuracy(predictions: pd.DataFrame, **where: object) -> float:
 @pytest.mark.parametrize("learner", ["linear", "ridge", "lda", "knn"])
 def test_what_evolves_along_the_tree_is_named_and_kin_never_seen_are_too(learner):
     """Species hardly scatter: genera are known from other species of theirs, which shuffled labels do not allow."""
-    found = probing.probe(made_up(scatter=0.05), [learner])
+    found = probing.probe(made_up(scatter=0.05), ProbeSettings(probes=(learner,)))
     assert accuracy(found, protocol="seen", rank="species") > 0.9
     assert accuracy(found, protocol="unseen", rank="genus") > 0.6
     assert accuracy(found, protocol="unseen", rank="genus") > accuracy(found, protocol="shuffled", rank="genus") - 0.4
@@ -66,7 +69,7 @@ def test_what_evolves_along_the_tree_is_named_and_kin_never_seen_are_too(learner
 
 def test_without_signal_probes_are_at_chance():
     sample = made_up(scatter=1e4)
-    found = probing.probe(sample, ["linear", "knn"])
+    found = probing.probe(sample, ProbeSettings(probes=("linear", "knn")))
     for protocol, rank, chance in (("seen", "species", 1 / 16), ("seen", "genus", 1 / 4), ("unseen", "genus", 1 / 4)):
         assert abs(accuracy(found, protocol=protocol, rank=rank) - chance) < 0.2
     scores = scoring.score(sample, found)
@@ -75,7 +78,9 @@ def test_without_signal_probes_are_at_chance():
 
 
 def test_more_shots_are_asked_until_they_are_all():
-    found = probing.probe(made_up(scatter=0.3), ["linear"], ["seen"], shots=[1, 2, 60])
+    found = probing.probe(
+        made_up(scatter=0.3), ProbeSettings(probes=("linear",), protocols=("seen",), shots=(1, 2, 60))
+    )
     assert set(found["shots"].fillna(0)) == {0, 1, 2}, "no taxon has 60 images to learn from"
     tested = found[found["split"] == "test"]
     per_shot = tested[tested["rank"] == "species"].groupby(tested["shots"].fillna(0))["image_id"].agg(set)
@@ -85,7 +90,7 @@ def test_more_shots_are_asked_until_they_are_all():
 def test_each_image_is_left_out_once():
     sample = made_up(scatter=0.05)
     part = sample.take(np.arange(0, len(sample.images), 3))
-    found = probing.probe(part, ["knn"], ["leave-one-out"])
+    found = probing.probe(part, EACH_LEFT_OUT)
     tested = found[found["split"] == "test"]
     assert not tested.duplicated(["rank", "image_id"]).any()
     assert len(tested[tested["rank"] == "genus"]) == len(part.images)
@@ -153,20 +158,19 @@ def test_names_are_scored_in_each_part_of_a_dataset_too():
 def test_two_models_are_compared_on_what_both_were_asked():
     sample, worse = made_up(scatter=0.05), made_up(scatter=2.0)
     sample.embeddings["worse"] = worse.embeddings["model"]
-    scores = scoring.score(sample, probing.probe(sample, ["knn"], ["seen"]))
+    scores = scoring.score(sample, probing.probe(sample, ProbeSettings(probes=("knn",), protocols=("seen",))))
     species = scores[(scores["metric"] == "top1_accuracy_difference") & (scores["rank"] == "species")]
     assert (species["encoder"].item(), species["encoder_b"].item()) == ("model", "worse")
     assert species["value"].item() > 0.5
     assert species["p_value"].item() < 0.01
 
 
-def test_what_cannot_be_asked_is_told(monkeypatch):
+def test_what_cannot_be_asked_is_told():
     sample = made_up(scatter=0.05)
     with pytest.raises(ProbeError, match="no protocol 'sene'; did you mean seen"):
-        probing.probe(sample, ["linear"], ["sene"])
-    monkeypatch.setattr(probing, "MOST_LEFT_OUT", 95)
+        ProbeSettings(protocols=("sene",))
     with pytest.raises(ProbeError, match=r"leave-one-out learns a probe for each image: at most 95, got 96; ask seen"):
-        probing.probe(sample, ["knn"], ["leave-one-out"])
+        probing.probe(sample, EACH_LEFT_OUT, most_left_out=95)
 
 
 def test_a_sample_without_kin_has_rows_that_say_so():
@@ -182,9 +186,11 @@ def test_real_animals_are_named_at_class_and_order_one_left_out(shared_data, tmp
     """187 photographs of as many animals: only leaving one out asks about nearly all of them."""
     network = Path(__file__).parents[1] / "support" / "mobilenets.py"
     data = f"table:{shared_data / 'animals' / 'labels.csv'}"
-    sample = collect(data, [f"custom:{network}:imagenet", "pixels"], tmp_path, progress=False)
+    sample = collect(
+        data, [f"custom:{network}:imagenet", "pixels"], tmp_path, settings=ExtractionSettings(progress=False)
+    )
     part = sample.take(np.arange(0, len(sample.images), 2))
-    scores = scoring.score(part, probing.probe(part, ["knn"], ["leave-one-out"]))
+    scores = scoring.score(part, probing.probe(part, EACH_LEFT_OUT))
     top1 = scores[(scores["metric"] == "top1_accuracy") & scores["encoder_b"].isna()].set_index(["rank", "encoder"])
     network, pixels = list(sample.embeddings)
     for rank in ("class", "order"):

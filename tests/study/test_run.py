@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,16 +12,23 @@ import pytest
 
 from bioclip_probe import collect, encoders, study
 from bioclip_probe.errors import ProbeError
-from bioclip_probe.metrics import CATALOGUE
+from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.metrics.registry import REGISTRY
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.projections import FIGURE_RANKS
+from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.report.page import FIGURES
 from bioclip_probe.study import probing, results, scoring
 from bioclip_probe.study.plan import PAPER_MODELS, WORLD_MODELS, Plan
+from bioclip_probe.study.sample import Phylogeny
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
 from tests.support.pictures import MeanColour
+from tests.support.settings import FEW
 from tests.support.small_study import CONTROLS, FOLDERS, OF_TEXT, grow, plan
 
 KEY = results.KEYS["measurements"]
+QUIET = ExtractionSettings(progress=False)
+PCA = ProjectionSettings(method="pca")
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +42,8 @@ def sample(small_study):
         f"inat21:{small_study / 'val'}",
         CONTROLS,
         small_study / "store",
-        small_study / "tree.nwk",
-        "Myr",
-        progress=False,
+        Phylogeny(small_study / "tree.nwk", "Myr"),
+        settings=QUIET,
     )
 
 
@@ -64,8 +70,8 @@ def test_measurements(found):
     table = found.measurements
     assert not table.duplicated(KEY).any()
     assert not table["simulated"].any()
-    of_text = {name for name in CATALOGUE if name.startswith(("text_", "image_text_"))}
-    assert set(table["metric"]) == set(CATALOGUE) - of_text
+    of_text = {name for name in REGISTRY if name.startswith(("text_", "image_text_"))}
+    assert set(table["metric"]) == set(REGISTRY) - of_text
     assert set(table["space"]) == {"raw", "centred"}
     assert set(table["tree"]) == {"taxonomy", "tree"}
     for metric in ("knn_purity_1", "cluster_purity", "silhouette", "cophenetic_correlation"):
@@ -112,7 +118,7 @@ def test_children_held_out_are_never_learnt_from(found):
 
 def test_coordinates_are_the_panels_of_the_record(found):
     drawn = found.coordinates.groupby(["encoder", "rank"], sort=False)
-    for name, panels in found.record["steps"]["reproduce"]["panels"].items():
+    for name, panels in found.record["steps"]["project"]["panels"].items():
         assert [panel["rank"] for panel in panels] == list(FIGURE_RANKS)
         for panel in panels:
             rows = drawn.get_group((name, panel["rank"]))
@@ -132,7 +138,7 @@ def test_the_record(found, small_study):
     matched = {match["name"] for match in record["trees"]["tree"]["matches"] if match["matched"]}
     assert matched == {"Corvus albus", "Corvus corax", "Corvus cornix", "Parus major", "Canis latrans"}
     assert {"numpy", "scikit-learn", "python"} <= record["software"].keys()
-    made = record["steps"]["reproduce"]
+    made = record["steps"]["measure"]
     assert made["plan"]["models"] == list(CONTROLS)
     assert made["compared"] == list(CONTROLS)
     assert (small_study / "out" / "runs.json").stat().st_size < 100_000
@@ -146,34 +152,31 @@ def test_agreement_with_the_phylogeny_leaves_out_what_it_lacks(found):
     assert set(rows["n_taxa"]) == {5}
 
 
-@pytest.mark.usefixtures("quick")
 def test_the_steps_give_the_numbers_of_the_whole(sample, found, small_study):
-    predictions = probing.ask(sample, plan(small_study / "val"))
-    coordinates = study.project(sample, "pca")
+    predictions = probing.predict(sample, plan(small_study / "val").probe)
+    coordinates = study.project(sample, PCA).coordinates
     steps = [
-        study.measure(sample),
-        study.compare(sample),
-        scoring.score(sample, predictions),
-        study.texts(sample),
-        study.measure_panels(sample, coordinates),
+        study.measure(sample, FEW),
+        study.compare(sample, FEW),
+        study.texts(sample, settings=FEW),
+        scoring.score(sample, predictions, FEW),
+        study.measure_panels(sample, coordinates, FEW),
     ]
     pd.testing.assert_frame_equal(pd.concat(steps, ignore_index=True), found.measurements)
     pd.testing.assert_frame_equal(predictions, found.predictions)
     pd.testing.assert_frame_equal(coordinates, found.coordinates)
 
 
-@pytest.mark.usefixtures("quick")
 def test_whole_genera_are_resampled_where_asked(sample):
-    plain, genera = (study.measure(sample, resample=rank).set_index(KEY) for rank in ("species", "genus"))
+    plain, genera = (study.measure(sample, replace(FEW, resample=rank)).set_index(KEY) for rank in ("species", "genus"))
     found = genera[genera.index.get_level_values("metric") == "cophenetic_correlation"]
     found = found[found.index.get_level_values("rank") == "species"]
     assert set(found["resampled"]) == {"genus"}
     np.testing.assert_allclose(genera["value"], plain["value"], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.usefixtures("quick")
 def test_pairs_of_encoders_and_what_is_left_beyond_each_control(sample):
-    found = study.compare(sample)
+    found = study.compare(sample, FEW)
     assert set(zip(found["encoder"], found["encoder_b"], strict=True)) == {CONTROLS, CONTROLS[::-1]}
     residual = found[found["metric"] == "residual_cophenetic_correlation"]
     assert residual["encoder_b"].tolist() == list(CONTROLS) and residual["p_value"].isna().all()
@@ -182,27 +185,30 @@ def test_pairs_of_encoders_and_what_is_left_beyond_each_control(sample):
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"per_species": 0}, "at least 1 image a species"), ({"resample": "tribe"}, "intervals resample taxa of a rank")],
+    [
+        ({"per_species": 0}, "at least 1 image a species"),
+        ({"resample": "tribe"}, "intervals resample taxa of a rank"),
+        ({"seed": -1}, "must be"),
+    ],
 )
-def test_a_plan_that_cannot_be_is_refused(wrong, said):
+def test_measure_settings_out_of_range_are_refused(wrong, said):
     with pytest.raises(ProbeError, match=said):
-        Plan(**wrong)
+        MeasureSettings(**wrong)
 
 
-@pytest.mark.usefixtures("quick")
 def test_equal_vectors_get_equal_numbers(sample):
     """The streams are paired: two encoders meet the same resampled species and the same permutations."""
     rows = np.flatnonzero(sample.images["family"] == "Corvidae")
     part = sample.take(rows)
     twins = {"one": part.embeddings["pixels"], "two": part.embeddings["pixels"]}
-    part = dataclasses.replace(part, embeddings=twins)
+    part = replace(part, embeddings=twins)
     predictions = probing.probe(part)
-    coordinates = study.project(part, "pca")
-    scores = scoring.score(part, predictions)
+    coordinates = study.project(part, PCA).coordinates
+    scores = scoring.score(part, predictions, FEW)
     for table in (
-        study.measure(part),
+        study.measure(part, FEW),
         scores[scores["encoder_b"].isna()],
-        study.measure_panels(part, coordinates),
+        study.measure_panels(part, coordinates, FEW),
         predictions,
         coordinates,
     ):
@@ -211,11 +217,10 @@ def test_equal_vectors_get_equal_numbers(sample):
         pd.testing.assert_frame_equal(one, two)
 
 
-@pytest.mark.usefixtures("quick")
 def test_where_centring_leaves_no_direction_the_numbers_are_undefined_and_say_so(sample):
     """A part of one image, as in a table whose column `split` holds a stray word, stops nothing."""
     images = sample.images.assign(split=["odd"] + ["val"] * (len(sample.images) - 1)).astype({"split": "str"})
-    table = study.measure(dataclasses.replace(sample, images=images, trees={}))
+    table = study.measure(replace(sample, images=images, trees={}), FEW)
     odd = table[table["split"] == "odd"]
     assert set(odd["space"]) == {"raw", "centred"}
     assert odd["value"].isna().all()
@@ -225,16 +230,15 @@ def test_where_centring_leaves_no_direction_the_numbers_are_undefined_and_say_so
     assert whole["value"].notna().any()
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("rows", [[0], [0, 1], [0, 5, 10], range(5)])
 def test_a_handful_of_images(sample, rows):
     """Whatever is undefined is a row that says so; nothing raises."""
     part = sample.take(np.array(rows))
-    part = dataclasses.replace(part, trees={})
+    part = replace(part, trees={})
     predictions = probing.probe(part)
-    coordinates = study.project(part, "pca")
+    coordinates = study.project(part, PCA).coordinates
     table = pd.concat(
-        [study.measure(part), scoring.score(part, predictions), study.measure_panels(part, coordinates)],
+        [study.measure(part, FEW), scoring.score(part, predictions, FEW), study.measure_panels(part, coordinates, FEW)],
         ignore_index=True,
     )
     MEASUREMENTS.check(table)
@@ -258,12 +262,12 @@ def test_taxa_of_a_rank(sample):
         assert row.spread == pytest.approx(spread, abs=1e-6)
 
 
-def test_a_second_run_embeds_nothing_anew_and_says_the_same(small_study, found, tmp_path, monkeypatch, quick):
+def test_a_second_run_embeds_nothing_anew_and_says_the_same(small_study, found, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "bioclip_probe.datasets.readers.pictures.open_picture", lambda path: pytest.fail("opened a picture")
     )
     made = plan(small_study / "val", tree=small_study / "tree.nwk", tree_unit="Myr")
-    again = study.reproduce(made, small_study / "store", tmp_path / "out", progress=False)
+    again = study.reproduce(made, small_study / "store", tmp_path / "out")
     pd.testing.assert_frame_equal(again.measurements, found.measurements)
     pd.testing.assert_frame_equal(again.predictions, found.predictions)
     pd.testing.assert_frame_equal(again.coordinates, found.coordinates)
@@ -272,11 +276,11 @@ def test_a_second_run_embeds_nothing_anew_and_says_the_same(small_study, found, 
 def test_a_wrong_folder_is_told_before_the_work(small_study, tmp_path):
     (tmp_path / "out").write_text("mine")
     with pytest.raises(ProbeError, match="is a file"):
-        study.reproduce(plan(small_study / "val"), tmp_path / "store", tmp_path / "out", progress=False)
+        study.reproduce(plan(small_study / "val"), tmp_path / "store", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_holes_are_counted_and_probed_around(tmp_path, quick, monkeypatch):
+def test_holes_are_counted_and_probed_around(tmp_path, monkeypatch):
     """A table in which some images have no family."""
     grow(tmp_path, FOLDERS[3:7], each=3)
     rows = [
@@ -286,8 +290,8 @@ def test_holes_are_counted_and_probed_around(tmp_path, quick, monkeypatch):
     table = pd.DataFrame(rows, columns=["path", *RANKS])
     table.loc[:1, "family"] = "incertae sedis"
     table.to_csv(tmp_path / "labels.csv", index=False)
-    sample = collect(f"table:{tmp_path / 'labels.csv'}", ["pixels"], tmp_path / "store", progress=False)
-    measured = study.measure(sample)
+    sample = collect(f"table:{tmp_path / 'labels.csv'}", ["pixels"], tmp_path / "store", settings=QUIET)
+    measured = study.measure(sample, FEW)
     family = measured[(measured["rank"] == "family") & (measured["metric"] == "knn_purity_1")]
     assert set(family["n_excluded"]) == {2}
     predictions = probing.probe(sample)
@@ -296,24 +300,24 @@ def test_holes_are_counted_and_probed_around(tmp_path, quick, monkeypatch):
     assert family["truth"].isna().sum() == 2
 
 
-@pytest.mark.parametrize("wrong", [{"seed": -1}, {"batch_size": 0}, {"workers": 0}])
-def test_a_plan_that_cannot_be(wrong):
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"workers": 0}])
+def test_extraction_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ProbeError, match="must be"):
-        Plan(**wrong)
+        Plan(extraction=ExtractionSettings(**wrong))
 
 
 def test_plan_defaults():
-    assert Plan().compared() == WORLD_MODELS
-    assert Plan(data="inat21:x").compared() == PAPER_MODELS
-    assert Plan(data="inat21:x", models=("clip",)).encoders() == (
+    assert Plan().compared == WORLD_MODELS
+    assert Plan(data="inat21:x").compared == PAPER_MODELS
+    assert Plan(data="inat21:x", models=("clip",)).encoders == (
         "clip", "pixels", "color-histogram", "untrained-vit-b-16"
     )  # fmt: skip
-    assert Plan(models=CONTROLS).encoders() == CONTROLS
+    assert Plan(models=CONTROLS).encoders == CONTROLS
     with pytest.raises(ProbeError, match="named twice: pixels"):
-        Plan(models=("pixels", "pixels")).encoders()
+        Plan(models=("pixels", "pixels"))
 
 
-def test_a_constant_encoder_is_measured_and_said_to_be_undefined(tmp_path, quick, monkeypatch):
+def test_a_constant_encoder_is_measured_and_said_to_be_undefined(tmp_path, monkeypatch):
     class Constant(MeanColour):
         name = "constant"
 
@@ -322,15 +326,15 @@ def test_a_constant_encoder_is_measured_and_said_to_be_undefined(tmp_path, quick
 
     grow(tmp_path / "val", FOLDERS[4:7], each=3)
     monkeypatch.setattr(encoders, "resolve", lambda name: (name, name))
-    monkeypatch.setattr(encoders, "load", lambda name, **options: Constant())
-    sample = collect(f"inat21:{tmp_path / 'val'}", ["constant"], tmp_path / "store", progress=False)
-    table = study.measure(sample)
+    monkeypatch.setattr(encoders, "load", lambda name, *options: Constant())
+    sample = collect(f"inat21:{tmp_path / 'val'}", ["constant"], tmp_path / "store", settings=QUIET)
+    table = study.measure(sample, FEW)
     assert (table.loc[table["value"].isna(), "note"] != "").all()
     correlations = table[table["metric"].isin(["cophenetic_correlation", "image_tree_correlation"])]
     assert correlations["value"].isna().all()
     assert table.loc[table["space"] == "centred", "note"].str.contains("without direction").all()
-    coordinates = study.project(sample, "tsne")
-    assert coordinates["x"].isna().all()
-    json.dumps(study.panels(sample, "tsne"))
-    panels = study.measure_panels(sample, coordinates)
+    drawn = study.project(sample)
+    assert drawn.coordinates["x"].isna().all()
+    json.dumps(drawn.panels)
+    panels = study.measure_panels(sample, drawn.coordinates, FEW)
     assert (panels.loc[panels["metric"] == "panel_purity_2d", "note"] == "the panel could not be projected").all()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from bioclip_probe.errors import DataError, ModelError, ProbeError, StoreError, 
 from bioclip_probe.extraction import embed
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
+from bioclip_probe.study.sample import Phylogeny
 from tests.support.pictures import MeanColour, break_in_half, paint
 from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, grow
 
@@ -32,8 +33,11 @@ def stamps(folder) -> dict:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
 
 
-def collected(val, *models, **options):
-    return collect(f"inat21:{val}", models or CONTROLS, val.parent / "store", progress=False, **options)
+QUIET = ExtractionSettings(progress=False)
+
+
+def collected(val, *models, phylogeny=None):
+    return collect(f"inat21:{val}", models or CONTROLS, val.parent / "store", phylogeny, settings=QUIET)
 
 
 class Odd(MeanColour):
@@ -53,7 +57,7 @@ def made_up(monkeypatch):
     """`mean` and `odd` are encoders that no catalogue knows."""
     there = {"mean": MeanColour(), "odd": Odd()}
     monkeypatch.setattr(encoders, "resolve", lambda name: (name, f"test:{name}"))
-    monkeypatch.setattr(encoders, "load", lambda name, **options: there[name])
+    monkeypatch.setattr(encoders, "load", lambda name, *options: there[name])
     return there
 
 
@@ -73,12 +77,12 @@ def test_no_part_of_a_dataset_passes_for_the_whole(val):
     whole = datasets.load(f"inat21:{val}")
     for parts, fine in ((["all", "rest", "rest"], False), (["all"] * 3, True), (["train", "test", None], True)):
         images = whole.images.assign(split=pd.array(parts * 3, dtype="str"))
-        dataset = dataclasses.replace(whole, images=images, fingerprint="".join(map(str, parts)))
+        dataset = replace(whole, images=images, fingerprint="".join(map(str, parts)))
         if fine:
-            assert len(collect(dataset, ["pixels"], val.parent / "store", progress=False).images) == 9
+            assert len(collect(dataset, ["pixels"], val.parent / "store", settings=QUIET).images) == 9
         else:
             with pytest.raises(DataError, match="has a split called 'all', which stands for the whole"):
-                collect(dataset, ["pixels"], val.parent / "store", progress=False)
+                collect(dataset, ["pixels"], val.parent / "store", settings=QUIET)
 
 
 def test_vectors_belong_to_their_images(val):
@@ -184,7 +188,7 @@ def test_more_than_five_bad_pictures_are_counted(val, caplog):
 def test_a_phylogeny_is_matched_and_what_did_not_match_is_listed(val, tmp_path):
     grow(val, FOLDERS[:1], each=2)
     (tmp_path / "crows.nwk").write_text(NEWICK)
-    found = collected(val, tree=tmp_path / "crows.nwk", tree_unit="Myr")
+    found = collected(val, phylogeny=Phylogeny(tmp_path / "crows.nwk", "Myr"))
     placement, matches = found.trees["crows"]
     assert matches.loc[~matches["matched"], "name"].tolist() == ["Lumbricus terrestris"]
     assert np.sum(placement.node < 0) == 2
@@ -200,7 +204,7 @@ def test_a_phylogeny_is_matched_and_what_did_not_match_is_listed(val, tmp_path):
 def test_a_phylogeny_that_would_pass_for_another_tree_is_refused(val, tmp_path, name):
     (tmp_path / f"{name}.nwk").write_text(NEWICK)
     with pytest.raises(TreeError, match=f"numbers on another tree are called '{name}'; give the file .* another name"):
-        collected(val, tree=tmp_path / f"{name}.nwk")
+        collected(val, phylogeny=Phylogeny(tmp_path / f"{name}.nwk"))
     assert not (tmp_path / "store").exists()
 
 
@@ -212,7 +216,7 @@ def test_a_bad_tree_stops_before_the_first_picture(val, tmp_path, newick, line):
     if newick:
         (tmp_path / "bad.nwk").write_text(newick)
     with pytest.raises(TreeError, match=line):
-        collected(val, tree=tmp_path / "bad.nwk")
+        collected(val, phylogeny=Phylogeny(tmp_path / "bad.nwk"))
     assert not (tmp_path / "store").exists()
 
 
@@ -241,7 +245,7 @@ def test_a_damaged_store_is_refused(val, tmp_path):
 
 def test_take_keeps_images_and_vectors_together(val, tmp_path):
     (tmp_path / "crows.nwk").write_text(NEWICK)
-    whole = collected(val, tree=tmp_path / "crows.nwk")
+    whole = collected(val, phylogeny=Phylogeny(tmp_path / "crows.nwk"))
     rows = np.array([7, 0, 4])
     part = whole.take(rows)
     assert part.images["image_id"].tolist() == whole.images["image_id"].iloc[rows].tolist()
@@ -282,7 +286,7 @@ def test_controls_are_told_by_what_they_are(val):
 
 def test_vectors_may_be_kept_as_half_precision(val, tmp_path):
     full = collected(val)
-    half = collect(f"inat21:{val}", CONTROLS, tmp_path / "half", dtype="float16", progress=False)
+    half = collect(f"inat21:{val}", CONTROLS, tmp_path / "half", settings=replace(QUIET, dtype="float16"))
     assert {encoder["stored_as"] for encoder in half.record["encoders"]} == {"float16"}
     for name in CONTROLS:
         np.testing.assert_allclose(half.embeddings[name].vectors, full.embeddings[name].vectors, atol=1e-3)
@@ -300,7 +304,7 @@ def test_groups_are_numbers_and_unknown_is_none(val):
     found = collected(val, "pixels")
     assert found.groups.tolist() == [-1] * 9
     images = found.images.assign(group=pd.Series(["a", "b", None, "a"] + [None] * 5, dtype="str"))
-    assert dataclasses.replace(found, images=images).groups.tolist()[:4] == [0, 1, -1, 0]
+    assert replace(found, images=images).groups.tolist()[:4] == [0, 1, -1, 0]
 
 
 @pytest.fixture(scope="module")
@@ -308,11 +312,11 @@ def little_world():
     """Some pictures of the built-in world, of species seen and unseen in training."""
     world = datasets.load("world")
     rows = [*range(0, 40, 2), *np.flatnonzero(world.images["split"] == "unseen")[:16]]
-    return dataclasses.replace(world, images=world.images.iloc[rows].reset_index(drop=True))
+    return replace(world, images=world.images.iloc[rows].reset_index(drop=True))
 
 
 def test_the_world_is_simulated_and_has_its_true_tree(little_world, tmp_path):
-    found = collect(little_world, CONTROLS, tmp_path / "store", progress=False)
+    found = collect(little_world, CONTROLS, tmp_path / "store", settings=QUIET)
     assert found.simulated
     assert found.record["dataset"]["simulated"]
     assert list(found.trees) == ["true tree"]

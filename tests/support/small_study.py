@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from bioclip_probe.metrics import confounds, hierarchy, scores, shape, signal, similarity
+from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.probes.settings import ProbeSettings
+from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study.plan import Plan
+from tests.support.settings import FEW
 
 CONTROLS = ("pixels", "color-histogram")
 
@@ -55,17 +58,14 @@ def grow(folder: Path, folders: tuple[str, ...] = FOLDERS, each: int = 5) -> Pat
 
 
 def plan(folder: Path, **changes: object) -> Plan:
-    """The plan of the small study on the pictures in `folder`."""
-    asked = {"probes": ("linear", "lda", "simpleshot"), "shots": (1, 2)}
-    made = {"data": f"inat21:{folder}", "models": CONTROLS, "controls": False, "method": "pca", **asked}
-    return Plan(**{**made, **changes})
-
-
-def few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few replicates, permutations and small draws: intervals and p-values are coarse, everything else is as it is."""
-    for permuting in (confounds, hierarchy, signal, similarity):
-        monkeypatch.setattr(permuting, "N_PERMUTATIONS", 19)
-    monkeypatch.setattr(shape, "SAMPLE", 10)
-    monkeypatch.setattr(shape, "N_DRAWS", 7)
-    monkeypatch.setattr(hierarchy, "N_BOOTSTRAP", 29)
-    monkeypatch.setattr(scores, "N_BOOTSTRAP", 29)
+    """Return the plan of the small study on the pictures in `folder`."""
+    small = Plan(
+        data=f"inat21:{folder}",
+        models=CONTROLS,
+        controls=False,
+        extraction=ExtractionSettings(progress=False),
+        measure=FEW,
+        probe=ProbeSettings(probes=("linear", "lda", "simpleshot"), shots=(1, 2)),
+        projection=ProjectionSettings(method="pca"),
+    )
+    return replace(small, **changes)
