@@ -1,11 +1,14 @@
-"""Rank-balanced correlation: every rank at which pairs meet weighs the same, and within a rank all pairs do.
+"""Rank-balanced correlation: every rank at which pairs meet has the same weight, and so have all pairs of one rank.
 
-Otherwise the deepest splits, where nearly all pairs meet, decide alone. With the mean over the R ranks that occur in
-place of the mean over pairs, covariance and variances are as ever. On a taxonomy tree distance is a matter of the rank,
-so the balanced covariance is linear in the sums of clades and costs a permutation no more than the plain one does.
+In a plain correlation the deepest splits decide alone, because nearly all pairs meet there. Here covariance and
+variances are computed from the mean over the R ranks that occur, instead of the mean over pairs. In a taxonomy, the
+tree distance of a pair follows from the rank at which it meets. So the balanced covariance is linear in the sums of
+clades, and a permutation costs no more than for the plain correlation.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -18,55 +21,115 @@ from bioclip_probe.tree.tree import Tree
 
 
 def balanced_correlation(sums: NodeSums) -> float:
-    """Pearson correlation of tree distance and cosine distance with every rank of a common ancestor at one weight.
+    """Return the Pearson correlation of tree distance and cosine distance with equal weight for every rank.
 
-    NaN where either distance does not vary.
+    Parameters
+    ----------
+    sums : NodeSums
+        Over the pairs of images in a taxonomy.
+
+    Returns
+    -------
+    float
+        In [-1, 1]; NaN where either distance does not vary.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), [*"rxabc"], [0, 5, 6, 6, 6])
+    >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> round(balanced_correlation(NodeSums.of(vectors, np.arange(3), tree)), 3)
+    0.762
     """
-    return pearson(*_rank_means(sums).sum(axis=0))  # each rank counts as one pair
+    return float(pearson(*_rank_means(sums).sum(axis=0)))  # each rank counts as one pair
+
+
+def balanced_correlations(sums: TreeSums, observed: NodeSums, orders: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the balanced covariance for orders of the groups at the tips, divided by the observed deviations.
+
+    A permutation test needs only covariances. Divided by the product of the observed standard deviations, they have the
+    scale of the observed correlation.
+
+    Parameters
+    ----------
+    sums : TreeSums
+        In a taxonomy, whose tips are at one depth and of one rank.
+    observed : NodeSums
+        Of the same images.
+    orders : iterable of ndarray, shape (P, k), int64
+        See `TreeSums`; all orders of an array are summed together.
+
+    Returns
+    -------
+    ndarray, shape (total number of orders,), float64
+
+    Examples
+    --------
+    >>> from bioclip_probe.stats.all_pairs.moments import Moments
+    >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), [*"rxabc"], [0, 5, 6, 6, 6])
+    >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> sums, observed = TreeSums(tree, Moments.of(vectors, np.arange(3), 3)), NodeSums.of(vectors, np.arange(3), tree)
+    >>> balanced_correlations(sums, observed, [np.array([[0, 1, 2], [1, 2, 0]])]).round(3).tolist()
+    [0.762, 0.305]
+    """
+    means = _rank_means(observed)
+    _, t, c, tt, cc, _ = means.mean(axis=0)
+    scale = np.sqrt((tt - t**2) * (cc - c**2))
+    deviation = (means[:, 1] - t) / len(means)  # of the tree distance of each rank from their mean
+    occurring = np.unique(sums.tree.rank[observed.by_node[:, 0] > 0.5])
+    at_rank = _rank_indicator(sums.tree)[occurring.astype(np.int64) + 1]
+    values = []
+    with matched_threads(0):
+        for batch in orders:
+            counts = sums.aggregator.clade_sums(sums.moments.counts[batch].T)
+            rank_means = (at_rank @ sums.clade_sums(batch)) / (at_rank @ (counts * (counts - 1) / 2))
+            values.append(deviation @ rank_means / scale)
+    return np.concatenate(values) if values else np.empty(0)
 
 
 def permuted_balanced_correlations(
     sums: TreeSums, observed: NodeSums, n_permutations: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Balanced covariances after permuting which group stands at which tip, over the observed standard deviations.
-
-    For the test only covariances matter; so divided they are on the scale of the observed correlation.
+    """Return `balanced_correlations` for random permutations of the groups at the tips.
 
     Parameters
     ----------
     sums : TreeSums
-        Its tips at one height and of one rank: a taxonomy.
+        In a taxonomy, whose tips are at one depth and of one rank.
     observed : NodeSums
         Of the same images.
     n_permutations : int
     rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (n_permutations,), float64
+
+    Examples
+    --------
+    >>> from bioclip_probe.stats.all_pairs.moments import Moments
+    >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), [*"rxabc"], [0, 5, 6, 6, 6])
+    >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> sums, observed = TreeSums(tree, Moments.of(vectors, np.arange(3), 3)), NodeSums.of(vectors, np.arange(3), tree)
+    >>> permuted_balanced_correlations(sums, observed, 9, np.random.default_rng(0)).shape
+    (9,)
     """
-    means = _rank_means(observed)
-    _, t, c, tt, cc, _ = means.mean(axis=0)
-    scale = np.sqrt((tt - t**2) * (cc - c**2))
-    away = (means[:, 1] - t) / len(means)  # how far each rank is from the mean tree distance
-    occurring = np.unique(sums.tree.rank[observed.by_node[:, 0] > 0.5])
-    meet = _meetings(sums.tree)[occurring.astype(np.int64) + 1]
-    values = []
-    with matched_threads(0):
-        for orders in permuted_orders(sums, n_permutations, rng):
-            counts = sums.aggregator.clade_sums(sums.moments.counts[orders].T)
-            rank_means = (meet @ sums.clade_sums(orders)) / (meet @ (counts * (counts - 1) / 2))
-            values.append(away @ rank_means / scale)
-    return np.concatenate(values) if values else np.empty(0)
+    return balanced_correlations(sums, observed, permuted_orders(sums, n_permutations, rng))
 
 
 def _rank_means(sums: NodeSums) -> np.ndarray:
-    """Means of 1, t, c, t², c², tc over the pairs that meet at each rank that occurs, shape (R, 6)."""
-    met = sums.by_node[:, 0] > 0.5
-    _, rank = np.unique(sums.tree.rank[met], return_inverse=True)
+    """Return the means of 1, t, c, t², c², tc over the pairs that meet at each rank that occurs, shape (R, 6)."""
+    occurring = sums.by_node[:, 0] > 0.5
+    _, rank = np.unique(sums.tree.rank[occurring], return_inverse=True)
     totals = np.zeros((int(rank.max(initial=-1)) + 1, 6))
-    np.add.at(totals, rank, sums.by_node[met])
+    np.add.at(totals, rank, sums.by_node[occurring])
     return totals / totals[:, :1]
 
 
-def _meetings(tree: Tree) -> csr_array:
-    """The matrix whose product with sums over the pairs of clades sums the pairs that meet at each rank, none first."""
+def _rank_indicator(tree: Tree) -> csr_array:
+    """Return the matrix that turns sums over the pairs of clades into sums over the pairs that meet at each rank.
+
+    Its first row is for nodes without rank.
+    """
     m, rank = len(tree), tree.rank.astype(np.int64) + 1
     rows = np.concatenate([rank, rank[tree.parent[1:]]])
     columns = np.concatenate([np.arange(m), np.arange(1, m)])

@@ -1,9 +1,9 @@
-"""Sums over pairs of images by the parts of the tips they are in: all that leaving out parts asks of a correlation.
+"""Sums over pairs of images by the jackknife groups of their taxa, from which leave-one-group-out correlations follow.
 
-Every sum of the linear pass is bilinear in the moments of two sets of images, so one P × P matrix for each of the six
-sums holds the correlation, its values without each part, and how much parts interact. With
-B(g, h) = (n_g Q_h + n_h Q_g)/2 - s_g·s_h the sum of c over the pairs of an image of g and one of h, and g_e what edge e
-cuts off of g, Σ t c over the same pairs is Σ_e ℓ_e [B(g_e, h) + B(g, h_e) - 2 B(g_e, h_e)].
+Every sum of the linear pass is bilinear in the moments of two sets of images. One J × J matrix for each of the six sums
+holds the correlation, its values without each of the J groups, and the interaction of groups. The sum of c over the
+pairs of an image of group g and one of group h is B(g, h) = (n_g Q_h + n_h Q_g)/2 - s_g·s_h. With g_e the images of g
+below edge e, Σ t c over the same pairs is Σ_e ℓ_e [B(g_e, h) + B(g, h_e) - 2 B(g_e, h_e)].
 """
 
 from __future__ import annotations
@@ -19,46 +19,91 @@ from bioclip_probe.stats.all_pairs.tree_sums import depths_below_first_split
 from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tree.tree import Tree, read_only
 
-#: Numbers held at once for the sums of parts below each inner node: 64 MiB.
+#: Numbers in memory for the sums of jackknife groups below each inner node: 64 MiB.
 MOST_NUMBERS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
 class JackknifeSums:
-    """Σ1, Σt, Σc, Σt², Σc², Σtc over ordered pairs of an image of one part and an image of another, or the same.
+    """Σ1, Σt, Σc, Σt², Σc², Σtc over ordered pairs of an image of one jackknife group and one of another or the same.
 
     Attributes
     ----------
-    between : ndarray, shape (P, P, 6), float64
-        Symmetric; an image with itself is no pair.
+    between : ndarray, shape (J, J, 6), float64
+        Symmetric. The pair of an image with itself is left out.
     noise : tuple of float
         Variances of t and of c below these are rounding.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), np.array([*"rxabc"], object), [-1] * 5)
+    >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [0.6, 0.8]])
+    >>> moments = JackknifeMoments.of([(vectors, np.array([0, 1, 2, 2]))], np.array([0, 1, 2]))
+    >>> sums = JackknifeSums.of(tree, moments)
+    >>> sums.between[:, :, 0].tolist()
+    [[0.0, 1.0, 2.0], [1.0, 0.0, 2.0], [2.0, 2.0, 2.0]]
+    >>> sums.without_each_group().shape
+    (3,)
     """
 
     between: np.ndarray
     noise: tuple[float, float]
 
     @classmethod
-    def of(cls, tree: Tree, split: JackknifeMoments) -> JackknifeSums:
-        """Of images at the tips of a tree; O(nodes·d·P + d²P²)."""
-        parts = split.by_group
-        n, q, fourths = (np.array([getattr(part, key) for part in parts]) for key in ("n", "squares", "fourths"))
-        s, third = (np.stack([of(part) for part in parts]) for of in (lambda p: p.sums.sum(axis=0), lambda p: p.third))
-        second = np.stack([part.second.ravel() for part in parts])
+    def of(cls, tree: Tree, moments: JackknifeMoments, most_numbers: int = MOST_NUMBERS) -> JackknifeSums:
+        """Return the sums over all pairs of images at the tips of a tree.
+
+        Parameters
+        ----------
+        tree : Tree
+            With k tips.
+        moments : JackknifeMoments
+            Of the images at the k tips.
+        most_numbers : int
+            Numbers in memory for the sums of groups below each inner node.
+
+        Returns
+        -------
+        JackknifeSums
+
+        Notes
+        -----
+        O(nodes·d·J + d²J²).
+        """
+        by_group = moments.by_group
+        n, q, fourths = (np.array([getattr(group, key) for group in by_group]) for key in ("n", "squares", "fourths"))
+        s = np.stack([group.sums.sum(axis=0) for group in by_group])
+        third = np.stack([group.third for group in by_group])
+        second = np.stack([group.second.ravel() for group in by_group])
         cross = third @ s.T
-        cc = _twice(n, fourths) / 4 + np.outer(q, q) / 2 + second @ second.T - cross - cross.T
-        with matched_threads(len(tree) * s.size * len(parts)):
-            t, tt, tc = _along(tree, split, n, q, s)
-        between = np.stack([np.outer(n, n) - np.diag(n), t, _distances(n, q, s), tt, cc, tc], axis=2)
+        cc = _symmetric_product(n, fourths) / 4 + np.outer(q, q) / 2 + second @ second.T - cross - cross.T
+        with matched_threads(len(tree) * s.size * len(by_group)):
+            along = _AlongTree(tree, moments, n, q, s)
+            t, tt = along.tree_distances()
+            tc = along.cross_products(most_numbers)
+        c = _symmetric_product(n, q) / 2 - s @ s.T
+        between = np.stack([np.outer(n, n) - np.diag(n), t, c, tt, cc, tc], axis=2)
         highest = float(depths_below_first_split(tree).max())
         return cls(read_only(between), (1e-14 * highest**2, 1e-12 * float(q.sum() / n.sum()) ** 2))
 
     def correlation(self) -> float:
-        """Over all pairs of images."""
+        """Return the correlation of tree distance and cosine distance over all pairs of images.
+
+        Returns
+        -------
+        float
+            In [-1, 1]; NaN where either distance does not vary.
+        """
         return float(self._pearson(self._total))
 
     def without_each_group(self) -> np.ndarray:
-        """The correlation without each part, shape (P,)."""
+        """Return the correlation without each jackknife group in turn.
+
+        Returns
+        -------
+        ndarray, shape (J,), float64
+            In [-1, 1]; NaN where either distance does not vary.
+        """
         others = ~np.eye(len(self.between), dtype=bool)
         return self._pearson(np.einsum("pg,ghs,ph->ps", others, self.between, others, optimize=True))
 
@@ -73,107 +118,141 @@ class JackknifeSums:
         return np.where(flat, np.nan, pearson(n, t, c, tt, cc, tc))
 
     def influence(self) -> np.ndarray:
-        """What the pairs of each two parts add to the correlation, to first order, shape (P, P); they sum to 0."""
+        """Return the first-order contribution of the pairs of each two jackknife groups to the correlation.
+
+        Returns
+        -------
+        ndarray, shape (J, J), float64
+            Symmetric; its sum is 0.
+        """
         n, t, c, tt, cc, tc = np.moveaxis(self.between, 2, 0)
-        mean_n, *means = self._total
-        mean_t, mean_c, mean_tt, mean_cc, _ = np.array(means) / mean_n
+        total_n, *totals = self._total
+        mean_t, mean_c, mean_tt, mean_cc, _ = np.array(totals) / total_n
         var_t, var_c = mean_tt - mean_t**2, mean_cc - mean_c**2
         covariance = tc - mean_t * c - mean_c * t + mean_t * mean_c * n
-        in_t, in_c = tt - 2 * mean_t * t + mean_t**2 * n, cc - 2 * mean_c * c + mean_c**2 * n
-        spread = self.correlation() / 2 * (in_t / var_t + in_c / var_c)
-        return (covariance / np.sqrt(var_t * var_c) - spread) / mean_n
+        square_t, square_c = tt - 2 * mean_t * t + mean_t**2 * n, cc - 2 * mean_c * c + mean_c**2 * n
+        scaling = self.correlation() / 2 * (square_t / var_t + square_c / var_c)
+        return (covariance / np.sqrt(var_t * var_c) - scaling) / total_n
 
 
 def interaction_variance(influence: np.ndarray) -> float:
-    """The share of the jackknife's variance that it counts twice: what pairs of parts add beyond the parts themselves.
+    """Return the excess of the jackknife variance that comes from the interaction of pairs of groups.
 
-    The jackknife takes a statistic for a sum over parts. What is left of pairs of parts when the parts' own shares are
-    taken out, of variance σ², adds 2P(P - 1)σ² to the statistic's variance but twice that to the jackknife's (Efron &
-    Stein 1981): the excess is returned. It matters where no first-order share is there, e.g. without any signal.
+    The jackknife takes a statistic for a sum over groups. What is left of the influence of pairs of groups after the
+    groups' own shares are subtracted has some variance σ². It adds 2J(J - 1)σ² to the variance of the statistic but
+    twice that to the jackknife variance. This function returns the excess. It matters where first-order shares vanish,
+    e.g. without any signal.
 
     Parameters
     ----------
-    influence : ndarray, shape (P, P)
-        Symmetric, P ≥ 4.
+    influence : ndarray, shape (J, J)
+        Symmetric, with J ≥ 4.
+
+    Returns
+    -------
+    float
+        At least 0.
+
+    References
+    ----------
+    Efron & Stein 1981, Ann. Stat. 9, 586.
+
+    Examples
+    --------
+    >>> share = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    >>> interaction_variance(share[:, None] + share)
+    0.0
     """
-    n_parts = len(influence)
+    n_groups = len(influence)
     apart = influence - np.diag(np.diag(influence))
-    mean = apart.sum() / (n_parts * (n_parts - 1))
-    share = (apart.sum(axis=1) - (n_parts - 1) * mean) / (n_parts - 2)
+    mean = apart.sum() / (n_groups * (n_groups - 1))
+    share = (apart.sum(axis=1) - (n_groups - 1) * mean) / (n_groups - 2)
     left = apart - mean - share[:, None] - share
     np.fill_diagonal(left, 0.0)
-    return 2 * n_parts * (n_parts - 1) * float(np.sum(left**2)) / (n_parts * (n_parts - 3))
+    return 2 * n_groups * (n_groups - 1) * float(np.sum(left**2)) / (n_groups * (n_groups - 3))
 
 
-def _twice(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """x_g y_h + x_h y_g."""
+def _symmetric_product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return x_g y_h + x_h y_g."""
     product = np.outer(x, y)
     return product + product.T
 
 
-def _distances(n: np.ndarray, q: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """Σ c over the pairs of each two parts."""
-    return _twice(n, q) / 2 - s @ s.T
+class _AlongTree:
+    """Sums over the pairs of images of each two jackknife groups that involve tree distance.
 
+    `n`, `q` and `s` are Σ1, Σ‖x‖² and Σx of each group, shapes (J,), (J,) and (J, d).
+    """
 
-def _along(tree: Tree, split: JackknifeMoments, n: np.ndarray, q: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Σ t, Σ t² and Σ t c over the pairs of each two parts, shape (P, P) each."""
-    part, n_parts, aggregator = split.jackknife_group, len(split.by_group), TreeAggregator(tree)
-    counts, norms, sums = split.total.counts, split.total.norms, split.total.sums
-    at = depths_below_first_split(tree)
-    depth, inner, length = at[tree.tips], aggregator.nodes[len(part) :], at - at[np.maximum(tree.parent, 0)]
+    def __init__(self, tree: Tree, moments: JackknifeMoments, n: np.ndarray, q: np.ndarray, s: np.ndarray) -> None:
+        self.tree, self.group, self.n, self.q, self.s = tree, moments.jackknife_group, n, q, s
+        self.n_groups, self.aggregator = len(moments.by_group), TreeAggregator(tree)
+        total = moments.total
+        self.counts, self.norms, self.sums = total.counts, total.norms, total.sums
+        self.node_depth = depths_below_first_split(tree)
+        self.depth = self.node_depth[tree.tips]
+        self.inner = self.aggregator.nodes[len(self.group) :]
+        counts, depth = self.counts, self.depth
+        values = np.stack([counts, counts * depth, counts * depth**2, self.norms], axis=1)
+        below = self.aggregator.inner_sums_by_group(values, self.group, self.n_groups)
+        # Σ1, Σa, Σa² and Σ‖x‖² of each group below each inner node, shape (nodes, J) each.
+        self.n_below, self.a_below, self.aa_below, self.q_below = np.moveaxis(below, 2, 0)
 
-    def of_tips(values: np.ndarray) -> np.ndarray:
-        """Pairs of images at one tip are of one part."""
-        return np.diag(np.bincount(part, weights=values, minlength=n_parts))
+    def tree_distances(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return Σ t and Σ t², shape (J, J) each."""
+        inside = np.where(self.tree.stop > np.arange(len(self.tree)) + 1, 1.0, 0.0)
+        twice = 2 * self.node_depth * inside
+        t = self._depth_powers(inside, 1) - self._depth_powers(twice, 0)
+        tt = self._depth_powers(inside, 2) - 2 * self._depth_powers(twice, 1) + self._depth_powers(twice**2, 0)
+        return t, tt
 
-    below = aggregator.inner_sums_by_group(
-        np.stack([counts, counts * depth, counts * depth**2, norms], axis=1), part, n_parts
-    )
-    n_e, a_e, aa_e, q_e = np.moveaxis(below, 2, 0)  # below each inner node, (nodes, P) each
-    pairs = (counts**2, 2 * counts**2 * depth, 4 * counts**2 * depth**2)
-
-    def where_they_meet(factor: np.ndarray, power: int) -> np.ndarray:
-        """Σ (a_i + a_j)^power over the pairs at each node, times its factor; 0 where that is a tip."""
-        change = factor - np.concatenate([[0.0], factor[tree.parent[1:]]])
-        here = change[inner, None]
-        if power == 0:
-            at_inner = (here * n_e).T @ n_e
-        elif power == 1:
-            at_inner = (here * n_e).T @ a_e
-            at_inner = at_inner + at_inner.T
-        else:
-            at_inner = (here * n_e).T @ aa_e
-            at_inner = at_inner + at_inner.T + 2 * (here * a_e).T @ a_e
-        return at_inner + of_tips(change[tree.tips] * pairs[power])
-
-    inside = np.where(tree.stop > np.arange(len(tree)) + 1, 1.0, 0.0)
-    twice = 2 * at * inside
-    t = where_they_meet(inside, 1) - where_they_meet(twice, 0)
-    tt = where_they_meet(inside, 2) - 2 * where_they_meet(twice, 1) + where_they_meet(twice**2, 0)
-    by_depth = [np.bincount(part, weights=values * depth, minlength=n_parts) for values in (counts, norms)]
-    sums_by_depth = np.zeros((n_parts, sums.shape[1]))
-    np.add.at(sums_by_depth, part, sums * depth[:, None])
-    whole = (np.outer(by_depth[0], q) + np.outer(by_depth[1], n)) / 2 - sums_by_depth @ s.T
-    own = counts * norms - np.einsum("ij,ij->i", sums, sums)
-    cut = (length[inner, None] * n_e).T @ q_e
-    cut = (
-        (cut + cut.T) / 2 - _products(aggregator, sums, part, n_parts, length[inner]) + of_tips(length[tree.tips] * own)
-    )
-    return t, tt, whole + whole.T - 2 * cut
-
-
-def _products(
-    aggregator: TreeAggregator, sums: np.ndarray, part: np.ndarray, n_parts: int, length: np.ndarray
-) -> np.ndarray:
-    """Σ_e ℓ_e s_ge·s_he over the edges above inner nodes, shape (P, P), some dimensions at a time."""
-    total = np.zeros((n_parts, n_parts))
-    step = max(1, MOST_NUMBERS // max(len(length) * n_parts, 1))
-    for start in range(0, sums.shape[1], step):
-        below = (
-            aggregator.inner_sums_by_group(sums[:, start : start + step], part, n_parts)
-            * np.sqrt(length)[:, None, None]
+    def cross_products(self, most_numbers: int) -> np.ndarray:
+        """Return Σ t c, shape (J, J)."""
+        n, q, s, depth = self.n, self.q, self.s, self.depth
+        length = self.node_depth - self.node_depth[np.maximum(self.tree.parent, 0)]
+        n_by_depth, q_by_depth = (
+            np.bincount(self.group, weights=values * depth, minlength=self.n_groups)
+            for values in (self.counts, self.norms)
         )
-        flat = below.transpose(1, 0, 2).reshape(n_parts, -1)
-        total += flat @ flat.T
-    return total
+        s_by_depth = np.zeros((self.n_groups, self.sums.shape[1]))
+        np.add.at(s_by_depth, self.group, self.sums * depth[:, None])
+        to_all = (np.outer(n_by_depth, q) + np.outer(q_by_depth, n)) / 2 - s_by_depth @ s.T
+        at_tips = self.counts * self.norms - np.einsum("ij,ij->i", self.sums, self.sums)
+        below = (length[self.inner, None] * self.n_below).T @ self.q_below
+        below = (
+            (below + below.T) / 2
+            - self._sum_products(length[self.inner], most_numbers)
+            + self._of_tips(length[self.tree.tips] * at_tips)
+        )
+        return to_all + to_all.T - 2 * below
+
+    def _depth_powers(self, factor: np.ndarray, power: int) -> np.ndarray:
+        """Return Σ (a_i + a_j)^power over pairs, each times the factor of the node where it meets; a tip counts 0."""
+        change = factor - np.concatenate([[0.0], factor[self.tree.parent[1:]]])
+        at_inner = change[self.inner, None]
+        if power == 0:
+            sums = (at_inner * self.n_below).T @ self.n_below
+        elif power == 1:
+            sums = (at_inner * self.n_below).T @ self.a_below
+            sums = sums + sums.T
+        else:
+            sums = (at_inner * self.n_below).T @ self.aa_below
+            sums = sums + sums.T + 2 * (at_inner * self.a_below).T @ self.a_below
+        counts, depth = self.counts, self.depth
+        pairs = (counts**2, 2 * counts**2 * depth, 4 * counts**2 * depth**2)[power]
+        return sums + self._of_tips(change[self.tree.tips] * pairs)
+
+    def _of_tips(self, values: np.ndarray) -> np.ndarray:
+        """Return sums over the pairs at each tip, both of whose images are in one group."""
+        return np.diag(np.bincount(self.group, weights=values, minlength=self.n_groups))
+
+    def _sum_products(self, length: np.ndarray, most_numbers: int) -> np.ndarray:
+        """Return Σ_e ℓ_e s_ge·s_he over the edges above inner nodes, shape (J, J), some dimensions at a time."""
+        total = np.zeros((self.n_groups, self.n_groups))
+        step = max(1, most_numbers // max(len(length) * self.n_groups, 1))
+        for start in range(0, self.sums.shape[1], step):
+            columns = self.sums[:, start : start + step]
+            below = self.aggregator.inner_sums_by_group(columns, self.group, self.n_groups)
+            flat = (below * np.sqrt(length)[:, None, None]).transpose(1, 0, 2).reshape(self.n_groups, -1)
+            total += flat @ flat.T
+        return total

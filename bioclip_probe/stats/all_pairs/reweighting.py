@@ -1,12 +1,13 @@
-"""Correlations of pairs under many weightings of their taxa: the bootstrap that draws species, never pairs.
+"""Correlations over pairs under many weightings of the taxa, for the bootstrap that draws species and never pairs.
 
-Of the six sums that a correlation needs, four are linear in what is known of each taxon and cost next to nothing. Σ c²
-and Σ t c are quadratic forms of the weights, two matrix products in one sweep over the pairs.
+A correlation needs six sums. Four of them are linear in what is known of each taxon and cost next to nothing. Σ c² and
+Σ t c are quadratic forms of the weights: two matrix products in one pass over the pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,13 +17,35 @@ from bioclip_probe.stats.all_pairs.tree_sums import tree_distance_sums
 from bioclip_probe.tree.distances import patristic_rows
 from bioclip_probe.tree.tree import Tree
 
-BLOCK = 512
-#: Numbers that an array over pairs or over replicates may hold: 128 MiB.
-MOST_NUMBERS = 2**24
+
+@dataclass(frozen=True)
+class PairBlockSizes:
+    """Limits of the memory of a pass over pairs. They change results only by rounding.
+
+    Attributes
+    ----------
+    rows : int
+        Rows that are compared with all others at once.
+    numbers : int
+        Numbers in an array over pairs or over replicates; 128 MiB by default.
+
+    Examples
+    --------
+    >>> PairBlockSizes(rows=100).numbers == 2**24
+    True
+    """
+
+    rows: int = 512
+    numbers: int = 2**24
 
 
-def pair_blocks(vectors: np.ndarray, tree: Tree, block: int = BLOCK) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Tree distance and cosine distance of all pairs of taxa, each pair once.
+DEFAULT_SIZES = PairBlockSizes()
+
+
+def pair_blocks(
+    vectors: np.ndarray, tree: Tree, block: int = DEFAULT_SIZES.rows
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield tree distance and cosine distance of all pairs of taxa, each pair once.
 
     Parameters
     ----------
@@ -41,6 +64,12 @@ def pair_blocks(vectors: np.ndarray, tree: Tree, block: int = BLOCK) -> Iterator
         Cosine distance, in [0, 2]; 0 on and below the diagonal.
     tree_distance : ndarray, the same shape, float64
         Tree distance; 0 on and below the diagonal.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 2]), np.array([*"rab"], object), [-1] * 3)
+    >>> [(c.tolist(), t.tolist()) for _, c, t in pair_blocks(np.eye(2), tree)]
+    [([[0.0, 1.0], [0.0, 0.0]], [[0.0, 3.0], [0.0, 0.0]])]
     """
     vectors = np.asarray(vectors, dtype=np.float64)
     k = len(vectors)
@@ -51,52 +80,85 @@ def pair_blocks(vectors: np.ndarray, tree: Tree, block: int = BLOCK) -> Iterator
 
 
 def weighted_correlations(
-    vectors: np.ndarray, tree: Tree, weights: np.ndarray, units: np.ndarray | None = None
+    vectors: np.ndarray,
+    tree: Tree,
+    weights: np.ndarray,
+    units: np.ndarray | None = None,
+    sizes: PairBlockSizes = DEFAULT_SIZES,
 ) -> np.ndarray:
-    """Pearson correlation of tree distance and cosine distance over pairs of taxa, for many weightings of the taxa.
+    """Return the Pearson correlation of tree distance and cosine distance over pairs of taxa, for many weightings.
 
     Parameters
     ----------
     vectors : ndarray, shape (k, d)
         Unit vectors in the order of ``tree.tips``.
     tree : Tree
+        With k tips.
     weights : ndarray, shape (B, u)
-        Of the units; with `bootstrap_weights` these are bootstrap replicates, units resampled. Two models get the same
-        weights where their difference is wanted.
+        B weightings of the u resampling units; with `bootstrap_weights` they are bootstrap replicates. Use the same
+        weights for two models to get the difference between them.
     units : ndarray, shape (k,), int64, optional
-        The unit of each taxon, from 0 to u - 1; each taxon on its own if not given. A pair of taxa of two units weighs
-        the product of their weights; a pair within a unit weighs that unit's weight, since a unit drawn twice brings
-        its own pairs twice but none between its two copies.
+        The resampling unit of each taxon, from 0 to u - 1; by default each taxon is a unit. A pair of taxa of two units
+        has the product of their weights. A pair within a unit has that unit's weight, because a unit that is drawn
+        twice brings its own pairs twice but no pairs between its two copies.
+    sizes : PairBlockSizes
+        Limits of memory.
 
     Returns
     -------
     ndarray, shape (B,), float64
-        NaN where either distance does not vary.
+        In [-1, 1]; NaN where either distance does not vary.
 
     Notes
     -----
     O(k²·(d + B)), in matrix products; memory does not grow with k².
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), np.array([*"rxabc"], object), [-1] * 5)
+    >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> weighted_correlations(vectors, tree, np.array([[1.0, 1.0, 1.0], [2.0, 0.0, 1.0]])).round(3).tolist()
+    [0.693, nan]
     """
-    return weighted_image_correlations(vectors, np.arange(len(vectors)), tree, weights, units)
+    return weighted_image_correlations(vectors, np.arange(len(vectors)), tree, weights, units, sizes)
 
 
 def weighted_image_correlations(
-    vectors: np.ndarray, groups: np.ndarray, tree: Tree, weights: np.ndarray, units: np.ndarray | None = None
+    vectors: np.ndarray,
+    groups: np.ndarray,
+    tree: Tree,
+    weights: np.ndarray,
+    units: np.ndarray | None = None,
+    sizes: PairBlockSizes = DEFAULT_SIZES,
 ) -> np.ndarray:
-    """As `weighted_correlations`, over pairs of images; those of one taxon are pairs within its unit.
+    """Return the Pearson correlation of tree distance and cosine distance over pairs of images, for many weightings.
+
+    Pairs of images of one taxon are pairs within its unit.
 
     Parameters
     ----------
     vectors : ndarray, shape (n, d)
         Unit vectors of images.
     groups : ndarray, shape (n,), int64
-        Tip position of each image; -1 leaves it out. Every tip has images.
-    tree, weights, units
-        As there.
+        The tip position of each image; images of -1 are left out. Every tip has an image.
+    tree, weights, units, sizes
+        See `weighted_correlations`.
+
+    Returns
+    -------
+    ndarray, shape (B,), float64
+        In [-1, 1]; NaN where either distance does not vary.
 
     Notes
     -----
-    O(n²·d + k²·B): for many images the delete-group jackknife by moments costs O(n·d²) only.
+    O(n²·d + k²·B). For many images use the jackknife by moments, which costs O(n·d²) only.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 1]), np.array([*"rab"], object), [-1] * 3)
+    >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> weighted_image_correlations(vectors, np.array([0, 0, 1]), tree, np.ones((1, 2))).round(3).tolist()
+    [0.693]
     """
     order = np.argsort(groups, kind="stable")
     order = order[np.searchsorted(groups[order], 0) :]
@@ -104,20 +166,20 @@ def weighted_image_correlations(
     k = len(tree.tips)
     unit = np.arange(k) if units is None else units
     moments = Moments.of(rows, tips, k, origin=approximate_mean(rows)) if len(rows) else Moments.of(rows, tips, k)
-    counts, at_once = moments.counts, max(1, MOST_NUMBERS // (4 * len(tree)))
-    own = np.zeros((6, k))  # over the pairs of images of one taxon
-    own[0] = counts * (counts - 1) / 2
-    own[2] = (counts * moments.norms - np.einsum("ij,ij->i", moments.sums, moments.sums)) / 2
-    together = np.zeros((6, weights.shape[1]))  # over the pairs of taxa of one unit
+    counts, at_once = moments.counts, max(1, sizes.numbers // (4 * len(tree)))
+    within_taxa = np.zeros((6, k))  # sums over the pairs of images of one taxon
+    within_taxa[0] = counts * (counts - 1) / 2
+    within_taxa[2] = (counts * moments.norms - np.einsum("ij,ij->i", moments.sums, moments.sums)) / 2
+    within_units = np.zeros((6, weights.shape[1]))  # sums over the pairs of taxa of one unit
     batches = [slice(start, start + at_once) for start in range(0, len(weights), at_once)]
     totals = np.zeros((6, len(weights)))
     aggregator = TreeAggregator(tree)
     for batch in batches:
         totals[:4, batch] = _linear_sums(tree, aggregator, moments, weights[batch][:, unit])
-    for first, last, c, cc in _taxon_pairs(rows - moments.origin, tips, k):
+    for first, last, c, cc in _taxon_pairs(rows - moments.origin, tips, k, sizes):
         t = patristic_rows(tree, first, last)
         places = np.arange(last - first)
-        own[4, first:last] = cc[places, places] / 2  # each pair stands twice in the block
+        within_taxa[4, first:last] = cc[places, places] / 2  # each pair occurs twice in the block
         sums = [np.triu(cc, 1), np.triu(t * c, 1)]
         for batch in batches:
             left, right = weights[batch][:, unit[first:last]], weights[batch][:, unit[first:]]
@@ -127,36 +189,40 @@ def weighted_image_correlations(
             a, b = np.nonzero(np.triu(unit[first:last, None] == unit[first:], 1))
             n = counts[first + a] * counts[first + b]
             t, c, cc = t[a, b], c[a, b], cc[a, b]
-            for total, values in zip(together, (n, n * t, c, n * t * t, cc, t * c), strict=True):
+            for total, values in zip(within_units, (n, n * t, c, n * t * t, cc, t * c), strict=True):
                 total += np.bincount(unit[first + a], weights=values, minlength=len(total))
-    totals += together @ (weights - weights**2).T
-    totals += _by_unit(own, unit, weights.shape[1]) @ weights.T
-    return pearson(*totals)
+    totals += within_units @ (weights - weights**2).T
+    totals += _sums_by_unit(within_taxa, unit, weights.shape[1]) @ weights.T
+    return np.asarray(pearson(*totals))
 
 
 def _linear_sums(tree: Tree, aggregator: TreeAggregator, moments: Moments, weights: np.ndarray) -> np.ndarray:
-    """Σ1, Σt, Σc, Σt² over pairs of images of two taxa, each at the product of its taxa's weights, shape (4, B)."""
+    """Return Σ1, Σt, Σc, Σt² over pairs of images of two taxa at the product of their weights, shape (4, B)."""
     counts, norms, sums = moments.counts, moments.norms, moments.sums
     squares = weights**2
     n, q, s = weights @ counts, weights @ norms, weights @ sums
-    own = counts * norms - np.einsum("ij,ij->i", sums, sums)
+    within = counts * norms - np.einsum("ij,ij->i", sums, sums)
     t, tt = tree_distance_sums(tree, aggregator, weights * counts)
     return np.stack(
-        [(n**2 - squares @ counts**2) / 2, t, (n * q - np.einsum("ij,ij->i", s, s) - squares @ own) / 2, tt]
+        [(n**2 - squares @ counts**2) / 2, t, (n * q - np.einsum("ij,ij->i", s, s) - squares @ within) / 2, tt]
     )
 
 
-def _taxon_pairs(x: np.ndarray, tips: np.ndarray, k: int) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Σ c and Σ c² over the images of each two taxa, some taxa against all that follow.
+def _taxon_pairs(
+    x: np.ndarray, tips: np.ndarray, k: int, sizes: PairBlockSizes
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+    """Yield Σ c and Σ c² over the images of each two taxa, for a block of taxa and all taxa from its first on.
 
     Yields
     ------
     first, last : int
+        The block of taxa.
     c, cc : ndarray, shape (last - first, k - first), float64
-        Of taxon ``first + a`` and taxon ``first + b``; for one and the same, each pair of images twice.
+        Over the pairs of images of taxon ``first + a`` and taxon ``first + b``. Where they are the same taxon, each
+        pair of images counts twice.
     """
     starts = np.searchsorted(tips, np.arange(k + 1))
-    most = max(1, min(BLOCK, MOST_NUMBERS // max(len(x), 1)))
+    most = max(1, min(sizes.rows, sizes.numbers // max(len(x), 1)))
     q = np.einsum("ij,ij->i", x, x)
     first = 0
     while first < k:
@@ -166,20 +232,21 @@ def _taxon_pairs(x: np.ndarray, tips: np.ndarray, k: int) -> Iterator[tuple[int,
         c *= -1
         c += (q[low:high, None] + q[low:]) / 2
         np.maximum(c, 0, out=c)
-        np.fill_diagonal(c, 0.0)  # an image with itself is no pair
+        np.fill_diagonal(c, 0.0)  # an image and itself are no pair
         edges = starts[first:-1] - low
-
-        def by_taxon(values: np.ndarray, edges=edges, n=last - first) -> np.ndarray:
-            if len(values) == n and values.shape[1] == len(edges):
-                return values.copy()
-            return np.add.reduceat(np.add.reduceat(values, edges[:n], axis=0), edges, axis=1)
-
-        yield first, last, by_taxon(c), by_taxon(np.square(c))
+        yield first, last, _sums_by_taxon(c, edges, last - first), _sums_by_taxon(np.square(c), edges, last - first)
         first = last
 
 
-def _by_unit(values: np.ndarray, unit: np.ndarray, n_units: int) -> np.ndarray:
-    """Sums of (r, k) over the taxa of each unit, shape (r, n_units)."""
+def _sums_by_taxon(values: np.ndarray, edges: np.ndarray, n: int) -> np.ndarray:
+    """Return the sums of a block over images by taxon; `edges` are the first images of the taxa, n of them in rows."""
+    if len(values) == n and values.shape[1] == len(edges):
+        return values.copy()
+    return np.add.reduceat(np.add.reduceat(values, edges[:n], axis=0), edges, axis=1)
+
+
+def _sums_by_unit(values: np.ndarray, unit: np.ndarray, n_units: int) -> np.ndarray:
+    """Return the sums of values (r, k) over the taxa of each unit, shape (r, n_units)."""
     sums = np.zeros((len(values), n_units))
     np.add.at(sums.T, unit, values.T)
     return sums

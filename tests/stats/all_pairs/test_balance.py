@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 
-from bioclip_probe.stats.all_pairs import balance
-from bioclip_probe.stats.all_pairs.balance import balanced_correlation, permuted_balanced_correlations
+from bioclip_probe.stats.all_pairs.balance import (
+    balanced_correlation,
+    balanced_correlations,
+    permuted_balanced_correlations,
+)
 from bioclip_probe.stats.all_pairs.clades import NodeSums
-from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
+from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_orders
 from bioclip_probe.stats.centroids import image_moments, tips_with_images
 from tests.definitions import hierarchy as definitions
 from tests.support.embedded import random_taxonomy, signal_vectors, unit
@@ -18,13 +21,12 @@ def made_up(n_species=20, n_images=60):
     return vectors, placement, TreeSums(*image_moments(vectors, placement)), NodeSums.of(vectors, groups, tree)
 
 
-def test_permuted_values_are_balanced_covariances_on_the_scale_of_the_observed(monkeypatch):
-    """Images of each species, in uneven numbers, put at another species' place."""
+def test_permuted_values_are_balanced_covariances_on_the_scale_of_the_observed():
+    """The images of each species, in uneven numbers, move to the place of another species."""
     vectors, placement, sums, observed = made_up()
     drawn = np.random.default_rng(1)
     orders = np.stack([np.arange(20), *(drawn.permutation(20) for _ in range(4))])
-    monkeypatch.setattr(balance, "permuted_orders", lambda *_: iter([orders[:2], orders[2:]]))
-    found = permuted_balanced_correlations(sums, observed, 5, drawn)
+    found = balanced_correlations(sums, observed, [orders[:2], orders[2:]])
     assert found[0] == pytest.approx(balanced_correlation(observed), abs=1e-12)
 
     def spreads(by_rank) -> tuple[float, float]:
@@ -44,6 +46,13 @@ def test_permuted_values_are_balanced_covariances_on_the_scale_of_the_observed(m
         assert value == pytest.approx(covariance / scale, abs=1e-10)
 
 
-def test_no_permutations_are_none():
+def test_no_permutations_give_an_empty_array():
     _, _, sums, observed = made_up()
     assert not len(permuted_balanced_correlations(sums, observed, 0, np.random.default_rng(0)))
+
+
+def test_random_permutations_are_those_of_their_orders():
+    _, _, sums, observed = made_up()
+    found = permuted_balanced_correlations(sums, observed, 7, np.random.default_rng(3))
+    orders = permuted_orders(sums, 7, np.random.default_rng(3))
+    np.testing.assert_array_equal(found, balanced_correlations(sums, observed, orders))

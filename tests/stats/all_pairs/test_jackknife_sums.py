@@ -5,32 +5,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioclip_probe.stats.all_pairs import jackknife_sums
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums, interaction_variance
 from bioclip_probe.stats.all_pairs.moments import JackknifeMoments, Moments
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
-from tests.stats.all_pairs.test_moments import half_squared_distance, images_on_tips
-from tests.support.embedded import random_taxonomy, signal_vectors, unit
+from tests.support.embedded import half_squared_distance, images_on_tips, random_taxonomy, signal_vectors, unit
 
 
 @settings(max_examples=80)
 @given(images_on_tips(), st.integers(1, 3), st.sampled_from((1, 2**20)))
-def test_sums_of_parts_are_those_of_their_pairs(made, n_parts, at_once):
+def test_sums_between_jackknife_groups_are_those_of_their_pairs(made, n_groups, most_numbers):
     vectors, groups, tree = made
-    part = np.arange(len(tree.tips)) % n_parts
-    n_parts = int(part.max()) + 1
-    expected = np.zeros((n_parts, n_parts, 6))
+    jackknife_group = np.arange(len(tree.tips)) % n_groups
+    n_groups = int(jackknife_group.max()) + 1
+    expected = np.zeros((n_groups, n_groups, 6))
     pairs = []
     for i, j in combinations(range(len(groups)), 2):
         t, c = path_length(tree, *tree.tips[groups[[i, j]]]), half_squared_distance(vectors[i], vectors[j])
-        for g, h in (part[groups[[i, j]]], part[groups[[j, i]]]):
+        for g, h in (jackknife_group[groups[[i, j]]], jackknife_group[groups[[j, i]]]):
             expected[g, h] += (1, t, c, t * t, c * c, t * c)
-        pairs.append((set(part[groups[[i, j]]].tolist()), (t, c)))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jackknife_sums, "MOST_NUMBERS", at_once)
-        found = JackknifeSums.of(tree, JackknifeMoments.of([(vectors, groups)], part))
+        pairs.append((set(jackknife_group[groups[[i, j]]].tolist()), (t, c)))
+    found = JackknifeSums.of(tree, JackknifeMoments.of([(vectors, groups)], jackknife_group), most_numbers)
     np.testing.assert_allclose(found.between, expected, atol=1e-8)
     value = definitions.pearson([pair for _, pair in pairs])
     assert found.correlation() == pytest.approx(value, abs=1e-8, nan_ok=True)
@@ -68,13 +64,13 @@ def test_influence_is_the_slope_of_the_correlation():
         assert (changed - found.correlation()) / step == pytest.approx(influence[g, h], rel=1e-4, abs=1e-8)
 
 
-def test_parts_that_only_add_up_do_not_interact():
+def test_groups_whose_contributions_add_up_do_not_interact():
     share = np.random.default_rng(0).normal(size=9)
     assert interaction_variance(share[:, None] + share + 3) == pytest.approx(0, abs=1e-20)
 
 
-def test_half_the_jackknife_of_pairs_alone_is_counted_twice():
-    """Pairs that know nothing of their parts: the sum's variance is 2P(P - 1)σ², the excess as much."""
+def test_the_jackknife_counts_the_variance_of_pairs_twice():
+    """Independent pairs: the variance of the sum is 2J(J - 1)σ², and so is the excess."""
     rng = np.random.default_rng(1)
     found = []
     for _ in range(300):

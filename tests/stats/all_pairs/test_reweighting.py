@@ -13,7 +13,8 @@ from bioclip_probe.stats.centroids import tips_with_images
 from bioclip_probe.tree import Tree
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
-from tests.support.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded, unit
+from tests.support.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded
+from tests.support.embedded import unit as normalised
 
 BLOCKS = (1, 3, 512)
 
@@ -34,7 +35,7 @@ def evolved(n_species: int = 60, seed: int = 0) -> tuple[np.ndarray, Tree]:
 
 
 @given(tips_embedded(), st.sampled_from(BLOCKS))
-def test_blocks_hold_every_pair_once(made, block):
+def test_blocks_contain_every_pair_once(made, block):
     vectors, tree = made
     k = len(vectors)
     met = np.full((k, k, 2), np.nan)
@@ -53,42 +54,42 @@ def drawn_weights(data, n_units: int) -> np.ndarray:
 
 
 @given(tips_embedded(), st.data(), st.booleans())
-def test_weighting_units_of_taxa_is_repeating_them(made, data, coarse):
+def test_weights_of_units_of_taxa_count_as_repetitions(made, data, coarse):
     vectors, tree = made
     k = len(vectors)
     units = np.array(data.draw(st.lists(st.integers(0, 2), min_size=k, max_size=k))) if coarse else None
-    unit_of = np.arange(k) if units is None else units
+    unit = np.arange(k) if units is None else units
     weights = drawn_weights(data, 3 if coarse else k)
     found = reweighting.weighted_correlations(vectors, tree, weights, units)
     for value, copies in zip(found, weights.astype(int), strict=True):
-        standing = [(i, copy) for i in range(k) for copy in range(copies[unit_of[i]])]
+        standing = [(i, copy) for i in range(k) for copy in range(copies[unit[i]])]
         repeated = [
             (path_length(tree, tree.tips[i], tree.tips[j]), definitions.cosine_distance(vectors[i], vectors[j]))
             for (i, copy), (j, other) in combinations(standing, 2)
-            if i != j and (unit_of[i] != unit_of[j] or copy == other)
+            if i != j and (unit[i] != unit[j] or copy == other)
         ]
         expected = definitions.pearson(repeated)
         if math.isnan(expected):
-            continue  # distances that are equal but for rounding: the metrics never come here with them
+            continue  # distances that are equal up to rounding, which the metrics exclude beforehand
         assert value == pytest.approx(expected, abs=1e-8)
 
 
 @settings(max_examples=60)
 @given(embedded(), st.data(), st.sampled_from(BLOCKS), st.booleans())
-def test_weighting_the_units_of_images_is_repeating_them(made, data, block, coarse):
+def test_weights_of_units_of_images_count_as_repetitions(made, data, block, coarse):
     vectors, placement = made
     taxa = definitions.images_of_taxa(placement)
     tree, groups = tips_with_images(placement)
     if not taxa:
         return
     units = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(taxa), max_size=len(taxa))))
-    unit_of = units if coarse else np.arange(len(taxa))
+    unit = units if coarse else np.arange(len(taxa))
     weights = drawn_weights(data, 3 if coarse else len(taxa))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reweighting, "BLOCK", block)
-        found = reweighting.weighted_image_correlations(vectors, groups, tree, weights, units if coarse else None)
+    found = reweighting.weighted_image_correlations(
+        vectors, groups, tree, weights, units if coarse else None, reweighting.PairBlockSizes(rows=block)
+    )
     for value, copies in zip(found, weights.astype(int), strict=True):
-        unit_of_tip = dict(zip(taxa, unit_of.tolist(), strict=True))
+        unit_of_tip = dict(zip(taxa, unit.tolist(), strict=True))
         expected = definitions.pearson(
             definitions.image_pairing(vectors, placement, dict(enumerate(copies.tolist())), unit_of_tip)
         )
@@ -104,24 +105,24 @@ def test_weights_of_one_change_nothing():
     assert reweighting.weighted_correlations(vectors, tree, np.ones((1, k)))[0] == pytest.approx(expected, abs=1e-12)
 
 
-def test_images_that_are_float32_do_not_blur_the_sweep(monkeypatch):
+def test_float32_images_lose_no_precision():
     rng = np.random.default_rng(1)
     placement = random_taxonomy(30, 200, rng)
     vectors = signal_vectors(placement, 16, 1.0, 0.3, rng)
     tree, groups = tips_with_images(placement)
     expected = TreeSums(tree, Moments.of(vectors, groups, 30)).correlation()
     for block in (1, 50, 512):
-        monkeypatch.setattr(reweighting, "BLOCK", block)
-        found = reweighting.weighted_image_correlations(vectors, groups, tree, np.ones((1, 30)))
+        sizes = reweighting.PairBlockSizes(rows=block)
+        found = reweighting.weighted_image_correlations(vectors, groups, tree, np.ones((1, 30)), sizes=sizes)
         assert found[0] == pytest.approx(expected, abs=1e-10)
 
 
-def test_replicates_in_batches_are_those_at_once(monkeypatch):
+def test_replicates_in_batches_equal_those_computed_together():
     vectors, tree = evolved()
     weights = np.random.default_rng(0).integers(0, 4, (7, 60)).astype(float)
     at_once = reweighting.weighted_correlations(vectors, tree, weights)
-    monkeypatch.setattr(reweighting, "MOST_NUMBERS", 200)
-    np.testing.assert_allclose(reweighting.weighted_correlations(vectors, tree, weights), at_once, rtol=1e-11)
+    few = reweighting.weighted_correlations(vectors, tree, weights, sizes=reweighting.PairBlockSizes(numbers=200))
+    np.testing.assert_allclose(few, at_once, rtol=1e-11)
 
 
 def test_one_taxon_has_no_pairs():
@@ -129,9 +130,9 @@ def test_one_taxon_has_no_pairs():
     assert np.isnan(reweighting.weighted_correlations(np.array([[1.0, 0]]), tree, np.ones((2, 1)))).all()
 
 
-def test_inputs_stay():
+def test_inputs_are_unchanged():
     vectors, tree = evolved()
-    vectors = unit(vectors)
+    vectors = normalised(vectors)
     weights, groups = np.ones((2, 60)), np.arange(60)
     before = vectors.copy()
     for array in (vectors, weights, groups):
