@@ -1,10 +1,15 @@
-"""Three birds in the plane: the data of the examples in the docstrings of the metrics."""
+"""Three birds in the plane, and answers about them: the data of the examples in the docstrings of the metrics."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from bioclip_probe.metrics.answers import Answers
+from bioclip_probe.metrics.paths import PathAnswers
+from bioclip_probe.metrics.shared import SharedResults
+from bioclip_probe.metrics.text import TextEmbeddings
+from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import taxonomy
 from bioclip_probe.tree.tree import Placement
 
@@ -21,3 +26,60 @@ def corvids() -> tuple[np.ndarray, Placement]:
     species = ["Pica pica", "Pica hudsonia", "Corvus corax"]
     placement = taxonomy(pd.DataFrame({"genus": ["Pica", "Pica", "Corvus"], "species": species}))
     return np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], dtype=np.float32), placement
+
+
+def corvid_answers() -> Answers:
+    """Return the answers of a probe that takes the second of the `corvids` for a raven.
+
+    Examples
+    --------
+    >>> answers = corvid_answers()
+    >>> answers.rank, len(answers.tested.image)
+    ('genus', 3)
+    """
+    _, placement = corvids()
+    truth = placement.at("genus")
+    predicted = truth[[0, 2, 2]]
+    n = len(truth)
+    return Answers(
+        image=np.arange(n),
+        truth=truth,
+        predicted=predicted,
+        place=np.where(predicted == truth, 1, 2),
+        confidence=np.ones(n),
+        split=np.full(n, "test"),
+        fold=np.zeros(n, dtype=np.int64),
+        units=placement.node,
+        rank="genus",
+        placement=placement,
+    )
+
+
+def corvid_paths() -> PathAnswers:
+    """Return `corvid_answers` as answers across ranks, of which the genus alone is known.
+
+    Examples
+    --------
+    >>> corvid_paths().known.sum(axis=1).tolist()
+    [0, 0, 0, 0, 0, 3, 0]
+    """
+    answers = corvid_answers()
+    return PathAnswers.of({answers.rank: answers}, answers.placement)
+
+
+def corvid_names() -> TextEmbeddings:
+    """Return embedded names of the `corvids` beside their images: each name lies at the centroid of the taxon's images.
+
+    Examples
+    --------
+    >>> corvid_names().root
+    array([1., 0.])
+    """
+    vectors, placement = corvids()
+    names = []
+    for rank in RANKS:
+        labels = placement.at(rank)
+        taxa = np.unique(labels[labels >= 0])
+        means = np.array([vectors[labels == taxon].mean(axis=0) for taxon in taxa]).reshape(-1, 2)
+        names.append((taxa, means / np.linalg.norm(means, axis=1, keepdims=True)))
+    return TextEmbeddings(names, placement, np.array([1.0, 0.0]), SharedResults(vectors, placement))

@@ -1,27 +1,28 @@
-"""Answers across ranks: whether what a probe says at one rank agrees with what it says at the next.
+"""Scores of whole paths: the answers of one probe at all ranks together against the truth.
 
-All numbers are of one probe's answers at R ranks, from kingdom to species, for the same test images. A rank is known
-for an image that has a name there and was tested there; a rank at which the probe could not be learnt is known for
-none. Ranks that are not known are skipped: the rank below meets the next known one above. Chance gives the answers of
-one image, at all ranks together, to another.
+A rank is known for an image that has a name there and was tested there. A rank at which the probe could not be trained
+is known for no image. Unknown ranks are skipped: the rank below is compared with the next known rank above. Chance
+gives the answers of one image, at all ranks together, to another image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
-from bioclip_probe.metrics.answers import Answers
-from bioclip_probe.metrics.measurement import random_stream as stream
-from bioclip_probe.metrics.measurement import row
+from bioclip_probe.metrics.answers import SPLIT, Answers
+from bioclip_probe.metrics.measurement import Measurement, random_stream
 from bioclip_probe.metrics.scores import mean_score
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.tables import RANKS
-from bioclip_probe.tree.tree import Tree
+from bioclip_probe.tree.tree import Placement, Tree
 
-N_SHUFFLES = 19
+SPECIES = RANKS[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,222 +32,250 @@ class PathAnswers:
     Attributes
     ----------
     truth, predicted : ndarray, shape (R, n), int64
-        Nodes of `tree` at each of the R ranks of `RANKS`; −1 in `truth` where the image has no name or was not tested,
-        in `predicted` where there is no answer.
-    units : ndarray, shape (n,), int64
-        The species of each image.
-    tree : Tree
-        A taxonomy.
+        Nodes of the taxonomy at each of the R ranks of `RANKS`. -1 in `truth` where the image has no name or was not
+        tested, in `predicted` where there is no answer.
+    placement : Placement
+        The n images in a taxonomy, each at its species, which intervals resample.
+    settings : MeasureSettings
+
+    Raises
+    ------
+    ValueError
+        If an array has another shape.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_answers
+    >>> answers = corvid_answers()
+    >>> PathAnswers.of({"genus": answers}, answers.placement).truth.shape
+    (7, 3)
     """
+
+    subject: ClassVar[str] = "answers at all ranks"
+    has_ranks: ClassVar[bool] = True
 
     truth: np.ndarray
     predicted: np.ndarray
-    units: np.ndarray
-    tree: Tree
+    placement: Placement
+    settings: MeasureSettings = field(default_factory=MeasureSettings)
 
     def __post_init__(self) -> None:
-        shape = (len(RANKS), len(self.units))
-        for name in ("truth", "predicted"):
-            if np.shape(getattr(self, name)) != shape:
-                raise ValueError(f"expected {name} of shape {shape}, got {np.shape(getattr(self, name))}")
+        shape = (len(RANKS), len(self.placement))
+        for name, array in (("truth", self.truth), ("predicted", self.predicted)):
+            if np.shape(array) != shape:
+                raise ValueError(f"expected {name} of shape {shape}, got {np.shape(array)}")
 
     @classmethod
-    def of(cls, answers: Mapping[str, Answers], tree: Tree) -> PathAnswers:
-        """The test images of a probe's answers at some or all ranks, each of which it was asked about once.
+    def of(
+        cls, answers: Mapping[str, Answers], placement: Placement, settings: MeasureSettings | None = None
+    ) -> PathAnswers:
+        """Return the answers of a probe at some or all ranks, joined by image.
+
+        Parameters
+        ----------
+        answers : mapping from rank to Answers
+            `Answers.image` is the number of a picture in `placement`.
+        placement : Placement
+            The pictures in a taxonomy.
+        settings : MeasureSettings, optional
 
         Raises
         ------
         ValueError
-            If an image is asked in several folds.
+            If an image is asked about in several folds.
         """
         tested = {rank: own.tested for rank, own in answers.items()}
-        everything = np.concatenate([np.stack([own.image, own.units]) for own in tested.values()], axis=1)
-        image, first = np.unique(everything[0], return_index=True)
+        image = np.unique(np.concatenate([own.image for own in tested.values()]))
         truth, predicted = np.full((2, len(RANKS), len(image)), -1)
         for rank, own in tested.items():
             if len(np.unique(own.image)) < len(own.image):
                 raise ValueError("answers across ranks need images that are asked once, got several folds of one image")
-            place = np.searchsorted(image, own.image)
-            truth[RANKS.index(rank), place], predicted[RANKS.index(rank), place] = own.truth, own.predicted
-        return cls(truth, predicted, everything[1, first], tree)
+            column = np.searchsorted(image, own.image)
+            truth[RANKS.index(rank), column], predicted[RANKS.index(rank), column] = own.truth, own.predicted
+        return cls(truth, predicted, placement.take(image), settings or MeasureSettings())
+
+    @property
+    def tree(self) -> Tree:
+        """The taxonomy."""
+        return self.placement.tree
+
+    @property
+    def units(self) -> np.ndarray:
+        """The species of each image, shape (n,), int64."""
+        return self.placement.node
+
+    @cached_property
+    def ancestors(self) -> np.ndarray:
+        """The taxon of each rank at or above each node of the taxonomy, shape (R, nodes), int64; -1 for none."""
+        return np.stack([self.tree.ancestor_at(rank) for rank in RANKS])
 
     @property
     def known(self) -> np.ndarray:
-        """Where an answer was due and given, shape (R, n), bool."""
+        """True where an answer was due and given, shape (R, n), bool."""
         return (self.truth >= 0) & (self.predicted >= 0)
 
     @property
     def right(self) -> np.ndarray:
-        """Where the answer is right, shape (R, n), bool."""
+        """True where the answer is correct, shape (R, n), bool."""
         return self.known & (self.truth == self.predicted)
 
     def shuffled(self, rng: np.random.Generator) -> PathAnswers:
-        """Each image with the answers of another; where either has none, there is none."""
+        """Return each image with the answers of another image; where either has no answer, there is none."""
         return replace(self, predicted=self.predicted[:, rng.permutation(len(self.units))])
 
 
-def score_paths(answers: PathAnswers, seed: int = 0) -> list[dict]:
-    """How answers at different ranks fit the truth, and each other.
+def path_accuracy(
+    answers: PathAnswers, placement: Placement | None = None, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return the share of images whose answers are correct at every known rank.
 
     Parameters
     ----------
     answers : PathAnswers
-    seed : int
+    placement : Placement, optional
+        Every metric takes one; here it is that of the answers.
+    settings : MeasureSettings, optional
+        `n_bootstrap`, `n_shuffles`, `level` and `seed` are used; by default the settings of the answers.
 
     Returns
     -------
-    list of dict
-        Rows for `MEASUREMENTS`: metric, rank, split and the fields of an `Estimate`.
-
-        ``path_accuracy``, rank ``species``: share of images that are right at every rank known. In [0, 1].
-        ``right_prefix``, rank ``species``: how many ranks are right from the top down to the first error, of the ranks
-        known. In [0, 7]; the note tells how many are known.
-        ``consistent_pairs``, rank ``species``: of the pairs of consecutive known ranks of an image, the share in which
-        both are right, mean over images. In [0, 1].
-        ``rank_consistency``, from ``phylum`` to ``species``: share of images whose answer lies inside the answer at
-        the next known rank up, right or wrong. In [0, 1]. Chance holds an answer against that of any other image.
-        ``wrong_answer_severity``, at each rank: ranks from a wrong answer up to the taxon that it shares with the
-        truth, mean over wrong answers. In [1, 7], lower is better: 1 is a sister taxon, at rank species 7 is another
-        kingdom. Chance draws the wrong answer from those of other images.
+    list of Measurement
+        One, at species, in [0, 1], higher is better. The note gives the mean number of known ranks.
 
     References
     ----------
-    Tan et al. 2025, arXiv 2505.24840 (hierarchical consistent accuracy, here ``path_accuracy``; top overlap ratio, here
-    ``consistent_pairs``); Bertinetto et al. 2020, CVPR, section 3 (severity of mistakes).
+    Tan et al. 2025, arXiv 2505.24840 (hierarchical consistent accuracy).
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_paths
+    >>> paths = corvid_paths()
+    >>> round(path_accuracy(paths)[0].value, 2)
+    0.67
     """
-    ancestors = np.stack([answers.tree.ancestor_at(rank) for rank in RANKS])
-    found = [
-        *_whole_paths(answers, seed),
-        *_consistency(answers, ancestors, seed),
-        *_severity(answers, ancestors, seed),
-    ]
-    return [row(metric, rank, estimate, split="test") for metric, rank, estimate in found]
+    return [_mean_over_images("path_accuracy", answers, settings, _all_right, fewest_ranks=1)]
 
 
-def _whole_paths(answers: PathAnswers, seed: int) -> Iterator[tuple[str, str, Estimate]]:
-    rank = RANKS[-1]
-    kept = answers.known.any(axis=0)
-    paired = answers.known.sum(axis=0) > 1
-    for metric, of, images, fewest in (
-        ("path_accuracy", _all_right, kept, "one rank"),
-        ("right_prefix", _prefix, kept, "one rank"),
-        ("consistent_pairs", _pairs, paired, "two ranks"),
-    ):
-        counts = {"n_excluded": int(np.sum(~images))}
-        if not images.any():
-            yield metric, rank, Estimate.undefined(f"no image is answered at {fewest} or more", **counts)
-            continue
-        rng = stream(seed, metric, rank)
-        null = [_defined_mean(of(answers.shuffled(rng))) for _ in range(N_SHUFFLES)]
-        estimate = mean_score(of(answers)[images], answers.units[images], rng, chance=_defined_mean(null), **counts)
-        ranks = answers.known[:, images].sum(axis=0).mean()
-        yield metric, rank, replace(estimate, note=f"of {ranks:.2f} ranks known on average")
+def right_prefix(
+    answers: PathAnswers, placement: Placement | None = None, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return the mean number of known ranks that are correct from the kingdom down to the first error.
+
+    Parameters
+    ----------
+    answers, placement, settings
+        As for `path_accuracy`.
+
+    Returns
+    -------
+    list of Measurement
+        One, at species, in [0, 7], higher is better. The note gives the mean number of known ranks.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_paths
+    >>> paths = corvid_paths()
+    >>> right_prefix(paths)[0].estimate.note
+    'of 1.00 ranks known on average'
+    """
+    return [_mean_over_images("right_prefix", answers, settings, _right_prefix, fewest_ranks=1)]
+
+
+def consistent_pairs(
+    answers: PathAnswers, placement: Placement | None = None, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return the share of pairs of consecutive known ranks at which both answers are correct, averaged over images.
+
+    Parameters
+    ----------
+    answers, placement, settings
+        As for `path_accuracy`.
+
+    Returns
+    -------
+    list of Measurement
+        One, at species, in [0, 1], higher is better. Images with fewer than two known ranks are left out.
+
+    References
+    ----------
+    Tan et al. 2025, arXiv 2505.24840 (top overlap ratio).
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_paths
+    >>> paths = corvid_paths()
+    >>> consistent_pairs(paths)[0].estimate.note
+    'no image is answered at two ranks or more'
+    """
+    return [_mean_over_images("consistent_pairs", answers, settings, _both_right, fewest_ranks=2)]
+
+
+def _mean_over_images(
+    metric: str,
+    answers: PathAnswers,
+    settings: MeasureSettings | None,
+    score: Callable[[PathAnswers], np.ndarray],
+    fewest_ranks: int,
+) -> Measurement:
+    """Return the mean of a score over the images with enough known ranks; chance shuffles answers between images."""
+    settings = settings or answers.settings
+    images = answers.known.sum(axis=0) >= fewest_ranks
+    n_excluded = int(np.sum(~images))
+    if not images.any():
+        ranks = "one rank" if fewest_ranks == 1 else "two ranks"
+        estimate = Estimate.undefined(f"no image is answered at {ranks} or more", n_excluded=n_excluded)
+        return Measurement(metric, SPECIES, estimate, split=SPLIT)
+    rng = random_stream(settings.seed, metric, SPECIES)
+    chance = mean_of_defined([mean_of_defined(score(answers.shuffled(rng))) for _ in range(settings.n_shuffles)])
+    counts = {"chance": chance, "n_excluded": n_excluded}
+    estimate = mean_score(score(answers)[images], answers.units[images], rng, settings, **counts)
+    n_ranks = answers.known[:, images].sum(axis=0).mean()
+    return Measurement(metric, SPECIES, replace(estimate, note=f"of {n_ranks:.2f} ranks known on average"), split=SPLIT)
 
 
 def _all_right(answers: PathAnswers) -> np.ndarray:
-    """1 where all known ranks are right, NaN where none is known, shape (n,)."""
+    """Return 1 where all known ranks are correct, else 0, NaN where none is known, shape (n,)."""
     known = answers.known
     return np.where(known.any(axis=0), (answers.right | ~known).all(axis=0), np.nan)
 
 
-def _prefix(answers: PathAnswers) -> np.ndarray:
+def _right_prefix(answers: PathAnswers) -> np.ndarray:
+    """Return the number of known ranks above the first error, NaN where none is known, shape (n,)."""
     known = answers.known
     before_error = np.logical_and.accumulate(answers.right | ~known, axis=0)
     return np.where(known.any(axis=0), (before_error & known).sum(axis=0), np.nan)
 
 
-def _pairs(answers: PathAnswers) -> np.ndarray:
-    known, right = answers.known, answers.right
-    above = np.zeros(known.shape[1], dtype=bool)  # whether the last known rank was right
-    met, both = np.zeros((2, known.shape[1]))
-    seen = np.zeros(known.shape[1], dtype=bool)
-    for here, correct in zip(known, right, strict=True):
-        met += here & seen
-        both += here & seen & correct & above
-        above = np.where(here, correct, above)
-        seen = seen | here
-    return np.divide(both, met, out=np.full(len(met), np.nan), where=met > 0)
+def _both_right(answers: PathAnswers) -> np.ndarray:
+    """Return the share of consecutive known ranks that are both correct, NaN with fewer than two, shape (n,)."""
+    n = answers.known.shape[1]
+    n_pairs, n_right = np.zeros((2, n))
+    above_known, above_right = np.zeros((2, n), dtype=bool)  # of the last known rank
+    for known, right in zip(answers.known, answers.right, strict=True):
+        n_pairs += known & above_known
+        n_right += known & above_known & right & above_right
+        above_right = np.where(known, right, above_right)
+        above_known = above_known | known
+    return np.divide(n_right, n_pairs, out=np.full(n, np.nan), where=n_pairs > 0)
 
 
-def _consistency(answers: PathAnswers, ancestors: np.ndarray, seed: int) -> Iterator[tuple[str, str, Estimate]]:
-    predicted, known = answers.predicted, answers.known
-    for r, rank in enumerate(RANKS[1:], start=1):
-        metric = "rank_consistency"
-        # The next rank up at which both the tree places the answer and the probe gave one, for each image.
-        above = np.full(predicted.shape[1], -1)
-        for q in range(r):
-            has = known[r] & known[q] & (ancestors[q, predicted[r]] >= 0)
-            above[has] = q
-        images = np.flatnonzero(above >= 0)
-        counts = {"n_excluded": int(np.sum(answers.truth[r] >= 0)) - len(images)}
-        if not len(images):
-            yield metric, rank, Estimate.undefined("no image is answered at this rank and above", **counts)
-            continue
-        inside = ancestors[above[images], predicted[r, images]]
-        upper = predicted[above[images], images]
-        chance = _meeting_by_chance(inside, upper, above[images])
-        taxa = len(np.unique(predicted[r, images]))
-        score = (inside == upper).astype(np.float64)
-        rng = stream(seed, metric, rank)
-        yield metric, rank, mean_score(score, answers.units[images], rng, chance=chance, n_taxa=taxa, **counts)
-
-
-def _meeting_by_chance(inside: np.ndarray, upper: np.ndarray, group: np.ndarray) -> float:
-    """How often two taxa of any two images of a group are the same, the mean over images."""
-    hits = 0.0
-    for one in np.unique(group):
-        a, b = inside[group == one], upper[group == one]
-        taxa, times = np.unique(b, return_counts=True)
-        place = np.minimum(np.searchsorted(taxa, a), len(taxa) - 1)
-        hits += np.sum(times[place] * (taxa[place] == a)) / len(b)
-    return float(hits / len(inside))
-
-
-def _severity(answers: PathAnswers, ancestors: np.ndarray, seed: int) -> Iterator[tuple[str, str, Estimate]]:
-    metric = "wrong_answer_severity"
-    for r, rank in enumerate(RANKS):
-        known = answers.known[r]
-        truth, predicted, units = answers.truth[r, known], answers.predicted[r, known], answers.units[known]
-        counts = {"n_excluded": int(np.sum(answers.truth[r] >= 0)) - len(truth)}
-        wrong = truth != predicted
-        if not wrong.any():
-            reason = "no answer is wrong" if len(truth) else "no image is answered at this rank"
-            yield metric, rank, Estimate.undefined(reason, **counts)
-            continue
-        rng = stream(seed, metric, rank)
-        null = []
-        for _ in range(N_SHUFFLES):
-            drawn = rng.permutation(predicted)
-            other = drawn != truth
-            null.append(_defined_mean(ranks_apart(truth[other], drawn[other], ancestors[: r + 1])))
-        apart = ranks_apart(truth[wrong], predicted[wrong], ancestors[: r + 1])
-        taxa = len(np.unique(truth[wrong]))
-        yield metric, rank, mean_score(apart, units[wrong], rng, chance=_defined_mean(null), n_taxa=taxa, **counts)
-
-
-def ranks_apart(a: np.ndarray, b: np.ndarray, ancestors: np.ndarray) -> np.ndarray:
-    """Ranks from two taxa of one rank up to the lowest that they share, shape (k,), float64.
+def mean_of_defined(values: np.ndarray | list[float]) -> float:
+    """Return the mean of the finite values.
 
     Parameters
     ----------
-    a, b : ndarray, shape (k,), int64
-        Nodes of rank r.
-    ancestors : ndarray, shape (r + 1, m), int64
-        The taxon of each rank at or above each node, −1 for none: ``tree.ancestor_at``.
+    values : ndarray or list of float
 
     Returns
     -------
-    ndarray
-        0 for one taxon, 1 for two that meet at the next rank up, r + 1 for two kingdoms. At a hole none meet.
+    float
+        NaN if no value is finite.
+
+    Examples
+    --------
+    >>> mean_of_defined([1.0, float("nan")])
+    1.0
     """
-    apart = np.full(len(a), float(len(ancestors)))
-    for rank, of in enumerate(ancestors):
-        apart[(of[a] == of[b]) & (of[a] >= 0)] = len(ancestors) - 1 - rank
-    return apart
-
-
-def _defined_mean(values: np.ndarray | list[float]) -> float:
-    """The mean of what is defined, NaN of nothing."""
     values = np.asarray(values, dtype=np.float64)
     values = values[np.isfinite(values)]
     return float(values.mean()) if len(values) else float("nan")

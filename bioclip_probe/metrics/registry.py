@@ -9,7 +9,25 @@ import pandas as pd
 
 from bioclip_probe import tables
 from bioclip_probe.errors import ProbeError
-from bioclip_probe.metrics import balanced, differences, hierarchy, image_pairs, pending
+from bioclip_probe.metrics import (
+    answer_pairs,
+    answers,
+    balanced,
+    clades,
+    consistency,
+    dendrogram,
+    differences,
+    hierarchy,
+    image_pairs,
+    ordinal,
+    paths,
+    pending,
+    reliability,
+    shape,
+    signal,
+    text,
+    variance,
+)
 from bioclip_probe.tables import Entry
 
 
@@ -39,8 +57,10 @@ class MetricEntry(Entry):
         Changes that leave it as it is, but for rounding: ``rotation`` of the embedding, ``order`` of rows, ``names`` of
         taxa. Some projections are moved by rounding alone, so that numbers in the plane promise little.
     subject : str
-        What it is a number of: ``embeddings``, ``pair`` (of embeddings), ``control pair``, ``panels``, ``answers`` (of
-        a probe) or ``text`` (names of taxa).
+        What it is a number of, the `subject` of a class: ``embeddings`` (`SharedResults`), ``pair`` (`EmbeddingPair`),
+        ``control pair``, ``panels``, ``answers`` (`Answers`), ``seen and unseen answers`` (`UnseenPair`), ``seen and
+        shuffled answers`` (`ShuffledPair`), ``answers of two models`` (`ModelPair`), ``answers at all ranks``
+        (`PathAnswers`) or ``text`` (`TextEmbeddings`).
     needs_ranks : bool
         It is defined in a taxonomy only, and not on a phylogeny.
     by_part : bool
@@ -68,32 +88,32 @@ _HIERARCHY = (
     MetricEntry("image_tree_correlation", "Tree correlation over image pairs", "tree distance against embedding distance, all pairs of images", image_pairs.image_tree_correlation, CORRELATION, "higher", "by moments, exact", by_part=True),
     MetricEntry("balanced_tree_correlation", "CPCC, ranks at one weight", "CPCC with every rank of a common ancestor at one weight", balanced.balanced_tree_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True, by_part=True),
     MetricEntry("balanced_image_tree_correlation", "Image pairs, ranks at one weight", "tree distance against embedding distance, all pairs of images, every rank of a common ancestor at one weight", balanced.balanced_image_tree_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True, by_part=True),
-    MetricEntry("clade_correlation", "Clade correlation", "CPCC of the species inside one clade", pending.within_clade_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True),
-    MetricEntry("within_clade_correlation", "CPCC inside clades of the rank", "CPCC inside each clade of the rank, mean over clades", pending.within_clade_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True),
-    MetricEntry("within_clade_correlation_sd", "Within clade correlation sd", "CPCC inside each clade of the rank, standard deviation over clades", pending.within_clade_correlation, (0.0, 2**0.5), "neither", "by moments, exact", needs_ranks=True),
-    MetricEntry("spearman", "Spearman correlation", "rank correlation of tree and centroid distance", pending.rank_correlations, CORRELATION, "higher", "Spearman 1904", by_part=True),
-    MetricEntry("kendall_tau_b", "Kendall's tau-b", "Kendall's tau-b of tree and centroid distance", pending.rank_correlations, CORRELATION, "higher", "Kendall 1945", by_part=True),
-    MetricEntry("lca_distance_mean", "Lca distance mean", "mean of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
-    MetricEntry("lca_distance_q05", "Lca distance q05", "q05 of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
-    MetricEntry("lca_distance_q25", "Lca distance q25", "q25 of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
-    MetricEntry("lca_distance_q50", "Lca distance q50", "q50 of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
-    MetricEntry("lca_distance_q75", "Lca distance q75", "q75 of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
-    MetricEntry("lca_distance_q95", "Lca distance q95", "q95 of cosine distance of species centroids by the rank of their lowest common ancestor", pending.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
-    MetricEntry("k_mult", "Phylogenetic signal (K_mult)", "phylogenetic signal: 1 under Brownian motion along the tree", pending.k_mult, POSITIVE, "higher", "Adams 2014"),
-    MetricEntry("dendrogram_cophenetic_correlation", "Dendrogram heights", "tree distance against height in the dendrogram of centroids", pending.dendrogram_agreement, CORRELATION, "higher", "Sokal & Rohlf 1962"),
-    MetricEntry("dendrogram_triplet_accuracy", "Triplets of the dendrogram", "share of the tree's triplets that the dendrogram of centroids resolves alike", pending.dendrogram_agreement, SHARE, "higher", "Critchlow et al. 1996"),
-    MetricEntry("dendrogram_purity", "Dendrogram purity", "share of a taxon in the smallest clade of the dendrogram that holds two of its species", pending.dendrogram_purity, SHARE, "higher", "Heller & Ghahramani 2005", needs_ranks=True),
-    MetricEntry("split_half_reliability", "Split half reliability", "centroid distances from one half of the images against those from the other", pending.noise_ceiling, CORRELATION, "higher", "Spearman 1910", invariant=DRAWN, by_part=True),
-    MetricEntry("noise_ceiling", "Noise ceiling", "the most that CPCC could be, given the scatter of images within species", pending.noise_ceiling, SHARE, "higher", "Spearman 1910; Brown 1910", invariant=DRAWN, by_part=True),
-    MetricEntry("disattenuated_cophenetic_correlation", "CPCC over its noise ceiling", "CPCC over its noise ceiling", pending.noise_ceiling, UNBOUNDED, "higher", "Spearman 1904", invariant=DRAWN, by_part=True),
-    MetricEntry("nested_r2", "Variance explained by the rank", "share of the variance of images that the rank explains beyond the ranks above", pending.variance_by_rank, SHARE, "higher", "analysis of variance", needs_ranks=True),
-    MetricEntry("variance_ratio", "Variance ratio", "variance between taxa over variance within (pseudo-F)", pending.variance_by_rank, POSITIVE, "higher", "Anderson 2001", needs_ranks=True),
+    MetricEntry("clade_correlation", "Clade correlation", "CPCC of the species inside one clade", clades.within_clade_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True),
+    MetricEntry("within_clade_correlation", "CPCC inside clades of the rank", "CPCC inside each clade of the rank, mean over clades", clades.within_clade_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True),
+    MetricEntry("within_clade_correlation_sd", "Within clade correlation sd", "CPCC inside each clade of the rank, standard deviation over clades", clades.within_clade_correlation, (0.0, 2**0.5), "neither", "by moments, exact", needs_ranks=True),
+    MetricEntry("spearman", "Spearman correlation", "rank correlation of tree and centroid distance", ordinal.rank_correlations, CORRELATION, "higher", "Spearman 1904", by_part=True),
+    MetricEntry("kendall_tau_b", "Kendall's tau-b", "Kendall's tau-b of tree and centroid distance", ordinal.rank_correlations, CORRELATION, "higher", "Kendall 1945", by_part=True),
+    MetricEntry("lca_distance_mean", "Lca distance mean", "mean of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q05", "Lca distance q05", "q05 of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q25", "Lca distance q25", "q25 of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q50", "Lca distance q50", "q50 of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q75", "Lca distance q75", "q75 of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q95", "Lca distance q95", "q95 of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("k_mult", "Phylogenetic signal (K_mult)", "phylogenetic signal: 1 under Brownian motion along the tree", signal.k_mult, POSITIVE, "higher", "Adams 2014"),
+    MetricEntry("dendrogram_cophenetic_correlation", "Dendrogram heights", "tree distance against height in the dendrogram of centroids", dendrogram.dendrogram_agreement, CORRELATION, "higher", "Sokal & Rohlf 1962"),
+    MetricEntry("dendrogram_triplet_accuracy", "Triplets of the dendrogram", "share of the tree's triplets that the dendrogram of centroids resolves alike", dendrogram.dendrogram_agreement, SHARE, "higher", "Critchlow et al. 1996"),
+    MetricEntry("dendrogram_purity", "Dendrogram purity", "share of a taxon in the smallest clade of the dendrogram that holds two of its species", dendrogram.dendrogram_purity, SHARE, "higher", "Heller & Ghahramani 2005", needs_ranks=True),
+    MetricEntry("split_half_reliability", "Split half reliability", "centroid distances from one half of the images against those from the other", reliability.noise_ceiling, CORRELATION, "higher", "Spearman 1910", invariant=DRAWN, by_part=True),
+    MetricEntry("noise_ceiling", "Noise ceiling", "the most that CPCC could be, given the scatter of images within species", reliability.noise_ceiling, SHARE, "higher", "Spearman 1910; Brown 1910", invariant=DRAWN, by_part=True),
+    MetricEntry("disattenuated_cophenetic_correlation", "CPCC over its noise ceiling", "CPCC over its noise ceiling", reliability.noise_ceiling, UNBOUNDED, "higher", "Spearman 1904", invariant=DRAWN, by_part=True),
+    MetricEntry("nested_r2", "Variance explained by the rank", "share of the variance of images that the rank explains beyond the ranks above", variance.variance_by_rank, SHARE, "higher", "analysis of variance", needs_ranks=True),
+    MetricEntry("variance_ratio", "Variance ratio", "variance between taxa over variance within (pseudo-F)", variance.variance_by_rank, POSITIVE, "higher", "Anderson 2001", needs_ranks=True),
 )  # fmt: skip
 
 _RELATIVES = (
-    MetricEntry("image_spearman", "Image spearman", "rank correlation of tree and embedding distance, all pairs of images", pending.image_rank_correlations, CORRELATION, "higher", "Spearman 1904", needs_ranks=True),
-    MetricEntry("image_kendall_tau_b", "Image kendall tau b", "Kendall's tau-b of tree and embedding distance, all pairs of images", pending.image_rank_correlations, CORRELATION, "higher", "Kendall 1945", needs_ranks=True),
-    MetricEntry("lca_auc", "AUC against the next rank", "how often images that meet at a rank are closer than images that meet at the next", pending.lca_auc, SHARE, "higher", "Mann & Whitney 1947", needs_ranks=True),
+    MetricEntry("image_spearman", "Image spearman", "rank correlation of tree and embedding distance, all pairs of images", ordinal.image_rank_correlations, CORRELATION, "higher", "Spearman 1904", needs_ranks=True),
+    MetricEntry("image_kendall_tau_b", "Image kendall tau b", "Kendall's tau-b of tree and embedding distance, all pairs of images", ordinal.image_rank_correlations, CORRELATION, "higher", "Kendall 1945", needs_ranks=True),
+    MetricEntry("lca_auc", "AUC against the next rank", "how often images that meet at a rank are closer than images that meet at the next", ordinal.lca_auc, SHARE, "higher", "Mann & Whitney 1947", needs_ranks=True),
     MetricEntry("triplet_accuracy", "Triplets in order", "share of all triplets of images whose nearer relative is the closer", pending.triplet_accuracy, SHARE, "higher", "all triplets, none sampled", needs_ranks=True),
     MetricEntry("average_precision", "Average precision", "average precision of finding images of the same taxon", pending.precision_by_rank, SHARE, "higher", "Manning et al. 2008, ch. 8", needs_ranks=True),
     MetricEntry("r_precision", "R precision", "share of the taxon among as many nearest images as it has others", pending.precision_by_rank, SHARE, "higher", "Manning et al. 2008, ch. 8", needs_ranks=True),
@@ -102,8 +122,8 @@ _RELATIVES = (
     MetricEntry("neighbour_lca_depth_5", "Neighbour lca depth 5", "ranks shared with the 5 nearest images", pending.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
     MetricEntry("neighbour_lca_depth_10", "Neighbour lca depth 10", "ranks shared with the 10 nearest images", pending.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
     MetricEntry("mistake_severity", "Mistake severity", "ranks up to the common ancestor with the nearest image, where that is of another species", pending.mistake_severity, (1.0, 7.0), "lower", "Bertinetto et al. 2020", needs_ranks=True),
-    MetricEntry("geodesic_tree_correlation", "Geodesic tree correlation", "tree distance against distance along the graph of nearest species", pending.geodesic_tree_correlation, CORRELATION, "higher", "Tenenbaum et al. 2000"),
-    MetricEntry("delta_hyperbolicity", "Delta hyperbolicity", "how far from any tree: relative Gromov delta of 100 species", pending.delta_hyperbolicity, SHARE, "neither", "Gromov 1987; Khrulkov et al. 2020", invariant=DRAWN, needs_ranks=True),
+    MetricEntry("geodesic_tree_correlation", "Geodesic tree correlation", "tree distance against distance along the graph of nearest species", shape.geodesic_tree_correlation, CORRELATION, "higher", "Tenenbaum et al. 2000"),
+    MetricEntry("delta_hyperbolicity", "Delta hyperbolicity", "how far from any tree: relative Gromov delta of 100 species", shape.delta_hyperbolicity, SHARE, "neither", "Gromov 1987; Khrulkov et al. 2020", invariant=DRAWN, needs_ranks=True),
 )  # fmt: skip
 
 _SEPARATION = (
@@ -137,30 +157,37 @@ _COMPARISONS = (
 )  # fmt: skip
 
 _ANSWERS = (
-    MetricEntry("top1_accuracy", "Accuracy", "share of test images whose taxon the probe names", None, SHARE, "higher", "linear probe: Alain & Bengio 2017", subject="answers"),
-    MetricEntry("top5_accuracy", "Truth among the first five", "share of test images whose taxon is among the first five that the probe ranks", None, SHARE, "higher", "", subject="answers"),
-    MetricEntry("macro_accuracy", "Accuracy, mean over taxa", "share of test images whose taxon the probe names, averaged over taxa", None, SHARE, "higher", "", subject="answers"),
-    MetricEntry("clade_accuracy", "Accuracy inside clades", "share of a clade's test images whose taxon the probe names", None, SHARE, "higher", "", subject="answers"),
-    MetricEntry("calibration_error", "Expected calibration error", "how far a probe's confidence is from its share of right answers, 15 bins of equally many", None, SHARE, "lower", "Naeini et al. 2015; Guo et al. 2017; Nguyen & O'Connor 2015", subject="answers"),
-    MetricEntry("unseen_gap", "Seen less unseen children", "accuracy with children seen in training less accuracy with children held out, same images", None, CORRELATION, "lower", "", subject="answers"),
-    MetricEntry("selectivity", "Selectivity over the control task", "accuracy less that of a control task with labels shuffled between children, same images", None, CORRELATION, "higher", "Hewitt & Liang 2019", subject="answers"),
-    MetricEntry("top1_accuracy_difference", "Difference in accuracy", "accuracy of the first less accuracy of the second, same images", None, CORRELATION, "higher", "p: McNemar 1947, species swapped whole", subject="answers"),
-    MetricEntry("path_accuracy", "Whole path right", "share of test images that are named right at every rank", None, SHARE, "higher", "Tan et al. 2025", subject="answers"),
-    MetricEntry("right_prefix", "Ranks right from the top down", "ranks named right from the kingdom down to the first error", None, (0.0, 7.0), "higher", "", subject="answers"),
-    MetricEntry("consistent_pairs", "Consecutive ranks both right", "share of pairs of consecutive ranks that are both named right", None, SHARE, "higher", "Tan et al. 2025", subject="answers"),
-    MetricEntry("rank_consistency", "Answers inside the answer above", "share of answers that lie inside the answer at the next rank up", None, SHARE, "higher", "", subject="answers"),
-    MetricEntry("wrong_answer_severity", "Ranks up from a wrong answer", "ranks from a wrong answer up to the taxon it shares with the truth", None, (1.0, 7.0), "lower", "Bertinetto et al. 2020", subject="answers"),
+    MetricEntry("top1_accuracy", "Accuracy", "share of test images whose taxon the probe names", answers.top1_accuracy, SHARE, "higher", "linear probe: Alain & Bengio 2017", subject="answers"),
+    MetricEntry("top5_accuracy", "Truth among the first five", "share of test images whose taxon is among the first five that the probe ranks", answers.top5_accuracy, SHARE, "higher", "", subject="answers"),
+    MetricEntry("macro_accuracy", "Accuracy, mean over taxa", "share of test images whose taxon the probe names, averaged over taxa", answers.macro_accuracy, SHARE, "higher", "", subject="answers"),
+    MetricEntry("clade_accuracy", "Accuracy inside clades", "share of a clade's test images whose taxon the probe names", answers.clade_accuracy, SHARE, "higher", "", subject="answers", needs_ranks=True),
+    MetricEntry("calibration_error", "Expected calibration error", "how far a probe's confidence is from its share of right answers, 15 bins of equally many", answers.calibration_error, SHARE, "lower", "Naeini et al. 2015; Guo et al. 2017; Nguyen & O'Connor 2015", subject="answers"),
+    MetricEntry("unseen_gap", "Seen less unseen children", "accuracy with children seen in training less accuracy with children held out, same images", answer_pairs.unseen_gap, CORRELATION, "lower", "", subject="seen and unseen answers"),
+    MetricEntry("selectivity", "Selectivity over the control task", "accuracy less that of a control task with labels shuffled between children, same images", answer_pairs.selectivity, CORRELATION, "higher", "Hewitt & Liang 2019", subject="seen and shuffled answers"),
+    MetricEntry("top1_accuracy_difference", "Difference in accuracy", "accuracy of the first less accuracy of the second, same images", answer_pairs.top1_accuracy_difference, CORRELATION, "higher", "p: McNemar 1947, species swapped whole", subject="answers of two models"),
+    MetricEntry("path_accuracy", "Whole path right", "share of test images that are named right at every rank", paths.path_accuracy, SHARE, "higher", "Tan et al. 2025", subject="answers at all ranks"),
+    MetricEntry("right_prefix", "Ranks right from the top down", "ranks named right from the kingdom down to the first error", paths.right_prefix, (0.0, 7.0), "higher", "", subject="answers at all ranks"),
+    MetricEntry("consistent_pairs", "Consecutive ranks both right", "share of pairs of consecutive ranks that are both named right", paths.consistent_pairs, SHARE, "higher", "Tan et al. 2025", subject="answers at all ranks"),
+    MetricEntry("rank_consistency", "Answers inside the answer above", "share of answers that lie inside the answer at the next rank up", consistency.rank_consistency, SHARE, "higher", "", subject="answers at all ranks"),
+    MetricEntry("wrong_answer_severity", "Ranks up from a wrong answer", "ranks from a wrong answer up to the taxon it shares with the truth", consistency.wrong_answer_severity, (1.0, 7.0), "lower", "Bertinetto et al. 2020", subject="answers at all ranks"),
 )  # fmt: skip
 
 _TEXT = (
-    MetricEntry("text_cophenetic_correlation", "CPCC of names", "CPCC of names: tree distance against distance of the names of taxa", None, CORRELATION, "higher", "Sokal & Rohlf 1962; p: Mantel 1967", subject="text"),
-    MetricEntry("text_radial_tau", "Radial order of nested names", "Kendall's tau-b of rank and distance of a species' nested names from the name of all life", None, CORRELATION, "higher", "Sastry et al. 2025", subject="text"),
-    MetricEntry("image_text_rsa", "RSA of images and names", "correlation of distances of images and of names over pairs of taxa", None, CORRELATION, "higher", "Kriegeskorte et al. 2008", subject="text"),
-    MetricEntry("image_text_accuracy", "Centroids nearest to their own name", "share of taxa whose images lie nearest to their own name, by centroid", None, SHARE, "higher", "Radford et al. 2021", subject="text"),
+    MetricEntry("text_cophenetic_correlation", "CPCC of names", "CPCC of names: tree distance against distance of the names of taxa", text.text_cophenetic_correlation, CORRELATION, "higher", "Sokal & Rohlf 1962; p: Mantel 1967", subject="text"),
+    MetricEntry("text_radial_tau", "Radial order of nested names", "Kendall's tau-b of rank and distance of a species' nested names from the name of all life", text.text_radial_tau, CORRELATION, "higher", "Sastry et al. 2025", subject="text"),
+    MetricEntry("image_text_rsa", "RSA of images and names", "correlation of distances of images and of names over pairs of taxa", text.image_text_rsa, CORRELATION, "higher", "Kriegeskorte et al. 2008", subject="text"),
+    MetricEntry("image_text_accuracy", "Centroids nearest to their own name", "share of taxa whose images lie nearest to their own name, by centroid", text.image_text_accuracy, SHARE, "higher", "Radford et al. 2021", subject="text"),
 )  # fmt: skip
 
 #: Commands that give the numbers of other subjects than embeddings.
-COMMANDS = {"answers": "probe", "panels": "project"}
+COMMANDS = {
+    "answers": "probe",
+    "answers at all ranks": "probe",
+    "answers of two models": "probe",
+    "seen and shuffled answers": "probe",
+    "seen and unseen answers": "probe",
+    "panels": "project",
+}
 
 REGISTRY: dict[str, MetricEntry] = {
     entry.name: entry for entry in (*_HIERARCHY, *_RELATIVES, *_SEPARATION, *_COMPARISONS, *_ANSWERS, *_TEXT)

@@ -1,23 +1,47 @@
-"""All metrics of one subject: an embedding, or a pair of them."""
+"""All metrics of one subject: an embedding, a pair of them, the answers of a probe, or the names of taxa."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar, Protocol
 
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.registry import REGISTRY, MetricEntry
-from bioclip_probe.metrics.shared import EmbeddingPair, SharedResults
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.tree.tree import Placement
 
 
-def measure(subject: SharedResults | EmbeddingPair, parts: bool = False) -> list[Measurement]:
+class Subject(Protocol):
+    """A thing that metrics measure: `SharedResults`, `EmbeddingPair`, `Answers`, `TextEmbeddings`.
+
+    Its class attribute `subject` is the word by which the registry assigns metrics to it.
+    """
+
+    subject: ClassVar[str]
+
+    @property
+    def placement(self) -> Placement | None:
+        """The images in a tree."""
+
+    @property
+    def settings(self) -> MeasureSettings:
+        """The settings of its metrics."""
+
+    @property
+    def has_ranks(self) -> bool:
+        """True in a taxonomy."""
+
+
+def measure(subject: Subject, parts: bool = False) -> list[Measurement]:
     """Return every metric of a subject that its settings ask for.
 
     What the metrics share is computed once, and only if one of them needs it.
 
     Parameters
     ----------
-    subject : SharedResults or EmbeddingPair
-        With ``settings.metrics``: names of the registry, or empty for all metrics.
+    subject : Subject
+        An embedding, a pair of them, the answers of a probe, or the names of taxa. Its ``settings.metrics`` are names
+        of the registry, or empty for all metrics.
     parts : bool
         Only those metrics that are also given for each part of a dataset.
 
@@ -29,7 +53,7 @@ def measure(subject: SharedResults | EmbeddingPair, parts: bool = False) -> list
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> from bioclip_probe.metrics.settings import MeasureSettings
+    >>> from bioclip_probe.metrics.shared import SharedResults
     >>> vectors, placement = corvids()
     >>> wanted = MeasureSettings(metrics=("balanced_tree_correlation",))
     >>> [row.metric for row in measure(SharedResults(vectors, placement, wanted))]
@@ -44,7 +68,7 @@ def measure(subject: SharedResults | EmbeddingPair, parts: bool = False) -> list
     return [row for row in measurements if row.metric in names]
 
 
-def _entries(subject: SharedResults | EmbeddingPair, parts: bool) -> Sequence[MetricEntry]:
+def _entries(subject: Subject, parts: bool) -> Sequence[MetricEntry]:
     """Return the metrics that are defined for a subject and asked for."""
     wanted = subject.settings.metrics
     return [

@@ -1,25 +1,25 @@
-"""The text side: what the names of taxa tell of the tree of life, and whether images of a taxon lie near its name.
+"""The text side: whether the names of taxa follow the tree of life, and whether images of a taxon lie near its name.
 
-An embedding of names is a thing of its own: a model may order names and not pictures, or pictures and not names. So
-these numbers have names of their own, and never enter those of the image side. Names of text type ``taxonomic`` hold
-those of the taxa above: their embeddings may follow the tree by spelling alone, so ask ``scientific`` names too.
-
-Names come as one pair a rank, from kingdom to species: taxa, shape (K,), int64, nodes of a taxonomy in ascending order,
-and their unit vectors, shape (K, d).
+An embedding of names is separate from an embedding of images: a model may order names and not pictures, or pictures and
+not names. These numbers therefore have metrics of their own, and never enter those of the image side. Names of text
+type ``taxonomic`` contain the names of the taxa above, so that their embeddings may follow the tree by spelling alone;
+measure ``scientific`` names too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
 from bioclip_probe.metrics.hierarchy import estimate_cophenetic_correlation
-from bioclip_probe.metrics.measurement import random_stream as stream
-from bioclip_probe.metrics.measurement import row
+from bioclip_probe.metrics.measurement import Measurement, random_stream
 from bioclip_probe.metrics.scores import mean_score
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.similarity import similarity
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.estimate import Estimate
@@ -27,153 +27,351 @@ from bioclip_probe.stats.rows import Rows, finite_rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement, Tree
 
+#: For each rank, from kingdom to species: taxa, shape (K,), int64, nodes of a taxonomy in ascending order, and the unit
+#: vectors of their names, shape (K, d).
 Names = Sequence[tuple[np.ndarray, np.ndarray]]
+SPECIES = RANKS[-1]
 BLOCK = 1024
-TIED = 12  # decimals: equal names lie equally far, however products were summed
-TIE = 1e-6  # names that lie as near, but for rounding
+DECIMALS = 12  # distances are rounded, so that equal names lie equally far in whatever order products are summed
+TIE = 1e-6  # names whose cosines differ by less are equally near
 
 
-def measure_text(names: Names, tree: Tree, root: np.ndarray | None = None, seed: int = 0) -> list[dict]:
-    """How far the names of taxa follow the tree.
+@dataclass(frozen=True, eq=False)
+class NamedCentroids:
+    """The taxa of one rank that have both a name and images.
+
+    Attributes
+    ----------
+    points : ndarray, shape (k, d)
+        The centroid of the images of each taxon, a unit vector; NaN where images cancel out.
+    texts : ndarray, shape (K, d)
+        The names of all K named taxa of the rank.
+    own : ndarray, shape (k,), int64
+        The row of `texts` that is the name of each taxon.
+    placement : Placement
+        The k centroids at the tips of a taxonomy.
+    counts : dict from str to int
+        Images and taxa that enter, and images that are left out because their taxon has no name.
+    reason_undefined : str
+        Why images and names cannot be compared; empty if they can.
+    """
+
+    points: np.ndarray
+    texts: np.ndarray
+    own: np.ndarray
+    placement: Placement
+    counts: dict[str, int]
+    reason_undefined: str
+
+
+@dataclass(frozen=True, eq=False)
+class TextEmbeddings:
+    """The embedded names of taxa, and the images of the same model beside them.
+
+    Attributes
+    ----------
+    names : sequence of (taxa, vectors)
+        For each rank, from kingdom to species: the named taxa, shape (K,), int64, nodes of the taxonomy in ascending
+        order, and the unit vectors of their names, shape (K, d).
+    placement : Placement
+        The images in the taxonomy.
+    root : ndarray, shape (d,), optional
+        The vector of the prompt of all life, ``Eukarya``. Give it with names of text type ``taxonomic``, each of which
+        contains the name of the taxon above.
+    images : SharedResults, optional
+        The images of the same model.
+    settings : MeasureSettings
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_names
+    >>> names = corvid_names()
+    >>> [len(taxa) for taxa, _ in names.names][-2:]
+    [2, 3]
+    """
+
+    subject: ClassVar[str] = "text"
+    has_ranks: ClassVar[bool] = True
+
+    names: Names
+    placement: Placement
+    root: np.ndarray | None = None
+    images: SharedResults | None = None
+    settings: MeasureSettings = field(default_factory=MeasureSettings)
+
+    @property
+    def tree(self) -> Tree:
+        """The taxonomy."""
+        return self.placement.tree
+
+    @cached_property
+    def centroids(self) -> dict[str, NamedCentroids]:
+        """The taxa of each rank that have both a name and images; empty without images."""
+        if self.images is None:
+            return {}
+        vectors = finite_rows(self.images.vectors)
+        return {rank: self._centroids(rank, vectors) for rank in RANKS}
+
+    def _centroids(self, rank: str, vectors: np.ndarray) -> NamedCentroids:
+        """Return the taxa of one rank that have both a name and images."""
+        taxa, texts = self.names[RANKS.index(rank)]
+        labels = self.placement.at(rank)
+        named = np.isin(labels, taxa)
+        of_taxa = centroids(vectors[named], Placement(self.tree, self.placement.node[named]).coarsen(rank))
+        own = np.full(len(of_taxa.counts), -1)
+        own[of_taxa.groups] = np.searchsorted(taxa, labels[named])
+        n_images = int(named.sum())
+        counts = {"n_images": n_images, "n_taxa": len(own), "n_excluded": len(labels) - n_images}
+        lost = int(np.isnan(of_taxa.directions).any(axis=1).sum())
+        reason = f"the images of {lost} taxa cancel out: their centroid has no direction" if lost else ""
+        if not len(own) or len(taxa) < 2:
+            reason = f"needs at least 2 names and images of one of them, found {len(taxa)} and {n_images} images"
+        at_tips = Placement(of_taxa.tree, of_taxa.tree.tips)
+        return NamedCentroids(of_taxa.directions, texts, own, at_tips, counts, reason)
+
+
+def text_cophenetic_correlation(
+    texts: TextEmbeddings, placement: Placement | None = None, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return CPCC of names: the correlation of tree distance and distance of the names, over all pairs of taxa.
 
     Parameters
     ----------
-    names : one (taxa, vectors) a rank
-    tree : Tree
-        A taxonomy.
-    root : ndarray, shape (d,), optional
-        The vector of the prompt of all life, ``Eukarya``; give it with names of text type ``taxonomic``, in which each
-        contains that of the taxon above.
-    seed : int
+    texts : TextEmbeddings
+    placement : Placement, optional
+        Every metric takes one; here it is that of the texts.
+    settings : MeasureSettings, optional
+        As for `hierarchy.cophenetic_correlation`; by default the settings of the texts.
 
     Returns
     -------
-    list of dict
-        Rows for `MEASUREMENTS`: metric, rank, tree and the fields of an `Estimate`.
-        ``text_cophenetic_correlation`` at each rank: see `hierarchy.cophenetic_correlation`, each taxon at its name.
-        ``text_radial_tau``, where `root` is given: see `radial_tau`.
+    list of Measurement
+        One for each rank, in [-1, 1], higher is better; see `hierarchy.cophenetic_correlation`, with each taxon at its
+        name.
+
+    Raises
+    ------
+    DataError
+        If a vector is not finite.
+
+    References
+    ----------
+    Sokal & Rohlf 1962, Taxon 11, 33; Mantel 1967, Cancer Research 27, 209.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_names
+    >>> round(text_cophenetic_correlation(corvid_names())[-1].value, 2)
+    0.69
     """
-    rows = []
-    for rank, (taxa, vectors) in zip(RANKS, names, strict=True):
-        name = "text_cophenetic_correlation"
-        coarse, new = tree.coarsen(rank)
-        named = Rows.taxa(vectors, Placement(coarse, new[taxa]))
-        found = estimate_cophenetic_correlation(named, stream(seed, name, rank), MeasureSettings())
-        rows.append(row(name, rank, replace(found, n_images=0), tree="taxonomy"))
-    if root is not None:
-        found = radial_tau(names, tree, root, stream(seed, "text_radial_tau", RANKS[-1]))
-        rows.append(row("text_radial_tau", RANKS[-1], found, tree="taxonomy"))
-    return rows
+    settings = settings or texts.settings
+    metric, measurements = "text_cophenetic_correlation", []
+    for rank, (taxa, vectors) in zip(RANKS, texts.names, strict=True):
+        tree, new = texts.tree.coarsen(rank)
+        rows = Rows.taxa(vectors, Placement(tree, new[taxa]))
+        rng = random_stream(settings.seed, metric, rank)
+        estimate = estimate_cophenetic_correlation(rows, rng, settings)
+        measurements.append(Measurement(metric, rank, replace(estimate, n_images=0)))
+    return measurements
 
 
-def radial_tau(names: Names, tree: Tree, root: np.ndarray, rng: np.random.Generator) -> Estimate:
-    """Whether the names of a species, from its kingdom down, lie ever farther from the prompt of all life.
-
-    Kendall's tau-b, for each species, of rank and cosine distance from `root` over the ranks that it has; the mean over
-    species.
+def text_radial_tau(
+    texts: TextEmbeddings, placement: Placement | None = None, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return how consistently names lie farther from the prompt of all life, from the kingdom down to the species.
 
     Parameters
     ----------
-    names, tree, root
-        As for `measure_text`.
+    texts : TextEmbeddings
+        With a `root`.
+    placement : Placement, optional
+        Every metric takes one; here it is that of the texts.
+    settings : MeasureSettings, optional
+        `n_bootstrap`, `level` and `seed` are used; by default the settings of the texts.
+
+    Returns
+    -------
+    list of Measurement
+        One, at species, see `estimate_radial_tau`; none without a `root`.
+
+    Raises
+    ------
+    DataError
+        If a vector is not finite.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_names
+    >>> text_radial_tau(corvid_names())[0].value
+    0.0
+    """
+    if texts.root is None:
+        return []
+    settings = settings or texts.settings
+    rng = random_stream(settings.seed, "text_radial_tau", SPECIES)
+    estimate = estimate_radial_tau(texts.names, texts.tree, texts.root, rng, settings)
+    return [Measurement("text_radial_tau", SPECIES, estimate)]
+
+
+def estimate_radial_tau(
+    names: Names, tree: Tree, root: np.ndarray, rng: np.random.Generator, settings: MeasureSettings
+) -> Estimate:
+    """Return Kendall's tau-b of rank and distance of the names of a species from a root, averaged over species.
+
+    Parameters
+    ----------
+    names : sequence of (taxa, vectors)
+        For each rank, see `TextEmbeddings`.
+    tree : Tree
+        A taxonomy.
+    root : ndarray, shape (d,)
+        The vector of the prompt of all life.
     rng : numpy.random.Generator
+    settings : MeasureSettings
+        `n_bootstrap` and `level` are used.
 
     Returns
     -------
     Estimate
-        In [-1, 1], higher is more in order; 0 without any order. The interval resamples species. A species is left out
-        and counted, in the note, if fewer than two of its ranks have names or all of them lie equally far.
+        In [-1, 1], higher is more in order; 0 without any order. The interval resamples species. A species is left out,
+        and counted in the note, if fewer than two of its ranks have names or if all of them lie equally far.
+
+    Raises
+    ------
+    DataError
+        If a vector is not finite.
 
     References
     ----------
     Sastry et al. 2025, ICCV, arXiv 2506.21476, Table 1; Kendall 1945, Biometrika 33, 239 (tau-b).
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_names
+    >>> names, rng = corvid_names(), np.random.default_rng(0)
+    >>> estimate_radial_tau(names.names, names.tree, names.root, rng, MeasureSettings()).note
+    '1 species have no two ranks to order'
     """
     species = names[-1][0]
     distance = np.full((len(RANKS), len(tree)), np.nan)
     for r, (taxa, vectors) in enumerate(names):
         cosine = finite_rows(vectors).astype(np.float64) @ root.astype(np.float64)
-        distance[r, taxa] = np.round(1 - cosine, TIED)
-    above = np.stack([tree.ancestor_at(rank)[species] for rank in RANKS])
-    chain = np.where(above >= 0, np.take_along_axis(distance, np.maximum(above, 0), axis=1), np.nan)
-    ordered, pairs, tied = np.zeros((3, len(species)))
+        distance[r, taxa] = np.round(1 - cosine, DECIMALS)
+    lineage = np.stack([tree.ancestor_at(rank)[species] for rank in RANKS])
+    by_rank = np.where(lineage >= 0, np.take_along_axis(distance, np.maximum(lineage, 0), axis=1), np.nan)
+    ordered, n_pairs, tied = np.zeros((3, len(species)))
     for upper in range(len(RANKS)):
         for lower in range(upper + 1, len(RANKS)):
-            step = chain[lower] - chain[upper]
+            step = by_rank[lower] - by_rank[upper]
             ordered += np.sign(np.nan_to_num(step))
-            pairs += ~np.isnan(step)
+            n_pairs += ~np.isnan(step)
             tied += step == 0
-    kept = pairs > tied
+    kept = n_pairs > tied
     if not kept.any():
         return Estimate.undefined("no species has names at two ranks that differ in distance", n_taxa=len(species))
-    tau = ordered[kept] / np.sqrt(pairs[kept] * (pairs[kept] - tied[kept]))
-    found = mean_score(tau, species[kept], rng, chance=0.0, n_taxa=len(tau))
-    lost = f"{np.sum(~kept)} species have no two ranks to order" if not kept.all() else ""
-    return replace(found, n_images=0, note=lost)
+    tau = ordered[kept] / np.sqrt(n_pairs[kept] * (n_pairs[kept] - tied[kept]))
+    estimate = mean_score(tau, species[kept], rng, settings, chance=0.0, n_taxa=len(tau))
+    note = f"{np.sum(~kept)} species have no two ranks to order" if not kept.all() else ""
+    return replace(estimate, n_images=0, note=note)
 
 
-def measure_image_text(vectors: np.ndarray, placement: Placement, names: Names, seed: int = 0) -> list[dict]:
-    """Whether the images of taxa lie as their names do, and near them, at each rank.
+def image_text_rsa(
+    texts: TextEmbeddings, placement: Placement | None = None, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return the correlation, over pairs of taxa, of the distance of their images and the distance of their names.
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d)
-        Unit vectors of images.
-    placement : Placement
-        Of the images in a taxonomy.
-    names : one (taxa, vectors) a rank
-        Of the same taxonomy and the same model.
-    seed : int
+    texts : TextEmbeddings
+        With images.
+    placement : Placement, optional
+        Every metric takes one; here it is that of the texts.
+    settings : MeasureSettings, optional
+        As for ``rsa`` in `similarity`; by default the settings of the texts.
 
     Returns
     -------
-    list of dict
-        Rows for `MEASUREMENTS`: metric, rank, tree and the fields of an `Estimate`. Taxa are at the centroid of their
-        images, back on the sphere; those without a name take no part, their images are counted as left out.
+    list of Measurement
+        One for each rank, none without images. Pearson correlation of cosine distances, in [-1, 1], higher is better;
+        chance, p-value and interval as for ``rsa`` in `similarity`. A taxon lies at the centroid of its images,
+        normalised to length 1. Taxa without a name are left out, and their images are counted as excluded.
 
-        ``image_text_rsa``: Pearson correlation, over pairs of taxa, of the cosine distance of their images and that of
-        their names. In [-1, 1], higher is better; chance, p and interval as for ``rsa`` in `similarity`.
-        ``image_text_accuracy``: share of taxa whose centroid is nearest to their own name among all names of the rank,
-        of k names that are equally near 1/k. In [0, 1], higher is better; chance is 1/names. The interval resamples
-        taxa.
+    Raises
+    ------
+    DataError
+        If a vector is not finite.
 
     References
     ----------
-    Kriegeskorte, Mur & Bandettini 2008, Front. Syst. Neurosci. 2, 4 (RSA); Radford et al. 2021, ICML (nearest name).
+    Kriegeskorte, Mur & Bandettini 2008, Front. Syst. Neurosci. 2, 4.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_names
+    >>> image_text_rsa(corvid_names())[-1].estimate.note
+    'needs at least 4 taxa, found 3'
     """
-    return [row(*each, tree="taxonomy") for each in _image_text(vectors, placement, names, seed)]
+    settings = settings or texts.settings
+    metric, measurements = "image_text_rsa", []
+    for rank, taxa in texts.centroids.items():
+        estimate = Estimate.undefined(taxa.reason_undefined)
+        if not taxa.reason_undefined:
+            rng = random_stream(settings.seed, metric, rank)
+            estimate = similarity(taxa.points, taxa.texts[taxa.own], taxa.placement, rng)["rsa"]
+        measurements.append(Measurement(metric, rank, replace(estimate, **taxa.counts)))
+    return measurements
 
 
-def _image_text(
-    vectors: np.ndarray, placement: Placement, names: Names, seed: int
-) -> Iterator[tuple[str, str, Estimate]]:
-    metrics = ("image_text_rsa", "image_text_accuracy")
-    for rank, (taxa, texts) in zip(RANKS, names, strict=True):
-        labels = placement.at(rank)
-        named = np.isin(labels, taxa)
-        found = centroids(finite_rows(vectors)[named], Placement(placement.tree, placement.node[named]).coarsen(rank))
-        own = np.full(len(found.counts), -1)
-        own[found.groups] = np.searchsorted(taxa, labels[named])
-        n_images = int(named.sum())
-        counts = {"n_images": n_images, "n_taxa": len(own), "n_excluded": len(labels) - n_images}
-        rngs = [stream(seed, metric, rank) for metric in metrics]
-        lost = int(np.isnan(found.directions).any(axis=1).sum())
-        reason = f"the images of {lost} taxa cancel out: their centroid has no direction" if lost else ""
-        if not len(own) or len(taxa) < 2:
-            reason = f"needs at least 2 names and images of one of them, found {len(taxa)} and {n_images} images"
-        if reason:
-            yield from ((metric, rank, Estimate.undefined(reason, **counts)) for metric in metrics)
-            continue
-        at_names = Placement(found.tree, found.tree.tips)
-        rsa = similarity(found.directions, texts[own], at_names, rngs[0])["rsa"]
-        yield metrics[0], rank, replace(rsa, **counts)
-        share = _nearest_own(found.directions, texts, own)
-        accuracy = mean_score(share, np.arange(len(own)), rngs[1], chance=1 / len(taxa))
-        resampled = rank if accuracy.resampled else ""
-        yield metrics[1], rank, replace(accuracy, resampled=resampled, **counts)
+def image_text_accuracy(
+    texts: TextEmbeddings, placement: Placement | None = None, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return the share of taxa whose centroid lies nearest to their own name among all names of the rank.
+
+    Parameters
+    ----------
+    texts : TextEmbeddings
+        With images.
+    placement : Placement, optional
+        Every metric takes one; here it is that of the texts.
+    settings : MeasureSettings, optional
+        `n_bootstrap`, `level` and `seed` are used; by default the settings of the texts.
+
+    Returns
+    -------
+    list of Measurement
+        One for each rank, none without images. In [0, 1], higher is better; of k names that are equally near, each
+        counts 1/k. Chance is 1/names. The interval resamples taxa.
+
+    Raises
+    ------
+    DataError
+        If a vector is not finite.
+
+    References
+    ----------
+    Radford et al. 2021, ICML (the nearest name).
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_names
+    >>> image_text_accuracy(corvid_names())[-1].value
+    1.0
+    """
+    settings = settings or texts.settings
+    metric, measurements = "image_text_accuracy", []
+    for rank, taxa in texts.centroids.items():
+        estimate = Estimate.undefined(taxa.reason_undefined)
+        if not taxa.reason_undefined:
+            rng = random_stream(settings.seed, metric, rank)
+            share = _share_nearest_own(taxa.points, taxa.texts, taxa.own)
+            estimate = mean_score(share, np.arange(len(share)), rng, settings, chance=1 / len(taxa.texts))
+            estimate = replace(estimate, resampled=rank if estimate.resampled else "")
+        measurements.append(Measurement(metric, rank, replace(estimate, **taxa.counts)))
+    return measurements
 
 
-def _nearest_own(points: np.ndarray, texts: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """1 where the nearest of the texts is a point's own, 1/k where k are equally near, else 0; shape (len(points),)."""
+def _share_nearest_own(points: np.ndarray, texts: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return 1 where the nearest text is a point's own, 1/k where k are equally near, else 0; shape (len(points),)."""
     share = np.zeros(len(points))
     for start in range(0, len(points), BLOCK):
         rows = slice(start, start + BLOCK)

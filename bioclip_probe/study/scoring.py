@@ -1,7 +1,6 @@
-"""Scores of a `PREDICTIONS` table: numbers with intervals for each encoder, probe and protocol, and between them::
+"""Scores of a `PREDICTIONS` table: numbers with intervals for each encoder, probe and protocol, and between them.
 
-predictions = probing.probe(sample)
-scoring.score(sample, predictions)         # a MEASUREMENTS table
+The predictions come from `probing`, the scores are a `MEASUREMENTS` table.
 """
 
 from __future__ import annotations
