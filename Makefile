@@ -3,18 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint figures clean
+.PHONY: demo test check lint figures clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bioclip-probe reproduce --store results/store --out results/world
 
 test: $(VENV)/.tested
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# What to run while working: the fast tests, and lint.
+check: $(VENV)/.tested lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/mypy
 
 figures: $(VENV)/.installed
 	for script in figures/*.py; do $(BIN)/python $$script || exit 1; done
