@@ -1,11 +1,11 @@
-"""BIOSCAN-1M: a million insects of the laboratory in Guelph, each with its picture and what its DNA says it is.
+"""BIOSCAN-1M: a million insects of the laboratory in Guelph, each with its picture and its taxon by DNA barcode.
 
 ``bioscan-1m:PATH``, where PATH is the folder with ``BIOSCAN_Insect_Dataset_metadata.tsv`` and one set of pictures,
-``images/<set>/part<n>/<file>``; where there are several sets, the folder of the one to read, such as
+``images/<set>/part<n>/<file>``. If there are several sets, PATH is the folder of the one to read, such as
 ``.../images/cropped_256``. Parts that were not downloaded are left out, and noted.
 
 The `image_id` is the process id, as in BIOSCAN-5M. Subfamily and tribe are no ranks of this package. `split` stays
-empty: the table has six splits of its own, for six tasks, and none for all.
+empty, because the table has six splits for six tasks, and none for all.
 """
 
 from __future__ import annotations
@@ -19,18 +19,35 @@ from bioclip_probe.datasets.readers.text_tables import TSV, read_columns
 from bioclip_probe.tables import RANKS
 
 TABLE = "BIOSCAN_Insect_Dataset_metadata.tsv"
-NEEDED = ("processid", "image_file", "chunk_number", *RANKS[1:])
+COLUMNS = ("processid", "image_file", "chunk_number", *RANKS[1:])
 
 
 def load(path: Path) -> Dataset:
-    """BIOSCAN-1M below `path`; see the module for what it may be.
+    """Return BIOSCAN-1M below `path`; the module's docstring describes the path.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If nothing is there, or it is not laid out as BIOSCAN-1M is.
+        If nothing is there, or its layout is not that of BIOSCAN-1M.
+
+    Examples
+    --------
+    >>> load(Path("nowhere"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: nowhere: no such folder
     """
-    table, pictures = bioscan.find(path, "bioscan1m", [TABLE], lambda name: re.fullmatch(r"part\d+", name) is not None)
-    rows = read_columns(table, TSV, NEEDED).rename(columns={"processid": "image_id"})
+    table, pictures = bioscan.find_table_and_pictures(
+        path, "bioscan1m", [TABLE], lambda name: re.fullmatch(r"part\d+", name) is not None
+    )
+    rows = read_columns(table, TSV, COLUMNS).rename(columns={"processid": "image_id"})
     rows["source"] = "part" + rows["chunk_number"] + "/" + rows["image_file"]
-    return bioscan.dataset("bioscan-1m", table, pictures, rows)
+    return bioscan.dataset_from_specimens("bioscan-1m", table, pictures, rows)

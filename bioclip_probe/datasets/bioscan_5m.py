@@ -1,9 +1,9 @@
-"""BIOSCAN-5M: five million insects and other arthropods, each with its picture and what its DNA says it is.
+"""BIOSCAN-5M: five million insects and other arthropods, each with its picture and its taxon by DNA barcode.
 
 ``bioscan-5m:PATH``, where PATH is the folder with ``BIOSCAN_5M_Insect_Dataset_metadata.csv``, there or in
 ``metadata/csv`` as the archive unpacks, and with one set of pictures, ``images/<set>/<split>/<chunk>/<processid>.jpg``.
-Where there are several sets, PATH is the folder of the one to read, such as ``.../images/cropped_256``. Splits that
-were not downloaded are left out, and noted.
+If there are several sets, PATH is the folder of the one to read, such as ``.../images/cropped_256``. Splits that were
+not downloaded are left out, and noted.
 
 The `image_id` is the process id, as in BIOSCAN-1M. The subfamily is no rank of this package.
 """
@@ -18,21 +18,38 @@ from bioclip_probe.datasets.readers.text_tables import CSV, read_columns
 from bioclip_probe.tables import RANKS
 
 TABLE = "BIOSCAN_5M_Insect_Dataset_metadata.csv"
-#: Pictures of species that were known are in train, val and test; key, val and test of others are *_unseen.
+#: Pictures of known species are in train, val and test; those of other species in the splits that end in _unseen.
 SPLITS = frozenset("pretrain train val test key_unseen val_unseen test_unseen other_heldout".split())
-NEEDED = ("processid", "split", "chunk", *RANKS[1:])
+COLUMNS = ("processid", "split", "chunk", *RANKS[1:])
 
 
 def load(path: Path) -> Dataset:
-    """BIOSCAN-5M below `path`; see the module for what it may be.
+    """Return BIOSCAN-5M below `path`; the module's docstring describes the path.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If nothing is there, or it is not laid out as BIOSCAN-5M is.
+        If nothing is there, or its layout is not that of BIOSCAN-5M.
+
+    Examples
+    --------
+    >>> load(Path("nowhere"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: nowhere: no such folder
     """
-    table, pictures = bioscan.find(path, "bioscan5m", [TABLE, f"metadata/csv/{TABLE}"], SPLITS.__contains__)
-    rows = read_columns(table, CSV, NEEDED).rename(columns={"processid": "image_id"})
-    chunk = (rows["chunk"] + "/").fillna("")  # the small splits have none
+    table, pictures = bioscan.find_table_and_pictures(
+        path, "bioscan5m", [TABLE, f"metadata/csv/{TABLE}"], SPLITS.__contains__
+    )
+    rows = read_columns(table, CSV, COLUMNS).rename(columns={"processid": "image_id"})
+    chunk = (rows["chunk"] + "/").fillna("")  # the small splits have no chunks
     rows["source"] = rows["split"] + "/" + chunk + rows["image_id"] + ".jpg"
-    return bioscan.dataset("bioscan-5m", table, pictures, rows)
+    return bioscan.dataset_from_specimens("bioscan-5m", table, pictures, rows)

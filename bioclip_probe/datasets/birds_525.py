@@ -1,13 +1,13 @@
-"""Birds 525: five pictures each of 525 species of birds, the test part of Kaggle's 100-bird-species.
+"""Birds 525: five pictures each of 525 species of birds, the test split of Kaggle's 100-bird-species.
 
-``birds-525:PATH``, where PATH is the folder of ``train/``, ``valid/`` and ``test/`` with ``birds.csv`` beside them (the
-part is test then, which BioCLIP was evaluated on), or the folder of one of the three. In a part lies a folder a
-species, named in capitals by its English name, with pictures in it.
+``birds-525:PATH``, where PATH is the folder of ``train/``, ``valid/`` and ``test/`` with ``birds.csv`` in it (the split
+is then test, on which BioCLIP was evaluated), or the folder of one of the three. A split has a folder of pictures for
+each species, named in capitals by its English name.
 
-The folder's name is the `label` of the picture, and in small letters the `common` name. ``birds.csv`` (``filepaths``,
+The folder's name is the `label` of the picture, and in small letters its `common` name. ``birds.csv`` (``filepaths``,
 ``labels``, ``scientific name`` and more) gives the binomial; without it no taxon is known. All of them are birds, so
-that kingdom, phylum and class are known as well; order and family are not, since the source names none. The `image_id`
-is the path below the folder of the parts, as in ``birds.csv``.
+kingdom, phylum and class are known too; order and family are not, because the source does not name them. The `image_id`
+is the path below the folder of the splits, as in ``birds.csv``.
 
 References
 ----------
@@ -21,73 +21,94 @@ from pathlib import Path
 
 import pandas as pd
 
-from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.readers.pictures import SUFFIXES, checked_folder, dataset_of_files, left_out, walk
+from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
+from bioclip_probe.datasets.readers.pictures import SUFFIXES, check_folder, notes_on_left_out, walk_files
 from bioclip_probe.datasets.readers.text_tables import CSV, collapse_whitespace, read_columns
 from bioclip_probe.errors import DataError, some
 
 NAME = "birds-525"
-TESTED = "test"
-PARTS = (TESTED, "valid", "train")
+EVALUATED_SPLIT = "test"
+SPLITS = (EVALUATED_SPLIT, "valid", "train")
 TABLE = "birds.csv"
-BIRDS = {"kingdom": "Animalia", "phylum": "Chordata", "class": "Aves"}
-#: Genus and epithet; what follows, as a subspecies, is not read.
+RANKS_OF_BIRDS = {"kingdom": "Animalia", "phylum": "Chordata", "class": "Aves"}
+#: Genus and epithet; the words after them, such as a subspecies, are not read.
 BINOMIAL = r"^([^\W\d_]+) ([^\W\d_]+(?:-[^\W\d_]+)*)(?: .*)?$"
 
 
 def load(path: Path) -> Dataset:
-    """One part of Birds 525; see the module for what `path` may be.
+    """Return one split of Birds 525; the module's docstring describes the path.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If nothing is there, or it is not laid out as Birds 525 is.
+        If nothing is there, or its layout is not that of Birds 525.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> with TemporaryDirectory() as folder:
+    ...     Path(folder, "test", "BLACK-BILLED MAGPIE").mkdir(parents=True)
+    ...     Image.new("RGB", (8, 6)).save(Path(folder, "test", "BLACK-BILLED MAGPIE", "1.png"))
+    ...     load(Path(folder)).images[["label", "common", "split"]].iloc[0].tolist()
+    ['BLACK-BILLED MAGPIE', 'black-billed magpie', 'test']
     """
-    path = checked_folder(Path(path)).resolve()
-    if (path / TESTED).is_dir():
-        return _part(path, TESTED)
-    if path.name in PARTS:
-        return _part(path.parent, path.name)
-    found = some(sorted(child.name for child in path.iterdir()))
-    raise DataError(f"{path} is not Birds 525: expected {TESTED}/ and {TABLE}; found: {found or 'nothing'}")
+    path = check_folder(Path(path)).resolve()
+    if (path / EVALUATED_SPLIT).is_dir():
+        return _load_split(path, EVALUATED_SPLIT)
+    if path.name in SPLITS:
+        return _load_split(path.parent, path.name)
+    entries = some(sorted(child.name for child in path.iterdir()))
+    raise DataError(f"{path} is not Birds 525: expected {EVALUATED_SPLIT}/ and {TABLE}; found: {entries or 'nothing'}")
 
 
-def _part(root: Path, part: str) -> Dataset:
-    files = list(walk(root / part))
+def _load_split(root: Path, split: str) -> Dataset:
+    files = list(walk_files(root / split))
     pictures = [file for file in files if file.suffix.lower() in SUFFIXES and len(file.parts) == 2]
     if not pictures:
-        raise DataError(f"{root / part} has no usable image: expected a folder a species with pictures in it")
-    taken = set(pictures)
-    notes = left_out("no pictures in a species folder", [file for file in files if file not in taken])
-    sources = [f"{part}/{file.as_posix()}" for file in pictures]
-    label = _name(pd.Series([file.parts[0] for file in pictures], dtype="str"))
-    binomial = label.map(_binomials(root, notes)).astype("str").str.extract(BINOMIAL)
+        raise DataError(f"{root / split} has no usable image: expected a folder a species with pictures in it")
+    used = set(pictures)
+    notes = notes_on_left_out("no pictures in a species folder", [file for file in files if file not in used])
+    sources = [f"{split}/{file.as_posix()}" for file in pictures]
+    label = _clean_names(pd.Series([file.parts[0] for file in pictures], dtype="str"))
+    scientific_names, table_notes = _read_scientific_names(root)
+    notes += table_notes
+    binomial = label.map(scientific_names).astype("str").str.extract(BINOMIAL)
     known = binomial[0].notna()
     if not known.all():
         notes.append(f"{(~known).sum()} images have no binomial, and no taxon: {some(label[~known].unique())}")
     rows = pd.DataFrame({"image_id": sources, "source": sources, "label": label, "common": label.str.lower()})
-    for rank, name in BIRDS.items():
+    for rank, name in RANKS_OF_BIRDS.items():
         rows[rank] = pd.Series(name, index=rows.index, dtype="str").where(known)
-    rows = rows.assign(genus=binomial[0].str.capitalize(), species=binomial[1].str.lower(), split=part)
-    return dataset_of_files(NAME if part == TESTED else f"{NAME}-{part}", root, rows, notes)
+    rows = rows.assign(genus=binomial[0].str.capitalize(), species=binomial[1].str.lower(), split=split)
+    return dataset_from_files(NAME if split == EVALUATED_SPLIT else f"{NAME}-{split}", root, rows, notes)
 
 
-def _binomials(root: Path, notes: list[str]) -> dict[str, str]:
-    """The scientific name of each species folder, as the table writes it; what is odd joins the notes."""
+def _read_scientific_names(root: Path) -> tuple[dict[str, str], list[str]]:
+    """Return the scientific name of each species folder, as the table writes it, and notes."""
     table = next((file for file in sorted(root.iterdir()) if file.name.lower() == TABLE), None)
     if table is None:
-        notes.append(f"no {TABLE} beside the pictures: their labels are English names")
-        return {}
-    read = read_columns(table, CSV, ["filepaths", "scientific name"])
-    # Its labels are misspelled here and there; its paths lead to the folders.
-    folder = _name(read["filepaths"].str.replace("\\", "/").str.split("/").str[-2])
-    counts = pd.DataFrame({"folder": folder, "name": _name(read["scientific name"])}).value_counts().reset_index()
-    twice = counts.loc[counts["folder"].duplicated(), "folder"].unique()
-    if len(twice):
-        notes.append(f"{TABLE} has several scientific names for {some(twice)}; the most frequent was read")
+        return {}, [f"no {TABLE} beside the pictures: their labels are English names"]
+    columns = read_columns(table, CSV, ["filepaths", "scientific name"])
+    # Some labels of the table are misspelled; its paths contain the folders.
+    folder = _clean_names(columns["filepaths"].str.replace("\\", "/").str.split("/").str[-2])
+    names = pd.DataFrame({"folder": folder, "name": _clean_names(columns["scientific name"])})
+    counts = names.value_counts().reset_index()
+    ambiguous = counts.loc[counts["folder"].duplicated(), "folder"].unique()
+    notes = []
+    if len(ambiguous):
+        notes.append(f"{TABLE} has several scientific names for {some(ambiguous)}; the most frequent was read")
     best = counts.sort_values(["folder", "count", "name"], ascending=[True, False, True]).drop_duplicates("folder")
-    return dict(zip(best["folder"], best["name"], strict=True))
+    return dict(zip(best["folder"], best["name"], strict=True)), notes
 
 
-def _name(names: pd.Series) -> pd.Series:
+def _clean_names(names: pd.Series) -> pd.Series:
     return collapse_whitespace(names).str.strip()

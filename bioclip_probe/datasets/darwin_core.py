@@ -1,98 +1,120 @@
-"""Darwin Core archives, as GBIF and its publishers give them: records with their taxa, and the pictures of them.
+"""Darwin Core archives, as GBIF and its publishers give them: records with their taxa, and their pictures.
 
 ``darwin-core:PATH``, where PATH is the folder of an archive, with its `meta.xml`, or the ``.zip``. Names come from the
-core table: kingdom … genus, species or specificEpithet, else the binomial that begins scientificName. The group is
-recordedBy, else the record.
+core table: kingdom … genus, species or specificEpithet, else the binomial at the beginning of scientificName. The group
+is recordedBy, else the record.
 
-Archives hold addresses, not pictures. Download those first, into the folder of the archive or of the ``.zip``, at any
-depth. A picture belongs to a record
+Archives hold addresses, not pictures. Download the pictures first, into the folder of the archive or of the ``.zip``,
+at any depth. A picture belongs to a record
 
 * if the multimedia extension gives its path, below that folder, ``images/`` or ``media/``;
-* if it has the file name that ends an address there, and no other address ends, and no other file is called, so;
+* if it has the file name at the end of an address there, and no other address and no other file has that name;
 * if it is called ``<id>.*`` or ``<id>_<n>.*`` after the id of the record, the gbifID in GBIF's downloads.
 
-The `image_id` is the path. A picture that belongs to several records shows several taxa: it is left out, and noted,
-as are pictures of none, records without one, and addresses not downloaded. Nothing is fetched.
+The `image_id` is the path. A picture that belongs to several records shows several taxa: it is left out, and noted.
+Pictures of no record, records without a picture, and addresses that were not downloaded are noted too. Nothing is
+downloaded.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 import pandas as pd
 
-from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.readers.darwin_core_archive import KEY, Archive, archive_at
-from bioclip_probe.datasets.readers.pictures import SUFFIXES, dataset_of_files, left_out, walk
-from bioclip_probe.datasets.readers.text_tables import WEB, checked_sources, collapse_whitespace, printable
-from bioclip_probe.errors import DataError, some
+from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
+from bioclip_probe.datasets.readers.darwin_core_archive import KEY, Archive, ArchiveTable, open_archive
+from bioclip_probe.datasets.readers.pictures import SUFFIXES, notes_on_left_out, walk_files
+from bioclip_probe.datasets.readers.text_tables import WEB_ADDRESS, check_picture_paths, collapse_whitespace
+from bioclip_probe.errors import DataError, printable, some
 from bioclip_probe.tables import RANKS
 
-NAMES = (*RANKS, "specificEpithet", "scientificName")
-OTHERS = ("vernacularName", "recordedBy")
-IDS = ("gbifID", "occurrenceID", "taxonID")
-MEDIA = ("Multimedia", "Image")
-ADDRESSES = ("accessURI", "identifier")  # in Audubon Core the identifier names the work, the access URI the file
+NAME_TERMS = (*RANKS, "specificEpithet", "scientificName")
+OTHER_TERMS = ("vernacularName", "recordedBy")
+ID_TERMS = ("gbifID", "occurrenceID", "taxonID")
+MEDIA_TYPES = ("Multimedia", "Image")
+# In Audubon Core the identifier names the work, and the access URI the file.
+ADDRESS_TERMS = ("accessURI", "identifier")
 NO_PICTURES = r"(?i)moving|sound|video|audio"
 
 
 def load(path: Path) -> Dataset:
-    """The pictures of a Darwin Core archive that are there; see the module.
+    """Return the pictures of a Darwin Core archive that exist; the module's docstring describes the archive.
+
+    Parameters
+    ----------
+    path : Path
+        The folder or the ``.zip``.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If `path` is no such archive, its core names no taxa or a record twice, or not one of its pictures is there.
+        If `path` is no such archive, its core names no taxa or a record twice, or none of its pictures exists.
+
+    Examples
+    --------
+    >>> load(Path("none.zip"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: none.zip: no such file or folder
     """
     path = Path(path)
-    archive = archive_at(path)
+    archive = open_archive(path)
     folder = path if path.is_dir() else path.parent
-    records = _records(archive)
-    media, notes = _media(archive, records.index)
-    files = [file.as_posix() for file in walk(folder) if file.suffix.lower() in SUFFIXES]
-    owners, unmet = _owners(files, media, set(records.index))
-    if not owners:
+    records = _read_records(archive)
+    media, notes = _read_media(archive, records.index)
+    files = [file.as_posix() for file in walk_files(folder) if file.suffix.lower() in SUFFIXES]
+    records_of_file, not_downloaded = _records_of_files(files, media, set(records.index))
+    if not records_of_file:
         raise DataError(
             f"{path} has no usable image: no picture of its {len(records)} records is below {folder}"
-            + (f"; it gives {len(unmet)} web addresses: download those first" if unmet else "")
+            + (f"; it gives {len(not_downloaded)} web addresses: download those first" if not_downloaded else "")
         )
-    if unmet:
-        found = some(map(printable, unmet))
-        notes.append(f"{len(unmet)} pictures left out, only their web address is there; download them: {found}")
-    notes += left_out("they belong to several records", [file for file, keys in owners.items() if len(keys) > 1])
-    notes += left_out("they belong to no record", [file for file in files if file not in owners])
-    pairs = [(file, *keys) for file, keys in owners.items() if len(keys) == 1]
-    without = len(records.index.difference([key for _, key in pairs]))
-    if without:
-        notes.append(f"{without} of {len(records)} records have no picture here")
+    if not_downloaded:
+        notes.append(
+            f"{len(not_downloaded)} pictures left out, only their web address is there; download them: "
+            f"{some(not_downloaded)}"
+        )
+    shared = [file for file, keys in records_of_file.items() if len(keys) > 1]
+    notes += notes_on_left_out("they belong to several records", shared)
+    notes += notes_on_left_out("they belong to no record", [file for file in files if file not in records_of_file])
+    pairs = [(file, *keys) for file, keys in records_of_file.items() if len(keys) == 1]
+    n_without = len(records.index.difference([key for _, key in pairs]))
+    if n_without:
+        notes.append(f"{n_without} of {len(records)} records have no picture here")
     rows = records.loc[[key for _, key in pairs]].assign(source=[file for file, _ in pairs])
-    return dataset_of_files(path.resolve().stem, folder, rows.assign(image_id=rows["source"]), notes)
+    return dataset_from_files(path.resolve().stem, folder, rows.assign(image_id=rows["source"]), notes)
 
 
-def _records(archive: Archive) -> pd.DataFrame:
-    """The core: ranks, common and group of every record, with its id for the index."""
-    rows = archive.read(archive.core, (*NAMES, *OTHERS, *IDS))
-    if not rows.columns.intersection(NAMES).size:
+def _read_records(archive: Archive) -> pd.DataFrame:
+    """Return ranks, common name and group of every record, with its id as the index."""
+    rows = archive.read(archive.core, (*NAME_TERMS, *OTHER_TERMS, *ID_TERMS))
+    if not rows.columns.intersection(NAME_TERMS).size:
         raise DataError(
             f"{archive.path} names no taxa in its core, of {printable(archive.core.row_type)}: "
-            f"expected some of {', '.join(NAMES)}"
+            f"expected some of {', '.join(NAME_TERMS)}"
         )
-    ids = [name for name in (KEY, *IDS) if name in rows]
+    ids = [name for name in (KEY, *ID_TERMS) if name in rows]
     if not ids:
-        raise DataError(f"{archive.path} gives its records no id: expected one of {', '.join(IDS)}")
+        raise DataError(f"{archive.path} gives its records no id: expected one of {', '.join(ID_TERMS)}")
     key = rows[ids[0]]
     repeated = key[key.isna() | key.duplicated()]
     if len(repeated):
         raise DataError(
             f"{archive.path} has {len(repeated)} records without an id or with that of another: "
-            f"{some(map(printable, repeated.fillna('none').unique()))}"
+            f"{some(repeated.fillna('none').unique())}"
         )
-    for name in (*NAMES, *OTHERS):
+    for name in (*NAME_TERMS, *OTHER_TERMS):
         rows[name] = collapse_whitespace(rows[name]) if name in rows else pd.Series(None, index=rows.index, dtype="str")
-    # scientificName carries the author, or is of a higher rank, or is open: Pica Brisson, 1760; Pica cf. hudsonia.
+    # scientificName may hold an author, a higher rank, or open nomenclature: Pica Brisson, 1760; Pica cf. hudsonia.
     binomial = rows["scientificName"].str.extract(r"^(\S+ (?!incertae)[^\W\d_A-Z][\w-]*)(?:\s|$)", expand=False)
     epithet = rows["specificEpithet"].where(rows["genus"].notna())
     records = rows.assign(
@@ -103,85 +125,100 @@ def _records(archive: Archive) -> pd.DataFrame:
     return records[[*RANKS, "common", "group"]].set_index(key.rename(None))
 
 
-def _media(archive: Archive, records: pd.Index) -> tuple[pd.DataFrame, list[str]]:
-    """Rows of the multimedia extensions that are pictures of a record: its id, the address, whether that is a path."""
-    notes, found = [], [pd.DataFrame({KEY: [], "address": []}, dtype="str")]
+def _read_media(archive: Archive, records: pd.Index) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of the multimedia extensions that are pictures of a record, and notes.
+
+    The columns are `KEY`, the id of the record, ``address``, and ``local``, True if the address is a path.
+    """
+    notes: list[str] = []
+    frames = [pd.DataFrame({KEY: [], "address": []}, dtype="str")]
     for table in archive.extensions:
-        if table.row_type not in MEDIA or table.key is None:
-            continue
-        rows = archive.read(table, (*ADDRESSES, "type", "format"))
-        other = pd.Series(False, index=rows.index)
-        for name in {"type", "format"} & set(rows):
-            other |= rows[name].str.contains(NO_PICTURES, regex=True).fillna(False).astype(bool)
-        rows["address"] = pd.Series(None, index=rows.index, dtype="str")
-        for name in ADDRESSES:
-            if name in rows:
-                rows["address"] = rows["address"].fillna(rows[name])
-        nameless = rows[[KEY, "address"]].isna().any(axis=1) & ~other
-        if other.any():
-            notes.append(f"{other.sum()} media left out, they are no pictures (sound, video)")
-        if nameless.any():
-            notes.append(
-                f"{nameless.sum()} media left out, no record or no address: rows {some(rows.index[nameless] + 1)}"
-            )
-        found.append(rows.loc[~other & ~nameless, [KEY, "address"]])
-    media = pd.concat(found, ignore_index=True)
-    local = ~media["address"].str.match(WEB).astype(bool)
-    media.loc[local, "address"] = checked_sources(media.loc[local, "address"], archive.path)
+        if table.row_type in MEDIA_TYPES and table.key is not None:
+            rows, table_notes = _read_media_table(archive, table)
+            frames.append(rows)
+            notes += table_notes
+    media = pd.concat(frames, ignore_index=True)
+    local = ~media["address"].str.match(WEB_ADDRESS).astype(bool)
+    media.loc[local, "address"] = check_picture_paths(media.loc[local, "address"], archive.path)
     orphans = ~media[KEY].isin(records)
     if orphans.any():
-        lost = some(map(printable, media.loc[orphans, KEY].unique()))
-        notes.append(f"{orphans.sum()} media left out, there is no record {lost}")
+        keys = some(media.loc[orphans, KEY].unique())
+        notes.append(f"{orphans.sum()} media left out, there is no record {keys}")
     return media.assign(local=local)[~orphans], notes
 
 
-def _owners(files: list[str], media: pd.DataFrame, records: set[str]) -> tuple[dict[str, set[str]], list[str]]:
-    """The records that each picture belongs to, and the web addresses without a picture.
+def _read_media_table(archive: Archive, table: ArchiveTable) -> tuple[pd.DataFrame, list[str]]:
+    notes = []
+    rows = archive.read(table, (*ADDRESS_TERMS, "type", "format"))
+    no_picture = pd.Series(False, index=rows.index)
+    for name in {"type", "format"} & set(rows):
+        no_picture |= rows[name].str.contains(NO_PICTURES, regex=True).fillna(False).astype(bool)
+    rows["address"] = pd.Series(None, index=rows.index, dtype="str")
+    for name in ADDRESS_TERMS:
+        if name in rows:
+            rows["address"] = rows["address"].fillna(rows[name])
+    nameless = rows[[KEY, "address"]].isna().any(axis=1) & ~no_picture
+    if no_picture.any():
+        notes.append(f"{no_picture.sum()} media left out, they are no pictures (sound, video)")
+    if nameless.any():
+        numbers = some(rows.index[nameless] + 1)
+        notes.append(f"{nameless.sum()} media left out, no record or no address: rows {numbers}")
+    return rows.loc[~no_picture & ~nameless, [KEY, "address"]], notes
 
-    A path that the archive gives belongs to its record whether there is a file or not.
+
+def _records_of_files(
+    files: Sequence[str], media: pd.DataFrame, records: set[str]
+) -> tuple[dict[str, set[str]], list[str]]:
+    """Return the records that each picture belongs to, and the web addresses without a picture.
+
+    A path that the archive gives belongs to its record even if the file does not exist.
     """
-    owners: dict[str, set[str]] = {}
-    led_nowhere = []
-    found = _found(files, media)
-    for key, address, path in zip(media[KEY], media["address"], found, strict=True):
+    records_of_file: dict[str, set[str]] = {}
+    without_file = []
+    paths = _paths_of_addresses(files, media)
+    for key, address, path in zip(media[KEY], media["address"], paths, strict=True):
         if path is None:
-            led_nowhere.append((key, address))
+            without_file.append((key, address))
         else:
-            owners.setdefault(path, set()).add(key)
-    called: Counter[str] = Counter()
+            records_of_file.setdefault(path, set()).add(key)
+    n_named: Counter[str] = Counter()  # files that are called after each record
     for file in files:
         stem = PurePosixPath(file).stem
         key = stem if stem in records else re.sub(r"_\d+$", "", stem)
-        if key in records and key not in owners.setdefault(file, set()):
-            owners[file].add(key)
-            called[key] += 1
-    unmet = []
-    for key, address in led_nowhere:  # the pictures called after a record stand for as many of its addresses
-        if called[key]:
-            called[key] -= 1
+        if key in records and key not in records_of_file.setdefault(file, set()):
+            records_of_file[file].add(key)
+            n_named[key] += 1
+    not_downloaded = []
+    for key, address in without_file:  # each file that is called after a record accounts for one of its addresses
+        if n_named[key]:
+            n_named[key] -= 1
         else:
-            unmet.append(address)
-    return {file: keys for file, keys in owners.items() if keys}, unmet
+            not_downloaded.append(address)
+    return {file: keys for file, keys in records_of_file.items() if keys}, not_downloaded
 
 
-def _found(files: list[str], media: pd.DataFrame) -> list[str | None]:
-    """The path that each address leads to: as it is, in a usual folder, or by a file name that only these two have."""
-    there = set(files)
-    by_name = {_name(file): file for file in files}
-    n_files = Counter(map(_name, files))
-    n_addresses = Counter(map(_name, media["address"].unique()))
-    found = []
+def _paths_of_addresses(files: Sequence[str], media: pd.DataFrame) -> list[str | None]:
+    """Return the path of each address, None for a web address without a file.
+
+    A path is used as it is or in one of the usual folders; otherwise the file must have the same name as the address,
+    and no other file or address may have it.
+    """
+    existing = set(files)
+    by_name = {_file_name(file): file for file in files}
+    n_files = Counter(map(_file_name, files))
+    n_addresses = Counter(map(_file_name, media["address"].unique()))
+    paths: list[str | None] = []
     for address, local in zip(media["address"], media["local"], strict=True):
-        places = (address, f"images/{address}", f"media/{address}") if local else ()
-        paths = [path for path in places if path in there]
-        name = _name(address)
-        if not paths and n_files[name] == n_addresses[name] == 1:
-            paths = [by_name[name]]
-        found.append(paths[0] if paths else address if local else None)
-    return found
+        candidates = (address, f"images/{address}", f"media/{address}") if local else ()
+        matches = [path for path in candidates if path in existing]
+        name = _file_name(address)
+        if not matches and n_files[name] == n_addresses[name] == 1:
+            matches = [by_name[name]]
+        paths.append(matches[0] if matches else address if local else None)
+    return paths
 
 
-def _name(address: str) -> str:
-    if re.match(WEB, address):
+def _file_name(address: str) -> str:
+    if re.match(WEB_ADDRESS, address):
         address = unquote(re.split(r"[?#]", address)[0])
     return address.rpartition("/")[2]

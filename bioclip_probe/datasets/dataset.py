@@ -1,15 +1,17 @@
-"""What a dataset is: pictures with their taxa, and a way to open them."""
+"""The class `Dataset`: pictures of organisms with their taxa, and a function that opens a picture."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bioclip_probe.datasets.readers.pictures import PictureFiles, file_stamps
 from bioclip_probe.errors import DataError, some
+from bioclip_probe.files import sha256_of_chunks
 from bioclip_probe.tables import IMAGES, RANKS
 from bioclip_probe.tree import clean_lineages
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from bioclip_probe.tree import Tree
 
 
-_ROWS = 100_000
+_ROWS_PER_BLOCK = 100_000
 
 
 @dataclass(frozen=True)
@@ -33,22 +35,28 @@ class Dataset:
     images : DataFrame
         An `IMAGES` table: one row a picture, `image_id` unique.
     open : callable
-        Takes an entry of the column `source`, gives the RGB picture, or raises `PictureError` with one line
-        that names the picture and says what is wrong with it. Called from several threads at once, and sent to other
-        processes: it pickles, and what it keeps open it opens again there.
+        Function that takes a value of the column `source` and returns the RGB picture. It raises `PictureError` with
+        one line that names the picture and says what is wrong with it. Several threads call it at once, and it is sent
+        to other processes: it can be pickled, and opens its files again in each process.
     fingerprint : str
-        Twelve hex digits over all that changes the numbers; see `fingerprint_of`.
+        Twelve hex digits over everything that changes the numbers; see `fingerprint_of`.
     simulated : bool
-        The pictures come from the built-in world. Every table and figure says so.
+        True if the pictures come from the built-in world. Every table and figure says so.
     tree : Tree, optional
         The true tree with branch lengths, where it is known.
     notes : tuple of str
-        What was left out, and why.
+        Images that were left out, columns that were read under another name, and the reasons.
 
     Raises
     ------
     DataError
         If `images` is no `IMAGES` table, has no row, or repeats an `image_id`.
+
+    Examples
+    --------
+    >>> images = IMAGES.frame([{"image_id": "1", "source": "1.jpg", "genus": "Pica"}])
+    >>> len(Dataset("magpies", images, PictureFiles(Path("pictures")), fingerprint_of(images)))
+    1
     """
 
     name: str
@@ -80,32 +88,45 @@ class Dataset:
         return f"Dataset({self.name!r}, {len(self)} images, fingerprint {self.fingerprint})"
 
 
-def dataset_of_rows(
+def dataset_from_rows(
     name: str,
     rows: pd.DataFrame,
     open: Callable[[str], Image],
     facts: Iterable[object] = (),
     notes: Iterable[str] = (),
 ) -> Dataset:
-    """A dataset of rows as their source writes them: names cleaned, a genus read from its species' binomial.
+    """Return a dataset from rows as their source writes them.
+
+    Taxon names are cleaned, and a missing genus is read from the binomial of the species.
 
     Parameters
     ----------
     name : str
-        Of the dataset.
+        Name of the dataset.
     rows : DataFrame
         `image_id`, `source`, any of the rank columns, and, if known, `common`, `label`, `group` and `split`.
     open : callable
-        As `Dataset` has it.
+        Function that opens a picture, as described in `Dataset`.
     facts : iterable
-        What changes the numbers beside the rows; see `fingerprint_of`.
+        Facts that change the numbers and are not in the rows; see `fingerprint_of`.
     notes : iterable of str
-        What was left out already.
+        Notes that exist already.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        What `clean_lineages` and `Dataset` refuse.
+        If `clean_lineages` or `Dataset` refuses the rows.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"image_id": ["1"], "source": ["1.jpg"], "species": ["Pica hudsonia"]})
+    >>> dataset = dataset_from_rows("magpies", rows, PictureFiles(Path("pictures")))
+    >>> dataset.images["genus"].tolist(), dataset.notes
+    (['Pica'], ("the genus of 1 images was read from their species' binomial",))
     """
     rows = rows.reset_index(drop=True)
     notes = list(notes)
@@ -119,23 +140,83 @@ def dataset_of_rows(
     return Dataset(name, images, open, fingerprint_of(images, facts), notes=tuple(notes))
 
 
+def dataset_from_files(name: str, root: Path, rows: pd.DataFrame, notes: Iterable[str] = ()) -> Dataset:
+    """Return a dataset of picture files below `root`.
+
+    A missing file stays in the dataset if others exist: opening it fails, and the store's ledger reports it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the dataset.
+    root : Path
+        The folder that the column `source` is relative to.
+    rows : DataFrame
+        As `dataset_from_rows` takes them.
+    notes : iterable of str
+        Notes that exist already.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        If none of the files exists, or `dataset_from_rows` refuses the rows.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"image_id": ["1"], "source": ["1.jpg"], "species": ["Pica hudsonia"]})
+    >>> dataset_from_files("magpies", Path("nowhere"), rows)
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: dataset 'magpies' has no usable image: no picture below nowhere; none of these \
+is a file: 1.jpg
+    """
+    notes = list(notes)
+    stamps = file_stamps(root, rows["source"])
+    missing = [source for source, (size, _) in zip(rows["source"], stamps, strict=True) if size < 0]
+    if len(missing) == len(rows):
+        raise DataError(
+            f"dataset '{name}' has no usable image: no picture below {root}"
+            + (f"; none of these is a file: {some(missing)}" if missing else "")
+        )
+    if missing:
+        notes.append(f"{len(missing)} images have no file below {root}: {some(missing)}")
+    return dataset_from_rows(name, rows, PictureFiles(root), stamps, notes)
+
+
 def fingerprint_of(images: pd.DataFrame, facts: Iterable[object] = ()) -> str:
-    """Twelve hex digits of a sha256 over an `IMAGES` table and further facts.
+    """Return twelve hex digits of a sha256 over an `IMAGES` table and further facts.
 
     Parameters
     ----------
     images : DataFrame
-        The table: ids, sources, names, groups, splits, in order.
+        The table: ids, sources, names, groups and splits, in order.
     facts : iterable
-        What else changes the numbers, e.g. size and time of change of every file. Their `repr` enters.
+        Other facts that change the numbers, e.g. size and time of the last change of every file. Their `repr` enters.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> images = IMAGES.frame([{"image_id": "1", "source": "1.jpg"}])
+    >>> fingerprint_of(images) == fingerprint_of(images, facts=["another file"])
+    False
     """
     if "label" in images and images["label"].isna().all():
-        # The column came later: datasets without labels keep the fingerprint, and so the vectors, that they had.
+        # The column was added later: datasets without labels keep their fingerprint, and so their stored vectors.
         images = images.drop(columns="label")
-    digest = hashlib.sha256()
-    for start in range(0, max(len(images), 1), _ROWS):  # in parts: the text of millions of rows takes gigabytes
-        part = images.iloc[start : start + _ROWS]
-        digest.update(part.to_csv(index=False, header=start == 0, na_rep="\\N", lineterminator="\n").encode())
+    return sha256_of_chunks(_fingerprint_chunks(images, facts))[:12]
+
+
+def _fingerprint_chunks(images: pd.DataFrame, facts: Iterable[object]) -> Iterator[bytes]:
+    """Yield the bytes that `fingerprint_of` hashes, in blocks: the text of millions of rows would fill gigabytes."""
+    for start in range(0, max(len(images), 1), _ROWS_PER_BLOCK):
+        block = images.iloc[start : start + _ROWS_PER_BLOCK]
+        yield block.to_csv(index=False, header=start == 0, na_rep="\\N", lineterminator="\n").encode()
     for fact in facts:
-        digest.update(repr(fact).encode() + b"\n")
-    return digest.hexdigest()[:12]
+        yield repr(fact).encode() + b"\n"

@@ -1,11 +1,12 @@
 """Datasets of Hugging Face's `datasets`: an object in memory, or the folder it was saved to.
 
 `from_hugging_face` takes the object; ``hugging-face:PATH`` the folder of ``save_to_disk``, of one split. Columns are
-found by their names as in ``table:``, numbers of a ``ClassLabel`` become names. The pictures' bytes are opened by
-`pictures.decoded` and not by their library, which would turn them by their EXIF orientation. A picture's `source` is
-its row.
+matched by their names as in ``table:``, and the numbers of a ``ClassLabel`` become names. The bytes of the pictures are
+decoded by `readers.pictures` and not by Hugging Face's library, which would turn them by their EXIF orientation. The
+`source` of a picture is its row.
 
-Needs the extra ``hugging-face``. That library has the name of the package this module lies in; imports are absolute.
+Needs the extra ``hugging-face``. That library has the same name as the package of this module, so all imports are
+absolute.
 """
 
 from __future__ import annotations
@@ -21,34 +22,45 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
-from bioclip_probe.datasets import table
-from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows, fingerprint_of
-from bioclip_probe.datasets.readers import parquet
-from bioclip_probe.datasets.readers.pictures import checked_folder, decoded, open_picture, stamps, stays_inside
+from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows, fingerprint_of
+from bioclip_probe.datasets.readers.columns import check_columns, complete_rows, match_columns, notes_on_columns
+from bioclip_probe.datasets.readers.parquet import text_columns
+from bioclip_probe.datasets.readers.pictures import (
+    check_folder,
+    decode_picture,
+    file_stamps,
+    open_picture,
+    stays_inside,
+)
 from bioclip_probe.errors import DataError, PictureError, one_line, some
 from bioclip_probe.tables import RANKS
 
 if TYPE_CHECKING:
     import datasets
 
-_SPLITS = "dataset_dict.json"
-
 
 @dataclass(frozen=True)
-class Examples:
-    """Opens pictures named by their row.
+class HuggingFacePictures:
+    """Opener of pictures that are named by their row.
 
     Attributes
     ----------
     rows : datasets.Dataset
-        With the column of pictures alone, not decoded.
+        The column of pictures alone, not decoded.
     column : str
-        What it is called.
+        Name of the column.
     name : str
-        What messages call the rows.
+        Name of the dataset, for messages.
     root : Path, optional
-        The folder that paths lead from and may not leave, for rows without bytes. None if the rows are the user's own
-        object, whose paths are taken as they are.
+        The folder that paths start at and may not leave, for rows without bytes. None if the rows are the user's own
+        object, whose paths are used as they are.
+
+    Examples
+    --------
+    >>> HuggingFacePictures([{"image": {"bytes": b"", "path": None}}], "image", "birds")("0")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.PictureError: birds:0: the file is empty
     """
 
     rows: datasets.Dataset
@@ -57,16 +69,17 @@ class Examples:
     root: Path | None = None
 
     def __call__(self, source: str) -> Image.Image:
+        """Return the picture `source`, or raise `PictureError`."""
         name = f"{self.name}:{source}"
         if not (source.isascii() and source.isdigit() and int(source) < len(self.rows)):
             raise PictureError(f"{name}: there are {len(self.rows)} rows, counted from 0", "missing")
         try:
-            held = self.rows[int(source)][self.column] or {}
+            cell = self.rows[int(source)][self.column] or {}
         except (pa.ArrowException, OSError, ValueError) as error:
             raise PictureError(f"{name}: cannot be read ({one_line(error)})") from error
-        if held.get("bytes") is not None:
-            return decoded(held["bytes"], name)
-        path = held.get("path")
+        if cell.get("bytes") is not None:
+            return decode_picture(cell["bytes"], name)
+        path = cell.get("path")
         if not path:
             raise PictureError(f"{name}: the row has no picture", "empty")
         if "://" in path:
@@ -79,33 +92,49 @@ class Examples:
 
 
 def load(path: Path) -> Dataset:
-    """The dataset that ``save_to_disk`` wrote to a folder.
+    """Return the dataset that ``save_to_disk`` wrote to a folder.
+
+    Parameters
+    ----------
+    path : Path
+        The folder of one split.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If there is no such folder, it holds several splits or no such dataset, or what `from_hugging_face` refuses.
+        If there is no such folder, it holds several splits or no such dataset, or `from_hugging_face` refuses it.
+
+    Examples
+    --------
+    >>> load(Path("nowhere"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: nowhere: no such folder
     """
-    path = checked_folder(Path(path))
-    library = _library()
+    path = check_folder(Path(path))
+    library = _import_library()
     try:
         rows = library.load_from_disk(str(path))
     except Exception as error:  # of the library, of Arrow, or KeyError, TypeError … of a damaged JSON
-        reason = one_line(error)
-        raise DataError(f"{path} is no dataset that Hugging Face's save_to_disk wrote: {reason}") from error
+        raise DataError(f"{path} is no dataset that Hugging Face's save_to_disk wrote: {one_line(error)}") from error
     if isinstance(rows, library.DatasetDict):
         if len(rows) != 1:
             raise DataError(
                 f"{path} holds the splits {some(rows)}; name one: hugging-face:{path / next(iter(rows), '')}"
             )
         path, rows = path / next(iter(rows)), next(iter(rows.values()))
-    images = _images(rows)
-    if len(images) != 1:
-        raise DataError(f"{path} has {len(images)} columns of pictures, expected one; it has: {_shown(rows)}")
-    dataset = from_hugging_face(rows, images[0], name=path.resolve().name)
+    columns = _picture_columns(rows)
+    if len(columns) != 1:
+        raise DataError(f"{path} has {len(columns)} columns of pictures, expected one; it has: {_list_columns(rows)}")
+    name = path.resolve().name
+    pictures, dataset = _convert(rows, columns[0], {}, name)
     files = sorted(file.name for file in path.glob("*.arrow"))
-    fingerprint = fingerprint_of(dataset.images, [dataset.fingerprint, *stamps(path, files)])
-    return replace(dataset, fingerprint=fingerprint, open=replace(dataset.open, name=str(path), root=path))
+    fingerprint = fingerprint_of(dataset.images, [dataset.fingerprint, *file_stamps(path, files)])
+    return replace(dataset, fingerprint=fingerprint, open=replace(pictures, name=str(path), root=path))
 
 
 def from_hugging_face(
@@ -115,7 +144,7 @@ def from_hugging_face(
     name: str | None = None,
     id: str | None = None,
 ) -> Dataset:
-    """The pictures of a Hugging Face dataset.
+    """Return the pictures of a Hugging Face dataset.
 
     Parameters
     ----------
@@ -124,62 +153,83 @@ def from_hugging_face(
     image : str
         The column of pictures.
     ranks : mapping of str to str, optional
-        Rank: its column, where the name of the column does not say it. ``species`` may hold the binomial, or the
-        epithet beside a genus.
+        Rank to column, for columns whose names do not tell the rank. ``species`` may hold the binomial, or the epithet
+        if there is a genus.
     name : str, optional
-        Of the dataset; its builder's if not given.
+        Name of the dataset; the name of its builder by default.
     id : str, optional
-        The column of unique ids; the row's number if there is none.
+        The column of unique ids; the row's number by default.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If it is no such dataset, lacks a column, or names no rank.
+        If `ds` is no such dataset, lacks a column, or names no rank.
+
+    Examples
+    --------
+    >>> from_hugging_face([])
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: expected a datasets.Dataset, came a list; of a DatasetDict give one split, and \
+load a streamed one without streaming=True
     """
-    library = _library()
+    library = _import_library()
     if not isinstance(ds, library.Dataset):
         raise DataError(
             f"expected a datasets.Dataset, came a {type(ds).__name__}; of a DatasetDict give one split, "
             "and load a streamed one without streaming=True"
         )
-    named = {"source": image, **({"image_id": id} if id else {}), **(ranks or {})}
     strange = sorted(set(ranks or ()) - set(RANKS))
     if strange:
         raise DataError(f"no rank is called {some(strange)}; expected some of {', '.join(RANKS)}")
-    absent = sorted(set(named.values()) - set(ds.column_names))
-    if absent or image not in _images(ds):
-        what = f"no column {some(absent)}" if absent else f"no pictures in column '{image}'"
-        raise DataError(f"the dataset has {what}; it has: {_shown(ds)}")
-    found = table.columns_of(column for column in ds.column_names if column != image) | named
-    table.check_columns(found, "the dataset", ds.column_names)
+    chosen = {**({"image_id": id} if id else {}), **(ranks or {})}
+    return _convert(ds, image, chosen, name)[1]
+
+
+def _convert(
+    ds: datasets.Dataset, image: str, chosen: Mapping[str, str], name: str | None
+) -> tuple[HuggingFacePictures, Dataset]:
+    """Return the opener and the dataset; `chosen` are the columns that the user gave by their meanings."""
+    library = _import_library()
+    chosen = {"source": image, **chosen}
+    absent = sorted(set(chosen.values()) - set(ds.column_names))
+    if absent or image not in _picture_columns(ds):
+        lack = f"no column {some(absent)}" if absent else f"no pictures in column '{image}'"
+        raise DataError(f"the dataset has {lack}; it has: {_list_columns(ds)}")
+    matched = match_columns(column for column in ds.column_names if column != image) | chosen
+    check_columns(matched, "the dataset", ds.column_names)
     name = name or ds.info.dataset_name or ds.info.builder_name or "hugging-face"
-    rows = table.named(_names(ds, found, name), name)
-    pictures = ds.select_columns([image]).with_format(None).cast_column(image, library.Image(decode=False))
+    rows = complete_rows(_read_names(ds, matched, name), name)
+    column = ds.select_columns([image]).with_format(None).cast_column(image, library.Image(decode=False))
+    pictures = HuggingFacePictures(column, image, name)
     facts = [image, ds._fingerprint, ds.info.builder_name, ds.info.config_name, str(ds.info.version)]
-    return dataset_of_rows(name, rows, Examples(pictures, image, name), facts, table.read_as(found))
+    return pictures, dataset_from_rows(name, rows, pictures, facts, notes_on_columns(matched))
 
 
-def _names(ds: datasets.Dataset, found: Mapping[str, str], name: str) -> pd.DataFrame:
-    """A column for each meaning but the pictures; the row's number as `source`."""
-    columns = {meaning: column for meaning, column in found.items() if meaning != "source"}
-    labels = {
-        column: feature.names for column, feature in ds.features.items() if isinstance(feature, _library().ClassLabel)
-    }
-    chosen = ds.select_columns(sorted(set(columns.values()))).with_format("arrow")[:]
-    texts = parquet.texts(chosen, name, labels)
+def _read_names(ds: datasets.Dataset, matched: Mapping[str, str], name: str) -> pd.DataFrame:
+    """Return a column for each meaning except the pictures, with the row's number as `source`."""
+    columns = {meaning: column for meaning, column in matched.items() if meaning != "source"}
+    class_label = _import_library().ClassLabel
+    labels = {column: feature.names for column, feature in ds.features.items() if isinstance(feature, class_label)}
+    table = ds.select_columns(sorted(set(columns.values()))).with_format("arrow")[:]
+    texts = text_columns(table, name, labels)
     values = {meaning: texts[column] for meaning, column in columns.items()}
     return pd.DataFrame({"source": [str(row) for row in range(len(ds))], **values}, dtype="str")
 
 
-def _images(ds: datasets.Dataset) -> list[str]:
-    return [column for column, feature in ds.features.items() if isinstance(feature, _library().Image)]
+def _picture_columns(ds: datasets.Dataset) -> list[str]:
+    return [column for column, feature in ds.features.items() if isinstance(feature, _import_library().Image)]
 
 
-def _shown(ds: datasets.Dataset) -> str:
+def _list_columns(ds: datasets.Dataset) -> str:
     return some((f"{column} ({type(feature).__name__})" for column, feature in ds.features.items()), 20)
 
 
-def _library() -> ModuleType:
+def _import_library() -> ModuleType:
     try:
         import datasets
     except ImportError as error:

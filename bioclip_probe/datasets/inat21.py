@@ -1,14 +1,14 @@
-"""iNat21: the iNaturalist 2021 competition's pictures, as downloaded.
+"""iNat21: the pictures of the iNaturalist 2021 competition, as downloaded.
 
 ``inat21:PATH``, where PATH is one of
 
 * the folder of one split, e.g. ``.../train_mini``: a folder a species, ``NNNNN_Kingdom_Phylum_Class_Order_Family_
   Genus_epithet``, with ``<uuid>.jpg`` in it;
-* the folder above, that holds ``val`` (torchvision's name: ``2021_valid``): then the split is val. For another
-  split name its folder;
-* the JSON file of a split, e.g. ``.../val.json``: then names and files are as it says, below its folder.
+* the folder above, with ``val`` (torchvision's name: ``2021_valid``) in it: then the split is val. For another split
+  give its folder;
+* the JSON file of a split, e.g. ``.../val.json``, which gives the names and the files below its folder.
 
-Where the JSON file of a split lies beside its folder, the photographer (``rights_holder``) becomes the `group`.
+If the JSON file of a split lies beside its folder, the photographer (``rights_holder``) becomes the `group`.
 The `image_id` is the uuid.
 """
 
@@ -17,22 +17,22 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
-from bioclip_probe.datasets.dataset import Dataset
+from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
 from bioclip_probe.datasets.readers.pictures import (
     SUFFIXES,
-    checked_folder,
-    dataset_of_files,
-    left_out,
+    check_folder,
+    notes_on_left_out,
     stays_inside,
-    walk,
+    walk_files,
 )
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
 
-# Folder name: what the competition calls the split. torchvision renames the folders.
+# Name of the folder: name of the split in the competition. torchvision renames the folders.
 SPLITS = {
     "val": "val",
     "2021_valid": "val",
@@ -46,21 +46,41 @@ EXPECTED = "NNNNN_Kingdom_Phylum_Class_Order_Family_Genus_epithet"
 
 
 def load(path: Path) -> Dataset:
-    """One split of iNat21; see the module for what `path` may be.
+    """Return one split of iNat21; the module's docstring describes the path.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If nothing is there, or it is not laid out as iNat21 is.
+        If nothing is there, or its layout is not that of iNat21.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> with TemporaryDirectory() as folder:
+    ...     species = Path(folder, "val", "02832_Animalia_Chordata_Aves_Passeriformes_Corvidae_Pica_hudsonia")
+    ...     species.mkdir(parents=True)
+    ...     Image.new("RGB", (8, 6)).save(species / "1.png")
+    ...     load(Path(folder)).images[["image_id", "family", "species", "split"]].iloc[0].tolist()
+    ['1', 'Corvidae', 'Pica hudsonia', 'val']
     """
     path = Path(path)
     if path.suffix == ".json":
-        return _from_json(path)
-    folder = _split_folder(checked_folder(path))
-    return _from_json(folder) if folder.suffix == ".json" else _from_folders(folder)
+        return _load_json(path)
+    split = _find_split(check_folder(path))
+    return _load_json(split) if split.suffix == ".json" else _load_folders(split)
 
 
-def _split_folder(path: Path) -> Path:
+def _find_split(path: Path) -> Path:
+    """Return the folder or the JSON file of a split: `path` itself, or val in it."""
     children = sorted(child.name for child in path.iterdir())
     if path.name in SPLITS or any(SPECIES_FOLDER.fullmatch(name) for name in children):
         return path
@@ -73,10 +93,9 @@ def _split_folder(path: Path) -> Path:
     raise DataError(f"{path} is not iNat21: expected species folders {EXPECTED}, or val/; found: {some(children)}")
 
 
-def _from_folders(folder: Path) -> Dataset:
-    files = list(walk(folder))
+def _load_folders(folder: Path) -> Dataset:
+    files = list(walk_files(folder))
     pictures = [file for file in files if file.suffix.lower() in SUFFIXES and len(file.parts) > 1]
-    taken = set(pictures)
     strange = sorted({file.parts[0] for file in pictures if not SPECIES_FOLDER.fullmatch(file.parts[0])})
     if strange:
         raise DataError(f"{folder} is not iNat21: expected species folders {EXPECTED}; found: {some(strange)}")
@@ -85,42 +104,47 @@ def _from_folders(folder: Path) -> Dataset:
         [(file.stem, file.as_posix(), *file.parts[0].split("_")[1:]) for file in pictures],
         columns=["image_id", "source", *RANKS],
     ).assign(split=split)
-    notes = left_out("no pictures in a species folder", [file for file in files if file not in taken])
-    beside = folder.with_name(f"{split}.json")
-    if beside.is_file():
-        listed = _read(beside)
+    used = set(pictures)
+    notes = notes_on_left_out("no pictures in a species folder", [file for file in files if file not in used])
+    json_file = folder.with_name(f"{split}.json")
+    if json_file.is_file():
+        listed = _read_json(json_file)
         for column in ("common", "group"):
             rows[column] = rows["image_id"].map(dict(zip(listed["image_id"], listed[column], strict=True)))
         absent = listed.loc[~listed["image_id"].isin(rows["image_id"]), "image_id"]
-        notes += [f"{len(absent)} images of {beside.name} are not in {folder}: {some(absent)}"] if len(absent) else []
-    return dataset_of_files(f"inat21-{split}", folder, rows, notes)
+        if len(absent):
+            notes.append(f"{len(absent)} images of {json_file.name} are not in {folder}: {some(absent)}")
+    return dataset_from_files(f"inat21-{split}", folder, rows, notes)
 
 
-def _from_json(path: Path) -> Dataset:
-    rows = _read(path)
+def _load_json(path: Path) -> Dataset:
+    rows = _read_json(path)
     outside = rows.loc[~rows["source"].map(stays_inside), "source"]
     if len(outside):
         raise DataError(f"{path} names files outside its folder: {some(outside)}")
     if rows["kingdom"].isna().all():
-        raise DataError(f"{path} says of no image what it shows (no annotations): a test split has no names")
+        raise DataError(f"{path} has no annotations, so no image has a taxon: a test split has no names")
     split = SPLITS.get(path.stem, path.stem)
-    return dataset_of_files(f"inat21-{split}", path.parent, rows.assign(split=split))
+    return dataset_from_files(f"inat21-{split}", path.parent, rows.assign(split=split))
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """A split's JSON as rows: image_id (uuid), source, the ranks, common name, group (photographer)."""
+def _read_json(path: Path) -> pd.DataFrame:
+    """Return the JSON of a split as rows: image_id (uuid), source, the ranks, common name, group (photographer)."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
         content = json.loads(path.read_bytes())
-        categories = {category["id"]: _names(category) for category in content["categories"]}
-        shown = {note["image_id"]: categories[note["category_id"]] for note in content.get("annotations", [])}
-        nameless = (None,) * (len(RANKS) + 1)
+        categories = {category["id"]: _category_names(category) for category in content["categories"]}
+        names = {
+            annotation["image_id"]: categories[annotation["category_id"]]
+            for annotation in content.get("annotations", [])
+        }
+        no_names = (None,) * (len(RANKS) + 1)
         rows = [
             (
                 PurePosixPath(image["file_name"]).stem,
                 image["file_name"],
-                *shown.get(image["id"], nameless),
+                *names.get(image["id"], no_names),
                 image.get("rights_holder") or None,
             )
             for image in content["images"]
@@ -131,6 +155,7 @@ def _read(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["image_id", "source", *RANKS, "common", "group"], dtype="str")
 
 
-def _names(category: dict) -> tuple[str | None, ...]:
+def _category_names(category: dict[str, Any]) -> tuple[str | None, ...]:
+    """Return the names of a category at each of `RANKS`, the species as its epithet, and its common name."""
     lineage = (*(category[rank] for rank in RANKS[:-1]), category["specific_epithet"])
     return (*lineage, category.get("common_name") or None)

@@ -1,13 +1,13 @@
-"""Meta-Album: sets of small pictures of many origins, a folder a set; those of organisms are BioCLIP's few-shot tasks.
+"""Meta-Album: sets of small pictures, one folder a set; its sets of organisms are BioCLIP's few-shot tasks.
 
 ``meta-album:PATH``, where PATH is the folder of a set, such as ``.../BRD_Mini``, with ``labels.csv`` (FILE_NAME,
-CATEGORY, SUPER_CATEGORY, or what ``info.json`` calls them) and the pictures in ``images/``, or beside it.
+CATEGORY, SUPER_CATEGORY, or the names in ``info.json``) and the pictures in ``images/``, or beside it.
 
-A category is a species in some sets and a label in others: the crop and its disease, a kind of plankton. It is kept as
-it is written, as the `label` of the picture. `LABELS` says how each set writes its categories: where one is no
-binomial it gives no taxon, and such pictures serve classification by their label, but count nowhere in a tree. The
-same holds for a set that is not in `LABELS`: to read its categories as species give a ``table:``. The super-category is
-a genus, a crop or nothing, and is not read.
+A category is a species in some sets and another label in others: a crop and its disease, a kind of plankton. It becomes
+the `label` of the picture as it is written. `CATEGORY_FORMS` tells how each set writes its categories. A category that
+is no binomial gives no taxon: its pictures serve classification by label, and do not enter any statistic on a tree.
+The same holds for a set that is not in `CATEGORY_FORMS`: to read its categories as species write a ``table:``. The
+super-category is a genus, a crop or nothing, and is not read.
 """
 
 from __future__ import annotations
@@ -15,83 +15,99 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.readers.pictures import checked_folder, dataset_of_files
-from bioclip_probe.datasets.readers.text_tables import CSV, checked_sources, collapse_whitespace, read_columns
+from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
+from bioclip_probe.datasets.readers.pictures import check_folder
+from bioclip_probe.datasets.readers.text_tables import CSV, check_picture_paths, collapse_whitespace, read_columns
 from bioclip_probe.errors import DataError, printable, some
 
-#: Genus, epithet, then what does not matter, as the author: Daucus carota L.
+#: Genus and epithet; the words after them, such as the author, are not read: Daucus carota L.
 BINOMIAL = r"(?P<genus>[A-Z][a-zë-]+)[ _](?P<epithet>[a-zë-]{2,})(?![\w.]).*"
-#: Both words may begin with a capital, a name in the country's languages follows: Alpinia Galanga (Rasna).
+#: Both words may begin with a capital, and a local name may follow: Alpinia Galanga (Rasna).
 CAPITALS = r"(?P<genus>[A-Z][a-zë-]+)[ _](?P<epithet>[A-Za-zë-]{2,})(?![\w.])(?: \((?P<common>[^()]+)\))?.*"
 ENGLISH = r"(?P<common>.+)"
 NO_TAXON = r".+"
 
-#: How a set writes its categories. Sets of breeds, cars, textures … are not here, nor read otherwise.
-LABELS = {
+#: The form in which each set of organisms writes its categories. Sets of breeds, cars, textures … are not listed.
+CATEGORY_FORMS = {
     "PLT_NET": BINOMIAL,
     "FNG": BINOMIAL,
     "MED_LF": CAPITALS,
     "BRD": ENGLISH,
     "AWA": ENGLISH,
     "FLW": ENGLISH,
-    "INS": NO_TAXON,  # families, genera, French names of groups that watchers of pollinators tell apart
+    "INS": NO_TAXON,  # families, genera, French names of groups that observers of pollinators distinguish
     "INS_2": NO_TAXON,  # pests, by English names or binomials
     "PLK": NO_TAXON,  # kinds of plankton: genera, stages, mixtures, detritus
     "PLT_VIL": NO_TAXON,  # crop and disease
     "PLT_DOC": NO_TAXON,
 }
 COLUMNS = {"image": "FILE_NAME", "category": "CATEGORY"}
-_MOST_INFO_BYTES = 1 << 20
+_MAX_INFO_BYTES = 1 << 20
 
 
 def load(path: Path, name: str | None = None) -> Dataset:
-    """One set of Meta-Album; see the module for what its labels become.
+    r"""Return one set of Meta-Album; the module's docstring describes what its categories become.
 
     Parameters
     ----------
     path : Path
+        The folder of the set.
     name : str, optional
-        Which set it is, a key of `LABELS`, where the folder has a name of its own.
+        The set, a key of `CATEGORY_FORMS`, if the name of the folder does not tell it.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If it is not laid out as Meta-Album is, describes itself as another set, or names a picture outside its folder
-        or twice.
+        If the layout is not that of Meta-Album, ``info.json`` names another set, or a picture is outside the folder or
+        named twice.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (8, 6)).save(Path(folder, "1.png"))
+    ...     _ = Path(folder, "labels.csv").write_text("FILE_NAME,CATEGORY\n1.png,Daucus carota L.\n")
+    ...     load(Path(folder), name="PLT_NET").images[["label", "species"]].iloc[0].tolist()
+    ['Daucus carota L.', 'Daucus carota']
     """
-    path = checked_folder(Path(path))
+    path = check_folder(Path(path))
     table = path / "labels.csv"
     if not table.is_file():
-        below = sorted(child.parent.name for child in path.glob("*/labels.csv"))
-        hint = f"name one of its sets: {some(below)}" if below else "expected labels.csv and images/"
+        sets = sorted(child.parent.name for child in path.glob("*/labels.csv"))
+        hint = f"name one of its sets: {some(sets)}" if sets else "expected labels.csv and images/"
         raise DataError(f"{path} is no set of Meta-Album; {hint}")
-    info = _info(path / "info.json")
-    columns = {meaning: info.get(f"{meaning}_column_name") or name for meaning, name in COLUMNS.items()}
-    read = read_columns(table, CSV, list(columns.values()))
-    rows = pd.DataFrame({meaning: read[column] for meaning, column in columns.items()}, dtype="str")
+    info = _read_info(path / "info.json")
+    columns = {meaning: info.get(f"{meaning}_column_name") or column for meaning, column in COLUMNS.items()}
+    content = read_columns(table, CSV, list(columns.values()))
+    rows = pd.DataFrame({meaning: content[column] for meaning, column in columns.items()}, dtype="str")
     nameless = rows["image"].isna()
-    notes = (
-        [f"{nameless.sum()} rows left out, no picture: rows {some(rows.index[nameless] + 1)}"] if any(nameless) else []
-    )
+    notes = []
+    if nameless.any():
+        notes.append(f"{nameless.sum()} rows left out, no picture: rows {some(rows.index[nameless] + 1)}")
     rows = rows[~nameless]
-    sources = checked_sources(rows["image"], table)
+    sources = check_picture_paths(rows["image"], table)
     folder = path / "images" if (path / "images").is_dir() else path
-    name = _checked_name(name, path, info) if name else _set_name(path, info)
+    name = _check_set_name(name, path, info) if name else _find_set_name(path, info)
     labels = collapse_whitespace(rows["category"])
-    taxa = _taxa(labels, LABELS.get(name, NO_TAXON))
-    notes += _read_as(name, labels, taxa)
+    taxa = _parse_categories(labels, CATEGORY_FORMS.get(name, NO_TAXON))
+    notes += _notes_on_taxa(name, labels, taxa)
     rows = taxa.assign(label=labels, image_id=sources, source=sources)
-    return dataset_of_files(f"meta-album-{path.resolve().name}", folder, rows, notes)
+    return dataset_from_files(f"meta-album-{path.resolve().name}", folder, rows, notes)
 
 
-def _taxa(labels: pd.Series, pattern: str) -> pd.DataFrame:
-    """genus, species and common of each label."""
-    found = {label: re.fullmatch(pattern, label) for label in labels.dropna().unique()}
-    names = {label: match.groupdict() if match else {} for label, match in found.items()}
+def _parse_categories(labels: pd.Series, pattern: str) -> pd.DataFrame:
+    """Return genus, species and common name of each label."""
+    matches = {label: re.fullmatch(pattern, label) for label in labels.dropna().unique()}
+    names = {label: match.groupdict() if match else {} for label, match in matches.items()}
     genus = labels.map(lambda label: names[label].get("genus"), na_action="ignore")
     epithet = labels.map(lambda label: (names[label].get("epithet") or "").lower(), na_action="ignore")
     common = labels.map(lambda label: names[label].get("common"), na_action="ignore")
@@ -99,9 +115,9 @@ def _taxa(labels: pd.Series, pattern: str) -> pd.DataFrame:
     return taxa.assign(species=taxa["species"].where(taxa["genus"].notna()))
 
 
-def _read_as(name: str, labels: pd.Series, taxa: pd.DataFrame) -> list[str]:
+def _notes_on_taxa(name: str, labels: pd.Series, taxa: pd.DataFrame) -> list[str]:
     notes = []
-    if name not in LABELS:
+    if name not in CATEGORY_FORMS:
         notes.append(f"'{printable(name)}' is no known set of organisms: no category was read as a taxon")
     no_taxon = taxa["genus"].isna() & labels.notna()
     if no_taxon.any():
@@ -113,15 +129,15 @@ def _read_as(name: str, labels: pd.Series, taxa: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _info(path: Path) -> dict:
-    """What `info.json` says; nothing if it is not there."""
+def _read_info(path: Path) -> dict[str, Any]:
+    """Return the content of `info.json`; empty if the file does not exist."""
     if not path.is_file():
         return {}
     try:
         with path.open("rb") as file:
-            content = file.read(_MOST_INFO_BYTES + 1)
-        if len(content) > _MOST_INFO_BYTES:
-            raise ValueError(f"more than {_MOST_INFO_BYTES:,} bytes")
+            content = file.read(_MAX_INFO_BYTES + 1)
+        if len(content) > _MAX_INFO_BYTES:
+            raise ValueError(f"more than {_MAX_INFO_BYTES:,} bytes")
         info = json.loads(content)
         if not isinstance(info, dict) or not all(
             isinstance(info.get(name) or "", str)
@@ -133,20 +149,20 @@ def _info(path: Path) -> dict:
     return info
 
 
-def _set_name(path: Path, info: dict) -> str:
-    """The id of the set, from its description or else its folder."""
-    names = [_id(name) for name in (info.get("dataset_name") or "", path.resolve().name)]
-    return next((name for name in names if name in LABELS), names[-1])
+def _find_set_name(path: Path, info: dict[str, Any]) -> str:
+    """Return the short name of the set, from its description or else its folder."""
+    names = [_short_name(name) for name in (info.get("dataset_name") or "", path.resolve().name)]
+    return next((name for name in names if name in CATEGORY_FORMS), names[-1])
 
 
-def _checked_name(name: str, path: Path, info: dict) -> str:
-    """`name`, if the set describes itself as no other."""
-    described = _id(info.get("dataset_name") or "")
-    if described in LABELS and described != name:
+def _check_set_name(name: str, path: Path, info: dict[str, Any]) -> str:
+    """Return `name` unless the description names another set."""
+    described = _short_name(info.get("dataset_name") or "")
+    if described in CATEGORY_FORMS and described != name:
         raise DataError(f"{path} holds the set {described} of Meta-Album, as its info.json says; expected {name}")
     return name
 
 
-def _id(name: str) -> str:
-    """LR_AM.BRD and Meta_Album_BRD_Mini are BRD."""
+def _short_name(name: str) -> str:
+    """Return BRD for LR_AM.BRD and for Meta_Album_BRD_Mini."""
     return re.sub(r"^(META[_-]ALBUM[_-])|[_-](MINI|MICRO|EXTENDED)$", "", name.upper()).rpartition(".")[2]

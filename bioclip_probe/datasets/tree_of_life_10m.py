@@ -2,13 +2,13 @@
 
 ``tree-of-life-10m:PATH``, where PATH is the folder of the download, or a tar, a folder or a pattern of tars in it. The
 tars are those of the hub, ``dataset/EOL/image_set_01.tar`` … with members ``<treeoflife_id>.jpg``, unpacked from
-``.tar.gz`` to ``.tar``; or the shards rebuilt from them, iNat21 and BIOSCAN-1M. Names come from ``catalog.csv``, there
-or in ``metadata/``, up to two folders above the tars: shards without it are a ``webdataset:``.
+``.tar.gz`` to ``.tar``; or the shards made from them, iNat21 and BIOSCAN-1M. Names come from ``catalog.csv``, there or
+in ``metadata/``, up to two folders above the tars. Shards without a catalog are a ``webdataset:``.
 
 The `image_id` is the `treeoflife_id`. The catalog's species is the epithet; its `common` is left empty where it
-repeats the scientific or taxonomic name. Its split ``train_small``, and the shards of it, repeat a part of ``train``:
-each picture is taken once. Pictures that are not in the catalog are left out, and noted, as are rows of the catalog
-without a picture: the hub's tars hold those from the Encyclopedia of Life only.
+repeats the scientific or taxonomic name. Its split ``train_small`` and the shards of that split repeat some pictures of
+``train``: each picture is used once. Pictures that are not in the catalog are left out, and noted, as are rows of the
+catalog without a picture: the hub's tars hold only the pictures from the Encyclopedia of Life.
 """
 
 from __future__ import annotations
@@ -17,85 +17,112 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows
-from bioclip_probe.datasets.readers import tars
-from bioclip_probe.datasets.readers.pictures import stamps
+from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows
+from bioclip_probe.datasets.readers.pictures import file_stamps
+from bioclip_probe.datasets.readers.tars import TarPictures, find_tars, list_pictures
 from bioclip_probe.datasets.readers.text_tables import CSV, collapse_whitespace, read_columns
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
 
 CATALOG = "catalog.csv"
 ID = "treeoflife_id"
-#: A part of ``train`` that is there a second time.
-REPEATED = "train_small"
-SPLITS = frozenset({"train", "val", "test", REPEATED})
+#: The split that repeats pictures of ``train``.
+REPEATED_SPLIT = "train_small"
+SPLITS = frozenset({"train", "val", "test", REPEATED_SPLIT})
 
 
 def load(path: Path) -> Dataset:
-    """TreeOfLife-10M, as far as its tars are there; see the module for where its catalog may be.
+    """Return the pictures of TreeOfLife-10M whose tars exist; the module's docstring says where the catalog may be.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
         If there is no tar, no catalog, or no picture that is in both.
+
+    Examples
+    --------
+    >>> load(Path("nowhere.tar"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: nowhere.tar: no such tar, folder of tars or pattern of their names: nowhere.tar
     """
     path = Path(path)
-    root, names = tars.find(path)
-    homes = (root, *root.absolute().parents[:2])
-    places = [home / folder / CATALOG for home in homes for folder in ("", "metadata", "dataset/metadata")]
-    catalog = next((place for place in places if place.is_file()), None)
+    root, tars = find_tars(path)
+    folders = (root, *root.absolute().parents[:2])
+    candidates = [
+        folder / subfolder / CATALOG for folder in folders for subfolder in ("", "metadata", "dataset/metadata")
+    ]
+    catalog = next((candidate for candidate in candidates if candidate.is_file()), None)
     if catalog is None:
         raise DataError(
-            f"{root} has no {CATALOG}, neither there nor in metadata/ nor above; shards that say themselves what they "
-            "show are a webdataset:"
+            f"{root} has no {CATALOG}, neither there nor in metadata/ nor above; shards that hold the names of their "
+            "pictures are a webdataset:"
         )
-    return dataset("tree-of-life-10m", root, names, catalog)
+    return dataset_from_catalog("tree-of-life-10m", root, tars, catalog)
 
 
-def dataset(name: str, root: Path, names: list[str], catalog: Path) -> Dataset:
-    """The pictures in tars that a catalog knows.
+def dataset_from_catalog(name: str, root: Path, tars: list[str], catalog: Path) -> Dataset:
+    """Return the pictures in tars that a catalog lists.
 
     Parameters
     ----------
     name : str
-        Of the dataset.
+        Name of the dataset.
     root : Path
         The folder that the tars are below.
-    names : list of str
-        The tars.
+    tars : list of str
     catalog : Path
-        A CSV with `treeoflife_id`, the ranks, and, if it has them, split and common.
+        A CSV with `treeoflife_id`, the ranks, and optionally split and common.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     DataError
-        If a tar or the catalog cannot be read, the catalog has an id twice, or knows not one of the pictures.
+        If a tar or the catalog cannot be read, or the catalog has an id twice or none of the pictures.
+
+    Examples
+    --------
+    >>> dataset_from_catalog("birds", Path("."), ["a.tar"], Path("none.csv"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: none.csv: no such file
     """
-    known, notes = _read(catalog)
-    rows, found = tars.pictures(root, names)
+    names, notes = _read_catalog(catalog)
+    rows, tar_notes = list_pictures(root, tars)
     key = rows["key"].str.rpartition("/")[2]  # a tar may hold its pictures in a folder
     rows = rows.assign(key=key, image_id=rows["image_id"].mask(rows["group"].isna(), key))
-    rows, repeated = once(rows.assign(split=splits(root, rows["tar"])))
-    notes += found + repeated
-    where = known.index.get_indexer(rows["key"])
-    unknown = where < 0
+    rows, repeated_notes = drop_repeated(rows.assign(split=splits_of_tars(root, rows["tar"])))
+    notes += tar_notes + repeated_notes
+    position = names.index.get_indexer(rows["key"])
+    unknown = position < 0
     if unknown.all():
         raise DataError(f"{catalog} has none of the {len(rows)} pictures in the tars of {root}: {some(rows['key'])}")
     if unknown.any():
         notes.append(f"{unknown.sum()} pictures left out, {CATALOG} does not have them: {some(rows['key'][unknown])}")
-    rest = len(known) - len(set(where[~unknown]))
-    if rest:
-        notes.append(f"{rest} of {len(known)} rows of {CATALOG} have no picture in these tars")
+    n_without = len(names) - len(set(position[~unknown]))
+    if n_without:
+        notes.append(f"{n_without} of {len(names)} rows of {CATALOG} have no picture in these tars")
     rows = rows[~unknown].reset_index(drop=True)
-    said = known.take(where[~unknown]).reset_index(drop=True)
-    rows = pd.concat([rows.drop(columns=["key", "tar", "split"]), said.drop(columns="split")], axis=1).assign(
-        split=rows["split"].fillna(said["split"])
+    names = names.take(position[~unknown]).reset_index(drop=True)
+    rows = pd.concat([rows.drop(columns=["key", "tar", "split"]), names.drop(columns="split")], axis=1).assign(
+        split=rows["split"].fillna(names["split"])
     )
-    return dataset_of_rows(name, rows, tars.TarPictures(root), stamps(root, names), notes)
+    return dataset_from_rows(name, rows, TarPictures(root), file_stamps(root, tars), notes)
 
 
-def _read(catalog: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Ranks, common and split of every picture, by its id."""
+def _read_catalog(catalog: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return ranks, common name and split of every picture, by its id, and notes."""
     rows = read_columns(catalog, CSV, (ID, *RANKS), ("split", "common")).reindex(
         columns=[ID, *RANKS, "split", "common"]
     )
@@ -104,10 +131,10 @@ def _read(catalog: Path) -> tuple[pd.DataFrame, list[str]]:
     if nameless.any():
         notes.append(f"{nameless.sum()} rows of {CATALOG} left out, no {ID}: rows {some(rows.index[nameless] + 1)}")
         rows = rows[~nameless]
-    again = rows[ID].duplicated(keep=False) & (rows["split"] == REPEATED).fillna(False).astype(bool)
-    if again.any():
-        notes.append(f"{again.sum()} rows of {CATALOG} left out, {REPEATED} repeats other rows")
-        rows = rows[~again]
+    repeated = _repeats_in_small_split(rows[ID], rows["split"])
+    if repeated.any():
+        notes.append(f"{repeated.sum()} rows of {CATALOG} left out, {REPEATED_SPLIT} repeats other rows")
+        rows = rows[~repeated]
     twice = rows.loc[rows[ID].duplicated(), ID].unique()
     if len(twice):
         raise DataError(f"{catalog} has {len(twice)} pictures more than once: {some(twice)}")
@@ -116,8 +143,13 @@ def _read(catalog: Path) -> tuple[pd.DataFrame, list[str]]:
     return rows.assign(common=rows["common"].mask(_repeats_taxon(rows))), notes
 
 
+def _repeats_in_small_split(ids: pd.Series, splits: pd.Series) -> pd.Series:
+    """Return True for the rows of ``train_small`` whose picture occurs in another row."""
+    return ids.duplicated(keep=False) & (splits == REPEATED_SPLIT).fillna(False).astype(bool)
+
+
 def _repeats_taxon(rows: pd.DataFrame) -> pd.Series:
-    """Whether a common name is the scientific or the taxonomic one, which stand in where there is none."""
+    """Return True where the common name is the scientific or taxonomic name, which replaces an unknown common name."""
     repeats = pd.Series(False, index=rows.index)
     for ranks in (RANKS[-2:], RANKS):
         name = pd.Series("", index=rows.index, dtype="str")
@@ -127,19 +159,54 @@ def _repeats_taxon(rows: pd.DataFrame) -> pd.Series:
     return repeats
 
 
-def splits(root: Path, names: pd.Series) -> pd.Series:
-    """The split of each tar: the nearest folder around it that is called as one."""
-    top = root.resolve().name
-    found = {}
-    for name in names.unique():
-        folders = (top, *PurePosixPath(name).parts[:-1])
-        found[name] = next((folder for folder in reversed(folders) if folder in SPLITS), None)
-    return names.map(found).astype("str")
+def splits_of_tars(root: Path, tars: pd.Series) -> pd.Series:
+    """Return the split of each tar: the nearest folder around it whose name is a split.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that the tars are below.
+    tars : Series, dtype str
+
+    Returns
+    -------
+    Series, dtype str
+        Missing where no folder names a split.
+
+    Examples
+    --------
+    >>> splits_of_tars(Path("shards"), pd.Series(["val/a.tar", "b.tar"], dtype="str")).tolist()
+    ['val', nan]
+    """
+    root_name = root.resolve().name
+    split_of_tar = {}
+    for tar in tars.unique():
+        folders = (root_name, *PurePosixPath(tar).parts[:-1])
+        split_of_tar[tar] = next((folder for folder in reversed(folders) if folder in SPLITS), None)
+    return tars.map(split_of_tar).astype("str")
 
 
-def once(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """`rows` without the pictures of ``train_small`` that are there as those of another split, and the note of it."""
-    again = rows["image_id"].duplicated(keep=False) & (rows["split"] == REPEATED).fillna(False).astype(bool)
-    if not again.any():
+def drop_repeated(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return rows without the pictures of ``train_small`` that another split also has.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With columns `image_id` and `split`.
+
+    Returns
+    -------
+    rows : DataFrame
+    notes : list of str
+        One note if rows were left out, otherwise empty.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"image_id": ["1", "1"], "split": ["train", "train_small"]}, dtype="str")
+    >>> drop_repeated(rows)[0]["split"].tolist()
+    ['train']
+    """
+    repeated = _repeats_in_small_split(rows["image_id"], rows["split"])
+    if not repeated.any():
         return rows, []
-    return rows[~again], [f"{again.sum()} pictures left out, {REPEATED} repeats those of other splits"]
+    return rows[~repeated], [f"{repeated.sum()} pictures left out, {REPEATED_SPLIT} repeats those of other splits"]

@@ -1,7 +1,7 @@
 """The built-in, *simulated* world: five pictures of each of its 240 species, drawn on demand.
 
-No picture was used to train the world's models. Split ``seen`` holds other individuals of species they were trained on,
-split ``unseen`` species held out of training.
+No picture was used to train the world's models. The split ``seen`` holds other individuals of the species that they
+were trained on, the split ``unseen`` species that were held out of training.
 """
 
 from __future__ import annotations
@@ -18,34 +18,52 @@ from bioclip_probe.files import sha256_of_chunks
 from bioclip_probe.tables import IMAGES, RANKS
 from bioclip_probe.world.splits import EVALUATION
 
-_PROBED = 24  # pictures drawn for the fingerprint: a change of the drawing code or of Pillow changes it
+# Pictures drawn for the fingerprint, so that a change of the drawing code or of Pillow changes it.
+_N_SAMPLED = 24
 
 
 def load(seed: int = world.SEED) -> Dataset:
-    """The evaluation pictures of the world grown from `seed`; the models belong to the default one."""
+    """Return the evaluation pictures of the built-in world.
+
+    Parameters
+    ----------
+    seed : int
+        Seed that the world grows from. The models belong to the default one.
+
+    Returns
+    -------
+    Dataset
+        With its true tree; `simulated` is True.
+
+    Examples
+    --------
+    >>> dataset = load()
+    >>> len(dataset), dataset.simulated
+    (1200, True)
+    """
     taxa = world.taxa(seed)
-    kinds = pd.DataFrame(
+    species = pd.DataFrame(
         {
             "row": taxa.index,
             "split": ["seen" if seen else "unseen" for seen in world.seen(seed)],
             "common": pd.array([name or None for name in world.common_names(seed)], "str"),
         }
     )
-    frame = pd.concat([taxa[list(RANKS)], kinds], axis=1).merge(pd.DataFrame({"number": EVALUATION}), how="cross")
+    frame = pd.concat([taxa[list(RANKS)], species], axis=1).merge(pd.DataFrame({"number": EVALUATION}), how="cross")
     key = frame["row"].map("{:03d}".format) + "/" + frame["number"].astype("str")
     images = IMAGES.frame(
         frame.drop(columns=["row", "number"]).assign(
             source=key, image_id="world-" + key.str.replace("/", "-"), group="observation-" + key.str.replace("/", "-")
         )
     )
-    opener = partial(_open, seed=seed)
-    sample = key.iloc[:: max(1, len(key) // _PROBED)]
-    drawn = sha256_of_chunks(opener(source).tobytes() for source in sample)
+    opener = partial(_draw, seed=seed)
+    sample = key.iloc[:: max(1, len(key) // _N_SAMPLED)]
+    digest = sha256_of_chunks(opener(source).tobytes() for source in sample)
     return Dataset(
         name="world",
         images=images,
         open=opener,
-        fingerprint=fingerprint_of(images, (seed, drawn)),
+        fingerprint=fingerprint_of(images, (seed, digest)),
         simulated=True,
         tree=world.tree(seed),
         notes=(
@@ -55,7 +73,7 @@ def load(seed: int = world.SEED) -> Dataset:
     )
 
 
-def _open(source: str, seed: int) -> Image.Image:
+def _draw(source: str, seed: int) -> Image.Image:
     species, _, number = str(source).partition("/")
     if not (species.isdecimal() and number.isdecimal() and int(species) < len(world.taxa(seed))):
         raise DataError(f"the world has no picture '{source}'; its keys look like 017/3 (species, individual)")

@@ -203,7 +203,7 @@ def test_a_table_without_rank_columns(here, capsys):
 
 
 def test_an_unknown_dataset(here, capsys):
-    assert "no dataset is called 'inat'; did you mean inat21?" in refused(capsys, "reproduce", "--data", "inat:x")
+    assert "no dataset 'inat'; did you mean inat21:PATH?" in refused(capsys, "reproduce", "--data", "inat:x")
     assert not files(here)
 
 

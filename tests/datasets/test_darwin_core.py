@@ -178,11 +178,11 @@ BOMB = '<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><archive>&b;<
         (META.replace('index="3"', 'index="33"'), "has 11 columns in a row; f33 is none of them"),
         (META.replace('index="3"', 'index="-3"'), "index='-3' for field; expected a number"),
         (META.replace('index="3"', 'index="three"'), "index='three' for field; expected a number"),
-        (META.replace('encoding="UTF-8"', 'encoding="UTF-16"'), "is written in UTF-16, which is not read"),
-        (META.replace('encoding="UTF-8"', 'encoding="nonsense"'), "is written in nonsense, which is not read"),
+        (META.replace('encoding="UTF-8"', 'encoding="UTF-16"'), "is written in UTF-16, which is not supported"),
+        (META.replace('encoding="UTF-8"', 'encoding="nonsense"'), "is written in nonsense, which is not supported"),
         (
             META.replace('fieldsTerminatedBy="\\t"', 'fieldsTerminatedBy="||"'),
-            "parts fields by '||'".replace("|", r"\|"),
+            "separates fields by '||'".replace("|", r"\|"),
         ),
         (META.replace('linesTerminatedBy="\\n"', 'linesTerminatedBy=";"'), "ends lines by ';'"),
         (META.replace(DWC, DWC + "x"), "names no taxa in its core, of xOccurrence: expected some of kingdom"),
@@ -258,7 +258,7 @@ def test_a_zip_damaged_anywhere_is_one_line(tmp_path):
 
 
 def test_the_whole_description_is_understood(tmp_path):
-    archive = darwin_core_archive.archive_at(write(tmp_path))
+    archive = darwin_core_archive.open_archive(write(tmp_path))
     assert archive.core.row_type == "Occurrence"
     assert archive.core.columns == {term: number for number, term in enumerate(CORE)}
     rows = archive.read(archive.core, ["genus", "gbifID", "nothing"])

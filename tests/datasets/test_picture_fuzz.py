@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bioclip_probe.datasets.readers.pictures import decoded
+from bioclip_probe.datasets.readers.pictures import decode_picture
 from bioclip_probe.errors import PICTURE_ERRORS, PictureError
 
 KINDS = {
@@ -33,7 +33,7 @@ def picture(kind: str, side: int) -> bytes:
 def outcome(content: bytes) -> str:
     """The class of refusal, or ok: then the pixels are those of Pillow's own way."""
     try:
-        image = decoded(content, "some.jpg")
+        image = decode_picture(content, "some.jpg")
     except PictureError as error:
         assert error.kind in PICTURE_ERRORS
         assert str(error).startswith("some.jpg: ")

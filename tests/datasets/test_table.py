@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioclip_probe import datasets
-from bioclip_probe.datasets import table
+from bioclip_probe.datasets.readers.columns import COLUMN_NAMES, match_columns
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
 from tests.support.pictures import paint
@@ -144,8 +144,8 @@ def test_missing_pictures_stay_and_are_noted(root):
         ("path,class\nhttps://example.org/a.jpg,Aves\n", "web addresses"),
         ("path,class\nnone.jpg,Aves\n", "no usable image.*none of these is a file: none.jpg"),
         ("path,class\n", "no usable image: it has no row"),
-        ("path;class\nimg/a.jpg;Aves\n", "fields parted by ';' or tabs; save it"),
-        ("path\tclass\nimg/a.jpg\tAves\n", "fields parted by ';' or tabs; save it"),
+        ("path;class\nimg/a.jpg;Aves\n", "fields separated by ';' or tabs; save it"),
+        ("path\tclass\nimg/a.jpg\tAves\n", "fields separated by ';' or tabs; save it"),
         ("path,class\nimg/a.jpg,Av|es\n", r"may not hold '\|'"),
         ("path,class\nimg/a.jpg,Aves\nimg/a.jpg,Aves\n", "1 images more than once.*img/a.jpg"),
         ("", "not a table that can be read"),
@@ -175,7 +175,7 @@ def test_bad_files(root):
 
 def test_a_table_that_is_not_utf_8(root):
     (root / "t.csv").write_bytes("path,genus\nimg/a.jpg,Çus\n".encode("latin-1"))
-    with pytest.raises(DataError, match="not UTF-8; save it so"):
+    with pytest.raises(DataError, match="not UTF-8; save it as UTF-8"):
         datasets.load(f"table:{root / 't.csv'}")
 
 
@@ -194,9 +194,9 @@ def test_columns_of_lists_are_refused(root):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.permutations(sorted({name for names in table.COLUMNS.values() for name in names})))
+@given(st.permutations(sorted({name for names in COLUMN_NAMES.values() for name in names})))
 def test_one_column_for_each_meaning_whatever_the_order(columns):
-    assert table.columns_of(columns) == {meaning: names[0] for meaning, names in table.COLUMNS.items()}
+    assert match_columns(columns) == {meaning: names[0] for meaning, names in COLUMN_NAMES.items()}
 
 
 def test_real_animals():

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bioclip_probe import datasets
-from bioclip_probe.datasets.captions import taxa_of
+from bioclip_probe.datasets.readers.shard_texts import parse_texts
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
 
@@ -114,14 +114,14 @@ def test_json(tmp_path):
     "content", [b"[" * 100_000, b"\xff", b"3", b'{"genus": 3}', b'{"genus": "A\\u0000"}', b'"\\ud800"']
 )
 def test_odd_json_says_nothing(content):
-    assert set(taxa_of({"json": content}).values()) == {None}
+    assert set(parse_texts({"json": content}).values()) == {None}
 
 
 @pytest.mark.parametrize(
     "text", [b"", b"\xff", b"a photo of .", b"kingdom", b"Animalia kingdom Plantae", b"kingdom \x1b[1m"]
 )
 def test_odd_tags_say_nothing(text):
-    assert set(taxa_of({"taxonTag.txt": text}).values()) == {None}
+    assert set(parse_texts({"taxonTag.txt": text}).values()) == {None}
 
 
 def test_several_pictures_of_one_key(tmp_path):

@@ -1,1 +1,1 @@
-"""Readers: pictures, tables, tars and vectors as they lie on disk; the datasets share them."""
+"""Readers of the file formats that datasets share: pictures, tables, tars, Parquet files and ready vectors."""

@@ -1,7 +1,7 @@
-"""Darwin Core archives: what `meta.xml` says of the tables in a folder or a ``.zip``, and their columns by term.
+"""Darwin Core archives: the tables that `meta.xml` describes in a folder or a ``.zip``, and their columns by term.
 
-Nothing is unpacked: a table in a ``.zip`` is read where it is, up to `MOST_RATIO` times the size of the archive.
-A `meta.xml` with a document type is refused, as a few lines of entities can fill a memory.
+Nothing is unpacked: a table in a ``.zip`` is read where it is, up to `MAX_RATIO` times the size of the archive.
+A `meta.xml` with a document type is refused, because a few lines of entities can fill the memory.
 """
 
 from __future__ import annotations
@@ -14,30 +14,51 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from xml.etree import ElementTree
 
 import pandas as pd
 
 from bioclip_probe.datasets.readers.pictures import stays_inside
-from bioclip_probe.datasets.readers.text_tables import Form, read_table
+from bioclip_probe.datasets.readers.text_tables import TableFormat, read_table
 from bioclip_probe.errors import DataError, printable, some
 
 META = "meta.xml"
-MOST_META_BYTES = 1 << 20
-#: Text shrinks to a tenth or a thirtieth in a ``.zip``; what grows more than this when unpacked is a bomb.
-MOST_RATIO = 200
-_SMALL = 1 << 20  # never too large, whatever its ratio
+MAX_META_BYTES = 1 << 20
+#: Text shrinks to a tenth or a thirtieth in a ``.zip``; a file that grows by more than this is an attack.
+MAX_RATIO = 200
+_SMALL_BYTES = 1 << 20  # a file of this size is accepted at any ratio
+#: The column with the id of the record that a row belongs to.
 KEY = "key"
 
 
 @dataclass(frozen=True)
-class Table:
-    """One of an archive's tables, as `meta.xml` describes it: the number of each term's column, or its one value."""
+class ArchiveTable:
+    """One table of an archive, as `meta.xml` describes it.
+
+    Attributes
+    ----------
+    row_type : str
+        ``Occurrence``, ``Multimedia`` …
+    locations : tuple of str
+        The files of the table, relative to the folder of `meta.xml`.
+    table_format : TableFormat
+    key : int or None
+        Number of the column with the id of the record.
+    columns : dict from str to int
+        Number of the column of each term.
+    defaults : dict from str to str
+        The value of each term that has one value for all rows.
+
+    Examples
+    --------
+    >>> ArchiveTable("Occurrence", ("a.txt",), TableFormat(), 0, {"genus": 1}, {}).columns
+    {'genus': 1}
+    """
 
     row_type: str
     locations: tuple[str, ...]
-    form: Form
+    table_format: TableFormat
     key: int | None
     columns: dict[str, int]
     defaults: dict[str, str]
@@ -45,28 +66,48 @@ class Table:
 
 @dataclass(frozen=True)
 class Archive:
-    """A folder or a ``.zip`` with a `meta.xml`: the core, a row a record, and extensions, rows that belong to records.
+    """A folder or a ``.zip`` with a `meta.xml`.
 
     Attributes
     ----------
     path : Path
         The folder or the file.
-    home : str
+    subfolder : str
         The folder of `meta.xml` in it; locations are relative to it.
+    core : ArchiveTable
+        One row a record.
+    extensions : tuple of ArchiveTable
+        Tables whose rows belong to records.
+
+    Examples
+    --------
+    >>> core = ArchiveTable("Occurrence", ("a.txt",), TableFormat(), 0, {"genus": 1}, {})
+    >>> Archive(Path("birds.zip"), "", core, ()).core.row_type
+    'Occurrence'
     """
 
     path: Path
-    home: str
-    core: Table
-    extensions: tuple[Table, ...]
+    subfolder: str
+    core: ArchiveTable
+    extensions: tuple[ArchiveTable, ...]
 
-    def read(self, table: Table, terms: Sequence[str]) -> pd.DataFrame:
-        """The columns of those of `terms` that `table` has, and `KEY`, the id of the record that each row belongs to.
+    def read(self, table: ArchiveTable, terms: Sequence[str]) -> pd.DataFrame:
+        """Return the columns of those of `terms` that a table has.
+
+        Parameters
+        ----------
+        table : ArchiveTable
+        terms : sequence of str
+
+        Returns
+        -------
+        DataFrame, dtype str
+            One column a term, and `KEY`, the id of the record that each row belongs to.
 
         Raises
         ------
         DataError
-            If a file is missing, is no table as `meta.xml` describes it, or would be too large unpacked.
+            If a file is missing, does not have the form that `meta.xml` describes, or would be too large unpacked.
         """
         numbers = {term: table.columns[term] for term in terms if term in table.columns}
         if table.key is not None:
@@ -76,8 +117,10 @@ class Archive:
         names = list(dict.fromkeys(f"f{number}" for number in numbers.values()))
         frames = []
         for location in table.locations:
-            inside = self._inside(location)
-            frames.append(read_table(partial(_opened, self.path, inside), f"{self.path}: {inside}", table.form, names))
+            member = self._member(location)
+            frames.append(
+                read_table(partial(_open, self.path, member), f"{self.path}: {member}", table.table_format, names)
+            )
         read = pd.concat(frames, ignore_index=True)
         rows = pd.DataFrame({term: read[f"f{number}"] for term, number in numbers.items()}, dtype="str")
         for term in terms:
@@ -85,44 +128,61 @@ class Archive:
                 rows[term] = rows[term].fillna(table.defaults[term]) if term in rows else table.defaults[term]
         return rows
 
-    def _inside(self, location: str) -> str:
+    def _member(self, location: str) -> str:
+        """Return the path of a table in the archive."""
         location = location.replace("\\", "/")
         if re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:", location) or not stays_inside(location):
             raise DataError(f"{self.path}: {META} names a table outside the archive: {printable(location)}")
-        return (PurePosixPath(self.home) / location).as_posix()
+        return (PurePosixPath(self.subfolder) / location).as_posix()
 
 
-def archive_at(path: Path) -> Archive:
-    """The archive at `path`, a folder or a ``.zip``.
+def open_archive(path: Path) -> Archive:
+    """Return the description of a Darwin Core archive.
+
+    Parameters
+    ----------
+    path : Path
+        A folder or a ``.zip``.
+
+    Returns
+    -------
+    Archive
 
     Raises
     ------
     DataError
-        If nothing is there, it has no `meta.xml`, or that is not understood.
+        If nothing is there, it has no `meta.xml`, or that cannot be understood.
+
+    Examples
+    --------
+    >>> open_archive(Path("none.zip"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: none.zip: no such file or folder
     """
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    home = _home(path)
-    name = (PurePosixPath(home) / META).as_posix()
-    with _opened(path, name) as stream:
-        content = stream.read(MOST_META_BYTES + 1)
-    root = _parsed(content, f"{path}: {name}")
+    subfolder = _folder_of_meta(path)
+    name = (PurePosixPath(subfolder) / META).as_posix()
+    with _open(path, name) as stream:
+        content = stream.read(MAX_META_BYTES + 1)
+    root = _parse_xml(content, f"{path}: {name}")
     cores = [child for child in root if _tag(child) == "core"]
     if len(cores) != 1:
         raise DataError(f"{path}: {name} describes {len(cores)} core tables; expected one")
-    extensions = tuple(_table(child, path) for child in root if _tag(child) == "extension")
-    return Archive(path, home, _table(cores[0], path), extensions)
+    extensions = tuple(_parse_table(child, path) for child in root if _tag(child) == "extension")
+    return Archive(path, subfolder, _parse_table(cores[0], path), extensions)
 
 
-def _home(path: Path) -> str:
-    """The folder in `path` that has the `meta.xml`: itself, or the only one that does."""
+def _folder_of_meta(path: Path) -> str:
+    """Return the folder in `path` that holds the `meta.xml`: `path` itself, or the only one below it."""
     if path.is_dir():
         names = (
             [META] if (path / META).is_file() else [f"{child.parent.name}/{META}" for child in path.glob(f"*/{META}")]
         )
     else:
-        with _zip(path) as archive:
+        with _open_zip(path) as archive:
             names = [name for name in archive.namelist() if re.fullmatch(rf"([^/\\]+/)?{META}", name)]
     if META in names:
         return ""
@@ -134,7 +194,7 @@ def _home(path: Path) -> str:
     )
 
 
-def _zip(path: Path) -> zipfile.ZipFile:
+def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
@@ -144,34 +204,34 @@ def _zip(path: Path) -> zipfile.ZipFile:
         ) from error
 
 
-def _opened(path: Path, name: str) -> BinaryIO:
-    """The file called `name` in a folder or a ``.zip``, for reading."""
+def _open(path: Path, name: str) -> BinaryIO:
+    """Open the file `name` in a folder or a ``.zip`` for reading."""
     if path.is_dir():
         try:
             return (path / name).open("rb")
         except (OSError, ValueError) as error:
             raise DataError(f"{path / printable(name)}: cannot be read, though {META} names it ({error})") from error
-    with _zip(path) as archive:
+    with _open_zip(path) as archive:
         try:
             member = archive.getinfo(name)
-            if member.file_size > max(_SMALL, MOST_RATIO * path.stat().st_size):
+            if member.file_size > max(_SMALL_BYTES, MAX_RATIO * path.stat().st_size):
                 raise DataError(
                     f"{path}: {name} would have {member.file_size:,} bytes unpacked, too many for its archive"
                 )
-            return _Member(archive.open(member), f"{path}: {name}")
+            return cast(BinaryIO, _ZipMember(archive.open(member), f"{path}: {name}"))
         except KeyError as error:
             raise DataError(f"{path} has no file {printable(name)}, though {META} names it") from error
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
             raise DataError(f"{path}: {printable(name)} cannot be unpacked ({printable(error)})") from error
 
 
-class _Member:
-    """A file in a ``.zip``; what goes wrong when it is unpacked is a `DataError`."""
+class _ZipMember:
+    """An open file in a ``.zip`` that raises `DataError` if it cannot be unpacked."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name
 
-    def __enter__(self) -> _Member:
+    def __enter__(self) -> _ZipMember:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -191,16 +251,18 @@ class _Member:
             raise DataError(f"{printable(self._name)} cannot be unpacked ({printable(error)})") from error
 
 
-def _parsed(content: bytes, name: str) -> ElementTree.Element:
-    if len(content) > MOST_META_BYTES:
-        raise DataError(f"{name} has more than {MOST_META_BYTES:,} bytes; expected a description of a few tables")
+def _parse_xml(content: bytes, name: str) -> ElementTree.Element:
+    if len(content) > MAX_META_BYTES:
+        raise DataError(f"{name} has more than {MAX_META_BYTES:,} bytes; expected a description of a few tables")
     try:
         text = content.decode("utf-8-sig")
         if "<!DOCTYPE" in text:
-            raise DataError(f"{name} has a document type, which is not read: its entities can fill a memory; remove it")
+            raise DataError(
+                f"{name} has a document type, which is not read: its entities can fill the memory; remove it"
+            )
         return ElementTree.fromstring(text)
     except UnicodeDecodeError as error:
-        raise DataError(f"{name} is not UTF-8; save it so") from error
+        raise DataError(f"{name} is not UTF-8; save it as UTF-8") from error
     except (ElementTree.ParseError, ValueError) as error:
         raise DataError(f"{name} is no XML that can be read: {printable(error)}") from error
 
@@ -209,46 +271,51 @@ def _tag(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _table(element: ElementTree.Element, path: Path) -> Table:
-    """What one `core` or `extension` says; the defaults are those of the Darwin Core text guide."""
-    locations = tuple((found.text or "").strip() for found in element.iter() if _tag(found) == "location")
+def _parse_table(element: ElementTree.Element, path: Path) -> ArchiveTable:
+    """Parse one `core` or `extension`; missing attributes have the defaults of the Darwin Core text guide."""
+    locations = tuple((child.text or "").strip() for child in element.iter() if _tag(child) == "location")
     if not any(locations):
         raise DataError(f"{path}: {META} names no file for its {_tag(element)} {printable(element.get('rowType'))}")
-    keys = [_number(child, path) for child in element if _tag(child) in ("id", "coreid", "coreId")]
+    keys = [_parse_number(child, path) for child in element if _tag(child) in ("id", "coreid", "coreId")]
     columns, defaults = {}, {}
     for field in (child for child in element if _tag(child) == "field"):
         term = re.split(r"[/#:]", field.get("term", ""))[-1]
         if field.get("index") is not None:
-            columns.setdefault(term, _number(field, path))
+            columns.setdefault(term, _parse_number(field, path))
         if field.get("default"):
             defaults.setdefault(term, field.get("default"))
     row_type = re.split(r"[/#]", element.get("rowType", ""))[-1]
-    return Table(row_type, locations, _form(element, path), keys[0] if keys else None, columns, defaults)
+    return ArchiveTable(row_type, locations, _parse_format(element, path), keys[0] if keys else None, columns, defaults)
 
 
-def _number(element: ElementTree.Element, path: Path, attribute: str = "index", default: str = "") -> int:
+def _parse_number(element: ElementTree.Element, path: Path, attribute: str = "index", default: str = "") -> int:
     value = element.get(attribute, default)
     if not re.fullmatch(r"[0-9]{1,6}", value):
         raise DataError(f"{path}: {META} has {attribute}='{printable(value)}' for {_tag(element)}; expected a number")
     return int(value)
 
 
-def _form(element: ElementTree.Element, path: Path) -> Form:
-    separator = _unescaped(element.get("fieldsTerminatedBy", ","))
-    if separator == " ":  # XML reads a tab that is written as such as a blank
+def _parse_format(element: ElementTree.Element, path: Path) -> TableFormat:
+    separator = _unescape(element.get("fieldsTerminatedBy", ","))
+    if separator == " ":  # XML turns a tab character into a blank
         separator = "\t"
-    quote = _unescaped(element.get("fieldsEnclosedBy", '"'))
-    lines = _unescaped(element.get("linesTerminatedBy", "\n"))
+    quote = _unescape(element.get("fieldsEnclosedBy", '"'))
+    lines = _unescape(element.get("linesTerminatedBy", "\n"))
     if len(separator) != 1 or len(quote) > 1 or not (separator.isprintable() or separator == "\t"):
         raise DataError(
-            f"{path}: {META} parts fields by '{printable(separator)}', within '{printable(quote)}'; expected one sign"
+            f"{path}: {META} separates fields by '{printable(separator)}', quoted by '{printable(quote)}'; "
+            "expected one character"
         )
     if lines.strip(" \r\n"):
         raise DataError(f"{path}: {META} ends lines by '{printable(lines)}'; expected line ends")
-    return Form(
-        separator, quote, element.get("encoding", "utf-8"), False, _number(element, path, "ignoreHeaderLines", "0")
+    return TableFormat(
+        separator,
+        quote,
+        element.get("encoding", "utf-8"),
+        False,
+        _parse_number(element, path, "ignoreHeaderLines", "0"),
     )
 
 
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\[tnr\\]", lambda found: codecs.decode(found[0], "unicode_escape"), text)
+def _unescape(text: str) -> str:
+    return re.sub(r"\\[tnr\\]", lambda match: codecs.decode(match[0], "unicode_escape"), text)

@@ -1,11 +1,11 @@
-"""Picture files: finding them, telling when they changed, and opening one as RGB.
+"""Picture files: list them, detect that they changed, and open one as RGB.
 
-What an encoder is given is what open_clip's users give it, ``Image.open(path).convert("RGB")``: transparency is
-dropped, an animation gives its first frame, an EXIF orientation is *not* applied. There is one exception: Pillow
-clips 16-bit greyscale to white, which is no picture any more, so that 0..65535 is scaled to 0..255 here.
+An encoder gets what the users of open_clip give it, ``Image.open(path).convert("RGB")``: transparency is dropped, an
+animation gives its first frame, and the EXIF orientation is *not* applied. There is one exception: Pillow clips 16-bit
+greyscale to white, which destroys the picture, so this module scales 0..65535 to 0..255.
 
-The bytes decide what kind of picture it is, not the name. Only the kinds of `FORMATS` are opened: Pillow knows many
-more, and would run Ghostscript on a stranger's EPS.
+The bytes decide which format a file has, not its name. Only the formats in `FORMATS` are opened: Pillow knows many
+more, and would run Ghostscript on an EPS file from an unknown source.
 """
 
 from __future__ import annotations
@@ -15,214 +15,304 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pandas as pd
 from PIL import Image, ImageFile
 
-from bioclip_probe.datasets.dataset import Dataset, dataset_of_rows
 from bioclip_probe.errors import DataError, PictureError, one_line, some
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"})
-# Pillow's names for the kinds in `SUFFIXES`. Its JPEG opens the MPO of phones as well: the first picture in it.
+# Pillow's names for the formats in `SUFFIXES`. Its JPEG also opens the MPO files of phones: their first picture.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
-# A small file can claim to be an enormous picture and take all memory. The largest herbarium scans are below this.
-MOST_PIXELS = 150_000_000
-#: No picture file is larger: as many pixels as are opened, in three channels, and not compressed.
-MOST_BYTES = 1 << 29
-# Odd EXIF, a TIFF tag too many: nothing about the pixels.
-_HUSHED = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+#: A small file can claim to be an enormous picture and fill the memory. The largest herbarium scans have fewer pixels.
+MAX_PIXELS = 150_000_000
+#: No picture file is larger: `MAX_PIXELS` in three channels, without compression.
+MAX_BYTES = 1 << 29
+# Pillow warns about odd EXIF data or one TIFF tag too many; these say nothing about the pixels.
+_PILLOW_FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
 @dataclass(frozen=True)
-class Files:
-    """Opens pictures named by their path below one folder; absolute paths are taken as they are.
+class PictureFiles:
+    """Opener of pictures that are named by their path below one folder.
 
-    A class and not a closure, so that it can be sent to another process.
+    It is a class and not a closure, so that it can be pickled and sent to another process.
+
+    Attributes
+    ----------
+    root : Path
+        The folder. An absolute path is used as it is.
+
+    Examples
+    --------
+    >>> PictureFiles(Path("pictures"))("none.jpg")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.PictureError: pictures/none.jpg: no such file
     """
 
     root: Path
 
     def __call__(self, source: str) -> Image.Image:
+        """Return the picture `source`, or raise `PictureError`."""
         return open_picture(self.root / source)
 
 
 def open_picture(path: Path) -> Image.Image:
-    """The picture at `path` as RGB, 8 bits a channel.
+    """Open a picture file as RGB, 8 bits a channel.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    PIL.Image.Image
+        Mode RGB, loaded.
 
     Raises
     ------
     PictureError
-        If there is no such file, it cannot be read, or `decoded` refuses it.
+        If the file is missing or cannot be read, or `decode_picture` refuses its content.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "grey.png"
+    ...     Image.new("L", (8, 6)).save(path)
+    ...     open_picture(path).mode
+    'RGB'
     """
     path = Path(path)
     try:
-        known = path.stat()
-        if not stat.S_ISREG(known.st_mode):  # a pipe would be waited for, a device never ends
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever, and a device never ends
             raise PictureError(f"{path}: not a file", "missing")
-        if known.st_size > MOST_BYTES:
-            reason = f"{known.st_size:,} bytes are more than the {MOST_BYTES:,} allowed"
+        if status.st_size > MAX_BYTES:
+            reason = f"{status.st_size:,} bytes are more than the {MAX_BYTES:,} allowed"
             raise PictureError(f"{path}: {reason}", "too large")
         content = path.read_bytes()
-    except (FileNotFoundError, ValueError):  # ValueError: a NUL in the path, or half a surrogate
+    except (FileNotFoundError, ValueError):  # ValueError: a NUL in the path, or half a surrogate pair
         raise PictureError(f"{path}: no such file", "missing") from None
     except OSError as error:
         raise PictureError(f"{path}: cannot be read: {error.strerror}", "unreadable") from error
-    return decoded(content, path)
+    return decode_picture(content, path)
 
 
-def decoded(content: bytes, name: object) -> Image.Image:
-    """The picture in `content`, the bytes of a file of any kind in `SUFFIXES`, as RGB, 8 bits a channel.
+def decode_picture(content: bytes, name: object) -> Image.Image:
+    """Decode the bytes of a picture file to RGB, 8 bits a channel.
+
+    Parameters
+    ----------
+    content : bytes
+        A file in one of `FORMATS`.
+    name : object
+        Name of the picture, for error messages.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Mode RGB, loaded.
 
     Raises
     ------
     PictureError
-        If it is empty, no picture, corrupt, truncated, larger than `MOST_PIXELS`, or in colours that cannot become
-        RGB without guessing. One line begins with `name` and says why.
+        If the content is empty, no picture, corrupt, truncated, larger than `MAX_PIXELS`, or in colours that cannot
+        become RGB without guessing. The message is one line: the name and the reason.
+
+    Examples
+    --------
+    >>> decode_picture(b"", "magpie.jpg")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.PictureError: magpie.jpg: the file is empty
     """
     if not content:
         raise PictureError(f"{name}: the file is empty", "empty")
-    _hold_pillow()
+    _set_pillow_options()
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
-            if width * height > MOST_PIXELS:
-                reason = f"{width} x {height} pixels are more than the {MOST_PIXELS:,} allowed"
+            if width * height > MAX_PIXELS:
+                reason = f"{width} x {height} pixels are more than the {MAX_PIXELS:,} allowed"
                 raise PictureError(f"{name}: {reason}", "too large")
             image.load()
-            return _rgb(image)
+            return _as_rgb(image)
     except (PictureError, MemoryError):
         raise
-    except _Unfit as reason:
+    except _UnsupportedColours as reason:
         raise PictureError(f"{name}: {reason}", "unsupported") from None
     except Image.UnidentifiedImageError:
         raise PictureError(
-            f"{name}: not a picture ({', '.join(FORMATS)}), or its head is corrupt", "no picture"
+            f"{name}: not a picture ({', '.join(FORMATS)}), or its header is corrupt", "no picture"
         ) from None
     except Image.DecompressionBombError as error:
         raise PictureError(f"{name}: {error}", "too large") from None
-    except Exception as error:  # Pillow's decoders raise what they stumble over: struct.error, KeyError, SyntaxError
-        reason = one_line(error)
-        raise PictureError(f"{name}: corrupt or truncated ({reason})") from error
+    except Exception as error:  # Pillow's decoders raise many types: struct.error, KeyError, SyntaxError
+        raise PictureError(f"{name}: corrupt or truncated ({one_line(error)})") from error
 
 
-def _hold_pillow() -> None:
-    """Pillow's settings of the whole process, as they must be here, whatever another library made of them.
+def _set_pillow_options() -> None:
+    """Set the two options of Pillow that hold for the whole process, if another library changed them.
 
-    Neither can be set for one thread alone, nor put back while other threads decode: they are set where they are found
-    otherwise, and stay. A truncated picture is refused, not filled with grey. Pillow's warnings are neither printed for
-    each picture nor, where warnings are errors, lose a good one.
+    Neither can be set for one thread alone, or be restored while other threads decode, so both stay set. Truncated
+    pictures must be refused, not filled with grey. Pillow's warnings must neither be printed for each picture nor,
+    where warnings are errors, lose a good one.
     """
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
-    if warnings.filters[:1] != [_HUSHED]:  # a filter in front of it would win
-        warnings.filterwarnings("ignore", module=_HUSHED[3].pattern)
+    if warnings.filters[:1] != [_PILLOW_FILTER]:  # a filter in front of it would win
+        warnings.filterwarnings("ignore", module=_PILLOW_FILTER[3].pattern)
 
 
-class _Unfit(Exception):
-    """Why a picture that opens cannot be used."""
+class _UnsupportedColours(Exception):
+    """Reason why a picture that opens cannot become RGB."""
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        return _eight_bits(image).convert("RGB")
+        return _as_eight_bits(image).convert("RGB")
     if image.mode == "F":
-        raise _Unfit("floating-point pixels have no agreed range; save the picture with 8 or 16 bits")
+        raise _UnsupportedColours("floating-point pixels have no agreed range; save the picture with 8 or 16 bits")
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # the same colours as straight to RGB, without Pillow's warning
     return image.convert("RGB")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _as_eight_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
-        raise _Unfit(f"pixels from {values.min()} to {values.max()}; expected 16 bits, 0 to 65535")
+        raise _UnsupportedColours(f"pixels from {values.min()} to {values.max()}; expected 16 bits, 0 to 65535")
     return Image.fromarray(np.rint(values / 257).astype(np.uint8))
 
 
-def walk(folder: Path) -> Iterator[PurePosixPath]:
-    """Every file below `folder`, as a path relative to it, in sorted order folder by folder; hidden ones left out.
+def walk_files(folder: Path) -> Iterator[PurePosixPath]:
+    """Yield every file below a folder except hidden ones, in sorted order folder by folder.
 
-    Links to folders are followed, as cluster users link data sets together, except one that leads to a folder
-    above itself.
-    """
-    for here, folders, files in os.walk(folder, followlinks=True, onerror=_unreadable):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and not _loops(Path(here, name)))
-        relative = PurePosixPath(Path(here).relative_to(folder).as_posix())
-        yield from (relative / name for name in sorted(files) if not name.startswith("."))
-
-
-def _loops(folder: Path) -> bool:
-    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
-
-
-def _unreadable(error: OSError) -> None:
-    raise DataError(f"cannot read the folder {error.filename}: {error.strerror}")
-
-
-def stamps(root: Path, sources: Iterable[str]) -> list[tuple[int, int]]:
-    """Size in bytes and time of last change in ns of every file; (-1, -1) for one that is missing."""
-    return [_stamp(os.path.join(root, source)) for source in sources]
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    try:
-        stat = os.stat(path)
-    except (OSError, ValueError):  # ValueError: a NUL in the path
-        return -1, -1
-    return stat.st_size, stat.st_mtime_ns
-
-
-def dataset_of_files(name: str, root: Path, rows: pd.DataFrame, notes: Iterable[str] = ()) -> Dataset:
-    """A dataset of picture files below `root`.
+    Links to folders are followed, because cluster users link data sets together; a link to a folder above itself is
+    not.
 
     Parameters
     ----------
-    name : str
-        Of the dataset.
-    root : Path
-        The folder that the column `source` is relative to.
-    rows : DataFrame
-        `image_id`, `source`, any of the rank columns as the source writes them, and, if known, `common`, `group` and
-        `split`.
-    notes : iterable of str
-        What was left out already.
+    folder : Path
+
+    Yields
+    ------
+    PurePosixPath
+        Path relative to `folder`.
 
     Raises
     ------
     DataError
-        If not one of the files is there, or what `Dataset` refuses. A file that is missing beside others that are
-        there stays: opening it fails, and the store's ledger says so.
+        If a folder cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("b.jpg", "a.jpg", ".hidden"):
+    ...         Path(folder, name).touch()
+    ...     [str(file) for file in walk_files(Path(folder))]
+    ['a.jpg', 'b.jpg']
     """
-    notes = list(notes)
-    files = stamps(root, rows["source"])
-    missing = [source for source, (size, _) in zip(rows["source"], files, strict=True) if size < 0]
-    if len(missing) == len(rows):
-        raise DataError(
-            f"dataset '{name}' has no usable image: no picture below {root}"
-            + (f"; none of these is a file: {some(missing)}" if missing else "")
+    for current, folders, files in os.walk(folder, followlinks=True, onerror=_raise_unreadable):
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not _links_upwards(Path(current, name))
         )
-    if missing:
-        notes.append(f"{len(missing)} images have no file below {root}: {some(missing)}")
-    return dataset_of_rows(name, rows, Files(root), files, notes)
+        relative = PurePosixPath(Path(current).relative_to(folder).as_posix())
+        yield from (relative / name for name in sorted(files) if not name.startswith("."))
 
 
-def left_out(reason: str, paths: list) -> list[str]:
-    """The note about files that were left out; none if there are none."""
+def _links_upwards(folder: Path) -> bool:
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+
+
+def _raise_unreadable(error: OSError) -> None:
+    raise DataError(f"cannot read the folder {error.filename}: {error.strerror}")
+
+
+def file_stamps(root: Path, sources: Iterable[str]) -> list[tuple[int, int]]:
+    """Return the size and the time of the last change of every file.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that the sources are relative to.
+    sources : iterable of str
+
+    Returns
+    -------
+    list of (int, int)
+        Size in bytes and time in ns; (-1, -1) for a missing file.
+
+    Examples
+    --------
+    >>> file_stamps(Path("nowhere"), ["none.jpg"])
+    [(-1, -1)]
+    """
+    return [_file_stamp(os.path.join(root, source)) for source in sources]
+
+
+def _file_stamp(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
+
+
+def notes_on_left_out(reason: str, paths: Sequence[object]) -> list[str]:
+    """Return the note about files that were left out, or an empty list if there are none.
+
+    Parameters
+    ----------
+    reason : str
+    paths : sequence
+
+    Returns
+    -------
+    list of str
+        One note at most.
+
+    Examples
+    --------
+    >>> notes_on_left_out("no pictures", ["README.md"])
+    ['1 files left out, no pictures: README.md']
+    """
     return [f"{len(paths)} files left out, {reason}: {some(paths)}"] if paths else []
 
 
-def checked_folder(path: Path) -> Path:
-    """`path`, if it is a folder; else a `DataError` that says so."""
+def check_folder(path: Path) -> Path:
+    """Return `path` if it is a folder.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+
+    Examples
+    --------
+    >>> check_folder(Path("nowhere"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: nowhere: no such folder
+    """
     if not path.is_dir():
         raise DataError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
     return path
 
 
 def stays_inside(source: str) -> bool:
-    """Whether a relative path stays below its folder: no ``..`` leads out of it."""
+    """Return True if a relative path stays below its folder, i.e. no ``..`` leads out of it.
+
+    Examples
+    --------
+    >>> stays_inside("birds/../1.jpg"), stays_inside("birds/../../1.jpg")
+    (True, False)
+    """
     return PurePosixPath(os.path.normpath(source)).parts[:1] != ("..",)

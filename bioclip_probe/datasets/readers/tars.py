@@ -1,8 +1,8 @@
-"""Pictures in tar files: finding the tars, which pictures they hold, and opening one, without unpacking anything.
+"""Pictures in tar files: find the tars, list their pictures, and open one, without unpacking anything.
 
-A picture's `source` says by itself where its bytes are, ``train-000000.tar:1536:20480``: the tar below the root of the
-dataset, the first byte, how many. Any process reads it with one seek and no index, and no name inside a tar is ever
-taken for a path.
+The `source` of a picture tells where its bytes are, ``train-000000.tar:1536:20480``: the tar below the root of the
+dataset, the first byte, and the number of bytes. Any process reads it with one seek and no index, and no name inside a
+tar is ever used as a path.
 """
 
 from __future__ import annotations
@@ -19,244 +19,295 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pandas as pd
 from PIL import Image
 
-from bioclip_probe.datasets.readers.pictures import MOST_BYTES, SUFFIXES, decoded, stays_inside, walk
-from bioclip_probe.datasets.readers.tar_members import Index, index
-from bioclip_probe.datasets.readers.text_tables import printable
-from bioclip_probe.errors import DataError, PictureError, some
+from bioclip_probe.datasets.readers.pictures import MAX_BYTES, SUFFIXES, decode_picture, stays_inside, walk_files
+from bioclip_probe.datasets.readers.tar_members import TarIndex, index_tar
+from bioclip_probe.errors import DataError, PictureError, printable, some
 
 log = logging.getLogger("bioclip_probe")
 
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
-#: What makes ``a.tar`` of ``a.tar.gz`` or ``a.tgz``, and keeps that until it is whole.
-UNPACK = {
+#: The command that makes ``a.tar`` from ``a.tar.gz`` or ``a.tgz``, and deletes the compressed file only at the end.
+UNPACK_COMMANDS = {
     **dict.fromkeys((".gz", ".tgz"), "gunzip"),
     **dict.fromkeys((".bz2", ".tbz2"), "bunzip2"),
     **dict.fromkeys((".xz", ".txz"), "unxz"),
     ".zst": "unzstd --rm",
 }
-MOST_TARS = 100_000
-# Tars lie on network disks more often than not, where each header is waited for.
+MAX_TARS = 100_000
+# Tars often lie on network disks, where each header takes a round trip.
 _THREADS = 8
-_SECONDS_BETWEEN_LINES = 30.0
 
-#: What the members of one key say, by what follows the first dot of their names, to any columns.
+#: Takes the texts of one key, by the ending of their members' names, and returns further columns of its pictures.
 Describe = Callable[[dict[str, bytes]], dict[str, str | None]]
 
 
 @dataclass(frozen=True)
 class TarPictures:
-    """Opens pictures named ``<tar below root>:<first byte>:<number of bytes>``."""
+    """Opener of pictures that are named ``<tar below root>:<first byte>:<number of bytes>``.
+
+    Attributes
+    ----------
+    root : Path
+        The folder that the tars are below.
+
+    Examples
+    --------
+    >>> TarPictures(Path("shards"))("none.tar:512:2048")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.PictureError: shards/none.tar:512:2048: no such tar
+    """
 
     root: Path
 
     def __call__(self, source: str) -> Image.Image:
+        """Return the picture `source`, or raise `PictureError`."""
         name = f"{self.root / source}"
-        parts = re.fullmatch(r"(.+):([0-9]{1,18}):([0-9]{1,18})", source, re.DOTALL)
-        if parts is None or "\0" in parts[1] or parts[1].startswith("/") or not stays_inside(parts[1]):
+        match = re.fullmatch(r"(.+):([0-9]{1,18}):([0-9]{1,18})", source, re.DOTALL)
+        if match is None or "\0" in match[1] or match[1].startswith("/") or not stays_inside(match[1]):
             raise PictureError(
                 f"{printable(name)}: not a tar below the root, a first byte, a number of bytes", "missing"
             )
-        start, size = int(parts[2]), int(parts[3])
-        if size > MOST_BYTES:
-            raise PictureError(f"{name}: {size:,} bytes are more than the {MOST_BYTES:,} allowed", "too large")
+        start, size = int(match[2]), int(match[3])
+        if size > MAX_BYTES:
+            raise PictureError(f"{name}: {size:,} bytes are more than the {MAX_BYTES:,} allowed", "too large")
         try:
-            with open(self.root / parts[1], "rb", buffering=0) as file:
-                there = os.fstat(file.fileno()).st_size - start
+            with open(self.root / match[1], "rb", buffering=0) as file:
+                n_available = os.fstat(file.fileno()).st_size - start
                 file.seek(start)
-                content = b"" if there < size else _read_all(file, size)
+                content = b"" if n_available < size else _read_all(file, size)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise PictureError(f"{name}: no such tar", "missing") from None
         except OSError as error:
             raise PictureError(f"{name}: cannot be read: {error.strerror}", "unreadable") from error
         if len(content) < size:
-            raise PictureError(f"{name}: the tar breaks off, {max(there, 0):,} of {size:,} bytes are there", "corrupt")
-        return decoded(content, name)
+            available = f"{max(n_available, 0):,} of {size:,} bytes are there"
+            raise PictureError(f"{name}: the tar breaks off, {available}", "corrupt")
+        return decode_picture(content, name)
 
 
 def _read_all(file: BinaryIO, size: int) -> bytes:
-    """Up to `size` bytes; one call of the system may give fewer."""
+    """Read up to `size` bytes; a single call of the system may return fewer."""
     content = file.read(size)
     while len(content) < size and (more := file.read(size - len(content))):
         content += more
     return content
 
 
-def pictures(
-    root: Path, tars: Sequence[str], read: Sequence[str] = (), describe: Describe = lambda texts: {}
+class _TarContent(NamedTuple):
+    """The pictures of one tar."""
+
+    index: TarIndex
+    rows: pd.DataFrame
+    keys_without_picture: list[str]
+    keys_with_several: list[str]
+
+
+def list_pictures(
+    root: Path,
+    tars: Sequence[str],
+    endings: Sequence[str] = (),
+    describe: Describe = lambda texts: {},
+    seconds_between_lines: float = 30.0,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Every picture in the tars, in order; says how far it is when that takes long.
+    """Return every picture in the tars, in order; long work logs its progress.
 
     Parameters
     ----------
     root : Path
         The folder that `tars` are below.
     tars : sequence of str
-        As `find` gives them.
-    read : sequence of str
-        The members that are read as texts, by what follows the first dot of their names.
+        As `find_tars` returns them.
+    endings : sequence of str
+        Endings of the members that are read as texts. The ending of a name is the text after its first dot.
     describe : callable
-        Takes the texts that share the key of a picture, gives what is known of it.
+        Function of the texts with the same key as a picture that returns further columns.
+    seconds_between_lines : float
+        Time between two lines of the log.
 
     Returns
     -------
     rows : DataFrame, dtype str
-        Columns image_id, source, key, tar, group, and what `describe` gives. A key is a member's name to the first dot
-        after the last ``/``. It is the `image_id`, unless several pictures have it: then that is the member's name, and
-        the key is the group.
+        Columns image_id, source, key, tar, group, and those of `describe`. A key is a member's name up to the first dot
+        after the last ``/``. It is the `image_id` unless several pictures share it: then the `image_id` is the member's
+        name, and the group is the key.
     notes : list of str
-        Members that are no plain files, tars that are not whole, keys without a picture or with several.
+        Members that are no plain files, incomplete tars, keys without a picture or with several.
 
     Raises
     ------
     DataError
         If a tar cannot be read or is compressed, or none holds a picture.
+
+    Examples
+    --------
+    >>> list_pictures(Path("shards"), ["none.tar"])
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: shards/none.tar: cannot be read: No such file or directory
     """
     begin = last = time.perf_counter()
-    frames, indices, without, several = [], [], [], []
+    contents = []
     with ThreadPoolExecutor(min(_THREADS, len(tars))) as pool:
-        for done, (found, frame, lone, shared) in enumerate(
-            pool.map(lambda tar: _pictures(root, tar, frozenset(read), describe), tars), 1
-        ):
-            indices.append(found)
-            frames.append(frame)
-            without += lone
-            several += shared
-            if time.perf_counter() - last > _SECONDS_BETWEEN_LINES:
+        for content in pool.map(lambda tar: _read_tar(root, tar, frozenset(endings), describe), tars):
+            contents.append(content)
+            if time.perf_counter() - last > seconds_between_lines:
                 last = time.perf_counter()
-                log.info("%s: %d of %d tars read in %.0f s", root, done, len(tars), last - begin)
-    notes = _notes(indices)
+                log.info("%s: %d of %d tars read in %.0f s", root, len(contents), len(tars), last - begin)
+    notes = _notes_on_members([content.index for content in contents])
+    without = [key for content in contents for key in content.keys_without_picture]
+    several = [key for content in contents for key in content.keys_with_several]
     if without:
         notes.append(f"{len(without)} keys left out, they have no picture: {some(without)}")
     if several:
         notes.append(f"{len(several)} keys have more than one picture; each is an image: {some(several)}")
-    rows = pd.concat(frames, ignore_index=True)
+    rows = pd.concat([content.rows for content in contents], ignore_index=True)
     if rows.empty:
         raise DataError(f"{root} has no usable image: no picture in {some(tars)}" + (f"; {notes[0]}" if notes else ""))
     return rows, notes
 
 
-def _pictures(root: Path, tar: str, read: frozenset[str], describe: Describe) -> tuple:
-    """The index of one tar, without its members, its pictures, its keys that have none, and those with several."""
-    found = index(root, tar, lambda name: _parted(name)[1] in read)
+def _read_tar(root: Path, tar: str, endings: frozenset[str], describe: Describe) -> _TarContent:
+    index = index_tar(root, tar, lambda name: _split_name(name)[1] in endings)
     texts: dict[str, dict[str, bytes]] = defaultdict(dict)
-    shown = []
-    for member in found.members:
-        key, ending = _parted(member.name)
+    pictures = []
+    for member in index.members:
+        key, ending = _split_name(member.name)
         if os.path.splitext(member.name)[1].lower() in SUFFIXES:
-            shown.append((member, key))
+            pictures.append((member, key))
         elif member.content is not None:
             texts[key][ending] = member.content
         else:
             texts.setdefault(key, {})
-    n_pictures = Counter(key for _, key in shown)
+    n_pictures = Counter(key for _, key in pictures)
     rows = []
-    for member, key in shown:
+    for member, key in pictures:
         alone = n_pictures[key] == 1
         row = {"image_id": key if alone else member.name, "source": f"{tar}:{member.start}:{member.size}"}
         rows.append(row | {"key": key, "tar": tar, "group": None if alone else key} | describe(texts[key]))
-    found.members.clear()
-    lone = [key for key in texts if key not in n_pictures]
-    return found, pd.DataFrame(rows, dtype="str"), lone, [key for key, number in n_pictures.items() if number > 1]
+    index.members.clear()  # millions of members would stay in memory
+    without = [key for key in texts if key not in n_pictures]
+    several = [key for key, number in n_pictures.items() if number > 1]
+    return _TarContent(index, pd.DataFrame(rows, dtype="str"), without, several)
 
 
-def _parted(name: str) -> tuple[str, str]:
-    """Key and ending of a member: its name is parted at the first dot after the last ``/``."""
+def _split_name(name: str) -> tuple[str, str]:
+    """Return the key and the ending of a member's name, split at the first dot after the last ``/``."""
     folder, slash, file = name.rpartition("/")
     stem, _, ending = file.partition(".")
     return folder + slash + stem, ending
 
 
-def _notes(indices: Iterable[Index]) -> list[str]:
-    """What was left out of tars, and which of them are broken."""
+def _notes_on_members(indices: Iterable[TarIndex]) -> list[str]:
+    """Return the notes on incomplete tars and on members that were left out."""
     left_out: dict[str, list[str]] = defaultdict(list)
-    broken = []
-    for found in indices:
-        for reason, names in found.left_out.items():
+    damaged = []
+    for index in indices:
+        for reason, names in index.left_out.items():
             left_out[reason] += names
-        if found.broken:
-            broken.append(f"{found.tar}: {found.broken}")
+        if index.damage:
+            damaged.append(f"{index.tar}: {index.damage}")
     notes = [f"{len(names)} members left out, {reason}: {some(names)}" for reason, names in left_out.items()]
-    if broken:
-        notes.insert(0, f"{len(broken)} tars are not whole; what comes before was taken: {some(broken)}")
+    if damaged:
+        notes.insert(0, f"{len(damaged)} tars are not complete; what comes before was used: {some(damaged)}")
     return notes
 
 
-def find(path: Path) -> tuple[Path, list[str]]:
-    """The tars that `path` names, and the folder that they are below.
+def find_tars(path: Path) -> tuple[Path, list[str]]:
+    """Return the tars that `path` names, and the folder that they are below.
 
     Parameters
     ----------
     path : Path
-        A tar, a folder of them, at any depth, or a pattern: ``*``, ``?`` and ``[...]``, ``{000..127}`` and ``{a,b}``.
+        A tar, a folder of tars at any depth, or a pattern: ``*``, ``?`` and ``[...]``, ``{000..127}`` and ``{a,b}``.
+
+    Returns
+    -------
+    root : Path
+    tars : list of str
+        Paths relative to `root`, sorted.
 
     Raises
     ------
     DataError
-        If there is none, one is missing, or those there are compressed.
+        If there is no tar, one is missing, or all are compressed.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("a-0.tar", "a-1.tar"):
+    ...         Path(folder, name).touch()
+    ...     find_tars(Path(folder, "a-{0..1}.tar"))[1]
+    ['a-0.tar', 'a-1.tar']
     """
     path = Path(path)
     if path.is_dir():
-        files = [file.as_posix() for file in walk(path)]
-        tars = [file for file in files if file.endswith(".tar") and (path / file).is_file()]
-        packed = [file for file in files if file.endswith(COMPRESSED)]
-        if packed and not tars:
-            raise DataError(
-                f"{path} has compressed tars, of which no member can be sought: {some(packed)}; unpack each to .tar: "
-                f"{_unpack(path / packed[0])}"
-            )
-        if not tars:
-            raise DataError(f"{path} has no tar; expected files that end in .tar")
-        unpacked = {file.removesuffix(".tar") for file in tars}
-        rest = [file for file in packed if re.sub(r"(\.tar)?\.\w+$", "", file) not in unpacked]
-        if rest:
-            log.warning(
-                "%s: %d compressed tars left out, of which no member can be sought: %s; unpack each to .tar: %s",
-                *(path, len(rest), some(rest), _unpack(path / rest[0])),
-            )
-        return path, _printable(tars)
-    files = [path] if path.is_file() else [Path(name) for name in _named(str(path))]
+        return path, _check_printable(_tars_in_folder(path))
+    files = [path] if path.is_file() else [Path(name) for name in _files_of_pattern(str(path))]
     missing = [file for file in files if not file.is_file()]
     if missing or not files:
         raise DataError(f"{path}: no such tar, folder of tars or pattern of their names: {some(missing or [path])}")
-    packed = [file for file in files if file.name.endswith(COMPRESSED)]
-    if packed:
+    compressed = [file for file in files if file.name.endswith(COMPRESSED)]
+    if compressed:
         raise DataError(
-            f"compressed tars, of which no member can be sought: {some(packed)}; unpack each to .tar: "
-            f"{_unpack(packed[0])}"
+            f"compressed tars, whose members cannot be reached: {some(compressed)}; unpack each to .tar: "
+            f"{_unpack_command(compressed[0])}"
         )
     root = Path(os.path.commonpath([file.parent for file in files]))
-    return root, _printable([file.relative_to(root).as_posix() for file in files])
+    return root, _check_printable([file.relative_to(root).as_posix() for file in files])
 
 
-def _unpack(packed: Path) -> str:
-    """The command that makes a ``.tar`` of a compressed one, beside it."""
-    return f"{UNPACK[packed.suffix]} {shlex.quote(str(packed))}"
-
-
-def _printable(tars: list[str]) -> list[str]:
-    """`tars`, if their names are lines of text, as the sources of pictures must be."""
-    odd = [tar for tar in tars if not tar.isprintable()]
-    if odd:
-        raise DataError(f"tars whose names are no line of text; rename: {some(map(printable, odd))}")
+def _tars_in_folder(path: Path) -> list[str]:
+    files = [file.as_posix() for file in walk_files(path)]
+    tars = [file for file in files if file.endswith(".tar") and (path / file).is_file()]
+    compressed = [file for file in files if file.endswith(COMPRESSED)]
+    if compressed and not tars:
+        raise DataError(
+            f"{path} has compressed tars, whose members cannot be reached: {some(compressed)}; unpack each to .tar: "
+            f"{_unpack_command(path / compressed[0])}"
+        )
+    if not tars:
+        raise DataError(f"{path} has no tar; expected files that end in .tar")
+    unpacked = {file.removesuffix(".tar") for file in tars}
+    unread = [file for file in compressed if re.sub(r"(\.tar)?\.\w+$", "", file) not in unpacked]
+    if unread:
+        log.warning(
+            "%s: %d compressed tars left out, whose members cannot be reached: %s; unpack each to .tar: %s",
+            *(path, len(unread), some(unread), _unpack_command(path / unread[0])),
+        )
     return tars
 
 
-def _named(pattern: str) -> list[str]:
-    """The files of a pattern, sorted; those named in braces whether they are there or not."""
-    patterns = list(itertools.islice(_without_braces(pattern), MOST_TARS + 1))
-    if len(patterns) > MOST_TARS:
-        raise DataError(f"{pattern} stands for more than {MOST_TARS:,} tars")
+def _unpack_command(compressed: Path) -> str:
+    """Return the command that makes a ``.tar`` from a compressed one, in the same folder."""
+    return f"{UNPACK_COMMANDS[compressed.suffix]} {shlex.quote(str(compressed))}"
+
+
+def _check_printable(tars: list[str]) -> list[str]:
+    """Return `tars` if each name is a line of text, as the sources of pictures must be."""
+    odd = [tar for tar in tars if not tar.isprintable()]
+    if odd:
+        raise DataError(f"tars whose names are no line of text; rename: {some(odd)}")
+    return tars
+
+
+def _files_of_pattern(pattern: str) -> list[str]:
+    """Return the files of a pattern, sorted; those named in braces even if they do not exist."""
+    patterns = list(itertools.islice(_expand_braces(pattern), MAX_TARS + 1))
+    if len(patterns) > MAX_TARS:
+        raise DataError(f"{pattern} stands for more than {MAX_TARS:,} tars")
     names = [glob.glob(name, recursive=True) if glob.has_magic(name) else [name] for name in patterns]
-    return sorted({name for some_names in names for name in some_names})
+    return sorted({name for matches in names for name in matches})
 
 
-def _without_braces(pattern: str) -> Iterator[str]:
-    """The patterns that one with braces stands for, as in a shell: ``{08..10}`` is 08, 09, 10."""
+def _expand_braces(pattern: str) -> Iterator[str]:
+    """Yield the patterns that one with braces stands for, as in a shell: ``{08..10}`` is 08, 09, 10."""
     braces = re.search(r"\{([^{}]*)\}", pattern)
     if braces is None:
         yield pattern
@@ -268,4 +319,4 @@ def _without_braces(pattern: str) -> Iterator[str]:
     else:
         choices = braces[1].split(",")
     for choice in choices:
-        yield from _without_braces(pattern[: braces.start()] + choice + pattern[braces.end() :])
+        yield from _expand_braces(pattern[: braces.start()] + choice + pattern[braces.end() :])

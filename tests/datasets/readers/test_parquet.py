@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bioclip_probe import datasets
-from bioclip_probe.datasets.readers import parquet
-from bioclip_probe.datasets.readers.parquet import Rows
+from bioclip_probe.datasets.readers import parquet_pictures
+from bioclip_probe.datasets.readers.parquet_pictures import ParquetPictures
 from bioclip_probe.errors import DataError, PictureError
 from tests.support.pictures import paint
 
@@ -94,24 +94,22 @@ def test_names_are_read_without_the_pictures(root, monkeypatch):
 
 
 def test_a_row_reads_its_row_group_once_and_no_other(root, monkeypatch):
-    parquet._forget()
+    parquet_pictures._clear_cache()
     started = []
-    start = parquet._Group._start
-    monkeypatch.setattr(parquet._Group, "_start", lambda self: started.append(self._group) or start(self))
-    opened = Rows(root, "image")
+    start = parquet_pictures._RowGroup._start
+    monkeypatch.setattr(parquet_pictures._RowGroup, "_start", lambda self: started.append(self._group) or start(self))
+    opened = ParquetPictures(root, "image")
     source = "data/train-00000-of-00002.parquet"
     for row in (8, 9, 7, 13, 8, 14, 12, 20):
         assert colour(opened(f"{source}:{row}")) == COLOURS[row]
     assert started == [1, 2]
 
 
-def test_of_a_large_row_group_a_stretch_is_kept(tmp_path, monkeypatch):
+def test_of_a_large_row_group_a_stretch_is_kept(tmp_path):
     """Rows far behind are read again; memory is bounded; every row is the right one."""
-    monkeypatch.setattr(parquet, "_READ_BYTES", 2_000)
-    monkeypatch.setattr(parquet, "_KEPT_BYTES", 10_000)
     noise = np.random.default_rng(0).integers(0, 256, (40, 1000), dtype=np.uint8)
     path = write(tmp_path / "a.parquet", [row.tobytes() for row in noise], group=40)
-    group = parquet._Group(path, "image", pq.read_metadata(path), 0)
+    group = parquet_pictures._RowGroup(path, "image", pq.read_metadata(path), 0, read_bytes=2_000, kept_bytes=10_000)
     for row in [*range(40), 39, 36, 0, 20, 3, *reversed(range(40))]:
         assert group.cell(row).as_py()["bytes"] == noise[row].tobytes()
         assert sum(values.nbytes for _, values in group._kept) <= 12_000
@@ -137,7 +135,7 @@ def test_a_process_forked_in_the_middle_of_reading_does_not_wait_for_ever(root):
     done = threading.Event()
 
     def hold():
-        with parquet._lock:
+        with parquet_pictures._lock:
             held.set()
             done.wait(20)
 
@@ -145,14 +143,14 @@ def test_a_process_forked_in_the_middle_of_reading_does_not_wait_for_ever(root):
     thread.start()
     held.wait(20)
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
-        future = pool.submit(Rows(root, "image"), "data/train-00001-of-00002.parquet:2")
+        future = pool.submit(ParquetPictures(root, "image"), "data/train-00001-of-00002.parquet:2")
         assert colour(future.result(timeout=20)) == COLOURS[27]
     done.set()
     thread.join()
 
 
 def test_a_file_written_anew_is_read_anew(tmp_path):
-    opened = Rows(tmp_path, "image")
+    opened = ParquetPictures(tmp_path, "image")
     for number, made in enumerate(COLOURS[:2]):
         path = write(tmp_path / "a.parquet", [png(made)])
         os.utime(path, ns=(number, number))
@@ -172,7 +170,7 @@ def test_a_path_without_bytes_is_a_file_beside(tmp_path):
     paint(tmp_path / "secret.png")
     rows = [{"bytes": None, "path": path} for path in ("img/a.png", "../secret.png", str(tmp_path / "secret.png"))]
     write(tmp_path / "set" / "a.parquet", rows)
-    opened = Rows(tmp_path / "set", "image")
+    opened = ParquetPictures(tmp_path / "set", "image")
     assert colour(opened("a.parquet:0")) == (1, 2, 3)
     for row in (1, 2):
         with pytest.raises(PictureError, match="a path outside its folder") as error:
@@ -201,14 +199,14 @@ def test_a_row_without_a_picture_fails_alone(tmp_path):
 )  # fmt: skip
 def test_sources_that_name_no_row(root, source):
     with pytest.raises(PictureError) as error:
-        Rows(root, "image")(source)
+        ParquetPictures(root, "image")(source)
     assert error.value.kind in ("missing", "corrupt", "unreadable")
     assert "\n" not in str(error.value)
 
 
 def test_a_column_that_is_gone(root):
     with pytest.raises(PictureError, match="the file has no column 'photo'"):
-        Rows(root, "photo")("data/train-00001-of-00002.parquet:1")
+        ParquetPictures(root, "photo")("data/train-00001-of-00002.parquet:1")
 
 
 @pytest.mark.parametrize(
@@ -294,6 +292,6 @@ def test_whatever_the_order_and_the_groups(tmp_path, data):
     number = data.draw(st.integers(1, 30))
     group = data.draw(st.integers(1, 30))
     path = write(tmp_path / "a.parquet", [bytes([i]) * (i % 5 * 100) for i in range(number)], group=group)
-    parquet._forget()
+    parquet_pictures._clear_cache()
     for row in data.draw(st.lists(st.integers(0, number - 1), max_size=30)):
-        assert parquet._cell(path, "image", row).as_py()["bytes"] == bytes([row]) * (row % 5 * 100)
+        assert parquet_pictures._cell(path, "image", row).as_py()["bytes"] == bytes([row]) * (row % 5 * 100)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bioclip_probe.datasets.readers import pictures
-from bioclip_probe.datasets.readers.pictures import open_picture, stays_inside, walk
+from bioclip_probe.datasets.readers.pictures import open_picture, stays_inside, walk_files
 from bioclip_probe.errors import DataError, PictureError
 from tests.support.pictures import break_in_half, paint
 
@@ -114,7 +114,7 @@ def test_paths_that_lead_to_no_picture(tmp_path, name):
 
 def test_a_file_that_no_picture_can_be_is_not_read(tmp_path):
     with open(paint(tmp_path / "a.png"), "r+b") as file:
-        file.truncate(pictures.MOST_BYTES + 1)  # sparse
+        file.truncate(pictures.MAX_BYTES + 1)  # sparse
     with pytest.raises(PictureError, match="536,870,913 bytes are more than the 536,870,912 allowed") as caught:
         open_picture(tmp_path / "a.png")
     assert caught.value.kind == "too large"
@@ -166,7 +166,7 @@ def test_lack_of_memory_is_no_broken_picture(tmp_path, monkeypatch):
     def no_memory(image):
         raise MemoryError
 
-    monkeypatch.setattr(pictures, "_rgb", no_memory)
+    monkeypatch.setattr(pictures, "_as_rgb", no_memory)
     with pytest.raises(MemoryError):
         open_picture(paint(tmp_path / "a.png"))
 
@@ -176,7 +176,7 @@ def test_walk_is_sorted_and_leaves_hidden_files_and_loops_out(tmp_path):
         paint(tmp_path / name)
     os.symlink(tmp_path, tmp_path / "a" / "up")
     os.symlink(tmp_path / "b", tmp_path / "c")
-    assert [path.as_posix() for path in walk(tmp_path)] == [
+    assert [path.as_posix() for path in walk_files(tmp_path)] == [
         "a/c/3.png", "b/1.png", "b/2.png", "c/1.png", "c/2.png",
     ]  # fmt: skip
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from bioclip_probe import datasets
 from bioclip_probe.datasets.readers import tars
-from bioclip_probe.datasets.readers.tar_members import _plain, index
+from bioclip_probe.datasets.readers.tar_members import _parse_common_header, index_tar
 from bioclip_probe.errors import DataError, PictureError
 from tests.datasets.test_webdataset import picture, sample, write_tar
 
@@ -66,8 +66,8 @@ def test_the_bytes_are_those_that_tarfile_gives(tmp_path, form):
     names += ["é" * 90 + ".png"] if form != tarfile.USTAR_FORMAT else []
     content = [picture(size=(n + 1, 5)) for n in range(len(names))]
     path = write_tar(tmp_path / "a.tar", list(zip(names, content, strict=True)), format=form)
-    found = index(tmp_path, "a.tar")
-    assert found.broken == ""
+    found = index_tar(tmp_path, "a.tar")
+    assert found.damage == ""
     assert [member.name for member in found.members] == [name.removeprefix("./") for name in names]
     with tarfile.open(path) as tar:
         assert [member.start for member in found.members] == [info.offset_data for info in tar]
@@ -82,7 +82,7 @@ def test_sizes_in_extended_headers(tmp_path):
             info = tarfile.TarInfo(name)
             info.size, info.mtime, info.pax_headers = len(content), 1.5, {"size": str(len(content))}
             tar.addfile(info, io.BytesIO(content))
-    found = index(tmp_path, "a.tar")
+    found = index_tar(tmp_path, "a.tar")
     assert [(member.name, member.size) for member in found.members] == [
         ("1.png", len(content)),
         ("2.png", len(content)),
@@ -101,7 +101,7 @@ def test_truncated_anywhere(tmp_path, data, form):
     with tarfile.open(tmp_path / "a.tar") as tar:
         end = max(info.offset_data + 512 * -(-info.size // 512) for info in tar)
     if colours is not None and cut.stat().st_size < end + tarfile.BLOCKSIZE:
-        assert any("1 tars are not whole" in note for note in notes)
+        assert any("1 tars are not complete" in note for note in notes)
     elif cut.stat().st_size >= end:
         assert colours == dict(zip("012", COLOURS, strict=True))
 
@@ -168,16 +168,16 @@ def test_plain_headers_are_read_as_tarfile_reads_them(name, size, kind, prefix, 
     block[148:156] = b" " * 8
     total = sum(block) + data.draw(st.sampled_from([0, 0, 0, 1, -256 * sum(byte > 127 for byte in block)]))
     block[148:156] = data.draw(st.sampled_from([b"%06o\0 ", b"%06o \0", b"%07o\0", b"%06o00"])) % abs(total)
-    if found := _plain(bytes(block)):
+    if found := _parse_common_header(bytes(block)):
         expected = tarfile.TarInfo.frombuf(bytes(block), "utf-8", "surrogateescape")
         assert (found.name, found.size, found.type) == (expected.name, expected.size, expected.type)
 
 
-def test_what_is_written_today_is_plain():
+def test_what_is_written_today_is_parse_common_header():
     for form in FORMATS:
         info = tarfile.TarInfo("00000000000000000000000000000001.jpg")
         info.size, info.mtime, info.uname = 320_123, 1_700_000_000, "somebody"
-        assert _plain(info.tobuf(form)).size == 320_123
+        assert _parse_common_header(info.tobuf(form)).size == 320_123
 
 
 NAMES = st.one_of(
@@ -226,7 +226,7 @@ def test_hostile_members(tmp_path, before, after):
         assert got in ((200, 100, 50), None)
         assert ".." not in image_id.split("/")
         assert not image_id.startswith("/")
-    if colours is not None and not any("not whole" in note for note in notes):
+    if colours is not None and not any("not complete" in note for note in notes):
         assert (200, 100, 50) in colours.values()
 
 
@@ -266,7 +266,7 @@ def test_what_is_whole_before_a_break_is_taken(tmp_path, content, reason):
     colours, notes = outcome(tmp_path / "a.tar")
     assert colours["good"] == (200, 100, 50)
     assert colours.get("1") is None
-    assert re.search("1 tars are not whole; what comes before was taken: a.tar: .*" + reason, notes[0])
+    assert re.search("1 tars are not complete; what comes before was used: a.tar: .*" + reason, notes[0])
 
 
 def test_long_headers_do_not_hang(tmp_path):
@@ -338,7 +338,7 @@ def test_a_compressed_tar_is_refused_with_the_command_that_unpacks_it(tmp_path, 
         for info in tar:
             packed.addfile(info, tar.extractfile(info))
     (folder / "a.tar").unlink()
-    with pytest.raises(DataError, match=r"compressed tars, of which no member can be sought: .*unpack each") as caught:
+    with pytest.raises(DataError, match=r"compressed tars, whose members cannot be reached: .*unpack each") as caught:
         datasets.load(f"webdataset:{folder / place.format(mode=mode)}")
     program, file = shlex.split(str(caught.value).rpartition("unpack each to .tar: ")[2])
     if shutil.which(program) is None:
@@ -360,7 +360,7 @@ def test_compressed_tars_beside_others_are_told_unless_they_are_unpacked_too(tmp
         (tmp_path / name).touch()
     assert len(outcome(tmp_path)[0]) == 3
     (said,) = [record.getMessage() for record in caplog.records]
-    assert "2 compressed tars left out, of which no member can be sought: c.tar.xz, d.tgz; unpack each" in said
+    assert "2 compressed tars left out, whose members cannot be reached: c.tar.xz, d.tgz; unpack each" in said
     assert said.endswith(f"to .tar: unxz {tmp_path}/c.tar.xz")
 
 
@@ -368,7 +368,7 @@ def test_compressed_tars_beside_others_are_told_unless_they_are_unpacked_too(tmp
 def test_a_compressed_tar_that_is_called_otherwise_is_refused(tmp_path, mode):
     with tarfile.open(tmp_path / "b.tar", f"w:{mode}") as tar:
         tar.addfile(tarfile.TarInfo("1.png"))
-    with pytest.raises(DataError, match=r"b\.tar is compressed \(\w+\), and no member of it can be sought; unpack it"):
+    with pytest.raises(DataError, match=r"b\.tar is compressed \(\w+\), so its members cannot be reached; unpack it"):
         datasets.load(f"webdataset:{tmp_path}")
 
 
@@ -377,7 +377,7 @@ def test_a_picture_as_large_as_a_tar_is_read_whole(tmp_path):
     content = io.BytesIO()
     Image.fromarray(noise).save(content, "PNG")
     write_tar(tmp_path / "a.tar", [("1.png", content.getvalue())])
-    member = index(tmp_path, "a.tar").members[0]
+    member = index_tar(tmp_path, "a.tar").members[0]
     opened = tars.TarPictures(tmp_path)(f"a.tar:{member.start}:{member.size}")
     assert np.array_equal(np.asarray(opened), noise)
 
@@ -393,12 +393,11 @@ def test_links_to_tars_are_followed_and_odd_files_are_not_opened(tmp_path):
         datasets.load(f"webdataset:{tmp_path}/set/b.tar")
 
 
-def test_long_reading_says_how_far_it_is(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(tars, "_SECONDS_BETWEEN_LINES", 0.0)
+def test_long_reading_says_how_far_it_is(tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="bioclip_probe")
     for number in range(3):
         write_tar(tmp_path / f"{number}.tar", sample(str(number)))
-    datasets.load(f"webdataset:{tmp_path}")
+    tars.list_pictures(tmp_path, [f"{number}.tar" for number in range(3)], seconds_between_lines=0.0)
     assert [record.getMessage().split(": ")[1][:16] for record in caplog.records] == [
         f"{n} of 3 tars read" for n in (1, 2, 3)
     ]

@@ -5,29 +5,31 @@ from pathlib import Path
 import pytest
 
 from bioclip_probe import datasets
+from bioclip_probe.datasets.registry import REGISTRY
 from bioclip_probe.errors import DataError
 from tests.support.pictures import paint
 
 
 def _has_load(path: Path) -> bool:
-    return "\ndef load(" in path.read_text("utf-8") and path.stem != "__init__"
+    return "\ndef load(" in path.read_text("utf-8") and path.stem != "registry"
 
 
 def test_catalogue_names_every_dataset():
     catalogue = datasets.catalogue()
-    assert catalogue.columns.tolist() == ["name", "what", "how"]
+    assert catalogue.columns.tolist() == ["name", "title", "form"]
     named = {path.stem.replace("_", "-") for path in Path(datasets.__file__).parent.glob("*.py") if _has_load(path)}
     assert set(catalogue["name"]) == named
+    assert set(catalogue["name"]) == set(REGISTRY)
     assert catalogue["name"].tolist()[:4] == ["world", "inat21", "folder", "table"]
-    assert all(how.startswith(name) for name, how in zip(catalogue["name"], catalogue["how"], strict=True))
+    assert all(form.startswith(name) for name, form in zip(catalogue["name"], catalogue["form"], strict=True))
 
 
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        ("inat:PATH", r"no dataset is called 'inat'; did you mean inat21\?"),
-        ("Folder:PATH", r"did you mean folder\?"),
-        ("xyz", "there are: world, inat21:PATH, folder:PATH, table:FILE, "),
+        ("inat:PATH", r"no dataset 'inat'; did you mean inat21:PATH\?"),
+        ("Folder:PATH", r"did you mean folder:PATH"),
+        ("xyz", "there is world, inat21:PATH, folder:PATH, table:FILE, "),
         ("table", "needs a path: table:FILE"),
         ("inat21:", "needs a path: inat21:PATH"),
         ("world:somewhere", "takes no path"),
