@@ -1,16 +1,18 @@
-"""Alignment inside each clade: the tree correlation of the species of each order, each family, and its spread.
+"""The tree correlation inside each clade: that of the species of each order, each family, and its spread.
 
-The correlation over all species is decided by the deepest splits. Whether an embedding also follows the tree where
-kingdoms and phyla no longer help is asked here, one ancestor after the other.
+The deepest splits decide the correlation over all species. Inside a clade, kingdoms and phyla no longer help.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from bioclip_probe.metrics.scores import JACKKNIFE, interval
+from bioclip_probe.metrics.measurement import Measurement, measurements_by_rank, random_stream
+from bioclip_probe.metrics.scores import interval, jackknife_method
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.all_pairs.moments import pearson
 from bioclip_probe.stats.estimate import Estimate
@@ -19,94 +21,146 @@ from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 
-#: Of three species all three pairs share a member: their correlation is noise. Five have ten pairs.
-FEWEST_SPECIES = 5
-#: In a genus all species are equally far apart.
+#: Ranks of the clades; in a genus all species are equally far apart.
 ANCESTORS = RANKS[: RANKS.index("genus")]
 NAMES = ("within_clade_correlation", "within_clade_correlation_sd")
-#: Of a mean of correlations, and of the standard deviation of n values, at most sqrt(n/(n - 1)).
+#: Bounds of a mean of correlations, and of the standard deviation of n correlations, at most sqrt(n/(n - 1)).
 BOUNDS = ((-1.0, 1.0), (0.0, float(np.sqrt(2))))
 
 
-def clade_correlations(vectors: np.ndarray, placement: Placement) -> dict[str, dict[str, Estimate]]:
-    """Correlation of tree distance and centroid distance over the pairs of species inside each ancestor.
+def within_clade_correlation(
+    embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return CPCC of the species inside each clade, and its mean and spread over the clades of each rank.
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d)
-        Unit vectors, one per image.
-    placement : Placement
-        The images in a taxonomy; species are compared.
+    embeddings, placement
+        As for `cophenetic_correlation`, in a taxonomy.
+    settings : MeasureSettings, optional
+        `min_clade_species`, `n_groups` and `level` are used.
 
     Returns
     -------
-    dict from rank to dict from path of the ancestor to Estimate
-        Ranks from ``kingdom`` to ``family`` that occur, every ancestor of the rank. In [-1, 1], higher is better, 0
-        without any signal inside the clade. Undefined with fewer than 5 species (10 pairs), or where all of them are
-        equally far apart. A single clade of few species says little; see `within_clade_correlation` for all of a rank.
+    list of Measurement
+        ``clade_correlation``: one for each clade from ``kingdom`` to ``family`` with at least five species that are not
+        all equally far apart; in [-1, 1], higher is better, 0 without any signal inside the clade. A single clade of
+        few species tells little.
+        ``within_clade_correlation``: the mean over the clades of a rank, each at the same weight, in [-1, 1]; higher is
+        better, 0 without signal.
+        ``within_clade_correlation_sd``: their standard deviation (n - 1), in [0, √2]. It holds the scatter of few
+        species as well as true differences of clades.
+        Intervals leave out clades, not species. The counts `n_images` and `n_taxa` are those of the clades that enter,
+        `n_excluded` counts the images of the others; the note gives the number of either.
 
     Raises
     ------
     DataError
-        If a vector is not finite.
+        As for `cophenetic_correlation`.
 
     Notes
     -----
-    All clades together from the sums of pairs at each node, O(species·d² + nodes·d).
+    The sums of pairs at each node give all clades together, O(species·d² + nodes·d).
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> within_clade_correlation(vectors, placement)  # no rank above genus is known
+    []
     """
-    taxa = Rows.taxa(vectors, placement.coarsen("species"))
+    shared = SharedResults.of(embeddings, placement, settings)
+    clades = clade_correlations(shared.taxa("species"), shared.settings)
+    rows = [
+        Measurement("clade_correlation", rank, estimate, taxon=path)
+        for rank, by_path in clades.items()
+        for path, estimate in by_path.items()
+        if np.isfinite(estimate.value)
+    ]
+    rng = random_stream(shared.settings.seed, "within_clade_correlation")
+    return rows + measurements_by_rank(clade_summaries(clades, rng, shared.settings))
+
+
+def clade_correlations(taxa: Rows, settings: MeasureSettings) -> dict[str, dict[str, Estimate]]:
+    """Return the correlation of tree distance and centroid distance over the pairs of species inside each clade.
+
+    Parameters
+    ----------
+    taxa : Rows
+        Centroids of the species of a taxonomy.
+    settings : MeasureSettings
+        `min_clade_species` is used.
+
+    Returns
+    -------
+    dict from rank to dict from path of the clade to Estimate
+        All clades of the ranks from ``kingdom`` to ``family`` that occur. Undefined with fewer than
+        `min_clade_species` species, or where all of them are equally far apart.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> clade_correlations(Rows.taxa(*corvids()), MeasureSettings())
+    {}
+    """
     tree, lost = taxa.tree, np.isnan(taxa.vectors).any(axis=1)
     sums = NodeSums.of(taxa.vectors, np.where(lost, -1, taxa.tips), tree)
     values = np.atleast_1d(pearson(*sums.by_clade.T))
     first = np.concatenate([[0], np.cumsum(tree.stop == np.arange(len(tree)) + 1)])
     images = np.concatenate([[0], np.cumsum(np.bincount(taxa.groups[taxa.groups >= 0], minlength=len(tree.tips)))])
     cancelled = np.concatenate([[0], np.cumsum(lost)])
-    found: dict[str, dict[str, Estimate]] = {}
+    clades: dict[str, dict[str, Estimate]] = {}
     for node in np.flatnonzero((tree.rank >= 0) & (tree.rank < len(ANCESTORS))) if taxa.counts["n_taxa"] else ():
         low, high = first[node], first[tree.stop[node]]
         counts = {"n_images": int(images[high] - images[low]), "n_taxa": int(high - low)}
-        if cancelled[high] > cancelled[low]:
-            reason = (
-                f"the images of {cancelled[high] - cancelled[low]} taxa cancel out: their centroid has no direction"
-            )
+        n_lost = cancelled[high] - cancelled[low]
+        if n_lost:
+            reason = f"the images of {n_lost} taxa cancel out: their centroid has no direction"
         else:
-            reason = _undefined(high - low, values[node])
+            reason = _reason_undefined(high - low, values[node], settings.min_clade_species)
         estimate = Estimate.undefined(reason, **counts) if reason else Estimate(float(values[node]), 0.0, **counts)
-        found.setdefault(RANKS[tree.rank[node]], {})[tree.path(node)] = estimate
-    return found
+        clades.setdefault(RANKS[tree.rank[node]], {})[tree.path(node)] = estimate
+    return clades
 
 
-def within_clade_correlation(
-    clades: Mapping[str, Mapping[str, Estimate]], rng: np.random.Generator
+def clade_summaries(
+    clades: Mapping[str, Mapping[str, Estimate]], rng: np.random.Generator, settings: MeasureSettings
 ) -> dict[str, dict[str, Estimate]]:
-    """Mean and spread over the ancestors of each rank of the correlation inside each.
+    """Return mean and spread over the clades of each rank of the correlation inside each clade.
 
     Parameters
     ----------
     clades : mapping from rank to mapping from path to Estimate
-        What `clade_correlations` found.
+        From `clade_correlations`.
     rng : numpy.random.Generator
-        For the groups of the jackknife.
+        It draws the groups of the jackknife.
+    settings : MeasureSettings
+        `n_groups` and `level` are used.
 
     Returns
     -------
     dict from rank to dict from metric to Estimate
-        ``within_clade_correlation``, the mean over ancestors, each at one weight, in [-1, 1]; higher is better, 0
-        without signal. ``within_clade_correlation_sd``, their standard deviation (n - 1), in [0, √2]: scatter of few
-        species as well as true differences of clades. Intervals leave out ancestors, not species. `n_images` and
-        `n_taxa` count those of the ancestors that enter, `n_excluded` the images of the others; the note says how
-        many ancestors there are of either.
+
+    Examples
+    --------
+    >>> clades = {"order": {"A": Estimate(0.25), "B": Estimate(0.75)}}
+    >>> clade_summaries(clades, np.random.default_rng(0), MeasureSettings())["order"]["within_clade_correlation"].value
+    0.5
     """
-    return {rank: _summary(rank, list(of_rank.values()), rng) for rank, of_rank in clades.items()}
+    return {rank: _summary(rank, list(by_path.values()), rng, settings) for rank, by_path in clades.items()}
 
 
-def _undefined(n_species: int, value: float) -> str:
-    if n_species < FEWEST_SPECIES:
-        return f"needs at least {FEWEST_SPECIES} species, found {n_species}"
+def _reason_undefined(n_species: int, value: float, n_needed: int) -> str:
+    """Return why a clade has no correlation; empty if it has one."""
+    if n_species < n_needed:
+        return f"needs at least {n_needed} species, found {n_species}"
     return "tree distance or embedding distance does not vary" if np.isnan(value) else ""
 
 
-def _summary(rank: str, clades: list[Estimate], rng: np.random.Generator) -> dict[str, Estimate]:
+def _summary(
+    rank: str, clades: list[Estimate], rng: np.random.Generator, settings: MeasureSettings
+) -> dict[str, Estimate]:
+    """Return mean and spread of the clades of one rank."""
     entered = [clade for clade in clades if np.isfinite(clade.value)]
     n_images = sum(clade.n_images for clade in entered)
     counts = {
@@ -116,21 +170,25 @@ def _summary(rank: str, clades: list[Estimate], rng: np.random.Generator) -> dic
         "note": f"ancestors: {len(entered)} entered, {len(clades) - len(entered)} could not",
     }
     values = np.array([clade.value for clade in entered])
-    found = {}
-    for name, bounds, fewest in zip(NAMES, BOUNDS, (1, 2), strict=True):
-        if len(values) < fewest:
-            found[name] = Estimate.undefined(**counts)
-            continue
-        statistic = _sd if name.endswith("_sd") else _mean
-        ends = jackknife(lambda rows, statistic=statistic: statistic(values[rows]), np.arange(len(values)), rng, bounds)
-        chance = 0.0 if statistic is _mean else np.nan
-        found[name] = Estimate(statistic(values), chance, **interval(*ends, JACKKNIFE, rank), **counts)
-    return found
+
+    def estimate(statistic: Callable[[np.ndarray], float], chance: float, bounds: tuple[float, float]) -> Estimate:
+        def of_rows(rows: np.ndarray) -> float:
+            return statistic(values[rows])
+
+        value = of_rows(np.arange(len(values)))
+        if np.isnan(value):
+            return Estimate.undefined(**counts)
+        ends = jackknife(of_rows, np.arange(len(values)), rng, bounds, settings.n_groups, settings.level)
+        return Estimate(value, chance, **interval(*ends, jackknife_method(settings), rank), **counts)
+
+    return dict(zip(NAMES, (estimate(_mean, 0.0, BOUNDS[0]), estimate(_sd, np.nan, BOUNDS[1])), strict=True))
 
 
 def _mean(values: np.ndarray) -> float:
+    """Return the mean; NaN without a value."""
     return float(np.mean(values)) if len(values) else np.nan
 
 
 def _sd(values: np.ndarray) -> float:
+    """Return the standard deviation (n - 1); NaN with fewer than two values."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan

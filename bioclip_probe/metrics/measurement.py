@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from bioclip_probe.stats.estimate import Estimate
 
 @dataclass(frozen=True)
 class Measurement:
-    """One number of one metric: the kind of thing that every metric returns, one for each rank or clade.
+    """One number of one metric. Every metric returns a list of them, one for each rank or clade.
 
     Attributes
     ----------
@@ -52,6 +52,10 @@ class Measurement:
         ----------
         **columns
             Columns that the metric does not know, such as ``encoder`` and ``tree``.
+
+        Returns
+        -------
+        dict
         """
         known = {"metric": self.metric, "rank": self.rank, "taxon": self.taxon, "split": self.split}
         return {
@@ -61,8 +65,49 @@ class Measurement:
         }
 
 
+def measurements_at(rank: str, estimates: Mapping[str, Estimate]) -> list[Measurement]:
+    """Return one measurement for each estimate of a rank.
+
+    Parameters
+    ----------
+    rank : str
+    estimates : mapping from metric to Estimate
+
+    Examples
+    --------
+    >>> [row.metric for row in measurements_at("family", {"cluster_ami": Estimate(0.5), "cluster_ari": Estimate(0.4)})]
+    ['cluster_ami', 'cluster_ari']
+    """
+    return [Measurement(metric, rank, estimate) for metric, estimate in estimates.items()]
+
+
+def measurements_by_rank(table: Mapping[str, Mapping[str, Estimate]]) -> list[Measurement]:
+    """Return one measurement for each rank and metric of a table.
+
+    Parameters
+    ----------
+    table : mapping from rank to mapping from metric to Estimate
+
+    Examples
+    --------
+    >>> [row.rank for row in measurements_by_rank({"order": {"lca_auc": Estimate(0.5)}})]
+    ['order']
+    """
+    return [row for rank, estimates in table.items() for row in measurements_at(rank, estimates)]
+
+
 def estimates(measurements: Iterable[Measurement], metric: str) -> dict[str, Estimate]:
     """Return the estimates of one metric about all taxa, by rank.
+
+    Parameters
+    ----------
+    measurements : iterable of Measurement
+    metric : str
+        Name in the metric registry.
+
+    Returns
+    -------
+    dict from rank to Estimate
 
     Examples
     --------
@@ -76,13 +121,23 @@ def estimates(measurements: Iterable[Measurement], metric: str) -> dict[str, Est
 def random_stream(seed: int, *names: str) -> np.random.Generator:
     """Return the random stream of one number: the same for the same seed and names, on every machine.
 
-    Every number draws from a stream of its own, so that adding a metric changes no other, and two encoders meet the
-    same resampled species and the same permutations: their difference is paired.
+    Every number draws from a stream of its own, so that adding a metric changes no other number. Two encoders get the
+    same resampled species and the same permutations, so that their difference is paired.
+
+    Parameters
+    ----------
+    seed : int
+    *names : str
+        Name of the number, e.g. its metric and its rank.
+
+    Returns
+    -------
+    numpy.random.Generator
 
     Examples
     --------
-    >>> first, again = random_stream(0, "k_mult"), random_stream(0, "k_mult")
-    >>> first.random() == again.random()
+    >>> first, second = random_stream(0, "k_mult"), random_stream(0, "k_mult")
+    >>> first.random() == second.random()
     True
     """
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])

@@ -1,18 +1,22 @@
-"""Tree distance and embedding distance by their order alone: rank correlations, the staircase, AUC between ranks.
+"""Tree distance and embedding distance by their order: rank correlations, AUC between ranks, the staircase.
 
-All pairs are counted in one sweep, by level of tree distance and bin of cosine distance (`stats.sweep`); counts without
-a group of taxa follow by subtraction, whence the intervals: a delete-group jackknife over taxa. On a taxonomy a level
-is a rank; on a tree with many distances a level holds a 64th of the pairs.
+One sweep counts all pairs by level of tree distance and bin of cosine distance (`stats.sweep`). Counts without a group
+of species follow by subtraction, so that the delete-group jackknife needs no second sweep. In a taxonomy a level is a
+rank; on a tree with many distances a level holds a 64th of the pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.metrics.scores import JACKKNIFE, interval
+from bioclip_probe.metrics.measurement import Measurement, measurements_at, measurements_by_rank, random_stream
+from bioclip_probe.metrics.scores import interval, jackknife_method
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_interval
@@ -25,112 +29,204 @@ from bioclip_probe.tree.tree import Placement
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 CORRELATION, DISTANCE, SHARE = (-1.0, 1.0), (0.0, 2.0), (0.0, 1.0)
-STAIRS = ("lca_distance_mean", *(f"lca_distance_q{round(100 * q):02d}" for q in QUANTILES))
+#: Metrics of `distance_by_lca`.
+LCA_DISTANCES = ("lca_distance_mean", *(f"lca_distance_q{round(100 * q):02d}" for q in QUANTILES))
 
 
 def rank_correlations(
-    vectors: np.ndarray,
-    placement: Placement,
-    rng: np.random.Generator,
-    units: ResamplingUnits | None = None,
-    executor: Executor | None = None,
-) -> dict[str, Estimate]:
-    """Spearman's ρ and Kendall's τ-b of tree distance and centroid distance over all pairs of taxa.
+    embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return Spearman's ρ and Kendall's τ-b of tree distance and centroid distance over all pairs of species.
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d)
-        Unit vectors, one per image.
-    placement : Placement
-        The taxa compared are its tips.
-    rng : numpy.random.Generator
-    units : ResamplingUnits, optional
-        What the interval leaves out; the taxa themselves if not given.
-    executor : Executor, optional
-        Whose workers look at all pairs.
+    embeddings, placement, settings
+        As for `cophenetic_correlation`.
 
     Returns
     -------
-    dict
-        ``spearman`` and ``kendall_tau_b``, in [-1, 1], higher is better, 0 without any signal. τ-b cannot reach 1 where
-        one side has more ties than the other, as on a taxonomy. On a tree with more than 64 distances ρ is of the
-        distances themselves (to a millionth of the largest), τ-b and both intervals of 64 levels. Undefined where
-        `cophenetic_correlation` is.
+    list of Measurement
+        ``spearman`` and ``kendall_tau_b``, in [-1, 1]; higher is better, 0 without any signal. τ-b cannot reach 1 where
+        one side has more ties than the other, as in a taxonomy. On a tree with more than 64 distances, ρ uses the
+        distances themselves (to a millionth of the largest); τ-b and both intervals use 64 levels. Undefined where
+        `cophenetic_correlation` is undefined. The interval leaves out one group of units after the other.
 
     Raises
     ------
     DataError
-        If a vector is not finite.
+        As for `cophenetic_correlation`.
 
     References
     ----------
     Spearman 1904, Am. J. Psychol. 15, 72; Kendall 1945, Biometrika 33, 239.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> [round(row.value, 2) for row in rank_correlations(vectors, placement)]
+    [0.87, 0.82]
     """
-    rows = Rows.taxa(vectors, placement)
-    if reason := rows.reason_undefined():
-        return dict.fromkeys(("spearman", "kendall_tau_b"), Estimate.undefined(reason, **rows.counts))
-    name, part = rows.jackknife_groups(units, rng)
-    joint = sweep(rows, part, executor=executor).joint
-    exact = spearman_correlation(rows.vectors, rows.tree) if joint.binned else None
+    shared = SharedResults.of(embeddings, placement, settings)
+    rng = shared.stream("rank_correlations")
+    taxa = shared.taxa("species")
+    return measurements_at(
+        "species", estimate_rank_correlations(taxa, rng, shared.settings, shared.units, shared.executor)
+    )
+
+
+def estimate_rank_correlations(
+    taxa: Rows,
+    rng: np.random.Generator,
+    settings: MeasureSettings,
+    units: ResamplingUnits | None = None,
+    executor: Executor | None = None,
+) -> dict[str, Estimate]:
+    """Return `rank_correlations` of the taxa at the tips of one tree.
+
+    Parameters
+    ----------
+    taxa : Rows
+        Centroids, see `Rows.taxa`.
+    rng : numpy.random.Generator
+        It draws the groups of the jackknife.
+    settings : MeasureSettings
+        `n_groups` and `level` are used.
+    units : ResamplingUnits, optional
+        What the interval leaves out; by default the taxa themselves.
+    executor : Executor, optional
+        Its workers compare all pairs.
+
+    Returns
+    -------
+    dict from metric to Estimate
+    """
+    if reason := taxa.reason_undefined():
+        return dict.fromkeys(("spearman", "kendall_tau_b"), Estimate.undefined(reason, **taxa.counts))
+    name, group = taxa.jackknife_groups(units, rng, settings.n_groups)
+    pairs = _CountedPairs(taxa, sweep(taxa, group, executor=executor).joint, name, settings)
+    exact = spearman_correlation(taxa.vectors, taxa.tree) if pairs.joint.binned else None
     return {
-        "spearman": _correlation(joint, histograms.spearman, name, rows, exact),
-        "kendall_tau_b": _correlation(joint, histograms.kendall_tau_b, name, rows),
+        "spearman": pairs.correlation(histograms.spearman, exact),
+        "kendall_tau_b": pairs.correlation(histograms.kendall_tau_b),
     }
 
 
-def spearman(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: ResamplingUnits | None = None
-) -> Estimate:
-    """Spearman correlation of tree distance and centroid distance; see `rank_correlations`."""
-    return rank_correlations(vectors, placement, rng, units)["spearman"]
+def image_rank_correlations(
+    embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return Spearman's ρ and Kendall's τ-b of tree distance and embedding distance over all pairs of images.
+
+    Parameters
+    ----------
+    embeddings, placement, settings
+        As for `cophenetic_correlation`.
+
+    Returns
+    -------
+    list of Measurement
+        ``image_spearman`` and ``image_kendall_tau_b``, as in `rank_correlations`. Images of one species are at tree
+        distance 0. On a tree with more than 64 distances, both use levels that hold equal shares of the pairs.
+
+    Raises
+    ------
+    DataError
+        As for `cophenetic_correlation`.
+
+    References
+    ----------
+    As for `rank_correlations`.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> [row.metric for row in image_rank_correlations(vectors, placement)]
+    ['image_spearman', 'image_kendall_tau_b']
+    """
+    shared = SharedResults.of(embeddings, placement, settings)
+    resampled, swept = shared.image_sweep
+    return measurements_at("species", estimate_image_rank_correlations(swept, shared.settings, resampled))
 
 
-def kendall_tau_b(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: ResamplingUnits | None = None
-) -> Estimate:
-    """Kendall's τ-b of tree distance and centroid distance; see `rank_correlations`."""
-    return rank_correlations(vectors, placement, rng, units)["kendall_tau_b"]
-
-
-def image_rank_correlations(swept: Sweep, resampled: str = "species") -> dict[str, Estimate]:
-    """Spearman's ρ and Kendall's τ-b of tree distance and embedding distance over all pairs of images.
+def estimate_image_rank_correlations(
+    swept: Sweep, settings: MeasureSettings, resampled: str = "species"
+) -> dict[str, Estimate]:
+    """Return `image_rank_correlations` from a sweep.
 
     Parameters
     ----------
     swept : Sweep
-        Of ``Rows.images(vectors, placement)``, with the parts that the jackknife leaves out.
+        The sweep over ``Rows.images(vectors, placement)``, with the groups that the jackknife leaves out.
+    settings : MeasureSettings
+        `level` is used.
     resampled : str
-        What the parts are made of.
+        Rank of the units that the groups are made of.
 
     Returns
     -------
-    dict
-        ``image_spearman`` and ``image_kendall_tau_b``, as in `rank_correlations`; images of one taxon are at tree
-        distance 0. On a tree with more than 64 distances both are of levels that hold equal shares of the pairs.
+    dict from metric to Estimate
     """
     names = ("image_spearman", "image_kendall_tau_b")
     if reason := swept.rows.reason_undefined():
         return dict.fromkeys(names, Estimate.undefined(reason, **swept.rows.counts))
+    pairs = _CountedPairs(swept.rows, swept.joint, resampled, settings)
     statistics = (histograms.spearman, histograms.kendall_tau_b)
-    found = zip(names, statistics, strict=True)
-    return {name: _correlation(swept.joint, of, resampled, swept.rows) for name, of in found}
+    return {name: pairs.correlation(statistic) for name, statistic in zip(names, statistics, strict=True)}
 
 
-def lca_auc(swept: Sweep, resampled: str = "species") -> dict[str, dict[str, Estimate]]:
-    """How often a pair that meets at a rank is nearer than a pair that meets at the next rank above, ties ½.
+def lca_auc(
+    embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return how often images that meet at a rank are closer than images that meet at the next rank above.
 
     Parameters
     ----------
-    swept, resampled
-        As for `image_rank_correlations`, on a taxonomy of species.
+    embeddings, placement, settings
+        As for `cophenetic_correlation`, in a taxonomy.
 
     Returns
     -------
-    dict from rank to ``lca_auc``
-        By the rank of the nearer pair's common ancestor, from ``species`` up, those that occur but the last. In [0, 1],
-        higher is better, ½ without any signal. Pairs of one rank may lie anywhere on the tree, so this asks for one
-        scale of distance all over it; `triplet_accuracy` compares about one anchor. The note says how much bins can
-        matter, if they can at all: by half of the ties within them.
+    list of Measurement
+        One for each rank of the closer pair's common ancestor, from ``species`` up to the last but one rank that
+        occurs. In [0, 1], higher is better, 1/2 without any signal; ties count 1/2. Pairs of one rank may lie anywhere
+        on the tree, so that the metric asks for one scale of distance all over it; `triplet_accuracy` compares about
+        one anchor. The note says how much the bins of distance can change the value: half of the ties within them.
+
+    Raises
+    ------
+    DataError
+        As for `cophenetic_correlation`.
+
+    References
+    ----------
+    Mann & Whitney 1947, Ann. Math. Stat. 18, 50.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> [(row.rank, row.value) for row in lca_auc(vectors, placement)]
+    [('genus', 1.0)]
+    """
+    shared = SharedResults.of(embeddings, placement, settings)
+    resampled, swept = shared.image_sweep
+    return measurements_by_rank(estimate_lca_auc(swept, shared.settings, resampled))
+
+
+def estimate_lca_auc(
+    swept: Sweep, settings: MeasureSettings, resampled: str = "species"
+) -> dict[str, dict[str, Estimate]]:
+    """Return `lca_auc` from a sweep.
+
+    Parameters
+    ----------
+    swept, settings, resampled
+        As for `estimate_image_rank_correlations`, on a taxonomy of species.
+
+    Returns
+    -------
+    dict from rank to dict from metric to Estimate
     """
     joint = swept.joint
     counts = joint.counts
@@ -138,78 +234,106 @@ def lca_auc(swept: Sweep, resampled: str = "species") -> dict[str, dict[str, Est
     deleted = joint.leave_one_out(lambda left: histograms.neighbouring_auc(left)[0])
     table = {}
     for level in np.flatnonzero(np.isfinite(auc)):
-        ends = interval(*jackknife_interval(auc[level], deleted[:, level], SHARE), JACKKNIFE, resampled)
+        ends = jackknife_interval(auc[level], deleted[:, level], SHARE, settings.level)
+        fields = interval(*ends, jackknife_method(settings), resampled)
         note = f"{counts[level].sum():,.0f} pairs; bins can hide {error[level]:.1e}"
-        found = Estimate(float(auc[level]), chance=0.5, **ends, note=note, **swept.rows.counts)
-        table[lca_rank(joint.steps[level])] = {"lca_auc": found}
+        estimate = Estimate(float(auc[level]), chance=0.5, **fields, note=note, **swept.rows.counts)
+        table[lca_rank(joint.steps[level])] = {"lca_auc": estimate}
     return table
 
 
 def distance_by_lca(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, executor: Executor | None = None
-) -> dict[str, dict[str, Estimate]]:
-    """The staircase: centroid distance of species by the rank of their lowest common ancestor.
+    embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return the staircase: centroid distance of species by the rank of their lowest common ancestor.
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d)
-    placement : Placement
-        In a taxonomy; the species are compared.
-    rng : numpy.random.Generator
-    executor : Executor, optional
-        Whose workers look at all pairs of species.
+    embeddings, placement, settings
+        As for `cophenetic_correlation`, in a taxonomy.
+
+    Returns
+    -------
+    list of Measurement
+        ``lca_distance_mean`` and ``lca_distance_q05`` … ``q95``, cosine distance in [0, 2], for each rank that occurs
+        from ``genus`` up to ``kingdom`` and ``root`` (no known rank in common). Where a rank is a hole, two species
+        share the next known rank above, so that their tree distance is the most that it can be. In an embedding that
+        follows the tree the distance grows from rank to rank. Means are exact, quantiles to the width of a bin. The
+        interval leaves out species; it is missing where one group of species takes part in all pairs of a rank. All
+        are undefined if the images of a species cancel out.
+
+    Raises
+    ------
+    DataError
+        As for `cophenetic_correlation`.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> rows = distance_by_lca(vectors, placement)
+    >>> [(row.rank, round(row.value, 2)) for row in rows if row.metric == "lca_distance_mean"]
+    [('genus', 0.2), ('root', 0.7)]
+    """
+    shared = SharedResults.of(embeddings, placement, settings)
+    rng = random_stream(shared.settings.seed, "distance_by_lca")
+    table = estimate_distance_by_lca(shared.taxa("species"), rng, shared.settings, shared.executor)
+    return measurements_by_rank(table)
+
+
+def estimate_distance_by_lca(
+    taxa: Rows, rng: np.random.Generator, settings: MeasureSettings, executor: Executor | None = None
+) -> dict[str, dict[str, Estimate]]:
+    """Return `distance_by_lca` of the species at the tips of a taxonomy.
+
+    Parameters
+    ----------
+    taxa : Rows
+        Centroids of the species.
+    rng, settings, executor
+        As for `estimate_rank_correlations`.
 
     Returns
     -------
     dict from rank to dict from metric to Estimate
-        Ranks from ``genus`` up to ``kingdom`` and ``root`` (no known rank in common), those that occur. Where a rank
-        is a hole, two species share the next known one above, so that their distance is the most it can be. Metrics
-        ``lca_distance_mean`` and ``lca_distance_q05`` … ``q95``, cosine distance in [0, 2]. An embedding that follows
-        the tree climbs from rank to rank. Means are exact, quantiles to the width of a bin. The interval leaves out
-        species; it is missing where all pairs of a rank are lost with one group of them. All undefined if the images
-        of a species cancel out.
     """
-    rows = Rows.taxa(vectors, placement.coarsen("species"))
-    if rows.counts["n_taxa"] < 2:
+    if taxa.counts["n_taxa"] < 2:
         return {}
-    if lost := int(np.isnan(rows.vectors).any(axis=1).sum()):
+    if lost := int(np.isnan(taxa.vectors).any(axis=1).sum()):
         reason = f"the images of {lost} taxa cancel out: their centroid has no direction"
-        blank = Rows(rows.tree, np.zeros((len(rows.tips), 1)), rows.tips, rows.groups)
-        counts = sweep(blank, executor=executor).joint
-        met = counts.steps[counts.counts.sum(axis=1) > 0]
-        return {lca_rank(step): dict.fromkeys(STAIRS, Estimate.undefined(reason, **rows.counts)) for step in met}
-    name, part = rows.jackknife_groups(None, rng)
-    joint = sweep(rows, part, executor=executor).joint
+        blank = Rows(taxa.tree, np.zeros((len(taxa.tips), 1)), taxa.tips, taxa.groups)
+        joint = sweep(blank, executor=executor).joint
+        steps = joint.steps[joint.counts.sum(axis=1) > 0]
+        undefined = Estimate.undefined(reason, **taxa.counts)
+        return {lca_rank(step): dict.fromkeys(LCA_DISTANCES, undefined) for step in steps}
+    name, group = taxa.jackknife_groups(None, rng, settings.n_groups)
+    joint = sweep(taxa, group, executor=executor).joint
+    statistics = np.concatenate([_mean_distances(taxa, group, joint.steps), _quantiles(joint)], axis=2)
+    table = {}
+    for level, n_pairs in enumerate(joint.counts.sum(axis=1)):
+        if n_pairs:
+            note = f"{n_pairs:,.0f} pairs of species"
+            estimates = {}
+            for metric, (value, *deleted) in zip(LCA_DISTANCES, statistics[:, level].T, strict=True):
+                ends = jackknife_interval(value, np.array(deleted), DISTANCE, settings.level)
+                fields = interval(*ends, jackknife_method(settings), name)
+                estimates[metric] = Estimate(float(value), **fields, note=note, **taxa.counts)
+            table[lca_rank(joint.steps[level])] = estimates
+    return table
+
+
+def _quantiles(joint: JointHistogram) -> np.ndarray:
+    """Return the quantiles at each level, of all pairs and without each group, shape (1 + G, L, quantiles)."""
 
     def quantiles(counts: np.ndarray) -> np.ndarray:
         return histograms.quantiles(counts, joint.edges, QUANTILES)
 
-    whole, *left = np.concatenate(
-        [
-            _mean_distances(rows, part, joint.steps),
-            np.stack([quantiles(joint.counts), *joint.leave_one_out(quantiles)]),
-        ],
-        axis=2,
-    )
-    table = {}
-    for level, counts in enumerate(joint.counts.sum(axis=1)):
-        if counts:
-            deleted = np.array([values[level] for values in left])
-            table[lca_rank(joint.steps[level])] = {
-                stair: Estimate(
-                    float(value),
-                    **interval(*jackknife_interval(value, without, DISTANCE), JACKKNIFE, name),
-                    note=f"{counts:,.0f} pairs of species",
-                    **rows.counts,
-                )
-                for stair, value, without in zip(STAIRS, whole[level], deleted.T, strict=True)
-            }
-    return table
+    return np.stack([quantiles(joint.counts), *joint.leave_one_out(quantiles)])
 
 
-def _mean_distances(rows: Rows, part: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Mean cosine distance at each step, of all pairs and without each part, shape (1 + G, L, 1); not binned."""
-    sums = NodeSums.with_jackknife(rows.vectors, rows.tips, rows.tree, part, int(part.max()) + 1)
+def _mean_distances(rows: Rows, group: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return the mean distance at each step, of all pairs and without each group, shape (1 + G, L, 1); not binned."""
+    sums = NodeSums.with_jackknife(rows.vectors, rows.tips, rows.tree, group, int(group.max()) + 1)
     step = 2 * (rows.tree.depth[rows.tree.tips[0]] - rows.tree.depth)
     level = np.abs(step[:, None] - steps).argmin(axis=1)
     means = []
@@ -221,14 +345,24 @@ def _mean_distances(rows: Rows, part: np.ndarray, steps: np.ndarray) -> np.ndarr
     return np.array(means)[:, :, None]
 
 
-def _correlation(
-    joint: JointHistogram,
-    statistic: Callable[[np.ndarray], float],
-    resampled: str,
-    rows: Rows,
-    exact: float | None = None,
-) -> Estimate:
-    value = statistic(joint.counts) if exact is None else exact
-    ends = interval(*jackknife_interval(value, joint.leave_one_out(statistic), CORRELATION), JACKKNIFE, resampled)
-    note = f"tree distances in {len(joint.steps)} levels" if joint.binned and exact is None else ""
-    return Estimate(float(value), chance=0.0, **ends, note=note, **rows.counts)
+@dataclass(frozen=True, eq=False)
+class _CountedPairs:
+    """The pairs of some rows, counted by tree distance and embedding distance.
+
+    `joint` holds the counts, `resampled` names the units of its jackknife groups.
+    """
+
+    rows: Rows
+    joint: JointHistogram
+    resampled: str
+    settings: MeasureSettings
+
+    def correlation(self, statistic: Callable[[np.ndarray], float], exact: float | None = None) -> Estimate:
+        """Return a rank correlation of the counts; `exact` replaces its value where that is known without levels."""
+        value = statistic(self.joint.counts) if exact is None else exact
+        deleted = self.joint.leave_one_out(statistic)
+        ends = jackknife_interval(value, deleted, CORRELATION, self.settings.level)
+        fields = interval(*ends, jackknife_method(self.settings), self.resampled)
+        levels = f"tree distances in {len(self.joint.steps)} levels"
+        note = levels if self.joint.binned and exact is None else ""
+        return Estimate(float(value), chance=0.0, **fields, note=note, **self.rows.counts)

@@ -14,6 +14,7 @@ from bioclip_probe.metrics import (
     answers,
     balanced,
     clades,
+    confounds,
     consistency,
     dendrogram,
     differences,
@@ -25,6 +26,7 @@ from bioclip_probe.metrics import (
     reliability,
     shape,
     signal,
+    similarity,
     text,
     variance,
 )
@@ -147,13 +149,13 @@ _SEPARATION = (
 _COMPARISONS = (
     MetricEntry("cophenetic_correlation_difference", "Cophenetic correlation difference", "CPCC of the first less CPCC of the second, same species", differences.cophenetic_correlation_difference, DIFFERENCE, "higher", "paired jackknife: Efron & Stein 1981", subject="pair"),
     MetricEntry("image_tree_correlation_difference", "Image tree correlation difference", "tree correlation of all image pairs, the first less the second", differences.image_tree_correlation_difference, DIFFERENCE, "higher", "paired jackknife: Efron & Stein 1981", subject="pair"),
-    MetricEntry("residual_cophenetic_correlation", "CPCC beyond a control", "CPCC once the centroid distance of a control is regressed out; no causal control", pending.residual_cophenetic_correlation, CORRELATION, "higher", "Smouse et al. 1986; Guillot & Rousset 2013", subject="control pair"),
-    MetricEntry("cka", "Debiased CKA", "debiased linear CKA of two encoders' species centroids", pending.similarity, CORRELATION, "neither", "Song et al. 2012; Kornblith et al. 2019", subject="pair"),
-    MetricEntry("cka_calibrated", "Debiased CKA beyond chance", "debiased linear CKA above what 95 % of permutations reach: (score - t)/(1 - t), or 0", pending.similarity, SHARE, "neither", "Gröger et al. 2026", invariant=DRAWN, subject="pair"),
-    MetricEntry("rsa", "RSA", "correlation of two encoders' centroid distances over pairs of species", pending.similarity, CORRELATION, "neither", "Kriegeskorte et al. 2008", subject="pair"),
-    MetricEntry("rsa_calibrated", "RSA beyond chance", "correlation of two encoders' centroid distances above what 95 % of permutations reach: (score - t)/(1 - t), or 0", pending.similarity, SHARE, "neither", "Gröger et al. 2026", invariant=DRAWN, subject="pair"),
-    MetricEntry("mutual_knn", "Mutual 10 nearest species", "share of a species' 10 nearest species that two encoders agree on", pending.similarity, SHARE, "neither", "Huh et al. 2024", subject="pair"),
-    MetricEntry("mutual_knn_calibrated", "Mutual neighbours beyond chance", "share of the 10 nearest species that two encoders agree on, above what 95 % of permutations reach: (score - t)/(1 - t), or 0", pending.similarity, SHARE, "neither", "Gröger et al. 2026", invariant=DRAWN, subject="pair"),
+    MetricEntry("residual_cophenetic_correlation", "CPCC beyond a control", "CPCC once the centroid distance of a control is regressed out; no causal control", confounds.residual_cophenetic_correlation, CORRELATION, "higher", "Smouse et al. 1986; Guillot & Rousset 2013", subject="control pair"),
+    MetricEntry("cka", "Debiased CKA", "debiased linear CKA of two encoders' species centroids", similarity.encoder_similarity, CORRELATION, "neither", "Song et al. 2012; Kornblith et al. 2019", subject="pair"),
+    MetricEntry("cka_calibrated", "Debiased CKA beyond chance", "debiased linear CKA above what 95 % of permutations reach: (score - t)/(1 - t), or 0", similarity.encoder_similarity, SHARE, "neither", "Gröger et al. 2026", invariant=DRAWN, subject="pair"),
+    MetricEntry("rsa", "RSA", "correlation of two encoders' centroid distances over pairs of species", similarity.encoder_similarity, CORRELATION, "neither", "Kriegeskorte et al. 2008", subject="pair"),
+    MetricEntry("rsa_calibrated", "RSA beyond chance", "correlation of two encoders' centroid distances above what 95 % of permutations reach: (score - t)/(1 - t), or 0", similarity.encoder_similarity, SHARE, "neither", "Gröger et al. 2026", invariant=DRAWN, subject="pair"),
+    MetricEntry("mutual_knn", "Mutual 10 nearest species", "share of a species' 10 nearest species that two encoders agree on", similarity.encoder_similarity, SHARE, "neither", "Huh et al. 2024", subject="pair"),
+    MetricEntry("mutual_knn_calibrated", "Mutual neighbours beyond chance", "share of the 10 nearest species that two encoders agree on, above what 95 % of permutations reach: (score - t)/(1 - t), or 0", similarity.encoder_similarity, SHARE, "neither", "Gröger et al. 2026", invariant=DRAWN, subject="pair"),
 )  # fmt: skip
 
 _ANSWERS = (

@@ -1,4 +1,4 @@
-"""The noise ceiling: the most the tree correlation could be, given how the images of a species scatter."""
+"""The noise ceiling: the most that the tree correlation could be, given how the images of a species scatter."""
 
 from __future__ import annotations
 
@@ -7,40 +7,46 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.sparse import csr_array
 
-from bioclip_probe.metrics.scores import JACKKNIFE, interval
+from bioclip_probe.metrics.measurement import Measurement, measurements_at
+from bioclip_probe.metrics.scores import interval, jackknife_method
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.cross import jackknifed_cross_correlations
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
 from bioclip_probe.stats.all_pairs.moments import JackknifeMoments
+from bioclip_probe.stats.centroids import tips_with_images
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_interval
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree.tree import Placement
 
-N_SPLITS = 10
-#: Below this reliability of halves, what the correction gives is mostly its own error.
-LEAST = 0.1
+#: Below this reliability of halves, the corrected value is mostly the error of the correction.
+MIN_RELIABILITY = 0.1
 NAMES = ("split_half_reliability", "noise_ceiling", "disattenuated_cophenetic_correlation")
 BOUNDS = ((-1.0, 1.0), (0.0, 1.0), (-np.inf, np.inf))
 
 
-def noise_ceiling(vectors: np.ndarray, placement: Placement, rng: np.random.Generator) -> dict[str, Estimate]:
-    """How reliable centroid distances are, the ceiling this sets to CPCC, and CPCC as a share of it.
+def noise_ceiling(
+    embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return how reliable centroid distances are, the ceiling that this sets to CPCC, and CPCC over its ceiling.
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d)
-        Unit vectors, one per image.
-    placement : Placement
-        The species compared are its tips.
-    rng : numpy.random.Generator
+    embeddings, placement
+        As for `cophenetic_correlation`; species are compared.
+    settings : MeasureSettings, optional
+        `n_halves` (10 by default), `n_groups` and `level` are used.
 
     Returns
     -------
-    dict from metric to Estimate
-        All over the species that have at least two images; the images of the others are counted as excluded.
+    list of Measurement
+        Three, at species, all over the species with at least two images; the images of the others are counted as
+        excluded.
 
-        ``split_half_reliability``: each species' images are dealt into two halves, and the centroid distances of one
-        half are correlated with those of the other over all pairs of species; r is the mean over 10 deals. In [-1, 1].
+        ``split_half_reliability``: the images of each species are divided at random into two halves, and the centroid
+        distances of one half are correlated with those of the other over all pairs of species; r is the mean over ten
+        random divisions. In [-1, 1].
         ``noise_ceiling``: sqrt(2r/(1 + r)), the correlation of the distances from all images with noiseless ones, by
         the formula of Spearman and Brown. In [0, 1]. No embedding with such scatter could have a higher CPCC.
         ``disattenuated_cophenetic_correlation``: CPCC over the ceiling, what CPCC would be without scatter; it can
@@ -52,17 +58,17 @@ def noise_ceiling(vectors: np.ndarray, placement: Placement, rng: np.random.Gene
     Raises
     ------
     DataError
-        If a vector is not finite.
+        As for `cophenetic_correlation`.
 
     Notes
     -----
-    O(10 (n d + species·d²)). Images are put in an order of their own before they are dealt, so that the order of rows
-    does not matter.
+    O(10 (n d + species·d²)). Images are sorted by their vectors before they are divided, so that the order of rows does
+    not matter.
 
     Spearman and Brown assume that twice the images halve the variance of the noise. That holds while centroids scatter
-    less than species differ. Beyond, it is the square of the scatter that rules, and falls to a quarter: the ceiling
-    comes out too low, and the corrected value too high. Uneven counts put the distances of species with few images up
-    in both halves alike, which passes for reliability and works the other way.
+    less than species differ. With more scatter its square dominates, which falls to a quarter: the ceiling comes out
+    too low, and the corrected value too high. Unequal numbers of images raise the distances of species with few images
+    in both halves alike, which looks like reliability and works the other way.
 
     Simulated with 150 species on a taxonomy, λ = 0.7, in 16 and 256 dimensions, with 6, 20 or 2 to 40 images each: the
     corrected value is within 3 % of that of the noiseless species where r > 0.5, within 6 % where r > 0.3, within 12 %
@@ -71,68 +77,146 @@ def noise_ceiling(vectors: np.ndarray, placement: Placement, rng: np.random.Gene
     References
     ----------
     Spearman 1904, Am. J. Psychol. 15, 72 (disattenuation); Spearman 1910 and Brown 1910, Br. J. Psychol. 3, 271, 296.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> twice = np.repeat([0, 1, 2], 2)
+    >>> [round(row.value, 2) for row in noise_ceiling(vectors[twice], placement.take(twice))]
+    [1.0, 1.0, 0.69]
     """
-    everything = Rows.taxa(vectors, placement)
-    counted = np.bincount(everything.groups[everything.groups >= 0], minlength=1)
-    several = (everything.groups >= 0) & (counted[everything.groups] > 1)
-    taxa = Rows.taxa(vectors, Placement(placement.tree, np.where(several, placement.node, -1)))
-    alone = int(np.sum(counted == 1))
-    note = f"{alone} species with one image left out" if alone else ""
+    shared = SharedResults.of(embeddings, placement, settings)
+    rng = shared.stream("noise_ceiling")
+    return measurements_at("species", estimate_noise_ceiling(shared.vectors, shared.species, rng, shared.settings))
+
+
+def estimate_noise_ceiling(
+    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, settings: MeasureSettings
+) -> dict[str, Estimate]:
+    """Return the three numbers of `noise_ceiling`.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+        Unit vectors, one per image.
+    placement : Placement
+        The species compared are its tips.
+    rng : numpy.random.Generator
+        It draws the groups of the jackknife, and then the halves.
+    settings : MeasureSettings
+
+    Returns
+    -------
+    dict from metric to Estimate
+
+    Raises
+    ------
+    DataError
+        If a vector is not finite.
+    """
+    _, tip = tips_with_images(placement)
+    n_images = np.bincount(tip[tip >= 0], minlength=1)
+    has_two = (tip >= 0) & (n_images[tip] > 1)
+    taxa = Rows.taxa(vectors, Placement(placement.tree, np.where(has_two, placement.node, -1)))
+    n_single = int(np.sum(n_images == 1))
+    note = f"{n_single} species with one image left out" if n_single else ""
     if taxa.counts["n_taxa"] < 3:
         reason = f"needs at least 3 taxa with two images, found {taxa.counts['n_taxa']}"
         return dict.fromkeys(NAMES, Estimate.undefined(reason, **taxa.counts))
-    resampled, part = taxa.jackknife_groups(None, rng)
-    halves = np.mean([jackknifed_cross_correlations(*pair, part) for pair in _deals(vectors, taxa.groups, rng)], axis=0)
-    cpcc = np.full(len(halves), np.nan)
+    resampled, group = taxa.jackknife_groups(None, rng, settings.n_groups)
+    halves = random_halves(vectors, taxa.groups, rng, settings.n_halves)
+    reliability = np.mean([jackknifed_cross_correlations(*pair, group) for pair in halves], axis=0)
+    cpcc = np.full(len(reliability), np.nan)
     if not taxa.reason_undefined():
-        sums = JackknifeSums.of(taxa.tree, JackknifeMoments.of([(taxa.vectors, taxa.tips)], part))
+        sums = JackknifeSums.of(taxa.tree, JackknifeMoments.of([(taxa.vectors, taxa.tips)], group))
         cpcc = np.array([sums.correlation(), *sums.without_each_group()])
-    ceiling = stepped_up(halves)
-    reasons = _reasons(halves[0], taxa.reason_undefined())
-    found = {}
-    for name, values, bounds in zip(NAMES, (halves, ceiling, cpcc / ceiling), BOUNDS, strict=True):
+    ceiling = spearman_brown_ceiling(reliability)
+    reasons = _reasons_undefined(reliability[0], taxa.reason_undefined())
+    estimates = {}
+    for name, values, bounds in zip(NAMES, (reliability, ceiling, cpcc / ceiling), BOUNDS, strict=True):
         if reasons[name]:
-            found[name] = Estimate.undefined(reasons[name], **taxa.counts)
+            estimates[name] = Estimate.undefined(reasons[name], **taxa.counts)
             continue
-        ends = interval(*jackknife_interval(float(values[0]), values[1:], bounds), JACKKNIFE, resampled)
+        ends = jackknife_interval(float(values[0]), values[1:], bounds, settings.level)
+        fields = interval(*ends, jackknife_method(settings), resampled)
         chance = np.nan if name == "noise_ceiling" else 0.0
-        found[name] = Estimate(float(values[0]), chance, **ends, **taxa.counts, note=note)
-    return found
+        estimates[name] = Estimate(float(values[0]), chance, **fields, **taxa.counts, note=note)
+    return estimates
 
 
-def stepped_up(halves: np.ndarray) -> np.ndarray:
-    """sqrt(2r/(1 + r)): what distances from all images correlate with noiseless ones; NaN where r is not above 0."""
-    return np.sqrt(2 * halves / (1 + halves), out=np.full(len(halves), np.nan), where=halves > 0)
+def spearman_brown_ceiling(reliability: np.ndarray) -> np.ndarray:
+    """Return the correlation of distances from all images with noiseless ones, by the formula of Spearman and Brown.
+
+    Parameters
+    ----------
+    reliability : ndarray, shape (m,)
+        Correlation r of the distances of two halves.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+        sqrt(2r/(1 + r)); NaN where r is not above 0.
+
+    Examples
+    --------
+    >>> spearman_brown_ceiling(np.array([1.0, -0.5])).tolist()
+    [1.0, nan]
+    """
+    undefined = np.full(len(reliability), np.nan)
+    return np.sqrt(2 * reliability / (1 + reliability), out=undefined, where=reliability > 0)
 
 
-def _reasons(halves: float, of_tree: str) -> dict[str, str]:
-    """Why each of the three is undefined; empty if it is not."""
-    if np.isnan(halves):
+def _reasons_undefined(reliability: float, no_correlation: str) -> dict[str, str]:
+    """Return why each of the three numbers is undefined; empty where it is defined."""
+    if np.isnan(reliability):
         return dict.fromkeys(NAMES, "the distances of a half do not vary, or its images cancel out")
-    reason = "" if halves >= LEAST else f"the halves hardly agree: reliability {halves:.3f} is below {LEAST}"
-    return dict(zip(NAMES, ("", reason, reason or of_tree), strict=True))
+    low = f"the halves hardly agree: reliability {reliability:.3f} is below {MIN_RELIABILITY}"
+    reason = "" if reliability >= MIN_RELIABILITY else low
+    return dict(zip(NAMES, ("", reason, reason or no_correlation), strict=True))
 
 
-def _deals(
-    vectors: np.ndarray, groups: np.ndarray, rng: np.random.Generator
+def random_halves(
+    vectors: np.ndarray, taxa: np.ndarray, rng: np.random.Generator, n_halves: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The directions of two halves of each taxon's images, as many times as they are dealt."""
-    rows = np.flatnonzero(groups >= 0)
-    towards = vectors[rows] @ vectors[rows].mean(axis=0, dtype=np.float64)
-    rows = rows[np.lexsort((towards, groups[rows]))]
-    x, taxon = vectors[rows].astype(np.float64), groups[rows]
+    """Yield the centroids of two random halves of the images of each taxon, some times.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+    taxa : ndarray, shape (n,), int64
+        The taxon of each image, from 0 to k - 1; -1 for none. Each has at least two images.
+    rng : numpy.random.Generator
+    n_halves : int
+        How many times the images are divided.
+
+    Yields
+    ------
+    first, second : ndarray, shape (k, d)
+        On the unit sphere; NaN where the images of a half cancel out.
+
+    Examples
+    --------
+    >>> halves = random_halves(np.eye(2), np.array([0, 0]), np.random.default_rng(0), 1)
+    >>> sorted(np.concatenate(next(halves)).tolist())
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    rows = np.flatnonzero(taxa >= 0)
+    along_mean = vectors[rows] @ vectors[rows].mean(axis=0, dtype=np.float64)
+    rows = rows[np.lexsort((along_mean, taxa[rows]))]
+    x, taxon = vectors[rows].astype(np.float64), taxa[rows]
     counts = np.bincount(taxon)
     starts = np.cumsum(counts) - counts
-    whole = np.add.reduceat(x, starts, axis=0)
-    for _ in range(N_SPLITS):
-        dealt = np.lexsort((rng.random(len(x)), taxon))
-        first = dealt[(np.arange(len(x)) - starts[taxon]) % 2 == 0]
-        pick = csr_array((np.ones(len(first)), (taxon[first], first)), shape=(len(counts), len(x)))
-        half = pick @ x
-        yield _directions(half), _directions(whole - half)
+    total = np.add.reduceat(x, starts, axis=0)
+    for _ in range(n_halves):
+        order = np.lexsort((rng.random(len(x)), taxon))
+        first = order[(np.arange(len(x)) - starts[taxon]) % 2 == 0]
+        in_first = csr_array((np.ones(len(first)), (taxon[first], first)), shape=(len(counts), len(x)))
+        half = in_first @ x
+        yield _directions(half), _directions(total - half)
 
 
 def _directions(sums: np.ndarray) -> np.ndarray:
-    """On the unit sphere, NaN where the images cancel out."""
+    """Return the rows on the unit sphere, NaN where the images cancel out."""
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.divide(sums, norms, out=np.full_like(sums, np.nan), where=norms > 1e-6)

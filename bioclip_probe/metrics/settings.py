@@ -35,6 +35,8 @@ class MeasureSettings:
         Permutations of labels over images, for the chance of cluster purity, at each start of k-means.
     n_model_permutations : int
         Permutations of species between two encoders, for the null of CKA, RSA and mutual neighbours.
+    n_mutual_neighbors : int
+        Nearest species of each species that two encoders are compared on.
     n_swaps : int
         Random swaps of two sides, for the p-value of paired differences of probes.
     n_calibration_draws : int
@@ -42,9 +44,15 @@ class MeasureSettings:
     n_shuffles : int
         Shuffles of answers, for the chance of consistency between ranks.
     n_halves : int
-        Times that the images of each species are dealt into two halves, for the noise ceiling.
+        Times that the images of each species are divided into two halves, for the noise ceiling.
     n_hyperbolicity_species, n_hyperbolicity_draws : int
         Species of one draw, and draws, of the delta hyperbolicity.
+    n_geodesic_neighbors, n_geodesic_species : int
+        Nearest species that the graph of geodesic distances joins, and how many species are drawn where there are more.
+    max_dendrogram_species : int
+        With more species the dendrogram has no interval, which would need one dendrogram for each jackknife group.
+    min_clade_species : int
+        A clade with fewer species has no correlation of its own: three species have three pairs, five have ten.
 
     Raises
     ------
@@ -79,12 +87,17 @@ class MeasureSettings:
     n_groups: int = field(default=40, metadata={"help": "most groups that the jackknife leaves out"})
     n_label_permutations: int = 20
     n_model_permutations: int = 199
+    n_mutual_neighbors: int = 10
     n_swaps: int = 999
     n_calibration_draws: int = 99
     n_shuffles: int = 19
     n_halves: int = 10
     n_hyperbolicity_species: int = 100
     n_hyperbolicity_draws: int = 40
+    n_geodesic_neighbors: int = 10
+    n_geodesic_species: int = 1000
+    max_dendrogram_species: int = 2000
+    min_clade_species: int = 5
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -101,12 +114,17 @@ class MeasureSettings:
             "n_groups": self.n_groups,
             "n_label_permutations": self.n_label_permutations,
             "n_model_permutations": self.n_model_permutations,
+            "n_mutual_neighbors": self.n_mutual_neighbors,
             "n_swaps": self.n_swaps,
             "n_calibration_draws": self.n_calibration_draws,
             "n_shuffles": self.n_shuffles,
             "n_halves": self.n_halves,
             "n_hyperbolicity_species": self.n_hyperbolicity_species,
             "n_hyperbolicity_draws": self.n_hyperbolicity_draws,
+            "n_geodesic_neighbors": self.n_geodesic_neighbors,
+            "n_geodesic_species": self.n_geodesic_species,
+            "max_dendrogram_species": self.max_dendrogram_species,
+            "min_clade_species": self.min_clade_species,
         }
         for name, count in counts.items():
             if count < 1:

@@ -1,4 +1,4 @@
-"""The shape of an embedding: how nearly its distances are those of some tree, and where paths within it lead."""
+"""The shape of an embedding: how close its distances are to those of some tree, and distances along its surface."""
 
 from __future__ import annotations
 
@@ -9,57 +9,54 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import t as student_t
 
-from bioclip_probe.metrics.scores import JACKKNIFE, interval
+from bioclip_probe.metrics.measurement import Measurement
+from bioclip_probe.metrics.scores import interval, jackknife_method
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import LEVEL, jackknife_interval
+from bioclip_probe.stats.resampling import jackknife_interval
 from bioclip_probe.stats.rows import ResamplingUnits, Rows, rank_of_tips
 from bioclip_probe.tree.distances import patristic_distances
 from bioclip_probe.tree.tree import Placement, Tree
 
-#: Taxa of a draw. δ is a maximum and grows with their number: only one number for all makes data sets comparable.
-SAMPLE = 100
-N_DRAWS = 40
-SUBSAMPLED = f"delete-d jackknife, {N_DRAWS} subsamples of {SAMPLE}"
-
-K_NEIGHBOURS = 10
-#: Of more taxa, so many at random: each group of the jackknife takes all shortest paths anew.
-MOST_TAXA = 1_000
-
-#: Unit vectors closer than this are at one place; also the least length of an edge, since 0 means none to scipy.
+#: Unit vectors that are closer than this are equal; a distance that varies less does not vary.
 SAME = 1e-6
+#: The least length of an edge of a graph, since scipy takes 0 for no edge.
 SHORTEST = 1e-9
 
 
-def delta_hyperbolicity(vectors: np.ndarray, placement: Placement, rng: np.random.Generator) -> Estimate:
-    """Relative Gromov hyperbolicity 2δ/diameter of the centroids: how far they are from being the tips of any tree.
+def delta_hyperbolicity(
+    embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return the relative Gromov hyperbolicity of the centroids: how far they are from being the tips of any tree.
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d)
+    embeddings : ndarray, shape (n, d), or SharedResults
         Unit vectors, one per image.
     placement : Placement
-        Says which images are of one taxon; the tree itself takes no part.
-    rng : numpy.random.Generator
-        Draws the taxa.
+        It tells which images are of one species; the tree itself is not used.
+    settings : MeasureSettings, optional
+        `n_hyperbolicity_species` and `n_hyperbolicity_draws` are used; 100 and 40 by default.
 
     Returns
     -------
-    Estimate
-        Mean of 2δ/diameter over 40 draws of 100 taxa, by Euclidean distance of centroids on the unit sphere; in
-        [0, 1], lower is more like a tree, 0 is a tree. Which tree it does not say: points without structure in many
-        dimensions are all about equally far apart, which is a star and has a low value too. So there is no chance
-        level, and it says something only beside the controls. Undefined with fewer than 100 taxa, since δ grows with
-        their number and would compare with nothing; if the images of a taxon cancel out; where the centroids do not
-        vary.
+    list of Measurement
+        One, at species: the mean of 2δ/diameter over the draws of species, by Euclidean distance of centroids on the
+        unit sphere; in [0, 1], lower is more like a tree, 0 is a tree. It does not say which tree: points without
+        structure in many dimensions are all about equally far apart, which is a star tree and has a low value too. So
+        there is no chance level, and the value has a meaning only beside the controls. Undefined with fewer species
+        than one draw has, since δ grows with their number; if the images of a species cancel out; and where the
+        centroids do not vary.
 
         The interval is value ± t·se with se² = s² (m/(k - m) + 1/B), s² the variance over the B draws of m of the k
-        taxa: the delete-d jackknife. It is too wide rather than too narrow (Hoeffding 1948). None with
-        exactly 100 taxa, of which there is but one draw.
+        species: the delete-d jackknife. It is too wide rather than too narrow (Hoeffding 1948). There is none if a draw
+        holds all species.
 
     Raises
     ------
     DataError
-        If a vector is not finite.
+        As for `cophenetic_correlation`.
 
     Notes
     -----
@@ -70,37 +67,98 @@ def delta_hyperbolicity(vectors: np.ndarray, placement: Placement, rng: np.rando
     ----------
     Gromov 1987, Hyperbolic groups; Khrulkov et al. 2020, CVPR, 6418; Shao & Wu 1989, Ann. Stat. 17, 1176; Hoeffding
     1948, Ann. Math. Stat. 19, 293.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> delta_hyperbolicity(vectors, placement, MeasureSettings(n_hyperbolicity_species=3))[0].value
+    0.0
     """
-    taxa = Rows.taxa(vectors, placement)
-    k = taxa.counts["n_taxa"]
-    if k < SAMPLE:
-        return Estimate.undefined(f"needs at least {SAMPLE} taxa, found {k}", **taxa.counts)
-    if reason := _without_shape(taxa):
+    shared = SharedResults.of(embeddings, placement, settings)
+    name = "delta_hyperbolicity"
+    estimate = estimate_delta_hyperbolicity(shared.taxa("species"), shared.stream(name), shared.settings)
+    return [Measurement(name, "species", estimate)]
+
+
+def estimate_delta_hyperbolicity(taxa: Rows, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return `delta_hyperbolicity` of some taxa.
+
+    Parameters
+    ----------
+    taxa : Rows
+        Centroids, see `Rows.taxa`.
+    rng : numpy.random.Generator
+        It draws the taxa.
+    settings : MeasureSettings
+        `n_hyperbolicity_species`, `n_hyperbolicity_draws` and `level` are used.
+
+    Returns
+    -------
+    Estimate
+    """
+    k, m = taxa.counts["n_taxa"], settings.n_hyperbolicity_species
+    if k < m:
+        return Estimate.undefined(f"needs at least {m} taxa, found {k}", **taxa.counts)
+    if reason := _reason_undefined(taxa):
         return Estimate.undefined(reason, **taxa.counts)
-    n_draws = N_DRAWS if k > SAMPLE else 1
-    draws = np.array([relative_delta(taxa.vectors[rng.choice(k, SAMPLE, replace=False)]) for _ in range(n_draws)])
-    value, ends = float(draws.mean()), {}
+    n_draws = settings.n_hyperbolicity_draws if k > m else 1
+    draws = np.array([relative_delta(taxa.vectors[rng.choice(k, m, replace=False)]) for _ in range(n_draws)])
+    value, fields = float(draws.mean()), {}
     if n_draws > 1:
-        error = draws.std(ddof=1) * np.sqrt(SAMPLE / (k - SAMPLE) + 1 / n_draws)
-        reach = float(student_t.ppf((1 + LEVEL) / 2, n_draws - 1) * error)
-        ends = interval(max(value - reach, 0.0), min(value + reach, 1.0), SUBSAMPLED, rank_of_tips(taxa.tree))
-    return Estimate(value, **ends, **taxa.counts)
+        error = draws.std(ddof=1) * np.sqrt(m / (k - m) + 1 / n_draws)
+        reach = float(student_t.ppf((1 + settings.level) / 2, n_draws - 1) * error)
+        method = f"delete-d jackknife, {n_draws} subsamples of {m}"
+        fields = interval(max(value - reach, 0.0), min(value + reach, 1.0), method, rank_of_tips(taxa.tree))
+    return Estimate(value, **fields, **taxa.counts)
 
 
 def relative_delta(points: np.ndarray) -> float:
-    """2δ/diameter of points (m, d) by Euclidean distance; 0 where they are all at one place."""
+    """Return 2δ/diameter of points by Euclidean distance.
+
+    Parameters
+    ----------
+    points : ndarray, shape (m, d)
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 where all points are equal.
+
+    Examples
+    --------
+    >>> round(relative_delta(np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])), 3)
+    0.586
+    """
     distances = squareform(pdist(points))
     diameter = distances.max()
-    return 2 * gromov_delta(distances) / diameter if diameter > SAME else 0.0
+    return float(2 * gromov_delta(distances) / diameter) if diameter > SAME else 0.0
 
 
 def gromov_delta(distances: np.ndarray) -> float:
-    """Gromov's δ of a metric space (m, m), by its four points: the smallest δ such that, of the three ways to part any
-    four points into pairs, the two with the largest sums of distances differ by no more than 2δ. 0 on a tree.
+    """Return Gromov's δ of a metric space, by its four-point condition.
+
+    Four points form two pairs in three ways. δ is the smallest number such that the two largest of the three sums of
+    distances never differ by more than 2δ.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (m, m)
+        Symmetric, with a zero diagonal.
+
+    Returns
+    -------
+    float
+        0 on a tree.
+
+    Examples
+    --------
+    >>> gromov_delta(np.array([[0, 1, 2, 1], [1, 0, 1, 2], [2, 1, 0, 1], [1, 2, 1, 0]]))
+    1.0
     """
     largest = 0.0
     for j in range(1, len(distances) - 2):
-        # All i < j, and all pairs of points after j: parted as ij|kl, ik|jl, il|jk.
+        # All i < j, and all pairs k, l of points after j: the sums of ij|kl, ik|jl and il|jk.
         first = distances[:j, j, None, None] + distances[None, j + 1 :, j + 1 :]
         second = distances[:j, j + 1 :, None] + distances[j, None, None, j + 1 :]
         third = second.transpose(0, 2, 1)
@@ -111,107 +169,147 @@ def gromov_delta(distances: np.ndarray) -> float:
 
 
 def geodesic_tree_correlation(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: ResamplingUnits | None = None
-) -> Estimate:
-    """Correlation of tree distance with distance along the embedding's own surface.
+    embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return the correlation of tree distance with distance along the embedding's own surface.
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d)
-        Unit vectors, one per image.
-    placement : Placement
-        The taxa compared are its tips.
-    rng : numpy.random.Generator
-        For the groups of the jackknife, and for which taxa are taken where there are more than 1,000.
-    units : ResamplingUnits, optional
-        What the interval resamples; the taxa themselves if not given.
+    embeddings, placement
+        As for `cophenetic_correlation`; species are compared.
+    settings : MeasureSettings, optional
+        `n_geodesic_neighbors` and `n_geodesic_species` are used; 10 and 1,000 by default.
 
     Returns
     -------
-    Estimate
-        Pearson over all pairs of taxa of tree distance and the length of the shortest path between centroids from near
-        one to near one, see `geodesic_distances`; in [-1, 1], higher is better, 0 without signal. Where it exceeds
-        `cophenetic_correlation`, the tree is followed along a bent surface. The interval leaves out one group of units
-        after the other and finds neighbours and paths anew. Of more than 1,000 taxa a random 1,000 are taken; the
-        note says so. Undefined with fewer than three taxa, if the images of a taxon cancel out, where tree distance
-        or centroids do not vary.
+    list of Measurement
+        One, at species: the Pearson correlation over all pairs of species of tree distance and the length of the
+        shortest path between centroids in the graph of their nearest neighbours, see `geodesic_distances`; in [-1, 1],
+        higher is better, 0 without signal. Where it exceeds `cophenetic_correlation`, the embedding follows the tree
+        along a bent surface. The interval leaves out one group of units after the other and computes neighbours and
+        paths again. Of more than 1,000 species a random 1,000 are used, and the note says so. Undefined with fewer than
+        three species, if the images of a species cancel out, and where tree distance or centroids do not vary.
 
     Raises
     ------
     DataError
-        If a vector is not finite.
+        As for `cophenetic_correlation`.
 
     Notes
     -----
-    With 10 neighbours. O(k² (d + log k)) time for k taxa, once more for each of 40 groups; O(k²) memory.
+    O(k² (d + log k)) time for k species, once more for each of 40 groups; O(k²) memory.
 
     References
     ----------
     Tenenbaum, de Silva & Langford 2000, Science 290, 2319.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> round(geodesic_tree_correlation(vectors, placement)[0].value, 2)
+    0.76
     """
-    taxa = Rows.taxa(vectors, placement)
-    k = taxa.counts["n_taxa"]
+    shared = SharedResults.of(embeddings, placement, settings)
+    name = "geodesic_tree_correlation"
+    taxa = shared.taxa("species")
+    estimate = estimate_geodesic_correlation(taxa, shared.stream(name), shared.settings, shared.units)
+    return [Measurement(name, "species", estimate)]
+
+
+def estimate_geodesic_correlation(
+    taxa: Rows, rng: np.random.Generator, settings: MeasureSettings, units: ResamplingUnits | None = None
+) -> Estimate:
+    """Return `geodesic_tree_correlation` of the taxa at the tips of one tree.
+
+    Parameters
+    ----------
+    taxa : Rows
+        Centroids, see `Rows.taxa`.
+    rng : numpy.random.Generator
+        It draws the groups of the jackknife, and then the taxa where there are too many.
+    settings : MeasureSettings
+        `n_geodesic_neighbors`, `n_geodesic_species`, `n_groups` and `level` are used.
+    units : ResamplingUnits, optional
+        What the interval resamples; by default the taxa themselves.
+
+    Returns
+    -------
+    Estimate
+    """
+    k, most = taxa.counts["n_taxa"], settings.n_geodesic_species
     if k < 3:
         return Estimate.undefined(f"needs at least 3 taxa, found {k}", **taxa.counts)
-    if reason := _without_shape(taxa):
+    if reason := _reason_undefined(taxa):
         return Estimate.undefined(reason, **taxa.counts)
-    name, part = taxa.jackknife_groups(units, rng)
-    chosen = np.sort(rng.choice(k, MOST_TAXA, replace=False)) if k > MOST_TAXA else np.arange(k)
-    counts, note = _counts(taxa, chosen), "" if len(chosen) == k else f"a random {MOST_TAXA:,} of {k:,} taxa"
+    name, group = taxa.jackknife_groups(units, rng, settings.n_groups)
+    chosen = np.sort(rng.choice(k, most, replace=False)) if k > most else np.arange(k)
+    counts, note = _counts(taxa, chosen), "" if len(chosen) == k else f"a random {most:,} of {k:,} taxa"
 
     def correlation(kept: np.ndarray) -> float:
-        return _correlation(taxa.tree.subset(taxa.tree.tips[kept])[0], taxa.vectors[kept])
+        tree = taxa.tree.subset(taxa.tree.tips[kept])[0]
+        return _correlation(tree, taxa.vectors[kept], settings.n_geodesic_neighbors)
 
     value = correlation(chosen)
     if np.isnan(value):
         return Estimate.undefined("tree distance or geodesic distance does not vary", **counts)
-    part = part[chosen]
-    deleted = np.array([correlation(chosen[part != number]) for number in np.unique(part)])
-    ends = interval(*jackknife_interval(value, deleted, (-1.0, 1.0)), JACKKNIFE, name)
-    return Estimate(value, chance=0.0, **ends, note=note, **counts)
+    group = group[chosen]
+    deleted = np.array([correlation(chosen[group != number]) for number in np.unique(group)])
+    ends = jackknife_interval(value, deleted, (-1.0, 1.0), settings.level)
+    return Estimate(value, chance=0.0, **interval(*ends, jackknife_method(settings), name), note=note, **counts)
 
 
-def geodesic_distances(points: np.ndarray, n_neighbours: int = K_NEIGHBOURS) -> np.ndarray:
-    """Length of the shortest path between every two points in the graph of their nearest neighbours.
+def geodesic_distances(points: np.ndarray, n_neighbors: int = 10) -> np.ndarray:
+    """Return the length of the shortest path between every two points in the graph of their nearest neighbours.
 
     Parameters
     ----------
     points : ndarray, shape (m, d)
-    n_neighbours : int
-        Two points are joined by their Euclidean distance if one is among so many nearest of the other, ties with the
-        last of them too, or if they are joined in any minimum spanning tree, so that there is always a path.
+    n_neighbors : int
+        An edge as long as their Euclidean distance joins two points if one is among so many nearest points of the
+        other (ties with the last of them too), or if any minimum spanning tree joins them, so that there is always a
+        path.
 
     Returns
     -------
     ndarray, shape (m, m)
         Symmetric, zero diagonal, at least the Euclidean distance.
+
+    Examples
+    --------
+    >>> geodesic_distances(np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), n_neighbors=1)[0].tolist()
+    [0.0, 1.0, 2.0]
     """
     straight = np.maximum(pdist(points), SHORTEST)
-    # A minimum spanning tree joins two points if no way round has shorter steps; single linkage knows those steps.
+    # A minimum spanning tree joins two points if every other path has a step at least as long as their distance. The
+    # heights of single linkage are the longest steps of the best paths.
     steps = squareform(cophenet(linkage(straight, "single")))
     straight = squareform(straight)
-    last = min(n_neighbours, len(points) - 1)
+    last = min(n_neighbors, len(points) - 1)
     reach = np.partition(straight, last, axis=1)[:, last]  # the point itself, at 0, is before them
     near = straight <= (1 + SHORTEST) * np.maximum(np.maximum(reach[:, None], reach), steps)
     return dijkstra(csr_array(np.where(near, straight, 0.0)))
 
 
-def _correlation(tree: Tree, points: np.ndarray) -> float:
+def _correlation(tree: Tree, points: np.ndarray, n_neighbors: int) -> float:
+    """Return the correlation of both distances over all pairs of tips; NaN where it is undefined."""
     if len(points) < 3:
         return np.nan
     upper = np.triu_indices(len(points), 1)
-    pair = [patristic_distances(tree)[upper], geodesic_distances(points)[upper]]
+    pair = [patristic_distances(tree)[upper], geodesic_distances(points, n_neighbors)[upper]]
     if any(np.ptp(distances) <= SAME * distances.max() for distances in pair):
         return np.nan
     return float(np.corrcoef(pair)[0, 1])
 
 
 def _counts(taxa: Rows, chosen: np.ndarray) -> dict[str, int]:
+    """Return the counts of the taxa that were chosen."""
     n = int(np.isin(taxa.groups, chosen).sum())
     return {"n_images": n, "n_taxa": len(chosen), "n_excluded": len(taxa.groups) - n}
 
 
-def _without_shape(taxa: Rows) -> str:
+def _reason_undefined(taxa: Rows) -> str:
+    """Return why the centroids have no shape; empty if they have one."""
     lost = int(np.isnan(taxa.vectors).any(axis=1).sum())
     if lost:
         return f"the images of {lost} taxa cancel out: their centroid has no direction"

@@ -12,6 +12,7 @@ import numpy as np
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.embeddings import check_vectors
 from bioclip_probe.stats.kmeans import kmeans
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
@@ -36,7 +37,7 @@ class SharedResults:
         The n images in a taxonomy, or on a phylogeny.
     settings : MeasureSettings
     ranks : tuple of str
-        Ranks to measure at. On a phylogeny there is but ``species``.
+        Ranks to measure at. On a phylogeny it is ``species`` only.
     groups : ndarray, shape (n,), int64, optional
         Observation or photographer of each image; images of one group are no neighbours of each other. -1 is no group.
     units : ResamplingUnits, optional
@@ -85,6 +86,17 @@ class SharedResults:
     ) -> SharedResults:
         """Return `embeddings` itself if it holds shared results already, else begin with an array of vectors.
 
+        Parameters
+        ----------
+        embeddings : ndarray, shape (n, d), or SharedResults
+        placement : Placement
+        settings : MeasureSettings, optional
+            They are used with an array only; shared results keep their own.
+
+        Returns
+        -------
+        SharedResults
+
         Raises
         ------
         DataError
@@ -102,7 +114,18 @@ class SharedResults:
         return self.placement.tree.unit == "rank"
 
     def stream(self, name: str, rank: str = RANKS[-1]) -> np.random.Generator:
-        """Return the random stream of one number, see `random_stream`."""
+        """Return the random stream of one number, see `random_stream`.
+
+        Parameters
+        ----------
+        name : str
+            Name of the number.
+        rank : str
+
+        Returns
+        -------
+        numpy.random.Generator
+        """
         return random_stream(self.settings.seed, name, rank)
 
     @cached_property
@@ -110,11 +133,27 @@ class SharedResults:
         """The images in the tree whose tips are species."""
         return self.placement.coarsen("species") if self.has_ranks else self.placement
 
+    @cached_property
+    def species_centroids(self) -> Centroids:
+        """The centroids of the species, with the number and the scatter of their images."""
+        return centroids(self.vectors, self.species)
+
     def taxa(self, rank: str) -> Rows:
-        """Return the centroids of the taxa of a rank, with their sums over all pairs."""
+        """Return the centroids of the taxa of a rank as unit vectors, with their sums over all pairs.
+
+        Parameters
+        ----------
+        rank : str
+
+        Returns
+        -------
+        Rows
+        """
         if rank not in self._taxa:
-            placement = self.species if rank == "species" else self.placement.coarsen(rank)
-            self._taxa[rank] = Rows.taxa(self.vectors, placement)
+            is_species = rank == RANKS[-1]
+            of_rank = self.species_centroids if is_species else centroids(self.vectors, self.placement.coarsen(rank))
+            positions = np.arange(len(of_rank.counts))
+            self._taxa[rank] = Rows(of_rank.tree, of_rank.directions, positions, of_rank.groups)
         return self._taxa[rank]
 
     @cached_property
@@ -125,15 +164,23 @@ class SharedResults:
     @cached_property
     def image_sweep(self) -> tuple[str, Sweep]:
         """The rank that its jackknife leaves out, and the sweep over all pairs of images: scores and neighbours."""
-        resampled, part = self.images.jackknife_groups(self.units, self.stream("sweep"))
+        resampled, group = self.images.jackknife_groups(self.units, self.stream("sweep"), self.settings.n_groups)
         k = max(K_NEIGHBOURS)
-        swept = sweep(self.images, part, anchors=True, k=k, groups=self.groups, executor=self.executor)
-        return resampled, swept
+        return resampled, sweep(self.images, group, anchors=True, k=k, groups=self.groups, executor=self.executor)
 
     def neighbors(self, rank: str) -> np.ndarray:
-        """Return the nearest images of each image among those with a name at a rank, shape (n, 10), int64.
+        """Return the nearest images of each image among those with a name at a rank.
 
         One search serves all ranks at which the same images have a name.
+
+        Parameters
+        ----------
+        rank : str
+
+        Returns
+        -------
+        ndarray, shape (n, 10), int64
+            Row numbers, nearest first; -1 where there are no more candidates.
         """
         named = self.placement.at(rank) >= 0
         key = named.tobytes()
@@ -142,7 +189,17 @@ class SharedResults:
         return self._neighbors[key]
 
     def clusters(self, rank: str) -> np.ndarray:
-        """Return k-means clusters, as many as the rank has taxa, shape (starts, n), int64; see `kmeans`."""
+        """Return k-means clusters, as many as the rank has taxa; see `kmeans`.
+
+        Parameters
+        ----------
+        rank : str
+
+        Returns
+        -------
+        ndarray, shape (starts, n), int64
+            -1 for an image without a name at the rank.
+        """
         if rank not in self._clusters:
             self._clusters[rank] = kmeans(self.vectors, self.placement.at(rank), self.stream("kmeans", rank))
         return self._clusters[rank]
@@ -161,6 +218,13 @@ class EmbeddingPair:
     ------
     DataError
         If they are not of the same placement.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> EmbeddingPair.of((vectors, -vectors), placement).has_ranks
+    True
     """
 
     subject: ClassVar[str] = "pair"
@@ -179,8 +243,26 @@ class EmbeddingPair:
         placement: Placement,
         settings: MeasureSettings | None = None,
     ) -> EmbeddingPair:
-        """Return `embeddings` itself if it is a pair of shared results already, else begin with two arrays."""
+        """Return `embeddings` itself if it is a pair of shared results already, else begin with two arrays.
+
+        Parameters
+        ----------
+        embeddings : pair of ndarray or of SharedResults, or EmbeddingPair
+        placement : Placement
+        settings : MeasureSettings, optional
+
+        Returns
+        -------
+        EmbeddingPair
+
+        Raises
+        ------
+        DataError
+            If the pair is about another placement, or vectors are not unit vectors.
+        """
         if isinstance(embeddings, EmbeddingPair):
+            if embeddings.placement is not placement:
+                raise DataError("the pair is about another placement; make a new one for it")
             return embeddings
         first, second = embeddings
         return cls(SharedResults.of(first, placement, settings), SharedResults.of(second, placement, settings))
@@ -202,6 +284,14 @@ class EmbeddingPair:
 
 
 class ControlPair(EmbeddingPair):
-    """An embedding and a control, such as colours, of the same images."""
+    """An embedding and a control, such as colours, of the same images.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> ControlPair.of((vectors, -vectors), placement).subject
+    'control pair'
+    """
 
     subject: ClassVar[str] = "control pair"

@@ -4,85 +4,117 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioclip_probe.metrics.scores import JACKKNIFE, interval
-from bioclip_probe.stats.centroids import centroids
+from bioclip_probe.metrics.measurement import Measurement
+from bioclip_probe.metrics.scores import interval, jackknife_method
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
+from bioclip_probe.stats.centroids import Centroids
 from bioclip_probe.stats.contrasts import Contrasts, Edges, centred_traits, permuted_signal
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_interval, permutation_p
-from bioclip_probe.stats.rows import ResamplingUnits, Rows, finite_rows
+from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.tree.tree import Placement, Tree
 
-N_PERMUTATIONS = 999
 FLAT = 1e-12  # a mean squared distance from the mean below this is rounding
 
 
 def k_mult(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, units: ResamplingUnits | None = None
-) -> Estimate:
-    """K_mult: phylogenetic signal of an embedding on a tree with branch lengths.
+    embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return K_mult, the phylogenetic signal of an embedding on a tree with branch lengths.
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d)
-        Unit vectors, one per image.
+    embeddings, settings
+        As for `cophenetic_correlation`.
     placement : Placement
-        On a phylogeny, ultrametric or not; a taxonomy serves too. The traits of the taxon at a tip are the mean of its
-        unit vectors, not put back on the sphere: the measure is about Euclidean space.
-    rng : numpy.random.Generator
-    units : ResamplingUnits, optional
-        What the interval resamples; the taxa themselves if not given.
+        The images on a phylogeny, ultrametric or not, or in a taxonomy. The traits of a species are the mean of its
+        unit vectors. The mean is not put back on the sphere, since the measure is defined in Euclidean space.
 
     Returns
     -------
-    Estimate
-        With a the phylogenetic mean of n taxa,
-        K = [Σ‖x_i - a‖² / tr((X - a)ᵀC⁻¹(X - a))] / [(tr C - n/(1ᵀC⁻¹1))/(n - 1)], above 0, higher is better. 1 is
-        what Brownian motion along the tree gives; where it is more, relatives are more alike than that. Chance is the
-        mean with the taxa permuted. It lies near 0 on trees with very short tips and near 1 on those with long ones:
-        compare K on one tree only. `p_value` is one-sided, (b + 1)/(m + 1). The interval leaves out one group of units
-        after the other. Undefined with fewer than three taxa, where the centroids do not vary, on a star tree, and
-        where two taxa are at one point of the tree, so that no difference between them could be.
+    list of Measurement
+        One, at species. With a the phylogenetic mean of n species,
+        K = [Σ‖x_i - a‖² / tr((X - a)ᵀC⁻¹(X - a))] / [(tr C - n/(1ᵀC⁻¹1))/(n - 1)], above 0; higher is better. Brownian
+        motion along the tree gives 1; above 1, relatives are more alike than that. Chance is the mean with the species
+        permuted (null: species). It lies near 0 on trees with very short tips and near 1 on trees with long ones, so
+        that K compares on one tree only. `p_value` is one-sided, (b + 1)/(m + 1). The interval leaves out one group of
+        units after the other. Undefined with fewer than three species, where the centroids do not vary, on a star
+        tree, and where two species lie at one point of the tree, so that no branch explains a difference of theirs.
 
     Raises
     ------
     DataError
-        If a vector is not finite.
+        As for `cophenetic_correlation`.
 
     Notes
     -----
-    By independent contrasts, O(nodes·d) for each permutation and each group; see `contrasts`.
+    Independent contrasts give it in O(nodes·d) for each permutation and each group; see `Contrasts`.
 
     References
     ----------
     Adams 2014, Syst. Biol. 63, 685, eq. 7; Blomberg et al. 2003, Evolution 57, 717; Felsenstein 1985, Am. Nat. 125, 1.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> round(k_mult(vectors, placement)[0].value, 2)
+    0.71
     """
-    taxa = centroids(finite_rows(vectors), placement)
+    shared = SharedResults.of(embeddings, placement, settings)
+    rng = shared.stream("k_mult")
+    estimate = estimate_k_mult(shared.species_centroids, rng, shared.settings, shared.units)
+    return [Measurement("k_mult", "species", estimate)]
+
+
+def estimate_k_mult(
+    taxa: Centroids, rng: np.random.Generator, settings: MeasureSettings, units: ResamplingUnits | None = None
+) -> Estimate:
+    """Return `k_mult` of the taxa at the tips of one tree.
+
+    Parameters
+    ----------
+    taxa : Centroids
+        Their means are the traits.
+    rng : numpy.random.Generator
+    settings : MeasureSettings
+        `n_permutations`, `n_groups` and `level` are used.
+    units : ResamplingUnits, optional
+        What the interval resamples; by default the taxa themselves.
+
+    Returns
+    -------
+    Estimate
+    """
     rows = Rows(taxa.tree, taxa.means, np.arange(len(taxa.counts)), taxa.groups)
     if rows.counts["n_taxa"] < 3:
         return Estimate.undefined(f"needs at least 3 taxa, found {rows.counts['n_taxa']}", **rows.counts)
     traits, edges = centred_traits(taxa.means), Edges(taxa.tree)
     contrasts = Contrasts.of(edges)
-    if reason := _undefined(traits, taxa.tree, contrasts):
+    if reason := _reason_undefined(traits, taxa.tree, contrasts):
         return Estimate.undefined(reason, **rows.counts)
-    as_is = np.arange(len(traits))[None]
-    value = float(contrasts.signal(traits, as_is)[0])
-    null = permuted_signal(contrasts, traits, N_PERMUTATIONS, rng)
-    name, part = rows.jackknife_groups(units, rng)
+    unpermuted = np.arange(len(traits))[None]
+    value = float(contrasts.signal(traits, unpermuted)[0])
+    null = permuted_signal(contrasts, traits, settings.n_permutations, rng)
+    name, group = rows.jackknife_groups(units, rng, settings.n_groups)
     deleted = [
-        _without(edges, traits, part == number) if np.sum(part != number) > 1 else np.nan
-        for number in range(int(part.max()) + 1)
+        _signal_of(edges, traits, group != number) if np.sum(group != number) > 1 else np.nan
+        for number in range(int(group.max()) + 1)
     ]
-    ends = interval(*jackknife_interval(value, np.array(deleted), (0.0, np.inf)), JACKKNIFE, name)
+    ends = jackknife_interval(value, np.array(deleted), (0.0, np.inf), settings.level)
+    fields = {"resampled": name, **interval(*ends, jackknife_method(settings), name)}
     p = permutation_p(value, null)
-    return Estimate(value, chance=float(null.mean()), **{"resampled": name, **ends}, p_value=p, **rows.counts)
+    return Estimate(value, chance=float(null.mean()), **fields, p_value=p, **rows.counts)
 
 
-def _without(edges: Edges, traits: np.ndarray, out: np.ndarray) -> float:
-    contrasts = Contrasts.of(edges, ~out)
-    return float(contrasts.signal(traits, np.arange(len(traits))[None])[0])
+def _signal_of(edges: Edges, traits: np.ndarray, kept: np.ndarray) -> float:
+    """Return the signal of the tips that are kept, a boolean array."""
+    return float(Contrasts.of(edges, kept).signal(traits, np.arange(len(traits))[None])[0])
 
 
-def _undefined(traits: np.ndarray, tree: Tree, contrasts: Contrasts) -> str:
+def _reason_undefined(traits: np.ndarray, tree: Tree, contrasts: Contrasts) -> str:
+    """Return why the signal does not exist; empty if it does."""
     if contrasts.coinciding:
         return f"no branch parts {contrasts.coinciding + 1} or more taxa of the tree"
     if np.square(traits).sum() <= FLAT * len(traits):

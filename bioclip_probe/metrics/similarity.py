@@ -1,9 +1,9 @@
 """How alike two encoders see the same species: by all distances, and by nearest neighbours.
 
-Species are compared by their centroids, the nearly independent unit, as directions: the mean of a species' unit
-vectors, put back on the sphere. The raw scores are not comparable between pairs of encoders: wider embeddings and
-fewer species give more neighbours in common and more spread by chance alone. So each comes with its null, in which the
-species of one encoder are permuted, and with a second number that is corrected for it, ``<name>_calibrated``.
+Species are compared by the direction of their centroid: the mean of a species' unit vectors, put back on the sphere.
+The raw scores do not compare between pairs of encoders: with wider embeddings and fewer species, chance alone gives
+more neighbours in common and more spread. So each score comes with its null, in which the species of one encoder are
+permuted, and with a second number that is corrected for it, ``<name>_calibrated``.
 """
 
 from __future__ import annotations
@@ -13,50 +13,50 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bioclip_probe.metrics.scores import JACKKNIFE, interval
+from bioclip_probe.metrics.measurement import Measurement, measurements_at
+from bioclip_probe.metrics.scores import interval, jackknife_method
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import EmbeddingPair
 from bioclip_probe.stats.all_pairs.distance_sums import (
     centred_points,
     correlation_of_distances,
     debiased_alignment,
     distance_sums,
 )
-from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval, permutation_p
-from bioclip_probe.stats.rows import finite_rows, rank_of_tips
+from bioclip_probe.stats.rows import Rows, rank_of_tips
 from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
 from bioclip_probe.tree.tree import Placement
 
-N_PERMUTATIONS = 199
-K_NEIGHBOURS = 10
-#: Neighbours beyond the `K_NEIGHBOURS` nearest that are kept to stand in for those a jackknife group takes away.
+#: Neighbours beyond the nearest ones that are kept to replace those that a jackknife group takes away.
 SPARE = 20
 #: A calibrated score is above 0 where the raw one is beyond what so large a share of permutations gives.
 ALPHA = 0.05
 BOUNDS = {"cka": (-1.0, 1.0), "rsa": (-1.0, 1.0), "mutual_knn": (0.0, 1.0)}
 
 
-def similarity(
-    vectors_a: np.ndarray, vectors_b: np.ndarray, placement: Placement, rng: np.random.Generator
-) -> dict[str, Estimate]:
-    """How alike two encoders of any widths embed the same species; the order of the two does not matter.
+def encoder_similarity(
+    embeddings: tuple[np.ndarray, np.ndarray] | EmbeddingPair,
+    placement: Placement,
+    settings: MeasureSettings | None = None,
+) -> list[Measurement]:
+    """Return how alike two encoders of any widths embed the same species; the order of the two does not matter.
 
     Parameters
     ----------
-    vectors_a : ndarray, shape (n, d₁)
-        Unit vectors of one encoder, one per image.
-    vectors_b : ndarray, shape (n, d₂)
-        Those of the other, of the same images in the same order.
+    embeddings : pair of ndarray, shapes (n, d₁) and (n, d₂), or EmbeddingPair
+        Unit vectors of the same images in the same order.
     placement : Placement
-        The species compared are its tips.
-    rng : numpy.random.Generator
-        For the permutations and the jackknife groups.
+        As for `cophenetic_correlation`; species are compared.
+    settings : MeasureSettings, optional
+        `n_model_permutations` (199 by default), `n_mutual_neighbors` (10), `n_groups` and `level` are used.
 
     Returns
     -------
-    dict from metric to Estimate
+    list of Measurement
         ``cka``, debiased linear CKA: the unbiased HSIC of the two over the root of the product of each one's own. In
-        [-1, 1]; 0 on average for independent embeddings, of any width.
+        [-1, 1]; 0 on average for independent embeddings of any width.
         ``rsa``, Pearson correlation of the two cosine distances over pairs of species. In [-1, 1].
         ``mutual_knn``, mean share of a species' 10 nearest species that both encoders agree on. In [0, 1]; needs at
         least 21 species, or half of the neighbours would be common by chance.
@@ -64,52 +64,93 @@ def similarity(
         of the m permuted scores and the score itself, so that it is above 0 in at most 5 % of independent pairs.
 
         Higher is more alike; all are 1 for an encoder with itself or a rotation of itself. Chance is the mean over
-        permutations of the species of one encoder, p one-sided, (b + 1)/(m + 1), m = 199. The interval leaves out one
-        group of species after the other; for a calibrated score its ends are corrected by the same, fixed τ.
+        permutations of the species of one encoder, p is one-sided, (b + 1)/(m + 1). The interval leaves out one group
+        of species after the other; the same fixed τ corrects the ends for a calibrated score.
 
     Raises
     ------
     DataError
-        If a vector is not finite.
+        As for `cophenetic_correlation`.
 
     Notes
     -----
     O(species · d₁ · d₂) for each permutation and O(species² · (d₁ + d₂)) once for the neighbours, no matrix of pairs.
-    Unlike CKA, RSA keeps what differs from species to species in their mean distance from all others. Mutual k-NN, raw
-    or calibrated, falls with the number of species: compare it over the same ones only.
+    Unlike CKA, RSA keeps the differences between species in their mean distance from all others. Mutual k-NN, raw or
+    calibrated, falls with the number of species, so that it compares over the same species only.
 
     References
     ----------
     Song et al. 2012, J. Mach. Learn. Res. 13, 1393, eq. 5 (unbiased HSIC); Nguyen, Raghu & Kornblith 2021, ICLR
     (debiased CKA); Kriegeskorte, Mur & Bandettini 2008, Front. Syst. Neurosci. 2, 4 (RSA); Huh et al. 2024, ICML
     (mutual k-NN); Gröger, Wen & Brbić 2026, ICML, arXiv 2602.14486 (calibrated score).
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> encoder_similarity((vectors, vectors), placement)[0].estimate.note
+    'needs at least 4 taxa, found 3'
     """
-    if len(vectors_a) != len(vectors_b):
-        raise ValueError(f"expected the same images of both encoders, got {len(vectors_a)} and {len(vectors_b)}")
-    taxa, other = (centroids(finite_rows(vectors), placement) for vectors in (vectors_a, vectors_b))
-    n, n_images = len(taxa.counts), int(np.sum(taxa.groups >= 0))
-    counts = {"n_images": n_images, "n_taxa": n, "n_excluded": len(taxa.groups) - n_images}
-    reasons = dict.fromkeys(BOUNDS, _undefined(taxa, other))
-    found: dict[str, Scores] = {}
+    pair = EmbeddingPair.of(embeddings, placement, settings)
+    rng = pair.first.stream("similarity")
+    estimates = estimate_similarity(pair.first.taxa("species"), pair.second.taxa("species"), rng, pair.settings)
+    return measurements_at("species", estimates)
+
+
+def estimate_similarity(
+    taxa: Rows, other: Rows, rng: np.random.Generator, settings: MeasureSettings
+) -> dict[str, Estimate]:
+    """Return the numbers of `encoder_similarity`.
+
+    Parameters
+    ----------
+    taxa, other : Rows
+        Centroids of the same species in both embeddings.
+    rng : numpy.random.Generator
+        It draws the groups of the jackknife, and then the permutations.
+    settings : MeasureSettings
+
+    Returns
+    -------
+    dict from metric to Estimate
+    """
+    n, needed = taxa.counts["n_taxa"], 2 * settings.n_mutual_neighbors + 1
+    reasons = dict.fromkeys(BOUNDS, _reason_undefined(taxa, other))
+    scores: dict[str, Scores] = {}
     if not reasons["cka"]:
-        found = _scores(taxa.directions, other.directions, rng)
+        scores = _scores(taxa.vectors, other.vectors, rng, settings)
         same = "the distances of one encoder do not vary from pair to pair"
-        reasons = {name: same if math.isnan(found[name].value) else "" for name in BOUNDS}
-    if not reasons["mutual_knn"] and n <= 2 * K_NEIGHBOURS:
-        reasons["mutual_knn"] = f"needs at least {2 * K_NEIGHBOURS + 1} taxa, found {n}"
+        reasons = {name: same if math.isnan(scores[name].value) else "" for name in BOUNDS}
+    if not reasons["mutual_knn"] and n < needed:
+        reasons["mutual_knn"] = f"needs at least {needed} taxa, found {n}"
     table = {}
     for name, reason in reasons.items():
-        raw = calibrated = Estimate.undefined(reason, **counts)
+        raw = calibrated = Estimate.undefined(reason, **taxa.counts)
         if not reason:
-            raw = _estimate(found[name], BOUNDS[name], rank_of_tips(taxa.tree), counts)
-            calibrated = _calibrated(raw, found[name])
+            blank = Estimate(math.nan, resampled=rank_of_tips(taxa.tree), **taxa.counts)
+            raw = _estimate(scores[name], BOUNDS[name], blank, settings)
+            calibrated = _calibrated(raw, scores[name])
         table |= {name: raw, f"{name}_calibrated": calibrated}
     return table
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """A score, the scores with the species of one encoder permuted, and those without one group of species."""
+    """A score, the scores with the species of one encoder permuted, and those without one group of species.
+
+    Attributes
+    ----------
+    value : float
+    null : ndarray, shape (m,)
+        With the species of one encoder permuted.
+    deleted : ndarray, shape (G,)
+        Without one group of species after the other.
+
+    Examples
+    --------
+    >>> Scores(0.5, np.array([0.1, 0.2, 0.3]), np.empty(0)).threshold
+    0.5
+    """
 
     value: float
     null: np.ndarray
@@ -122,31 +163,52 @@ class Scores:
         return float(everything[math.ceil((1 - ALPHA) * len(everything) - 1e-9) - 1])
 
 
-def _undefined(taxa: Centroids, other: Centroids) -> str:
-    """Why no score of these taxa exists; empty if they may."""
-    if len(taxa.counts) < 4:
-        return f"needs at least 4 taxa, found {len(taxa.counts)}"
-    lost = int(np.isnan(np.hstack([taxa.directions, other.directions])).any(axis=1).sum())
+def _reason_undefined(taxa: Rows, other: Rows) -> str:
+    """Return why no score of these taxa exists; empty if scores may exist."""
+    if taxa.counts["n_taxa"] < 4:
+        return f"needs at least 4 taxa, found {taxa.counts['n_taxa']}"
+    lost = int(np.isnan(np.hstack([taxa.vectors, other.vectors])).any(axis=1).sum())
     return f"the images of {lost} taxa cancel out: their centroid has no direction" if lost else ""
 
 
-def _scores(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> dict[str, Scores]:
-    """All scores of two sets of directions, NaN where one of them has no distances to speak of."""
-    # The one that points less to one side is permuted, so that the order of the two does not matter.
+def _scores(u: np.ndarray, v: np.ndarray, rng: np.random.Generator, settings: MeasureSettings) -> dict[str, Scores]:
+    """Return all scores of two sets of directions, NaN where the distances of one of them do not vary."""
+    # The set with the shorter mean is permuted, so that the order of the two does not matter.
     u, v = sorted((u, v), key=lambda directions: -np.linalg.norm(directions.sum(axis=0)))
-    group = jackknife_groups(len(u), rng)
-    orders = np.array([rng.permutation(len(u)) for _ in range(N_PERMUTATIONS)])
-    found = _by_distance(centred_points(u), centred_points(v), orders, group)
-    nothing = Scores(np.nan, np.full(len(orders), np.nan), np.empty(0))
-    return found | {"mutual_knn": nothing if math.isnan(found["rsa"].value) else _by_neighbours(u, v, orders, group)}
+    group = jackknife_groups(len(u), rng, settings.n_groups)
+    orders = np.array([rng.permutation(len(u)) for _ in range(settings.n_model_permutations)])
+    scores = scores_by_distance(centred_points(u), centred_points(v), orders, group)
+    if math.isnan(scores["rsa"].value):
+        return scores | {"mutual_knn": Scores(np.nan, np.full(len(orders), np.nan), np.empty(0))}
+    return scores | {"mutual_knn": scores_by_neighbors(u, v, orders, group, settings.n_mutual_neighbors)}
 
 
-def _by_distance(c: np.ndarray, e: np.ndarray, orders: np.ndarray, group: np.ndarray) -> dict[str, Scores]:
-    """CKA and RSA, which are read from the same sums."""
+def scores_by_distance(c: np.ndarray, e: np.ndarray, orders: np.ndarray, group: np.ndarray) -> dict[str, Scores]:
+    """Return CKA and RSA, which come from the same sums.
+
+    Parameters
+    ----------
+    c, e : ndarray, shapes (k, d₁) and (k, d₂)
+        Directions of k species about their mean, see `centred_points`.
+    orders : ndarray, shape (m, k), int64
+        Permutations of the species of the second encoder.
+    group : ndarray, shape (k,), int64
+        Jackknife group of each species.
+
+    Returns
+    -------
+    dict from metric to Scores
+
+    Examples
+    --------
+    >>> points = centred_points(np.array([[1, 0], [0, 1], [-1, 0], [0.6, 0.8]]))
+    >>> round(scores_by_distance(points, points, np.arange(4)[None], np.arange(4))["rsa"].value, 6)
+    1.0
+    """
     pairs = ((c, e), (c, c), (e, e))
     crosses = [a.T @ b for a, b in pairs]
-    whole = [distance_sums(a, b, cross) for (a, b), cross in zip(pairs, crosses, strict=True)]
-    permuted = [[distance_sums(c, e[order]), *whole[1:]] for order in orders]
+    unpermuted = [distance_sums(a, b, cross) for (a, b), cross in zip(pairs, crosses, strict=True)]
+    permuted = [[distance_sums(c, e[order]), *unpermuted[1:]] for order in orders]
     deleted = []
     for left_out in range(group.max() + 1):
         out, kept = group == left_out, group != left_out
@@ -157,51 +219,68 @@ def _by_distance(c: np.ndarray, e: np.ndarray, orders: np.ndarray, group: np.nda
             ]
         )
     return {
-        name: Scores(score(*whole), *(np.array([score(*sums) for sums in each]) for each in (permuted, deleted)))
+        name: Scores(score(*unpermuted), *(np.array([score(*sums) for sums in each]) for each in (permuted, deleted)))
         for name, score in (("cka", debiased_alignment), ("rsa", correlation_of_distances))
     }
 
 
-def _by_neighbours(u: np.ndarray, v: np.ndarray, orders: np.ndarray, group: np.ndarray) -> Scores:
-    """Mutual k-NN: each encoder's neighbours are found once, permuted by name and thinned by group."""
-    n = len(u)
-    depth = min(n - 1, K_NEIGHBOURS + min(int(np.bincount(group).max()), SPARE))
+def scores_by_neighbors(u: np.ndarray, v: np.ndarray, orders: np.ndarray, group: np.ndarray, k: int = 10) -> Scores:
+    """Return mutual k-NN. One search an encoder finds the neighbours; permutations rename them, groups thin them.
+
+    Parameters
+    ----------
+    u, v : ndarray, shapes (n, d₁) and (n, d₂)
+        Directions of n species.
+    orders, group
+        As for `scores_by_distance`.
+    k : int
+        Nearest species of each species.
+
+    Returns
+    -------
+    Scores
+
+    Examples
+    --------
+    >>> points = np.array([[1, 0], [0, 1], [-1, 0], [0.6, 0.8]])
+    >>> scores_by_neighbors(points, points, np.arange(4)[None], np.arange(4), k=1).value
+    1.0
+    """
+    depth = min(len(u) - 1, k + min(int(np.bincount(group).max()), SPARE))
     a, b = (nearest_neighbours(points, depth)[0] for points in (u, v))
-    near_a, near_b = a[:, :K_NEIGHBOURS], b[:, :K_NEIGHBOURS]
+    near_a, near_b = a[:, :k], b[:, :k]
     null = []
     for order in orders:
-        place = np.argsort(order)  # species i takes the vector of species order[i]
-        null.append(_common(near_a, place[near_b[order]]))
+        new_number = np.argsort(order)  # species i takes the vector of species order[i]
+        null.append(_share_in_common(near_a, new_number[near_b[order]]))
     deleted = []
     for left_out in range(group.max() + 1):
         kept = group != left_out
-        deleted.append(_common(*(_nearest_kept(near[kept], kept) for near in (a, b))))
-    return Scores(_common(near_a, near_b), np.array(null), np.array(deleted))
+        deleted.append(_share_in_common(*(_nearest_kept(near[kept], kept, k) for near in (a, b))))
+    return Scores(_share_in_common(near_a, near_b), np.array(null), np.array(deleted))
 
 
-def _nearest_kept(near: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """The `K_NEIGHBOURS` nearest of those that are kept, in each row; the spare ones stand in."""
-    first = np.argsort(~kept[near], axis=1, kind="stable")[:, :K_NEIGHBOURS]
+def _nearest_kept(near: np.ndarray, kept: np.ndarray, k: int) -> np.ndarray:
+    """Return the k nearest of the species that are kept, in each row; spare ones replace those left out."""
+    first = np.argsort(~kept[near], axis=1, kind="stable")[:, :k]
     return np.take_along_axis(near, first, axis=1)
 
 
-def _common(near_a: np.ndarray, near_b: np.ndarray) -> float:
-    """Mean share of neighbours in common."""
+def _share_in_common(near_a: np.ndarray, near_b: np.ndarray) -> float:
+    """Return the mean share of neighbours in common."""
     return float(np.mean((near_a[:, :, None] == near_b[:, None, :]).any(axis=2)))
 
 
-def _estimate(scores: Scores, bounds: tuple[float, float], unit: str, counts: dict) -> Estimate:
-    return Estimate(
-        scores.value,
-        chance=float(np.mean(scores.null)),
-        **interval(*jackknife_interval(scores.value, scores.deleted, bounds), JACKKNIFE, unit),
-        p_value=permutation_p(scores.value, scores.null),
-        **counts,
-    )
+def _estimate(scores: Scores, bounds: tuple[float, float], blank: Estimate, settings: MeasureSettings) -> Estimate:
+    """Return `blank` with a score, its null and its interval."""
+    ends = jackknife_interval(scores.value, scores.deleted, bounds, settings.level)
+    fields = interval(*ends, jackknife_method(settings), blank.resampled) or {"resampled": ""}
+    p = permutation_p(scores.value, scores.null)
+    return replace(blank, value=scores.value, chance=float(np.mean(scores.null)), p_value=p, **fields)
 
 
 def _calibrated(raw: Estimate, scores: Scores) -> Estimate:
-    """The part of the score beyond its threshold, as a share of what there could be."""
+    """Return the part of the score beyond its threshold, as a share of the most that it could be."""
     threshold = scores.threshold
     if threshold >= 1 - 1e-9:
         return Estimate.undefined("chance alone is perfect", raw.n_images, raw.n_taxa, raw.n_excluded)

@@ -20,7 +20,7 @@ from bioclip_probe.metrics.measurement import Measurement, random_stream
 from bioclip_probe.metrics.scores import mean_score
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
-from bioclip_probe.metrics.similarity import similarity
+from bioclip_probe.metrics.similarity import estimate_similarity
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.rows import Rows, finite_rows
@@ -287,13 +287,13 @@ def image_text_rsa(
     placement : Placement, optional
         Every metric takes one; here it is that of the texts.
     settings : MeasureSettings, optional
-        As for ``rsa`` in `similarity`; by default the settings of the texts.
+        As for ``rsa`` in `encoder_similarity`; by default the settings of the texts.
 
     Returns
     -------
     list of Measurement
         One for each rank, none without images. Pearson correlation of cosine distances, in [-1, 1], higher is better;
-        chance, p-value and interval as for ``rsa`` in `similarity`. A taxon lies at the centroid of its images,
+        chance, p-value and interval as for ``rsa`` in `encoder_similarity`. A taxon lies at the centroid of its images,
         normalised to length 1. Taxa without a name are left out, and their images are counted as excluded.
 
     Raises
@@ -317,7 +317,8 @@ def image_text_rsa(
         estimate = Estimate.undefined(taxa.reason_undefined)
         if not taxa.reason_undefined:
             rng = random_stream(settings.seed, metric, rank)
-            estimate = similarity(taxa.points, taxa.texts[taxa.own], taxa.placement, rng)["rsa"]
+            images, names = (Rows.taxa(vectors, taxa.placement) for vectors in (taxa.points, taxa.texts[taxa.own]))
+            estimate = estimate_similarity(images, names, rng, settings)["rsa"]
         measurements.append(Measurement(metric, rank, replace(estimate, **taxa.counts)))
     return measurements
 
