@@ -68,10 +68,10 @@ def embed(options: argparse.Namespace) -> None:
 
 def status(options: argparse.Namespace) -> None:
     """Print how far each embedding in a store is, and what failed."""
-    from bioclip_probe.store import verify
-    from bioclip_probe.store.store import existing
+    from bioclip_probe.store.status import status
+    from bioclip_probe.store.store import open_store
 
-    table = verify.status(existing(options.store))
+    table = status(open_store(options.store))
     if table.empty:
         print(f"{options.store} is an empty store")
         return
@@ -87,10 +87,10 @@ def status(options: argparse.Namespace) -> None:
 
 def verify(options: argparse.Namespace) -> int:
     """Print every finding of a check of the store; exit status 1 if there is one."""
-    from bioclip_probe.store import verify
-    from bioclip_probe.store.store import existing
+    from bioclip_probe.store.store import open_store
+    from bioclip_probe.store.verify import verify
 
-    findings = verify.verify(existing(options.store), progress=not options.quiet)
+    findings = verify(open_store(options.store), progress=not options.quiet)
     for finding in findings.itertuples():
         print(f"{finding.folder}: {finding.check}: {finding.finding}")
     if len(findings):
@@ -102,10 +102,10 @@ def verify(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> None:
     """Write embeddings into a file of another program."""
-    from bioclip_probe.store.store import existing
+    from bioclip_probe.store.store import open_store
     from bioclip_probe.study import export
 
-    what = (existing(options.store), options.dataset, options.encoder, options.file)
+    what = (open_store(options.store), options.dataset, options.encoder, options.file)
     kind = options.file.suffix.lower()
     if kind == ".h5ad":
         print(export.to_anndata(*what, results=options.results))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bioclip_probe.errors import ModelError, one_line, some
-from bioclip_probe.files import sha256_of_bytes, sha256_of_file
+from bioclip_probe.files import sha256_of_bytes, sha256_of_chunks, sha256_of_file
 
 if TYPE_CHECKING:
     import torch
@@ -118,11 +117,14 @@ def sha256_of_parameters(module: torch.nn.Module) -> str:
     >>> sha256_of_parameters(torch.nn.Identity())[:8]
     'e3b0c442'
     """
-    digest = hashlib.sha256()
+    return sha256_of_chunks(_parameter_chunks(module))
+
+
+def _parameter_chunks(module: torch.nn.Module) -> Iterator[bytes]:
+    """Yield the bytes that `sha256_of_parameters` hashes."""
     for name, value in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        yield f"{name} {tuple(value.shape)} {value.dtype}\n".encode()
+        yield value.detach().cpu().contiguous().numpy().tobytes()
 
 
 def weights_file(folder: Path, names: Sequence[str]) -> Path:

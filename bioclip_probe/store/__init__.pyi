@@ -1,5 +1,14 @@
 from . import append_only as append_only
+from . import descriptions as descriptions
+from . import journal as journal
+from . import locks as locks
+from . import records as records
 from . import shards as shards
+from . import status as status
+from . import text_embeddings as text_embeddings
 from . import verify as verify
+from .shards import EmbeddingFolder as EmbeddingFolder
 from .store import Store as Store
 from .store import open_store as open_store
+from .text_embeddings import NameEmbeddings as NameEmbeddings
+from .text_embeddings import read_names as read_names

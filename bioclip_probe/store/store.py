@@ -1,4 +1,4 @@
-"""The store keeps embeddings: memory-mapped shards of vectors beside a ledger of every image.
+"""The store of embeddings: memory-mapped shards of vectors beside a ledger of every image.
 
 Written format, version 2
 -------------------------
@@ -6,7 +6,7 @@ Written format, version 2
 
     STORE/
       store.json                               {"format": "bioclip_probe store", "version": 2}
-      .lock                                    locked while a run writes this file or that of a new dataset
+      .lock                                    locked while a run writes store.json or a new dataset
       <dataset>@<fingerprint>/
         dataset.json                           name, fingerprint, simulated, n_images, notes, images, sha256
         images.parquet                         the dataset's IMAGES table, in dataset order
@@ -17,60 +17,56 @@ Written format, version 2
           rows-00000.parquet                   image_id, row, status, error_class, error
           vectors-00001.npy ...
           shards.jsonl                         the journal: a line for each shard that is done
-          names.json, .npy, .parquet           embeddings of the taxa's names, see `store.text_embeddings`; in
-                                               names-openai.* of 81 prompts each, in *.begun.* not yet whole
+          names.json, .npy, .parquet           embeddings of the taxa's names, see `store.text_embeddings`;
+                                               names-openai.* with 81 prompts each, *.begun.* unfinished
 
-In folder names, whatever is not a letter, digit, ``.``, ``_`` or ``-`` is a ``-``; the true names are in the JSON.
+In folder names, every character other than letters, digits, ``.``, ``_`` and ``-`` is replaced by ``-``; the JSON files
+hold the true names.
 
-Shard k covers the images k * shard_size ... (k + 1) * shard_size - 1 in dataset order. Its ledger has a line for
-each of them: `status` is ``ok`` or ``failed``; `row` is the line of its vector in the shard, -1 if it failed;
-`error_class` is a kind of `errors.PICTURE_ERRORS`, and `error` says it in words. ``meta.json`` holds ``version``,
-``dataset`` and ``encoder`` (name, fingerprint; the encoder also its ``dimension`` and full ``record``), ``dtype`` (of
-the vectors, which are not normalised), ``shard_size`` and ``software``; it is written once. It and ``dataset.json``
-hold the ``sha256`` of all else they say (as JSON with sorted keys); `images` of the latter are ``bytes`` and ``sha256``
-of ``images.parquet``. A line of ``shards.jsonl``
-is ``{"shard": k, "facts": {...}}`` with ``n_ok``, ``n_failed``, for both files ``bytes`` and ``sha256``, and ``parity``
-where the encoder computes in less than float32: the smallest cosine with float32 among the first pictures that the
-process which made the shard was given. A later line about a shard replaces an earlier one; ``null`` for its facts
-strikes it.
+Shard k covers the images k * shard_size ... (k + 1) * shard_size - 1 in dataset order. Its ledger has one line for
+each of them: `status` is ``ok`` or ``failed``; `row` is the line of its vector in the shard, -1 if the image failed;
+`error_class` is a key of `errors.PICTURE_ERRORS`, and `error` explains it in words.
 
-A file is written beside its place, synced, and renamed; of a shard first the vectors, then the ledger, then its line
-in the journal. A shard counts only if the journal names it, and a line only with its line feed: what a killed run left
-half-done is never read, and is written again by the next run. An embedding is complete when the journal has all its
-shards. Nothing is pickled. Vectors and images are joined by `image_id`.
+``meta.json`` is written once. It holds ``version``, ``dataset`` and ``encoder`` (name and fingerprint; for the encoder
+also its ``dimension`` and its full ``record``), ``dtype`` (of the vectors, which are not normalised), ``shard_size``
+and ``software``. ``meta.json`` and ``dataset.json`` hold the ``sha256`` of all their other entries (as JSON with sorted
+keys); `images` of the latter holds ``bytes`` and ``sha256`` of ``images.parquet``.
+
+A line of ``shards.jsonl`` is ``{"shard": k, "facts": {...}}`` with ``n_ok``, ``n_failed``, ``bytes`` and ``sha256`` of
+both files, and ``parity`` if the encoder computes in less than float32: the smallest cosine with float32 among the
+first pictures of the process that made the shard. A later line about a shard replaces an earlier one; ``null`` for its
+facts strikes the shard.
+
+A file is written under a temporary name, synced, and renamed. A shard is written in this order: the vectors, the
+ledger, the line in the journal. It counts only if the journal names it, and a line counts only with its line feed: what
+a killed run left unfinished is never read, and the next run writes it again. An embedding is complete when the journal
+has all its shards. Nothing is pickled. Vectors and images are joined by `image_id`.
 """
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
-from importlib.metadata import version as installed
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import DataError, StoreError, some
-from bioclip_probe.files import remove_temporary_files, sha256_of_file
-from bioclip_probe.store.shards import (
-    DATASET,
-    DTYPES,
-    ENCODER,
-    VERSION,
-    EmbeddingFolder,
-    add_checksum,
-    check_checksum,
-    check_entries,
-    check_version,
-    read_json,
-    remove_unfinished,
-    write,
-    write_json,
+from bioclip_probe.errors import StoreError, some
+from bioclip_probe.files import remove_temporary_files
+from bioclip_probe.store.descriptions import (
+    create_dataset_folder,
+    create_encoder_folder,
+    folder_name,
+    make_folder,
+    read_description,
+    read_images,
 )
-from bioclip_probe.tables import IMAGES
+from bioclip_probe.store.journal import remove_unfinished
+from bioclip_probe.store.locks import hold_lock, lock_file
+from bioclip_probe.store.records import VERSION, check_version, read_json, write_json
+from bioclip_probe.store.shards import DTYPES, EmbeddingFolder
 
 if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset
@@ -79,7 +75,6 @@ if TYPE_CHECKING:
 FORMAT = "bioclip_probe store"
 LOCK = ".lock"
 SHARD_SIZE = 1024
-SOFTWARE = ("bioclip_probe", "numpy", "pandas", "pyarrow", "pillow")
 
 CONTENTS = (
     "dataset", "dataset_fingerprint", "encoder", "encoder_fingerprint", "dimension", "n_images", "n_ok", "n_failed",
@@ -88,10 +83,10 @@ CONTENTS = (
 
 
 class Store:
-    """Embeddings in one folder, for any number of datasets and encoders.
+    """Embeddings in one folder, of any number of datasets and encoders.
 
-    Datasets and encoders are named by the objects, or by strings: their name, or ``name@fingerprint`` where the
-    store holds several of one name.
+    Methods take a dataset or an encoder as an object or as a string: its name, or ``name@fingerprint`` if the store
+    holds several of that name.
 
     Parameters
     ----------
@@ -101,15 +96,33 @@ class Store:
     Raises
     ------
     StoreError
-        If something else lies there, or a store of another format version.
+        If the folder holds something else, or a store of another format version.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from types import SimpleNamespace as Fake
+    >>> from bioclip_probe.store.shards import LEDGER
+    >>> from bioclip_probe.tables import IMAGES
+    >>> images = IMAGES.frame([{"image_id": "a", "source": "a.jpg"}, {"image_id": "b", "source": "b.jpg"}])
+    >>> dataset = Fake(name="birds", fingerprint="0" * 12, simulated=True, notes=[], images=images)
+    >>> encoder = Fake(name="clip", fingerprint="1" * 12, dimension=2, record={})
+    >>> ledger = LEDGER.frame({"image_id": name, "row": row, "status": "ok"} for row, name in enumerate("ab"))
+    >>> with TemporaryDirectory() as folder:
+    ...     store = Store(folder)
+    ...     with store.open_for_writing(dataset, encoder) as embedded:
+    ...         embedded.write_shard(0, ledger, np.eye(2))
+    ...     table, vectors = store.read("birds", "clip")
+    ...     store.contents()["state"].tolist(), table["image_id"].tolist(), vectors.tolist()
+    (['complete'], ['a', 'b'], [[1.0, 0.0], [0.0, 1.0]])
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if self.path.exists() and not self.path.is_dir():
             raise StoreError(f"{self.path} is a file; expected the folder of a store")
-        begun = self.path.iterdir() if self.path.is_dir() else ()
-        if any(not entry.name.startswith((LOCK, ".store.json.")) for entry in begun):
+        entries = self.path.iterdir() if self.path.is_dir() else ()
+        if any(not entry.name.startswith((LOCK, ".store.json.")) for entry in entries):
             if not (self.path / "store.json").is_file():
                 raise StoreError(f"{self.path} is not a store (it has no store.json); name another or an empty folder")
             head = read_json(self.path / "store.json")
@@ -121,9 +134,18 @@ class Store:
         return f"Store({str(self.path)!r})"
 
     def contents(self) -> pd.DataFrame:
-        """What the store holds: a row for each dataset and encoder.
+        """Return a table of what the store holds.
 
-        `state` is ``complete``, ``incomplete`` (a run was interrupted: run it again) or ``damaged``.
+        Returns
+        -------
+        DataFrame
+            One row for each dataset and encoder. `state` is ``complete``, ``incomplete`` (a run was interrupted: run
+            it again) or ``damaged``.
+
+        Raises
+        ------
+        StoreError
+            If a record or a journal is damaged.
         """
         rows = []
         for meta in sorted(self.path.glob("*@*/*@*/meta.json")):
@@ -139,98 +161,140 @@ class Store:
         return pd.DataFrame(rows, columns=CONTENTS)
 
     def images(self, dataset: Dataset | str) -> pd.DataFrame:
-        """The `IMAGES` table of a dataset in the store, in dataset order, failed images included."""
-        folder = self._one(self.path.glob("*@*/dataset.json"), dataset, "dataset")
-        return _read_images(folder)
+        """Return the `IMAGES` table of a dataset, with the images that failed.
+
+        Parameters
+        ----------
+        dataset : Dataset or str
+
+        Returns
+        -------
+        DataFrame
+            In dataset order.
+
+        Raises
+        ------
+        StoreError
+            If the dataset is missing or its table is damaged.
+        """
+        return read_images(self._matching_folder(self._dataset_records(), dataset, "dataset"))
 
     def read(self, dataset: Dataset | str, encoder: Encoder | str) -> tuple[pd.DataFrame, np.ndarray]:
-        """The images that have a vector, and their vectors.
+        """Return the images that have a vector, and their vectors.
+
+        Parameters
+        ----------
+        dataset : Dataset or str
+        encoder : Encoder or str
 
         Returns
         -------
         images : DataFrame, n rows
             The dataset's `IMAGES` table, in dataset order, without the images that failed.
-        vectors : (n, d) float32 array, read-only; float16 where the store keeps them so
-            As the model gave them, not normalised; row i belongs to row i of `images`. Memory-mapped where they
-            lie in one shard.
+        vectors : ndarray, shape (n, d), float32 or float16, read-only
+            As the model gave them, not normalised; row i belongs to row i of `images`. Memory-mapped if they are in
+            one shard.
 
         Raises
         ------
         StoreError
-            If they are not there, not complete, or damaged: every shard's sha256 is checked.
+            If they are missing, not complete, or damaged: the sha256 of every shard is checked.
         """
         embedded = self.embedding_folder(dataset, encoder)
-        images = _read_images(embedded.folder.parent)
+        images = read_images(embedded.folder.parent)
         blocks = list(embedded.blocks())
-        ledger = pd.concat([rows.sort_values("row") for rows, _ in blocks], ignore_index=True)
+        ledger = pd.concat([lines.sort_values("row") for lines, _ in blocks], ignore_index=True)
         if set(ledger["image_id"]) != set(images["image_id"]) or len(ledger) != len(images):
             raise StoreError(f"{embedded.folder} does not fit its images.parquet; delete it and embed again")
         ok = ledger.loc[ledger["status"] == "ok", "image_id"]
         vectors = blocks[0][1] if len(blocks) == 1 else np.concatenate([vectors for _, vectors in blocks])
         kept = images[images["image_id"].isin(ok)].reset_index(drop=True)
-        where = pd.Series(np.arange(len(ok)), index=ok)[kept["image_id"]].to_numpy()
-        if not np.array_equal(where, np.arange(len(ok))):
-            vectors = vectors[where]
+        order = pd.Series(np.arange(len(ok)), index=ok)[kept["image_id"]].to_numpy()
+        if not np.array_equal(order, np.arange(len(ok))):
+            vectors = vectors[order]
         vectors.flags.writeable = False
         return kept, vectors
 
     def failures(self, dataset: Dataset | str, encoder: Encoder | str) -> pd.DataFrame:
-        """The images without a vector, in dataset order: columns image_id, error_class, error."""
+        """Return the images without a vector.
+
+        Parameters
+        ----------
+        dataset : Dataset or str
+        encoder : Encoder or str
+
+        Returns
+        -------
+        DataFrame
+            In dataset order; columns image_id, error_class, error.
+
+        Raises
+        ------
+        StoreError
+            If they are missing or damaged.
+        """
         return self.embedding_folder(dataset, encoder).failures()
 
     def embedding_folder(self, dataset: Dataset | str, encoder: Encoder | str) -> EmbeddingFolder:
-        """The folder of one dataset and one encoder."""
-        folder = self._one(self.path.glob("*@*/dataset.json"), dataset, "dataset")
-        return EmbeddingFolder(self._one(folder.glob("*@*/meta.json"), encoder, "encoder"))
+        """Return the embeddings of a dataset by an encoder, complete or not.
+
+        Parameters
+        ----------
+        dataset : Dataset or str
+        encoder : Encoder or str
+
+        Returns
+        -------
+        EmbeddingFolder
+
+        Raises
+        ------
+        StoreError
+            If the store holds none, or several that fit.
+        """
+        home = self._matching_folder(self._dataset_records(), dataset, "dataset")
+        return EmbeddingFolder(self._matching_folder(home.glob("*@*/meta.json"), encoder, "encoder"))
 
     def find_folder(self, dataset: Dataset, encoder: str, fingerprint: str) -> EmbeddingFolder | None:
-        """What runs have left of a dataset and an encoder, complete or not; None if there is nothing yet."""
+        """Return the embeddings of a dataset by an encoder, complete or not, or None if no run has begun.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        encoder, fingerprint : str
+            Name and fingerprint of the encoder.
+
+        Returns
+        -------
+        EmbeddingFolder or None
+
+        Raises
+        ------
+        StoreError
+            If they are damaged.
+        """
         folder = self.path / folder_name(dataset.name, dataset.fingerprint) / folder_name(encoder, fingerprint)
         return EmbeddingFolder(folder) if (folder / "meta.json").is_file() else None
 
     @contextmanager
     def lock_folder(self, embedded: EmbeddingFolder) -> Iterator[None]:
-        """Be the one run that writes into the folder of a dataset and an encoder.
+        """Lock the folder of a dataset and an encoder while the block runs.
+
+        Parameters
+        ----------
+        embedded : EmbeddingFolder
+
+        Yields
+        ------
+        None
 
         Raises
         ------
         StoreError
-            If another run does.
+            If another run has locked it.
         """
-        folder = embedded.folder
-        with _lock(folder.parent / f".{folder.name}.lock", folder):
+        with hold_lock(lock_file(embedded.folder), embedded.folder):
             yield
-
-    def _home(self, dataset: Dataset) -> Path:
-        """The folder of a dataset; a new store, and what it says of a new dataset, are written by one run at a time."""
-        home = self.path / folder_name(dataset.name, dataset.fingerprint)
-        if not (home / "dataset.json").is_file():
-            _make(self.path)
-            with _lock(self.path / LOCK, self.path, wait=True):
-                remove_temporary_files(self.path)
-                if not (self.path / "store.json").is_file():
-                    write_json(self.path / "store.json", {"format": FORMAT, "version": VERSION})
-                if not (home / "dataset.json").is_file():
-                    _begin_dataset(home, dataset)
-        if not _read_images(home)["image_id"].equals(dataset.images["image_id"].reset_index(drop=True)):
-            raise StoreError(f"{home / 'images.parquet'} names other images than the dataset; delete {home}")
-        return home
-
-    def _one(self, files: Iterator[Path], wanted: object, kind: str) -> Path:
-        """The folder of the dataset or encoder `wanted` among those described by `files`."""
-        found = {}
-        for file in sorted(files):
-            about = read_description(file, kind)
-            found[file.parent] = (about["name"], f"{about['name']}@{about['fingerprint']}")
-        key = wanted if isinstance(wanted, str) else f"{wanted.name}@{wanted.fingerprint}"
-        matching = [folder for folder, names in found.items() if key in names]
-        if len(matching) == 1:
-            return matching[0]
-        if matching:
-            several = some(found[folder][1] for folder in matching)
-            raise StoreError(f"{self.path} holds several {kind}s called '{key}'; name one: {several}")
-        there = f"it holds: {some(full for _, full in found.values())}" if found else "it holds none"
-        raise StoreError(f"{self.path} holds no {kind} '{key}'; {there}; embed it first")
 
     @contextmanager
     def open_for_writing(
@@ -241,26 +305,40 @@ class Store:
         dtype: str = DTYPES[0],
         redo: Collection[str] = (),
     ) -> Iterator[EmbeddingFolder]:
-        """The folder of one dataset and encoder, for one run alone to write shards into.
+        """Open the folder of a dataset and an encoder, for one run to write shards into.
 
-        An earlier run's shards, with their size and dtype, are kept, but for those to `redo`: ``damaged`` ones, and
-        those with ``failed`` images. Where nothing is missing, nothing is locked. If the run fails before its first
-        shard, nothing is left of it.
+        The shards of an earlier run are kept, with their size and data type. If nothing is missing, nothing is locked.
+        If the run fails before its first shard, nothing is left of it.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        encoder : Encoder
+        shard_size : int
+            Number of images in a shard.
+        dtype : str
+            Data type of the stored vectors: ``float32`` or ``float16``.
+        redo : collection of str
+            Shards of an earlier run to write again: ``damaged`` ones, and those with ``failed`` images.
+
+        Yields
+        ------
+        EmbeddingFolder
 
         Raises
         ------
         StoreError
-            If another run is writing there, or what is there is damaged.
+            If another run is writing there, or an earlier run's files are damaged.
         """
-        home = self._home(dataset)
+        home = self._open_dataset(dataset)
         folder = home / folder_name(encoder.name, encoder.fingerprint)
         if not redo and (folder / "meta.json").is_file() and (finished := EmbeddingFolder(folder)).complete:
             finished.check_sizes()
-            yield finished  # many runs may read at once, also where none may write
+            yield finished  # any number of runs may read at once, also from a disk that none may write to
             return
-        with _lock(home / f".{folder.name}.lock", folder):
+        with hold_lock(lock_file(folder), folder):
             if not (folder / "meta.json").is_file():
-                _begin_encoder(folder, dataset, encoder, shard_size, dtype)
+                create_encoder_folder(folder, dataset, encoder, shard_size, dtype)
             remove_unfinished(folder, damaged="damaged" in redo)
             embedded = EmbeddingFolder(folder)
             if "damaged" in redo:
@@ -275,117 +353,63 @@ class Store:
                     embedded.discard()
                 raise
 
+    def _open_dataset(self, dataset: Dataset) -> Path:
+        """Return the folder of a dataset. One run at a time writes `store.json` and the records of a new dataset."""
+        home = self.path / folder_name(dataset.name, dataset.fingerprint)
+        if not (home / "dataset.json").is_file():
+            make_folder(self.path)
+            with hold_lock(self.path / LOCK, self.path, wait=True):
+                remove_temporary_files(self.path)
+                if not (self.path / "store.json").is_file():
+                    write_json(self.path / "store.json", {"format": FORMAT, "version": VERSION})
+                if not (home / "dataset.json").is_file():
+                    create_dataset_folder(home, dataset)
+        if not read_images(home)["image_id"].equals(dataset.images["image_id"].reset_index(drop=True)):
+            raise StoreError(f"{home / 'images.parquet'} names other images than the dataset; delete {home}")
+        return home
+
+    def _dataset_records(self) -> Iterator[Path]:
+        return self.path.glob("*@*/dataset.json")
+
+    def _matching_folder(self, records: Iterable[Path], wanted: Dataset | Encoder | str, kind: str) -> Path:
+        """Return the folder of the dataset or encoder `wanted` among those that `records` describe."""
+        names: dict[Path, tuple[str, str]] = {}
+        for record in sorted(records):
+            description = read_description(record, kind)
+            names[record.parent] = (description["name"], f"{description['name']}@{description['fingerprint']}")
+        key = wanted if isinstance(wanted, str) else f"{wanted.name}@{wanted.fingerprint}"
+        matches = [folder for folder, keys in names.items() if key in keys]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            several = some(names[folder][1] for folder in matches)
+            raise StoreError(f"{self.path} holds several {kind}s called '{key}'; name one: {several}")
+        contents = f"it holds: {some(full_name for _, full_name in names.values())}" if names else "it holds none"
+        raise StoreError(f"{self.path} holds no {kind} '{key}'; {contents}; embed it first")
+
 
 def open_store(path: str | Path) -> Store:
-    """The store at `path`, which must be there."""
+    """Return the store in a folder, which must exist.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Store
+
+    Raises
+    ------
+    StoreError
+        If there is no store, or one of another format version.
+
+    Examples
+    --------
+    >>> open_store("nowhere")
+    Traceback (most recent call last):
+    bioclip_probe.errors.StoreError: there is no store at nowhere; expected a folder that `embed` has written
+    """
     if not (Path(path) / "store.json").is_file():
         raise StoreError(f"there is no store at {path}; expected a folder that `embed` has written")
     return Store(path)
-
-
-def _begin_dataset(home: Path, dataset: Dataset) -> None:
-    """Write what the store knows of a new dataset."""
-    _make(home)
-    remove_temporary_files(home)
-    table = io.BytesIO()
-    IMAGES.frame(dataset.images[IMAGES.names]).to_parquet(table, index=False)
-    written = write(home / "images.parquet", table.getvalue())
-    about = {"name": dataset.name, "fingerprint": dataset.fingerprint, "simulated": dataset.simulated}
-    about |= {"n_images": len(dataset.images), "notes": list(dataset.notes), "images": written}
-    write_json(home / "dataset.json", add_checksum(about))
-
-
-def _begin_encoder(folder: Path, dataset: Dataset, encoder: Encoder, shard_size: int, dtype: str) -> None:
-    """Write the `meta.json` of a run that has no shard yet."""
-    if dtype not in DTYPES:
-        raise StoreError(f"a store keeps vectors as {' or '.join(DTYPES)}; got {dtype}")
-    if shard_size < 1:
-        raise StoreError(f"shard_size must be at least 1; got {shard_size}")
-    if any(folder.glob("vectors-*.npy")):
-        raise StoreError(f"{folder} is damaged: its meta.json is gone; delete it and embed again")
-    _make(folder)
-    meta = {
-        "version": VERSION,
-        "dataset": {
-            "name": dataset.name,
-            "fingerprint": dataset.fingerprint,
-            "simulated": dataset.simulated,
-            "n_images": len(dataset.images),
-        },
-        "encoder": {
-            "name": encoder.name,
-            "fingerprint": encoder.fingerprint,
-            "dimension": int(encoder.dimension),
-            "record": encoder.record,
-        },
-        "dtype": dtype,
-        "shard_size": int(shard_size),
-        "software": {name: installed(name) for name in SOFTWARE},
-    }
-    write_json(folder / "meta.json", add_checksum(meta))
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from error
-
-
-def folder_name(name: str, fingerprint: str) -> str:
-    """The folder of a dataset or an encoder."""
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80]
-    return f"{safe or 'unnamed'}@{fingerprint}"
-
-
-def read_description(file: Path, kind: str) -> dict:
-    """What `dataset.json` says of its dataset, or `meta.json` of its encoder, if it is that of its folder."""
-    about = read_json(file)
-    if kind == "encoder":
-        check_version(about.get("version"), file.parent)
-    check_checksum(about, file)
-    about = about.get(kind) if kind == "encoder" else about
-    if not isinstance(about, dict):
-        raise StoreError(f"{file} does not hold what a store writes there; the store is damaged")
-    check_entries(about, {"dataset": DATASET | {"images": dict}, "encoder": ENCODER}[kind], file)
-    if file.parent.name != folder_name(about["name"], about["fingerprint"]):
-        raise StoreError(f"{file} is of {about['name']}@{about['fingerprint']}, not of this folder")
-    return about
-
-
-def _read_images(home: Path) -> pd.DataFrame:
-    if not (home / "images.parquet").is_file():
-        raise StoreError(f"{home} is damaged: images.parquet is gone; delete it and embed again")
-    if sha256_of_file(home / "images.parquet") != read_description(home / "dataset.json", "dataset")["images"].get(
-        "sha256"
-    ):
-        raise StoreError(
-            f"{home / 'images.parquet'} has changed since it was written (its sha256 differs); "
-            f"delete {home} and embed again"
-        )
-    try:
-        return IMAGES.read(home / "images.parquet")
-    except DataError as error:
-        raise StoreError(f"{error}; delete {home} and embed again") from error
-
-
-@contextmanager
-def _lock(path: Path, folder: Path, wait: bool = False) -> Iterator[None]:
-    """Hold `path` locked; `wait` for another run that does, or say so. However a process ends, the system frees it."""
-    import fcntl  # not on Windows, where a store can be read but not written
-
-    with ExitStack() as opened:
-        try:
-            file = opened.enter_context(open(path, "a"))
-        except OSError as error:
-            raise StoreError(f"cannot write {path}: {error.strerror}") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise StoreError(f"another run is writing {folder}; wait until it ends, or name another store") from error
-        except OSError as error:
-            raise StoreError(
-                f"the file system of {folder} cannot lock files ({error.strerror}), and two runs could spoil each "
-                "other's work; name a store elsewhere, e.g. on a local disk"
-            ) from error
-        yield

@@ -34,7 +34,7 @@ import pandas as pd
 from bioclip_probe.errors import DataError, StoreError, one_line
 from bioclip_probe.files import sha256_of_file
 from bioclip_probe.store.append_only import AppendOnlyArray
-from bioclip_probe.store.shards import add_checksum, check_checksum, read_json, write, write_json
+from bioclip_probe.store.records import add_checksum, check_checksum, read_json, write_file, write_json
 from bioclip_probe.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -293,7 +293,11 @@ def write_files(
     as_parquet = io.BytesIO()
     table.to_parquet(as_parquet, index=False)
     files.record.unlink(missing_ok=True)  # it describes the files that are replaced now
-    record = {**facts, "vectors": vectors.finish(files.vectors), "table": write(files.table, as_parquet.getvalue())}
+    record = {
+        **facts,
+        "vectors": vectors.finish(files.vectors),
+        "table": write_file(files.table, as_parquet.getvalue()),
+    }
     write_json(files.record, add_checksum(record))
     vectors.discard()
     return record

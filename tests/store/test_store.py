@@ -169,8 +169,8 @@ def test_a_finished_run_keeps_its_shard_size_and_has_nothing_to_do(full):
 
 def test_a_finished_run_is_locked_by_none_and_may_lie_where_none_may_write(full, monkeypatch):
     store, _ = full
-    monkeypatch.setattr("bioclip_probe.store.store._lock", None)
-    monkeypatch.setattr("bioclip_probe.store.shards.write", None)
+    monkeypatch.setattr("bioclip_probe.store.store.hold_lock", None)
+    monkeypatch.setattr("bioclip_probe.store.shards.write_file", None)
     with (
         store.open_for_writing(made_up_dataset(5), MeanColour()) as embedded,
         store.open_for_writing(made_up_dataset(5), MeanColour()),

@@ -21,8 +21,9 @@ from bioclip_probe import datasets
 from bioclip_probe.errors import StoreError
 from bioclip_probe.extraction.extract import extract
 from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.store.status import status
 from bioclip_probe.store.store import Store
-from bioclip_probe.store.verify import status, verify
+from bioclip_probe.store.verify import verify
 from tests.support.pictures import MeanColour, break_in_half, paint_many
 
 SETTINGS = ExtractionSettings(shard_size=3, progress=False)

@@ -11,9 +11,12 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import StoreError
-from bioclip_probe.store.shards import LEDGER, add_checksum
+from bioclip_probe.store.locks import is_being_written
+from bioclip_probe.store.records import add_checksum
+from bioclip_probe.store.shards import LEDGER
+from bioclip_probe.store.status import STATUS, status
 from bioclip_probe.store.store import Store
-from bioclip_probe.store.verify import FINDINGS, STATUS, is_being_written, status, verify
+from bioclip_probe.store.verify import FINDINGS, verify
 from tests.support.pictures import MeanColour
 from tests.support.stores import fill_store, flip_last_byte, made_up_dataset
 
