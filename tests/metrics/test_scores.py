@@ -1,3 +1,5 @@
+"""Scores: means and accuracies, the correction for chance, calibration, swaps of two sides."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,20 +9,26 @@ from sklearn import metrics as peer
 
 from bioclip_probe.metrics.scores import (
     adjusted,
-    calibration_error,
+    bootstrap_method,
     constant_accuracy,
-    macro_accuracy,
+    estimate_calibration_error,
+    estimate_macro_accuracy,
+    estimate_top1_accuracy,
+    interval,
+    jackknife_method,
     mean_score,
     swap_p,
-    top1_accuracy,
 )
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import bootstrap_weights
 from tests.definitions import probes as definition
 from tests.definitions import scores
 
+DEFAULTS = MeasureSettings()
 
-def rng():
+
+def rng() -> np.random.Generator:
     return np.random.default_rng(5)
 
 
@@ -37,8 +45,8 @@ def answers(draw):
 @given(answers())
 def test_accuracies_equal_their_definitions_and_scikit_learn(case):
     truth, predicted, species, train = case
-    top1 = top1_accuracy(truth, predicted, species, rng(), train)
-    macro = macro_accuracy(truth, predicted, species, rng())
+    top1 = estimate_top1_accuracy(truth, predicted, species, rng(), DEFAULTS, train)
+    macro = estimate_macro_accuracy(truth, predicted, species, rng(), DEFAULTS)
     assert top1.n_excluded == macro.n_excluded == np.sum(truth < 0)
     if (truth < 0).all():
         assert np.isnan(top1.value) and np.isnan(macro.value) and top1.note == macro.note != ""
@@ -56,12 +64,12 @@ def test_accuracies_equal_their_definitions_and_scikit_learn(case):
         assert np.isnan(found.ci_low) or 0 <= found.ci_low <= found.ci_high <= 1
 
 
-def test_macro_interval_equals_its_definition():
+def test_the_macro_interval_equals_its_definition():
     random = rng()
     truth = np.repeat(np.arange(3), 12)
     species = np.arange(36) // 3
     predicted = np.where(random.random(36) < 0.6, truth, 0)
-    found = macro_accuracy(truth, predicted, species, np.random.default_rng(1))
+    found = estimate_macro_accuracy(truth, predicted, species, np.random.default_rng(1), DEFAULTS)
     draws = bootstrap_weights(12, 999, np.random.default_rng(1))
     means = []
     for weights in draws:
@@ -75,38 +83,42 @@ def test_macro_interval_equals_its_definition():
     assert (found.ci_low, found.ci_high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
 
 
-def test_macro_weighs_taxa_alike():
+def test_the_macro_average_gives_taxa_equal_weights():
     truth = np.array([0] * 9 + [1])
     constant = np.zeros(10, dtype=np.int64)
-    top1, macro = (f(truth, constant, np.arange(10), rng()) for f in (top1_accuracy, macro_accuracy))
+    top1, macro = (
+        estimate(truth, constant, np.arange(10), rng(), DEFAULTS)
+        for estimate in (estimate_top1_accuracy, estimate_macro_accuracy)
+    )
     assert (top1.value, macro.value) == (0.9, 0.5)
     assert (top1.chance, macro.chance) == (0.9, 0.5)
     assert adjusted(top1).value == adjusted(macro).value == 0
 
 
-def test_order_of_rows_is_irrelevant():
+def test_the_order_of_rows_changes_nothing():
     random = rng()
     truth, predicted, species = (random.integers(0, 4, 50) for _ in range(3))
     order = random.permutation(50)
-    for score in (top1_accuracy, macro_accuracy):
-        one = score(truth, predicted, species, rng())
-        other = score(truth[order], predicted[order], species[order], rng())
+    for estimate in (estimate_top1_accuracy, estimate_macro_accuracy):
+        one = estimate(truth, predicted, species, rng(), DEFAULTS)
+        other = estimate(truth[order], predicted[order], species[order], rng(), DEFAULTS)
         assert (one.value, one.ci_low, one.ci_high) == pytest.approx((other.value, other.ci_low, other.ci_high))
 
 
-def test_interval_covers_over_many_worlds():
+def test_the_interval_of_an_accuracy_covers():
     """Forty species, each with its own accuracy: the interval holds the true mean about 19 times in 20."""
     random = np.random.default_rng(3)
     species = np.repeat(np.arange(40), 5)
     covered = 0
     for _ in range(300):
         right = random.random(200) < random.beta(2, 1, 40)[species]
-        found = top1_accuracy(np.zeros(200, dtype=np.int64), np.where(right, 0, 1), species, random)
+        predicted = np.where(right, 0, 1)
+        found = estimate_top1_accuracy(np.zeros(200, dtype=np.int64), predicted, species, random, DEFAULTS)
         covered += found.ci_low <= 2 / 3 <= found.ci_high
     assert 0.88 < covered / 300 < 0.99
 
 
-def test_adjusted_is_linear_and_keeps_the_rest():
+def test_the_correction_for_chance_is_linear_and_keeps_the_other_fields():
     estimate = Estimate(0.6, chance=0.2, ci_low=0.4, ci_high=1.0, ci_method="m", n_images=7, note="n")
     found = adjusted(estimate)
     assert (found.value, found.ci_low, found.ci_high, found.chance) == pytest.approx((0.5, 0.25, 1.0, 0.0))
@@ -115,6 +127,21 @@ def test_adjusted_is_linear_and_keeps_the_rest():
     assert adjusted(Estimate(1.0)).note == "it has no chance level"
     undefined = Estimate.undefined("why", 3)
     assert adjusted(undefined) is undefined
+
+
+def test_settings_decide_replicates_groups_and_level():
+    scores, species = rng().random(60), np.arange(60) // 3
+    few = MeasureSettings(n_bootstrap=9, n_groups=5, level=0.5)
+    wide, narrow = (mean_score(scores, species, rng(), chosen) for chosen in (DEFAULTS, few))
+    assert narrow.ci_method == bootstrap_method(few) == "percentile bootstrap, 9 replicates"
+    assert narrow.ci_high - narrow.ci_low < wide.ci_high - wide.ci_low
+    calibration = estimate_calibration_error(np.full(60, 0.5), scores > 0.5, species, rng(), few)
+    assert calibration.ci_method == jackknife_method(few) == "delete-group jackknife, at most 5 groups"
+
+
+def test_an_undefined_interval_has_no_fields():
+    assert interval(np.nan, np.nan) == {}
+    assert interval(0.25, 0.5, "m", "genus") == {"ci_low": 0.25, "ci_high": 0.5, "ci_method": "m", "resampled": "genus"}
 
 
 def test_mean_score_of_one_species_has_no_interval():
@@ -127,7 +154,7 @@ def test_mean_score_of_one_species_has_no_interval():
 @given(
     st.lists(st.integers(-1, 4), min_size=1, max_size=12), st.lists(st.integers(-1, 4), max_size=12), st.integers(1, 6)
 )
-def test_constant_accuracy_is_the_mean_over_all_ways_to_choose_favourites(truth, train, k):
+def test_constant_accuracy_is_the_mean_over_all_ways_to_choose_among_equally_frequent_taxa(truth, train, k):
     truth, train = np.array([t for t in truth if t >= 0] or [0]), np.array(train, dtype=np.int64)
     expected = np.mean(scores.most_frequent_accuracies(truth.tolist(), train.tolist(), k))
     assert constant_accuracy(truth, train, k) == pytest.approx(expected)
@@ -138,38 +165,42 @@ def test_constant_accuracy_is_the_mean_over_all_ways_to_choose_favourites(truth,
 
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))
-def test_calibration_error_is_its_definition(seed, n):
+def test_the_calibration_error_equals_its_definition(seed, n):
     random = np.random.default_rng(seed)
     confidence, right = random.integers(1, 9, n) / 8, random.random(n) < 0.6
-    found = calibration_error(confidence, right, random.integers(0, 9, n), rng())
+    found = estimate_calibration_error(confidence, right, random.integers(0, 9, n), rng(), DEFAULTS)
     assert found.value == pytest.approx(scores.calibration_error(confidence, right))
     assert 0 <= found.value <= 1 and 0 <= found.chance <= 1
     assert np.isnan(found.ci_low) or 0 <= found.ci_low <= found.value <= found.ci_high <= 1
 
 
-def test_calibration_error_is_that_of_scikit_learns_bins():
+def test_the_calibration_error_equals_that_of_scikit_learns_bins():
     """Where no confidences tie, scikit-learn's quantile bins hold the same answers."""
     from sklearn.calibration import calibration_curve
 
     confidence = rng().permutation(np.linspace(0.05, 0.95, 150))
     right = rng().random(150) < confidence**2
     shares, means = calibration_curve(right, confidence, n_bins=15, strategy="quantile")
-    found = calibration_error(confidence, right, np.arange(150), rng())
+    found = estimate_calibration_error(confidence, right, np.arange(150), rng(), DEFAULTS)
     assert found.value == pytest.approx(np.mean(np.abs(shares - means)), abs=0.01)
 
 
-def test_a_calibrated_probe_is_at_its_chance_and_a_boaster_above_it():
+def test_a_calibrated_probe_is_at_its_chance_and_an_overconfident_one_above_it():
     random, calibrated = np.random.default_rng(2), []
     for _ in range(30):
         confidence = random.beta(3, 1, 300)
-        found = calibration_error(confidence, random.random(300) < confidence, np.arange(300) // 5, random)
+        found = estimate_calibration_error(
+            confidence, random.random(300) < confidence, np.arange(300) // 5, random, DEFAULTS
+        )
         calibrated.append(found.value - found.chance)
     assert abs(np.mean(calibrated)) < 0.01
-    boaster = calibration_error(np.full(300, 0.9), np.arange(300) % 2 == 0, np.arange(300) // 5, random)
-    assert boaster.value == pytest.approx(0.4) and boaster.chance < 0.1 and boaster.ci_low > 0.3
+    overconfident = estimate_calibration_error(
+        np.full(300, 0.9), np.arange(300) % 2 == 0, np.arange(300) // 5, random, DEFAULTS
+    )
+    assert overconfident.value == pytest.approx(0.4) and overconfident.chance < 0.1 and overconfident.ci_low > 0.3
 
 
-def test_calibration_interval_covers():
+def test_the_interval_of_the_calibration_error_covers():
     """Forty species of five images, confidences too high by a share: the interval holds the true error."""
     random = np.random.default_rng(4)
 
@@ -177,18 +208,18 @@ def test_calibration_interval_covers():
         confidence = random.beta(3, 1, 5 * n_species)
         return confidence, random.random(5 * n_species) < 0.7 * confidence, np.arange(5 * n_species) // 5
 
-    truth = calibration_error(*world(20_000), random).value
-    found = [calibration_error(*world(40), random) for _ in range(150)]
+    truth = estimate_calibration_error(*world(20_000), random, DEFAULTS).value
+    found = [estimate_calibration_error(*world(40), random, DEFAULTS) for _ in range(150)]
     covered = np.mean([one.ci_low <= truth <= one.ci_high for one in found])
     assert 0.88 < covered <= 1
 
 
-def test_calibration_does_not_depend_on_the_order_of_answers():
+def test_the_calibration_error_does_not_depend_on_the_order_of_answers():
     random = rng()
     confidence, right, units = random.integers(1, 5, 80) / 5, random.random(80) < 0.5, random.integers(0, 9, 80)
     order = random.permutation(80)
-    one = calibration_error(confidence, right, units, rng())
-    other = calibration_error(confidence[order], right[order], units[order], rng())
+    one = estimate_calibration_error(confidence, right, units, rng(), DEFAULTS)
+    other = estimate_calibration_error(confidence[order], right[order], units[order], rng(), DEFAULTS)
     assert (one.value, one.ci_low, one.ci_high) == pytest.approx((other.value, other.ci_low, other.ci_high))
 
 
@@ -197,7 +228,7 @@ def test_calibration_does_not_depend_on_the_order_of_answers():
 
 @settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
-def test_swap_p_is_that_of_all_swaps(seed, n_units):
+def test_swap_p_is_near_that_of_all_swaps(seed, n_units):
     random = np.random.default_rng(seed)
     differences, units = random.integers(-1, 2, 20), random.integers(0, n_units, 20)
     expected = scores.swap_p(differences.tolist(), units.tolist())
@@ -223,6 +254,6 @@ def test_swap_p_is_uniform_where_neither_is_better():
     assert kstest(p, "uniform").pvalue > 0.001
 
 
-def test_swap_p_of_no_difference_is_one():
+def test_swap_p_without_any_difference_is_one():
     assert swap_p(np.zeros(9), np.arange(9), rng()) == 1
     assert swap_p(np.array([1.0, 1.0, -1.0, -1.0]), np.array([0, 1, 0, 1]), rng()) == 1

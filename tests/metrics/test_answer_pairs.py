@@ -1,0 +1,136 @@
+"""Differences of answers: two protocols of one probe, or two models, on the same images."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from scipy.stats import kstest
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.metrics.answer_pairs import (
+    ModelPair,
+    ShuffledPair,
+    UnseenPair,
+    selectivity,
+    top1_accuracy_difference,
+    unseen_gap,
+)
+from bioclip_probe.metrics.answers import Answers
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.suite import measure
+from tests.definitions import scores as definition
+from tests.support.answers import answers_in_folds, as_rows, made_answers, scores
+
+PAIRS = (UnseenPair, ShuffledPair)
+
+
+def difference(first: Answers, second: Answers) -> dict:
+    """Return the row of the difference between two models."""
+    (row,) = as_rows(top1_accuracy_difference(ModelPair(first, second)))
+    return row
+
+
+@settings(max_examples=50)
+@given(answers_in_folds(), answers_in_folds())
+def test_paired_scores_equal_their_definition(a, b):
+    found = {row["metric"]: row for pair in PAIRS for row in as_rows(measure(pair(a, b)))}
+    assert list(found) == ["unseen_gap", "selectivity"]
+    sides = []
+    for side in (a, b):
+        of_image = {}
+        for fold in definition.accuracy_in_folds(
+            side.image, side.truth, side.predicted, side.split, side.fold
+        ).values():
+            for image, right in fold.items():
+                of_image.setdefault(image, []).append(right)
+        sides.append(of_image)
+    for name, row in found.items():
+        if not set(sides[0]) & set(sides[1]):
+            assert np.isnan(row["value"]) and row["note"] == "no image is tested on both sides"
+            continue
+        expected, shared = definition.paired_difference(*sides)
+        assert row["value"] == pytest.approx(expected)
+        assert (row["metric"], row["n_images"]) == (name, len(shared))
+        assert row["n_images"] + row["n_excluded"] == len(set(a.image) | set(b.image))
+        assert -1 <= row["value"] <= 1 and np.isnan(row["p_value"])
+
+
+@settings(max_examples=30)
+@given(answers_in_folds())
+def test_a_model_does_not_differ_from_itself(given_answers):
+    row = difference(given_answers, given_answers)
+    if len(given_answers.tested.image):
+        assert (row["value"], row["p_value"]) == (0, 1)
+        assert np.isnan(row["ci_low"]) or row["ci_low"] == row["ci_high"] == 0
+
+
+def models(random, skill_a, skill_b, n_species=40, n=200):
+    species = np.arange(n) % n_species
+    truth = species // 4
+    sides = []
+    for skill in (skill_a, skill_b):
+        each = random.beta(4 * skill, 4 * (1 - skill), n_species)[species]
+        sides.append(made_answers(truth, np.where(random.random(n) < each, truth, truth + 1), units=species))
+    return sides
+
+
+def test_a_difference_is_one_accuracy_less_the_other_and_changes_sign_with_their_order():
+    a, b = models(np.random.default_rng(2), 0.8, 0.5)
+    found, turned = difference(a, b), difference(b, a)
+    of = [scores(side)["top1_accuracy"]["value"] for side in (a, b)]
+    assert found["value"] == pytest.approx(of[0] - of[1]) == -turned["value"]
+    assert found["p_value"] == turned["p_value"] < 0.01
+    assert found["ci_low"] == pytest.approx(-turned["ci_high"]) and found["ci_low"] > 0
+    assert (found["metric"], found["n_images"], found["n_taxa"]) == ("top1_accuracy_difference", 200, 10)
+
+
+def test_differences_pair_images_within_folds():
+    """In folds that ask unequally many, each answer counts once, as it does in the accuracies."""
+    image, fold = np.array([0, 1, 2, 0, 3]), np.array([0, 0, 0, 1, 1])
+    a = made_answers([0, 0, 0, 0, 0], [0, 1, 1, 1, 0], image=image, fold=fold, units=image)
+    b = made_answers([0, 0, 0, 0, 0], [0, 1, 1, 0, 1], image=image, fold=fold, units=image)
+    found = difference(a, b)
+    assert (found["value"], found["n_images"]) == (0, 4)
+    missing = b.take(np.arange(4))
+    found = difference(a, missing)
+    assert (found["value"], found["n_images"], found["n_excluded"]) == (-0.25, 3, 1)
+
+
+def test_p_values_are_uniform_where_models_are_equally_good():
+    random, p = np.random.default_rng(11), []
+    for seed in range(120):
+        pair = ModelPair(*models(random, 0.6, 0.6))
+        p.append(top1_accuracy_difference(pair, settings=MeasureSettings(seed=seed))[0].estimate.p_value)
+    assert kstest(p, "uniform").pvalue > 0.001
+
+
+def test_a_probe_that_knows_a_taxon_by_its_children_has_a_gap_and_no_selectivity():
+    """The probe has learnt each child taxon that it saw, with whatever label the child was given."""
+    species = np.arange(120) % 12
+    genus, family = species // 2, species // 6
+    seen = made_answers(family, family, units=species)
+    unseen = made_answers(family, (family + genus) % 2, units=species, fold=species % 5)
+    shuffled = made_answers(np.roll(family, 3), np.roll(family, 3), units=species)
+    (gap,), (own,) = unseen_gap(UnseenPair(seen, unseen)), selectivity(ShuffledPair(seen, shuffled))
+    assert gap.value > 0.3 and gap.estimate.ci_low > 0
+    assert own.value == 0
+
+
+def test_without_shared_images_there_is_a_row_that_says_so():
+    nothing = made_answers(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+    for pair in (UnseenPair, ShuffledPair, ModelPair):
+        (row,) = as_rows(measure(pair(nothing, nothing)))
+        assert np.isnan(row["value"]) and row["note"] == "no image is tested on both sides"
+
+
+def test_settings_decide_the_number_of_swaps():
+    pair = ModelPair(*models(np.random.default_rng(2), 0.9, 0.3))
+    (row,) = top1_accuracy_difference(pair, settings=MeasureSettings(n_swaps=9))
+    assert row.estimate.p_value == pytest.approx(0.1)
+
+
+def test_answers_at_different_ranks_are_not_compared():
+    genera = made_answers([0, 1], [0, 1])
+    with pytest.raises(DataError, match="at genus and family"):
+        ModelPair(genera, replace(genera, rank="family"))
