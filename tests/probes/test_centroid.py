@@ -1,4 +1,6 @@
-import random
+"""SimpleShot: its plain definition and scikit-learn as witnesses, its invariances, and its notes."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from scipy.stats import ortho_group
 from sklearn.neighbors import NearestCentroid
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.probes import centroid
-from bioclip_probe.probes.centroid import few_shot, independent_folds, paper_folds, simpleshot
+from bioclip_probe.probes.centroid import few_shot, simpleshot
+from bioclip_probe.probes.folds import independent_folds
+from bioclip_probe.probes.learning import Chunks
 from tests.definitions import few_shot as definition
 
 
@@ -49,12 +52,11 @@ def test_equals_scikit_learn():
     np.testing.assert_array_equal(found.predicted, NearestCentroid().fit(rows[support], labels[support]).predict(rows))
 
 
-def test_size_of_chunks_changes_nothing(monkeypatch):
+def test_size_of_chunks_changes_nothing():
     vectors, labels = world()
     folds = independent_folds(labels, 4, np.random.default_rng(0))
-    whole = few_shot(vectors, labels, folds)
-    monkeypatch.setattr(centroid, "ROWS", 5)
-    for found, one in zip(few_shot(vectors, labels, folds), whole, strict=True):
+    in_one, in_chunks = few_shot(vectors, labels, folds), few_shot(vectors, labels, folds, Chunks(rows=5))
+    for found, one in zip(in_chunks, in_one, strict=True):
         np.testing.assert_array_equal(found.predicted, one.predicted)
         np.testing.assert_array_equal(found.place, one.place)
 
@@ -85,7 +87,7 @@ def test_more_shots_are_better_and_shuffled_labels_give_chance():
     assert abs(np.mean(null) - 1 / 20) < 0.03
 
 
-def test_val_is_learnt_from_and_ranks_stand_alone():
+def test_val_is_support_and_ranks_are_independent():
     vectors, labels = world()
     split = independent_folds(labels, 4, np.random.default_rng(0), n_folds=1)
     some_val = np.where((split == "train") & (np.arange(len(labels)) % 2 == 0), "val", split)
@@ -94,7 +96,7 @@ def test_val_is_learnt_from_and_ranks_stand_alone():
     assert other.split.tolist() == some_val[0].tolist()
 
 
-def test_an_image_at_the_mean_is_named_and_equal_centroids_go_to_the_lower_number():
+def test_an_image_at_the_mean_is_named_and_ties_go_to_the_lower_number():
     vectors = np.array([[1, 0], [-1, 0], [0, 0]], dtype=np.float32)
     (found,) = simpleshot(vectors, np.array([[7, 3, 7]]), np.array([["train", "train", "test"]]))
     assert found.predicted[2] == 3 and found.place[2] == 2
@@ -108,70 +110,9 @@ def test_an_image_at_the_mean_is_named_and_equal_centroids_go_to_the_lower_numbe
         ([0, 1, 0], ["train", "train", "train"], "no image in test"),
     ],
 )
-def test_undefined_says_why(labels, split, note):
+def test_undefined_predictions_state_the_reason(labels, split, note):
     (found,) = few_shot(np.eye(3, dtype=np.float32), np.array(labels), np.array([split]))
     assert note in found.note and np.all(found.predicted == -1)
-
-
-@settings(max_examples=50)
-@given(st.integers(0, 2**32 - 1))
-def test_paper_folds_are_those_of_lists_shuffled_in_place(seed):
-    rng = np.random.default_rng(seed)
-    labels = rng.permutation(np.concatenate([np.repeat(np.arange(4), rng.integers(3, 9, 4)), [-1, -1]]))
-    state = random.getstate()
-    drawn = paper_folds(labels, (1, 3), 5)
-    assert random.getstate() == state
-    for (k, fold), support in definition.paper_folds(labels.tolist(), (1, 3), 5).items():
-        np.testing.assert_array_equal(np.flatnonzero(drawn[k][fold] == "train"), np.sort(support))
-        np.testing.assert_array_equal(drawn[k][fold] == "", labels < 0)
-
-
-def test_paper_folds_hang_on_what_was_drawn_before():
-    labels = np.repeat([0, 1], 30)
-    both, alone = paper_folds(labels, (1, 5)), paper_folds(labels, (5,))
-    assert np.any(both[5] != alone[5])
-    np.testing.assert_array_equal(both[1], paper_folds(labels, (1,))[1])
-
-
-def test_paper_folds_as_drawn_by_hand():
-    """Ten images of one taxon and five of another, by `random.seed` and `random.shuffle` typed into Python."""
-    labels = np.array([5] * 10 + [2] * 5)
-    support = [np.flatnonzero(fold == "train").tolist() for fold in paper_folds(labels, (1,))[1]]
-    assert support == [[7, 13], [2, 14], [5, 11], [1, 13], [9, 14]]
-
-
-def test_paper_folds_stop_where_the_published_run_does_and_name_the_taxa():
-    labels = np.repeat([3, 8, 9], [5, 4, 2])
-    with pytest.raises(DataError, match=r"needs 5 images of every taxon; taxa with fewer: 8, 9; ask for corrected"):
-        paper_folds(labels, (1, 5))
-    drawn = paper_folds(np.repeat([3, 8], 5), (5,))[5]
-    assert np.all(drawn == "train")
-
-
-@settings(max_examples=50)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 3))
-def test_independent_folds_hold_what_they_promise(seed, shots):
-    rng = np.random.default_rng(seed)
-    labels, groups = rng.integers(-1, 5, 30), rng.integers(-1, 12, 30)
-    folds = independent_folds(labels, shots, rng, groups=groups)
-    assert folds.shape == (5, 30)
-    enough = [t for t in range(5) if np.sum(labels == t) > shots]
-    for split in folds:
-        train, test = split == "train", split == "test"
-        for taxon in range(5):
-            assert np.sum(labels[train] == taxon) == (shots if taxon in enough else 0)
-        assert np.all(split[labels < 0] == "")
-        met = set(groups[train].tolist()) - {-1}
-        for image in np.flatnonzero(np.isin(labels, enough) & ~train):
-            assert test[image] == (groups[image] not in met)
-
-
-def test_independent_folds_are_fresh_and_even():
-    labels = np.repeat([0, 1], 5)
-    folds = independent_folds(labels, 1, np.random.default_rng(0), n_folds=3000)
-    np.testing.assert_allclose(np.mean(folds == "train", axis=0), 0.2, atol=0.03)
-    first = np.argmax(folds[:, :5] == "train", axis=1)
-    assert abs(np.mean(first[1:] == first[:-1]) - 0.2) < 0.03
 
 
 def test_taxa_with_too_few_images_are_left_out_and_listed():
@@ -185,12 +126,8 @@ def test_taxa_with_too_few_images_are_left_out_and_listed():
         assert found.note.startswith("no image in train and test; 9 taxa left out")
 
 
-def test_says_what_is_wrong():
+def test_errors_name_what_is_wrong():
     vectors, labels = world()
-    with pytest.raises(ValueError, match="at least 1 image a taxon"):
-        independent_folds(labels, 0, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="at least 1 image a taxon"):
-        paper_folds(labels, ())
     with pytest.raises(ValueError, match="got holdout"):
         few_shot(vectors, labels, np.full((1, len(labels)), "holdout"))
     vectors[4, 1] = np.inf

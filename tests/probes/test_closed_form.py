@@ -1,3 +1,7 @@
+"""Ridge regression and LDA: scikit-learn and the plain definitions as witnesses, and their invariances."""
+
+from __future__ import annotations
+
 import json
 
 import numpy as np
@@ -11,7 +15,8 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 from bioclip_probe.errors import DataError
 from bioclip_probe.probes import closed_form
 from bioclip_probe.probes.closed_form import ALPHAS, SHRINKAGES, lda, ridge
-from bioclip_probe.probes.predictions import ranked
+from bioclip_probe.probes.learning import Chunks, LearnSettings
+from bioclip_probe.probes.predictions import rank_taxa
 from bioclip_probe.probes.splits import shuffle_children, split_by_image
 from tests.definitions import closed_form as definition
 
@@ -29,13 +34,13 @@ def world(seed=0, n_taxa=6, per_taxon=15, d=8, signal=1.0):
 
 
 def features(vectors, split):
-    """As scikit-learn gets them: about the mean of train, which has a mean squared norm of 1."""
+    """Return the features for scikit-learn: the mean of train is 0, and its mean squared norm 1."""
     rows = vectors.astype(np.float64) - vectors[split == "train"].astype(np.float64).mean(axis=0)
     return rows / np.sqrt(np.mean(np.sum(rows[split == "train"] ** 2, axis=1)))
 
 
 def by_hand(scores_of, vectors, labels, split, grid):
-    """The protocol with other people's scores: ``scores_of(learnt rows, taxa, all rows, strength)``."""
+    """Run the protocol with the scores of another program: ``scores_of(learnt rows, taxa, all rows, strength)``."""
     rows, train, val, both = (
         features(vectors, split),
         split == "train",
@@ -78,7 +83,7 @@ def test_equals_another_solver_and_the_definition_at_every_rank(probe, key, grid
         assert found.note == ""
         assert found.settings[key] == chosen
         assert found.settings["val_accuracy"] == pytest.approx(accuracy)
-        predicted, place = ranked(scores, taxa, own)
+        predicted, place = rank_taxa(scores, taxa, own)
         np.testing.assert_array_equal(found.predicted, predicted)
         np.testing.assert_array_equal(found.place, place)
         if probe is lda:
@@ -97,17 +102,17 @@ def test_scores_equal_their_definitions(seed, n_taxa, d, strength):
     unit = closed_form._unit(moments)
     every = np.arange(len(taxa))
     model = closed_form._Ridge(moments, unit).fit(moments, np.unique(taxa))
-    ((_, scores),) = model.scores(rows, every, strength)
+    ((_, scores),) = model.scores(rows, every, strength, Chunks())
     np.testing.assert_allclose(scores, definition.ridge_scores(rows / unit, taxa, rows / unit, strength), atol=1e-8)
     model = closed_form._Lda(moments, unit).fit(moments, np.unique(taxa))
-    ((_, scores),) = model.scores(rows, every, strength)
+    ((_, scores),) = model.scores(rows, every, strength, Chunks())
     posterior = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(posterior, definition.lda_posterior(rows, taxa, rows, strength), atol=1e-8)
 
 
 def test_two_taxa_are_those_of_the_ridge_classifier():
     vectors, labels, split = world(n_taxa=2, per_taxon=40, signal=0.3)
-    (found,) = ridge(vectors, labels[1:], split[1:], grid=(0.1,))
+    (found,) = ridge(vectors, labels[1:], split[1:], LearnSettings((0.1,)))
     rows, both = features(vectors, split[1]), np.isin(split[1], ("train", "val"))
     model = RidgeClassifier(alpha=0.1).fit(rows[both], labels[1, both])
     np.testing.assert_array_equal(found.predicted, model.predict(rows))
@@ -115,7 +120,7 @@ def test_two_taxa_are_those_of_the_ridge_classifier():
 
 
 @PROBES
-def test_all_ranks_at_once_are_each_rank_alone(probe):
+def test_ranks_together_equal_each_rank_alone(probe):
     vectors, labels, split = world()
     labels[1, ::7] = -1  # so that the ranks learn from different images
     third = np.where(np.arange(len(vectors)) % 5 == 0, "", split[0])
@@ -129,11 +134,11 @@ def test_all_ranks_at_once_are_each_rank_alone(probe):
 
 
 @PROBES
-def test_size_of_chunks_changes_nothing(probe, monkeypatch):
+def test_size_of_chunks_changes_nothing(probe):
     vectors, labels, split = world()
-    whole = probe(vectors, labels, split)
-    monkeypatch.setattr(closed_form, "ROWS", 7)
-    for found, one in zip(probe(vectors, labels, split), whole, strict=True):
+    in_one = probe(vectors, labels, split)
+    in_chunks = probe(vectors, labels, split, LearnSettings(chunks=Chunks(rows=7)))
+    for found, one in zip(in_chunks, in_one, strict=True):
         np.testing.assert_array_equal(found.predicted, one.predicted)
         assert found.settings == one.settings
 
@@ -179,7 +184,7 @@ def test_test_images_are_never_learnt_from_and_inputs_stay(probe):
 
 
 @PROBES
-def test_a_taxon_that_train_lacks_can_still_come_with_val(probe):
+def test_a_taxon_that_only_val_has_can_be_named(probe):
     vectors, labels, split = world(signal=3.0)
     split = np.where((labels[1] == 4) & (split == "train"), "val", split)
     found = probe(vectors, labels, split)[1]
@@ -224,7 +229,7 @@ def test_one_train_image_a_taxon_is_enough_for_ridge_and_too_few_for_lda():
         ([0, 1, 0], ["train", "train", "val"], "no image in test"),
     ],
 )
-def test_a_rank_that_cannot_be_learnt_says_why_and_the_others_go_on(probe, labels, split, note):
+def test_a_rank_that_cannot_be_learnt_states_the_reason_and_the_others_are_learnt(probe, labels, split, note):
     vectors, good, parts = world()
     rest = len(vectors) - 3
     labels = np.stack([np.array(labels + [-1] * rest), good[1]])
@@ -233,14 +238,14 @@ def test_a_rank_that_cannot_be_learnt_says_why_and_the_others_go_on(probe, label
     assert found[1].note == "" and np.all(found[1].predicted[parts[1] == "test"] >= 0)
 
 
-def test_says_what_is_wrong():
+def test_errors_name_what_is_wrong():
     vectors, labels, split = world()
     with pytest.raises(ValueError, match="got holdout"):
         ridge(vectors, labels, np.where(split == "test", "holdout", split))
     with pytest.raises(ValueError, match="positive alpha"):
-        ridge(vectors, labels, split, grid=(0.0, 1.0))
+        ridge(vectors, labels, split, LearnSettings((0.0, 1.0)))
     with pytest.raises(ValueError, match="above 0 and up to 1"):
-        lda(vectors, labels, split, grid=(0.5, 1.5))
+        lda(vectors, labels, split, LearnSettings((0.5, 1.5)))
     vectors[2, 0] = np.nan
     with pytest.raises(DataError, match="row 2"):
         lda(vectors, labels, split)

@@ -1,3 +1,7 @@
+"""The vote of the nearest neighbours: its plain definition and scikit-learn as witnesses, ties, and invariances."""
+
+from __future__ import annotations
+
 import json
 
 import numpy as np
@@ -7,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.probes import neighbours
+from bioclip_probe.probes.learning import LearnSettings
 from bioclip_probe.probes.neighbours import GRID, knn
 from bioclip_probe.probes.splits import split_by_image
 from tests.definitions import closed_form as definition
@@ -39,7 +43,7 @@ def test_equals_its_definition(seed, coarse, k):
     labels[:2] = 0, 1
     split = rng.choice(["train", "val", "test"], n)
     split[:4] = "train", "train", "val", "test"
-    (found,) = knn(vectors, labels[None], split[None], (k,))
+    (found,) = knn(vectors, labels[None], split[None], LearnSettings((k,)))
     learnt = np.flatnonzero(split != "test")
     for row in range(n):
         ballots = definition.vote(vectors, labels, learnt.tolist(), row, k)
@@ -64,7 +68,7 @@ def test_equals_scikit_learn_where_votes_are_not_equal():
         assert found.settings["val_accuracy"][0] == model.score(vectors[val], own[val])
 
 
-def test_the_number_of_neighbours_is_the_best_on_val_and_of_equals_the_largest():
+def test_the_number_of_neighbours_is_the_best_on_val_and_the_largest_of_equals():
     vectors, labels, split = world()
     for rank, found in enumerate(knn(vectors, labels, split)):
         val = split[rank] == "val"
@@ -72,7 +76,9 @@ def test_the_number_of_neighbours_is_the_best_on_val_and_of_equals_the_largest()
         swapped = np.where(val, "test", without_test)
         swapped[np.flatnonzero(swapped == "train")[0]] = "val"  # val is learnt from, so that this one is too
         by_itself = [
-            np.mean(knn(vectors, labels[[rank]], swapped[None], (k,))[0].predicted[val] == labels[rank, val])
+            np.mean(
+                knn(vectors, labels[[rank]], swapped[None], LearnSettings((k,)))[0].predicted[val] == labels[rank, val]
+            )
             for k in GRID
         ]
         assert found.settings["val_accuracy"] == pytest.approx(by_itself)
@@ -80,14 +86,13 @@ def test_the_number_of_neighbours_is_the_best_on_val_and_of_equals_the_largest()
         assert found.settings["k"] == max(k for k, value in zip(GRID, by_itself, strict=True) if value == best)
 
 
-def test_all_ranks_at_once_are_each_rank_alone_and_blocks_change_nothing(monkeypatch):
+def test_ranks_together_equal_each_rank_alone_and_blocks_change_nothing():
     vectors, labels, split = world()
     labels[1, ::7] = -1  # so that the ranks learn from different images
     labels, split = np.stack([*labels, labels[0] // 2]), np.stack([*split, split[0]])
     together = knn(vectors, labels, split)
-    monkeypatch.setattr(neighbours, "BLOCK", 7)
     for rank, found in enumerate(together):
-        (alone,) = knn(vectors, labels[[rank]], split[[rank]])
+        (alone,) = knn(vectors, labels[[rank]], split[[rank]], block=7)
         np.testing.assert_array_equal(found.predicted, alone.predicted)
         np.testing.assert_array_equal(found.place, alone.place)
         np.testing.assert_array_equal(found.confidence, alone.confidence)
@@ -134,12 +139,12 @@ def test_equal_images_all_vote_and_the_first_is_the_nearest():
     vectors = np.tile(units(np.random.default_rng(0), 1, 4), (8, 1))
     labels = np.array([[5, 5, 3, 3, 9, 5, 3, 9]])
     split = np.array([["train", "val", "train", "train", "train", "val", "test", "test"]])
-    (found,) = knn(vectors, labels, split, grid=(50,))
+    (found,) = knn(vectors, labels, split, LearnSettings((50,)))
     assert found.predicted[6:].tolist() == [5, 5] and found.place[6:].tolist() == [2, 3]
     np.testing.assert_allclose(found.confidence[6:], 3 / 6)
-    (found,) = knn(vectors, labels, split, grid=(4,))  # two votes for 5 and for 3: the lower number
+    (found,) = knn(vectors, labels, split, LearnSettings((4,)))  # two votes for 5 and for 3: the lower number
     assert found.predicted[6:].tolist() == [3, 3] and found.place[6:].tolist() == [1, 0]
-    (found,) = knn(vectors, labels, split, grid=(1,))
+    (found,) = knn(vectors, labels, split, LearnSettings((1,)))
     assert found.predicted[6:].tolist() == [5, 5] and found.place[6:].tolist() == [0, 0]
 
 
@@ -153,7 +158,7 @@ def test_images_without_a_name_take_no_part():
     np.testing.assert_array_equal(found.predicted[~nameless], alone.predicted)
 
 
-def test_a_rank_that_cannot_be_learnt_says_why_and_the_others_go_on():
+def test_a_rank_that_cannot_be_learnt_states_the_reason_and_the_others_are_learnt():
     vectors, labels, split = world()
     found = knn(vectors, np.stack([np.zeros_like(labels[0]), labels[1]]), split)
     assert found[0].note == "only one taxon to learn" and np.all(found[0].predicted == -1)
@@ -162,12 +167,12 @@ def test_a_rank_that_cannot_be_learnt_says_why_and_the_others_go_on():
     assert none.note == "no image in val"
 
 
-def test_says_what_is_wrong():
+def test_errors_name_what_is_wrong():
     vectors, labels, split = world()
     with pytest.raises(ValueError, match="got holdout"):
         knn(vectors, labels, np.where(split == "test", "holdout", split))
     with pytest.raises(ValueError, match="at least 1 neighbour"):
-        knn(vectors, labels, split, grid=(0, 1))
+        knn(vectors, labels, split, LearnSettings((0, 1)))
     vectors[2, 0] = np.nan
     with pytest.raises(DataError, match="row 2"):
         knn(vectors, labels, split)

@@ -1,15 +1,19 @@
+"""Splits: every taxon in all subsets, groups together, children held out, labels shuffled, shots limited."""
+
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bioclip_probe.probes.inputs import SUBSETS
 from bioclip_probe.probes.splits import (
-    SPLITS,
     hold_out_children,
     leave_one_out,
+    limit_shots,
     shuffle_children,
     split_by_image,
-    thin,
 )
 
 seeds = st.integers(0, 2**32 - 1)
@@ -23,30 +27,30 @@ def nested(random, n, holes=0.0):
     return labels
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(seeds, st.integers(0, 60), st.integers(1, 8))
-def test_at_one_rank_every_taxon_is_in_all_parts_at_its_share(seed, n, n_taxa):
+def test_at_one_rank_every_taxon_is_in_all_subsets_at_its_share(seed, n, n_taxa):
     random = np.random.default_rng(seed)
     labels = random.integers(-1, n_taxa, n)
     before = labels.copy()
     (split,) = split_by_image(labels[None], random)
     np.testing.assert_array_equal(labels, before)
-    assert set(split) <= {*SPLITS, ""}
+    assert set(split) <= {*SUBSETS, ""}
     assert np.all(split[labels < 0] == "")
     for taxon in range(n_taxa):
         held = split[labels == taxon]
         if len(held) < 3:
             assert np.all(held == "")
             continue
-        counts = np.array([np.sum(held == part) for part in SPLITS])
+        counts = np.array([np.sum(held == part) for part in SUBSETS])
         assert counts.sum() == len(held)
         assert counts.min() >= 1
         assert np.all(np.abs(counts - len(held) * np.array([0.6, 0.2, 0.2])) <= 1.01)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(seeds, st.integers(0, 80), st.sampled_from([0.0, 0.2]))
-def test_an_image_has_one_part_at_all_ranks(seed, n, holes):
+def test_an_image_is_in_one_subset_at_all_ranks(seed, n, holes):
     random = np.random.default_rng(seed)
     labels = nested(random, n, holes)
     split = split_by_image(labels, random)
@@ -55,16 +59,16 @@ def test_an_image_has_one_part_at_all_ranks(seed, n, holes):
     for rank, own in enumerate(labels):
         assert np.all(split[rank][own < 0] == "")
         for taxon in np.unique(own[own >= 0]):
-            assert set(split[rank][own == taxon]) in (set(SPLITS), {""})  # in all three parts, or left out whole
+            assert set(split[rank][own == taxon]) in (set(SUBSETS), {""})  # in all three parts, or left out whole
 
 
-def test_the_lowest_rank_has_its_shares_and_so_have_those_above():
+def test_the_lowest_rank_has_its_shares_and_so_have_higher_ranks():
     low = np.repeat(np.arange(40), 5)
     labels = np.stack([low // 20, low // 4, low])
     split = split_by_image(labels, np.random.default_rng(3))
     for own, part in zip(labels, split, strict=True):
         for taxon in np.unique(own):
-            counts = [np.sum(part[own == taxon] == name) for name in SPLITS]
+            counts = [np.sum(part[own == taxon] == name) for name in SUBSETS]
             assert counts == [0.6 * sum(counts), 0.2 * sum(counts), 0.2 * sum(counts)]
 
 
@@ -73,11 +77,11 @@ def test_where_species_are_too_small_their_families_are_split():
     family, species = split_by_image(labels, np.random.default_rng(0))
     assert np.all(species == "")
     for taxon in (0, 1):
-        counts = [np.sum(family[labels[0] == taxon] == name) for name in SPLITS]
+        counts = [np.sum(family[labels[0] == taxon] == name) for name in SUBSETS]
         assert counts == [18, 6, 6]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(seeds, st.integers(1, 60), st.integers(1, 30))
 def test_groups_stay_together(seed, n, n_groups):
     random = np.random.default_rng(seed)
@@ -88,9 +92,9 @@ def test_groups_stay_together(seed, n, n_groups):
 
 
 @pytest.mark.parametrize(("n", "expected"), [(3, [1, 1, 1]), (4, [2, 1, 1]), (5, [3, 1, 1]), (10, [6, 2, 2])])
-def test_small_taxa(n, expected):
+def test_small_taxa_are_in_all_subsets(n, expected):
     (split,) = split_by_image(np.zeros((1, n), dtype=np.int64), np.random.default_rng(0))
-    assert [np.sum(split == part) for part in SPLITS] == expected
+    assert [np.sum(split == part) for part in SUBSETS] == expected
 
 
 def test_repeats_with_the_seed_and_differs_without():
@@ -106,7 +110,7 @@ def test_fractions_are_checked(fractions):
         split_by_image(np.zeros((1, 5), dtype=np.int64), np.random.default_rng(0), fractions)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(seeds, st.integers(0, 60), st.integers(3, 6), st.booleans())
 def test_a_tested_child_is_never_learnt_from(seed, n, folds, grouped):
     random = np.random.default_rng(seed)
@@ -128,20 +132,20 @@ def test_a_tested_child_is_never_learnt_from(seed, n, folds, grouped):
         assert tested == (1 if named[image] and siblings > 1 else 0)
 
 
-def test_children_are_dealt_evenly():
+def test_children_are_dealt_to_folds_evenly():
     children = np.repeat(np.arange(50), 4)
     splits = hold_out_children(children // 10, children, np.random.default_rng(0))
     for split in splits:
         for taxon in range(5):
             own = split[children // 10 == taxon]
-            assert [np.sum(own == name) for name in SPLITS] == [24, 8, 8]
+            assert [np.sum(own == name) for name in SUBSETS] == [24, 8, 8]
     with pytest.raises(ValueError, match="at least 3 folds"):
         hold_out_children(children // 10, children, np.random.default_rng(0), folds=2)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(seeds, st.integers(0, 40))
-def test_shuffled_children_keep_together_and_taxa_keep_their_number(seed, n):
+def test_shuffled_children_stay_together_and_taxa_keep_their_number(seed, n):
     random = np.random.default_rng(seed)
     _, labels, children = nested(random, n, holes=0.1)
     shuffled = shuffle_children(labels, children, random)
@@ -155,13 +159,13 @@ def test_shuffled_children_keep_together_and_taxa_keep_their_number(seed, n):
     assert sorted(own for own, _ in pairs) == sorted(new.values())
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(seeds, st.integers(0, 40), st.integers(1, 6))
-def test_thinned_splits_are_nested_and_leave_val_and_test_alone(seed, n, shots):
+def test_limited_splits_are_nested_and_leave_val_and_test_alone(seed, n, shots):
     random = np.random.default_rng(seed)
     labels = random.integers(0, 4, n)
-    split = random.choice([*SPLITS, ""], n)
-    few, more = (thin(split, labels, k, np.random.default_rng(seed)) for k in (shots, shots + 1))
+    split = random.choice([*SUBSETS, ""], n)
+    few, more = (limit_shots(split, labels, k, np.random.default_rng(seed)) for k in (shots, shots + 1))
     for taxon in range(4):
         had = np.sum(split[labels == taxon] == "train")
         assert np.sum(few[labels == taxon] == "train") == min(had, shots)
@@ -171,7 +175,7 @@ def test_thinned_splits_are_nested_and_leave_val_and_test_alone(seed, n, shots):
     assert set(few[~kept]) <= {"train", ""}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(seeds, st.integers(0, 25), st.booleans())
 def test_each_image_is_left_out_once(seed, n, grouped):
     random = np.random.default_rng(seed)

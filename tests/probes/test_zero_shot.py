@@ -1,3 +1,7 @@
+"""Zero-shot answers: their plain definition, SciPy and open_clip as witnesses, claims, and what is refused."""
+
+from __future__ import annotations
+
 import numpy as np
 import open_clip
 import pytest
@@ -9,7 +13,7 @@ from scipy.special import softmax
 from bioclip_probe import encoders, world
 from bioclip_probe.encoders import WORLD
 from bioclip_probe.errors import DataError
-from bioclip_probe.probes import zero_shot as module
+from bioclip_probe.probes.learning import Chunks
 from bioclip_probe.probes.zero_shot import zero_shot, zero_shot_summed
 from tests.definitions import zero_shot as definition
 
@@ -22,7 +26,7 @@ def case(seed=0, n=30, n_species=12, d=8):
     names = rng.standard_normal((n_species, d)).astype(np.float32)
     own = rng.integers(0, n_species, n)
     vectors = (names[own] + rng.standard_normal((n, d))).astype(np.float32)
-    return vectors, ancestors[:, own], species, names, ancestors
+    return vectors, ancestors[:, own], (species, names), ancestors
 
 
 def own_names(ancestors, seed=1, d=8):
@@ -42,9 +46,9 @@ def check_answers(found, vectors, labels, names, ancestors, scale):
 @settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(3, 12), st.sampled_from([1.0, 10.0, 40.0]))
 def test_equals_its_definition(seed, n_species, scale):
-    vectors, labels, species, names, ancestors = case(seed, 10, n_species)
+    vectors, labels, (species, names), ancestors = case(seed, 10, n_species)
     for found, own, above in zip(
-        zero_shot_summed(vectors, labels, species, names, ancestors, scale), labels, ancestors, strict=True
+        zero_shot_summed(vectors, labels, (species, names), ancestors, scale), labels, ancestors, strict=True
     ):
         if found.note:
             assert found.note == "only one taxon to choose from" and len(set(above)) == 1
@@ -58,10 +62,12 @@ def test_equals_its_definition(seed, n_species, scale):
 
 
 def test_equals_scipy_s_softmax():
-    vectors, labels, species, names, ancestors = case()
+    vectors, labels, (species, names), ancestors = case()
     unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (vectors, names)]
     mass = softmax(30 * unit[0].astype(np.float64) @ unit[1].T, axis=1)
-    for found, above in zip(zero_shot_summed(vectors, labels, species, names, ancestors, 30.0), ancestors, strict=True):
+    for found, above in zip(
+        zero_shot_summed(vectors, labels, (species, names), ancestors, 30.0), ancestors, strict=True
+    ):
         taxa = np.unique(above)
         summed = np.stack([mass[:, above == taxon].sum(axis=1) for taxon in taxa], axis=1)
         np.testing.assert_array_equal(found.predicted, taxa[summed.argmax(axis=1)])
@@ -70,12 +76,12 @@ def test_equals_scipy_s_softmax():
 
 @settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(3, 12))
-def test_claims(seed, n_species):
-    vectors, labels, species, names, ancestors = case(seed, 12, n_species)
+def test_inputs_stay_and_lengths_and_numbers_of_taxa_change_nothing(seed, n_species):
+    vectors, labels, (species, names), ancestors = case(seed, 12, n_species)
     rng = np.random.default_rng(seed)
     before = [array.copy() for array in (vectors, labels, names, ancestors)]
     (at_species,) = zero_shot(vectors, labels[2:], [(species, names)], 20.0)
-    summed = zero_shot_summed(vectors, labels, species, names, ancestors, 20.0)
+    summed = zero_shot_summed(vectors, labels, (species, names), ancestors, 20.0)
     for array, copy in zip((vectors, labels, names, ancestors), before, strict=True):
         np.testing.assert_array_equal(array, copy)
     # At the rank of species there is nothing to sum, and the two ways are one.
@@ -91,10 +97,10 @@ def test_claims(seed, n_species):
             assert (found.confidence >= at_species.confidence - 1e-12).all()
     # Lengths tell nothing.
     longer = names * rng.uniform(0.5, 2, (n_species, 1)).astype(np.float32)
-    other = zero_shot_summed(3 * vectors, labels, species, longer, ancestors, 20.0)
+    other = zero_shot_summed(3 * vectors, labels, (species, longer), ancestors, 20.0)
     # Other numbers for the same species change nothing.
     order = rng.permutation(n_species)
-    renamed = zero_shot_summed(vectors, labels, species, names[order], ancestors[:, order], 20.0)
+    renamed = zero_shot_summed(vectors, labels, (species, names[order]), ancestors[:, order], 20.0)
     for one, same, again in zip(summed, other, renamed, strict=True):
         np.testing.assert_array_equal(one.predicted, same.predicted)
         np.testing.assert_allclose(one.confidence, same.confidence, rtol=1e-4)
@@ -103,25 +109,25 @@ def test_claims(seed, n_species):
         np.testing.assert_allclose(one.confidence, again.confidence, rtol=1e-12)
 
 
-def test_of_two_taxa_one_has_the_mass_that_the_other_lacks():
-    vectors, labels, species, names, ancestors = case()
+def test_probabilities_of_two_taxa_sum_to_one():
+    vectors, labels, (species, names), ancestors = case()
     mass = np.array([definition.masses(vector, names.tolist(), 5.0) for vector in vectors.tolist()])
-    (found,) = zero_shot_summed(vectors, labels[:1], species, names, ancestors[:1], 5.0)
+    (found,) = zero_shot_summed(vectors, labels[:1], (species, names), ancestors[:1], 5.0)
     of_first = mass[:, ancestors[0] == 100].sum(axis=1)
     np.testing.assert_allclose(found.confidence, np.maximum(of_first, 1 - of_first), rtol=1e-5)
 
 
-def test_the_mass_of_a_hole_goes_to_nobody():
-    vectors, labels, species, names, ancestors = case()
+def test_the_probability_of_a_species_without_a_taxon_goes_to_no_taxon():
+    vectors, labels, (species, names), ancestors = case()
     holes = np.where(species < 4, -1, ancestors[0])[None]
-    (found,) = zero_shot_summed(vectors, labels[:1], species, names, holes, 5.0)
+    (found,) = zero_shot_summed(vectors, labels[:1], (species, names), holes, 5.0)
     mass = np.array([definition.masses(vector, names.tolist(), 5.0) for vector in vectors.tolist()])
     best = np.stack([mass[:, holes[0] == taxon].sum(axis=1) for taxon in (100, 101)]).max(axis=0)
     np.testing.assert_allclose(found.confidence, best, rtol=1e-5)
 
 
 def test_a_sharper_scale_changes_confidence_only():
-    vectors, labels, species, names, _ = case()
+    vectors, labels, (species, names), _ = case()
     mild, sharp = (zero_shot(vectors, labels[2:], [(species, names)], scale)[0] for scale in (5.0, 50.0))
     np.testing.assert_array_equal(mild.predicted, sharp.predicted)
     np.testing.assert_array_equal(mild.place, sharp.place)
@@ -140,17 +146,18 @@ def test_perfect_names_are_always_right_and_random_ones_by_chance():
     assert np.bincount(chance.place, minlength=21)[1:].std() < 30  # each place is as likely
 
 
-def test_size_of_chunks_changes_nothing(monkeypatch):
-    vectors, labels, species, names, ancestors = case(n=50)
-    whole = zero_shot_summed(vectors, labels, species, names, ancestors, 20.0)
-    monkeypatch.setattr(module, "CELLS", 7 * len(species))
-    for found, one in zip(zero_shot_summed(vectors, labels, species, names, ancestors, 20.0), whole, strict=True):
+def test_size_of_chunks_changes_nothing():
+    vectors, labels, (species, names), ancestors = case(n=50)
+    in_one = zero_shot_summed(vectors, labels, (species, names), ancestors, 20.0)
+    chunks = Chunks(cells=7 * len(species))
+    in_chunks = zero_shot_summed(vectors, labels, (species, names), ancestors, 20.0, chunks)
+    for found, one in zip(in_chunks, in_one, strict=True):
         np.testing.assert_array_equal(found.predicted, one.predicted)
         np.testing.assert_array_equal(found.place, one.place)
         np.testing.assert_allclose(found.confidence, one.confidence, rtol=1e-5)
 
 
-def test_taxa_of_one_name_go_to_the_lowest_number():
+def test_of_taxa_with_equal_names_the_lowest_number_is_named():
     """Wherever they stand among many, and however the product is blocked."""
     rng = np.random.default_rng(0)
     names = rng.standard_normal((203, 33)).astype(np.float32)
@@ -161,10 +168,10 @@ def test_taxa_of_one_name_go_to_the_lowest_number():
 
 
 def test_images_without_a_name_and_names_without_an_image():
-    vectors, labels, species, names, ancestors = case()
+    vectors, labels, (species, names), ancestors = case()
     labels[0, :4] = -1
     labels[2, 5:8] = 77
-    found = zero_shot_summed(vectors, labels, species, names, ancestors, 20.0)
+    found = zero_shot_summed(vectors, labels, (species, names), ancestors, 20.0)
     assert (found[0].split[:4] == "").all() and (found[0].split[4:] == "test").all()
     assert (found[0].predicted[:4] == -1).all() and np.isnan(found[0].confidence[:4]).all()
     assert (found[0].place[:4] == 0).all() and (found[1].predicted >= 0).all()
@@ -173,11 +180,11 @@ def test_images_without_a_name_and_names_without_an_image():
     assert found[0].settings == {"names": 12, "logit_scale": 20.0}
 
 
-def test_where_nothing_can_be_asked_the_rest_goes_on():
-    vectors, labels, species, names, ancestors = case()
+def test_a_rank_without_candidates_states_the_reason_and_the_others_are_named():
+    vectors, labels, (species, names), ancestors = case()
     ancestors[0] = -1
     ancestors[1] = 50
-    order, genus, at_species = zero_shot_summed(vectors, labels, species, names, ancestors, 20.0)
+    order, genus, at_species = zero_shot_summed(vectors, labels, (species, names), ancestors, 20.0)
     assert (order.note, genus.note) == ("no taxon to choose from", "only one taxon to choose from")
     assert (order.predicted == -1).all() and (order.split == "test").all()
     assert not at_species.note
@@ -188,21 +195,21 @@ def test_where_nothing_can_be_asked_the_rest_goes_on():
     assert empty.note == "no taxon to choose from"
 
 
-def test_vectors_without_direction_are_answered_too():
-    vectors, labels, species, names, _ = case()
+def test_vectors_of_length_zero_are_named_too():
+    vectors, labels, (species, names), _ = case()
     vectors[0] = 0
     names[5] = 0
     (found,) = zero_shot(vectors, labels[2:], [(species, names)], 20.0)
     assert found.predicted[0] == 0 and found.confidence[0] == pytest.approx(1 / 12)
 
 
-def test_what_is_refused():
-    vectors, labels, species, names, ancestors = case()
+def test_errors_name_what_is_wrong():
+    vectors, labels, (species, names), ancestors = case()
     bad, broken = vectors.copy(), names.copy()
     bad[3, 1], broken[4, 0] = np.nan, np.inf
-    with pytest.raises(DataError, match="embeddings must be finite; not so in row 3"):
+    with pytest.raises(DataError, match="embeddings must be finite; not finite: row 3"):
         zero_shot(bad, labels[2:], [(species, names)], 20.0)
-    with pytest.raises(DataError, match="embeddings of names must be finite; not so for taxa 4"):
+    with pytest.raises(DataError, match="embeddings of names must be finite; not finite: taxon 4"):
         zero_shot(vectors, labels[2:], [(species, broken)], 20.0)
     with pytest.raises(ValueError, match="in ascending order, each once"):
         zero_shot(vectors, labels[2:], [(species[::-1], names)], 20.0)
@@ -211,13 +218,13 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="expected names for 3 ranks, got them for 1"):
         zero_shot(vectors, labels, [(species, names)], 20.0)
     with pytest.raises(ValueError, match="expected ancestors of shape"):
-        zero_shot_summed(vectors, labels, species, names, ancestors[:2], 20.0)
+        zero_shot_summed(vectors, labels, (species, names), ancestors[:2], 20.0)
     for scale in (0.0, -1.0, np.inf, np.nan):
         with pytest.raises(ValueError, match="expected a positive logit scale"):
             zero_shot(vectors, labels[2:], [(species, names)], scale)
 
 
-def test_the_world_as_open_clip_by_hand():
+def test_the_world_equals_open_clip_by_hand():
     """Pictures and names through open_clip alone, as its own examples classify."""
     folder = WORLD / "world-taxonomic"
     model = open_clip.create_model(f"local-dir:{folder}").eval()
@@ -233,7 +240,7 @@ def test_the_world_as_open_clip_by_hand():
     family, at_species = taxa["family"].factorize()[0], np.arange(len(taxa))
     args = encoder.encode(pictures), np.stack([family[rows], rows])
     vectors = encoder.encode_text(texts)
-    summed = zero_shot_summed(*args, at_species, vectors, np.stack([family, at_species]), encoder.logit_scale)
+    summed = zero_shot_summed(*args, (at_species, vectors), np.stack([family, at_species]), encoder.logit_scale)
     by_family = np.stack([mass[:, family == one].sum(axis=1) for one in range(family.max() + 1)], axis=1)
     for found, hand in zip(summed, (by_family, mass), strict=True):
         np.testing.assert_array_equal(found.predicted, hand.argmax(axis=1))
