@@ -67,14 +67,14 @@ def test_sums_without_a_part_are_those_of_the_other_species(case, n_parts):
     for number in range(-1, part.max() + 1):
         kept = part[species] != number
         x, own = list(vectors[kept]), labels[species[kept]].tolist()
-        assert sums.n()[1 + number] == len(x)
-        assert sums.of_groups(labels)[1][1 + number] == len(set(own))
-        assert sums.within(labels)[1 + number] == pytest.approx(definitions.within(x, own), abs=1e-9)
+        assert sums.n_images()[1 + number] == len(x)
+        assert sums.squares_of_means(labels)[1][1 + number] == len(set(own))
+        assert sums.squares_within(labels)[1 + number] == pytest.approx(definitions.within(x, own), abs=1e-9)
         if x:
-            assert sums.of_groups(np.zeros(k))[0][1 + number] == pytest.approx(
+            assert sums.squares_of_means(np.zeros(k))[0][1 + number] == pytest.approx(
                 len(x) * np.sum(np.mean(x, axis=0) ** 2), abs=1e-9
             )
-            assert sums.total()[1 + number] == pytest.approx(definitions.sum_of_squares(x), abs=1e-9)
+            assert sums.total_squares()[1 + number] == pytest.approx(definitions.sum_of_squares(x), abs=1e-9)
 
 
 def test_the_interval_is_that_of_the_values_without_each_group_of_species():

@@ -1,4 +1,4 @@
-"""Sums of squares of images between and within taxa at any rank, whole and without each part of their species.
+"""Sums of squares between and within taxa of any rank, with and without each jackknife group of species.
 
 With s_g and n_g the sum and the count of group g, and Q = Σ‖x‖², over n images with sum s::
 
@@ -6,8 +6,8 @@ With s_g and n_g the sum and the count of group g, and Q = Σ‖x‖², over n i
     SS_between = Σ_g ‖s_g‖²/n_g - ‖s‖²/n
     SS_within  = Q - Σ_g ‖s_g‖²/n_g
 
-Leaving out a part of the species changes only the groups that have species in it, so that all parts together cost no
-more than the whole.
+Leaving out a jackknife group changes only the taxa that have species in it, so all groups together cost no more than
+the sums of all species.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from scipy.sparse import csr_array
 
 @dataclass(frozen=True, eq=False)
 class SpeciesSums:
-    """Count, sum and Σ‖x‖² of the images of each species, and the part with which the jackknife leaves it out.
+    """Count, sum and Σ‖x‖² of the images of each of k species, and its jackknife group.
+
+    All methods return 1 + J values: of all species, then without each of the J jackknife groups.
 
     Attributes
     ----------
@@ -28,64 +30,94 @@ class SpeciesSums:
         At least 1.
     sums : ndarray, shape (k, d), float64
     norms : ndarray, shape (k,), float64
-    part : ndarray, shape (k,), int64
-        From 0 to P - 1, none of them empty.
+    jackknife_group : ndarray, shape (k,), int64
+        From 0 to J - 1; no group is empty.
+
+    Examples
+    --------
+    >>> sums = SpeciesSums(np.ones(3), np.array([[0.0], [1.0], [5.0]]), np.array([0.0, 1.0, 25.0]), np.array([0, 0, 1]))
+    >>> sums.n_images().tolist(), sums.total_squares().tolist()
+    ([3.0, 1.0, 2.0], [14.0, 0.0, 0.5])
+    >>> sums.squares_within(np.array([7, 7, 8])).tolist()
+    [0.5, 0.0, 0.5]
     """
 
     counts: np.ndarray
     sums: np.ndarray
     norms: np.ndarray
-    part: np.ndarray
+    jackknife_group: np.ndarray
 
     @property
-    def n_parts(self) -> int:
-        return int(self.part.max(initial=-1)) + 1
+    def n_groups(self) -> int:
+        """Number of jackknife groups."""
+        return int(self.jackknife_group.max(initial=-1)) + 1
 
-    def n(self) -> np.ndarray:
-        """Images in all, then without each part, shape (1 + P,)."""
-        return self._left(self.counts)
+    def n_images(self) -> np.ndarray:
+        """Return the number of images.
 
-    def total(self) -> np.ndarray:
-        """SS_total, shape (1 + P,)."""
-        return self._left(self.norms) - self.of_groups(np.zeros(len(self.part), dtype=np.int64))[0]
+        Returns
+        -------
+        ndarray, shape (1 + J,), float64
+        """
+        return self._without_each_group(self.counts)
 
-    def within(self, labels: np.ndarray) -> np.ndarray:
-        """SS_within of groups of species, shape (1 + P,)."""
-        return self._left(self.norms) - self.of_groups(labels)[0]
+    def total_squares(self) -> np.ndarray:
+        """Return SS_total, the sum of squares about the mean of all images.
 
-    def of_groups(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Σ_g ‖s_g‖²/n_g over groups of species, and how many groups there are.
+        Returns
+        -------
+        ndarray, shape (1 + J,), float64
+        """
+        one_taxon = np.zeros(len(self.jackknife_group), dtype=np.int64)
+        return self._without_each_group(self.norms) - self.squares_of_means(one_taxon)[0]
+
+    def squares_within(self, labels: np.ndarray) -> np.ndarray:
+        """Return SS_within, the sum of squares about the means of taxa.
 
         Parameters
         ----------
         labels : ndarray, shape (k,), int64
-            The group of each species.
+            The taxon of each species.
 
         Returns
         -------
-        squares, n_groups : ndarray, shape (1 + P,), float64
-            Of all species, then without each part.
+        ndarray, shape (1 + J,), float64
         """
-        _, group = np.unique(labels, return_inverse=True)
-        counts, sums = _summed(group, self.counts, self.sums)
+        return self._without_each_group(self.norms) - self.squares_of_means(labels)[0]
+
+    def squares_of_means(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return Σ_g ‖s_g‖²/n_g over taxa, which is Σ_g n_g ‖mean_g‖², and the number of taxa.
+
+        Parameters
+        ----------
+        labels : ndarray, shape (k,), int64
+            The taxon of each species.
+
+        Returns
+        -------
+        squares, n_taxa : ndarray, shape (1 + J,), float64
+        """
+        _, taxon = np.unique(labels, return_inverse=True)
+        counts, sums = _sums_by_group(taxon, self.counts, self.sums)
         squares = np.einsum("ij,ij->i", sums, sums) / counts
-        cells, cell = np.unique(group * self.n_parts + self.part, return_inverse=True)
-        of, part = np.divmod(cells, self.n_parts)
-        lost, lost_sums = _summed(cell, self.counts, self.sums)
-        left, left_sums = counts[of] - lost, sums[of] - lost_sums
-        gone = left < 0.5
-        kept = np.einsum("ij,ij->i", left_sums, left_sums) / np.where(gone, 1, left)
-        change = np.where(gone, 0, kept) - squares[of]
+        # Each cell holds the species of one taxon that are in one jackknife group.
+        cells, cell = np.unique(taxon * self.n_groups + self.jackknife_group, return_inverse=True)
+        taxon_of_cell, group_of_cell = np.divmod(cells, self.n_groups)
+        cell_counts, cell_sums = _sums_by_group(cell, self.counts, self.sums)
+        kept_counts, kept_sums = counts[taxon_of_cell] - cell_counts, sums[taxon_of_cell] - cell_sums
+        gone = kept_counts < 0.5
+        kept_squares = np.einsum("ij,ij->i", kept_sums, kept_sums) / np.where(gone, 1, kept_counts)
+        change = np.where(gone, 0, kept_squares) - squares[taxon_of_cell]
         return (
-            squares.sum() + np.concatenate([[0.0], np.bincount(part, change, self.n_parts)]),
-            len(counts) - np.concatenate([[0.0], np.bincount(part, gone, self.n_parts)]),
+            squares.sum() + np.concatenate([[0.0], np.bincount(group_of_cell, change, self.n_groups)]),
+            len(counts) - np.concatenate([[0.0], np.bincount(group_of_cell, gone, self.n_groups)]),
         )
 
-    def _left(self, values: np.ndarray) -> np.ndarray:
-        return values.sum() - np.concatenate([[0.0], np.bincount(self.part, values, self.n_parts)])
+    def _without_each_group(self, values: np.ndarray) -> np.ndarray:
+        return values.sum() - np.concatenate([[0.0], np.bincount(self.jackknife_group, values, self.n_groups)])
 
 
-def _summed(group: np.ndarray, counts: np.ndarray, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sums_by_group(group: np.ndarray, counts: np.ndarray, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n_groups = int(group.max(initial=-1)) + 1
     pick = csr_array((np.ones(len(group)), (group, np.arange(len(group)))), shape=(n_groups, len(group)))
     return pick @ counts, pick @ sums
