@@ -1,6 +1,10 @@
 from . import embed as embed
 from . import extract as extract
 from . import pipeline as pipeline
+from . import prompt_encoder as prompt_encoder
 from . import prompts as prompts
+from . import ready_vectors as ready_vectors
+from . import settings as settings
 from . import text as text
-from . import text_reader as text_reader
+from . import workers as workers
+from .settings import ExtractionSettings as ExtractionSettings

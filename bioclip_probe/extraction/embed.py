@@ -22,7 +22,7 @@ from bioclip_probe.errors import ProbeError
 from bioclip_probe.extraction.extract import ExtractionSummary, extract
 from bioclip_probe.extraction.ready_vectors import VECTORS, ReadyVectors, open_ready_vectors, store_ready_vectors
 from bioclip_probe.extraction.settings import DEFAULTS, ExtractionSettings
-from bioclip_probe.extraction.text import EmbeddedNames, embed_names
+from bioclip_probe.extraction.text import NameSettings, NamesSummary, embed_names
 from bioclip_probe.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def embed_all_names(
     store: Store,
     settings: ExtractionSettings = DEFAULTS,
     templates: str = "plain",
-) -> list[tuple[str, EmbeddedNames]]:
+) -> list[tuple[str, NamesSummary]]:
     """Embed the names of all taxa with every model that takes text. The pictures must have been embedded before.
 
     Parameters
@@ -128,7 +128,7 @@ def embed_all_names(
 
     Returns
     -------
-    list of (str, EmbeddedNames)
+    list of (str, NamesSummary)
         The name of each encoder that takes text, and what the run did.
 
     Raises
@@ -152,7 +152,7 @@ def embed_all_names(
         encoder = _load(dataset, store, model, replace(settings, revision=revision), None)
         if encoder.has_text:
             log.info("embedding the names of %s with %s", dataset.name, encoder.name)
-            names = embed_names(store, dataset, encoder, templates=templates, progress=settings.progress)
+            names = embed_names(store, dataset, encoder, NameSettings(templates=templates, progress=settings.progress))
             results.append((encoder.name, names))
     return results
 

@@ -96,7 +96,7 @@ def extract(
     settings: ExtractionSettings = DEFAULTS,
     executor: Executor | None = None,
 ) -> list[ExtractionSummary]:
-    """Embed every picture of a dataset with each encoder; each picture is opened once for all of them.
+    r"""Embed every picture of a dataset with each encoder; each picture is opened once for all of them.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def extract(
     >>> from bioclip_probe import datasets, encoders
     >>> with TemporaryDirectory() as folder:
     ...     Image.new("RGB", (8, 8), "white").save(Path(folder) / "a.png")
-    ...     _ = (Path(folder) / "labels.csv").write_text("path,class\\na.png,Aves\\n")
+    ...     _ = (Path(folder) / "labels.csv").write_text("path,class\na.png,Aves\n")
     ...     dataset = datasets.load(f"table:{folder}/labels.csv")
     ...     store, quiet = Store(Path(folder) / "store"), ExtractionSettings(progress=False)
     ...     extract(dataset, [encoders.load("pixels")], store, quiet)[0].n_ok

@@ -1,7 +1,7 @@
-"""The names of taxa as text: BioCLIP's five text types, at every rank, and the prompt they stand in.
+"""The names of taxa as text: BioCLIP's five text types at every rank, and the prompts that names stand in.
 
-Spelling is that of BioCLIP's evaluation: one space between names, the epithet after its genus and in lower case, and
-no ``with common name`` where there is none. (Its training captions repeat the scientific name there.)
+The spelling is that of BioCLIP's evaluation: one space between names, the epithet after its genus and in lower case,
+and no ``with common name`` if there is none. (The captions of its training repeat the scientific name there.)
 """
 
 from __future__ import annotations
@@ -16,20 +16,24 @@ from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import taxonomy
 from bioclip_probe.tree.tree import SEPARATOR
 
-MAIN_TYPE = "taxonomic_common"  # all that is known of a taxon
-PLAIN_TYPE = "scientific"  # the taxon's own name, which spells out none of its relatives
-NESTED_TYPE = "taxonomic"  # each name holds that of the taxon above
+#: The text type that tells most about a taxon.
+MAIN_TYPE = "taxonomic_common"
+#: The text type that names a taxon without any of its relatives.
+PLAIN_TYPE = "scientific"
+#: The text type in which the name of a taxon begins with that of the taxon above it.
+NESTED_TYPE = "taxonomic"
 PROMPT = "a photo of {}."
-ROOT = "Eukarya"  # the name of all life, from which arXiv 2506.21476 measures distances
+#: The name of all life, from which arXiv 2506.21476 measures distances.
+ROOT = "Eukarya"
 
 
 def taxon_names(images: pd.DataFrame) -> pd.DataFrame:
-    """The name of every taxon of a table of images, in each of the five text types.
+    """Return the name of every taxon of a table of images, in each of the five text types.
 
     =====================  =============================================================================
     ``scientific``         *Pica hudsonia*; above species the taxon's own name, *Corvidae*
-    ``common``             black-billed magpie; known for species only, elsewhere the scientific name
-    ``taxonomic``          the names from the kingdom down to the taxon, holes dropped
+    ``common``             black-billed magpie; the scientific name if there is none, and above species
+    ``taxonomic``          the names from the kingdom down to the taxon, without the missing ones
     ``scientific_common``  *Pica hudsonia* with common name black-billed magpie
     ``taxonomic_common``   *Animalia Chordata ... Pica hudsonia* with common name black-billed magpie
     =====================  =============================================================================
@@ -37,47 +41,75 @@ def taxon_names(images: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     images : DataFrame
-        With any of the rank columns, as `clean_lineages` takes them, and `common` where it is known.
+        Any of the rank columns, as `clean_lineages` takes them, and optionally `common`.
 
     Returns
     -------
-    DataFrame, five rows a taxon: columns rank, taxon, type, name
-        `taxon` is the whole path from the root, so that homonyms stay apart. Taxa are in the tree's order. Of several
-        common names of a species its images' most frequent is taken, on a tie the alphabetically first.
+    DataFrame, five rows per taxon: columns rank, taxon, type, name
+        `taxon` is the whole path from the root, so that homonyms stay apart. Taxa are in the order of the tree. If the
+        images of a species have several common names, the most frequent one counts, and on a tie the alphabetically
+        first.
 
     References
     ----------
     Imageomics/bioclip, src/imageomics/naming_eval.py and scripts/evobio10m/make_wds.py.
+
+    Examples
+    --------
+    >>> images = pd.DataFrame({"genus": ["Pica"], "species": ["hudsonia"], "common": ["black-billed magpie"]})
+    >>> names = taxon_names(images)
+    >>> names.loc[names["rank"] == "species", "name"].tolist()[:3]
+    ['Pica hudsonia', 'black-billed magpie', 'Pica hudsonia']
     """
-    place = taxonomy(images)
-    common = _common_names(images, place.at("species"))
+    placement = taxonomy(images)
+    common = _common_names(images, placement.at("species"))
     rows = []
-    for node in range(1, len(place.tree)):
-        taxon = place.tree.path(node)
-        rank = RANKS[place.tree.rank[node]]
-        rows += [(rank, taxon, kind, name) for kind, name in _names(taxon.split(SEPARATOR), common.get(node)).items()]
+    for node in range(1, len(placement.tree)):
+        taxon = placement.tree.path(node)
+        rank = RANKS[placement.tree.rank[node]]
+        texts = _names_by_type(taxon.split(SEPARATOR), common.get(node))
+        rows += [(rank, taxon, text_type, name) for text_type, name in texts.items()]
     return pd.DataFrame(rows, columns=["rank", "taxon", "type", "name"], dtype="str")
 
 
-def prompts(names: Iterable[str], template: str = PROMPT) -> list[str]:
-    """Each name in its prompt."""
+def name_prompts(names: Iterable[str], template: str = PROMPT) -> list[str]:
+    """Return each name in its prompt.
+
+    Parameters
+    ----------
+    names : iterable of str
+    template : str
+        The prompt, with ``{}`` in the place of the name.
+
+    Examples
+    --------
+    >>> name_prompts(["Pica hudsonia"])
+    ['a photo of Pica hudsonia.']
+    """
     return [template.format(name) for name in names]
 
 
 def zero_shot_templates() -> list[str]:
-    """The 81 prompts of BioCLIP's zero-shot evaluation: `a photo of {}.`, then the 80 that CLIP used on ImageNet.
+    """Return the 81 prompts of BioCLIP's zero-shot evaluation, with ``{}`` in the place of the name.
+
+    The first is `a photo of {}.`, and the others are the 80 that CLIP used on ImageNet.
 
     References
     ----------
     Imageomics/bioclip, src/training/imagenet_zeroshot_data.py; Radford et al. 2021, ICML, Section 3.1.4.
+
+    Examples
+    --------
+    >>> len(zero_shot_templates()), zero_shot_templates()[1]
+    (81, 'a bad photo of a {}.')
     """
     from open_clip import OPENAI_IMAGENET_TEMPLATES
 
     return [PROMPT, *(template("{}") for template in OPENAI_IMAGENET_TEMPLATES)]
 
 
-def _names(lineage: list[str], common: str | None) -> dict[str, str]:
-    """The five texts of one taxon; `lineage` is its path, a name a rank, "" for a hole."""
+def _names_by_type(lineage: list[str], common: str | None) -> dict[str, str]:
+    """Return the five texts of one taxon. `lineage` is its path, one name per rank, "" for a missing one."""
     *above, name = lineage
     steps = [*filter(None, above), name]
     if len(lineage) == len(RANKS):
@@ -88,18 +120,17 @@ def _names(lineage: list[str], common: str | None) -> dict[str, str]:
             name = f"{genus} {epithet.lower()}"
     taxonomic = " ".join(steps)
     with_common = f" with common name {common}" if common else ""
-    return dict(
-        zip(TEXT_TYPES, (name, common or name, taxonomic, name + with_common, taxonomic + with_common), strict=True)
-    )
+    texts = (name, common or name, taxonomic, name + with_common, taxonomic + with_common)
+    return dict(zip(TEXT_TYPES, texts, strict=True))
 
 
 def _common_names(images: pd.DataFrame, species: np.ndarray) -> dict[int, str]:
-    """The common name of each species (a node of the tree) that has one."""
+    """Return the common name of each species that has one; a species is a node of the tree."""
     if "common" not in images:
         return {}
-    given = pd.DataFrame({"species": species, "common": images["common"].to_numpy()}).dropna()
-    given["common"] = given["common"].astype("str").str.split().str.join(" ")
-    given = given[(given["species"] >= 0) & (given["common"] != "")]
-    counts = given.groupby(["species", "common"], as_index=False).size()
+    names = pd.DataFrame({"species": species, "common": images["common"].to_numpy()}).dropna()
+    names["common"] = names["common"].astype("str").str.split().str.join(" ")
+    names = names[(names["species"] >= 0) & (names["common"] != "")]
+    counts = names.groupby(["species", "common"], as_index=False).size()
     best = counts.sort_values(["species", "size", "common"], ascending=[True, False, True]).drop_duplicates("species")
     return dict(zip(best["species"].tolist(), best["common"], strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from bioclip_probe.errors import DataError
@@ -26,8 +27,8 @@ class ExtractionSettings:
         and a check against fp32 passes. Vectors that the store has already are taken at whatever precision they have.
     revision : str, optional
         Commit, tag or branch of the one model that is on the hub.
-    engine : str
-        Where pictures are embedded: see `executors`.
+    engine : str or Executor
+        Where pictures are embedded: see `executors`. An executor that is open already stays open.
     batch_size : int
         Pictures that an encoder is given at once. No batch reaches over the end of a shard, so that an interrupted
         and an uninterrupted run give the encoder the same batches.
@@ -73,7 +74,7 @@ class ExtractionSettings:
     revision: str | None = field(
         default=None, metadata={"help": "commit, tag or branch of the one model that is on the hub"}
     )
-    engine: str = field(
+    engine: str | Executor = field(
         default="local",
         metadata={
             "help": "where pictures are embedded and pairs of images compared: local, processes[:N], "

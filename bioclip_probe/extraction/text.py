@@ -1,4 +1,4 @@
-"""Embeddings of the names of taxa: which texts a dataset needs, and how an encoder's text tower embeds them.
+"""Embeddings of the names of taxa: the texts that a dataset needs, and how the text tower of an encoder embeds them.
 
 `bioclip_probe.store.text_embeddings` describes the files and reads them::
 
@@ -9,17 +9,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, ModelError, StoreError, some
-from bioclip_probe.extraction.prompts import PROMPT, ROOT, TEXT_TYPES, prompts, taxon_names
-from bioclip_probe.extraction.text_reader import Reader
+from bioclip_probe.extraction.prompt_encoder import PromptEncoder
+from bioclip_probe.extraction.prompts import PROMPT, ROOT, name_prompts, taxon_names
 from bioclip_probe.files import sha256_of_bytes
 from bioclip_probe.progress import progress_bar
 from bioclip_probe.provenance import software
@@ -27,6 +27,8 @@ from bioclip_probe.store.append_only import AppendOnlyArray
 from bioclip_probe.store.text_embeddings import (
     NAMES,
     ROOT_RANK,
+    TEMPLATES,
+    TEXT_TYPES,
     VERSION,
     NameFiles,
     StoredNames,
@@ -40,25 +42,69 @@ if TYPE_CHECKING:
     from bioclip_probe.encoders import Encoder
     from bioclip_probe.store.store import Store
 
-logger = logging.getLogger(__name__)
-
-BLOCK = 2048  # prompts between two lines of the journal
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class EmbeddedNames:
-    """What a run of `embed_names` did.
+class NameSettings:
+    """Settings of embedding the names of taxa.
+
+    Attributes
+    ----------
+    types : tuple of str
+        Text types, see `prompts.taxon_names`.
+    templates : str
+        The prompts: ``plain`` for `a photo of {}.`, ``openai`` for the mean over the 81 of `zero_shot_templates`.
+    block_size : int
+        Prompts that are embedded between two lines of the journal: what an interruption loses.
+    progress : bool
+        Show progress on standard error.
+
+    Raises
+    ------
+    DataError
+        If a text type or the prompts are unknown.
+
+    Examples
+    --------
+    >>> NameSettings(types=("latin",))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: text types are scientific, common, taxonomic, scientific_common, \
+taxonomic_common; got latin
+    """
+
+    types: tuple[str, ...] = TEXT_TYPES
+    templates: str = TEMPLATES[0]
+    block_size: int = 2048
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        unknown = [text_type for text_type in self.types if text_type not in TEXT_TYPES]
+        if unknown or not self.types:
+            raise DataError(f"text types are {', '.join(TEXT_TYPES)}; got {some(unknown) or 'none'}")
+        if self.templates not in TEMPLATES:
+            raise DataError(f"names stand in prompts of {' or '.join(TEMPLATES)}; got '{self.templates}'")
+
+
+#: The settings of a run that names none.
+DEFAULTS = NameSettings()
+
+
+@dataclass(frozen=True)
+class NamesSummary:
+    """Counts of the embedded names of one encoder after a run.
 
     Attributes
     ----------
     n_taxa, n_texts : int
         Taxa, and different texts among their names.
     n_truncated : int or None
-        Texts that the model reads only the beginning of, in one of their prompts; None where that cannot be known.
+        Texts of which the model reads only the beginning, in one of their prompts; None if that cannot be known.
     reused : bool
-        An earlier run had done it.
+        True if an earlier run had finished them all.
     path : Path
-        Where the vectors are.
+        The file of the vectors.
     """
 
     n_taxa: int
@@ -69,162 +115,176 @@ class EmbeddedNames:
 
 
 def embed_names(
-    store: Store,
-    dataset: Dataset | str,
-    encoder: Encoder,
-    *,
-    types: Sequence[str] = TEXT_TYPES,
-    templates: str = "plain",
-    progress: bool = True,
-) -> EmbeddedNames:
-    """Embed the name of every taxon of a dataset in the store, at each rank, and of the root ``Eukarya`` of them all.
+    store: Store, dataset: Dataset | str, encoder: Encoder, settings: NameSettings = DEFAULTS
+) -> NamesSummary:
+    """Embed the name of every taxon of a dataset, at each rank, and of their common root ``Eukarya``.
 
-    Equal texts are embedded once. What an earlier run has embedded is kept: other text types are added to it, and a run
-    that was broken off goes on where it was.
+    Equal texts are embedded once. What an earlier run has embedded is kept: the run adds other text types to it, and
+    goes on where an interrupted run stopped.
 
     Parameters
     ----------
-    store, dataset, encoder
-        The dataset's pictures have been embedded with `encoder` in `store`.
-    types : sequence of str
-        Text types.
-    templates : str
-        Prompts: ``plain``, the one `a photo of {}.`; or ``openai``, the mean over the 81 of `zero_shot_templates`.
-    progress : bool
-        Show how far it is on standard error.
+    store : Store
+        Holds the pictures' vectors already, and receives the names.
+    dataset : Dataset or str
+        Its name is enough.
+    encoder : Encoder
+        The one that has embedded the pictures. It must have a text tower.
+    settings : NameSettings
+        Text types, prompts and progress.
+
+    Returns
+    -------
+    NamesSummary
 
     Raises
     ------
     ModelError
-        If the encoder has no text tower, or gives vectors other than it said.
+        If the encoder has no text tower, or returns vectors other than it declares.
     StoreError
         If the pictures are not in the store, or it cannot be written.
     DataError
-        If there is no such text type or kind of prompts, or nothing in the dataset has a name.
+        If no image of the dataset has a name at any rank.
+
+    Examples
+    --------
+    An encoder without a text tower embeds no names:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.encoders import load
+    >>> from bioclip_probe.store.store import Store
+    >>> with TemporaryDirectory() as folder:
+    ...     embed_names(Store(folder), "world", load("pixels"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.ModelError: pixels has no text tower: it embeds pictures only; for text, take a CLIP
     """
     if not encoder.has_text:
         raise ModelError(f"{encoder.name} has no text tower: it embeds pictures only; for text, take a CLIP")
-    unknown = [kind for kind in types if kind not in TEXT_TYPES]
-    if unknown or not len(types):
-        raise DataError(f"text types are {', '.join(TEXT_TYPES)}; got {some(unknown) or 'none'}")
     embedded = store.embedding_folder(dataset, encoder)
-    files = NameFiles.in_folder(embedded.folder, templates)
+    files = NameFiles.in_folder(embedded.folder, settings.templates)
     images = store.images(dataset)
-    before = _before(files)
-    names = _wanted(images, {*types, *([] if before is None else before[1]["type"])})
+    stored = _stored_names(files)
+    names = _texts_of_taxa(images, {*settings.types, *([] if stored is None else stored[1]["type"])})
     if (names["rank"] == ROOT_RANK).all():
         raise DataError(
             f"no picture of {embedded.folder.parent.name} has a name at any rank; there are no names to embed"
         )
     n_taxa = names["taxon"].nunique() - 1
-    reused = before is not None and before[1][names.columns].equals(names)
-    if reused:
-        about = before[0]
+    reused = stored is not None and stored[1][names.columns].equals(names)
+    if stored is not None and reused:
+        record = stored[0]
     else:
         with store.lock_folder(embedded):
-            about = _land(files, names, before, encoder, progress)
-    return EmbeddedNames(n_taxa, about["n_texts"], about["n_truncated"], reused, files.vectors)
+            record = _write_names(files, names, stored, encoder, settings)
+    return NamesSummary(n_taxa, record["n_texts"], record["n_truncated"], reused, files.vectors)
 
 
-def _made_by(reader: Reader) -> dict:
-    """What vectors must have been made by to be kept."""
-    return {"version": VERSION, **reader.about()}
-
-
-def _bare(text: str) -> str:
-    """The name in a text of the table."""
-    before, after = (len(part) for part in PROMPT.split("{}"))
-    return text[before : len(text) - after]
-
-
-def _wanted(images: pd.DataFrame, types: set[str]) -> pd.DataFrame:
-    """The names of the root and of all taxa in some of the text types, in their prompt."""
-    root = pd.DataFrame({"rank": ROOT_RANK, "taxon": "", "type": TEXT_TYPES, "name": ROOT}, dtype="str")
-    names = pd.concat([root, taxon_names(images)], ignore_index=True)
-    names = names[names["type"].isin(types)].reset_index(drop=True)
-    names["text"] = pd.array(prompts(names.pop("name")), "str")
-    return names
-
-
-def _land(files: NameFiles, names: pd.DataFrame, before: StoredNames | None, encoder: Encoder, progress: bool) -> dict:
-    """Embed the texts of `names`, but for those embedded `before`, and write the files; what their record says."""
-    reader = Reader.of(encoder, files.templates)
-    texts = names["text"].unique().tolist()
-    growing = _begun(files, reader, texts)
-    each = len(reader.prompts)
-    what = f"{encoder.name} on the names of {files.record.parent.parent.name}"
-    with progress_bar(what, growing.done * each, len(texts) * each, progress, "text") as advance:
-        try:
-            for vectors, cut in _blocks(texts[growing.done :], before, reader):
-                growing.append(vectors, truncated=cut.tolist())
-                advance(len(vectors) * each)
-        except BaseException:
-            if not growing.done:
-                growing.discard()
-            raise
-    cut = np.concatenate([block["truncated"] for block in growing.blocks])
-    truncated = pd.array(cut if reader.tokenizer else [pd.NA] * len(texts), "boolean")
-    row = pd.Index(texts).get_indexer(names["text"])
-    table = NAMES.frame(names.assign(row=row, truncated=truncated.take(row)))
-    facts = {
-        **_made_by(reader),
-        "templates": files.templates,
-        "dataset": files.record.parent.parent.name,
-        "encoder": files.record.parent.name,
-        "logit_scale": getattr(reader.encoder, "logit_scale", None),
-        "n_names": len(table),
-        "n_texts": len(texts),
-        "n_truncated": _n_truncated(reader, texts, cut),
-        "software": software(),
-    }
-    return write_files(files, table, growing, facts)
-
-
-def _begun(files: NameFiles, reader: Reader, texts: list[str]) -> AppendOnlyArray:
-    """The file that the vectors of `texts` grow in, with what an earlier run has made of the same."""
-    made_from = _made_by(reader) | {"texts": sha256_of_bytes("\n".join(texts).encode())}
-    return open_unfinished(files, made_from, (len(texts), reader.encoder.dimension))
-
-
-def _n_truncated(reader: Reader, texts: list[str], truncated: np.ndarray) -> int | None:
-    """How many texts the model reads only the beginning of; they are told of. None where that cannot be known."""
-    if reader.tokenizer is None:
-        return None
-    cut = [texts[i] for i in np.flatnonzero(truncated)]
-    if cut:
-        told = (reader.encoder.name, reader.tokenizer.context_length, len(cut), len(texts), some(cut, 3))
-        logger.warning("%s reads only the first %d tokens of %d of %d texts: %s", *told)
-    return len(cut)
-
-
-def _blocks(texts: list[str], before: StoredNames | None, reader: Reader) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Block by block vectors, and which of the texts are truncated: from `before` where it was made alike."""
-    rows: dict[str, int] = {}
-    if before is not None and _made_by(reader).items() <= before[0].items():
-        _, table, kept = before
-        rows = dict(zip(table["text"], table["row"], strict=True))
-        flags = table.drop_duplicates("row").set_index("row")["truncated"]
-    step = max(1, BLOCK // len(reader.prompts))
-    for start in range(0, len(texts), step):
-        block = texts[start : start + step]
-        known = np.array([text in rows for text in block])
-        vectors = np.empty((len(block), reader.encoder.dimension), np.float32)
-        truncated = np.zeros(len(block), bool)
-        if known.any():
-            there = [rows[text] for text in block if text in rows]
-            vectors[known] = kept[there]
-            truncated[known] = flags[there].fillna(False)
-        if not known.all():
-            vectors[~known], truncated[~known] = reader.read([_bare(text) for text in block if text not in rows])
-        yield vectors, truncated
-
-
-def _before(files: NameFiles) -> StoredNames | None:
-    """What an earlier run has left, if it is whole and sound; else it is embedded again."""
+def _stored_names(files: NameFiles) -> StoredNames | None:
+    """Return what an earlier run has finished; None if there is nothing, or if it is damaged."""
     if not files.record.is_file():
         return None
     try:
         return read_files(files)
     except StoreError as error:
-        logger.warning("%s", error)
+        log.warning("%s", error)
         return None
+
+
+def _texts_of_taxa(images: pd.DataFrame, types: set[str]) -> pd.DataFrame:
+    """Return the names of the root and of all taxa in some text types: columns rank, taxon, type, text."""
+    root = pd.DataFrame({"rank": ROOT_RANK, "taxon": "", "type": TEXT_TYPES, "name": ROOT}, dtype="str")
+    names = pd.concat([root, taxon_names(images)], ignore_index=True)
+    names = names[names["type"].isin(types)].reset_index(drop=True)
+    names["text"] = pd.array(name_prompts(names.pop("name")), "str")
+    return names
+
+
+def _name_in(text: str) -> str:
+    """Return the name in a text of the table, which is the name in `PROMPT`."""
+    before, after = (len(rest) for rest in PROMPT.split("{}"))
+    return text[before : len(text) - after]
+
+
+def _conditions(prompt_encoder: PromptEncoder) -> dict[str, Any]:
+    """Return the conditions under which stored vectors may be used again."""
+    return {"version": VERSION, **prompt_encoder.record()}
+
+
+def _write_names(
+    files: NameFiles, names: pd.DataFrame, stored: StoredNames | None, encoder: Encoder, settings: NameSettings
+) -> dict[str, Any]:
+    """Embed the texts that are not stored yet, write the files, and return their record."""
+    prompt_encoder = PromptEncoder.of(encoder, files.templates)
+    texts = names["text"].unique().tolist()
+    made_from = _conditions(prompt_encoder) | {"texts": sha256_of_bytes("\n".join(texts).encode())}
+    array = open_unfinished(files, made_from, (len(texts), prompt_encoder.encoder.dimension))
+    n_prompts = len(prompt_encoder.prompts)
+    label = f"{encoder.name} on the names of {files.record.parent.parent.name}"
+    with progress_bar(label, array.n_rows * n_prompts, len(texts) * n_prompts, settings.progress, "text") as advance:
+        try:
+            for vectors, truncated in _blocks(texts[array.n_rows :], stored, prompt_encoder, settings.block_size):
+                array.append(vectors, truncated=truncated.tolist())
+                advance(len(vectors) * n_prompts)
+        except BaseException:
+            if not array.n_rows:
+                array.discard()
+            raise
+    row = pd.Index(texts).get_indexer(names["text"])
+    truncated, n_truncated = _truncated(array, texts, prompt_encoder)
+    table = NAMES.frame(names.assign(row=row, truncated=truncated.take(row)))
+    facts = {
+        **_conditions(prompt_encoder),
+        "templates": files.templates,
+        "dataset": files.record.parent.parent.name,
+        "encoder": files.record.parent.name,
+        "logit_scale": getattr(prompt_encoder.encoder, "logit_scale", None),
+        "n_names": len(table),
+        "n_texts": len(texts),
+        "n_truncated": n_truncated,
+        "software": software(),
+    }
+    return write_files(files, table, array, facts)
+
+
+def _truncated(
+    array: AppendOnlyArray, texts: list[str], prompt_encoder: PromptEncoder
+) -> tuple[pd.api.extensions.ExtensionArray, int | None]:
+    """Return which texts are too long for the model, and their number; missing and None without a tokenizer."""
+    if prompt_encoder.tokenizer is None:
+        return pd.array([pd.NA] * len(texts), "boolean"), None
+    truncated = np.concatenate([block["truncated"] for block in array.blocks])
+    too_long = [texts[index] for index in np.flatnonzero(truncated)]
+    if too_long:
+        length = prompt_encoder.tokenizer.context_length
+        facts = (prompt_encoder.encoder.name, length, len(too_long), len(texts), some(too_long, 3))
+        log.warning("%s reads only the first %d tokens of %d of %d texts: %s", *facts)
+    return pd.array(truncated, "boolean"), len(too_long)
+
+
+def _blocks(
+    texts: list[str], stored: StoredNames | None, prompt_encoder: PromptEncoder, block_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield, block by block, the vectors of the texts and which texts are truncated.
+
+    Stored vectors are used again if they were made under the same conditions.
+    """
+    rows: dict[str, int] = {}
+    if stored is not None and _conditions(prompt_encoder).items() <= stored[0].items():
+        _, table, stored_vectors = stored
+        rows = dict(zip(table["text"], table["row"], strict=True))
+        stored_flags = table.drop_duplicates("row").set_index("row")["truncated"]
+    step = max(1, block_size // len(prompt_encoder.prompts))
+    for start in range(0, len(texts), step):
+        block = texts[start : start + step]
+        known = np.array([text in rows for text in block])
+        vectors = np.empty((len(block), prompt_encoder.encoder.dimension), np.float32)
+        truncated = np.zeros(len(block), bool)
+        if known.any():
+            known_rows = [rows[text] for text in block if text in rows]
+            vectors[known] = stored_vectors[known_rows]
+            truncated[known] = stored_flags[known_rows].fillna(False)
+        if not known.all():
+            new_names = [_name_in(text) for text in block if text not in rows]
+            vectors[~known], truncated[~known] = prompt_encoder.encode(new_names)
+        yield vectors, truncated

@@ -53,12 +53,12 @@ from bioclip_probe import encoders, metrics, provenance
 from bioclip_probe.datasets import Dataset, birds_525, meta_album, rare_species
 from bioclip_probe.errors import DataError, ModelError, some
 from bioclip_probe.extraction import prompts
+from bioclip_probe.extraction.prompt_encoder import PromptEncoder
 from bioclip_probe.extraction.ready_vectors import VECTORS
 from bioclip_probe.extraction.settings import ExtractionSettings
-from bioclip_probe.extraction.text_reader import Reader
 from bioclip_probe.metrics.answers import Answers
+from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.suite import row as measurement
 from bioclip_probe.probes.centroid import few_shot
 from bioclip_probe.probes.folds import paper_folds
 from bioclip_probe.probes.predictions import Predictions
@@ -281,7 +281,7 @@ def _embedded(
     if VECTORS in model:
         return {}, "ready vectors come without a text tower"
     encoder = encoders.load(model, settings.device, settings.precision)
-    reader, found = Reader.of(encoder, TEMPLATES), {}
+    prompt_encoder, found = PromptEncoder.of(encoder, TEMPLATES), {}
     for kind in task.texts:
         of_class, different = pd.factorize(names[kind])
         blocks = [different[start : start + NAMES_AT_ONCE] for start in range(0, len(different), NAMES_AT_ONCE)]
@@ -290,7 +290,7 @@ def _embedded(
         try:
             with progress_bar(*told, "name") as advance:
                 for block in blocks:
-                    vectors.append(reader.read(block)[0])
+                    vectors.append(prompt_encoder.encode(block)[0])
                     advance(len(block))
         except ModelError as error:
             log.warning("%s: not asked by name: %s", task.title, error)
@@ -346,7 +346,7 @@ def _scored(
     counts = {"n_images": int(np.sum(own >= 0)), "n_taxa": len(np.unique(own[own >= 0]))}
     if asked is None:
         undefined = Estimate.undefined(note, **counts)
-        yield measurement("top1_accuracy", task.rank, undefined, split="test", **columns)
+        yield Measurement("top1_accuracy", level, undefined, split="test").as_row() | {"rank": task.rank} | columns
         return
     labels, found = asked
     n_folds = len(found)

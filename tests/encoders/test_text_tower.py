@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioclip_probe import encoders
-from bioclip_probe.encoders.text_tower import text_function
+from bioclip_probe.encoders.text_tower import text_function, truncated_texts
 from bioclip_probe.errors import ModelError
 from tests.support.model_folders import TINY, make_folder
 
@@ -127,3 +127,31 @@ def test_a_tokenizer_that_is_not_there_is_an_error(tmp_path):
     (folder / "bpe_vocab.txt.gz").unlink()
     with pytest.raises(ModelError, match="text cannot be tokenised"):
         encoders.load(f"local-dir:{folder}").encode_text(["a bird"])
+
+
+@pytest.mark.parametrize("length", [8, 16, 77])
+def test_the_longest_text_that_fits_and_the_shortest_that_does_not(length):
+    tokenizer = open_clip.SimpleTokenizer(context_length=length)
+    fits = " ".join("a" * (length - 2))  # and two that begin and end it
+    assert truncated_texts(tokenizer, [fits, fits + " a", "", fits + " a a a"]).tolist() == [False, True, False, True]
+    assert truncated_texts(tokenizer, []).tolist() == []
+
+
+def test_a_tokenizer_that_fills_with_its_end_mark_or_marks_no_end():
+    class Words:
+        """As SigLIP's (ends with 1, fills with 1) or, without an end, as SigLIP 2's (fills with 0)."""
+
+        context_length = 4
+
+        def __init__(self, end):
+            self.end = end
+
+        def __call__(self, texts, context_length=4):
+            ends, filling = ([1], 1) if self.end else ([], 0)
+            kept = [(text.split()[: context_length - len(ends)], text) for text in texts]
+            rows = [[7 + len(word) for word in words] + ends for words, _ in kept]
+            return np.array([row + [filling] * (context_length - len(row)) for row in rows])
+
+    texts = ["a b c", "a b c d", "a b c d e", ""]
+    assert truncated_texts(Words(True), texts).tolist() == [False, True, True, False]
+    assert truncated_texts(Words(False), texts).tolist() == [False, False, True, False]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioclip_probe import datasets, world
-from bioclip_probe.extraction.prompts import TEXT_TYPES, prompts, taxon_names
+from bioclip_probe.extraction.prompts import TEXT_TYPES, name_prompts, taxon_names, zero_shot_templates
 from bioclip_probe.tables import RANKS
 from bioclip_probe.world import words
 from bioclip_probe.world.captions import TEXT_TYPES as CAPTION_TYPES
@@ -99,7 +99,7 @@ def test_odd_names(genus, species, scientific, epithet):
     names = table["name"].tolist()
     assert names[0] == scientific
     assert names[2] == f"Plantae {genus} {epithet}"
-    assert prompts(names[:1]) == [f"a photo of {scientific}."]
+    assert name_prompts(names[:1]) == [f"a photo of {scientific}."]
 
 
 def test_of_several_common_names_the_most_frequent_is_taken():
@@ -128,7 +128,7 @@ def test_two_programs_and_one_spelling(named):
     captions = name_captions(taxa, common_names(len(taxa), np.random.default_rng((world.SEED, 6))))
     assert TEXT_TYPES == CAPTION_TYPES
     for kind in TEXT_TYPES:
-        assert prompts(named[kind]) == captions[kind]
+        assert name_prompts(named[kind]) == captions[kind]
 
 
 @pytest.mark.parametrize("model", ["world-taxonomic", "world-subset"])
@@ -137,7 +137,7 @@ def test_the_names_are_those_that_the_world_s_models_were_taught(named, model):
     seen = world.seen()
     if model == "world-subset":
         seen = quarter(seen, np.random.default_rng((world.SEED, 5)))
-    captions = [caption for kind in TEXT_TYPES for caption in prompts(named[kind].to_numpy()[seen])]
+    captions = [caption for kind in TEXT_TYPES for caption in name_prompts(named[kind].to_numpy()[seen])]
     shipped = (world.models()[model] / "bpe_vocab.txt.gz").read_bytes()
     assert words.merges_file(words.learn_merges(captions, MERGES)) == shipped
     others = [caption.replace(" puddle", " bumble").replace("photo", "picture") for caption in captions]
@@ -170,6 +170,13 @@ def test_whatever_the_taxa(rows, random):
 def test_nothing_known_is_no_name():
     assert taxon_names(images([None] * 7)).columns.tolist() == ["rank", "taxon", "type", "name"]
     assert taxon_names(images([None] * 7)).empty
+
+
+def test_the_81_templates():
+    templates = zero_shot_templates()
+    assert len(templates) == len(set(templates)) == 81
+    assert templates[:2] == ["a photo of {}.", "a bad photo of a {}."] and templates[-1] == "a tattoo of the {}."
+    assert all(template.count("{}") == 1 for template in templates)
 
 
 def test_it_needs_no_torch():

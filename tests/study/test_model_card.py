@@ -9,11 +9,14 @@ import torch
 
 from bioclip_probe import encoders
 from bioclip_probe.errors import DataError
+from bioclip_probe.extraction.prompt_encoder import PromptEncoder
 from bioclip_probe.extraction.prompts import zero_shot_templates
-from bioclip_probe.extraction.text_reader import Reader
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.study import model_card, published, results
 from bioclip_probe.tables import IMAGES
 from tests.support.pictures import paint
+
+QUIET = ExtractionSettings(progress=False)
 
 COLOURS = {"red": (220, 10, 10), "green": (10, 220, 10), "blue": (10, 10, 220)}
 #: Sees the mean colour of a picture; of a text, the colours it names. Rhodo, Chloro and Cyano mean red, green and blue.
@@ -150,7 +153,7 @@ def test_a_label_that_is_no_species_is_called_as_is():
 def test_a_classifier_is_the_mean_direction_of_81_prompts(colours):
     encoder = encoders.load(colours)
     names = ["red frog", "of {braces}", "blue and green", *(f"red {i}" for i in range(40))]
-    found = Reader.of(encoder, "openai").read(names)[0]
+    found = PromptEncoder.of(encoder, "openai").encode(names)[0]
     for name, vector in zip(names, found, strict=True):
         directions = []
         for template in zero_shot_templates():
@@ -176,7 +179,7 @@ def test_a_classifier_is_that_of_open_clip(colours):
     model = types.SimpleNamespace(encode_text=encode_text)
     templates = [template.format for template in zero_shot_templates()]
     theirs = open_clip.build_zero_shot_classifier(model, tokenizer, names, templates, num_classes_per_batch=None)
-    np.testing.assert_allclose(Reader.of(encoder, "openai").read(names)[0], theirs.numpy().T, rtol=1e-5)
+    np.testing.assert_allclose(PromptEncoder.of(encoder, "openai").encode(names)[0], theirs.numpy().T, rtol=1e-5)
 
 
 def test_tasks_that_are_there_are_asked(tmp_path, colours):
@@ -185,7 +188,7 @@ def test_tasks_that_are_there_are_asked(tmp_path, colours):
     rare_species(folder / "rare_species")
     birds(folder / "birds_525")
     (folder / "fungi").mkdir()
-    found = model_card.run(folder, [colours, "color-histogram"], tmp_path / "store", tmp_path / "out", progress=False)
+    found = model_card.run(folder, [colours, "color-histogram"], tmp_path / "store", tmp_path / "out", settings=QUIET)
     usual = {"encoder": "colours", "metric": "top1_accuracy", "probe": "zero_shot"}
 
     plankton = number(found, dataset="meta-album-PLK_Mini", **usual)
@@ -235,10 +238,10 @@ def test_the_mean_is_of_all_ten_tasks_or_of_none(tmp_path, colours):
         if name not in ("birds_525", "rare_species"):
             meta_album(folder / name, {"of red": "red", "of green": "green", "of blue": "red" if i % 2 else "blue"})
     rare_species(folder / "rare_species", each=3)
-    found = model_card.run(folder, [colours], tmp_path / "store", tmp_path / "out", progress=False)
+    found = model_card.run(folder, [colours], tmp_path / "store", tmp_path / "out", settings=QUIET)
     assert not (found.measurements["dataset"] == model_card.NAME).any()
     birds(folder / "birds_525")
-    found = model_card.run(folder, [colours], tmp_path / "store", tmp_path / "out", progress=False)
+    found = model_card.run(folder, [colours], tmp_path / "store", tmp_path / "out", settings=QUIET)
     mean = number(found, dataset=model_card.NAME)
     tasks = model_card.table(found).loc["colours", [task.title for task in model_card.TASKS.values()]]
     assert mean["value"] == pytest.approx(tasks.mean())
