@@ -11,7 +11,8 @@ from bioclip_probe.study.plan import WORLD_MODELS
 
 sample = collect("world", WORLD_MODELS, store=sys.argv[1] if len(sys.argv) > 1 else "results/store")
 table = project(sample, method="umap")
-figure = plots.drilldown(table, measurements=measure_panels(sample, table), simulated=sample.simulated)
+panels = measure_panels(sample, table)
+figure = plots.drilldown(table, measurements=panels, simulated=sample.simulated, controls=sample.controls)
 record = {
     "figure": "drilldown_umap",
     "run": sample.run,

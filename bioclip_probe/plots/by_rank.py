@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ def by_rank(
     space: str | None = "raw",
     title: str = "",
     simulated: bool = False,
+    controls: Collection[str] = (),
     panels: dict[str, str] | None = None,
     by: str = "protocol",
 ) -> Figure:
@@ -42,6 +43,8 @@ def by_rank(
         Heading; made from the metrics if not given.
     simulated : bool
         Print the word on the figure; so does a table that says it.
+    controls : collection of str
+        Encoders that are controls, as a results folder's record has them; they come last, muted.
     panels : dict from str to str, optional
         Instead of one panel for each metric, one for each of these values of the column `by`, with its title, all on
         one scale.
@@ -63,11 +66,11 @@ def by_rank(
     by, titles = by if panels else "metric", panels or {metric: metric_label(metric) for metric in metrics}
     titles = {name: heading for name, heading in titles.items() if name in set(table[by]) or not panels}
     table = table[table[by].isin(list(titles))]
-    encoders = style.pick(table, models)
+    encoders = style.pick(table, models, controls)
     table = table[table["encoder"].isin(encoders)]
     check_one_each(table, [by, "encoder", "rank"])
     ranks = [rank for rank in RANKS if rank in set(table["rank"])]
-    styles = style.model_styles(encoders)
+    styles = style.model_styles(encoders, controls)
 
     columns = min(len(titles), 3)
     rows = -(-len(titles) // columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ def curves(
     models: Iterable[str] | None = None,
     title: str = "",
     simulated: bool = False,
+    controls: Collection[str] = (),
 ) -> Figure:
     """Draw one metric against the images of a taxon that the probe learnt from, a panel for each rank.
 
@@ -37,6 +38,8 @@ def curves(
     title : str
     simulated : bool
         Print the word on the figure; so does a table that says it.
+    controls : collection of str
+        Encoders that are controls, as a results folder's record has them; they come last, muted.
 
     Returns
     -------
@@ -52,10 +55,10 @@ def curves(
     ranks = [rank for rank in RANKS if rank in set(known["rank"])]
     if not ranks:
         raise DataError(f"no {metric_label(metric)} after a number of images a taxon; ask a probe with shots")
-    encoders = style.pick(table, models)
+    encoders = style.pick(table, models, controls)
     table = table[table["encoder"].isin(encoders) & table["rank"].isin(ranks)]
     check_one_each(table.assign(shots=table["shots"].fillna(0)), ["encoder", "rank", "shots"])
-    styles = style.model_styles(encoders)
+    styles = style.model_styles(encoders, controls)
 
     columns = min(len(ranks), 4)
     rows = -(-len(ranks) // columns)

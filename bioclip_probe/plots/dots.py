@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ def dots(
     space: str = "raw",
     title: str = "",
     simulated: bool = False,
+    controls: Collection[str] = (),
 ) -> Figure:
     """Draw several metrics, each in a panel of its own scale, with 95 % intervals and chance levels.
 
@@ -40,6 +41,8 @@ def dots(
         Heading; made from the metrics if not given.
     simulated : bool
         Print the word on the figure; so does a table that says it.
+    controls : collection of str
+        Encoders that are controls, as a results folder's record has them; they come last, muted.
 
     Returns
     -------
@@ -53,10 +56,10 @@ def dots(
     """
     table = select(measurements, metrics := list(metrics), space)
     metrics = [metric for metric in metrics if metric in set(table["metric"])]
-    encoders = style.pick(table, models)
+    encoders = style.pick(table, models, controls)
     table = table[table["encoder"].isin(encoders)]
     check_one_each(table, ["metric", "encoder"])
-    styles = style.model_styles(encoders)
+    styles = style.model_styles(encoders, controls)
 
     columns = min(_COLUMNS, len(metrics))
     rows = -(-len(metrics) // columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ def drilldown(
     columns: int = 6,
     colours: Sequence[str] = style.PAPER_COLOURS,
     simulated: bool = False,
+    controls: Collection[str] = (),
 ) -> Figure:
     """Draw the drill-down of Section 4.6 for any set of models: a row a model, a column a rank.
 
@@ -46,6 +47,8 @@ def drilldown(
         One for each plotted taxon in alphabetical order, the same in every model.
     simulated : bool
         Print the word on the figure.
+    controls : collection of str
+        Encoders that are controls, as a results folder's record has them; they come last, muted.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def drilldown(
     DataError
         If the table mixes methods, modes or datasets, if models differ in their panels, or there is nothing to draw.
     """
-    encoders = style.pick(coordinates, models)
+    encoders = style.pick(coordinates, models, controls)
     table = coordinates[coordinates["encoder"].isin(encoders)]
     _check_single(table)
     ranks = [rank for rank in RANKS if rank in set(table["rank"])]
@@ -71,7 +74,7 @@ def drilldown(
     if ranks[0] != "phylum":
         title = title.replace("phylum", ranks[0])
     figure = style.new_figure(place.page, place.total, title, style.is_simulated(table, simulated), layout=None)
-    looks = style.model_styles(encoders)
+    looks = style.model_styles(encoders, controls)
     for b, block in enumerate(blocks):
         for c, rank in enumerate(block):
             parts = dict(iter(table[table["rank"] == rank].groupby("encoder", sort=False)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ def headline(
     models: Iterable[str] | None = None,
     title: str = "",
     simulated: bool = False,
+    controls: Collection[str] = (),
 ) -> Figure:
     """Draw one metric as a row of dots for each model, with 95 % intervals and the numbers in print.
 
@@ -38,6 +39,8 @@ def headline(
         Heading.
     simulated : bool
         Print the word on the figure; so does a table that says it.
+    controls : collection of str
+        Encoders that are controls, as a results folder's record has them; they come last, muted.
 
     Returns
     -------
@@ -51,11 +54,11 @@ def headline(
     """
     table = select(measurements, [metric])
     table = table.assign(space=table["space"].fillna("raw") if "space" in table else "raw")
-    encoders = style.pick(table, models)
+    encoders = style.pick(table, models, controls)
     table = table[table["encoder"].isin(encoders)]
     check_one_each(table, ["encoder", "space"])
     spaces = [space for space in _SPACES if space in set(table["space"])]
-    styles = style.model_styles(encoders)
+    styles = style.model_styles(encoders, controls)
 
     height = 1.25 + 0.28 * len(encoders)
     title = title or f"{metric_label(metric)} with the tree of life"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ def matrix(
     space: str = "raw",
     title: str = "",
     simulated: bool = False,
+    controls: Collection[str] = (),
 ) -> Figure:
     """Draw measures between two encoders as half a matrix, a panel for each, the numbers in print.
 
@@ -42,6 +43,8 @@ def matrix(
         Heading.
     simulated : bool
         Print the word on the figure; so does a table that says it.
+    controls : collection of str
+        Encoders that are controls, as a results folder's record has them; they come last, muted.
 
     Returns
     -------
@@ -59,10 +62,10 @@ def matrix(
     if table.empty:
         raise DataError(f"no rows between two encoders to draw for {some(metrics)}")
     both = pd.concat([table[["encoder", "simulated"]], table[["encoder_b"]].set_axis(["encoder"], axis=1)])
-    encoders = style.pick(both, models)
+    encoders = style.pick(both, models, controls)
     table = table[table["encoder"].isin(encoders) & table["encoder_b"].isin(encoders)]
     check_one_each(table, ["metric", "encoder", "encoder_b"])
-    styles = style.model_styles(encoders)
+    styles = style.model_styles(encoders, controls)
 
     side = max(_CELL * (len(encoders) - 1), 1.0)
     labels = 1.25

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ def staircase(
     share_y: bool = True,
     title: str = "",
     simulated: bool = False,
+    controls: Collection[str] = (),
 ) -> Figure:
     """Draw the distribution of embedding distance by the rank of the lowest common ancestor, a panel for each model.
 
@@ -49,6 +50,8 @@ def staircase(
         Heading.
     simulated : bool
         Print the word on the figure; so does a table that says it.
+    controls : collection of str
+        Encoders that are controls, as a results folder's record has them; they come last, muted.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def staircase(
         If there is no median to draw, a rank is unknown, or two rows fall on one point.
     """
     table = select(measurements, METRICS, space)
-    encoders = style.pick(table, models)
+    encoders = style.pick(table, models, controls)
     table = table[table["encoder"].isin(encoders)]
     check_one_each(table, ["encoder", "rank", "metric"])
     unknown = set(table["rank"].fillna("")) - set(STEPS)
@@ -69,7 +72,7 @@ def staircase(
     if "lca_distance_q50" not in set(table["metric"]):
         raise DataError("the staircase needs the metric lca_distance_q50, the median")
     steps = [step for step in STEPS if step in set(table["rank"])]
-    styles = style.model_styles(encoders)
+    styles = style.model_styles(encoders, controls)
 
     rows = -(-len(encoders) // 4)
     columns = -(-len(encoders) // rows)

@@ -8,7 +8,7 @@ is the same on every machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import matplotlib
@@ -71,7 +71,6 @@ _MODEL_COLOURS = ("#009e73", "#d55e00", "#0072b2", "#e69f00", "#aa4499", "#56b4e
 _MODEL_MARKERS = "osD^v<>p"
 _CONTROL_COLOURS = ("#8a8a8a", "#a8a8a8", "#6e6e6e", "#bcbcbc")
 _CONTROL_DASHES = ((0, (4, 2)), (0, (1, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (2, 2)))
-_CONTROL = re.compile(r"^(control:|pixels|color-histogram|random|shuffled)|untrained")
 _ADDRESS = re.compile(r"^(local-dir|hf-hub|custom):(.*/)?")  # all of an address but its last part
 _LABELS = {
     "bioclip": "BioCLIP",
@@ -117,15 +116,15 @@ def styled(make):
     return matplotlib.rc_context(RC)(make)
 
 
-def model_styles(encoders: Iterable[str]) -> dict[str, ModelStyle]:
-    """A style for each encoder, models in the order given and controls after them.
+def model_styles(encoders: Iterable[str], controls: Collection[str] = ()) -> dict[str, ModelStyle]:
+    """Return a style for each encoder, models in the order given and those that are controls after them.
 
     A colour belongs to a model's role, then to its place in the order: figures of the same encoders agree. Eight models
     have colours of their own; a ninth shares its colour with the first and differs by its marker.
     """
     encoders = list(dict.fromkeys(encoders))
     label = {encoder: plain(name) for encoder, name in short_names(encoders).items()}
-    models = [name for name in encoders if not is_control(name)]
+    models = [name for name in encoders if name not in controls]
     taken: dict[str, int] = {}
     for name in models:
         if name in _ROLES and _ROLES[name] not in taken.values():
@@ -140,15 +139,10 @@ def model_styles(encoders: Iterable[str]) -> dict[str, ModelStyle]:
         colour = _MODEL_COLOURS[place % len(_MODEL_COLOURS)]
         marker = _MODEL_MARKERS[(place + place // len(_MODEL_COLOURS)) % len(_MODEL_MARKERS)]
         styles[name] = ModelStyle(label[name], colour, marker, "-", control=False)
-    for place, name in enumerate(name for name in encoders if is_control(name)):
+    for place, name in enumerate(name for name in encoders if name in controls):
         colour, dashes = (kind[place % len(kind)] for kind in (_CONTROL_COLOURS, _CONTROL_DASHES))
         styles[name] = ModelStyle(label[name], colour, "o", dashes, control=True)
     return styles
-
-
-def is_control(encoder: str) -> bool:
-    """Whether an encoder is a control, by its name: pixels, colours, untrained networks, shuffled labels."""
-    return bool(_CONTROL.search(encoder))
 
 
 def short_names(encoders: Iterable[str], width: int = 26) -> dict[str, str]:
@@ -238,11 +232,11 @@ def is_simulated(table: pd.DataFrame, simulated: bool) -> bool:
     return simulated or bool("simulated" in table and table["simulated"].any())
 
 
-def pick(table: pd.DataFrame, models: Iterable[str] | None) -> list[str]:
-    """The encoders to draw, models first: those asked for, or all of the table in its order."""
+def pick(table: pd.DataFrame, models: Iterable[str] | None, controls: Collection[str] = ()) -> list[str]:
+    """Return the encoders to draw, controls last: those that `models` names, or all of the table in its order."""
     present = list(dict.fromkeys(table["encoder"]))
     wanted = present if models is None else list(models)
     absent = [name for name in wanted if name not in present]
     if absent or not wanted:
         raise DataError(f"nothing to draw for the encoder {some(absent)}; the table has: {some(present, 10)}")
-    return sorted(wanted, key=is_control)
+    return sorted(wanted, key=lambda name: name in controls)

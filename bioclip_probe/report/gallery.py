@@ -93,7 +93,7 @@ def _draw(plot: str, *arguments: object, **more: object) -> Callable[[Results, p
     def draw(found: Results, rows: pd.DataFrame) -> object:
         from bioclip_probe import plots
 
-        return getattr(plots, plot)(rows, *arguments, simulated=found.simulated, **more)
+        return getattr(plots, plot)(rows, *arguments, simulated=found.simulated, controls=found.controls, **more)
 
     return draw
 
@@ -101,7 +101,8 @@ def _draw(plot: str, *arguments: object, **more: object) -> Callable[[Results, p
 def _drilldown(found: Results, rows: pd.DataFrame) -> object:
     from bioclip_probe import plots
 
-    return plots.drilldown(rows, measurements=found.measurements, simulated=found.simulated)
+    shown = {"simulated": found.simulated, "controls": found.controls}
+    return plots.drilldown(rows, measurements=found.measurements, **shown)
 
 
 FIGURES: dict[str, Figure] = {

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bioclip_probe.encoders import is_control
 from bioclip_probe.errors import DataError
 from bioclip_probe.files import write_atomically
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, Table
@@ -68,8 +69,12 @@ class Results:
     @property
     def simulated(self) -> bool:
         """True if the pictures came from the built-in world."""
-
         return bool(self.record["dataset"]["simulated"])
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Names of the encoders that are controls."""
+        return tuple(encoder["name"] for encoder in self.record["encoders"] if is_control(encoder))
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table, or refuse with the command that writes it.

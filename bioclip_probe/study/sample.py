@@ -75,7 +75,10 @@ class Sample:
     @property
     def run(self) -> str:
         """12 hex digits that identify what was embedded by what."""
-        return provenance.fingerprint(self.record.get("dataset"), self.record.get("encoders"))
+        # The field `control` follows from the id. Runs were named before the record had it, and keep their names.
+        encoders = self.record.get("encoders")
+        named = encoders and [{key: encoder[key] for key in encoder if key != "control"} for encoder in encoders]
+        return provenance.fingerprint(self.record.get("dataset"), named)
 
     @property
     def groups(self) -> np.ndarray:
@@ -261,7 +264,7 @@ def collect(
         "dataset": _dataset_record(dataset, usable, placement),
         "audit": audit(usable).to_dict("records"),
         "trees": _tree_records(trees),
-        "encoders": [encoder for encoder, _ in embedded],
+        "encoders": [{**encoder, "control": is_control(encoder)} for encoder, _ in embedded],
         "failures": failures,
     }
     return Sample(

@@ -21,7 +21,7 @@ METRICS = ["cophenetic_correlation", "cluster_purity", "not_measured"]
 
 def test_a_panel_a_metric_and_a_dot_a_model_controls_last():
     table = rows()
-    first, second = dots(table, METRICS).axes
+    first, second = dots(table, METRICS, controls=("pixels",)).axes
     assert [tick.get_text() for tick in first.get_yticklabels()] == ["CLIP", "BioCLIP", "pixels"]
     own = table[table["metric"] == "cophenetic_correlation"].set_index("encoder").loc[["clip", "bioclip", "pixels"]]
     points = [line for line in first.lines if len(line.get_xdata()) == 1]

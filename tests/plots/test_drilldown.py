@@ -69,7 +69,9 @@ def test_a_taxon_has_its_alphabetical_colour_in_every_model_and_in_the_legend(co
 
 
 def test_models_stand_in_the_order_asked_for_and_controls_last():
-    figure = drilldown(coordinates(("pixels", "clip", "bioclip")), models=["bioclip", "pixels", "clip"])
+    figure = drilldown(
+        coordinates(("pixels", "clip", "bioclip")), models=["bioclip", "pixels", "clip"], controls=("pixels",)
+    )
     names = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
     assert names == ["BioCLIP", "CLIP", "pixels"]
 

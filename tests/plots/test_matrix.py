@@ -31,7 +31,7 @@ def drawn(axes):
 
 
 def test_every_pair_is_a_cell_and_controls_come_last():
-    first, second = matrix(compared(), ["cka", "rsa"]).axes
+    first, second = matrix(compared(), ["cka", "rsa"], controls=("pixels",)).axes
     # Models first: clip, bioclip, pixels; pairs in the table: clip-pixels .10, clip-bioclip .20, pixels-bioclip .30.
     assert [tick.get_text() for tick in first.get_xticklabels()] == ["CLIP", "BioCLIP"]
     assert [tick.get_text() for tick in first.get_yticklabels()] == ["BioCLIP", "pixels"]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.metrics import CATALOGUE
+from bioclip_probe.metrics import REGISTRY
 from bioclip_probe.plots import by_rank, headline, select, staircase
 from bioclip_probe.plots.selection import METRIC_LABELS
 from bioclip_probe.plots.style import model_styles
@@ -21,11 +21,11 @@ def lines(axes, colour):
 
 def test_by_rank_draws_every_value_and_leaves_the_undefined_out():
     table = measurements()
-    figure = by_rank(table, ["cluster_purity", "top1_accuracy"])
+    figure = by_rank(table, ["cluster_purity", "top1_accuracy"], controls=("pixels",))
     purity, accuracy = figure.axes
     assert [axes.get_title(loc="left") for axes in (purity, accuracy)] == ["k-means purity", "Accuracy"]
     assert [tick.get_text() for tick in purity.get_xticklabels()] == list(RANKS)
-    for name, look in model_styles(["clip", "bioclip", "pixels"]).items():
+    for name, look in model_styles(["clip", "bioclip", "pixels"], ("pixels",)).items():
         (line,) = lines(purity, look.colour)
         own = select(table[table["encoder"] == name], ["cluster_purity"], "raw")
         np.testing.assert_array_equal(line.get_ydata(), own["value"])
@@ -70,7 +70,7 @@ def test_a_metric_undefined_everywhere_is_drawn_empty():
 
 
 def test_headline_prints_each_number_with_its_interval():
-    figure = headline(measurements())
+    figure = headline(measurements(), controls=("pixels",))
     axes = figure.axes[0]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["CLIP", "BioCLIP", "pixels"]
     assert axes.get_yticks().tolist() == sorted(axes.get_yticks(), reverse=True)
@@ -93,7 +93,7 @@ def test_headline_of_one_space_and_of_negative_numbers():
 
 
 def test_staircase_has_a_panel_for_each_model_and_its_medians():
-    figure = staircase(measurements())
+    figure = staircase(measurements(), controls=("pixels",))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["CLIP", "BioCLIP", "pixels"]
     for axes in figure.axes:
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["genus", "order", "none"]
@@ -160,4 +160,4 @@ def test_select_leaves_out_rows_about_one_taxon_and_pairs_of_encoders():
 
 
 def test_every_label_is_of_a_metric():
-    assert set(METRIC_LABELS) <= set(CATALOGUE)
+    assert set(METRIC_LABELS) <= set(REGISTRY)

@@ -61,10 +61,17 @@ def test_eight_models_have_colours_of_their_own_and_the_ninth_another_marker():
     "name", ["pixels", "color-histogram", "untrained-vit-b-16", "world-untrained", "untrained:ViT-B-16"]
 )
 def test_controls_are_muted_and_last(name):
-    styles = model_styles([name, "clip"])
+    styles = model_styles([name, "clip"], controls=[name])
     assert list(styles) == ["clip", name]
     assert styles[name].control
     assert not styles["clip"].control
+
+
+def test_a_name_alone_makes_no_control():
+    names = ["random-crop-vit", "pixels", "reference"]
+    styles = model_styles(names, controls=["reference"])
+    assert list(styles) == names
+    assert [styles[name].control for name in names] == [False, False, True]
 
 
 def test_names_of_taxa():
