@@ -8,32 +8,53 @@ from scipy.stats import kendalltau, pearsonr
 from sklearn.neighbors import NearestNeighbors
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.metrics.catalogue import CATALOGUE
 from bioclip_probe.metrics.hierarchy import cophenetic_correlation
-from bioclip_probe.metrics.text import measure_image_text, measure_text, radial_tau
-from bioclip_probe.tables import MEASUREMENTS, RANKS
+from bioclip_probe.metrics.measurement import estimates
+from bioclip_probe.metrics.registry import REGISTRY
+from bioclip_probe.metrics.shared import SharedResults
+from bioclip_probe.metrics.suite import measure
+from bioclip_probe.metrics.text import (
+    Names,
+    TextEmbeddings,
+    estimate_radial_tau,
+    text_cophenetic_correlation,
+    text_radial_tau,
+)
+from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, patristic_distances, taxonomy
 from tests.definitions import text as definition
+from tests.support.answers import as_rows
 from tests.support.embedded import random_taxonomy, signal_vectors, unit
+from tests.support.settings import FEW
 from tests.support.strategies import lineage_tables
-
-pytestmark = pytest.mark.usefixtures("quick")
 
 
 def rng(seed: int = 5) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def names_of(tree, vectors):
-    """The vectors of all nodes as names: (taxa, vectors) a rank."""
+def names_of(tree, vectors) -> Names:
+    """Return the vectors of all nodes as names: (taxa, vectors) for each rank."""
     at = [np.flatnonzero(tree.rank == r) for r in range(len(RANKS))]
     return [(taxa, vectors[taxa]) for taxa in at]
 
 
-def by_metric(rows) -> dict[tuple[str, str], dict]:
-    MEASUREMENTS.frame([{"simulated": False, **row} for row in rows])
+def rows_by_metric(texts: TextEmbeddings) -> dict[tuple[str, str], dict]:
+    """Return the rows of all metrics of the text side, by metric and rank."""
+    rows = as_rows(measure(texts))
     assert len({(row["metric"], row["rank"]) for row in rows}) == len(rows)
     return {(row["metric"], row["rank"]): row for row in rows}
+
+
+def of_names(names: Names, placement: Placement, root: np.ndarray | None = None) -> dict[tuple[str, str], dict]:
+    """Return the rows of names without images."""
+    return rows_by_metric(TextEmbeddings(names, placement, root, settings=FEW))
+
+
+def beside_images(vectors: np.ndarray, placement: Placement, names: Names) -> dict[tuple[str, str], dict]:
+    """Return the rows that compare images and names."""
+    rows = rows_by_metric(TextEmbeddings(names, placement, images=SharedResults(vectors, placement), settings=FEW))
+    return {key: row for key, row in rows.items() if key[0].startswith("image_text_")}
 
 
 @st.composite
@@ -53,7 +74,7 @@ def named(draw):
 def test_names_are_compared_as_taxa_are():
     placement = random_taxonomy(60, 60, rng(1))
     vectors = signal_vectors(Placement(placement.tree, np.arange(len(placement.tree))), 16, 1.0, 0.1, rng(2))
-    found = by_metric(measure_text(names_of(placement.tree, vectors), placement.tree))
+    found = of_names(names_of(placement.tree, vectors), placement)
     assert {rank for _, rank in found} == set(RANKS) and len(found) == len(RANKS)
     for rank in RANKS[2:]:
         coarse, _ = placement.tree.coarsen(rank)
@@ -66,26 +87,27 @@ def test_names_are_compared_as_taxa_are():
         assert (row["n_images"], row["n_taxa"]) == (0, len(taxa))
         assert row["ci_low"] <= row["value"] <= row["ci_high"] and row["p_value"] <= 0.05
     assert found["text_cophenetic_correlation", "kingdom"]["note"]
-    plain = cophenetic_correlation(vectors[placement.tree.tips], Placement(coarse, coarse.tips), rng())
+    of_images = cophenetic_correlation(vectors[placement.tree.tips], Placement(coarse, coarse.tips), FEW)
+    plain = estimates(of_images, "cophenetic_correlation")["species"]
     assert found["text_cophenetic_correlation", "species"]["value"] == pytest.approx(plain.value)
 
 
-def test_names_that_know_nothing_of_the_tree_do_not_follow_it():
+def test_random_names_do_not_follow_the_tree():
     placement = random_taxonomy(80, 80, rng(1))
     names = names_of(placement.tree, unit(rng(10).standard_normal((len(placement.tree), 16))))
-    row = by_metric(measure_text(names, placement.tree))["text_cophenetic_correlation", "species"]
+    row = of_names(names, placement)["text_cophenetic_correlation", "species"]
     assert abs(row["value"]) < 0.1 and row["p_value"] > 0.05
 
 
 # Names in order from the root.
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(named())
 def test_radial_tau_is_scipys_over_the_names_that_a_species_has(made):
     placement, vectors, root = made
     names = names_of(placement.tree, vectors)
-    found = radial_tau(names, placement.tree, root, rng())
+    found = estimate_radial_tau(names, placement.tree, root, rng(), FEW)
     vector_of = {taxon: vectors[taxon] for taxa, _ in names for taxon in taxa.tolist()}
     taus = []
     for species in names[-1][0]:
@@ -102,31 +124,34 @@ def test_names_that_move_away_step_by_step_are_in_perfect_order():
     angle = (tree.rank + 1) / 10
     away = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     root = np.array([1.0, 0.0])
-    found = {sign: radial_tau(names_of(tree, sign * away), tree, root, rng()) for sign in (1, -1)}
+    found = {sign: estimate_radial_tau(names_of(tree, sign * away), tree, root, rng(), FEW) for sign in (1, -1)}
     assert (found[1].value, found[1].ci_low, found[1].ci_high) == (1, 1, 1)
     assert found[-1].value == -1  # seen from the other side they come nearer
     scattered = unit(rng().standard_normal((len(tree), 8)))
-    anywhere = radial_tau(names_of(tree, scattered), tree, unit(rng(1).standard_normal((1, 8)))[0], rng())
+    anywhere_root = unit(rng(1).standard_normal((1, 8)))[0]
+    anywhere = estimate_radial_tau(names_of(tree, scattered), tree, anywhere_root, rng(), FEW)
     assert anywhere.ci_low < anywhere.value < anywhere.ci_high and abs(anywhere.value) < 0.4
 
 
-def test_root_decides_whether_radial_tau_is_told():
-    tree = random_taxonomy(10, 10, rng(1)).tree
-    vectors = unit(rng().standard_normal((len(tree), 4)))
-    names = names_of(tree, vectors)
-    assert "text_radial_tau" not in {row["metric"] for row in measure_text(names, tree)}
-    row = by_metric(measure_text(names, tree, vectors[0]))["text_radial_tau", "species"]
+def test_radial_tau_is_given_where_there_is_a_root():
+    placement = random_taxonomy(10, 10, rng(1))
+    vectors = unit(rng().standard_normal((len(placement.tree), 4)))
+    names = names_of(placement.tree, vectors)
+    assert {metric for metric, _ in of_names(names, placement)} == {"text_cophenetic_correlation"}
+    row = of_names(names, placement, vectors[0])["text_radial_tau", "species"]
     assert (row["n_images"], row["n_taxa"], row["chance"]) == (0, 10, 0)
-    with pytest.raises(DataError, match="vectors must be finite"):
-        measure_text([(taxa, own * np.nan) for taxa, own in names], tree, vectors[0])
+    lost = TextEmbeddings([(taxa, own * np.nan) for taxa, own in names], placement, vectors[0])
+    for metric in (text_cophenetic_correlation, text_radial_tau):
+        with pytest.raises(DataError, match="vectors must be finite"):
+            metric(lost)
 
 
 # Images beside their names.
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(named(), st.integers(0, 2**32 - 1))
-def test_images_beside_names_are_their_definition(made, seed):
+def test_images_beside_names_equal_their_definition(made, seed):
     placement, texts, _ = made
     random = rng(seed)
     node = np.repeat(placement.node, 2)
@@ -134,7 +159,7 @@ def test_images_beside_names_are_their_definition(made, seed):
     names = names_of(placement.tree, texts)
     lost = random.random(len(placement.tree)) < 0.1
     names = [(taxa[~lost[taxa]], own[~lost[taxa]]) for taxa, own in names]
-    found = by_metric(measure_image_text(vectors, Placement(placement.tree, node), names))
+    found = beside_images(vectors, Placement(placement.tree, node), names)
     assert len(found) == 2 * len(RANKS)
     for rank, (taxa, own) in zip(RANKS, names, strict=True):
         labels = Placement(placement.tree, node).at(rank)
@@ -143,7 +168,7 @@ def test_images_beside_names_are_their_definition(made, seed):
         n_images = int(np.isin(labels, taxa).sum())
         for row in (rsa, accuracy):
             assert (row["n_images"], row["n_excluded"]) == (n_images, len(node) - n_images)
-            low, high = CATALOGUE[row["metric"]].bounds
+            low, high = REGISTRY[row["metric"]].bounds
             assert np.isnan(row["value"]) or low <= row["value"] <= high
         if not shown or len(taxa) < 2:
             assert np.isnan(accuracy["value"]) and np.isnan(rsa["value"]) and accuracy["note"] == rsa["note"] != ""
@@ -169,33 +194,33 @@ def illustrated(noise: float, n_species: int = 50, n: int = 200):
 
 def test_images_at_their_names_are_in_full_agreement():
     vectors, placement, texts = illustrated(0.0)
-    found = by_metric(measure_image_text(vectors, placement, names_of(placement.tree, texts)))
+    found = beside_images(vectors, placement, names_of(placement.tree, texts))
     assert found["image_text_accuracy", "species"]["value"] == 1
     assert found["image_text_accuracy", "species"]["resampled"] == "species"
     assert found["image_text_rsa", "species"]["value"] == pytest.approx(1)
     assert found["image_text_accuracy", "genus"]["resampled"] == "genus"
 
 
-def test_names_dealt_at_random_are_at_chance():
+def test_shuffled_names_are_at_chance():
     vectors, placement, texts = illustrated(0.2)
     tips = placement.tree.tips
     shuffled = texts.copy()
     shuffled[tips] = texts[rng().permutation(tips)]
     names = names_of(placement.tree, shuffled)
-    found = by_metric(measure_image_text(vectors, placement, names))
+    found = beside_images(vectors, placement, names)
     row = found["image_text_rsa", "species"]
     assert abs(row["value"]) < 0.15 and row["p_value"] > 0.05
     assert found["image_text_accuracy", "species"]["value"] < 0.1
 
 
-def test_accuracy_is_that_of_scikit_learns_nearest_neighbour():
+def test_accuracy_equals_that_of_scikit_learns_nearest_neighbour():
     """The outsider: names as its one neighbour each, the centroids of images as its queries."""
     vectors, placement, texts = illustrated(0.5)
     tips = placement.tree.tips
     points = np.stack([definition.centroid(vectors[placement.node == tip]) for tip in tips])
     nearest = NearestNeighbors(n_neighbors=1).fit(texts[tips]).kneighbors(points, return_distance=False)
     expected = np.mean(nearest[:, 0] == np.arange(len(tips)))
-    found = by_metric(measure_image_text(vectors, placement, names_of(placement.tree, texts)))
+    found = beside_images(vectors, placement, names_of(placement.tree, texts))
     assert found["image_text_accuracy", "species"]["value"] == pytest.approx(expected)
     assert 0.1 < expected < 1
 
@@ -203,29 +228,27 @@ def test_accuracy_is_that_of_scikit_learns_nearest_neighbour():
 def test_one_name_for_all_is_chance():
     vectors, placement, texts = illustrated(0.2)
     same = np.tile(texts[:1], (len(texts), 1))
-    row = by_metric(measure_image_text(vectors, placement, names_of(placement.tree, same)))[
-        "image_text_accuracy", "species"
-    ]
+    row = beside_images(vectors, placement, names_of(placement.tree, same))["image_text_accuracy", "species"]
     assert row["value"] == pytest.approx(row["chance"]) == pytest.approx(1 / 50)
 
 
-def test_images_that_cancel_out_are_a_row_that_says_so():
+def test_images_that_cancel_out_give_a_row_that_says_so():
     vectors, placement, texts = illustrated(0.2)
     own = np.flatnonzero(placement.node == placement.node[0])
     kept = np.concatenate([np.flatnonzero(placement.node != placement.node[0]), own[:1], own[:1]])
     vectors = np.concatenate([vectors[kept[:-1]], -vectors[own[:1]]])
     placement = placement.take(kept)
-    found = by_metric(measure_image_text(vectors, placement, names_of(placement.tree, texts)))
+    found = beside_images(vectors, placement, names_of(placement.tree, texts))
     assert "cancel out" in found["image_text_accuracy", "species"]["note"]
     assert found["image_text_accuracy", "kingdom"]["value"] >= 0
 
 
-def test_inputs_stay():
+def test_inputs_are_left_as_they_are():
     vectors, placement, texts = illustrated(0.2)
     before = vectors.copy(), texts.copy()
     vectors.flags.writeable = texts.flags.writeable = False
     names = names_of(placement.tree, texts)
-    measure_text(names, placement.tree, texts[0])
-    measure_image_text(vectors, placement, names)
+    of_names(names, placement, texts[0])
+    beside_images(vectors, placement, names)
     np.testing.assert_array_equal(vectors, before[0])
     np.testing.assert_array_equal(texts, before[1])
