@@ -22,8 +22,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.probes.centroid import few_shot, independent_folds
+from bioclip_probe.probes.centroid import few_shot
 from bioclip_probe.probes.closed_form import ALPHAS, lda, ridge
+from bioclip_probe.probes.folds import independent_folds
+from bioclip_probe.probes.learning import LearnSettings
 from bioclip_probe.probes.splits import split_by_image
 from bioclip_probe.tables import RANKS
 from tests.benchmarks.bench_tree_correlation import made_up_images
@@ -60,7 +62,9 @@ def our_ridge(task: Task) -> np.ndarray:
 
 
 def our_lda(task: Task) -> np.ndarray:
-    return np.stack([found.predicted for found in lda(task.vectors, task.labels, task.split, (SHRINKAGE,))])
+    return np.stack(
+        [found.predicted for found in lda(task.vectors, task.labels, task.split, LearnSettings((SHRINKAGE,)))]
+    )
 
 
 def our_simpleshot(task: Task) -> np.ndarray:

@@ -30,7 +30,7 @@ import numpy as np
 
 from bioclip_probe.probes import linear as ours
 from bioclip_probe.probes import softmax
-from bioclip_probe.probes.softmax import Softmax
+from bioclip_probe.probes.softmax import Optimiser, Softmax
 from bioclip_probe.probes.splits import split_by_image
 from bioclip_probe.tree import brownian
 from tests.benchmarks.bench_tree_distance import made_up_taxonomy
@@ -127,8 +127,9 @@ def ours_down_to(n: int, d: int, n_taxa: int, c: float, target: float) -> Timing
     rows, clock = np.arange(n), Clock()
     for tolerance in TOLERANCES:
         clock.set()
-        features = ours._features(vectors, rows, rows, "cpu")
-        model = softmax.fit(features, taxon, Softmax.zeros(n_taxa, features.shape[1]), c, tolerance=tolerance)
+        features = ours.principal_features(vectors, rows, rows)
+        start = Softmax.zeros(n_taxa, features.shape[1])
+        model = softmax.fit(features, taxon, start, c, Optimiser(tolerance=tolerance))
         read = clock.read()
         value = objective(model.weights, model.intercept, features.numpy(), taxon, c)
         if value <= target * (1 + EQUAL):
@@ -213,13 +214,13 @@ def slice_of(n: int, d: int, n_taxa: int) -> Timing:
     """One evaluation of the objective and its gradient; peak memory of a fit beyond the vectors."""
     import torch
 
-    softmax.MAX_ITERATIONS = 2 * softmax.STEPS_KEPT  # these fill the optimiser's memory
+    optimiser = Optimiser(max_iterations=2 * Optimiser().n_steps_kept)  # these fill the optimiser's memory
     rng = np.random.default_rng(0)
     vectors, taxon = rng.standard_normal((n, d), dtype=np.float32), rng.integers(0, n_taxa, n)
     clock = Clock()
-    model = softmax.fit(torch.from_numpy(vectors), taxon, Softmax.zeros(n_taxa, d), 10.0)
+    model = softmax.fit(torch.from_numpy(vectors), taxon, Softmax.zeros(n_taxa, d), 10.0, optimiser)
     peak = clock.read()[2]
-    evaluate = softmax._Objective(torch.from_numpy(vectors), taxon, n_taxa, 1 / (10.0 * n), softmax.CELLS)
+    evaluate = softmax._Objective(torch.from_numpy(vectors), taxon, n_taxa, 1 / (10.0 * n), optimiser.cells)
     at = torch.from_numpy(np.column_stack([model.weights, model.intercept]))
     clock = Clock()
     evaluate(at)
@@ -235,7 +236,7 @@ def plan(n: int, d: int, n_taxa: int, n_evaluations: int) -> None:
         "optimiser, measured": measured.mebibytes / 1024,
     }
     gibibytes = ", ".join(f"{what} {size:.1f}" for what, size in parts.items())
-    rounds = n / max(softmax.CELLS // n_taxa, 1)
+    rounds = n / max(Optimiser().cells // n_taxa, 1)
     traffic = PASSES * n * n_taxa * 4 + rounds * 20 * n_taxa * d
     gpu = 4 * n * d * n_taxa / GPU_RATE + traffic / GPU_BANDWIDTH
     print(f"{n:,} × {d} × {n_taxa:,}: {sum(parts.values()):.1f} GiB ({gibibytes})")

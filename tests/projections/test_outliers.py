@@ -68,7 +68,7 @@ def test_singular_covariance_measures_along_the_line():
     assert (squared_mahalanobis(np.ones((4, 2))) == 0).all()
 
 
-def test_does_not_build_an_n_by_n_matrix():
+def test_builds_no_n_by_n_matrix():
     assert len(squared_mahalanobis(cloud(0, 200_000))) == 200_000  # n × n would be 320 GB
 
 
