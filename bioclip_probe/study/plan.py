@@ -62,7 +62,8 @@ class Plan:
     projection: ProjectionSettings = field(default_factory=ProjectionSettings)
 
     def __post_init__(self) -> None:
-        executors.check(self.extraction.engine)
+        if isinstance(self.extraction.engine, str):
+            executors.check_engine(self.extraction.engine)
         twice = sorted({model for model in self.models if self.models.count(model) > 1})
         if twice:
             raise ProbeError(f"a model is named twice: {', '.join(twice)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -94,24 +94,23 @@ def measure_panels(sample: Sample, coordinates: pd.DataFrame, settings: MeasureS
     >>> measure_panels(sample, drawn.coordinates)["metric"].unique()[0]
     'panel_purity'
     """
-    seed = (settings or MeasureSettings()).seed
-    panels = drill_down(sample.placement, projections.FIGURE_RANKS)
-    path = sample.placement.tree.path
+    # Panels are measured whole, whichever metrics of embeddings are asked for.
+    settings = replace(settings or MeasureSettings(), metrics=())
+    placement = sample.placement
+    panels = drill_down(placement, projections.FIGURE_RANKS)
     labels = [np.where(np.isin(panel.taxon, panel.plotted), panel.taxon, -1) for panel in panels]
-    species = [sample.placement.node[panel.rows] for panel in panels]
-
-    def rows(points: list[np.ndarray], metric: str) -> list[dict]:
-        inside = [
-            (panel.rank, path(panel.focus), point, label)
-            for panel, point, label in zip(panels, points, labels, strict=True)
-        ]
-        return metrics.measure_panels(inside, species, metric, seed)
-
+    images = [
+        metrics.LabelledImages(label, placement.node[panel.rows]) for panel, label in zip(panels, labels, strict=True)
+    ]
     tables = [MEASUREMENTS.frame()]
     for name, drawn in coordinates.groupby("encoder", sort=False):
         vectors = sample.embeddings[name].vectors
         by_rank = dict(list(drawn.groupby("rank", sort=False)))
         plane = [by_rank[panel.rank][["x", "y"]].to_numpy() for panel in panels]
-        in_full = rows([vectors[panel.rows] for panel in panels], "panel_purity")
-        tables.append(sample.table(in_full + rows(plane, "panel_purity_2d"), encoder=name, space="raw"))
+        inside = [
+            metrics.Panel(panel.rank, placement.tree.path(panel.focus), vectors[panel.rows], positions, labelled)
+            for panel, positions, labelled in zip(panels, plane, images, strict=True)
+        ]
+        measured = metrics.measure(metrics.Panels(inside, placement, settings))
+        tables.append(sample.table([row.as_row(tree="taxonomy") for row in measured], encoder=name, space="raw"))
     return pd.concat(tables, ignore_index=True)

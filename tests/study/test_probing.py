@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,43 +10,14 @@ import pytest
 
 from bioclip_probe import collect
 from bioclip_probe.errors import ProbeError
-from bioclip_probe.extraction.prompts import TEXT_TYPES, taxon_names
+from bioclip_probe.extraction.prompts import TEXT_TYPES
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.probes.settings import ProbeSettings
-from bioclip_probe.stats.embeddings import Embeddings
-from bioclip_probe.store.text_embeddings import ROOT_RANK, NameEmbeddings
 from bioclip_probe.study import probing, scoring
-from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import PREDICTIONS, RANKS
-from bioclip_probe.tree import brownian, taxonomy
+from tests.support.evolved import evolved_sample
 
-GENERA, SPECIES, EACH = 4, 4, 6
 EACH_LEFT_OUT = ProbeSettings(probes=("knn",), protocols=("leave-one-out",))
-
-
-def made_up(scatter: float, names: bool = False, seed: int = 0) -> Sample:
-    """Two families of two genera of four species, six images each, evolved along their taxonomy."""
-    rng = np.random.default_rng(seed)
-    lineages = [
-        ("Animalia", "Chordata", "Aves", "Ordo", f"Fam{genus // 2}", f"Genus{genus}", f"Genus{genus} no{species}")
-        for genus in range(GENERA)
-        for species in range(SPECIES)
-    ]
-    images = pd.DataFrame(lineages, columns=RANKS).loc[np.repeat(np.arange(len(lineages)), EACH)].reset_index(drop=True)
-    images = images.assign(image_id=[f"i{k}" for k in range(len(images))], group=None, split=None, common=None)
-    place = taxonomy(images)
-    evolved = brownian(place.tree, 40, rng)
-    rows = evolved[place.node] + scatter * rng.standard_normal((len(images), 40))
-    embeddings = {"model": Embeddings.of(images["image_id"].to_numpy(dtype=object), rows.astype(np.float32))}
-    texts = {}
-    if names:
-        table = taxon_names(images)
-        table = table[table["rank"] != ROOT_RANK].reset_index(drop=True)
-        node = {place.tree.path(node): node for node in range(len(place.tree))}
-        row, taxa = pd.factorize(table["taxon"])
-        vectors = evolved[[node[taxon] for taxon in taxa]].astype(np.float32)
-        texts = {"model": NameEmbeddings(table.assign(row=row), vectors, 100.0, "plain", 0)}
-    return Sample("made-up", False, images, place, embeddings, names=texts)
 
 
 def accuracy(predictions: pd.DataFrame, **where: object) -> float:
@@ -60,7 +30,7 @@ def accuracy(predictions: pd.DataFrame, **where: object) -> float:
 @pytest.mark.parametrize("learner", ["linear", "ridge", "lda", "knn"])
 def test_what_evolves_along_the_tree_is_named_and_kin_never_seen_are_too(learner):
     """Species hardly scatter: genera are known from other species of theirs, which shuffled labels do not allow."""
-    found = probing.probe(made_up(scatter=0.05), ProbeSettings(probes=(learner,)))
+    found = probing.probe(evolved_sample(scatter=0.05), ProbeSettings(probes=(learner,)))
     assert accuracy(found, protocol="seen", rank="species") > 0.9
     assert accuracy(found, protocol="unseen", rank="genus") > 0.6
     assert accuracy(found, protocol="unseen", rank="genus") > accuracy(found, protocol="shuffled", rank="genus") - 0.4
@@ -68,7 +38,7 @@ def test_what_evolves_along_the_tree_is_named_and_kin_never_seen_are_too(learner
 
 
 def test_without_signal_probes_are_at_chance():
-    sample = made_up(scatter=1e4)
+    sample = evolved_sample(scatter=1e4)
     found = probing.probe(sample, ProbeSettings(probes=("linear", "knn")))
     for protocol, rank, chance in (("seen", "species", 1 / 16), ("seen", "genus", 1 / 4), ("unseen", "genus", 1 / 4)):
         assert abs(accuracy(found, protocol=protocol, rank=rank) - chance) < 0.2
@@ -79,7 +49,7 @@ def test_without_signal_probes_are_at_chance():
 
 def test_more_shots_are_asked_until_they_are_all():
     found = probing.probe(
-        made_up(scatter=0.3), ProbeSettings(probes=("linear",), protocols=("seen",), shots=(1, 2, 60))
+        evolved_sample(scatter=0.3), ProbeSettings(probes=("linear",), protocols=("seen",), shots=(1, 2, 60))
     )
     assert set(found["shots"].fillna(0)) == {0, 1, 2}, "no taxon has 60 images to learn from"
     tested = found[found["split"] == "test"]
@@ -88,7 +58,7 @@ def test_more_shots_are_asked_until_they_are_all():
 
 
 def test_each_image_is_left_out_once():
-    sample = made_up(scatter=0.05)
+    sample = evolved_sample(scatter=0.05)
     part = sample.take(np.arange(0, len(sample.images), 3))
     found = probing.probe(part, EACH_LEFT_OUT)
     tested = found[found["split"] == "test"]
@@ -101,7 +71,7 @@ def test_each_image_is_left_out_once():
 
 
 def test_few_shots_are_reported_over_folds():
-    sample = made_up(scatter=0.05)
+    sample = evolved_sample(scatter=0.05)
     found = probing.few_shot(sample, shots=(1, 5))
     assert set(found["fold"]) == set(range(5))
     scores = scoring.score(sample, found)
@@ -115,7 +85,7 @@ def test_few_shots_are_reported_over_folds():
 
 @pytest.mark.parametrize("mode", ["paper", "corrected"])
 def test_taxa_with_too_few_images_are_named_and_the_rest_goes_on(mode, caplog):
-    sample = made_up(scatter=0.05)
+    sample = evolved_sample(scatter=0.05)
     part = sample.take(np.setdiff1d(np.arange(len(sample.images)), [0, 1, 2]))  # three of the first species are left
     with caplog.at_level("INFO"):
         found = probing.few_shot(part, shots=(1, 5), mode=mode)
@@ -128,58 +98,21 @@ def test_taxa_with_too_few_images_are_named_and_the_rest_goes_on(mode, caplog):
 
 
 def test_names_are_answers_where_a_model_takes_text():
-    sample = made_up(scatter=0.05, names=True)
+    sample = evolved_sample(scatter=0.05, names=True)
     found = probing.zero_shot(sample)
     assert set(found["protocol"]) == set(TEXT_TYPES)
     assert set(found.loc[found["protocol"] == "taxonomic_common", "rank"]) == set(RANKS)
     assert accuracy(found, probe="zero_shot", protocol="scientific") > 0.9
     assert accuracy(found, probe="zero_shot_summed", rank="family") > 0.9
-    assert probing.zero_shot(made_up(scatter=0.05)).empty, "no names, no answers"
-
-
-def test_names_are_scored_in_each_part_of_a_dataset_too():
-    sample = made_up(scatter=0.05, names=True)
-    odd = np.arange(len(sample.images)) // EACH % 2 == 1  # every other species
-    parts = pd.Series(np.where(odd, "unseen", "seen"), dtype="str")
-    sample = dataclasses.replace(sample, images=sample.images.assign(split=parts))
-    found = probing.zero_shot(sample, ["scientific"])
-    rows = scoring.score(sample, found)
-    top1 = rows[(rows["metric"] == "top1_accuracy") & (rows["probe"] == "zero_shot") & (rows["rank"] == "species")]
-    top1 = top1.set_index("split")
-    assert set(top1.index) == {"test", "test, seen", "test, unseen"}
-    by_hand = found[(found["probe"] == "zero_shot") & (found["rank"] == "species")]
-    right = by_hand["truth"] == by_hand["predicted"]
-    of_part = by_hand["image_id"].isin(sample.images.loc[odd, "image_id"])
-    assert top1.loc["test, unseen", "value"] == pytest.approx(right[of_part].mean())
-    assert top1.loc["test, unseen", "n_images"] == odd.sum()
-    assert (top1["chance"] == 1 / 16).all(), "all species are there to choose from"
-
-
-def test_two_models_are_compared_on_what_both_were_asked():
-    sample, worse = made_up(scatter=0.05), made_up(scatter=2.0)
-    sample.embeddings["worse"] = worse.embeddings["model"]
-    scores = scoring.score(sample, probing.probe(sample, ProbeSettings(probes=("knn",), protocols=("seen",))))
-    species = scores[(scores["metric"] == "top1_accuracy_difference") & (scores["rank"] == "species")]
-    assert (species["encoder"].item(), species["encoder_b"].item()) == ("model", "worse")
-    assert species["value"].item() > 0.5
-    assert species["p_value"].item() < 0.01
+    assert probing.zero_shot(evolved_sample(scatter=0.05)).empty, "no names, no answers"
 
 
 def test_what_cannot_be_asked_is_told():
-    sample = made_up(scatter=0.05)
+    sample = evolved_sample(scatter=0.05)
     with pytest.raises(ProbeError, match="no protocol 'sene'; did you mean seen"):
         ProbeSettings(protocols=("sene",))
     with pytest.raises(ProbeError, match=r"leave-one-out learns a probe for each image: at most 95, got 96; ask seen"):
         probing.probe(sample, EACH_LEFT_OUT, most_left_out=95)
-
-
-def test_a_sample_without_kin_has_rows_that_say_so():
-    sample = made_up(scatter=0.05)
-    part = sample.take(np.flatnonzero(sample.images["genus"] == "Genus0")[::6])
-    scores = scoring.score(part, probing.probe(part))
-    assert len(scores)
-    assert scores["value"].isna().all()
-    assert (scores["note"] != "").all()
 
 
 def test_real_animals_are_named_at_class_and_order_one_left_out(shared_data, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bioclip_probe import collect, encoders, study
+from bioclip_probe import collect, study
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.metrics.registry import REGISTRY
@@ -22,6 +22,7 @@ from bioclip_probe.study import probing, results, scoring
 from bioclip_probe.study.plan import PAPER_MODELS, WORLD_MODELS, Plan
 from bioclip_probe.study.sample import Phylogeny
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
+from tests.support.encoders import use_encoders
 from tests.support.pictures import MeanColour
 from tests.support.settings import FEW
 from tests.support.small_study import CONTROLS, FOLDERS, OF_TEXT, grow, plan
@@ -325,8 +326,7 @@ def test_a_constant_encoder_is_measured_and_said_to_be_undefined(tmp_path, monke
             return np.ones((len(batch), 3), np.float32)
 
     grow(tmp_path / "val", FOLDERS[4:7], each=3)
-    monkeypatch.setattr(encoders, "resolve", lambda name: (name, name))
-    monkeypatch.setattr(encoders, "load", lambda name, *options: Constant())
+    use_encoders(monkeypatch, lambda name: Constant())
     sample = collect(f"inat21:{tmp_path / 'val'}", ["constant"], tmp_path / "store", settings=QUIET)
     table = study.measure(sample, FEW)
     assert (table.loc[table["value"].isna(), "note"] != "").all()

@@ -17,6 +17,7 @@ from bioclip_probe.extraction import embed
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
 from bioclip_probe.study.sample import Phylogeny
+from tests.support.encoders import use_encoders
 from tests.support.pictures import MeanColour, break_in_half, paint
 from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, grow
 
@@ -56,8 +57,7 @@ class Odd(MeanColour):
 def made_up(monkeypatch):
     """`mean` and `odd` are encoders that no catalogue knows."""
     there = {"mean": MeanColour(), "odd": Odd()}
-    monkeypatch.setattr(encoders, "resolve", lambda name: (name, f"test:{name}"))
-    monkeypatch.setattr(encoders, "load", lambda name, *options: there[name])
+    use_encoders(monkeypatch, lambda name: there[name])
     return there
 
 
