@@ -336,7 +336,7 @@ def factory_of(id: str) -> Callable[[Recipe], Encoder]:
     >>> factory_of("control:pixels") is controls.load
     True
     """
-    factories = {
+    factories: dict[str, Callable[[Recipe], Encoder]] = {
         "control": controls.load,
         "custom": custom.load,
         "timm": timm.load,

@@ -61,7 +61,7 @@ def load(recipe: Recipe) -> Network:
     source = source_of(recipe.id, recipe.revision)
     device = resolve_device(recipe.device)
     precision = check_precision(recipe.precision, device)
-    model = _build_network(name, source)
+    model: Any = _build_network(name, source)
     precision = resolve_precision(precision, device, model.visual)
     record = _record(recipe, source, model) | {"precision": precision, "device": device}
     logit_scale = float(model.logit_scale.detach().exp())  # before it is rounded to the precision
@@ -90,7 +90,7 @@ def load(recipe: Recipe) -> Network:
     )
 
 
-def _record(recipe: Recipe, source: Source, model: torch.nn.Module) -> dict[str, Any]:
+def _record(recipe: Recipe, source: Source, model: Any) -> dict[str, Any]:
     """Return the record without precision and device. An unprojected model loses its projection here."""
     digest = sha256_of_weights(source.weights) if source.weights else sha256_of_parameters(model)
     dimension = _remove_projection(model.visual) if source.unprojected else int(source.config["embed_dim"])
@@ -114,7 +114,7 @@ def _record(recipe: Recipe, source: Source, model: torch.nn.Module) -> dict[str,
     }
 
 
-def _remove_projection(visual: torch.nn.Module) -> int:
+def _remove_projection(visual: Any) -> int:
     """Remove the projection to the space shared with text from an image tower, and return the length of its vectors."""
     import torch
     from open_clip.timm_model import TimmModel
@@ -132,7 +132,7 @@ def _remove_projection(visual: torch.nn.Module) -> int:
     )
 
 
-def _fold_quickgelu(model: torch.nn.Module) -> torch.nn.Module:
+def _fold_quickgelu(model: Any) -> Any:
     """Compute each QuickGELU of a model as SiLU: the same function up to rounding, at less than the cost of a GELU.
 
     x sigmoid(1.702 x) is silu(1.702 x) / 1.702, and both factors go into the linear layers before and after. SiLU is
@@ -157,7 +157,7 @@ def _transform(preprocessing: dict[str, Any]) -> Callable[[Any], Any]:
     return image_transform_v2(PreprocessCfg(**preprocessing), is_train=False)
 
 
-def _build_network(name: str, source: Source) -> torch.nn.Module:
+def _build_network(name: str, source: Source) -> Any:
     """Return the network in evaluation mode, float32, on the CPU; some warnings of open_clip become errors."""
     import open_clip
     import torch

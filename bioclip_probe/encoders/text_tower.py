@@ -120,12 +120,12 @@ def truncated_texts(tokenizer: Any, texts: Sequence[str]) -> np.ndarray:
         tokens = np.asarray(tokenizer(list(texts[start : start + BATCH])))
         full = np.flatnonzero((tokens[:, -2:] != padding).any(axis=1))  # the end-of-text token may be the padding too
         if len(full):
-            longer = np.asarray(tokenizer([texts[start + i] for i in full], context_length=length + 1))
+            longer = np.asarray(tokenizer([texts[start + int(i)] for i in full], context_length=length + 1))
             truncated[start + full] = (longer[:, -1] != padding) | (longer[:, :-1] != tokens[full]).any(axis=1)
     return truncated
 
 
-def text_function(model: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+def text_function(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return a function from tokens to vectors that equals `model.encode_text` and skips positions where it can.
 
     Parameters
@@ -160,6 +160,7 @@ def text_function(model: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tens
             return self.model.encode_text(tokens, normalize=False)
 
     full_length = Tower()
+    text: Any
     if type(model) is open_clip.CLIP:
         text, path, pool, end = model, "model", model.text_pool_type, model.text_eos_id
     elif type(model) is open_clip.CustomTextCLIP and type(model.text) is TextTransformer:
@@ -170,7 +171,7 @@ def text_function(model: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tens
         return full_length
 
     def shortened(tokens: torch.Tensor) -> torch.Tensor:
-        is_end = tokens if pool == "argmax" else (tokens == end).int()
+        is_end = tokens if pool == "argmax" else torch.eq(tokens, end).int()
         length = int(is_end.argmax(dim=-1).max()) + 1
         shorter = {
             f"{path}.positional_embedding": text.positional_embedding[:length],

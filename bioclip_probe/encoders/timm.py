@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bioclip_probe.encoders.encoder import package_versions
 from bioclip_probe.encoders.ids import model_folder, public_id
@@ -23,9 +23,6 @@ from bioclip_probe.encoders.weights import (
 )
 from bioclip_probe.errors import ModelError, one_line, some
 from bioclip_probe.executors import resolve_device
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass(frozen=True)
@@ -207,7 +204,7 @@ def _build_encoder(recipe: Recipe, source: Source) -> Network:
     return Network(recipe.resolved(record), record, transform, model)
 
 
-def _build_network(source: Source) -> torch.nn.Module:
+def _build_network(source: Source) -> Any:
     """Return the network without its classifier, in evaluation mode, float32, on the CPU."""
     import timm
 
