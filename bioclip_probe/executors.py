@@ -1,4 +1,6 @@
-"""Engines: where work is done. By name, or any `concurrent.futures.Executor` of your own.
+"""Executors, which do work on this machine or on a cluster, and the device that torch computes on.
+
+An engine is the name of a kind of executor:
 
 ===================  ==================================================================================
 ``local``            this process: threads open pictures, one network runs on the device
@@ -7,11 +9,11 @@
 ``slurm[:JOBS]``     Dask workers in SLURM jobs, as dask-jobqueue's configuration describes them
 ===================  ==================================================================================
 
-Scheduling, retries and lost workers are the engine's: Dask gives the work of a lost worker to another one. Work is a
-shard of images, or a run of rows; what comes back is landed or added up here.
+The engine schedules the work, retries it and replaces lost workers: Dask gives the work of a lost worker to another
+one. A piece of work is a shard of images or a block of rows; the process that asked for it stores or adds the results.
 
-SLURM jobs may wait in the queue as long as it takes. Once they have left it, all of them, and no worker has come or
-none is left, nobody would ever do the work: then it fails.
+SLURM jobs may wait in the queue for any time. When all of them have left the queue and no worker has come, or none is
+left, the work fails, because nobody would ever do it.
 """
 
 from __future__ import annotations
@@ -22,61 +24,126 @@ import subprocess
 from collections.abc import Collection, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
 
 from bioclip_probe.errors import ModelError, ProbeError, one_line, some
 
 FORMS = ("local", "processes[:N]", "dask:ADDRESS", "slurm[:JOBS]")
 LOCAL = FORMS[0]
-#: Seconds between looks into the queue of SLURM until a worker has come; how long work waits when all have gone.
-_BETWEEN_LOOKS, _WITHOUT_WORKERS = 15, "5 minutes"
 
 
-def check(name: str) -> None:
-    """Raise `ProbeError` if `name` is no engine."""
-    _parsed(name)
+@dataclass(frozen=True)
+class SlurmPatience:
+    """How long a run waits for the workers of SLURM jobs.
+
+    Attributes
+    ----------
+    seconds_between_checks : float
+        Time between two looks into the queue while no worker has come.
+    time_without_workers : str
+        Time, as Dask writes it, for which work waits when all workers have gone.
+
+    Examples
+    --------
+    >>> SlurmPatience(seconds_between_checks=60).time_without_workers
+    '5 minutes'
+    """
+
+    seconds_between_checks: float = 15
+    time_without_workers: str = "5 minutes"
 
 
-@contextmanager
-def open_executor(name: str | Executor = LOCAL) -> Iterator[Executor | None]:
-    """The executor that `name` stands for, closed at the end; None for ``local``.
+def check_engine(name: str) -> None:
+    """Raise an error if no engine has this name.
 
     Parameters
     ----------
-    name : str or Executor
-        An executor stands for itself, and stays open: what needs one twice opens it once around both.
+    name : str
 
     Raises
     ------
     ProbeError
-        If there is no such engine, what it needs is not installed, its scheduler does not answer, or its jobs end
-        before a worker has come.
+
+    Examples
+    --------
+    >>> check_engine("processes:4")
+    >>> try:
+    ...     check_engine("spark")
+    ... except ProbeError as error:
+    ...     print(str(error).partition(";")[0])
+    no engine is called 'spark'
+    """
+    _parse_engine(name)
+
+
+@contextmanager
+def open_executor(name: str | Executor = LOCAL, patience: SlurmPatience | None = None) -> Iterator[Executor | None]:
+    """Open the executor of an engine for the time that the block runs.
+
+    Parameters
+    ----------
+    name : str or Executor
+        Name of an engine. An executor is yielded as it is and stays open, so that a caller can open one executor
+        around several pieces of work.
+    patience : SlurmPatience, optional
+        How long to wait for the workers of SLURM jobs.
+
+    Yields
+    ------
+    Executor or None
+        None for ``local``.
+
+    Raises
+    ------
+    ProbeError
+        If no engine has this name, a package that it needs is not installed, its scheduler does not answer, or its
+        jobs end before a worker has come.
+
+    Examples
+    --------
+    >>> with open_executor("local") as executor:
+    ...     executor is None
+    True
     """
     if isinstance(name, Executor):
         yield name
         return
-    kind, where = _parsed(name)
+    kind, argument = _parse_engine(name)
     if kind == LOCAL:
         yield None
     elif kind == "processes":
-        with _processes(int(where or processors())) as executor:
+        with _process_pool(int(argument or available_processors())) as executor:
             yield executor
     else:
-        connected = _jobs(int(where or 1)) if kind == "slurm" else nullcontext(where)
-        with connected as cluster, _dask(cluster) as executor:
+        slurm = kind == "slurm"
+        connection = _slurm_cluster(int(argument or 1), patience or SlurmPatience()) if slurm else nullcontext(argument)
+        with connection as cluster, _dask_executor(cluster) as executor:
             yield executor
 
 
-def _parsed(name: str) -> tuple[str, str]:
-    kind, _, where = name.partition(":")
-    counted = where == "" or (where.isdecimal() and int(where) > 0)
-    right = {LOCAL: name == LOCAL, "processes": counted, "slurm": counted, "dask": where != ""}
-    if not right.get(kind, False):
+def _parse_engine(name: str) -> tuple[str, str]:
+    """Return the kind of an engine and the argument behind its colon."""
+    kind, _, argument = name.partition(":")
+    is_count = argument == "" or (argument.isdecimal() and int(argument) > 0)
+    valid = {LOCAL: name == LOCAL, "processes": is_count, "slurm": is_count, "dask": argument != ""}
+    if not valid.get(kind, False):
         raise ProbeError(f"no engine is called '{name}'; expected {', '.join(FORMS)}")
-    return kind, where
+    return kind, argument
 
 
-def processors() -> int:
-    """Processors this process may use, which on a cluster are fewer than the machine has."""
+def available_processors() -> int:
+    """Return the number of processors this process may use; on a cluster these are fewer than the machine has.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> available_processors() >= 1
+    True
+    """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -117,41 +184,41 @@ def resolve_device(device: str) -> str:
 
 
 @contextmanager
-def _processes(number: int) -> Iterator[Executor]:
+def _process_pool(number: int) -> Iterator[Executor]:
     from multiprocessing import get_context
 
     spawn = get_context("spawn")  # a fork would copy threads of torch that no longer run
-    begun = spawn.Value("i", 0)
-    executor = ProcessPoolExecutor(number, mp_context=spawn, initializer=_settle, initargs=(begun, number))
+    n_started = spawn.Value("i", 0)
+    executor = ProcessPoolExecutor(number, mp_context=spawn, initializer=_take_processors, initargs=(n_started, number))
     try:
         yield executor
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-def _settle(begun, number: int) -> None:
-    """Keep to this process's own share of the processors: every library then starts as many threads as it may use."""
-    with begun.get_lock():
-        place = begun.value
-        begun.value += 1
+def _take_processors(n_started: Any, number: int) -> None:
+    """Limit this process to its share of the processors, so that libraries start no more threads than it may use."""
+    with n_started.get_lock():
+        index = n_started.value
+        n_started.value += 1
     if hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
         share = max(1, len(allowed) // number)
-        first = place * share % len(allowed)
+        first = index * share % len(allowed)
         os.sched_setaffinity(0, allowed[first : first + share])
 
 
 @contextmanager
-def _jobs(number: int) -> Iterator[object]:
-    """A cluster of SLURM jobs, for Dask's client to connect to."""
+def _slurm_cluster(number: int, patience: SlurmPatience) -> Iterator[Any]:
+    """Submit SLURM jobs and yield their cluster, to which Dask's client connects."""
     try:
         import dask
         from dask_jobqueue import SLURMCluster
         from distributed import Status
     except ImportError as error:
-        raise _missing("dask-jobqueue") from error
+        raise _missing_package("dask-jobqueue") from error
     key = "distributed.scheduler.no-workers-timeout"
-    with dask.config.set({key: dask.config.get(key, None) or _WITHOUT_WORKERS}):
+    with dask.config.set({key: dask.config.get(key, None) or patience.time_without_workers}):
         try:
             cluster = SLURMCluster()
         except (ValueError, OSError) as error:
@@ -162,70 +229,73 @@ def _jobs(number: int) -> Iterator[object]:
     with cluster:
         cluster.scale(jobs=number)
         try:
-            _await_worker(cluster)
+            _await_first_worker(cluster, patience)
             yield cluster
         finally:
-            for job in cluster.workers.values():  # Dask asks whether they are, and dask-jobqueue does not say it
+            for job in cluster.workers.values():  # Dask asks for the state of each, and dask-jobqueue does not set it
                 job.status = Status.closed
 
 
-def _await_worker(cluster) -> None:
-    """Wait for the first worker, as long as a job is queued or runs: a dead one says nothing to Dask."""
+def _await_first_worker(cluster: Any, patience: SlurmPatience) -> None:
+    """Wait for the first worker as long as a job is queued or runs; Dask is not told when a job dies."""
     while True:
         try:
-            return cluster.wait_for_workers(1, timeout=_BETWEEN_LOOKS)
+            return cluster.wait_for_workers(1, timeout=patience.seconds_between_checks)
         except TimeoutError:
-            reason = _dead(cluster)
+            reason = _reason_without_workers(cluster)
         if reason:
             raise ProbeError(reason)
 
 
-def _dead(cluster) -> str:
-    """Why no worker will ever come; empty as long as one may."""
+def _reason_without_workers(cluster: Any) -> str:
+    """Return why no worker will ever come; an empty string while one may come."""
     jobs = list(cluster.workers.values())
-    given = [job for job in jobs if job.job_id is not None]
-    if jobs and not given:
+    accepted = [job for job in jobs if job.job_id is not None]
+    if jobs and not accepted:
         return (
-            "sbatch took none of the jobs (the log above has what it said); mend jobqueue.slurm in "
+            "sbatch took none of the jobs (the log above has its message); correct jobqueue.slurm in "
             "~/.config/dask/jobqueue.yaml"
         )
-    if given and not _queued([job.job_id for job in given]):
-        return f"all SLURM jobs ended before a worker came ({len(given)}); read why in {some(map(_log, given))}"
+    if accepted and not _any_in_queue([job.job_id for job in accepted]):
+        return (
+            f"all SLURM jobs ended before a worker came ({len(accepted)}); read why in {some(map(_log_file, accepted))}"
+        )
     return ""
 
 
-def _log(job) -> str:
-    """Where SLURM writes what a job says: by its default, or dask-jobqueue's ``log-directory``."""
+def _log_file(job: Any) -> str:
+    """Return where SLURM writes a job's output: its default, or dask-jobqueue's ``log-directory``."""
     return f"{job.log_directory}/{job.job_name}-{job.job_id}.err" if job.log_directory else f"slurm-{job.job_id}.out"
 
 
-def _queued(ids: Collection[str]) -> bool:
-    """Whether SLURM still has one of the jobs; taken for granted where it does not say."""
+def _any_in_queue(ids: Collection[str]) -> bool:
+    """Return True if SLURM still has one of the jobs, or cannot be asked."""
     try:
-        asked = ["squeue", "--noheader", "--format", "%i", "--user", getpass.getuser()]
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
+        question = ["squeue", "--noheader", "--format", "%i", "--user", getpass.getuser()]
+        answer = subprocess.run(question, capture_output=True, text=True, timeout=60, check=True).stdout
     except (KeyError, OSError, subprocess.SubprocessError):
         return True
-    return not set(ids).isdisjoint(said.split())
+    return not set(ids).isdisjoint(answer.split())
 
 
 @contextmanager
-def _dask(where: object) -> Iterator[Executor]:
+def _dask_executor(cluster: Any) -> Iterator[Executor]:
+    """Connect to a cluster, or to a scheduler by its address, and yield an executor of its workers."""
     try:
         import dask
         from distributed import Client
     except ImportError as error:
-        raise _missing("distributed") from error
+        raise _missing_package("distributed") from error
     try:
-        client = Client(where, set_as_default=False)
+        client = Client(cluster, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise ProbeError(
-            f"no Dask scheduler answers at {where} ({one_line(error)}); start one, or mend the address"
+            f"no Dask scheduler answers at {cluster} ({one_line(error)}); start one, or correct the address"
         ) from error
     # A task carries its images' ids and sources, tens of megabytes for large shards, and is sent once.
     with client, dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
         yield client.get_executor(pure=False, retries=2)
 
 
-def _missing(package: str) -> ProbeError:
+def _missing_package(package: str) -> ProbeError:
     return ProbeError(f"this engine needs the package {package}; pip install 'bioclip_probe[cluster]'")

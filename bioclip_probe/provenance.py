@@ -1,4 +1,4 @@
-"""What made a number: software, machine, command, and when."""
+"""Provenance of a number: software, machine, command line and time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bioclip_probe.files import sha256_of_json
 
+#: Packages that can change a number.
 PACKAGES = (
     "bioclip_probe", "numpy", "scipy", "pandas", "scikit-learn", "umap-learn", "torch", "torchvision",
     "open_clip_torch", "timm", "pillow", "matplotlib", "ete3",
@@ -18,31 +19,92 @@ PACKAGES = (
 
 
 def software() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a number; those that are not installed are left out."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the packages that can change a number.
+
+    Returns
+    -------
+    dict from str to str
+        Packages that are not installed are left out.
+
+    Examples
+    --------
+    >>> software()["python"] == platform.python_version()
+    True
+    """
+    versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def machine() -> dict[str, object]:
-    """What it ran on; no names of hosts or users."""
+    """Return the kind of this machine, without names of hosts or users.
+
+    Returns
+    -------
+    dict
+        Operating system, processor and number of cores.
+
+    Examples
+    --------
+    >>> sorted(machine())
+    ['cores', 'processor', 'system']
+    """
     return {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()}
 
 
 def now() -> str:
-    """The time, UTC, to the second."""
+    """Return the present time in UTC, to the second.
+
+    Returns
+    -------
+    str
+        In the form of ISO 8601.
+
+    Examples
+    --------
+    >>> now().endswith("+00:00")
+    True
+    """
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def command() -> str:
-    """The command line, without the folders of the program itself."""
+    """Return the command line, without the folder of the program.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> command() == " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    True
+    """
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def fingerprint(*facts: object) -> str:
-    """12 hex digits of the sha256 of some JSON-able facts."""
+    """Return a short digest of some facts.
+
+    Parameters
+    ----------
+    *facts
+        JSON-able values; anything else is taken as its `str`.
+
+    Returns
+    -------
+    str
+        The first 12 hexadecimal digits of a SHA-256 digest.
+
+    Examples
+    --------
+    >>> fingerprint("world", 3) == fingerprint("world", 3)
+    True
+    >>> fingerprint("world", 4) == fingerprint("world", 3)
+    False
+    """
     return sha256_of_json(facts, default=str)[:12]

@@ -19,6 +19,9 @@ from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
 from tests.support.pictures import MeanColour, paint_many
 
+#: A look into the queue twice a second.
+PATIENCE = executors.SlurmPatience(0.5)
+
 
 class Slow(MeanColour):
     """Slow enough to be killed in the middle, and says who it is."""
@@ -137,7 +140,7 @@ def test_real_encoders_travel_as_their_recipe(dataset, tmp_path):
 @pytest.mark.parametrize("name", ["dask", "dask:", "processes:0", "processes:two", "spark", "local:2", "slurm:x", ""])
 def test_no_such_engine(name):
     with pytest.raises(ProbeError, match=f"no engine is called '{name}'; expected local, processes"):
-        executors.check(name)
+        executors.check_engine(name)
 
 
 def test_no_scheduler_answers(monkeypatch):
@@ -195,7 +198,6 @@ def slurm(tmp_path, monkeypatch, seen):
         dask.config.set({"jobqueue.slurm": dask.config.get("jobqueue.slurm") | settings | more})
 
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(executors, "_BETWEEN_LOOKS", 0.5)
     with dask.config.set({"jobqueue.slurm": dask.config.get("jobqueue.slurm")}):
         yield install
     end_job(tmp_path)
@@ -209,7 +211,7 @@ def end_job(folder):
 def test_slurm_jobs_are_dask_workers(dataset, tmp_path, slurm):
     slurm()
     store = Store(tmp_path / "store")
-    with executors.open_executor("slurm:1") as executor:
+    with executors.open_executor("slurm:1", PATIENCE) as executor:
         extract(dataset, [MeanColour()], store, ExtractionSettings(shard_size=8, progress=False), executor)
     assert "#SBATCH" in (tmp_path / "job.sh").read_text()
     same(store.read(dataset, MeanColour()), here(dataset, tmp_path / "here"))
@@ -222,7 +224,7 @@ def test_a_job_that_dies_at_once_is_told_with_its_log(slurm, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     slurm(before="echo Submitted batch job 17; exit 0", squeue="echo 3; echo 170", **more)
     reason = rf"all SLURM jobs ended before a worker came \(1\); read why in {log}"
-    with pytest.raises(ProbeError, match=reason), executors.open_executor("slurm"):
+    with pytest.raises(ProbeError, match=reason), executors.open_executor("slurm", PATIENCE):
         pass
 
 
@@ -230,19 +232,18 @@ def test_a_job_may_wait_in_the_queue(slurm, tmp_path):
     """Looked for again and again, though squeue fails in between."""
     waits = f"echo x >> {tmp_path}/looks; [ $(wc -l < {tmp_path}/looks) = 2 ] && exit 1; echo 17"
     slurm(before=f"sed -i '2i sleep 2' {tmp_path}/job.sh", squeue=waits)
-    with executors.open_executor("slurm") as executor:
+    with executors.open_executor("slurm", PATIENCE) as executor:
         assert executor.submit(int, "7").result() == 7
     assert len((tmp_path / "looks").read_text()) > 4
 
 
 def test_sbatch_refuses(slurm):
     slurm(before="echo invalid partition >&2; exit 1")
-    with pytest.raises(ProbeError, match="sbatch took none of the jobs"), executors.open_executor("slurm"):
+    with pytest.raises(ProbeError, match="sbatch took none of the jobs"), executors.open_executor("slurm", PATIENCE):
         pass
 
 
-def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(dataset, tmp_path, slurm, seen, monkeypatch):
-    monkeypatch.setattr(executors, "_WITHOUT_WORKERS", "1s")
+def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(dataset, tmp_path, slurm, seen):
     slurm()
     store = Store(tmp_path / "store")
     landed = workers.task_results
@@ -252,7 +253,8 @@ def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(datase
         return landed(future, task)
 
     reason = r"a worker failed on shard \d+ \(NoWorkerError: .*the same command goes on from there"
-    with pytest.MonkeyPatch.context() as patch, executors.open_executor("slurm") as executor:
+    impatience = executors.SlurmPatience(0.5, "1s")
+    with pytest.MonkeyPatch.context() as patch, executors.open_executor("slurm", impatience) as executor:
         patch.setattr(workers, "task_results", land_and_end)
         with pytest.raises(ProbeError, match=reason):
             extract(dataset, [Slow()], store, ExtractionSettings(batch_size=1, shard_size=2, progress=False), executor)

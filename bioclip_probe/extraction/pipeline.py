@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, ModelError, PictureError, ProbeError, one_line, some
-from bioclip_probe.executors import processors
+from bioclip_probe.executors import available_processors
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.shards import LEDGER
 
@@ -235,7 +235,7 @@ def default_workers(encoders: Sequence[Encoder]) -> int:
     True
     """
     on_cpu = any(str(encoder.record.get("device", "cpu")).startswith("cpu") for encoder in encoders)
-    return min(max(processors() // (2 if on_cpu else 1), 1), MAX_WORKERS)
+    return min(max(available_processors() // (2 if on_cpu else 1), 1), MAX_WORKERS)
 
 
 def _prepared(open_picture: OpenPicture, encoders: Sequence[Encoder], source: str) -> list[Any]:

@@ -198,5 +198,5 @@ def test_threads_open_pictures_while_the_model_works(store):
     ("device", "processors", "workers"), [("cpu", 1, 1), ("cpu", 8, 4), ("cuda:0", 8, 8), ("cuda", 64, 16)]
 )
 def test_a_model_on_the_processors_keeps_half_of_them(monkeypatch, device, processors, workers):
-    monkeypatch.setattr(pipeline, "processors", lambda: processors)
+    monkeypatch.setattr(pipeline, "available_processors", lambda: processors)
     assert default_workers([SimpleNamespace(record={"device": device})]) == workers
