@@ -30,7 +30,7 @@ def load(path):
 
 
 @pytest.mark.parametrize("table", ["birds.csv", "BIRDS.CSV"])
-def test_the_test_part_with_its_names(tmp_path, table):
+def test_the_test_split_with_its_names(tmp_path, table):
     dataset = load(build(tmp_path, table=table))
     assert dataset.name == "birds-525"
     assert len(dataset) == 6
@@ -44,13 +44,13 @@ def test_the_test_part_with_its_names(tmp_path, table):
     assert not dataset.notes
 
 
-def test_paths_lead_to_names_where_labels_are_misspelled(tmp_path):
+def test_names_are_matched_by_path_because_labels_are_misspelled(tmp_path):
     images = load(build(tmp_path)).images.set_index("label")
     assert set(images.loc["PARAKETT AUKLET", "species"]) == {"Aethia psittacula"}
     assert set(images.loc["WOOD-PIGEON", "species"]) == {"Columba palumbus"}
 
 
-def test_a_part_may_be_named(tmp_path):
+def test_the_folder_of_a_split_may_be_given(tmp_path):
     build(tmp_path)
     assert load(tmp_path / "test").fingerprint == load(tmp_path).fingerprint
     valid = load(tmp_path / "valid")
@@ -65,7 +65,7 @@ def test_without_the_table_no_taxon_is_known(tmp_path):
     assert "no birds.csv beside the pictures: their labels are English names" in dataset.notes
 
 
-def test_what_is_odd_is_noted(tmp_path):
+def test_files_and_names_that_do_not_fit_are_noted(tmp_path):
     root = build(tmp_path)
     paint(root / "test" / "NOWHERE LISTED" / "1.jpg")
     paint(root / "test" / "loose.jpg")
@@ -78,7 +78,7 @@ def test_what_is_odd_is_noted(tmp_path):
     assert "birds.csv has several scientific names for ABBOTTS BABBLER; the most frequent was read" in dataset.notes
 
 
-def test_what_is_not_birds_525(tmp_path):
+def test_other_folders_are_refused(tmp_path):
     (tmp_path / "holiday").mkdir()
     with pytest.raises(DataError, match=r"is not Birds 525: expected test/ and birds.csv; found: holiday$"):
         load(tmp_path)

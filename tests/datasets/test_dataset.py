@@ -10,7 +10,7 @@ def images(*ids: str) -> pd.DataFrame:
     return IMAGES.frame([{"image_id": image_id, "source": f"{image_id}.png"} for image_id in ids])
 
 
-def test_holds_its_images():
+def test_a_dataset_knows_its_length_and_name():
     dataset = Dataset("few", images("a", "b"), print, "0" * 12)
     assert len(dataset) == 2
     assert "few" in repr(dataset)

@@ -22,7 +22,7 @@ def lineages(dataset):
 
 
 @pytest.mark.parametrize("join", ["_", "00002_", "-", "/", "binomial"])
-def test_layouts(tmp_path, join):
+def test_each_layout_gives_the_same_lineages(tmp_path, join):
     if join == "00002_":
         names = [join + "_".join([*lineage[:-1], lineage[-1].split()[1]]) for lineage in (MAGPIE, PUG)]
     elif join == "binomial":
@@ -43,7 +43,7 @@ def test_binomials_give_genus_and_species(tmp_path, name):
     assert dataset.images["species"].nunique() == 2
 
 
-def test_nested_pictures_may_lie_higher_and_ranks_be_unknown(tmp_path):
+def test_nested_folders_may_end_early_and_hold_unknown_ranks(tmp_path):
     dataset = load(
         tmp_path,
         "Animalia/Chordata/Aves/Passeriformes/Corvidae/Pica/hudsonia/1.jpg",

@@ -22,7 +22,7 @@ def rows(tmp_path):
     return hub.Dataset.from_dict(columns, features=features)
 
 
-def test_an_object(rows):
+def test_an_object_in_memory_becomes_a_dataset(rows):
     dataset = from_hugging_face(rows, name="mine")
     assert dataset.name == "mine"
     assert dataset.images["family"].tolist() == ["Corvidae", "Corvidae", "Felidae", "Felidae"]
@@ -54,7 +54,7 @@ def test_pictures_in_memory_are_the_same_pixels():
         assert np.array_equal(np.asarray(dataset.open(source)), np.asarray(picture))
 
 
-def test_mistakes(rows, tmp_path, monkeypatch):
+def test_other_objects_and_folders_are_refused(rows, tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"expected a datasets.Dataset, came a list"):
         from_hugging_face([])
     with pytest.raises(DataError, match="the dataset has no column photo"):

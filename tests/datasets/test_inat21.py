@@ -66,13 +66,13 @@ def test_the_folder_above_means_val(tmp_path):
     assert datasets.load(f"inat21:{tmp_path}").name == "inat21-val"
 
 
-def test_without_val_the_splits_there_are_are_named(tmp_path):
+def test_without_val_the_error_names_the_other_splits(tmp_path):
     build(tmp_path, "train_mini")
     with pytest.raises(DataError, match=r"holds no split val, but train_mini; name one: inat21:.*train_mini$"):
         datasets.load(f"inat21:{tmp_path}")
 
 
-def test_json_beside_gives_the_photographer(tmp_path):
+def test_the_json_beside_a_folder_gives_the_photographer(tmp_path):
     build(tmp_path)
     write_json(tmp_path)
     (tmp_path / "val" / INAT21_FOLDERS[0] / f"{UUIDS[0]}0.jpg").unlink()
@@ -82,7 +82,7 @@ def test_json_beside_gives_the_photographer(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["val.json", "."])
-def test_json_and_images_elsewhere(tmp_path, path):
+def test_json_gives_the_paths_of_pictures_in_another_folder(tmp_path, path):
     build(tmp_path, "pictures")
     write_json(tmp_path, folder_of_files="pictures")
     dataset = datasets.load(f"inat21:{tmp_path / path}")

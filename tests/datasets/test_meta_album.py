@@ -46,7 +46,7 @@ def load(path):
         ("mine", "Pica hudsonia", None, None),
     ],
 )
-def test_labels_become_taxa_only_where_they_are(tmp_path, name, label, species, common):
+def test_categories_become_taxa_only_if_they_are_binomials(tmp_path, name, label, species, common):
     dataset = load(build(tmp_path / name, [label]))
     row = dataset.images.loc[0].astype(object).where(dataset.images.loc[0].notna(), None)
     assert dataset.name == f"meta-album-{name}"
@@ -69,7 +69,7 @@ def test_the_description_names_the_set_and_its_columns(tmp_path, name):
     assert not any("no known set" in note for note in dataset.notes)
 
 
-def test_the_published_example_has_blanks_after_commas_and_pictures_beside_it(tmp_path):
+def test_blanks_after_commas_and_pictures_beside_the_table(tmp_path):
     root = build(tmp_path / "FNG", ["Amanita muscaria"], images=".")
     (root / "labels.csv").write_text(
         "FILE_NAME,      CATEGORY,   SUPER_CATEGORY\n0.jpg,    Amanita muscaria,  NAN     \n"
@@ -78,7 +78,7 @@ def test_the_published_example_has_blanks_after_commas_and_pictures_beside_it(tm
     assert dataset.images.loc[0, ["image_id", "species"]].tolist() == ["0.jpg", "Amanita muscaria"]
 
 
-def test_whoever_loads_it_may_say_which_set_it_is(tmp_path):
+def test_the_caller_may_name_the_set(tmp_path):
     root = build(tmp_path / "fungi", ["Amanita muscaria"])
     assert meta_album.load(root).images["species"].isna().all()
     assert meta_album.load(root, "FNG").images["species"].tolist() == ["Amanita muscaria"]
@@ -87,7 +87,7 @@ def test_whoever_loads_it_may_say_which_set_it_is(tmp_path):
         meta_album.load(root, "FNG")
 
 
-def test_every_row_is_accounted_for(tmp_path):
+def test_rows_without_picture_or_label_are_noted(tmp_path):
     root = build(tmp_path / "FNG", ["Amanita muscaria", ""])
     with (root / "labels.csv").open("a") as file:
         file.write("none.jpg,Amanita muscaria,NAN\n,Amanita muscaria,NAN\n")
@@ -98,7 +98,7 @@ def test_every_row_is_accounted_for(tmp_path):
     assert any(note.startswith("1 images have no file") for note in dataset.notes)
 
 
-def test_bad_sets(tmp_path):
+def test_folders_and_tables_with_mistakes_are_refused(tmp_path):
     for name in ("BRD_Mini", "PLK_Mini"):
         root = build(tmp_path / name, ["Osprey"])
     with pytest.raises(DataError, match=r"no set of Meta-Album; name one of its sets: BRD_Mini, PLK_Mini$"):

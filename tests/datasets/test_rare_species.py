@@ -1,14 +1,11 @@
-import io
-
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from bioclip_probe import datasets
 from bioclip_probe.errors import DataError
-from tests.support.pictures import paint
+from tests.support.pictures import encode_picture, paint
 
 COLUMNS = ["kingdom", "phylum", "class", "order", "family", "genus", "species"]
 TAXA = [
@@ -19,17 +16,11 @@ TAXA = [
 SPECIES = ["Pica hudsonia", "Canis rufus", "Osphranter rufus"]  # one epithet, two species
 
 
-def png(colour) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 6), colour).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 @pytest.mark.parametrize("column", ["image", "file_name"])
 @pytest.mark.parametrize("place", ["data", ""])
 def test_parquet_of_the_hub(tmp_path, column, place):
     (tmp_path / place).mkdir(exist_ok=True)
-    pictures = [{"bytes": png((i, 2, 3)), "path": f"{i}.png"} for i in range(3)]
+    pictures = [{"bytes": encode_picture((i, 2, 3)), "path": f"{i}.png"} for i in range(3)]
     frame = pd.DataFrame(TAXA, columns=COLUMNS).assign(rarespecies_id=["a", "b", "c"], common=["magpie", "wolf", "roo"])
     frame["sciName"] = SPECIES
     table = pa.Table.from_pandas(frame, preserve_index=False).append_column(column, pa.array(pictures))
@@ -76,7 +67,7 @@ def test_the_table_of_the_repository_has_a_class_that_is_no_rank(tmp_path, named
     assert images["label"].isna().all()
 
 
-def test_what_is_not_rare_species(tmp_path):
+def test_other_folders_are_refused(tmp_path):
     (tmp_path / "holiday").mkdir()
     with pytest.raises(DataError, match=r"is not Rare Species: expected Parquet files, or dataset/ and metadata.csv"):
         datasets.load(f"rare-species:{tmp_path}")

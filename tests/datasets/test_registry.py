@@ -35,12 +35,12 @@ def test_catalogue_names_every_dataset():
         ("world:somewhere", "takes no path"),
     ],
 )
-def test_bad_names(spec, reason):
+def test_wrong_names_are_refused_with_a_suggestion(spec, reason):
     with pytest.raises(DataError, match=reason):
         datasets.load(spec)
 
 
-def test_a_bare_path_is_helped(tmp_path):
+def test_a_path_without_a_name_gets_a_suggestion(tmp_path):
     paint(tmp_path / "Pica hudsonia" / "1.png")
     with pytest.raises(DataError, match=r"did you mean folder:/.*\?"):
         datasets.load(str(tmp_path))

@@ -2,11 +2,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bioclip_probe import datasets
-from bioclip_probe.datasets.readers.columns import COLUMN_NAMES, match_columns
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
 from tests.support.pictures import paint
@@ -36,55 +33,6 @@ def test_plain_table(root):
     assert dataset.open("img/a.jpg").size == (8, 6)
 
 
-@pytest.mark.parametrize(
-    "column",
-    [
-        "filepath",
-        "path",
-        "file",
-        "image",
-        "image_path",
-        "file_name",
-        "filename",
-        "FILE_NAME",
-        "Image Path",
-        "image_file",
-    ],
-)
-def test_path_column_names(root, column):
-    dataset = load(root, f"{column},cls\nimg/a.jpg,Aves\n")
-    assert dataset.images["source"].tolist() == ["img/a.jpg"]
-    assert f"'{column}' was read as source" in dataset.notes
-
-
-@pytest.mark.parametrize(
-    ("header", "row", "species"),
-    [
-        ("genus,species", "Pica,hudsonia", "Pica hudsonia"),
-        ("genus,species", "Pica,Pica hudsonia", "Pica hudsonia"),
-        ("Genus,Species", "Pica,not_classified", None),
-        ("species,sp,genus", "hudsonia,Pica hudsonia,Pica", "Pica hudsonia"),
-        ("sciName", "Pica hudsonia", "Pica hudsonia"),
-        ("scientific_name", "Pica_hudsonia", "Pica hudsonia"),
-        ("scientificName", '"Pica hudsonia (Sabine, 1823)"', "Pica hudsonia"),
-        ("scientificName", "Pica", None),
-        ("scientificName", "Pica cf. hudsonia", None),
-        ("scientificName", "Aves incertae sedis", None),
-        ("scientificName", "Pica x-album L.", "Pica x-album"),
-        ("scientificName,genus", '"Pica Brisson, 1760",Pica', None),
-        ("dwc:genus,dwc:specificEpithet", "Pica,hudsonia", "Pica hudsonia"),
-        ("species,sciName", "hudsonia,Pica hudsonia", "Pica hudsonia"),
-        ("species,class", "hudsonia,Aves", None),
-    ],
-)
-def test_species_names(root, header, row, species):
-    dataset = load(root, f"path,{header}\nimg/a.jpg,{row}\n")
-    got = dataset.images.loc[0, "species"]
-    assert (got == species) if species else pd.isna(got)
-    if species:
-        assert dataset.images.loc[0, "genus"] == "Pica"
-
-
 def test_darwin_core_and_parquet_and_tabs(root):
     rows = pd.DataFrame(
         {
@@ -110,7 +58,7 @@ def test_darwin_core_and_parquet_and_tabs(root):
         assert dataset.images.loc[1, list(RANKS)].isna().all()
 
 
-def test_names_that_pandas_takes_for_missing(root):
+def test_words_that_mean_missing_give_no_taxon(root):
     dataset = load(root, "path,genus,species\nimg/a.jpg,Null,NA\nimg/b.jpg,Nan,minor\n")
     assert dataset.images["genus"].isna().all()  # placeholders, for the taxonomy to say
 
@@ -157,13 +105,13 @@ def test_missing_pictures_stay_and_are_noted(root):
         ("path,class\nimg/a.jpg,Av\x1b[31mes\n", r"control characters in 1 values of column 'class': Av\\x1b"),
     ],
 )
-def test_bad_tables(root, text, reason):
+def test_tables_with_mistakes_are_refused(root, text, reason):
     with pytest.raises(DataError, match=reason) as error:
         load(root, text)
     assert "\n" not in str(error.value)
 
 
-def test_bad_files(root):
+def test_missing_and_other_files_are_refused(root):
     for name, reason in [("none.csv", "no such file"), ("t.xlsx", "expected a table"), (".", "expected a table")]:
         with pytest.raises(DataError, match=reason):
             datasets.load(f"table:{root / name}")
@@ -173,13 +121,13 @@ def test_bad_files(root):
             datasets.load(f"table:{root / name}")
 
 
-def test_a_table_that_is_not_utf_8(root):
+def test_a_table_in_latin_1_is_refused(root):
     (root / "t.csv").write_bytes("path,genus\nimg/a.jpg,Çus\n".encode("latin-1"))
     with pytest.raises(DataError, match="not UTF-8; save it as UTF-8"):
         datasets.load(f"table:{root / 't.csv'}")
 
 
-def test_the_index_of_a_parquet_table(root):
+def test_a_named_index_of_a_parquet_table_is_a_column(root):
     """A named one is a column, the numbers that filtering leaves are none."""
     rows = pd.DataFrame({"path": ["img/none.jpg", "img/a.jpg", "img/b.jpg"], "class": "Aves"})
     for name, frame in (("named", rows[1:].set_index("path")), ("filtered", rows[1:])):
@@ -191,12 +139,6 @@ def test_columns_of_lists_are_refused(root):
     pd.DataFrame({"image": ["img/a.jpg"], "class": [["Aves"]]}).to_parquet(root / "t.parquet")
     with pytest.raises(DataError, match="column 'class' holds more than text"):
         datasets.load(f"table:{root / 't.parquet'}")
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.permutations(sorted({name for names in COLUMN_NAMES.values() for name in names})))
-def test_one_column_for_each_meaning_whatever_the_order(columns):
-    assert match_columns(columns) == {meaning: names[0] for meaning, names in COLUMN_NAMES.items()}
 
 
 def test_real_animals():

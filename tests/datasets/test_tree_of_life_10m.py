@@ -4,7 +4,9 @@ import pytest
 from bioclip_probe import datasets
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import RANKS
-from tests.datasets.test_webdataset import BINOMIAL, MAGPIE, lineages, picture, sample, write_tar
+from tests.support.lineages import lineages_of
+from tests.support.pictures import encode_picture
+from tests.support.tars import BINOMIAL, MAGPIE, shard_members, write_tar
 
 IDS = ["000-a", "000-b", "000-c", "000-d"]
 
@@ -38,20 +40,20 @@ def catalog(path, **changes):
 def on_the_hub(root, **changes):
     catalog(root / "metadata" / "catalog.csv", **changes)
     for number, ids in enumerate((IDS[:2], [IDS[2], "000-z"]), 1):
-        members = [(f"image_set/{name}.jpg", picture(kind="JPEG")) for name in ids]
+        members = [(f"image_set/{name}.jpg", encode_picture(kind="JPEG")) for name in ids]
         write_tar(root / "dataset" / "EOL" / f"image_set_{number:02d}.tar", members)
     return root
 
 
 @pytest.mark.parametrize("below", ["", "dataset", "dataset/EOL", "dataset/EOL/image_set_*.tar"])
-def test_as_on_the_hub(tmp_path, below):
+def test_the_tars_and_the_catalog_of_the_hub(tmp_path, below):
     dataset = datasets.load(f"tree-of-life-10m:{on_the_hub(tmp_path) / below}")
     assert dataset.name == "tree-of-life-10m"
     assert dataset.images["image_id"].tolist() == IDS[:3]
     assert dataset.images["split"].tolist() == ["train", "val", "train"]
     assert dataset.images["common"].fillna("").tolist() == ["Black-billed magpie", "", ""]
     animal = (*MAGPIE[:3], None, None, None, None)
-    assert lineages(dataset) == [BINOMIAL, (BINOMIAL[0], None, *BINOMIAL[2:]), animal]
+    assert lineages_of(dataset) == [BINOMIAL, (BINOMIAL[0], None, *BINOMIAL[2:]), animal]
     assert dataset.open(dataset.images["source"][2]).size == (8, 6)
     assert dataset.notes == (
         "1 pictures left out, catalog.csv does not have them: 000-z",
@@ -63,7 +65,9 @@ def test_rebuilt_shards_with_train_small(tmp_path):
     """The catalog is believed, not the texts; what is there twice is taken once."""
     other = ("Plantae", *MAGPIE[1:])
     for split, ids in {"train": IDS[:1] + IDS[2:], "val": IDS[1:2], "train_small": IDS[3:]}.items():
-        write_tar(tmp_path / "shards" / split / "shard-000000.tar", [m for name in ids for m in sample(name, other)])
+        write_tar(
+            tmp_path / "shards" / split / "shard-000000.tar", [m for name in ids for m in shard_members(name, other)]
+        )
     catalog(tmp_path / "catalog.csv")
     rows = pd.read_csv(tmp_path / "catalog.csv")
     pd.concat([rows, rows[3:].assign(split="train_small")]).to_csv(tmp_path / "catalog.csv", index=False)
@@ -80,9 +84,9 @@ def test_rebuilt_shards_with_train_small(tmp_path):
 
 
 def test_a_webdataset_with_a_catalog(tmp_path):
-    write_tar(tmp_path / "a.tar", sample(IDS[0], ("Plantae", *MAGPIE[1:])))
+    write_tar(tmp_path / "a.tar", shard_members(IDS[0], ("Plantae", *MAGPIE[1:])))
     catalog(tmp_path / "catalog.csv")
-    assert lineages(datasets.load(f"webdataset:{tmp_path}")) == [BINOMIAL]
+    assert lineages_of(datasets.load(f"webdataset:{tmp_path}")) == [BINOMIAL]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,7 @@ def test_a_webdataset_with_a_catalog(tmp_path):
         ({"genus": "Pi|ca"}, r"may not hold '\|'"),
     ],
 )
-def test_bad_catalogs(tmp_path, changes, reason):
+def test_catalogs_with_mistakes_are_refused(tmp_path, changes, reason):
     with pytest.raises(DataError, match=reason):
         datasets.load(f"tree-of-life-10m:{on_the_hub(tmp_path, **changes)}")
 
@@ -103,12 +107,12 @@ def test_a_row_without_id_is_noted(tmp_path):
     assert "1 rows of catalog.csv left out, no treeoflife_id: rows 4" in dataset.notes
 
 
-def test_bad_folders(tmp_path):
+def test_folders_without_tars_or_catalog_are_refused(tmp_path):
     (tmp_path / "image_set_01.tar.gz").write_bytes(b"\x1f\x8b")
     with pytest.raises(
         DataError, match=r"image_set_01\.tar\.gz; unpack each to \.tar: gunzip .*/image_set_01\.tar\.gz"
     ):
         datasets.load(f"tree-of-life-10m:{tmp_path}")
-    write_tar(tmp_path / "a.tar", sample("1"))
+    write_tar(tmp_path / "a.tar", shard_members("1"))
     with pytest.raises(DataError, match=r"has no catalog\.csv"):
         datasets.load(f"tree-of-life-10m:{tmp_path}")

@@ -29,7 +29,7 @@ def test_pictures_are_found_by_their_uuid(tmp_path, place):
     assert all(dataset.open(source).size == (8, 6) for source in dataset.images["source"])
 
 
-def test_a_column_of_paths_goes_before(tmp_path):
+def test_a_column_of_paths_is_used_instead_of_the_uuid(tmp_path):
     catalog(tmp_path / "catalog" / "a.parquet", path=[f"x/{i}.png" for i in range(6)])
     for i in range(5):
         paint(tmp_path / "images" / f"x/{i}.png")
@@ -38,7 +38,7 @@ def test_a_column_of_paths_goes_before(tmp_path):
     assert any("1 images have no file" in note for note in dataset.notes)
 
 
-def test_what_cannot_be_read(tmp_path):
+def test_no_catalog_no_pictures_or_too_many_rows_are_refused(tmp_path):
     with pytest.raises(DataError, match="holds no catalog"):
         datasets.load(f"tree-of-life-200m:{tmp_path}")
     catalog(tmp_path / "catalog" / "a.parquet")
@@ -50,14 +50,14 @@ def test_what_cannot_be_read(tmp_path):
         tree_of_life_200m.load(tmp_path, max_rows=5)
 
 
-def test_ids_that_no_file_can_be_called_by(tmp_path):
+def test_an_id_too_long_for_a_file_name(tmp_path):
     file = tmp_path / "a.parquet"
     pd.DataFrame({"uuid": ["a" * 300], "genus": ["Pica"], "species": ["hudsonia"]}).to_parquet(file)
     with pytest.raises(DataError, match="none of 1 pictures"):
         datasets.load(f"tree-of-life-200m:{file}")
 
 
-def test_ids_that_would_lead_elsewhere(tmp_path):
+def test_an_id_that_is_a_path_is_refused(tmp_path):
     file = tmp_path / "a.parquet"
     pd.DataFrame({"uuid": ["../../etc/passwd"], "genus": ["Pica"], "species": ["hudsonia"]}).to_parquet(file)
     with pytest.raises(DataError, match="1 ids that are no uuid"):

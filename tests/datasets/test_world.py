@@ -20,7 +20,7 @@ def test_five_pictures_of_every_species(dataset):
     assert dataset.images[list(RANKS)].notna().all(axis=None)
 
 
-def test_the_split_is_the_models_own(dataset):
+def test_the_split_is_the_one_the_models_were_trained_with(dataset):
     species = dataset.images.drop_duplicates("species")
     assert ((species["split"] == "seen").to_numpy() == world.seen()).all()
     assert (species["species"].to_numpy() == world.taxa()["species"].to_numpy()).all()
@@ -41,7 +41,7 @@ def test_a_wrong_source_is_one_clear_line(dataset, source):
         dataset.open(source)
 
 
-def test_the_fingerprint_holds_and_tells_worlds_apart(dataset):
+def test_the_fingerprint_is_stable_and_depends_on_the_seed(dataset):
     from bioclip_probe.datasets.world import load
 
     assert load().fingerprint == dataset.fingerprint != load(seed=3).fingerprint

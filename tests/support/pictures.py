@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,15 @@ class MeanColour:
     def encode(self, batch: list) -> np.ndarray:
         self.batches.append(len(batch))
         return np.stack([picture.mean((0, 1)) for picture in batch])
+
+
+def encode_picture(
+    colour: tuple[int, int, int] = (200, 100, 50), kind: str = "PNG", size: tuple[int, int] = (8, 6)
+) -> bytes:
+    """Return the bytes of a small picture file of one colour."""
+    content = io.BytesIO()
+    Image.new("RGB", size, colour).save(content, kind)
+    return content.getvalue()
 
 
 def paint(path: Path, colour: tuple[int, int, int] = (200, 100, 50), size: tuple[int, int] = (8, 6)) -> Path:

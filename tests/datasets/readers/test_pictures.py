@@ -1,5 +1,7 @@
+import io
 import os
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -9,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bioclip_probe.datasets.readers import pictures
-from bioclip_probe.datasets.readers.pictures import open_picture, stays_inside, walk_files
-from bioclip_probe.errors import DataError, PictureError
+from bioclip_probe.datasets.readers.pictures import decode_picture, open_picture, stays_inside, walk_files
+from bioclip_probe.errors import PICTURE_ERRORS, DataError, PictureError
 from tests.support.pictures import break_in_half, paint
 
 RED = (255, 0, 0)
@@ -68,7 +70,7 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path, suffix, order):
     assert got[0, 2, 0] == 128  # Pillow's own convert gives 255
 
 
-def test_exif_orientation_is_left_alone(tmp_path):
+def test_exif_orientation_is_not_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees
     Image.new("RGB", (8, 6), RED).save(tmp_path / "a.jpg", exif=exif)
@@ -102,7 +104,7 @@ def test_empty_missing_folder_and_text_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "name", ["a\0.png", "a\ud800.png", "pipe.png", "folder.png", "x" * 300 + ".png", "a.png/b.png"]
 )
-def test_paths_that_lead_to_no_picture(tmp_path, name):
+def test_paths_without_a_picture_are_refused(tmp_path, name):
     """Whatever stands in a table: a failed row, no traceback, and no pipe that is waited for."""
     paint(tmp_path / "a.png")
     (tmp_path / "folder.png").mkdir()
@@ -112,7 +114,7 @@ def test_paths_that_lead_to_no_picture(tmp_path, name):
     assert caught.value.kind in ("missing", "unreadable") and str(caught.value).isprintable()
 
 
-def test_a_file_that_no_picture_can_be_is_not_read(tmp_path):
+def test_a_file_larger_than_any_picture_is_not_read(tmp_path):
     with open(paint(tmp_path / "a.png"), "r+b") as file:
         file.truncate(pictures.MAX_BYTES + 1)  # sparse
     with pytest.raises(PictureError, match="536,870,913 bytes are more than the 536,870,912 allowed") as caught:
@@ -162,7 +164,7 @@ def test_more_than_sixteen_bits_is_refused(tmp_path):
         open_picture(tmp_path / "a.tif")
 
 
-def test_lack_of_memory_is_no_broken_picture(tmp_path, monkeypatch):
+def test_lack_of_memory_is_not_reported_as_a_corrupt_picture(tmp_path, monkeypatch):
     def no_memory(image):
         raise MemoryError
 
@@ -182,7 +184,7 @@ def test_walk_is_sorted_and_leaves_hidden_files_and_loops_out(tmp_path):
 
 
 @given(st.lists(st.sampled_from(["..", ".", "a", "b"]), min_size=1, max_size=6))
-def test_stays_inside_is_a_count_of_steps(parts):
+def test_stays_inside_counts_steps_up_and_down(parts):
     depth, inside = 0, True
     for part in parts:
         depth += {"..": -1, ".": 0}.get(part, 1)
@@ -191,3 +193,82 @@ def test_stays_inside_is_a_count_of_steps(parts):
         # a/../../a leaves and comes back under the same name at most by luck: it is refused as well
         assert not inside
         assert depth >= 0
+
+
+KINDS = {
+    "jpeg": ("JPEG", {"quality": 90}),
+    "progressive": ("JPEG", {"progressive": True}),
+    "png": ("PNG", {}),
+    "webp": ("WEBP", {}),
+    "gif": ("GIF", {}),
+    "tiff": ("TIFF", {"compression": "tiff_lzw"}),
+    "bmp": ("BMP", {}),
+}
+
+
+N_FLIPPED = 300
+
+
+def picture(kind: str, side: int) -> bytes:
+    pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    name, settings = KINDS[kind]
+    Image.fromarray(pixels).save(buffer, name, **settings)
+    return buffer.getvalue()
+
+
+def outcome(content: bytes) -> str:
+    """The class of refusal, or ok: then the pixels are those of Pillow's own way."""
+    try:
+        image = decode_picture(content, "some.jpg")
+    except PictureError as error:
+        assert error.kind in PICTURE_ERRORS
+        assert str(error).startswith("some.jpg: ")
+        assert str(error).isprintable()
+        return error.kind
+    assert image.mode == "RGB"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = Image.open(io.BytesIO(content))
+        assert plain.mode.startswith("I") or np.array_equal(np.asarray(image), np.asarray(plain.convert("RGB")))
+    return "ok"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_cut_at_any_kilobyte_is_refused(kind):
+    content = picture(kind, 160)
+    assert outcome(content) == "ok"
+    assert len(content) > 8 * 1024
+    for length in range(0, len(content), 1024):  # of the last one little may be lacking, such as the end mark alone
+        assert outcome(content[:length]) != "ok" or length > len(content) - 1024, length
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_flipped_bits_give_a_picture_or_one_line(kind):
+    content, rng = picture(kind, 12), np.random.default_rng(1)
+    for _ in range(N_FLIPPED):
+        harmed = np.frombuffer(content, np.uint8).copy()
+        places = rng.integers(0, len(harmed), rng.integers(1, 9))
+        harmed[places] ^= (1 << rng.integers(0, 8, len(places))).astype(np.uint8)
+        outcome(harmed.tobytes())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_correct_header_before_noise_gives_one_line(kind):
+    rng = np.random.default_rng(2)
+    for length in (2, 4, 8, 16, 32, 64):
+        for _ in range(10):
+            outcome(picture(kind, 12)[:length] + rng.bytes(200))
+
+
+def test_noise_and_text_are_no_pictures():
+    rng = np.random.default_rng(3)
+    assert {outcome(rng.bytes(int(n))) for n in rng.integers(1, 400, 300)} == {"no picture"}
+    assert outcome(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n") == "no picture"  # Ghostscript stays asleep
+    assert outcome(b"") == "empty"
+
+
+def test_a_small_file_that_claims_to_be_enormous():
+    content = bytearray(picture("bmp", 12))
+    content[18:26] = (40_000).to_bytes(4, "little") * 2
+    assert outcome(bytes(content)) == "too large"

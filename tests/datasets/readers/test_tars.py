@@ -3,281 +3,20 @@
 import io
 import logging
 import os
-import re
 import shlex
 import shutil
-import struct
 import subprocess
 import tarfile
-import time
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from bioclip_probe import datasets
 from bioclip_probe.datasets.readers import tars
-from bioclip_probe.datasets.readers.tar_members import _parse_common_header, index_tar
+from bioclip_probe.datasets.readers.tar_members import index_tar
 from bioclip_probe.errors import DataError, PictureError
-from tests.datasets.test_webdataset import picture, sample, write_tar
-
-QUICK = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-COLOURS = [(200, 10, 10), (10, 200, 10), (10, 10, 200)]
-FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
-
-
-def colour(image):
-    assert image.mode == "RGB"
-    return image.getpixel((0, 0))
-
-
-def three(path, **options):
-    """A tar of three pictures of known colours, with what each shows."""
-    members = [member for n, rgb in enumerate(COLOURS) for member in sample(str(n), keep=["taxonTag.txt"])]
-    members[::2] = [(f"{n}.png", picture(rgb)) for n, rgb in enumerate(COLOURS)]
-    return write_tar(path, members, **options)
-
-
-def outcome(path):
-    """The colours of the pictures by their ids, None for one that fails; None for all if the tar is refused."""
-    try:
-        dataset = datasets.load(f"webdataset:{path}")
-    except DataError as error:
-        assert str(error).isprintable(), repr(str(error))
-        assert len(str(error)) < 4000
-        return None, ()
-    assert all(note.isprintable() for note in dataset.notes), dataset.notes
-    colours = {}
-    for image_id, source in zip(dataset.images["image_id"], dataset.images["source"], strict=True):
-        try:
-            colours[image_id] = colour(dataset.open(source))
-        except PictureError as error:
-            assert str(error).isprintable()
-            colours[image_id] = None
-    return colours, dataset.notes
-
-
-@pytest.mark.parametrize("form", FORMATS)
-def test_the_bytes_are_those_that_tarfile_gives(tmp_path, form):
-    """Long names and names that are not ASCII take headers of their own."""
-    names = ["a.png", "é" * 40 + ".png", "d/" * 60 + "b.png", "./c.png"]
-    names += ["é" * 90 + ".png"] if form != tarfile.USTAR_FORMAT else []
-    content = [picture(size=(n + 1, 5)) for n in range(len(names))]
-    path = write_tar(tmp_path / "a.tar", list(zip(names, content, strict=True)), format=form)
-    found = index_tar(tmp_path, "a.tar")
-    assert found.damage == ""
-    assert [member.name for member in found.members] == [name.removeprefix("./") for name in names]
-    with tarfile.open(path) as tar:
-        assert [member.start for member in found.members] == [info.offset_data for info in tar]
-    assert [path.read_bytes()[member.start :][: member.size] for member in found.members] == content
-
-
-def test_sizes_in_extended_headers(tmp_path):
-    """As for members of more than 8 GiB; and times with fractions, which webdataset's writer puts into each."""
-    content = picture()
-    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
-        for name in ("1.png", "2.png"):
-            info = tarfile.TarInfo(name)
-            info.size, info.mtime, info.pax_headers = len(content), 1.5, {"size": str(len(content))}
-            tar.addfile(info, io.BytesIO(content))
-    found = index_tar(tmp_path, "a.tar")
-    assert [(member.name, member.size) for member in found.members] == [
-        ("1.png", len(content)),
-        ("2.png", len(content)),
-    ]
-
-
-@QUICK
-@given(st.data(), st.sampled_from(FORMATS))
-def test_truncated_anywhere(tmp_path, data, form):
-    content = three(tmp_path / "a.tar", format=form).read_bytes()
-    cut = tmp_path / "cut.tar"
-    cut.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
-    colours, notes = outcome(cut)
-    for image_id, got in (colours or {}).items():
-        assert got in (COLOURS[int(image_id)], None)
-    with tarfile.open(tmp_path / "a.tar") as tar:
-        end = max(info.offset_data + 512 * -(-info.size // 512) for info in tar)
-    if colours is not None and cut.stat().st_size < end + tarfile.BLOCKSIZE:
-        assert any("1 tars are not complete" in note for note in notes)
-    elif cut.stat().st_size >= end:
-        assert colours == dict(zip("012", COLOURS, strict=True))
-
-
-@QUICK
-@given(st.data())
-def test_bytes_flipped_anywhere(tmp_path, data):
-    """Whatever is read of it is read as it is: a picture is whole, or fails, or is not there and that is noted."""
-    content = bytearray(three(tmp_path / "a.tar").read_bytes())
-    for place in data.draw(st.lists(st.integers(0, 6 * 1024), min_size=1, max_size=4)):
-        content[place] ^= data.draw(st.integers(1, 255))
-    (tmp_path / "flipped.tar").write_bytes(content)
-    outcome(tmp_path / "flipped.tar")
-
-
-@QUICK
-@given(st.lists(st.binary(min_size=512, max_size=512), max_size=3), st.binary(max_size=700))
-def test_any_bytes(tmp_path, blocks, rest):
-    (tmp_path / "any.tar").write_bytes(b"".join(blocks) + rest)
-    assert outcome(tmp_path / "any.tar")[0] is None
-
-
-def header(name=b"1.png", size=b"%011o\0", kind=b"0", n_bytes=0, magic=b"ustar\x0000"):
-    """One block, its checksum right, with fields as they are given."""
-    block = bytearray(512)
-    struct.pack_into(
-        "100s8s8s8s12s12s", block, 0, name, b"644", b"0", b"0", size % n_bytes if b"%" in size else size, b"0"
-    )
-    block[156:157] = kind
-    block[257:265] = magic
-    block[148:156] = b" " * 8
-    block[148:156] = b"%06o\0 " % sum(block)
-    return bytes(block)
-
-
-def padded(content):
-    return content + bytes(-len(content) % 512)
-
-
-GOOD = header(b"good.png", n_bytes=len(picture())) + padded(picture())
-GOOD += header(b"good.taxonTag.txt", n_bytes=10) + padded(b"genus Pica")
-END = bytes(1024)
-FIELDS = st.sampled_from(
-    [
-        b"%011o\0",
-        b"%011o ",
-        b"%012o",
-        b"%o",
-        b"%o \0",
-        b" %o\0",
-        b"00000000009\0",
-        b"\x80" + bytes(10) + b"\1",
-        b"77777777777\0",
-    ]
-)
-
-
-@settings(QUICK, max_examples=300)
-@given(st.binary(min_size=1, max_size=100), FIELDS, st.sampled_from([*b"0015Lx"]), st.binary(max_size=3), st.data())
-def test_plain_headers_are_read_as_tarfile_reads_them(name, size, kind, prefix, data):
-    """Or left to it: so are those whose checksum is wrong, written otherwise, or of signed bytes."""
-    block = bytearray(header(name, size, bytes([kind]), 700))
-    block[345 : 345 + len(prefix)] = prefix
-    block[148:156] = b" " * 8
-    total = sum(block) + data.draw(st.sampled_from([0, 0, 0, 1, -256 * sum(byte > 127 for byte in block)]))
-    block[148:156] = data.draw(st.sampled_from([b"%06o\0 ", b"%06o \0", b"%07o\0", b"%06o00"])) % abs(total)
-    if found := _parse_common_header(bytes(block)):
-        expected = tarfile.TarInfo.frombuf(bytes(block), "utf-8", "surrogateescape")
-        assert (found.name, found.size, found.type) == (expected.name, expected.size, expected.type)
-
-
-def test_what_is_written_today_is_parse_common_header():
-    for form in FORMATS:
-        info = tarfile.TarInfo("00000000000000000000000000000001.jpg")
-        info.size, info.mtime, info.uname = 320_123, 1_700_000_000, "somebody"
-        assert _parse_common_header(info.tobuf(form)).size == 320_123
-
-
-NAMES = st.one_of(
-    st.sampled_from(
-        ["../x.png", "/etc/passwd", "a/../../b.png", "..", ".", "", "/", "a\0b.png", "a\nb.png", "\x1b[31m.png",
-         ".hid.png", "good.png", "good.jpg", "GOOD.PNG", "a:1:2.png", "x" * 5000 + ".png", "学名.png", "\u202egnp.exe",
-         "a.tar", "C:\\a.png"]
-    ),
-    st.text(max_size=12).map(lambda text: text + ".png"),
-)  # fmt: skip
-KINDS = st.sampled_from([tarfile.REGTYPE, *b"1234567DKLMNSVXgxAZ~".decode()])
-
-
-@st.composite
-def members(draw):
-    """A member of any kind and name, by any of the ways to write a name that is long."""
-    name = draw(NAMES).encode("utf-8", "surrogatepass")
-    content = draw(st.sampled_from([b"", b"x", picture()]))
-    kind = draw(KINDS)
-    kind = kind if isinstance(kind, bytes) else kind.encode()
-    size = draw(
-        st.sampled_from([b"%011o\0"] * 8 + [b"\xff" * 12, b"\x80" + b"\x7f" * 11, b"-1", b"9" * 12, b"77777777777\0"])
-    )
-    before = b""
-    way = draw(st.sampled_from(["short", "gnu", "pax", "bytes"]))
-    if way == "gnu":
-        before = header(b"././@LongLink", kind=b"L", n_bytes=len(name) + 1) + padded(name + b"\0")
-    elif way == "pax":
-        key = draw(st.sampled_from([b"path", b"path", b"size", b"GNU.sparse.major", b"GNU.sparse.map", b"hdrcharset"]))
-        record = b" " + key + b"=" + name + b"\n"
-        length = len(record) + draw(st.sampled_from([0, 0, 1, -3])) + len(str(len(record) + 4))
-        record = b"%d" % length + record
-        before = header(b"pax", kind=draw(st.sampled_from([b"x", b"g", b"X"])), n_bytes=len(record)) + padded(record)
-    elif way == "bytes":
-        name += b"\xff\xfe.png"
-    return before + header(name[:100], size, kind, len(content)) + padded(content)
-
-
-@settings(QUICK, max_examples=200)
-@given(before=st.lists(members(), max_size=3), after=st.lists(members(), max_size=2))
-def test_hostile_members(tmp_path, before, after):
-    """Beside a picture that is good: it opens, unless what stands before it broke the tar."""
-    (tmp_path / "a.tar").write_bytes(b"".join([*before, header(b"between"), GOOD, *after, END]))
-    colours, notes = outcome(tmp_path / "a.tar")
-    for image_id, got in (colours or {}).items():
-        assert got in ((200, 100, 50), None)
-        assert ".." not in image_id.split("/")
-        assert not image_id.startswith("/")
-    if colours is not None and not any("not complete" in note for note in notes):
-        assert (200, 100, 50) in colours.values()
-
-
-def test_links_devices_and_names_that_lead_out_are_noted(tmp_path):
-    path = tmp_path / "a.tar"
-    secret = tmp_path / "secret.png"
-    secret.write_bytes(picture(COLOURS[0]))
-    odd = [header(b"s.png", kind=b"2"), header(b"h.png", kind=b"1"), header(b"d.png", kind=b"3")]
-    odd += [header(b"p/", kind=b"5"), header(b"../secret.png"), header(os.fsencode(secret)), header(b"\xff.png")]
-    odd += [header(b"._1.png"), header(b"sparse.png", kind=b"S")]
-    path.write_bytes(b"".join([*odd, GOOD, END]))
-    colours, notes = outcome(path)
-    assert colours == {"good": (200, 100, 50)}
-    assert notes[0].startswith("4 members left out, they are links, devices, sparse")
-    assert "a.tar: s.png, a.tar: h.png, a.tar: d.png, a.tar: sparse.png" in notes[0]
-    assert notes[1].startswith("2 members left out, their names lead out of the tar: a.tar: ../secret.png")
-    assert notes[2] == "1 members left out, their names are no line of text: a.tar: \\udcff.png"
-    assert notes[3] == "1 members left out, they are hidden files: a.tar: ._1.png"
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (GOOD, "without the mark that ends a tar"),
-        (GOOD + END + GOOD + END, "more follows the mark that ends a tar, at byte 2,048"),
-        (GOOD + header(size=b"\xff" * 12), "a negative size at byte 2,048"),
-        (GOOD + header(n_bytes=9999), "its bytes end within the member 1.png, at byte 2,560"),
-        (GOOD + b"x" * 512, r"no header at byte 2,048 \(invalid header\)"),
-        (GOOD + b"x" * 9, "it ends within a header, at byte 2,057"),
-        (GOOD + header(kind=b"x", n_bytes=1 << 21), "a header of 2,097,152 bytes"),
-        (GOOD + header(kind=b"x", n_bytes=9) + padded(b"0 path=a\n"), "an extended header that does not parse"),
-        (GOOD + header(kind=b"x", n_bytes=13) + padded(b"13 size=-512\n"), "an extended header with the size b'-512'"),
-    ],
-)
-def test_what_is_whole_before_a_break_is_taken(tmp_path, content, reason):
-    (tmp_path / "a.tar").write_bytes(content)
-    colours, notes = outcome(tmp_path / "a.tar")
-    assert colours["good"] == (200, 100, 50)
-    assert colours.get("1") is None
-    assert re.search("1 tars are not complete; what comes before was used: a.tar: .*" + reason, notes[0])
-
-
-def test_long_headers_do_not_hang(tmp_path):
-    """`tarfile` takes minutes for digits like these, and recurses on chained headers."""
-    digits = header(kind=b"x", n_bytes=1 << 20) + b"1" * (1 << 20)
-    chain = header(kind=b"L", n_bytes=6) + padded(b"a.png\0")
-    begin = time.perf_counter()
-    for odd in (digits, chain * 5000):
-        (tmp_path / "a.tar").write_bytes(GOOD + odd + END)
-        assert outcome(tmp_path / "a.tar")[0] == {"good": (200, 100, 50)}
-    assert time.perf_counter() - begin < 10
+from tests.support.tars import COLOURS, load_colours, shard_members, write_tar, write_three
 
 
 @pytest.mark.parametrize(
@@ -301,17 +40,17 @@ def test_long_headers_do_not_hang(tmp_path):
         ("a.tar:0:300", "no picture"),
     ],
 )
-def test_bad_sources(tmp_path, source, kind):
+def test_malformed_sources_are_refused(tmp_path, source, kind):
     (tmp_path / "d").mkdir()
-    write_tar(tmp_path / "d" / "a.tar", sample("1"))
+    write_tar(tmp_path / "d" / "a.tar", shard_members("1"))
     with pytest.raises(PictureError) as caught:
         tars.TarPictures(tmp_path / "d")(source)
     assert caught.value.kind == kind
     assert str(caught.value).isprintable()
 
 
-def test_a_tar_that_goes_or_shrinks_after_it_was_indexed(tmp_path):
-    path = three(tmp_path / "a.tar")
+def test_a_tar_that_is_cut_or_deleted_after_indexing(tmp_path):
+    path = write_three(tmp_path / "a.tar")
     dataset = datasets.load(f"webdataset:{path}")
     os.truncate(path, path.stat().st_size // 20)
     with pytest.raises(PictureError, match=r"the tar breaks off, 0 of \d+ bytes are there"):
@@ -322,7 +61,7 @@ def test_a_tar_that_goes_or_shrinks_after_it_was_indexed(tmp_path):
 
 
 def test_a_changed_tar_has_another_fingerprint(tmp_path):
-    path = three(tmp_path / "a.tar")
+    path = write_three(tmp_path / "a.tar")
     first = datasets.load(f"webdataset:{path}").fingerprint
     assert datasets.load(f"webdataset:{path}").fingerprint == first
     os.utime(path, (1, 1))
@@ -333,7 +72,7 @@ def test_a_changed_tar_has_another_fingerprint(tmp_path):
 @pytest.mark.parametrize("place", ["", "a.tar.{mode}", "*.tar.*"])
 def test_a_compressed_tar_is_refused_with_the_command_that_unpacks_it(tmp_path, mode, place):
     folder = tmp_path / "it's here"
-    three(folder / "a.tar")
+    write_three(folder / "a.tar")
     with tarfile.open(folder / f"a.tar.{mode}", f"w:{mode}") as packed, tarfile.open(folder / "a.tar") as tar:
         for info in tar:
             packed.addfile(info, tar.extractfile(info))
@@ -344,7 +83,7 @@ def test_a_compressed_tar_is_refused_with_the_command_that_unpacks_it(tmp_path, 
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
     subprocess.run([program, file], check=True)
-    assert outcome(folder)[0] == dict(zip("012", COLOURS, strict=True))
+    assert load_colours(folder)[0] == dict(zip("012", COLOURS, strict=True))
 
 
 @pytest.mark.parametrize("name", [f"a{ending}" for ending in tars.COMPRESSED])
@@ -354,25 +93,17 @@ def test_every_kind_of_compressed_tar_has_its_command(tmp_path, name):
         datasets.load(f"webdataset:{tmp_path}")
 
 
-def test_compressed_tars_beside_others_are_told_unless_they_are_unpacked_too(tmp_path, caplog):
-    three(tmp_path / "a.b.tar")
+def test_a_warning_names_compressed_tars_that_are_not_unpacked(tmp_path, caplog):
+    write_three(tmp_path / "a.b.tar")
     for name in ("a.b.tar.gz", "a.b.tgz", "c.tar.xz", "d.tgz"):
         (tmp_path / name).touch()
-    assert len(outcome(tmp_path)[0]) == 3
+    assert len(load_colours(tmp_path)[0]) == 3
     (said,) = [record.getMessage() for record in caplog.records]
     assert "2 compressed tars left out, whose members cannot be reached: c.tar.xz, d.tgz; unpack each" in said
     assert said.endswith(f"to .tar: unxz {tmp_path}/c.tar.xz")
 
 
-@pytest.mark.parametrize("mode", ["gz", "bz2", "xz"])
-def test_a_compressed_tar_that_is_called_otherwise_is_refused(tmp_path, mode):
-    with tarfile.open(tmp_path / "b.tar", f"w:{mode}") as tar:
-        tar.addfile(tarfile.TarInfo("1.png"))
-    with pytest.raises(DataError, match=r"b\.tar is compressed \(\w+\), so its members cannot be reached; unpack it"):
-        datasets.load(f"webdataset:{tmp_path}")
-
-
-def test_a_picture_as_large_as_a_tar_is_read_whole(tmp_path):
+def test_a_large_picture_is_read_completely(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
     content = io.BytesIO()
     Image.fromarray(noise).save(content, "PNG")
@@ -382,22 +113,36 @@ def test_a_picture_as_large_as_a_tar_is_read_whole(tmp_path):
     assert np.array_equal(np.asarray(opened), noise)
 
 
-def test_links_to_tars_are_followed_and_odd_files_are_not_opened(tmp_path):
-    three(tmp_path / "elsewhere" / "a.tar")
+def test_links_to_tars_are_followed_and_pipes_are_not_opened(tmp_path):
+    write_three(tmp_path / "elsewhere" / "a.tar")
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a.tar").symlink_to(tmp_path / "elsewhere" / "a.tar")
     os.mkfifo(tmp_path / "set" / "b.tar")
     (tmp_path / "set" / "c.tar").mkdir()
-    assert outcome(tmp_path / "set")[0] == dict(zip("012", COLOURS, strict=True))
+    assert load_colours(tmp_path / "set")[0] == dict(zip("012", COLOURS, strict=True))
     with pytest.raises(DataError, match="no such tar"):
         datasets.load(f"webdataset:{tmp_path}/set/b.tar")
 
 
-def test_long_reading_says_how_far_it_is(tmp_path, caplog):
+def test_long_reading_logs_its_progress(tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="bioclip_probe")
     for number in range(3):
-        write_tar(tmp_path / f"{number}.tar", sample(str(number)))
+        write_tar(tmp_path / f"{number}.tar", shard_members(str(number)))
     tars.list_pictures(tmp_path, [f"{number}.tar" for number in range(3)], seconds_between_lines=0.0)
     assert [record.getMessage().split(": ")[1][:16] for record in caplog.records] == [
         f"{n} of 3 tars read" for n in (1, 2, 3)
     ]
+
+
+def test_patterns_with_braces_and_wildcards(tmp_path):
+    for number in (8, 9, 10, 11):
+        write_tar(tmp_path / f"s-{number:03d}.tar", shard_members(str(number)))
+    ids = {"s-{008..010}.tar": ["8", "9", "10"], "s-0{09,11}.tar": ["9", "11"], "s-*.tar": ["8", "9", "10", "11"]}
+    for pattern, expected in ids.items():
+        assert datasets.load(f"webdataset:{tmp_path}/{pattern}").images["image_id"].tolist() == expected
+    with pytest.raises(DataError, match=r"no such tar.*s-012\.tar$"):
+        datasets.load(f"webdataset:{tmp_path}/s-{{010..012}}.tar")
+    with pytest.raises(DataError, match="no such tar"):
+        datasets.load(f"webdataset:{tmp_path}/t-*.tar")
+    with pytest.raises(DataError, match="more than 100,000 tars"):
+        datasets.load(f"webdataset:{tmp_path}/{{0..99999}}{{0..99999}}.tar")

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from bioclip_probe import datasets
 from bioclip_probe.errors import DataError
 from bioclip_probe.tree.lineages import PLACEHOLDERS
-from tests.datasets.test_darwin_core import DWC, meta, table
+from tests.support.darwin_core import DWC, describe_archive, describe_table
 from tests.support.pictures import paint
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 #: What spreadsheets, other systems, careless programs and people who mean harm write into a field.
 NASTY = [
     '"', '""', 'a"b', "a\nb", "a\r\nb", "\x00", "a\x00b", "\x1b[31mred", "a\u2028b", "\x85", "﻿", "\u202egpj.exe",
@@ -114,9 +114,9 @@ def album_table(root, names):
 
 
 FORM = 'encoding="UTF-8" fieldsTerminatedBy="," linesTerminatedBy="\\n" fieldsEnclosedBy="&quot;" ignoreHeaderLines="1"'
-ARCHIVE = meta(
-    table("core", f"{DWC}Occurrence", "occurrence.csv", ["gbifID", "family", "recordedBy"], FORM),
-    table("extension", f"{DWC}Multimedia", "multimedia.csv", ["gbifID", "identifier"], FORM),
+ARCHIVE = describe_archive(
+    describe_table("core", f"{DWC}Occurrence", "occurrence.csv", ["gbifID", "family", "recordedBy"], FORM),
+    describe_table("extension", f"{DWC}Multimedia", "multimedia.csv", ["gbifID", "identifier"], FORM),
 )
 
 
@@ -142,7 +142,7 @@ def test_names_in_a_table(pictures, suffix, names):
         says(images, "family", [family for family, _ in names])
 
 
-def test_a_refused_name_can_be_printed(pictures):
+def test_a_name_with_control_characters_is_refused_in_one_line(pictures):
     assert outcome(table_file(pictures, [("a\x1b[31m|b", ""), ("b", "")], "csv")) is None
 
 
@@ -179,7 +179,7 @@ def test_names_in_darwin_core(pictures, names):
 @example("images/../../../etc/passwd")
 @example("images//1.jpg")
 @example("IMAGES\\1.jpg")
-def test_paths_lead_nowhere_else(pictures, path):
+def test_no_path_leads_out_of_its_folder(pictures, path):
     """A path beside one that is right: it names a file below the folder, or nothing is read."""
     album = pictures / "album"
     (album / "labels.csv").write_text(
@@ -218,7 +218,7 @@ PLACES = {
 @pytest.mark.parametrize("name", list(PLACES))
 @QUICK
 @given(content=RAW, keep=st.integers(0, 200))
-def test_any_bytes(pictures, name, content, keep):
+def test_random_bytes_in_place_of_a_table(pictures, name, content, keep):
     """In place of a file that was right, or after its beginning."""
     names = [("A", "B")] * N_PICTURES
     for build in (bioscan_table, album_table, archive_tables):
@@ -236,7 +236,7 @@ def test_any_bytes(pictures, name, content, keep):
 
 @QUICK
 @given(headers=st.lists(VALUES, max_size=8), twice=st.sampled_from(["", "family", "path"]))
-def test_any_headers(pictures, headers, twice):
+def test_random_headers(pictures, headers, twice):
     header = ["path", "family", *headers, *([twice] if twice else [])]
     rows = [[f"images/{n}.jpg", "Corvidae", *["x"] * (len(header) - 2)] for n in range(N_PICTURES)]
     for suffix, separator in (("csv", ","), ("tsv", "\t")):
@@ -265,6 +265,6 @@ def test_a_long_field(pictures, build):
     assert [len(name) for name in images[["family", "label"]].bfill(axis=1)["family"]] == [10**6, 1]
 
 
-def test_a_field_longer_than_what_is_read_at_a_time(pictures):
+def test_a_field_longer_than_a_block_is_refused(pictures):
     """One line, not a row that is cut."""
     assert outcome(album_table(pictures, [("x" * (2**25 + 1), "A"), ("B", "y")])) is None
