@@ -194,7 +194,8 @@ def principal_features(
         second += x.T @ x
     variance, axes = np.linalg.eigh(second)
     axes = axes[:, variance > SMALLEST_VARIANCE * variance[-1]][:, ::-1]
-    features = torch.empty((len(vectors), axes.shape[1]), dtype=getattr(torch, dtype), device=settings.device)
+    shape, types = (len(vectors), axes.shape[1]), {"float32": torch.float32, "float64": torch.float64}
+    features = torch.empty(shape, dtype=types[dtype], device=settings.device)
     for rows in chunks.of(np.arange(len(vectors))):
         features[rows[0] : rows[-1] + 1] = torch.from_numpy((vectors[rows] - mean) / scale @ axes)
     return features

@@ -39,7 +39,7 @@ class ProbeSettings:
     seed : int
         Seed of splits and folds.
     device : str
-        Device on which the linear probe is fitted: ``cpu``, ``cuda``.
+        Device on which the linear probe is fitted: ``cpu``, ``cuda``; the study takes ``auto`` too.
 
     Raises
     ------

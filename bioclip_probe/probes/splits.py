@@ -74,7 +74,7 @@ def split_by_image(
         _, taxon = np.unique(own[labelled][rows], return_inverse=True)
         in_subset = np.zeros((taxon.max(initial=-1) + 1, 3), dtype=bool)
         in_subset[taxon, subset[rows]] = True
-        complete = rows[in_subset.all(axis=1)[taxon]]
+        complete = rows[in_subset.sum(axis=1)[taxon] == len(SUBSETS)]
         split[rank, labelled[complete]] = np.array(SUBSETS)[subset[complete]]
     return split
 
