@@ -14,10 +14,6 @@ from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.tree.tree import NO_RANK, Placement
 
-BOUNDS = (-1.0, 1.0)
-FEWEST_UNITS = 100
-SAME = 1e-12  # a difference of correlations below this is rounding
-
 
 def balanced_tree_correlation(
     embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
@@ -62,8 +58,20 @@ def balanced_image_tree_correlation(
 ) -> list[Measurement]:
     """Return `image_tree_correlation` in which every rank of a common ancestor has the same weight.
 
-    Parameters, the returned measurement and errors are as for `balanced_tree_correlation`, over pairs of images; pairs
-    of one species are among them.
+    Parameters
+    ----------
+    embeddings, placement, settings
+        As for `balanced_tree_correlation`.
+
+    Returns
+    -------
+    list of Measurement
+        As for `balanced_tree_correlation`, over pairs of images; pairs of one species are among them.
+
+    Raises
+    ------
+    DataError
+        As for `cophenetic_correlation`.
 
     Examples
     --------
@@ -90,10 +98,9 @@ def estimate_balanced_correlation(
     rng, settings, units
         As for `estimate_cophenetic_correlation`.
 
-    Raises
-    ------
-    DataError
-        If a vector is not finite.
+    Returns
+    -------
+    Estimate
     """
     reason = rows.reason_undefined()
     ranks = np.unique(rows.tree.rank[rows.tree.tips])
@@ -101,9 +108,9 @@ def estimate_balanced_correlation(
         reason = "needs a taxonomy whose tips are of one rank"
     if reason:
         return Estimate.undefined(reason, **rows.counts)
-    name, part = rows.jackknife_groups(units, rng)
-    whole, *others = NodeSums.with_jackknife(rows.vectors, rows.tips, rows.tree, part, int(part.max()) + 1)
-    value = balanced_correlation(whole)
-    null = permuted_balanced_correlations(rows.sums, whole, settings.n_permutations, rng)
-    deleted = np.array([balanced_correlation(sums) for sums in others])
+    name, group = rows.jackknife_groups(units, rng, settings.n_groups)
+    sums, *without_group = NodeSums.with_jackknife(rows.vectors, rows.tips, rows.tree, group, int(group.max()) + 1)
+    value = balanced_correlation(sums)
+    null = permuted_balanced_correlations(rows.sums, sums, settings.n_permutations, rng)
+    deleted = np.array([balanced_correlation(others) for others in without_group])
     return jackknifed(value, deleted, null, Estimate(value, resampled=name, **rows.counts), settings)

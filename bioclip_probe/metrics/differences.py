@@ -14,15 +14,10 @@ from bioclip_probe.metrics.shared import EmbeddingPair
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums, interaction_variance
 from bioclip_probe.stats.all_pairs.moments import JackknifeMoments
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import (
-    effective_degrees_of_freedom,
-    jackknife_interval,
-)
+from bioclip_probe.stats.resampling import effective_degrees_of_freedom, jackknife_interval
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.tree.tree import Placement
 
-BOUNDS = (-1.0, 1.0)
-FEWEST_UNITS = 100
 SAME = 1e-12  # a difference of correlations below this is rounding
 
 
@@ -43,11 +38,11 @@ def cophenetic_correlation_difference(
     Returns
     -------
     list of Measurement
-        One, at species, in [-2, 2]; above 0 where the first follows the tree more closely. Both leave out the same
-        groups of units: the interval is value ± t·se of the paired jackknife, and `p_value` is two-sided, that of
-        value/se in Student's t, so that p < 0.05 where the interval leaves out 0. It asks whether the difference would
-        be found in other species of the same tree, not whether other training runs would repeat it. The part of the
-        variance that the jackknife counts twice (up to half of it, where neither follows the tree) is taken away.
+        One, at species, in [-2, 2]; above 0 where the first embedding follows the tree more closely. Both leave out the
+        same groups of units: the interval is value ± t·se of the paired jackknife. `p_value` is two-sided, that of
+        value/se in Student's t, so that p < 0.05 where the interval leaves out 0. It tests whether other species of the
+        same tree would show the difference, not whether other training runs would repeat it. The part of the variance
+        that the jackknife counts twice (up to half of it, where neither follows the tree) is subtracted.
 
     Raises
     ------
@@ -81,7 +76,24 @@ def image_tree_correlation_difference(
 ) -> list[Measurement]:
     """Return `image_tree_correlation` of one embedding less that of another of the same images.
 
-    Parameters, the returned measurement, errors and sources are as for `cophenetic_correlation_difference`.
+    Parameters
+    ----------
+    embeddings, placement, settings
+        As for `cophenetic_correlation_difference`.
+
+    Returns
+    -------
+    list of Measurement
+        As for `cophenetic_correlation_difference`, over all pairs of images.
+
+    Raises
+    ------
+    DataError
+        As for `cophenetic_correlation`.
+
+    References
+    ----------
+    As for `cophenetic_correlation_difference`.
 
     Examples
     --------
@@ -109,19 +121,18 @@ def estimate_difference(
     rng, settings, units
         As for `estimate_cophenetic_correlation`.
 
-    Raises
-    ------
-    DataError
-        If a vector is not finite.
+    Returns
+    -------
+    Estimate
     """
     for which, rows in (("first", a), ("second", b)):
         if reason := rows.reason_undefined():
             return Estimate.undefined(f"{which} embedding: {reason}", **rows.counts)
-    name, part = a.jackknife_groups(units, rng)
-    sums = [JackknifeSums.of(rows.tree, JackknifeMoments.of([(rows.vectors, rows.tips)], part)) for rows in (a, b)]
+    name, group = a.jackknife_groups(units, rng, settings.n_groups)
+    sums = [JackknifeSums.of(rows.tree, JackknifeMoments.of([(rows.vectors, rows.tips)], group)) for rows in (a, b)]
     value = sums[0].correlation() - sums[1].correlation()
     without = sums[0].without_each_group() - sums[1].without_each_group()
-    if abs(value) < SAME:  # one and the same, but for rounding
+    if abs(value) < SAME:  # equal, but for rounding
         value, without = 0.0, np.zeros(len(without))
     reach = jackknife_interval(value, without, level=settings.level)[1] - value
     freedom = effective_degrees_of_freedom(without)
@@ -129,13 +140,11 @@ def estimate_difference(
         excess = interaction_variance(sums[0].influence() - sums[1].influence())
         per_reach = student_t.ppf((1 + settings.level) / 2, freedom)
         reach *= math.sqrt(max(1 - excess * (per_reach / reach) ** 2, 0.5))
-    ends = (
-        interval(max(value - reach, -2.0), min(value + reach, 2.0), jackknife_method(settings), name)
-        if reach >= 0
-        else {}
-    )
+    fields = {"resampled": name}
+    if reach >= 0:  # not NaN
+        fields |= interval(max(value - reach, -2.0), min(value + reach, 2.0), jackknife_method(settings), name)
     p = _two_sided(value, reach, freedom, settings.level)
-    return Estimate(value, chance=0.0, **{"resampled": name, **ends}, p_value=p, **a.counts)
+    return Estimate(value, chance=0.0, **fields, p_value=p, **a.counts)
 
 
 def _two_sided(value: float, reach: float, freedom: float, level: float) -> float:

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.metrics.answers import Answers
+from bioclip_probe.metrics.panels import Panel, Panels
 from bioclip_probe.metrics.paths import PathAnswers
+from bioclip_probe.metrics.separation import LabelledImages
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.text import TextEmbeddings
 from bioclip_probe.tables import RANKS
@@ -83,3 +85,16 @@ def corvid_names() -> TextEmbeddings:
         means = np.array([vectors[labels == taxon].mean(axis=0) for taxon in taxa]).reshape(-1, 2)
         names.append((taxa, means / np.linalg.norm(means, axis=1, keepdims=True)))
     return TextEmbeddings(names, placement, np.array([1.0, 0.0]), SharedResults(vectors, placement))
+
+
+def corvid_panels() -> Panels:
+    """Return one panel that plots the genera of the `corvids`, and that could not be projected.
+
+    Examples
+    --------
+    >>> corvid_panels().panels[0].images.n_taxa
+    2
+    """
+    vectors, placement = corvids()
+    images = LabelledImages(placement.at("genus"), placement.node)
+    return Panels([Panel("genus", "", vectors, np.full((len(vectors), 2), np.nan), images)], placement)

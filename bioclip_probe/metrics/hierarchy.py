@@ -4,9 +4,9 @@ Tree distance in a taxonomy is the number of ranks below the lowest common ances
 distance; embedding distance is cosine distance, 1 - u·v. All pairs are used, none is sampled.
 
 Each metric (``cophenetic_correlation`` …) returns a `Measurement` for every rank; the estimator behind it
-(``estimate_cophenetic_correlation`` …) returns the `Estimate` of one set of rows. Between taxa the interval is a
-bootstrap. Where no weights enter (images, differences, balanced ranks) it is a delete-group jackknife, which the sums
-of the linear pass give without a second look at the vectors.
+(``estimate_cophenetic_correlation`` …) returns the `Estimate` of one set of rows. The interval of a correlation between
+taxa is a bootstrap. That of the metrics over images, of differences and of balanced ranks is a delete-group jackknife,
+which the sums of the linear pass give without a second pass over the vectors.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bioclip_probe.stats.rows import ResamplingUnits, Rows, rank_of_tips
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement, Tree
 
-BOUNDS = (-1.0, 1.0)
+#: With fewer resampled units the interval may be too narrow, as the calibration study found.
 FEWEST_UNITS = 100
 SAME = 1e-12  # a difference of correlations below this is rounding
 
@@ -104,10 +104,9 @@ def estimate_cophenetic_correlation(
     units : ResamplingUnits, optional
         What the interval resamples; by default the taxa themselves.
 
-    Raises
-    ------
-    DataError
-        If a vector is not finite.
+    Returns
+    -------
+    Estimate
     """
     if reason := taxa.reason_undefined():
         return Estimate.undefined(reason, **taxa.counts)
@@ -121,14 +120,15 @@ def estimate_cophenetic_correlation(
     replicates = weighted_correlations(taxa.vectors, taxa.tree, weights, None if units is None else unit)
     deleted = np.arctanh(np.clip(replicates[: len(left)], SAME - 1, 1 - SAME))
     method = f"percentile bootstrap, {settings.n_bootstrap} replicates, expanded by effective degrees of freedom"
-    ends = interval(*expanded_interval(replicates[len(left) :], deleted, n_units, settings.level), method, name)
+    ends = expanded_interval(replicates[len(left) :], deleted, n_units, settings.level)
+    fields = interval(*ends, method, name)
     return Estimate(
         value,
         chance=0.0,
-        **{"resampled": name, **ends},
+        **{"resampled": name, **fields},
         p_value=permutation_p(value, null),
         **taxa.counts,
-        note=_caution(n_units, name, taxa.tree, units) if ends else "",
+        note=_caution(n_units, name, taxa.tree, units) if fields else "",
     )
 
 
@@ -198,10 +198,9 @@ def estimate_within(
     settings : MeasureSettings
         `n_permutations` is used.
 
-    Raises
-    ------
-    DataError
-        If a vector is not finite.
+    Returns
+    -------
+    dict from rank to Estimate
     """
     reason = taxa.reason_undefined()
     estimates = {}

@@ -15,16 +15,11 @@ from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
 from bioclip_probe.stats.all_pairs.moments import JackknifeMoments
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import (
-    jackknife_interval,
-    permutation_p,
-)
+from bioclip_probe.stats.resampling import jackknife_interval, permutation_p
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.tree.tree import Placement, Tree
 
 BOUNDS = (-1.0, 1.0)
-FEWEST_UNITS = 100
-SAME = 1e-12  # a difference of correlations below this is rounding
 
 
 def image_tree_correlation(
@@ -79,21 +74,20 @@ def estimate_image_correlation(
     rng, settings, units
         As for `estimate_cophenetic_correlation`.
 
-    Raises
-    ------
-    DataError
-        If a vector is not finite.
+    Returns
+    -------
+    Estimate
     """
     if images.counts["n_taxa"] < 3:
         return Estimate.undefined(images.reason_undefined(), **images.counts)
-    name, part = images.jackknife_groups(units, rng)
-    split = JackknifeMoments.of([(images.vectors, images.tips)], part)
-    return streamed_tree_correlation(images.tree, split, rng, name, images.counts["n_excluded"], settings)
+    name, group = images.jackknife_groups(units, rng, settings.n_groups)
+    moments = JackknifeMoments.of([(images.vectors, images.tips)], group)
+    return streamed_tree_correlation(images.tree, moments, rng, name, images.counts["n_excluded"], settings)
 
 
 def streamed_tree_correlation(
     tree: Tree,
-    split: JackknifeMoments,
+    moments: JackknifeMoments,
     rng: np.random.Generator,
     resampled: str = "species",
     n_excluded: int = 0,
@@ -104,8 +98,8 @@ def streamed_tree_correlation(
     Parameters
     ----------
     tree : Tree
-        Its k tips are the groups of `split`, each with images.
-    split : JackknifeMoments
+        Its k tips are the groups of `moments`, each with images.
+    moments : JackknifeMoments
         Its jackknife groups are left out one after the other for the interval.
     rng : numpy.random.Generator
     resampled : str
@@ -119,25 +113,57 @@ def streamed_tree_correlation(
     -------
     Estimate
         Undefined with fewer than three taxa, or where a distance does not vary.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> images = Rows.images(*corvids())
+    >>> moments = JackknifeMoments.of([(images.vectors, images.tips)], np.arange(3))
+    >>> round(streamed_tree_correlation(images.tree, moments, np.random.default_rng(0)).value, 2)
+    0.69
     """
     settings = settings or MeasureSettings()
-    k = len(split.jackknife_group)
-    n_images = int(sum(part.n for part in split.by_group))
+    k = len(moments.jackknife_group)
+    n_images = int(sum(of_group.n for of_group in moments.by_group))
     counts = {"n_images": n_images, "n_taxa": k if n_images else 0, "n_excluded": n_excluded}
     if counts["n_taxa"] < 3:
         return Estimate.undefined(f"needs at least 3 taxa, found {counts['n_taxa']}", **counts)
-    sums = JackknifeSums.of(tree, split)
+    sums = JackknifeSums.of(tree, moments)
     value = sums.correlation()
     if math.isnan(value):
         return Estimate.undefined("tree distance or embedding distance does not vary", **counts)
-    null = permuted_correlations(TreeSums(tree, split.total), settings.n_permutations, rng)
+    null = permuted_correlations(TreeSums(tree, moments.total), settings.n_permutations, rng)
     return jackknifed(value, sums.without_each_group(), null, Estimate(value, resampled=resampled, **counts), settings)
 
 
 def jackknifed(
     value: float, deleted: np.ndarray, null: np.ndarray, estimate: Estimate, settings: MeasureSettings
 ) -> Estimate:
-    """Return `estimate` with chance and p from a null, and the interval from the values without groups of units."""
+    """Return an estimate with chance and p-value from a null, and its interval from the values without groups of units.
+
+    Parameters
+    ----------
+    value : float
+        A correlation.
+    deleted : ndarray, shape (G,)
+        Its values without each group of units in turn.
+    null : ndarray, shape (m,)
+        Its values with species permuted.
+    estimate : Estimate
+        With `resampled` and its counts.
+    settings : MeasureSettings
+        `level` is used.
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> deleted, null = np.array([0.4, 0.5, 0.6]), np.zeros(4)
+    >>> jackknifed(0.5, deleted, null, Estimate(0.5, resampled="species"), MeasureSettings()).p_value
+    0.2
+    """
     ends = jackknife_interval(value, deleted, BOUNDS, settings.level)
     return replace(
         estimate,

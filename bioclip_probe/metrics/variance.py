@@ -38,9 +38,9 @@ def variance_by_rank(
         Two for each rank, over the n images that have a name at the rank, with K taxa and P known next ancestors:
 
         ``nested_r2`` = (SS_between(taxa) - SS_between(ancestors))/SS_total, in [0, 1]. Higher: the rank tells more
-        about the position of an image than the ranks above do. Without holes the shares of all ranks add up to the R² of
-        species. Chance, for images that are assigned to taxa at random, is (K - P)/(n - 1): it is large where taxa have
-        few images. Species that differ independently of the tree give every rank more than that, about
+        about the position of an image than the ranks above do. Without holes the shares of all ranks add up to the R²
+        of species. Chance, for images that are assigned to taxa at random, is (K - P)/(n - 1): it is large where taxa
+        have few images. Species that differ independently of the tree give every rank more than that, about
         (K - P)/(species - 1) of their R².
         ``variance_ratio`` = (SS_between/(K - 1))/(SS_within/(n - K)), the pseudo-F of PERMANOVA; at least 0, higher is
         better. Chance is 1, up to the difference of a ratio of means from a mean of ratios. It grows with the images
