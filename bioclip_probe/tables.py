@@ -1,15 +1,16 @@
-"""The tidy tables: their columns, types, units and meanings, and a check for each.
+"""Tidy tables, registries of named things, and a few constants that every room needs.
 
-Every result of the toolkit is a row of one of them. They are pandas DataFrames, stored as Parquet.
+Every result of the toolkit is a row of one of these tables. They are pandas DataFrames, stored as Parquet. Each table
+declares its columns with their types, units and meanings, and checks frames against them.
 
-=============== ================================================= =====================
-table           one row is                                        written by
-=============== ================================================= =====================
-``IMAGES``      one picture and what it shows                     datasets
-``MEASUREMENTS`` one number with its interval                     metrics, through study
-``PREDICTIONS`` one picture as one probe names it                 probes
-``COORDINATES`` one picture in one panel of a projection          projections
-=============== ================================================= =====================
+================= ================================================= =====================
+table             one row is                                        written by
+================= ================================================= =====================
+``IMAGES``        one picture and what it shows                     datasets
+``MEASUREMENTS``  one number with its interval                      metrics, through study
+``PREDICTIONS``   one picture with the answer of one probe          probes
+``COORDINATES``   one picture in one panel of a projection          projections
+================= ================================================= =====================
 """
 
 from __future__ import annotations
@@ -34,21 +35,26 @@ SHARD_SIZE, DTYPES = 1024, ("float32", "float16")
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a shelf's registry: what a reader must know of a thing, and the function that does it.
+    """One entry of a registry: what a reader must know of a thing, and the function that does it.
 
-    Every shelf has a `registry.py` with ``REGISTRY``, a dict from name to entry. A shelf that must tell more of its
-    things derives from this class.
+    Every shelf has a `registry.py` with ``REGISTRY``, a dict from name to entry. A shelf with more to say about its
+    things derives its own class from this one.
 
     Attributes
     ----------
     name : str
-        How the thing is called on the command line and in tables.
+        Name of the thing on the command line and in tables.
     title : str
-        What it is, in one line: the label of a figure, the line of a listing.
+        One line that says what the thing is, for the label of a figure and the line of a listing.
     notes : str
-        What a reader must know beyond that; may be empty.
+        What a reader must know beyond the title; may be empty.
     function : callable, optional
-        Does the thing. None for an entry that only names a form or that is done as part of another one.
+        Does the thing. None for an entry that only names a form, or that is done as part of another entry.
+
+    Examples
+    --------
+    >>> Entry("tsne", "t-SNE").notes
+    ''
     """
 
     name: str
@@ -69,7 +75,7 @@ def catalogue(registry: Mapping[str, Entry], columns: Sequence[str] = ("name", "
     Returns
     -------
     DataFrame
-        One row an entry, in the order of the registry.
+        One row for each entry, in the order of the registry.
 
     Examples
     --------
@@ -82,12 +88,12 @@ def catalogue(registry: Mapping[str, Entry], columns: Sequence[str] = ("name", "
 
 
 def check_name(kind: str, name: str, known: Iterable[str], error: type[ProbeError] = ProbeError) -> None:
-    """Refuse a name that is not known, and suggest the nearest ones.
+    """Raise an error that suggests the nearest names if a name is not known.
 
     Parameters
     ----------
     kind : str
-        What is named, e.g. ``probe``.
+        Kind of the named thing, e.g. ``probe``.
     name : str
     known : iterable of str
     error : type
@@ -102,23 +108,36 @@ def check_name(kind: str, name: str, known: Iterable[str], error: type[ProbeErro
     --------
     >>> check_name("probe", "liner", ["linear", "knn"])
     Traceback (most recent call last):
-        ...
     bioclip_probe.errors.ProbeError: no probe 'liner'; did you mean linear?
     """
     names = list(known)
     if name in names:
         return
-    near = get_close_matches(name.lower(), names, n=3, cutoff=0.4)
-    hint = f"did you mean {', '.join(near)}?" if near else f"there is {', '.join(names)}"
+    nearest = get_close_matches(name.lower(), names, n=3, cutoff=0.4)
+    hint = f"did you mean {', '.join(nearest)}?" if nearest else f"there is {', '.join(names)}"
     raise error(f"no {kind} '{name}'; {hint}")
 
 
 @dataclass(frozen=True)
 class Column:
-    """One declared column: its pandas dtype, its unit or set of values, and what it means.
+    """A declared column of a table.
 
-    One that is `later` was declared when files of the table had been written: where a file lacks it, it is missing
-    throughout.
+    Attributes
+    ----------
+    name : str
+    dtype : str
+        Its pandas dtype.
+    meaning : str
+        What a value says.
+    unit : str
+        Its unit, or its set of values.
+    later : bool
+        True if the column was added after files of the table had been written. In older files it reads as missing.
+
+    Examples
+    --------
+    >>> Column("value", "float64", "the number").unit
+    ''
     """
 
     name: str
@@ -130,19 +149,48 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A declared table: `frame` makes one from rows, `check` refuses a frame that is not one."""
+    """A declared table: its name and columns, and functions that make, check and read frames of it.
+
+    Attributes
+    ----------
+    name : str
+    columns : tuple of Column
+
+    Examples
+    --------
+    >>> table = Table("lengths", (Column("taxon", "str", "the taxon"), Column("value", "float64", "metres")))
+    >>> table.frame([{"taxon": "Pica"}])["value"].isna().tolist()
+    [True]
+    >>> table.frame([{"colour": "black"}])
+    Traceback (most recent call last):
+    bioclip_probe.errors.DataError: table 'lengths' has no column colour; it has: taxon, value
+    """
 
     name: str
     columns: tuple[Column, ...]
 
     @property
     def names(self) -> list[str]:
+        """Names of the columns."""
         return [column.name for column in self.columns]
 
-    def frame(self, rows=()) -> pd.DataFrame:
-        """Rows (dicts or a DataFrame) as a frame with exactly the declared columns and dtypes.
+    def frame(self, rows: Iterable[Mapping[str, Any]] | pd.DataFrame = ()) -> pd.DataFrame:
+        """Return rows as a frame with exactly the declared columns and dtypes.
 
-        A column that no row gives is missing (NaN, None) throughout; one that is not declared is an error.
+        Parameters
+        ----------
+        rows : iterable of mappings, or DataFrame
+            A declared column that no row has is missing (NaN, None) in all rows of the frame.
+
+        Returns
+        -------
+        DataFrame
+            With a new index from 0.
+
+        Raises
+        ------
+        DataError
+            If a row has a column that is not declared.
         """
         import pandas as pd
 
@@ -154,7 +202,23 @@ class Table:
         return frame.astype({column.name: column.dtype for column in self.columns}).reset_index(drop=True)
 
     def check(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return `frame` as it is, or raise `DataError` if a declared column is missing or of another dtype."""
+        """Return a frame unchanged if it has the declared columns.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            It may have more columns.
+
+        Returns
+        -------
+        DataFrame
+            The same object.
+
+        Raises
+        ------
+        DataError
+            If a declared column is missing or has another dtype.
+        """
         import pandas as pd
 
         missing = [name for name in self.names if name not in frame.columns]
@@ -170,7 +234,21 @@ class Table:
         return frame
 
     def read(self, path: Path) -> pd.DataFrame:
-        """The table stored at `path` (Parquet), checked."""
+        """Return the table in a Parquet file, after checking it.
+
+        Parameters
+        ----------
+        path : Path
+
+        Returns
+        -------
+        DataFrame
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read or does not hold this table.
+        """
         import pandas as pd
 
         try:
@@ -182,19 +260,22 @@ class Table:
             raise DataError(f"{path} does not hold a '{self.name}' table: {error}") from error
 
 
-def _ranks(meaning: str) -> tuple[Column, ...]:
+def _rank_columns(meaning: str) -> tuple[Column, ...]:
     return tuple(Column(rank, "str", meaning) for rank in RANKS)
 
 
 IMAGES = Table(
     "images",
     (
-        Column("image_id", "str", "unique name of the picture; everything is joined by it"),
-        Column("source", "str", "where the dataset finds it: a path or a key"),
-        *_ranks("name at this rank, missing where it is not known; species is the binomial"),
+        Column("image_id", "str", "unique name of the picture, by which all tables are joined"),
+        Column("source", "str", "where the dataset finds the picture: a path or a key"),
+        *_rank_columns("name at this rank, missing if it is not known; species is the binomial"),
         Column("common", "str", "common name of the species, in English, where the source has one"),
         Column(
-            "label", "str", "the class of the picture as its source writes it, where that need be no taxon", later=True
+            "label",
+            "str",
+            "class of the picture as its source writes it, if not every class is a taxon",
+            later=True,
         ),
         Column("group", "str", "observation or photographer: pictures of one group are not independent"),
         Column("split", "str", "part of the dataset the picture belongs to, e.g. val"),
@@ -211,26 +292,29 @@ MEASUREMENTS = Table(
         Column("split", "str", "part of the dataset"),
         Column("simulated", "bool", "the pictures come from the built-in world"),
         Column("space", "str", "embeddings as they are, or mean removed and renormalised", "raw | centred"),
-        Column("tree", "str", "what tree distance means", "taxonomy | name of the phylogeny"),
+        Column("tree", "str", "the tree whose distances are used", "taxonomy | name of the phylogeny"),
         Column("rank", "str", "the rank of the taxa measured"),
         Column("taxon", "str", "the clade the number is about; missing for all"),
-        Column("probe", "str", "the probe whose answers are scored; missing where no probe was asked"),
-        Column("protocol", "str", "what the probe was asked; see PREDICTIONS"),
-        Column("shots", "Int64", "images of a taxon that the probe learnt from; missing for all there are"),
-        Column("metric", "str", "name in the metric catalogue"),
-        Column("value", "float64", "the number; NaN where it is undefined, and `note` says why"),
-        Column("chance", "float64", "what the number is without any signal"),
+        Column("probe", "str", "the probe whose answers are scored; missing if the number is of no probe"),
+        Column("protocol", "str", "the protocol of the probe; see PREDICTIONS"),
+        Column("shots", "Int64", "images of each taxon that the probe learnt from; missing if it learnt from all"),
+        Column("metric", "str", "name in the registry of metrics"),
+        Column("value", "float64", "the number; NaN if it is undefined, and `note` says why"),
+        Column("chance", "float64", "value of the number without any signal"),
         Column("ci_low", "float64", "lower end of the 95 % interval"),
         Column("ci_high", "float64", "upper end of the 95 % interval"),
-        Column("ci_method", "str", "how the interval was made"),
+        Column("ci_method", "str", "method of the interval"),
         Column(
-            "resampled", "str", "what was resampled or permuted; without a species, the deepest taxon known", "rank"
+            "resampled",
+            "str",
+            "unit that was resampled or permuted; without a species, the deepest known taxon",
+            "rank",
         ),
         Column("p_value", "float64", "one-sided permutation p = (b + 1)/(m + 1)"),
         Column("n_images", "Int64", "images that entered"),
         Column("n_taxa", "Int64", "taxa that entered"),
-        Column("n_excluded", "Int64", "images left out, e.g. without a name at this rank"),
-        Column("note", "str", "why the value is undefined, or what to know of it"),
+        Column("n_excluded", "Int64", "images that were left out, e.g. without a name at this rank"),
+        Column("note", "str", "why the value is undefined, or what a reader must know of it"),
     ),
 )
 
@@ -240,7 +324,7 @@ PREDICTIONS = Table(
         Column("run", "str", "the run that made the row"),
         Column("encoder", "str", "the encoder whose embeddings were probed"),
         Column("dataset", "str", "the dataset"),
-        Column("probe", "str", "name in the probe catalogue"),
+        Column("probe", "str", "name in the registry of probes"),
         Column(
             "protocol",
             "str",
@@ -248,18 +332,18 @@ PREDICTIONS = Table(
             "published or with independent folds; or the text type of a zero-shot classifier",
             "seen | unseen | shuffled | paper | corrected | a text type",
         ),
-        Column("shots", "Int64", "images of a taxon that the probe learnt from; missing for all there are"),
-        Column("fold", "Int64", "number of the fold, from 0; missing where there is one split"),
+        Column("shots", "Int64", "images of each taxon that the probe learnt from; missing if it learnt from all"),
+        Column("fold", "Int64", "number of the fold, from 0; missing if there is one split only"),
         Column("rank", "str", "the rank predicted"),
         Column("image_id", "str", "the picture"),
         Column("split", "str", "split of the probe", "train | val | test"),
         Column("truth", "str", "the taxon: its path from the root"),
         Column("predicted", "str", "the taxon the probe names: its path from the root"),
         Column(
-            "place", "Int64", "place of the truth among the taxa ranked, 1 is best; missing if it is not among them"
+            "place", "Int64", "position of the truth among the ranked taxa, 1 is best; missing if it is not among them"
         ),
         Column("confidence", "float64", "probability the probe gives its answer; missing if it gives none"),
-        Column("chosen", "str", "what the probe chose on val, e.g. C = 10"),
+        Column("chosen", "str", "setting that the probe chose on val, e.g. C = 10"),
     ),
 )
 

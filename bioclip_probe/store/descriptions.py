@@ -24,8 +24,7 @@ from bioclip_probe.store.records import (
     write_file,
     write_json,
 )
-from bioclip_probe.store.shards import DTYPES
-from bioclip_probe.tables import IMAGES
+from bioclip_probe.tables import DTYPES, IMAGES
 
 if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset

@@ -66,7 +66,8 @@ from bioclip_probe.store.descriptions import (
 from bioclip_probe.store.journal import remove_unfinished
 from bioclip_probe.store.locks import hold_lock, lock_file
 from bioclip_probe.store.records import VERSION, check_version, read_json, write_json
-from bioclip_probe.store.shards import DTYPES, EmbeddingFolder
+from bioclip_probe.store.shards import EmbeddingFolder
+from bioclip_probe.tables import DTYPES, SHARD_SIZE
 
 if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset
@@ -74,7 +75,6 @@ if TYPE_CHECKING:
 
 FORMAT = "bioclip_probe store"
 LOCK = ".lock"
-SHARD_SIZE = 1024
 
 CONTENTS = (
     "dataset", "dataset_fingerprint", "encoder", "encoder_fingerprint", "dimension", "n_images", "n_ok", "n_failed",
