@@ -1,26 +1,30 @@
-"""Metrics: each returns numbers with intervals. `registry` says what each is; `suite.measure` runs them all.
+"""Metrics: functions that return numbers with intervals; `registry` lists them, `suite.measure` runs them.
 
 ===============  ============================================================================
 `hierarchy`      tree distance against centroid distance, over all pairs of taxa
 `image_pairs`    tree distance against embedding distance, over all pairs of images
 `balanced`       both with every rank of a common ancestor at the same weight
-`ordinal`        the same by ranks; the distance of two species by their common ancestor
-`retrieval`      triplets, average precision, the kinship of nearest neighbours
+`ordinal`        rank correlations; the distance of two species by their common ancestor
 `clades`         tree correlation inside each clade
 `variance`       variance of images explained by the taxa of each rank
 `reliability`    the noise ceiling that the scatter of images sets
-`confounds`      tree correlation beyond that of a control
-`separation`     purity of neighbours and clusters, silhouette
-`panels`         purity in the panels of the drill-down
 `signal`         phylogenetic signal
 `dendrogram`     the dendrogram of centroids against the tree
-`shape`          how tree-like the embedding is, whatever the tree
+`shape`          how close the embedding is to any tree; distances along its surface
+`retrieval`      triplets, average precision
+`kinship`        ranks that nearest neighbours share; the severity of mistakes
+`separation`     purity of neighbours, silhouette
+`clusters`       purity and agreement of k-means clusters
+`panels`         purity in the panels of the drill-down
 `differences`    two embeddings: difference in tree correlation
 `similarity`     two embeddings: how alike they are
-`scores`         numbers from one score an image, accuracy and calibration of answers
-`answers`        the answers of a probe at one rank; two protocols, two models
-`paths`          the answers of a probe across ranks
+`confounds`      an embedding and a control: tree correlation beyond that of the control
+`answers`        the answers of a probe at one rank
+`answer_pairs`   the answers of two protocols, or of two models
+`paths`          the answers of a probe at all ranks
+`consistency`    answers at one rank against the answer at the rank above
 `text`           names of taxa, and images beside their names
+`scores`         estimates from one score per image
 ===============  ============================================================================
 
 Every metric is called as ``metric(embeddings, placement, settings)`` and returns a list of `Measurement`.

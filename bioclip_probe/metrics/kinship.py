@@ -16,7 +16,8 @@ from bioclip_probe.metrics.scores import mean_score
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import K_NEIGHBOURS, SharedResults
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.sweep.sweep import Levels, Sweep
+from bioclip_probe.stats.sweep.binning import Levels
+from bioclip_probe.stats.sweep.sweep import Sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 

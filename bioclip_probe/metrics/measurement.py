@@ -141,8 +141,3 @@ def random_stream(seed: int, *names: str) -> np.random.Generator:
     True
     """
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
-
-
-def row(metric: str, rank: str, estimate: Estimate, **more: object) -> dict:
-    """Temporary: a row of the `MEASUREMENTS` table."""
-    return {"metric": metric, "rank": rank, **asdict(estimate), **more}

@@ -22,9 +22,10 @@ from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_interval
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.stats.sweep import histograms
+from bioclip_probe.stats.sweep.binning import lca_rank
 from bioclip_probe.stats.sweep.histograms import JointHistogram
 from bioclip_probe.stats.sweep.pairs import spearman_correlation
-from bioclip_probe.stats.sweep.sweep import Sweep, lca_rank, sweep
+from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
 from bioclip_probe.tree.tree import Placement
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -104,7 +105,7 @@ def estimate_rank_correlations(
     if reason := taxa.reason_undefined():
         return dict.fromkeys(("spearman", "kendall_tau_b"), Estimate.undefined(reason, **taxa.counts))
     name, group = taxa.jackknife_groups(units, rng, settings.n_groups)
-    pairs = _CountedPairs(taxa, sweep(taxa, group, executor=executor).joint, name, settings)
+    pairs = _CountedPairs(taxa, sweep(taxa, group, workers=SweepWorkers(executor)).joint, name, settings)
     exact = spearman_correlation(taxa.vectors, taxa.tree) if pairs.joint.binned else None
     return {
         "spearman": pairs.correlation(histograms.spearman, exact),
@@ -302,12 +303,12 @@ def estimate_distance_by_lca(
     if lost := int(np.isnan(taxa.vectors).any(axis=1).sum()):
         reason = f"the images of {lost} taxa cancel out: their centroid has no direction"
         blank = Rows(taxa.tree, np.zeros((len(taxa.tips), 1)), taxa.tips, taxa.groups)
-        joint = sweep(blank, executor=executor).joint
+        joint = sweep(blank, workers=SweepWorkers(executor)).joint
         steps = joint.steps[joint.counts.sum(axis=1) > 0]
         undefined = Estimate.undefined(reason, **taxa.counts)
         return {lca_rank(step): dict.fromkeys(LCA_DISTANCES, undefined) for step in steps}
     name, group = taxa.jackknife_groups(None, rng, settings.n_groups)
-    joint = sweep(taxa, group, executor=executor).joint
+    joint = sweep(taxa, group, workers=SweepWorkers(executor)).joint
     statistics = np.concatenate([_mean_distances(taxa, group, joint.steps), _quantiles(joint)], axis=2)
     table = {}
     for level, n_pairs in enumerate(joint.counts.sum(axis=1)):

@@ -1,4 +1,4 @@
-"""The registry of metrics: what a reader must know of each number, and the function that returns it."""
+"""The registry of metrics: what a reader must know about each number, and the function that returns it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from bioclip_probe.tables import Entry
 
 @dataclass(frozen=True)
 class MetricEntry(Entry):
-    """One number: what it is called, what it says, and the function that returns it.
+    """One number: its name, its meaning, and the function that returns it.
 
     Several numbers that come from one computation share a function, which returns them all.
 
@@ -50,27 +50,32 @@ class MetricEntry(Entry):
     title : str
         Its label in figures.
     notes : str
-        What it is, in one line.
-    function : callable, optional
-        ``function(embeddings, placement, settings) -> list of Measurement``.
+        Its meaning, in one line.
+    function : callable
+        ``function(subject, placement, settings) -> list of Measurement``.
     bounds : (float, float)
         The closed range of its value.
     better : str
         ``higher``, ``lower`` or ``neither``.
     source : str
-        Where it is from.
+        The publication that it is from.
     invariant : tuple of str
-        Changes that leave it as it is, but for rounding: ``rotation`` of the embedding, ``order`` of rows, ``names`` of
-        taxa. Some projections are moved by rounding alone, so that numbers in the plane promise little.
+        Changes that do not change it beyond rounding: ``rotation`` of the embedding, ``order`` of rows, ``names`` of
+        taxa. Rounding alone changes some projections, so that numbers in the plane promise little.
     subject : str
-        What it is a number of, the `subject` of a class: ``embeddings`` (`SharedResults`), ``pair`` (`EmbeddingPair`),
-        ``control pair``, ``panels``, ``answers`` (`Answers`), ``seen and unseen answers`` (`UnseenPair`), ``seen and
-        shuffled answers`` (`ShuffledPair`), ``answers of two models`` (`ModelPair`), ``answers at all ranks``
-        (`PathAnswers`) or ``text`` (`TextEmbeddings`).
+        The kind of thing that it measures, the `subject` of a class: ``embeddings`` (`SharedResults`), ``pair``
+        (`EmbeddingPair`), ``control pair`` (`ControlPair`), ``panels`` (`Panels`), ``answers`` (`Answers`), ``seen and
+        unseen answers`` (`UnseenPair`), ``seen and shuffled answers`` (`ShuffledPair`), ``answers of two models``
+        (`ModelPair`), ``answers at all ranks`` (`PathAnswers`) or ``text`` (`TextEmbeddings`).
     needs_ranks : bool
         It is defined in a taxonomy only, and not on a phylogeny.
     by_part : bool
         It is also given for each part of the dataset, such as species that a model has not seen.
+
+    Examples
+    --------
+    >>> REGISTRY["silhouette"].title
+    'Silhouette'
     """
 
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
@@ -94,42 +99,42 @@ _HIERARCHY = (
     MetricEntry("image_tree_correlation", "Tree correlation over image pairs", "tree distance against embedding distance, all pairs of images", image_pairs.image_tree_correlation, CORRELATION, "higher", "by moments, exact", by_part=True),
     MetricEntry("balanced_tree_correlation", "CPCC, ranks at one weight", "CPCC with every rank of a common ancestor at one weight", balanced.balanced_tree_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True, by_part=True),
     MetricEntry("balanced_image_tree_correlation", "Image pairs, ranks at one weight", "tree distance against embedding distance, all pairs of images, every rank of a common ancestor at one weight", balanced.balanced_image_tree_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True, by_part=True),
-    MetricEntry("clade_correlation", "Clade correlation", "CPCC of the species inside one clade", clades.within_clade_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True),
+    MetricEntry("clade_correlation", "CPCC inside one clade", "CPCC of the species inside one clade", clades.within_clade_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True),
     MetricEntry("within_clade_correlation", "CPCC inside clades of the rank", "CPCC inside each clade of the rank, mean over clades", clades.within_clade_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True),
-    MetricEntry("within_clade_correlation_sd", "Within clade correlation sd", "CPCC inside each clade of the rank, standard deviation over clades", clades.within_clade_correlation, (0.0, 2**0.5), "neither", "by moments, exact", needs_ranks=True),
+    MetricEntry("within_clade_correlation_sd", "CPCC inside clades of the rank, standard deviation", "CPCC inside each clade of the rank, standard deviation over clades", clades.within_clade_correlation, (0.0, 2**0.5), "neither", "by moments, exact", needs_ranks=True),
     MetricEntry("spearman", "Spearman correlation", "rank correlation of tree and centroid distance", ordinal.rank_correlations, CORRELATION, "higher", "Spearman 1904", by_part=True),
     MetricEntry("kendall_tau_b", "Kendall's tau-b", "Kendall's tau-b of tree and centroid distance", ordinal.rank_correlations, CORRELATION, "higher", "Kendall 1945", by_part=True),
-    MetricEntry("lca_distance_mean", "Lca distance mean", "mean of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
-    MetricEntry("lca_distance_q05", "Lca distance q05", "q05 of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
-    MetricEntry("lca_distance_q25", "Lca distance q25", "q25 of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
-    MetricEntry("lca_distance_q50", "Lca distance q50", "q50 of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
-    MetricEntry("lca_distance_q75", "Lca distance q75", "q75 of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
-    MetricEntry("lca_distance_q95", "Lca distance q95", "q95 of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_mean", "Centroid distance by common ancestor, mean", "mean of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q05", "Centroid distance by common ancestor, 5 % quantile", "5 % quantile of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q25", "Centroid distance by common ancestor, 25 % quantile", "25 % quantile of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q50", "Centroid distance by common ancestor, 50 % quantile", "50 % quantile of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q75", "Centroid distance by common ancestor, 75 % quantile", "75 % quantile of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("lca_distance_q95", "Centroid distance by common ancestor, 95 % quantile", "95 % quantile of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
     MetricEntry("k_mult", "Phylogenetic signal (K_mult)", "phylogenetic signal: 1 under Brownian motion along the tree", signal.k_mult, POSITIVE, "higher", "Adams 2014"),
     MetricEntry("dendrogram_cophenetic_correlation", "Dendrogram heights", "tree distance against height in the dendrogram of centroids", dendrogram.dendrogram_agreement, CORRELATION, "higher", "Sokal & Rohlf 1962"),
     MetricEntry("dendrogram_triplet_accuracy", "Triplets of the dendrogram", "share of the tree's triplets that the dendrogram of centroids resolves alike", dendrogram.dendrogram_agreement, SHARE, "higher", "Critchlow et al. 1996"),
-    MetricEntry("dendrogram_purity", "Dendrogram purity", "share of a taxon in the smallest clade of the dendrogram that holds two of its species", dendrogram.dendrogram_purity, SHARE, "higher", "Heller & Ghahramani 2005", needs_ranks=True),
-    MetricEntry("split_half_reliability", "Split half reliability", "centroid distances from one half of the images against those from the other", reliability.noise_ceiling, CORRELATION, "higher", "Spearman 1910", invariant=DRAWN, by_part=True),
-    MetricEntry("noise_ceiling", "Noise ceiling", "the most that CPCC could be, given the scatter of images within species", reliability.noise_ceiling, SHARE, "higher", "Spearman 1910; Brown 1910", invariant=DRAWN, by_part=True),
+    MetricEntry("dendrogram_purity", "Purity of dendrogram clades", "share of a taxon in the smallest clade of the dendrogram that holds two of its species", dendrogram.dendrogram_purity, SHARE, "higher", "Heller & Ghahramani 2005", needs_ranks=True),
+    MetricEntry("split_half_reliability", "Split-half reliability of distances", "centroid distances from one half of the images against those from the other", reliability.noise_ceiling, CORRELATION, "higher", "Spearman 1910", invariant=DRAWN, by_part=True),
+    MetricEntry("noise_ceiling", "Noise ceiling of CPCC", "the most that CPCC could be, given the scatter of images within species", reliability.noise_ceiling, SHARE, "higher", "Spearman 1910; Brown 1910", invariant=DRAWN, by_part=True),
     MetricEntry("disattenuated_cophenetic_correlation", "CPCC over its noise ceiling", "CPCC over its noise ceiling", reliability.noise_ceiling, UNBOUNDED, "higher", "Spearman 1904", invariant=DRAWN, by_part=True),
     MetricEntry("nested_r2", "Variance explained by the rank", "share of the variance of images that the rank explains beyond the ranks above", variance.variance_by_rank, SHARE, "higher", "analysis of variance", needs_ranks=True),
-    MetricEntry("variance_ratio", "Variance ratio", "variance between taxa over variance within (pseudo-F)", variance.variance_by_rank, POSITIVE, "higher", "Anderson 2001", needs_ranks=True),
+    MetricEntry("variance_ratio", "Variance between over within taxa (pseudo-F)", "variance between taxa over variance within (pseudo-F)", variance.variance_by_rank, POSITIVE, "higher", "Anderson 2001", needs_ranks=True),
 )  # fmt: skip
 
 _RELATIVES = (
-    MetricEntry("image_spearman", "Image spearman", "rank correlation of tree and embedding distance, all pairs of images", ordinal.image_rank_correlations, CORRELATION, "higher", "Spearman 1904", needs_ranks=True),
-    MetricEntry("image_kendall_tau_b", "Image kendall tau b", "Kendall's tau-b of tree and embedding distance, all pairs of images", ordinal.image_rank_correlations, CORRELATION, "higher", "Kendall 1945", needs_ranks=True),
+    MetricEntry("image_spearman", "Spearman correlation over image pairs", "rank correlation of tree and embedding distance, all pairs of images", ordinal.image_rank_correlations, CORRELATION, "higher", "Spearman 1904", needs_ranks=True),
+    MetricEntry("image_kendall_tau_b", "Kendall's tau-b over image pairs", "Kendall's tau-b of tree and embedding distance, all pairs of images", ordinal.image_rank_correlations, CORRELATION, "higher", "Kendall 1945", needs_ranks=True),
     MetricEntry("lca_auc", "AUC against the next rank", "how often images that meet at a rank are closer than images that meet at the next", ordinal.lca_auc, SHARE, "higher", "Mann & Whitney 1947", needs_ranks=True),
     MetricEntry("triplet_accuracy", "Triplets in order", "share of all triplets of images whose nearer relative is the closer", retrieval.triplet_accuracy, SHARE, "higher", "all triplets, none sampled", needs_ranks=True),
     MetricEntry("average_precision", "Average precision", "average precision of finding images of the same taxon", retrieval.precision_by_rank, SHARE, "higher", "Manning et al. 2008, ch. 8", needs_ranks=True),
-    MetricEntry("r_precision", "R precision", "share of the taxon among as many nearest images as it has others", retrieval.precision_by_rank, SHARE, "higher", "Manning et al. 2008, ch. 8", needs_ranks=True),
+    MetricEntry("r_precision", "R-precision", "share of the taxon among as many nearest images as it has others", retrieval.precision_by_rank, SHARE, "higher", "Manning et al. 2008, ch. 8", needs_ranks=True),
     MetricEntry("hierarchical_ap", "Hierarchical average precision (H-AP)", "average precision where nearer relatives are more relevant (H-AP)", retrieval.hierarchical_ap, SHARE, "higher", "Ramzi et al. 2022", needs_ranks=True),
-    MetricEntry("neighbour_lca_depth_1", "Neighbour lca depth 1", "ranks shared with the nearest image", kinship.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
-    MetricEntry("neighbour_lca_depth_5", "Neighbour lca depth 5", "ranks shared with the 5 nearest images", kinship.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
-    MetricEntry("neighbour_lca_depth_10", "Neighbour lca depth 10", "ranks shared with the 10 nearest images", kinship.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
-    MetricEntry("mistake_severity", "Mistake severity", "ranks up to the common ancestor with the nearest image, where that is of another species", kinship.mistake_severity, (1.0, 7.0), "lower", "Bertinetto et al. 2020", needs_ranks=True),
-    MetricEntry("geodesic_tree_correlation", "Geodesic tree correlation", "tree distance against distance along the graph of nearest species", shape.geodesic_tree_correlation, CORRELATION, "higher", "Tenenbaum et al. 2000"),
-    MetricEntry("delta_hyperbolicity", "Delta hyperbolicity", "how far from any tree: relative Gromov delta of 100 species", shape.delta_hyperbolicity, SHARE, "neither", "Gromov 1987; Khrulkov et al. 2020", invariant=DRAWN, needs_ranks=True),
+    MetricEntry("neighbour_lca_depth_1", "Ranks shared with the nearest image", "ranks shared with the nearest image", kinship.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
+    MetricEntry("neighbour_lca_depth_5", "Ranks shared with the 5 nearest images", "ranks shared with the 5 nearest images", kinship.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
+    MetricEntry("neighbour_lca_depth_10", "Ranks shared with the 10 nearest images", "ranks shared with the 10 nearest images", kinship.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
+    MetricEntry("mistake_severity", "Ranks up from a wrong nearest image", "ranks up to the common ancestor with the nearest image, where that is of another species", kinship.mistake_severity, (1.0, 7.0), "lower", "Bertinetto et al. 2020", needs_ranks=True),
+    MetricEntry("geodesic_tree_correlation", "Tree correlation along geodesics", "tree distance against distance along the graph of nearest species", shape.geodesic_tree_correlation, CORRELATION, "higher", "Tenenbaum et al. 2000"),
+    MetricEntry("delta_hyperbolicity", "Relative delta hyperbolicity", "how far from any tree: relative Gromov delta of 100 species", shape.delta_hyperbolicity, SHARE, "neither", "Gromov 1987; Khrulkov et al. 2020", invariant=DRAWN, needs_ranks=True),
 )  # fmt: skip
 
 _SEPARATION = (
@@ -145,14 +150,14 @@ _SEPARATION = (
     MetricEntry("cluster_ari", "k-means ARI", "adjusted Rand index of k-means clusters and taxa", clusters.cluster_agreement, ADJUSTED, "higher", "Hubert & Arabie 1985", invariant=CLUSTERED, needs_ranks=True),
     MetricEntry("silhouette", "Silhouette", "mean cosine silhouette of the taxa", separation.silhouette, CORRELATION, "higher", "Rousseeuw 1987", needs_ranks=True),
     MetricEntry("panel_purity", "k-means purity in the panel", "k-means purity, k = plotted taxa, in a panel of Section 4.6, full dimension", panels.panel_purity, SHARE, "higher", "as cluster_purity", invariant=CLUSTERED, subject="panels"),
-    MetricEntry("panel_purity_adjusted", "Panel purity adjusted", "k-means purity in a panel of Section 4.6, full dimension, beyond chance: (purity - chance)/(1 - chance)", panels.panel_purity, ADJUSTED, "higher", "Cohen 1960", invariant=SHUFFLED, subject="panels"),
+    MetricEntry("panel_purity_adjusted", "k-means purity in the panel beyond chance", "k-means purity in a panel of Section 4.6, full dimension, beyond chance: (purity - chance)/(1 - chance)", panels.panel_purity, ADJUSTED, "higher", "Cohen 1960", invariant=SHUFFLED, subject="panels"),
     MetricEntry("panel_purity_2d", "k-means purity in the panel, in the plane", "k-means purity, k = plotted taxa, in a panel of Section 4.6, in the plane", panels.panel_purity_2d, SHARE, "higher", "as cluster_purity", invariant=("names",), subject="panels"),
-    MetricEntry("panel_purity_2d_adjusted", "Panel purity 2d adjusted", "k-means purity in a panel of Section 4.6, in the plane, beyond chance: (purity - chance)/(1 - chance)", panels.panel_purity_2d, ADJUSTED, "higher", "Cohen 1960", invariant=(), subject="panels"),
+    MetricEntry("panel_purity_2d_adjusted", "k-means purity in the panel beyond chance, in the plane", "k-means purity in a panel of Section 4.6, in the plane, beyond chance: (purity - chance)/(1 - chance)", panels.panel_purity_2d, ADJUSTED, "higher", "Cohen 1960", invariant=(), subject="panels"),
 )  # fmt: skip
 
 _COMPARISONS = (
-    MetricEntry("cophenetic_correlation_difference", "Cophenetic correlation difference", "CPCC of the first less CPCC of the second, same species", differences.cophenetic_correlation_difference, DIFFERENCE, "higher", "paired jackknife: Efron & Stein 1981", subject="pair"),
-    MetricEntry("image_tree_correlation_difference", "Image tree correlation difference", "tree correlation of all image pairs, the first less the second", differences.image_tree_correlation_difference, DIFFERENCE, "higher", "paired jackknife: Efron & Stein 1981", subject="pair"),
+    MetricEntry("cophenetic_correlation_difference", "Difference in CPCC", "CPCC of the first less CPCC of the second, same species", differences.cophenetic_correlation_difference, DIFFERENCE, "higher", "paired jackknife: Efron & Stein 1981", subject="pair"),
+    MetricEntry("image_tree_correlation_difference", "Difference in tree correlation over image pairs", "tree correlation of all image pairs, the first less the second", differences.image_tree_correlation_difference, DIFFERENCE, "higher", "paired jackknife: Efron & Stein 1981", subject="pair"),
     MetricEntry("residual_cophenetic_correlation", "CPCC beyond a control", "CPCC once the centroid distance of a control is regressed out; no causal control", confounds.residual_cophenetic_correlation, CORRELATION, "higher", "Smouse et al. 1986; Guillot & Rousset 2013", subject="control pair"),
     MetricEntry("cka", "Debiased CKA", "debiased linear CKA of two encoders' species centroids", similarity.encoder_similarity, CORRELATION, "neither", "Song et al. 2012; Kornblith et al. 2019", subject="pair"),
     MetricEntry("cka_calibrated", "Debiased CKA beyond chance", "debiased linear CKA above what 95 % of permutations reach: (score - t)/(1 - t), or 0", similarity.encoder_similarity, SHARE, "neither", "Gröger et al. 2026", invariant=DRAWN, subject="pair"),
@@ -201,18 +206,41 @@ REGISTRY: dict[str, MetricEntry] = {
 
 
 def catalogue() -> pd.DataFrame:
-    """Return the metrics as a table: name, title, notes, bounds, better, source, invariant, subject."""
+    """Return the metrics as a table.
+
+    Returns
+    -------
+    DataFrame
+        Columns name, title, notes, bounds, better, source, invariant and subject.
+
+    Examples
+    --------
+    >>> catalogue()["name"][0]
+    'cophenetic_correlation'
+    """
     columns = ("name", "title", "notes", "bounds", "better", "source", "invariant", "subject")
     return tables.catalogue(REGISTRY, columns)
 
 
 def check_metrics(names: Iterable[str]) -> None:
-    """Refuse names that are no metrics, and metrics that are scores of a probe or of panels.
+    """Raise an error if a name is no metric, or is a metric of a probe or of panels.
+
+    Parameters
+    ----------
+    names : iterable of str
 
     Raises
     ------
     ProbeError
         With the nearest names, or with the command that gives the number.
+
+    Examples
+    --------
+    >>> check_metrics(["silhouette"])
+    >>> check_metrics(["panel_purity"])
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.ProbeError: 'panel_purity' is measured by `bioclip-probe project`
     """
     for name in names:
         tables.check_name("metric", name, REGISTRY)

@@ -19,8 +19,9 @@ from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import bootstrap_weights, percentile_interval
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.sweep.counting import AP, HIERARCHICAL_AP, R_PRECISION, RIGHT, SIZE, TIED
-from bioclip_probe.stats.sweep.sweep import Sweep, lca_rank, sweep
+from bioclip_probe.stats.sweep.binning import lca_rank
+from bioclip_probe.stats.sweep.scoring import AP, HIERARCHICAL_AP, R_PRECISION, RIGHT, SIZE, TIED
+from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 
@@ -173,7 +174,7 @@ def estimate_precision_by_rank(
     for number, rank in enumerate(RANKS):
         named = placement.at(rank) >= 0
         if swept is None or not np.array_equal(swept.rows.tips >= 0, named):
-            of_rank = sweep(Rows.images(vectors, placement.coarsen(rank)), anchors=True, executor=executor)
+            of_rank = sweep(Rows.images(vectors, placement.coarsen(rank)), anchors=True, workers=SweepWorkers(executor))
             level = 0
         else:
             of_rank = swept

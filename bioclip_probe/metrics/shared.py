@@ -17,7 +17,7 @@ from bioclip_probe.stats.embeddings import check_vectors
 from bioclip_probe.stats.kmeans import kmeans
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
-from bioclip_probe.stats.sweep.sweep import Sweep, sweep
+from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 
@@ -166,7 +166,8 @@ class SharedResults:
         """The rank that its jackknife leaves out, and the sweep over all pairs of images: scores and neighbours."""
         resampled, group = self.images.jackknife_groups(self.units, self.stream("sweep"), self.settings.n_groups)
         k = max(K_NEIGHBOURS)
-        return resampled, sweep(self.images, group, anchors=True, k=k, groups=self.groups, executor=self.executor)
+        workers = SweepWorkers(self.executor)
+        return resampled, sweep(self.images, group, anchors=True, k=k, groups=self.groups, workers=workers)
 
     def neighbors(self, rank: str) -> np.ndarray:
         """Return the nearest images of each image among those with a name at a rank.
