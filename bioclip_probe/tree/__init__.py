@@ -1,7 +1,19 @@
-"""Rooted trees as integer arrays: one type for taxonomy and phylogeny.
+"""Rooted trees as integer arrays: one type for taxonomies and phylogenies.
 
-`Tree` and `Placement` (where images sit in a tree); `taxonomy` makes both from lineages, `read_tree` reads a phylogeny,
-`match_species` lays species onto its tips; `patristic_distances` measures along it, `brownian` evolves traits on it.
+=======================  ====================================================================
+`Tree`                   a rooted tree of nodes in preorder
+`Placement`              the node of each image in a tree
+`taxonomy`               lineages → the taxonomy and the placement of every row
+`clean_lineages`         a table of names → the seven ranks, cleaned
+`audit`                  lineages → a table of what is odd about them
+`read_tree`              a Newick or Nexus file → `Tree`
+`to_ete3`                `Tree` → a tree of ete3
+`match_species`          names of species → the tips of a phylogeny
+`place_on`               images of species → their placement on a phylogeny
+`patristic_distances`    lengths of the paths between tips, as a matrix
+`patristic_rows`         some rows of that matrix
+`brownian`               traits after Brownian motion along a tree
+=======================  ====================================================================
 """
 
 from bioclip_probe.tree.brownian import brownian

@@ -1,7 +1,7 @@
-"""`Tree`: a rooted tree as arrays in preorder, and `Placement`: where images sit in one.
+"""Rooted trees as arrays in preorder, and the placement of images in a tree.
 
-The descendants of node ``i`` are the slice ``i:stop[i]``, so every question about a clade is a question about a slice:
-no pointers, no recursion, no sets. The same type holds a Linnaean taxonomy and a dated phylogeny.
+The descendants of node ``i`` are the nodes ``i:stop[i]``, so that every clade is a slice: no pointers, no recursion, no
+sets. The same type holds a Linnaean taxonomy and a dated phylogeny.
 """
 
 from __future__ import annotations
@@ -15,11 +15,24 @@ from bioclip_probe.errors import TreeError, some
 from bioclip_probe.tables import RANKS
 
 NO_RANK = -1
-SEPARATOR = "|"  # of the names of a path; no name of a taxonomy holds it
+#: Stands between the names of a path. No name of a taxonomy contains it.
+SEPARATOR = "|"
+#: Depths of tips may differ by this share of the largest one in an ultrametric tree: published dated trees are rounded.
+ULTRAMETRIC_TOLERANCE = 1e-4
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
-    """A view of `array` that cannot be written to; the array itself stays as it is."""
+    """Return a view of an array that cannot be written to; the array itself stays as it is.
+
+    Parameters
+    ----------
+    array : ndarray
+
+    Examples
+    --------
+    >>> read_only(np.arange(3)).flags.writeable
+    False
+    """
     view = array.view()
     view.flags.writeable = False
     return view
@@ -32,22 +45,31 @@ class Tree:
     Attributes
     ----------
     parent : ndarray, shape (m,), int64
-        The parent of each node, always before it: ``parent[i] < i``; the root is node 0 with parent -1.
+        The parent of each node, which comes before it: ``parent[i] < i``. The root is node 0 and has parent -1.
     length : ndarray, shape (m,), float64
-        Length of the branch above each node, in `unit`; at least 0; the root's is 0.
+        Length of the branch above each node, at least 0, in `unit`. That of the root is 0.
     name : ndarray, shape (m,), object
-        Names; tips have unique ones on a phylogeny, paths are unique on a taxonomy.
+        Names of the nodes. On a phylogeny the names of tips are unique; on a taxonomy the paths are.
     rank : ndarray, shape (m,), int8
         Index into `RANKS`, or -1 for a node without rank.
     unit : str
-        What a length is: ``rank``, ``Myr``, ``substitutions/site`` or ``unknown``.
+        Unit of the lengths: ``rank``, ``Myr``, ``substitutions/site`` or ``unknown``.
     stop : ndarray, shape (m,), int64
-        One past the last descendant of each node.
+        One past the last descendant of each node. It is computed from `parent`.
 
     Raises
     ------
     TreeError
         If the arrays are not a rooted tree in preorder, or a length is negative or not finite.
+
+    Examples
+    --------
+    >>> names = ["", "Pica", "Pica pica", "Pica nuttalli"]
+    >>> tree = Tree(parent=[-1, 0, 1, 1], length=[0, 2, 1, 1], name=names, rank=[-1, 5, 6, 6])
+    >>> tree
+    Tree(2 tips, 4 nodes, unit='unknown')
+    >>> tree.depth[tree.tips].tolist()
+    [3.0, 3.0]
     """
 
     parent: np.ndarray
@@ -72,7 +94,7 @@ class Tree:
             offenders = some(arrays["name"][node] or f"node {node}" for node in bad)
             raise TreeError(f"branch lengths must be finite and at least 0; {len(bad)} are not: {offenders}")
         if arrays["length"][0] != 0:
-            raise TreeError(f"nothing is above the root: its length must be 0, not {arrays['length'][0]:g}")
+            raise TreeError(f"no branch is above the root: its length must be 0, not {arrays['length'][0]:g}")
         arrays["stop"] = _stops(parent)
         for key, array in arrays.items():
             object.__setattr__(self, key, read_only(array))
@@ -85,12 +107,12 @@ class Tree:
 
     @cached_property
     def tips(self) -> np.ndarray:
-        """The leaves in preorder, shape (k,), int64."""
+        """The nodes without children, in preorder, shape (k,), int64."""
         return read_only(np.flatnonzero(self.stop == np.arange(len(self)) + 1))
 
     @cached_property
     def paths(self) -> list[str]:
-        """The `path` of each node."""
+        """The `path` of each node, a list of m strings."""
         return [self.path(node) for node in range(len(self))]
 
     @cached_property
@@ -103,86 +125,121 @@ class Tree:
 
     @property
     def is_ultrametric(self) -> bool:
-        """All tips are equally far from the root, to one part in 10⁴ (rounding of published dated trees)."""
+        """True if all tips are equally far from the root, to one part in 10⁴: published dated trees are rounded."""
         depths = self.depth[self.tips]
-        return bool(np.ptp(depths) <= 1e-4 * depths.max())
+        return bool(np.ptp(depths) <= ULTRAMETRIC_TOLERANCE * depths.max())
 
     def ancestor_at(self, rank: str) -> np.ndarray:
-        """The node of `rank` at or above each node, shape (m,), int64; -1 where that rank is a hole or lies below."""
-        wanted = RANKS.index(rank)
-        found = np.where(self.rank == wanted, np.arange(len(self)), -1).tolist()
-        for node, above in enumerate(self.parent.tolist()):
-            if found[node] < 0 and above >= 0:
-                found[node] = found[above]
-        return np.array(found, dtype=np.int64)
+        """Return the node of a rank at or above each node.
+
+        Parameters
+        ----------
+        rank : str
+            One of `RANKS`.
+
+        Returns
+        -------
+        ndarray, shape (m,), int64
+            -1 for a node that is above this rank or whose lineage has no name at it.
+        """
+        is_of_rank = self.rank == RANKS.index(rank)
+        ancestor = np.where(is_of_rank, np.arange(len(self)), -1).tolist()
+        for node, parent in enumerate(self.parent.tolist()):
+            if ancestor[node] < 0 and parent >= 0:
+                ancestor[node] = ancestor[parent]
+        return np.array(ancestor, dtype=np.int64)
 
     def path(self, node: int, separator: str = SEPARATOR) -> str:
-        """The names from below the root down to `node`; a rank that is a hole leaves its place empty.
+        """Return the names from the first node below the root down to a node.
 
-        On a taxonomy this is the taxon's identity: two taxa of one name never share a path.
+        On a taxonomy the path identifies a taxon: two taxa of the same name never share a path. A rank without a name
+        leaves an empty place between two separators.
+
+        Parameters
+        ----------
+        node : int
+        separator : str
+            Stands between the names.
+
+        Returns
+        -------
+        str
+            Empty for the root.
         """
-        steps = []
+        steps: list[int] = []
         while node > 0:
             steps.append(int(node))
             node = self.parent[node]
         if not steps or self.rank[steps[0]] == NO_RANK:
             return separator.join(str(self.name[step]) for step in reversed(steps))
-        places = [""] * (self.rank[steps[0]] + 1)
+        names = [""] * (self.rank[steps[0]] + 1)
         for step in steps:
             if self.rank[step] != NO_RANK:
-                places[self.rank[step]] = str(self.name[step])
-        return separator.join(places)
+                names[self.rank[step]] = str(self.name[step])
+        return separator.join(names)
 
     def subset(self, keep: np.ndarray) -> tuple[Tree, np.ndarray]:
-        """The tree of the nodes in `keep` and all that lie above them.
+        """Return the tree of some nodes and of all their ancestors.
 
         Parameters
         ----------
         keep : ndarray, int64
-            Node indices, in any order.
+            Nodes, in any order.
 
         Returns
         -------
         tree : Tree
-            Branches and names as they were; a node left with one child stays a node.
-        new : ndarray, shape (m,), int64
-            The new index of each old node, -1 where it was left out.
+            Names and branch lengths stay the same. A node stays even if it has one child left.
+        new_index : ndarray, shape (m,), int64
+            The new index of each old node, -1 for a node that is left out.
 
         Raises
         ------
         TreeError
-            If `keep` names a node that is not there; -1 is none.
+            If `keep` holds a number that is no node, e.g. -1.
         """
         keep = np.asarray(keep, dtype=np.int64)
         if np.any((keep < 0) | (keep >= len(self))):
             raise TreeError(f"the nodes to keep must lie between 0 and {len(self) - 1}")
-        wanted = np.zeros(len(self), dtype=bool)
-        wanted[0] = True
-        wanted[keep] = True
+        kept = np.zeros(len(self), dtype=bool)
+        kept[0] = True
+        kept[keep] = True
         for node in range(len(self) - 1, 0, -1):
-            if wanted[node]:
-                wanted[self.parent[node]] = True
-        new = np.where(wanted, np.cumsum(wanted) - 1, -1)
-        parent = np.where(self.parent[wanted] >= 0, new[self.parent[wanted]], -1)
-        tree = Tree(parent, self.length[wanted], self.name[wanted], self.rank[wanted], self.unit)
-        return tree, new
+            if kept[node]:
+                kept[self.parent[node]] = True
+        new_index = np.where(kept, np.cumsum(kept) - 1, -1)
+        parent = np.where(self.parent[kept] >= 0, new_index[self.parent[kept]], -1)
+        tree = Tree(parent, self.length[kept], self.name[kept], self.rank[kept], self.unit)
+        return tree, new_index
 
     def coarsen(self, rank: str) -> tuple[Tree, np.ndarray]:
-        """The tree whose tips are the taxa of `rank`; see `subset` for what is returned."""
+        """Return the tree whose tips are the taxa of a rank.
+
+        Parameters
+        ----------
+        rank : str
+            One of `RANKS`.
+
+        Returns
+        -------
+        tree : Tree
+        new_index : ndarray, shape (m,), int64
+            As for `subset`.
+        """
         return self.subset(np.flatnonzero(self.rank == RANKS.index(rank)))
 
 
 def _stops(parent: np.ndarray) -> np.ndarray:
-    """One past the last descendant of each node; raises `TreeError` if `parent` is not in preorder."""
+    """Return one past the last descendant of each node, or raise `TreeError` if `parent` is not in preorder."""
     m = len(parent)
     if parent[0] != -1 or np.any(parent[1:] < 0) or np.any(parent >= np.arange(m)):
         raise TreeError("a tree in preorder has its root first, with parent -1, and every parent before its children")
-    stop, above = list(range(1, m + 1)), parent.tolist()
+    stop, parents = list(range(1, m + 1)), parent.tolist()
     for node in range(m - 1, 0, -1):
-        stop[above[node]] = max(stop[above[node]], stop[node])
+        stop[parents[node]] = max(stop[parents[node]], stop[node])
     stops = np.array(stop)
-    # Preorder means that a node lies inside its parent's slice and that slices nest; they nest exactly if each node
-    # follows either its parent or the end of an earlier sibling's slice.
+    # In preorder the slices of the children fill the slice of their parent without a gap and without overlap. This is
+    # so exactly if the sizes of the children add up to the size of the parent, less the parent itself.
     sizes = np.bincount(parent[1:], weights=(stops - np.arange(m))[1:], minlength=m).astype(np.int64) + 1
     if np.any(sizes != stops - np.arange(m)):
         raise TreeError("the nodes are not in preorder: the descendants of a node must follow it without a gap")
@@ -191,13 +248,27 @@ def _stops(parent: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where each of n images sits in a tree.
+    """The node of each of n images in a tree.
 
     Attributes
     ----------
     tree : Tree
     node : ndarray, shape (n,), int64
-        The deepest node known for each image; -1 where the image is not in the tree.
+        The deepest node that is known for each image, -1 for an image that is not in the tree.
+
+    Raises
+    ------
+    TreeError
+        If a number is no node of the tree.
+
+    Examples
+    --------
+    >>> from bioclip_probe.tree.newick import parse_newick
+    >>> placement = Placement(parse_newick("((a:1,b:1):2,c:3);"), np.array([2, 2, 4, -1]))
+    >>> placement.tree.name[placement.node[:3]].tolist()
+    ['a', 'a', 'c']
+    >>> placement.take(np.array([2])).node.tolist()
+    [4]
     """
 
     tree: Tree
@@ -213,15 +284,48 @@ class Placement:
         return len(self.node)
 
     def at(self, rank: str) -> np.ndarray:
-        """The taxon of `rank` each image belongs to, shape (n,), int64; -1 where it has no name at that rank."""
+        """Return the taxon of a rank that each image belongs to.
+
+        Parameters
+        ----------
+        rank : str
+            One of `RANKS`.
+
+        Returns
+        -------
+        ndarray, shape (n,), int64
+            Nodes; -1 for an image that has no name at this rank.
+        """
         return np.where(self.node >= 0, self.tree.ancestor_at(rank)[self.node], -1)
 
     def coarsen(self, rank: str) -> Placement:
-        """The same images in the tree whose tips are the taxa of `rank`; -1 where an image has no name there."""
-        tree, new = self.tree.coarsen(rank)
+        """Return the placement of the same images in the tree whose tips are the taxa of a rank.
+
+        Parameters
+        ----------
+        rank : str
+            One of `RANKS`.
+
+        Returns
+        -------
+        Placement
+            The node is -1 for an image that has no name at this rank.
+        """
+        tree, new_index = self.tree.coarsen(rank)
         taxon = self.at(rank)
-        return Placement(tree, np.where(taxon >= 0, new[taxon], -1))
+        return Placement(tree, np.where(taxon >= 0, new_index[taxon], -1))
 
     def take(self, rows: np.ndarray) -> Placement:
-        """The placement of some of the images, in the order of `rows`."""
+        """Return the placement of some of the images.
+
+        Parameters
+        ----------
+        rows : ndarray
+            Row numbers, in any order, or a mask.
+
+        Returns
+        -------
+        Placement
+            In the order of `rows`.
+        """
         return Placement(self.tree, self.node[rows])

@@ -25,7 +25,7 @@ def caterpillar(k: int) -> Tree:
 
 
 @given(trees())
-def test_distance_is_the_length_of_the_path(tree):
+def test_the_distance_of_two_tips_is_the_length_of_their_path(tree):
     measured = patristic_distances(tree)
     expected = [[definitions.path_length(tree, a, b) for b in tree.tips] for a in tree.tips]
     np.testing.assert_allclose(measured, expected, atol=1e-12)
@@ -51,7 +51,7 @@ def test_distances_are_a_metric_on_a_tree(tree):
 
 @settings(max_examples=30)
 @given(lineage_tables(min_rows=3, holes=False))
-def test_on_a_tree_of_one_height_the_two_greatest_of_three_distances_are_equal(frame):
+def test_on_an_ultrametric_tree_the_two_largest_of_three_distances_are_equal(frame):
     distance = patristic_distances(taxonomy(frame).tree)
     assert set(np.unique(distance)) <= set(range(8))
     for a in range(len(distance)):
@@ -60,13 +60,13 @@ def test_on_a_tree_of_one_height_the_two_greatest_of_three_distances_are_equal(f
 
 
 @given(trees(), st.floats(0.1, 10))
-def test_longer_branches_by_a_factor_are_longer_distances_by_that_factor(tree, factor):
+def test_distances_scale_with_branch_lengths(tree, factor):
     longer = Tree(tree.parent, tree.length * factor, tree.name, tree.rank)
     np.testing.assert_allclose(patristic_distances(longer), factor * patristic_distances(tree), atol=1e-11)
 
 
 @given(trees(), st.data())
-def test_the_rows_in_blocks_are_the_whole_upper_triangle(tree, data):
+def test_blocks_of_rows_together_are_the_upper_triangle(tree, data):
     k = len(tree.tips)
     start = data.draw(st.integers(0, k - 1))
     stop = data.draw(st.integers(start, k))
@@ -98,17 +98,17 @@ def test_one_tip_is_at_no_distance_from_itself():
     assert patristic_rows(tree_of([-1], [0]), 0, 1).tolist() == [[0.0]]
 
 
-def test_a_star_has_one_distance():
+def test_all_tips_of_a_star_have_the_same_distance():
     k = 600  # more than one block of the mirror
     star = tree_of([-1] + [0] * k, [0] + [2] * k)
     assert np.array_equal(patristic_distances(star), 4 * (1 - np.eye(k)))
 
 
-def test_branches_of_length_zero_put_tips_in_one_place():
+def test_tips_below_branches_of_length_zero_have_distance_zero():
     assert not patristic_distances(tree_of([-1, 0, 1, 1, 0], [0] * 5)).any()
 
 
-def test_a_caterpillar_of_5000_tips():
+def test_distances_on_a_caterpillar_of_5000_tips():
     tree = caterpillar(5000)
     depth = tree.depth[tree.tips].astype(np.float32)
     # Two tips part at the inner node that the nearer one to the root leaves: 1 up to it, the rest down from it.
@@ -119,7 +119,7 @@ def test_a_caterpillar_of_5000_tips():
 
 @settings(max_examples=40)
 @given(trees(min_nodes=2))
-def test_ete3_measures_the_same(ete3, tree):
+def test_distances_equal_those_of_ete3(ete3, tree):
     drawn = to_ete3(tree)
     leaves = {leaf.index: leaf for leaf in drawn.iter_leaves()}
     assert sorted(leaves) == tree.tips.tolist()
@@ -129,7 +129,7 @@ def test_ete3_measures_the_same(ete3, tree):
 
 @settings(max_examples=40)
 @given(trees(min_nodes=4))
-def test_scikit_bio_measures_the_same(tree):
+def test_distances_equal_those_of_scikit_bio(tree):
     from skbio import TreeNode
 
     nodes = [TreeNode(name=name, length=length) for name, length in zip(tree.name, tree.length, strict=True)]
@@ -142,7 +142,7 @@ def test_scikit_bio_measures_the_same(tree):
         np.testing.assert_allclose(patristic_distances(tree), matrix.data[np.ix_(order, order)], atol=1e-9)
 
 
-def test_scipy_measures_the_same_on_a_dendrogram():
+def test_distances_on_a_dendrogram_equal_those_of_scipy():
     from skbio import TreeNode
 
     points = np.random.default_rng(3).normal(size=(60, 4))

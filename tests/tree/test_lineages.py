@@ -33,7 +33,7 @@ def genus_species(genus, species) -> list:
 
 @settings(max_examples=50)
 @given(lineage_tables())
-def test_cleaning_is_its_definition_twice_is_once_and_the_input_stays(frame):
+def test_cleaning_follows_its_definition_is_idempotent_and_keeps_the_input(frame):
     before = frame.copy()
     clean = clean_lineages(frame)
     assert lists(clean) == cleaned(frame)
@@ -43,7 +43,7 @@ def test_cleaning_is_its_definition_twice_is_once_and_the_input_stays(frame):
 
 @settings(max_examples=50)
 @given(lineage_tables())
-def test_the_taxa_are_the_distinct_paths_and_every_row_has_its_own(frame):
+def test_taxa_are_the_distinct_paths_and_every_row_is_placed_at_its_own(frame):
     place = taxonomy(frame)
     lineages = cleaned(frame)
     paths = {tuple(name or None for name in place.tree.path(i).split("|")) for i in range(1, len(place.tree))}
@@ -93,7 +93,7 @@ def test_repeated_rows_add_nothing_to_the_tree(frame):
 
 @settings(max_examples=30)
 @given(lineage_tables(holes=False))
-def test_without_holes_every_branch_is_half_a_rank_and_the_tree_ultrametric(frame):
+def test_without_missing_names_every_branch_is_half_a_rank_and_the_tree_is_ultrametric(frame):
     tree = taxonomy(frame).tree
     assert np.all(tree.length[1:] == 0.5)
     assert tree.is_ultrametric
@@ -101,7 +101,7 @@ def test_without_holes_every_branch_is_half_a_rank_and_the_tree_ultrametric(fram
 
 
 @pytest.mark.parametrize("placeholder", definitions.PLACEHOLDERS)
-def test_placeholders_are_holes_however_they_are_written(placeholder):
+def test_placeholders_count_as_missing_in_any_spelling(placeholder):
     written = [
         placeholder,
         placeholder.upper(),
@@ -116,7 +116,7 @@ def test_placeholders_are_holes_however_they_are_written(placeholder):
 
 @pytest.mark.parametrize("hole", [*HOLES, np.nan, pd.NA, "Incertae Sedis", "Asteraceae incertae_sedis"])
 @pytest.mark.parametrize("rank", RANKS)
-def test_a_hole_at_any_rank_is_no_taxon_and_the_child_hangs_from_the_nearest_ancestor(hole, rank):
+def test_a_missing_name_is_no_taxon_and_the_child_hangs_from_the_nearest_ancestor(hole, rank):
     row = [*IRIS[:6], "setosa"]
     row[RANKS.index(rank)] = hole
     place = taxonomy(pd.DataFrame([row], columns=list(RANKS)))
@@ -127,7 +127,7 @@ def test_a_hole_at_any_rank_is_no_taxon_and_the_child_hangs_from_the_nearest_anc
     assert place.tree.depth[place.node[0]] == deepest
 
 
-def test_an_all_hole_row_sits_at_the_root_and_an_all_hole_table_is_a_root():
+def test_a_row_without_any_name_is_at_the_root():
     place = taxonomy(table(IRIS, [None] * 7))
     assert place.node.tolist() == [7, 0]
     assert all(place.at(rank)[1] == -1 for rank in RANKS)
@@ -142,13 +142,13 @@ def test_a_table_without_rows_is_a_root_without_images():
     assert len(audit(table())) == 0
 
 
-def test_columns_of_nothing_but_nan_and_other_columns_do_no_harm():
+def test_empty_columns_and_other_columns_change_nothing():
     place = taxonomy(pd.DataFrame({"family": [np.nan, np.nan], "genus": ["Iris", None], "photographer": [1, 2]}))
     assert place.tree.name.tolist() == ["life", "Iris"]
     assert place.node.tolist() == [1, 0]
 
 
-def test_a_table_without_a_rank_is_one_clear_error():
+def test_a_table_without_a_rank_column_is_refused_in_one_line():
     with pytest.raises(DataError, match=r"at least one rank column \(kingdom, .*\); found: name, Genus"):
         clean_lineages(pd.DataFrame({"name": ["a"], "Genus": ["Iris"]}))
 
@@ -158,7 +158,7 @@ def test_a_name_that_holds_the_separator_of_paths_is_refused():
         clean_lineages(pd.DataFrame({"genus": ["Pica", "Pi|ca"], "species": ["pica", "hudsonia"]}))
 
 
-def test_the_index_is_kept():
+def test_cleaning_keeps_the_index():
     frame = table(IRIS, IRIS).set_index(pd.Index(["b", "a"]))
     assert clean_lineages(frame).index.tolist() == ["b", "a"]
 
@@ -186,11 +186,11 @@ def test_the_index_is_kept():
         ("Çus", "Çus älbus", "Çus älbus"),
     ],
 )
-def test_a_species_is_genus_and_epithet_however_the_source_writes_it(genus, species, expected):
+def test_a_species_is_genus_and_epithet_in_any_spelling_of_the_source(genus, species, expected):
     assert genus_species([genus], [species]) == [expected]
 
 
-def test_a_species_without_an_epithet_is_a_hole():
+def test_a_species_without_an_epithet_is_missing():
     assert pd.isna(
         genus_species(["Homo", "Homo", "Homo", "Homo"], ["Homo sp.", "sp", "Homo_not_classified", "Homo spp."])
     ).all()
@@ -211,7 +211,7 @@ def test_a_taxon_is_its_path_not_its_name():
     assert {place.tree.path(node) for node in place.at("genus")} == {"|||A|C|G", "|||B|C|G"}
 
 
-def test_an_image_identified_to_family_only_sits_at_the_family():
+def test_an_image_identified_to_family_only_is_placed_at_the_family():
     family = [*IRIS[:5], None, None]
     place = taxonomy(table(IRIS, family, [*IRIS[:4], "Orchidaceae", "", ""]))
     assert place.node[1] == place.at("family")[0]
@@ -223,7 +223,7 @@ def test_an_image_identified_to_family_only_sits_at_the_family():
     assert patristic_distances(place.tree)[0, 1] == 2.0
 
 
-def test_audit_finds_each_oddity_and_says_where():
+def test_the_audit_reports_each_oddity_with_its_rank_and_names():
     found = audit(
         table(
             ["K", "P", "C", "O", "F", "G", "G a"],
@@ -249,7 +249,7 @@ def inat21(shared_data) -> pd.DataFrame:
     return pd.read_csv(shared_data / "inat21" / "inat21_taxa.csv")
 
 
-def test_inat21_has_the_taxa_it_is_known_to_have(inat21):
+def test_inat21_has_its_published_numbers_of_taxa(inat21):
     place = taxonomy(inat21)
     tree = place.tree
     assert [int(np.sum(tree.rank == rank)) for rank in range(7)] == [3, 13, 51, 273, 1103, 4900, 10000]
@@ -260,7 +260,7 @@ def test_inat21_has_the_taxa_it_is_known_to_have(inat21):
     assert "Malus ×domestica" in tree.name
 
 
-def test_inat21_audit_finds_sixteen_genera_of_two_parents_and_proboscidea(inat21):
+def test_the_audit_of_inat21_reports_sixteen_genera_of_two_parents_and_proboscidea(inat21):
     found = audit(inat21)
     twice = found[found["finding"] == "two parents"]
     parents = inat21[["genus", "family"]].drop_duplicates().groupby("genus").size()
@@ -302,7 +302,7 @@ def test_rare_species_epithets_become_the_400_binomials(shared_data):
     assert clean["species"].nunique() == 400
 
 
-def test_the_animals_sit_as_deep_as_they_are_identified(shared_data):
+def test_images_are_placed_as_deep_as_they_are_identified(shared_data):
     frame = pd.read_csv(shared_data / "animals" / "labels.csv")
     place = taxonomy(frame)
     assert [RANKS[rank] for rank in place.tree.rank[place.node]] == frame["lowest_rank"].tolist()

@@ -25,19 +25,19 @@ def test_names_match_by_spelling_alone_and_every_miss_has_its_reason():
     assert set(matches["reason"][matches["matched"]]) == {"same name"}
 
 
-def test_a_name_that_two_tips_bear_matches_neither():
+def test_a_name_that_two_tips_have_matches_neither():
     tree = parse_newick("(Canis_lupus:1,'Canis lupus':1,Canis_aureus:1);")
     matches = match_species(["Canis lupus", "Canis aureus"], tree)
     assert matches["tip"].tolist() == [-1, 3]
     assert matches["reason"].tolist() == ["2 tips have this name", "same name"]
 
 
-def test_inner_nodes_are_no_species():
+def test_inner_nodes_match_no_species():
     matches = match_species(["Canis lupus"], parse_newick("((A:1,B:1)'Canis lupus':1,C:1);"))
     assert not matches["matched"].any()
 
 
-def test_images_are_placed_by_species_and_nobody_is_lost():
+def test_images_are_placed_by_species_and_none_is_lost():
     given = species("Felis catus", "Canis lupus", None, "Ursus arctos", "Canis lupus", "Çus älbus")
     before = given.copy()
     place, matches = place_on(TREE, given)
@@ -59,7 +59,7 @@ def test_the_order_of_the_images_does_not_matter():
     pd.testing.assert_frame_equal(matches, other_matches)
 
 
-def test_the_tree_cut_down_keeps_the_distances():
+def test_the_tree_of_the_matched_species_keeps_its_distances():
     place, _ = place_on(TREE, species("Felis catus", "Canis lupus", "Canis aureus"))
     names = place.tree.name[place.tree.tips].tolist()
     whole = [np.flatnonzero(TREE.name[TREE.tips] == name)[0] for name in names]

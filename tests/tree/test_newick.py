@@ -40,7 +40,7 @@ NAMES = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), min
 
 @settings(max_examples=50)
 @given(trees(), st.data())
-def test_any_tree_comes_back_from_newick_whatever_its_names(tree, data):
+def test_any_tree_with_any_names_is_read_back_from_newick(tree, data):
     names = data.draw(st.lists(NAMES, min_size=len(tree), max_size=len(tree), unique=True))
     named = Tree(tree.parent, tree.length, np.array(names, dtype=object), tree.rank)
     back = parse_newick(written(named))
@@ -51,7 +51,7 @@ def test_any_tree_comes_back_from_newick_whatever_its_names(tree, data):
 
 @settings(max_examples=50)
 @given(trees())
-def test_any_tree_comes_back_from_ete3(tree):
+def test_any_tree_is_read_back_from_ete3(tree):
     drawn = to_ete3(tree)
     assert [node.index for node in drawn.traverse("preorder")] == list(range(len(tree)))
     back = parse_newick(drawn.write(format=1, format_root_node=True, dist_formatter="%.17g"))
@@ -91,7 +91,7 @@ def test_scikit_bio_reads_the_same_tree(tree):
         ("(A:1);", ["A"]),
     ],
 )
-def test_names_quotes_and_comments(text, names):
+def test_quotes_and_comments_are_removed_from_names(text, names):
     tree = parse_newick(text)
     assert tips(tree) == names
     assert tree.length[0] == 0
@@ -108,7 +108,7 @@ def test_a_length_may_begin_with_its_point():
     assert parse_newick("((A:.5,B: .25):1e-1,'C:.1':1.);").length.tolist() == [0, 0.1, 0.5, 0.25, 1]
 
 
-def test_lengths_of_one_are_lengths():
+def test_a_length_of_one_counts_as_a_length():
     assert parse_newick("((A:1,B:1):1,C:1);", "Myr").unit == "Myr"
 
 
@@ -135,7 +135,7 @@ def test_lengths_of_one_are_lengths():
         ("(A:1,'':1,'':1);", "more than once"),
     ],
 )
-def test_what_is_no_tree_is_one_clear_line_that_names_the_file(tmp_path, text, message):
+def test_a_file_that_holds_no_tree_is_refused_in_one_line_that_names_it(tmp_path, text, message):
     path = tmp_path / "tree.nwk"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(TreeError, match=message) as caught:
@@ -144,7 +144,7 @@ def test_what_is_no_tree_is_one_clear_line_that_names_the_file(tmp_path, text, m
     assert "\n" not in str(caught.value)
 
 
-def test_duplicate_names_are_named_up_to_five():
+def test_the_error_names_up_to_five_duplicate_names():
     text = "(" + ",".join(f"t{i}:1,t{i}:1" for i in range(8)) + ");"
     with pytest.raises(TreeError, match="8 are given more than once: t0, t1, t2, t3, t4 and 3 more"):
         parse_newick(text)
@@ -154,7 +154,7 @@ def test_inner_nodes_may_share_a_name_or_have_none():
     assert parse_newick("((A:1,B:1)95:1,(C:1,D:1)95:1);").name.tolist() == ["", "95", "A", "B", "95", "C", "D"]
 
 
-def test_a_file_plain_gzipped_with_a_byte_order_mark(tmp_path):
+def test_a_file_may_be_plain_or_gzipped_and_begin_with_a_byte_order_mark(tmp_path):
     text = "(Çus_älbus:1,B:1);\n"
     (tmp_path / "a.nwk").write_text(text, encoding="utf-8")
     (tmp_path / "b.nwk").write_text(text, encoding="utf-8-sig")
@@ -194,7 +194,7 @@ end;
 """
 
 
-def test_nexus_gives_its_first_tree_with_its_names_put_back(tmp_path):
+def test_the_first_tree_of_a_nexus_file_is_read_with_translated_names(tmp_path):
     (tmp_path / "a.nex").write_text(NEXUS)
     tree = read_tree(tmp_path / "a.nex")
     assert tips(tree) == ["Homo_sapiens", "Pan, the 'chimp'; [it]", "Gorilla_gorilla"]
@@ -202,7 +202,7 @@ def test_nexus_gives_its_first_tree_with_its_names_put_back(tmp_path):
     assert tree.length.tolist() == [0, 2, 1, 1, 3]
 
 
-def test_nexus_without_a_table_of_names(tmp_path):
+def test_a_nexus_file_may_have_no_translation_table(tmp_path):
     (tmp_path / "a.nex").write_text("#nexus\nbegin trees;\nUTREE a=(A:1,'B c':1);\nend;")
     assert tips(read_tree(tmp_path / "a.nex")) == ["A", "B c"]
 
@@ -215,7 +215,7 @@ def test_nexus_without_a_table_of_names(tmp_path):
         ("#NEXUS\nbegin trees;\ntree a = ((A:1,B:1);\nend;", "not a Newick tree"),
     ],
 )
-def test_nexus_that_holds_no_tree_is_one_clear_line(tmp_path, text, message):
+def test_a_nexus_file_without_a_tree_is_refused_in_one_line(tmp_path, text, message):
     (tmp_path / "a.nex").write_text(text)
     with pytest.raises(TreeError, match=message):
         read_tree(tmp_path / "a.nex")
@@ -230,7 +230,7 @@ def test_a_caterpillar_of_5000_tips_is_read_and_given_back_without_recursion(ete
     assert len(to_ete3(tree).get_leaves()) == 5000
 
 
-def test_ete3_nodes_know_their_rank_and_index(ete3):
+def test_nodes_of_ete3_have_rank_and_index_as_features(ete3):
     tree = Tree(np.array([-1, 0, 0]), np.array([0, 1.5, 2]), np.array(["r", "a", "b"]), np.array([-1, 6, 6]), "rank")
     drawn = to_ete3(tree)
     assert isinstance(drawn, ete3.TreeNode)
@@ -240,7 +240,7 @@ def test_ete3_nodes_know_their_rank_and_index(ete3):
 @pytest.mark.parametrize(
     ("name", "n_tips", "height"), [("birds_mctavish2025", 11167, 116.9), ("mammals_gumbs2023", 6286, 202.1)]
 )
-def test_dated_trees_have_their_tips_at_one_height(shared_data, ete3, name, n_tips, height):
+def test_tips_of_dated_trees_are_equally_deep(shared_data, ete3, name, n_tips, height):
     tree = read_tree(shared_data / "trees" / f"{name}.nwk", unit="Myr")
     assert len(tree.tips) == n_tips
     assert tree.is_ultrametric
@@ -252,3 +252,50 @@ def test_dated_trees_have_their_tips_at_one_height(shared_data, ete3, name, n_ti
     for a in range(0, len(leaves), 3):
         for b in range(a):
             assert distance[a, b] == pytest.approx(leaves[a].get_distance(leaves[b]), rel=1e-9)
+
+
+def test_a_deep_newick_is_read_without_recursion():
+    text = "(" * (10_000 - 1) + "t0:1,t1:1)" + "".join(f":1,t{i}:1)" for i in range(2, 10_000)) + ";"
+    tree = parse_newick(text)
+    assert (len(tree), tree.depth.max()) == (19_999, 10_000 - 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("(A:1,B:-0.5);", "branch lengths must be finite and at least 0; 1 are not: B"),
+        ("(A:1,(B:1,C:1):-1e-9);", "branch lengths must be finite and at least 0; 1 are not: node 2"),
+        ("(A:1e400,B:1);", "branch lengths must be finite and at least 0; 1 are not: A"),
+        ("(A:inf,B:1);", "not a Newick tree (Unexpected newick format 'A:inf')"),
+        ("(A:,B:1);", "not a Newick tree (Unexpected newick format 'A:')"),
+        ("(A:1,B);", "1 of 2 branches have no length; give all or none"),
+        ("(A:1,A:2,B:1);", "every tip needs a name of its own; 1 are given more than once: A"),
+        ("( A :1,'A':1);", "every tip needs a name of its own; 1 are given more than once: A"),
+        ("('A:1,B:1);", "not a Newick tree (a quote that does not end: 'A:1,B:1); …)"),
+        ('(A:1,"B:1);', 'not a Newick tree (a quote that does not end: "B:1); …)'),
+        ("(A:1,'':1);", "every tip needs a name; one has none"),
+        (";", "expected one Newick tree that ends with ';', found ';'"),
+    ],
+)
+def test_a_tree_that_cannot_be_measured_is_refused_in_one_clear_line(text, line):
+    with pytest.raises(TreeError) as caught:
+        parse_newick(text)
+    assert str(caught.value) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("(Homo sapiens:1,Homo\tneander:1,Pan\n  paniscus:1);", ["Homo sapiens", "Homo neander", "Pan paniscus"]),
+        ("(  A  :1 , B:1 ) ;", ["A", "B"]),
+        ("('  A':1,A:1);", ["  A", "A"]),
+        ("('Homo\tsapiens':1,B:1);", ["Homo\tsapiens", "B"]),
+        ("('it''s (a, b); [c]:d':1,\"so 'it' is\":1);", ["it's (a, b); [c]:d", "so 'it' is"]),
+        ("(O'Neill's:1,B'':1);", ["O'Neill's", "B''"]),
+        ("(Ａ:1,A:1,é:1,e\u0301:1,🦊:1,種 名:1);", ["Ａ", "A", "é", "e\u0301", "🦊", "種 名"]),
+        ("(1:1,-2:1,3e5:1,NaN:1,None:1);", ["1", "-2", "3e5", "NaN", "None"]),
+    ],
+)
+def test_names_are_kept_as_they_are_written(text, names):
+    tree = parse_newick(text)
+    assert tree.name[tree.tips].tolist() == names

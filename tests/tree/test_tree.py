@@ -20,7 +20,7 @@ def tree_of(parent, length=None, rank=None, name=None) -> Tree:
 
 
 @given(trees())
-def test_slices_tips_and_depths_are_what_walking_finds(tree):
+def test_slices_tips_and_depths_equal_those_of_a_walk_over_the_tree(tree):
     for node in range(len(tree)):
         assert list(range(node, tree.stop[node])) == definitions.clade(tree, node)
         assert tree.depth[node] == pytest.approx(definitions.depth(tree, node))
@@ -29,14 +29,14 @@ def test_slices_tips_and_depths_are_what_walking_finds(tree):
 
 @settings(max_examples=30)
 @given(lineage_tables())
-def test_ancestor_at_a_rank_is_what_walking_finds(frame):
+def test_the_ancestor_at_a_rank_equals_that_of_a_walk_over_the_tree(frame):
     tree = taxonomy(frame).tree
     for rank in RANKS:
         assert tree.ancestor_at(rank).tolist() == [definitions.ancestor_at(tree, i, rank) for i in range(len(tree))]
 
 
 @given(st.tuples(*[st.integers(0, node) for node in range(6)]).map(lambda above: [-1, *above]))
-def test_parents_make_a_tree_exactly_if_every_clade_is_a_slice(parent):
+def test_parents_form_a_tree_exactly_if_every_clade_is_a_slice(parent):
     clades = [{node} for node in range(len(parent))]
     for node in range(len(parent) - 1, 0, -1):
         clades[parent[node]] |= clades[node]
@@ -61,11 +61,11 @@ def test_parents_out_of_order_are_refused(parent):
         ([-1, 0], [0.0, -1.0], "1 are not: n1"),
         ([-1, 0], [0.0, np.nan], "must be finite"),
         ([-1, 0], [0.0, np.inf], "must be finite"),
-        ([-1, 0], [2.0, 1.0], "nothing is above the root"),
+        ([-1, 0], [2.0, 1.0], "no branch is above the root"),
         ([0, 0], [0.0, 1.0], "root first"),
     ],
 )
-def test_what_is_no_tree_is_refused(parent, length, message):
+def test_arrays_that_form_no_tree_are_refused(parent, length, message):
     with pytest.raises(TreeError, match=message):
         tree_of(parent, length)
 
@@ -89,7 +89,7 @@ def test_a_caterpillar_of_5000_tips_needs_no_recursion():
 
 
 @given(trees())
-def test_its_arrays_cannot_be_written_to(tree):
+def test_the_arrays_of_a_tree_cannot_be_written_to(tree):
     for array in (tree.parent, tree.length, tree.name, tree.rank, tree.stop, tree.tips, tree.depth):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = array[0]
@@ -97,7 +97,7 @@ def test_its_arrays_cannot_be_written_to(tree):
         tree.parent = np.array([-1])
 
 
-def test_the_arrays_given_stay_as_they_were_and_writeable():
+def test_the_arrays_that_a_tree_was_made_from_stay_writeable():
     parent, length = np.array([-1, 0]), np.array([0.0, 1.0])
     Tree(parent, length, np.array(["", "a"], dtype=object), np.array([-1, -1]))
     assert parent.flags.writeable and length.flags.writeable
@@ -105,7 +105,7 @@ def test_the_arrays_given_stay_as_they_were_and_writeable():
 
 
 @given(st.data(), trees())
-def test_a_subset_keeps_names_depths_and_who_is_whose_ancestor(data, tree):
+def test_a_subset_keeps_names_depths_and_ancestors(data, tree):
     keep = data.draw(st.lists(st.integers(0, len(tree) - 1), max_size=6))
     smaller, new = tree.subset(np.array(keep, dtype=np.int64))
     wanted = {0}.union(*(definitions.ancestors(tree, node) for node in keep))
@@ -117,7 +117,7 @@ def test_a_subset_keeps_names_depths_and_who_is_whose_ancestor(data, tree):
         assert above == [new[step] for step in definitions.ancestors(tree, node)]
 
 
-def test_a_subset_of_nowhere_is_refused():
+def test_a_subset_of_nodes_that_are_not_there_is_refused():
     with pytest.raises(TreeError, match="between 0 and 1"):
         tree_of([-1, 0]).subset(np.array([-1]))
 
@@ -136,13 +136,13 @@ def test_coarsening_makes_the_taxa_of_a_rank_the_tips(frame, rank):
     assert [coarse.tree.path(i) for i in coarse.node[known]] == [place.tree.path(i) for i in taxon[known]]
 
 
-def test_ultrametric_means_tips_at_one_height_but_for_rounding():
+def test_a_tree_is_ultrametric_if_its_tips_are_equally_deep_up_to_rounding():
     assert tree_of([-1, 0, 0], [0, 1.0, 1.00005]).is_ultrametric
     assert not tree_of([-1, 0, 0], [0, 1.0, 1.001]).is_ultrametric
     assert tree_of([-1, 0, 0], [0, 0.0, 0.0]).is_ultrametric
 
 
-def test_a_path_leaves_the_place_of_a_hole_empty():
+def test_a_path_has_an_empty_place_for_a_missing_rank():
     tree = tree_of([-1, 0, 1], rank=np.array([-1, 0, 3]), name=["life", "Animalia", "Carnivora"])
     assert tree.path(2) == "Animalia|||Carnivora"
     assert tree.path(2, "/") == "Animalia///Carnivora"
@@ -172,7 +172,7 @@ def test_a_placement_outside_the_tree_is_refused(node):
 
 @settings(max_examples=30)
 @given(lineage_tables(), st.sampled_from(RANKS))
-def test_the_taxon_of_a_rank_is_what_walking_finds_and_nowhere_stays_nowhere(frame, rank):
+def test_the_taxon_of_a_rank_equals_that_of_a_walk_and_is_missing_for_an_image_outside_the_tree(frame, rank):
     place = taxonomy(frame)
     wider = Placement(place.tree, np.append(place.node, -1))
     expected = [definitions.ancestor_at(place.tree, node, rank) for node in place.node]
