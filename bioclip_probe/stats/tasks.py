@@ -73,7 +73,7 @@ class SharedValue:
 
 
 @contextmanager
-def shared_with_workers(value: Any) -> Iterator[SharedValue]:
+def share_with_workers(value: Any) -> Iterator[SharedValue]:
     """`value` for the workers of any executor, by a file in the folder for temporary ones (TMPDIR), gone at the end."""
     buffers: list[pickle.PickleBuffer] = []
     rest = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)

@@ -25,9 +25,9 @@ import numpy as np
 
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep import histograms
-from bioclip_probe.stats.sweep.counting import AP, RIGHT, SIZE
 from bioclip_probe.stats.sweep.points import BLOCK
-from bioclip_probe.stats.sweep.sweep import Sweep, sweep
+from bioclip_probe.stats.sweep.scoring import AP, RIGHT, SIZE
+from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
 from bioclip_probe.tree import Placement, patristic_distances
 from tests.benchmarks.bench_tree_correlation import in_a_fresh_process, made_up_images
 
@@ -58,7 +58,8 @@ def product(vectors: np.ndarray) -> None:
 
 def full_sweep(vectors: np.ndarray, placement: Placement, executor: Executor | None = None) -> Sweep:
     rows = Rows.images(vectors, placement)
-    return sweep(rows, rows.jackknife_groups(None, np.random.default_rng(0))[1], anchors=True, k=K, executor=executor)
+    group = rows.jackknife_groups(None, np.random.default_rng(0))[1]
+    return sweep(rows, group, anchors=True, k=K, workers=SweepWorkers(executor))
 
 
 def run(n: int, d: int, times: int) -> tuple[float, ...]:

@@ -1,6 +1,5 @@
 import math
 from dataclasses import astuple
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -8,81 +7,51 @@ import pytest
 from hypothesis import given, settings
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.metrics import hierarchy, ordinal
-from bioclip_probe.metrics.hierarchy import (
-    cophenetic_correlation,
-    image_tree_correlation,
-)
-from bioclip_probe.stats.resampling import bootstrap_weights, expanded_interval, jackknife_groups, jackknife_interval
-from bioclip_probe.stats.sweep.sweep import lca_rank
+from bioclip_probe.metrics.hierarchy import estimate_within
+from bioclip_probe.metrics.ordinal import estimate_distance_by_lca, estimate_rank_correlations
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.stats.all_pairs.tree_sums import permuted_correlations
+from bioclip_probe.stats.resampling import bootstrap_weights, expanded_interval, jackknife_groups, permutation_p
+from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances, taxonomy
 from tests.definitions import hierarchy as definitions
 from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit
+from tests.support.taxa import (
+    DEFAULT,
+    cophenetic_correlation,
+    image_tree_correlation,
+    made_up,
+    random_phylogeny,
+    rng,
+    star,
+)
 
 CORRELATIONS = (cophenetic_correlation, image_tree_correlation)
 DEFINITIONS = {
     cophenetic_correlation: definitions.cophenetic_correlation,
     image_tree_correlation: definitions.image_tree_correlation,
 }
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+#: Value and counts do not depend on the draws; p and interval do.
+FEW_DRAWS = MeasureSettings(n_permutations=19, n_bootstrap=19)
 
 
 def spearman(vectors, placement):
-    return ordinal.spearman(vectors, placement, rng())
+    return estimate_rank_correlations(Rows.taxa(vectors, placement), rng(), DEFAULT)["spearman"]
 
 
 def distance_by_lca(vectors, placement):
-    return ordinal.distance_by_lca(vectors, placement, rng())
+    return estimate_distance_by_lca(Rows.taxa(vectors, placement.coarsen("species")), rng(), DEFAULT)
 
 
-@pytest.fixture
-def few_draws(monkeypatch) -> None:
-    """Value and counts do not hang on the draws; p and interval do."""
-    monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 19)
-    monkeypatch.setattr(hierarchy, "N_BOOTSTRAP", 19)
-
-
-def made_up(n_species=40, n_images=160, signal=1.0, noise=0.3, d=16, seed=0) -> tuple[np.ndarray, Placement]:
-    placement = random_taxonomy(n_species, n_images, rng(seed))
-    return signal_vectors(placement, d, signal, noise, rng(seed + 1)), placement
-
-
-def random_phylogeny(n_tips: int, seed: int = 0) -> Tree:
-    """Tips joined two or three at a time, branches of any length, some of none."""
-    draw = rng(seed)
-    parent, length = [-1], [0.0]
-
-    def grow(above: int, tips: int) -> None:
-        parent.append(above)
-        length.append(float(draw.exponential()) * (draw.random() > 0.1))
-        node = len(parent) - 1
-        if tips > 1:
-            parts = int(draw.integers(1, min(3, tips) + 1))
-            sizes = draw.multinomial(tips - parts, np.full(parts, 1 / parts)) + 1
-            for size in sizes:
-                grow(node, int(size))
-
-    grow(0, n_tips)
-    name = np.array([f"n{node}" for node in range(len(parent))], dtype=object)
-    return Tree(np.array(parent), np.array(length), name, np.full(len(parent), -1))
-
-
-def brute_force(vectors: np.ndarray, tree: Tree, groups: np.ndarray) -> float:
-    """numpy's correlation of two whole matrices, every pair of images looked up."""
-    upper = np.triu_indices(len(vectors), 1)
-    vectors = vectors.astype(np.float64)
-    t = patristic_distances(tree)[np.ix_(groups, groups)][upper]
-    return float(np.corrcoef(t, (1 - vectors @ vectors.T)[upper])[0, 1])
+def within_labels(vectors, placement, labels, rng, settings=DEFAULT):
+    taxa = Rows.taxa(vectors, placement)
+    return estimate_within(taxa, {rank: taxa.per_tip(label) for rank, label in labels.items()}, rng, settings)
 
 
 # What the numbers are.
 
 
-@pytest.mark.usefixtures("few_draws")
 @pytest.mark.parametrize("metric", CORRELATIONS)
 def test_correlations_are_their_definition(metric):
     @settings(max_examples=60)
@@ -94,7 +63,7 @@ def test_correlations_are_their_definition(metric):
             expected = DEFINITIONS[metric](vectors, placement)
         except ZeroDivisionError:  # a centroid without direction
             expected = math.nan
-        found = metric(vectors, placement, rng())
+        found = metric(vectors, placement, rng(), FEW_DRAWS)
         assert found.value == pytest.approx(expected, abs=1e-8, nan_ok=True)
         assert found.note or not math.isnan(found.value)
         n_images = sum(map(len, taxa.values()))
@@ -105,34 +74,6 @@ def test_correlations_are_their_definition(metric):
             assert math.isnan(found.ci_low) or -1 <= found.ci_low <= found.ci_high <= 1
 
     check()
-
-
-def test_spearman_is_its_definition():
-    vectors, placement = made_up(n_species=25)
-    expected = definitions.spearman(definitions.taxon_pairing(vectors, placement))
-    assert spearman(vectors, placement).value == pytest.approx(expected, abs=1e-4)
-
-
-def test_the_correlation_of_two_thousand_images_is_brute_force():
-    vectors, placement = made_up(300, 2_000, d=32)
-    vectors = unit(vectors.astype(float))
-    positions = np.full(len(placement.tree), -1)
-    positions[placement.tree.tips] = np.arange(300)
-    expected = brute_force(vectors, placement.tree, positions[placement.node])
-    assert image_tree_value(vectors, placement) == pytest.approx(expected, abs=1e-10)
-
-    tree = random_phylogeny(250)
-    groups = np.concatenate([np.arange(250), rng().integers(0, 250, 1_750)])
-    placement = Placement(tree, tree.tips[groups])
-    vectors = unit(signal_vectors(placement, 32, 1.0, 0.3, rng(2)).astype(float))
-    assert image_tree_value(vectors, placement) == pytest.approx(brute_force(vectors, tree, groups), abs=1e-10)
-
-
-def image_tree_value(vectors: np.ndarray, placement: Placement) -> float:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hierarchy, "N_PERMUTATIONS", 1)
-        patch.setattr(hierarchy, "N_BOOTSTRAP", 2)
-        return image_tree_correlation(vectors, placement, rng()).value
 
 
 def test_correlations_are_those_of_scipy_and_scikit_bio():
@@ -185,11 +126,10 @@ def newick_of(tree: Tree) -> str:
     return text(0) + ";"
 
 
-def test_the_interval_of_taxa_is_that_of_species_drawn_by_hand(monkeypatch):
-    monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 5)
-    monkeypatch.setattr(hierarchy, "N_BOOTSTRAP", 40)
+def test_the_interval_of_taxa_is_that_of_species_drawn_by_hand():
+    settings = MeasureSettings(n_permutations=5, n_bootstrap=40)
     vectors, placement = made_up(12, 30)
-    found = cophenetic_correlation(vectors, placement, rng(3))
+    found = cophenetic_correlation(vectors, placement, rng(3), settings)
     same = rng(3)
     for _ in range(5):
         same.permutation(12)  # the Mantel test draws first
@@ -205,58 +145,6 @@ def test_the_interval_of_taxa_is_that_of_species_drawn_by_hand(monkeypatch):
     expected = expanded_interval(np.array(found_by_hand[12:]), np.arctanh(found_by_hand[:12]), 12)
     np.testing.assert_allclose((found.ci_low, found.ci_high), expected, atol=1e-6)
     assert found.resampled == "species" and "bootstrap" in found.ci_method
-
-
-def test_the_interval_of_images_is_that_of_species_left_out_by_hand():
-    vectors, placement = made_up(12, 30)
-    found = image_tree_correlation(vectors, placement, rng(3))
-    part = jackknife_groups(12, rng(3))
-    species = np.searchsorted(placement.tree.tips, placement.node)
-    deleted = [
-        definitions.image_tree_correlation(vectors[kept], placement.take(np.flatnonzero(kept)))
-        for kept in (part[species] != number for number in range(12))
-    ]
-    np.testing.assert_allclose(
-        (found.ci_low, found.ci_high), jackknife_interval(found.value, np.array(deleted), (-1, 1)), atol=1e-6
-    )
-    assert found.resampled == "species" and "jackknife" in found.ci_method
-
-
-def test_distances_by_lca_are_their_definition():
-    vectors, placement = made_up(30, 90)
-    found = distance_by_lca(vectors, placement)
-    expected = definitions.distances_by_lca(vectors, placement, RANKS)
-    assert set(found) == set(expected)
-    for rank, distances in expected.items():
-        row = found[rank]
-        assert row["lca_distance_mean"].value == pytest.approx(math.fsum(distances) / len(distances), abs=1e-9)
-        for q in ordinal.QUANTILES:
-            name = f"lca_distance_q{round(100 * q):02d}"
-            assert row[name].value == pytest.approx(definitions.quantile(distances, q), abs=1e-4)
-            assert row[name].note.startswith(f"{len(distances)} pairs")
-
-
-def test_the_lca_of_species_with_holes_is_the_deepest_shared_name():
-    names = [
-        ["A", "B", "C", None, None, "G", "G x"],
-        ["A", "B", "C", None, None, "G", "G y"],
-        ["A", "B", "C", "D", None, None, "H z"],
-        ["A", "B", "C", "D", "E", "I", "I z"],
-        [None, None, None, None, None, None, "K w"],
-    ]
-    placement = taxonomy(pd.DataFrame(names, columns=RANKS))
-    vectors = unit(rng().standard_normal((5, 4)))
-    found = {rank: row["lca_distance_mean"].note for rank, row in distance_by_lca(vectors, placement).items()}
-    assert found == {
-        "genus": "1 pairs of species",
-        "order": "1 pairs of species",
-        "class": "4 pairs of species",
-        "root": "4 pairs of species",
-    }
-
-
-def test_the_rank_of_a_step():
-    assert [lca_rank(step) for step in range(8)] == [*reversed(RANKS), "root"]
 
 
 # What changes them, and what does not.
@@ -277,25 +165,12 @@ def test_row_order_and_rotation_leave_all_as_it_is(metric):
             assert a == b if isinstance(a, str) else a == pytest.approx(b, abs=1e-9)
 
 
-def test_row_order_and_rotation_leave_the_staircase():
-    vectors, placement = made_up()
-    order, rotation = rng().permutation(len(vectors)), np.linalg.qr(rng().standard_normal((16, 16)))[0]
-    found, turned = (
-        distance_by_lca(vectors, placement),
-        distance_by_lca((vectors @ rotation)[order], placement.take(order)),
-    )
-    for rank, row in found.items():
-        for name, estimate in row.items():
-            assert turned[rank][name].value == pytest.approx(estimate.value, abs=1e-4)
-
-
-@pytest.mark.usefixtures("few_draws")
 @pytest.mark.parametrize("metric", CORRELATIONS)
 def test_more_signal_is_more_correlation(metric):
     def mean_over_worlds(signal: float, noise: float) -> float:
         values = []
         for seed in range(6):
-            values.append(metric(*made_up(60, 180, signal, noise, 64, seed), rng()).value)
+            values.append(metric(*made_up(60, 180, signal, noise, 64, seed), rng(), FEW_DRAWS).value)
         return float(np.mean(values))
 
     by_signal = [mean_over_worlds(signal, 0.2) for signal in (0.0, 0.5, 1.0)]
@@ -304,17 +179,6 @@ def test_more_signal_is_more_correlation(metric):
     assert by_noise == sorted(by_noise, reverse=True)
     if metric is cophenetic_correlation:
         assert abs(by_signal[0]) < 0.05 < 0.5 < by_signal[-1]
-
-
-def test_the_staircase_climbs_with_signal_and_is_flat_without():
-    def means(signal: float) -> list[float]:
-        found = distance_by_lca(
-            *made_up(300, 300, signal, 0.0, 256),
-        )
-        return [found[rank]["lca_distance_mean"].value for rank in (*reversed(RANKS[:-1]), "root") if rank in found]
-
-    assert means(1.0) == sorted(means(1.0)) and means(1.0)[-1] > 3 * means(1.0)[0]
-    assert np.ptp(means(0.0)) < 0.05
 
 
 def test_a_perfect_embedding_reaches_one():
@@ -327,11 +191,10 @@ def test_a_perfect_embedding_reaches_one():
     assert found.value == pytest.approx(1) and found.p_value < 0.2
 
 
-def test_independent_tips_give_a_uniform_p(monkeypatch):
+def test_independent_tips_give_a_uniform_p():
     from scipy.stats import kstest
 
-    monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 49)
-    monkeypatch.setattr(hierarchy, "N_BOOTSTRAP", 2)
+    settings = MeasureSettings(n_permutations=49, n_bootstrap=2)
     draw = rng(11)
     tree = random_phylogeny(25, seed=6)
     for metric in CORRELATIONS:
@@ -340,7 +203,7 @@ def test_independent_tips_give_a_uniform_p(monkeypatch):
             species = draw.standard_normal((25, 8))
             tips = np.concatenate([np.arange(25), draw.integers(0, 25, 25)])
             vectors = unit(species[tips] + 0.5 * draw.standard_normal((50, 8)))
-            p.append(metric(vectors, Placement(tree, tree.tips[tips]), draw).p_value)
+            p.append(metric(vectors, Placement(tree, tree.tips[tips]), draw, settings).p_value)
         # p takes the values 1/50 … 50/50: spread within its step, it is uniform on [0, 1].
         assert kstest(np.array(p) - draw.random(100) / 50, "uniform").pvalue > 0.001
 
@@ -359,27 +222,29 @@ def test_permutations_that_exchange_relatives_are_ties_however_close_the_vectors
 
 def test_p_is_never_zero_and_says_how_many_permutations_there_were():
     found = cophenetic_correlation(*made_up(), rng())
-    assert found.p_value == 1 / (hierarchy.N_PERMUTATIONS + 1)
+    assert found.p_value == 1 / (DEFAULT.n_permutations + 1)
 
 
-def test_a_test_within_orders_is_not_carried_by_the_orders(monkeypatch):
+def test_a_test_within_orders_is_not_carried_by_the_orders():
     """Orders far apart, species within an order at random: the plain test sees it, the test within does not."""
-    monkeypatch.setattr(hierarchy, "N_PERMUTATIONS", 199)
+    settings = MeasureSettings(n_permutations=199)
     placement = random_taxonomy(60, 60, rng(3))
     orders = placement.at("order")
     centre = rng(4).standard_normal((len(placement.tree), 16))
     plain, within = [], []
     for seed in range(10):
         vectors = unit(centre[orders] + 0.5 * rng(seed).standard_normal((60, 16)))
-        plain.append(cophenetic_correlation(vectors, placement, rng(seed)).p_value)
-        within.append(cophenetic_correlation(vectors, placement, rng(seed), within=orders).p_value)
+        plain.append(cophenetic_correlation(vectors, placement, rng(seed), settings).p_value)
+        within.append(within_labels(vectors, placement, {"order": orders}, rng(seed), settings)["order"].p_value)
     assert max(plain) < 0.02 and np.median(within) > 0.1
 
 
 def test_a_test_within_labels_that_no_two_taxa_share_permutes_nothing():
     vectors, placement = made_up()
+    taxa = Rows.taxa(vectors, placement)
     for labels in (placement.node, np.full(len(vectors), -1)):
-        assert cophenetic_correlation(vectors, placement, rng(), within=labels).p_value == 1
+        null = permuted_correlations(taxa.sums, 19, rng(), taxa.per_tip(labels))
+        assert permutation_p(taxa.sums.correlation(), null) == 1
 
 
 def test_inputs_stay():
@@ -390,6 +255,7 @@ def test_inputs_stay():
         metric(vectors, placement, rng())
     spearman(vectors, placement)
     distance_by_lca(vectors, placement)
+    within_labels(vectors, placement, {rank: placement.at(rank) for rank in RANKS}, rng())
     assert np.array_equal(vectors, before)
 
 
@@ -415,11 +281,6 @@ def test_vectors_that_are_not_finite_are_named(metric, wrong):
     vectors[[3, 11]] = wrong
     with pytest.raises(DataError, match="2 are not, in rows 3, 11"):
         metric(vectors, placement, rng())
-
-
-def star(n: int) -> Placement:
-    frame = pd.DataFrame({"kingdom": [f"K{i}" for i in range(n)]})
-    return taxonomy(frame).coarsen("kingdom")
 
 
 def all_correlations(vectors, placement):
@@ -511,7 +372,67 @@ def test_a_centroid_that_cancels_out_makes_all_undefined_and_says_so():
         assert all(math.isnan(estimate.value) and estimate.n_images == 41 for estimate in row.values())
 
 
-def test_every_pair_counts_once():
-    vectors, placement = made_up(20, 20)
-    pairs = sum(int(row["lca_distance_mean"].note.split()[0]) for row in distance_by_lca(vectors, placement).values())
-    assert pairs == len(list(combinations(range(20), 2)))
+# Within the taxa of a rank.
+
+
+def test_what_separation_above_gives_alone_is_chance():
+    placement = random_taxonomy(60, 60, rng(3))
+    labels = {rank: placement.at(rank) for rank in ("class", "order")}
+    order = rng(4).standard_normal((len(placement.tree), 16))[labels["order"]]
+    found = within_labels(unit(order + 0.5 * rng(5).standard_normal((60, 16))), placement, labels, rng())
+    assert found["order"].p_value > 0.05 and found["class"].p_value < 0.05
+    assert found["class"].chance < found["order"].chance == pytest.approx(found["order"].value, abs=0.03)
+
+
+def test_permuting_within_nothing_is_the_plain_test_with_its_chance():
+    vectors, placement = made_up()
+    plain = cophenetic_correlation(vectors, placement, rng())
+    found = within_labels(vectors, placement, {"all": np.zeros(len(placement), dtype=int)}, rng())
+    assert (found["all"].value, found["all"].p_value) == (plain.value, plain.p_value)
+    assert abs(found["all"].chance) < 0.02
+
+
+def test_where_no_two_taxa_can_be_exchanged():
+    vectors, placement = made_up(10, 20)
+    found = within_labels(vectors, placement, {"species": placement.at("species")}, rng())
+    assert math.isnan(found["species"].value) and "none can be exchanged" in found["species"].note
+    found = within_labels(unit(rng().standard_normal((4, 3))), star(4), {"kingdom": np.arange(4)}, rng())
+    assert found["kingdom"].note == "tree distance or embedding distance does not vary"
+
+
+# Whole genera drawn together.
+
+
+def test_the_interval_of_units_draws_them_whole():
+    settings = MeasureSettings(n_permutations=1, n_bootstrap=30)
+    vectors, placement = made_up(14, 30)
+    families = ResamplingUnits("family", placement.at("family"))
+    found = cophenetic_correlation(vectors, placement, rng(3), settings, families)
+    same = rng(3)
+    same.permutation(14)
+    family = placement.tree.ancestor_at("family")
+    units = np.unique(family[placement.tree.tips])
+    unit_of = {int(tip): int(family[tip]) for tip in placement.tree.tips}
+    group = jackknife_groups(len(units), same)
+    left = [(group != g).astype(float) for g in range(len(units))]
+    by_hand = np.array(
+        [
+            definitions.pearson(
+                definitions.taxon_pairing(
+                    vectors, placement, dict(zip(units, copies.astype(int), strict=True)), unit_of
+                )
+            )
+            for copies in [*left, *bootstrap_weights(len(units), 30, same)]
+        ]
+    )
+    expected = expanded_interval(by_hand[len(left) :], np.arctanh(by_hand[: len(left)]), len(units))
+    np.testing.assert_allclose((found.ci_low, found.ci_high), expected, atol=1e-6)
+    assert found.resampled == "family"
+
+
+@pytest.mark.parametrize("metric", CORRELATIONS)
+def test_taxa_without_a_unit_stand_alone(metric):
+    vectors, placement = made_up(20, 50)
+    none = metric(vectors, placement, rng(), FEW_DRAWS, ResamplingUnits("genus", np.full(50, -1)))
+    own = metric(vectors, placement, rng(), FEW_DRAWS)
+    assert none.resampled == "genus" and (none.ci_low, none.ci_high) == (own.ci_low, own.ci_high)

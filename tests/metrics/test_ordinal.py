@@ -1,6 +1,6 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
@@ -10,22 +10,37 @@ from bioclip_probe.metrics import ordinal
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.sweep.sweep import lca_rank, sweep
+from bioclip_probe.stats.sweep.binning import lca_rank
+from bioclip_probe.stats.sweep.sweep import sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, patristic_distances, taxonomy
 from tests.definitions import hierarchy as definitions
 from tests.definitions import retrieval as slow
+from tests.support import taxa
 from tests.support.embedded import random_taxonomy, signal_vectors, unit
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+from tests.support.taxa import DEFAULT, rng
 
 
 def made_up(n_species=40, n_images=120, signal=0.8, noise=0.3, d=16, seed=0):
     generator = rng(seed)
     placement = random_taxonomy(n_species, n_images, generator)
     return signal_vectors(placement, d, signal, noise, generator), placement
+
+
+def rank_correlations(vectors, placement, rng, executor=None):
+    return ordinal.estimate_rank_correlations(Rows.taxa(vectors, placement), rng, DEFAULT, executor=executor)
+
+
+def distance_by_lca(vectors, placement, rng, executor=None):
+    return ordinal.estimate_distance_by_lca(Rows.taxa(vectors, placement.coarsen("species")), rng, DEFAULT, executor)
+
+
+def image_rank_correlations(swept):
+    return ordinal.estimate_image_rank_correlations(swept, DEFAULT)
+
+
+def lca_auc(swept):
+    return ordinal.estimate_lca_auc(swept, DEFAULT)
 
 
 def swept(vectors, placement, seed=0, **more):
@@ -35,16 +50,16 @@ def swept(vectors, placement, seed=0, **more):
 
 def everything(vectors, placement):
     found = swept(vectors, placement)
-    yield from ordinal.rank_correlations(vectors, placement, rng()).values()
-    yield from ordinal.image_rank_correlations(found).values()
-    for table in (ordinal.lca_auc(found), ordinal.distance_by_lca(vectors, placement, rng())):
+    yield from rank_correlations(vectors, placement, rng()).values()
+    yield from image_rank_correlations(found).values()
+    for table in (lca_auc(found), distance_by_lca(vectors, placement, rng())):
         for row in table.values():
             yield from row.values()
 
 
 def test_rank_correlations_are_their_definitions_with_the_jackknife_between_taxa():
     vectors, placement = made_up(n_species=12, n_images=40)
-    found = ordinal.rank_correlations(vectors, placement, rng(3))
+    found = rank_correlations(vectors, placement, rng(3))
     pairing = definitions.taxon_pairing(vectors, placement)
     assert found["spearman"].value == pytest.approx(definitions.spearman(pairing), abs=1e-5)
     assert found["kendall_tau_b"].value == pytest.approx(slow.kendall_tau_b(pairing), abs=1e-5)
@@ -71,7 +86,7 @@ def test_on_a_phylogeny_spearman_is_of_the_distances_themselves():
     upper = np.triu_indices(80, 1)
     t = patristic_distances(taxa.tree)[upper]
     c = (1 - taxa.directions @ taxa.directions.T)[upper]
-    found = ordinal.rank_correlations(vectors, placement, rng())
+    found = rank_correlations(vectors, placement, rng())
     assert found["spearman"].value == pytest.approx(spearmanr(t, c)[0], abs=1e-5)
     assert found["spearman"].ci_low < found["spearman"].value < found["spearman"].ci_high
     assert found["kendall_tau_b"].value == pytest.approx(kendalltau(t, c)[0], abs=0.02)
@@ -80,7 +95,7 @@ def test_on_a_phylogeny_spearman_is_of_the_distances_themselves():
 
 def test_the_staircase_is_its_definition():
     vectors, placement = made_up(30, 90)
-    found = ordinal.distance_by_lca(vectors, placement, rng())
+    found = distance_by_lca(vectors, placement, rng())
     expected = definitions.distances_by_lca(vectors, placement, RANKS)
     assert set(found) == set(expected)
     for rank, distances in expected.items():
@@ -94,7 +109,7 @@ def test_the_staircase_is_its_definition():
 
 def test_intervals_of_the_staircase_leave_out_species():
     vectors, placement = made_up(30, 90)
-    found = ordinal.distance_by_lca(vectors, placement, rng(3))["root"]["lca_distance_mean"]
+    found = distance_by_lca(vectors, placement, rng(3))["root"]["lca_distance_mean"]
     part = jackknife_groups(30, rng(3))
     species = np.searchsorted(placement.tree.tips, placement.node)
     deleted = []
@@ -115,7 +130,7 @@ def test_the_lca_of_species_with_holes_is_the_deepest_shared_name():
     ]
     placement = taxonomy(pd.DataFrame(names, columns=RANKS))
     vectors = unit(rng().standard_normal((5, 4)))
-    table = ordinal.distance_by_lca(vectors, placement, rng())
+    table = distance_by_lca(vectors, placement, rng())
     found = {rank: row["lca_distance_mean"].note for rank, row in table.items()}
     assert found == {
         "genus": "1 pairs of species",
@@ -129,8 +144,8 @@ def test_an_executor_finds_the_same(monkeypatch):
     """Of every call, here as there; small sweeps are sent too, so that no machine but the workers looks at pairs."""
     vectors, placement = made_up()
     cancelled = np.concatenate([vectors, -vectors]), placement.take(np.tile(np.arange(120), 2))
-    asked = [(ordinal.rank_correlations, vectors, placement)]
-    asked += [(ordinal.distance_by_lca, *each) for each in ((vectors, placement), cancelled)]
+    asked = [(rank_correlations, vectors, placement)]
+    asked += [(distance_by_lca, *each) for each in ((vectors, placement), cancelled)]
     here = [repr(of(*made, rng())) for of, *made in asked]  # NaN is like NaN
     monkeypatch.setattr("bioclip_probe.stats.sweep.sweep._threads", lambda n: pytest.fail("looked at pairs here"))
     with ThreadPoolExecutor(2) as pool:
@@ -143,7 +158,7 @@ def test_the_rank_of_a_step():
 
 def test_auc_compares_neighbouring_ranks():
     vectors, placement = made_up(20, 60)
-    found = ordinal.lca_auc(swept(vectors, placement))
+    found = lca_auc(swept(vectors, placement))
     t = patristic_distances(placement.tree)
     tip = np.searchsorted(placement.tree.tips, placement.node)
     wide = vectors.astype(float)
@@ -177,9 +192,9 @@ def test_more_signal_is_more_order_and_none_is_chance():
     def values(signal):
         vectors, placement = made_up(150, 300, signal, 0.2, 64)
         images = swept(vectors, placement)
-        taxa = ordinal.rank_correlations(vectors, placement, rng())
-        auc = ordinal.lca_auc(images)["kingdom"]["lca_auc"]
-        estimates = [*taxa.values(), *ordinal.image_rank_correlations(images).values(), auc]
+        taxa = rank_correlations(vectors, placement, rng())
+        auc = lca_auc(images)["kingdom"]["lca_auc"]
+        estimates = [*taxa.values(), *image_rank_correlations(images).values(), auc]
         return np.array([estimate.value for estimate in estimates])
 
     none, some, full = values(0.0), values(0.5), values(1.0)
@@ -188,7 +203,7 @@ def test_more_signal_is_more_order_and_none_is_chance():
 
 
 def test_the_staircase_climbs_with_signal():
-    found = ordinal.distance_by_lca(*made_up(300, 300, 1.0, 0.0, 256), rng())
+    found = distance_by_lca(*made_up(300, 300, 1.0, 0.0, 256), rng())
     means = [found[rank]["lca_distance_mean"].value for rank in (*reversed(RANKS[:-1]), "root") if rank in found]
     assert means == sorted(means) and means[-1] > 3 * means[0]
 
@@ -199,29 +214,64 @@ def test_few_taxa_are_no_error(n):
     vectors, placement = np.eye(3)[:n], placement.take(np.arange(n))
     for estimate in everything(vectors, placement):
         assert math.isnan(estimate.value) == bool(math.isnan(estimate.value) and estimate.note) or n == 2
-    assert math.isnan(ordinal.spearman(vectors, placement, rng()).value)
-    assert "at least 3 taxa" in ordinal.kendall_tau_b(vectors, placement, rng()).note
+    assert math.isnan(rank_correlations(vectors, placement, rng())["spearman"].value)
+    assert "at least 3 taxa" in rank_correlations(vectors, placement, rng())["kendall_tau_b"].note
 
 
 def test_vectors_all_equal_and_images_that_cancel_out():
     _, placement = made_up(10, 30)
     same = np.tile(unit(np.ones((1, 4))), (30, 1))
-    for estimate in ordinal.rank_correlations(same, placement, rng()).values():
+    for estimate in rank_correlations(same, placement, rng()).values():
         assert estimate.note == "tree distance or embedding distance does not vary"
-    for row in ordinal.lca_auc(swept(same, placement)).values():
+    for row in lca_auc(swept(same, placement)).values():
         assert row["lca_auc"].value == 0.5
-    for row in ordinal.distance_by_lca(same, placement, rng()).values():
+    for row in distance_by_lca(same, placement, rng()).values():
         assert row["lca_distance_mean"].value == pytest.approx(0, abs=1e-6)
     vectors, placement = made_up(10, 30)
     lost = np.flatnonzero(placement.node == placement.node[0])
     kept = np.concatenate([lost[:2], np.flatnonzero(placement.node != placement.node[0])])
     vectors = vectors[kept].copy()
     vectors[1] = -vectors[0]
-    for row in ordinal.distance_by_lca(vectors, placement.take(kept), rng()).values():
+    for row in distance_by_lca(vectors, placement.take(kept), rng()).values():
         assert all("cancel out" in estimate.note for estimate in row.values())
 
 
 def test_a_star_has_no_rank_correlation():
     star = Tree(np.array([-1, 0, 0, 0, 0]), np.array([0, 1.0, 1, 1, 1]), np.array(list("rabcd"), object), [-1] * 5)
-    found = ordinal.rank_correlations(np.eye(4), Placement(star, np.arange(1, 5)), rng())
+    found = rank_correlations(np.eye(4), Placement(star, np.arange(1, 5)), rng())
     assert all("does not vary" in estimate.note for estimate in found.values())
+
+
+def test_spearman_is_its_definition():
+    vectors, placement = taxa.made_up(n_species=25)
+    expected = definitions.spearman(definitions.taxon_pairing(vectors, placement))
+    assert rank_correlations(vectors, placement, rng())["spearman"].value == pytest.approx(expected, abs=1e-4)
+
+
+def test_row_order_and_rotation_leave_the_staircase():
+    vectors, placement = taxa.made_up()
+    order, rotation = rng().permutation(len(vectors)), np.linalg.qr(rng().standard_normal((16, 16)))[0]
+    found, turned = (
+        distance_by_lca(vectors, placement, rng()),
+        distance_by_lca((vectors @ rotation)[order], placement.take(order), rng()),
+    )
+    for rank, row in found.items():
+        for name, estimate in row.items():
+            assert turned[rank][name].value == pytest.approx(estimate.value, abs=1e-4)
+
+
+def test_the_staircase_climbs_with_signal_and_is_flat_without():
+    def means(signal: float) -> list[float]:
+        found = distance_by_lca(*taxa.made_up(300, 300, signal, 0.0, 256), rng())
+        return [found[rank]["lca_distance_mean"].value for rank in (*reversed(RANKS[:-1]), "root") if rank in found]
+
+    assert means(1.0) == sorted(means(1.0)) and means(1.0)[-1] > 3 * means(1.0)[0]
+    assert np.ptp(means(0.0)) < 0.05
+
+
+def test_every_pair_counts_once():
+    vectors, placement = taxa.made_up(20, 20)
+    pairs = sum(
+        int(row["lca_distance_mean"].note.split()[0]) for row in distance_by_lca(vectors, placement, rng()).values()
+    )
+    assert pairs == len(list(combinations(range(20), 2)))

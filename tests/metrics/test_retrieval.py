@@ -7,7 +7,8 @@ import pytest
 
 from bioclip_probe.metrics import retrieval
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.sweep.sweep import lca_rank, sweep
+from bioclip_probe.stats.sweep.binning import lca_rank
+from bioclip_probe.stats.sweep.sweep import sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, patristic_distances, taxonomy
 from tests.definitions import retrieval as definitions

@@ -21,8 +21,7 @@ from bioclip_probe.stats import tasks
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep import sweep
 from bioclip_probe.store.store import Store
-from bioclip_probe.study import streaming
-from bioclip_probe.study.streaming import stream_moments
+from bioclip_probe.study.streaming import Streaming, stream_moments
 from tests.support.embedded import random_taxonomy, signal_vectors
 from tests.support.pictures import MeanColour
 from tests.support.stores import fill_store, made_up_dataset
@@ -62,7 +61,7 @@ def swept():
     rows = Rows.images(signal_vectors(placement, 300, 0.8, 1.0, rng), placement)
     tips = np.where((rng.random(N) < 0.1) & (np.arange(N) >= 200), -1, rows.tips)
     rows = Rows(rows.tree, rows.vectors, tips, tips)
-    asked = {"part": np.arange(200) % 2, "anchors": True, "k": 4, "groups": rng.integers(-1, 500, N)}
+    asked = {"jackknife_group": np.arange(200) % 2, "anchors": True, "k": 4, "groups": rng.integers(-1, 500, N)}
     return rows, asked, sweep.sweep(rows, **asked)
 
 
@@ -84,16 +83,13 @@ def store_of(folder: Path, vectors: np.ndarray) -> Store:
 
 def moments(stored, executor: Executor | None = None):
     store, placement, *_ = stored
-    return stream_moments(store, "few", "mean/colour", placement, np.random.default_rng(5), executor)
+    return stream_moments(
+        store, "few", "mean/colour", placement, np.random.default_rng(5), Streaming(executor, images_per_sum=0)
+    )
 
 
 def ids_of(stored) -> pd.Index:
     return pd.Index(stored[0].images("few")["image_id"])
-
-
-@pytest.fixture
-def many_tasks(monkeypatch):
-    monkeypatch.setattr(streaming, "PER_SUM", 0)
 
 
 class Watched(Executor):
@@ -135,12 +131,12 @@ def assert_same_moments(found, expected, exactly: bool = False) -> None:
 def test_any_executor_sweeps_the_same(swept, executor):
     rows, asked, expected = swept
     watched = Watched(executor)
-    assert_same_sweep(sweep.sweep(rows, **asked, executor=watched), expected)
+    assert_same_sweep(sweep.sweep(rows, **asked, workers=sweep.SweepWorkers(watched)), expected)
     assert len(watched.given) > 2
-    assert_same_sweep(sweep.sweep(rows, executor=executor), sweep.sweep(rows))
+    assert_same_sweep(sweep.sweep(rows, workers=sweep.SweepWorkers(executor)), sweep.sweep(rows))
 
 
-def test_any_executor_adds_up_the_same_moments(stored, executor, many_tasks):
+def test_any_executor_adds_up_the_same_moments(stored, executor):
     watched = Watched(executor)
     found = moments(stored, watched)
     assert len(watched.given) == 15
@@ -149,23 +145,25 @@ def test_any_executor_adds_up_the_same_moments(stored, executor, many_tasks):
         assert_same_moments(found, moments(stored, alone), exactly=True)
 
 
-def test_a_lost_worker_costs_no_pair_and_no_image(swept, stored, dask, many_tasks, tmp_path):
+def test_a_lost_worker_costs_no_pair_and_no_image(swept, stored, dask, tmp_path):
     rows, asked, expected = swept
-    assert_same_sweep(sweep.sweep(rows, **asked, executor=Watched(dask, 2, tmp_path / "sweep")), expected)
+    assert_same_sweep(
+        sweep.sweep(rows, **asked, workers=sweep.SweepWorkers(Watched(dask, 2, tmp_path / "sweep"))), expected
+    )
     assert_same_moments(moments(stored, Watched(dask, 6, tmp_path / "moments")), stored[2])
     assert (tmp_path / "sweep").exists() and (tmp_path / "moments").exists()
 
 
-def test_processes_that_are_killed_break_their_executor(stored, many_tasks, tmp_path):
+def test_processes_that_are_killed_break_their_executor(stored, tmp_path):
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, pytest.raises(BrokenExecutor):
         moments(stored, Watched(pool, 2, tmp_path / "killed"))
 
 
-def test_tasks_carry_what_they_need_and_no_more(swept, stored, many_tasks):
+def test_tasks_carry_what_they_need_and_no_more(swept, stored):
     rows, asked, _ = swept
     with ThreadPoolExecutor(1) as pool:
         watched, streamed = Watched(pool), Watched(pool)
-        sweep.sweep(rows, **asked, executor=watched)
+        sweep.sweep(rows, **asked, workers=sweep.SweepWorkers(watched))
         moments(stored, streamed)
     assert max(len(pickle.dumps(task)) for task in watched.given) < 10_000 < rows.vectors.nbytes
     assert not [len(ids) for _, _, ids, _, _ in streamed.given if len(ids) != 4]
@@ -193,13 +191,15 @@ def test_one_row_and_no_image(stored):
     store, placement, _ = stored
     nowhere = type(placement)(placement.tree, np.full(60, -1))
     with ThreadPoolExecutor(1) as pool:
-        found = sweep.sweep(one, anchors=True, k=2, executor=pool)
-        _, split, n_excluded = stream_moments(store, "few", "mean/colour", nowhere, executor=pool)
+        found = sweep.sweep(one, anchors=True, k=2, workers=sweep.SweepWorkers(pool))
+        _, split, n_excluded = stream_moments(
+            store, "few", "mean/colour", nowhere, streaming=Streaming(pool, images_per_sum=0)
+        )
     assert_same_sweep(found, sweep.sweep(one, anchors=True, k=2))
     assert not split.by_group and n_excluded == 60
 
 
-def test_what_is_wrong_with_a_store_is_said_as_ever(tmp_path, stored, many_tasks, processes):
+def test_what_is_wrong_with_a_store_is_said_as_ever(tmp_path, stored, processes):
     _, placement, _ = stored
     vectors = np.ones((60, D), dtype=np.float32)
     vectors[45] = np.nan
@@ -247,7 +247,7 @@ def test_what_is_handed_over_arrives():
     frozen = np.arange(5.0)
     frozen.flags.writeable = False
     value = {"text": "a", "rows": [np.arange(7, dtype=np.int8), np.zeros((0, 3)), np.ones((4, 5)).T, frozen]}
-    with tasks.shared_with_workers(value) as handed:
+    with tasks.share_with_workers(value) as handed:
         found = pickle.loads(pickle.dumps(handed)).load()
         again = handed.load()
         folder = handed.path.parent
@@ -260,7 +260,7 @@ def test_what_is_handed_over_arrives():
 
 
 def test_a_worker_that_does_not_see_the_file_says_what_to_do():
-    with tasks.shared_with_workers(np.arange(3)) as handed:
+    with tasks.share_with_workers(np.arange(3)) as handed:
         pass
     with pytest.raises(ProbeError, match="set TMPDIR to a folder that all workers see"):
         handed.load()

@@ -1,1 +1,1 @@
-"""The linear pass: sums over images from which every pair of them follows."""
+"""The linear pass: sums over images from which the sums over all their pairs follow."""

@@ -1,1 +1,1 @@
-"""The quadratic pass: one blocked sweep over all pairs, which never stores the matrix."""
+"""The quadratic pass: one pass in blocks over all pairs, which never stores their matrix."""

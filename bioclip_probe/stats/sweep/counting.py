@@ -1,7 +1,11 @@
-"""The inner loops of the pair sweep: place each pair in a bin, and reduce what one anchor sees of all others.
+"""Inner loops of the sweep over pairs: find the level and the bin of each pair, and count them.
 
-They are compiled by numba and let go of the interpreter's lock, so that threads share the rows of a tile. Counting
-may be done on another device (`points.DevicePoints.count`); reducing is done here on every machine.
+The functions are compiled by numba and release the interpreter's lock, so that threads share the rows of a tile.
+Pairs may be counted on another device (`points.DevicePoints.count`); `scoring` reduces the counts of an anchor to its
+scores, always on the processor.
+
+An anchor is a row whose distances to all other rows are looked at. A level is a class of equal tree distance, from 0
+(nearest) on; a bin is a class of nearly equal embedding distance.
 """
 
 from __future__ import annotations
@@ -11,27 +15,85 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-#: Rows of `scores`: triplets in order, half of those tied within a bin, AP, R-precision, hierarchical AP (column 0).
-RIGHT, TIED, AP, R_PRECISION, HIERARCHICAL_AP, SIZE, N_SCORES = range(7)
+from bioclip_probe.stats.sweep.scoring import reduce_row
 
 
 class Binning(NamedTuple):
-    """A distance is rounded to a cell; the bin of each cell, and cells per unit of distance."""
+    """A table that turns distances into bins: a distance is rounded to a cell, and each cell belongs to a bin.
+
+    Attributes
+    ----------
+    bins : ndarray, shape (n_cells,)
+        The bin of each cell.
+    scale : numpy.float32
+        Cells per unit of distance.
+
+    Examples
+    --------
+    >>> Binning(np.array([0, 0, 1]), np.float32(2.0)).scale
+    np.float32(2.0)
+    """
 
     bins: np.ndarray
     scale: np.float32
 
 
 class JackknifeGroups(NamedTuple):
-    """The part of each row, and the rows of part g: ``members[starts[g] : starts[g + 1]]``."""
+    """The jackknife group of each row, and the rows of each group g: ``members[starts[g] : starts[g + 1]]``.
 
-    part: np.ndarray
+    Attributes
+    ----------
+    group : ndarray, shape (n,), int64
+    members : ndarray, shape (n,), int64
+    starts : ndarray, shape (G + 1,), int64
+
+    Examples
+    --------
+    >>> JackknifeGroups.of(np.array([1, 0, 1])).members.tolist()
+    [1, 0, 2]
+    """
+
+    group: np.ndarray
     members: np.ndarray
     starts: np.ndarray
 
+    @classmethod
+    def of(cls, group: np.ndarray) -> JackknifeGroups:
+        """Sort rows by their jackknife group.
+
+        Parameters
+        ----------
+        group : ndarray, shape (n,), int64
+            From 0.
+
+        Returns
+        -------
+        JackknifeGroups
+        """
+        members = np.argsort(group, kind="stable")
+        starts = np.searchsorted(group[members], np.arange(int(group.max(initial=-1)) + 2))
+        return cls(group.astype(np.int64), members, starts)
+
 
 class Totals(NamedTuple):
-    """What a sweep adds up: ordered pairs by part of the anchor, level and bin, and the scores of each anchor."""
+    """Arrays to which a sweep adds, and the harmonic numbers that it needs.
+
+    Attributes
+    ----------
+    by_group : ndarray, shape (G, L, B), int64
+        Ordered pairs by jackknife group of the anchor, level and bin.
+    within_group : ndarray, shape (G, L, B), int64
+        The pairs of them whose other row is in the same group.
+    harmonic : ndarray, shape (n + 1,), float64
+        Harmonic numbers 0, 1, 1 + 1/2, …
+    scores : ndarray, shape (n, N_SCORES, L), float64
+        Scores of each anchor, see `scoring`; of shape (0, …) if anchors are not scored.
+
+    Examples
+    --------
+    >>> Totals(*np.zeros((2, 1, 2, 3), dtype=int), np.zeros(4), np.zeros((0, 7, 2))).by_group.shape
+    (1, 2, 3)
+    """
 
     by_group: np.ndarray
     within_group: np.ndarray
@@ -40,16 +102,54 @@ class Totals(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def bin_of(value, bins, scale):
-    """The bin of the nearest cell; distances beyond either end go into the end."""
+def bin_of(value: float, bins: np.ndarray, scale: np.float32) -> int:
+    """Return the bin of the nearest cell; distances beyond either end belong to the end.
+
+    Parameters
+    ----------
+    value : float
+        A distance.
+    bins, scale
+        See `Binning`.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> int(bin_of(np.float32(0.9), np.array([0, 0, 1]), np.float32(2.0)))
+    1
+    """
     return bins[min(max(int(value * scale + np.float32(0.5)), 0), len(bins) - 1)]
 
 
 @njit(cache=True, nogil=True)
-def fill_levels(start, between, depth, bins, scale, levels):
-    """Level of the tree distance of rows `start`, `start + 1` … and each row: the running minimum of `tree.distances`.
+def fill_levels(
+    start: int, between: np.ndarray, depth: np.ndarray, bins: np.ndarray, scale: np.float32, levels: np.ndarray
+) -> None:
+    """Write the level of the tree distance of some rows and all rows, by the running minimum of `tree.distances`.
 
-    `between` is the depth of the common ancestor of each row and the next one, `depth` that of the rows themselves.
+    Parameters
+    ----------
+    start : int
+        The first of the rows, which follow one another.
+    between : ndarray, shape (n - 1,), float64
+        Depth of the common ancestor of each row and the next one.
+    depth : ndarray, shape (n,), float64
+        Depth of each row.
+    bins, scale
+        See `Binning`.
+    levels : ndarray, shape (b, n)
+        Filled with the levels of the rows from `start` to ``start + b``.
+
+    Examples
+    --------
+    >>> levels = np.zeros((1, 3), dtype=np.uint8)
+    >>> bins = np.array([0, 0, 1, 1, 2], dtype=np.uint8)
+    >>> fill_levels(0, np.array([1.0, 0.0]), np.array([2.0, 2.0, 2.0]), bins, np.float32(1.0), levels)
+    >>> levels.tolist()
+    [[0, 1, 2]]
     """
     n = len(depth)
     for a in range(len(levels)):
@@ -67,8 +167,25 @@ def fill_levels(start, between, depth, bins, scale, levels):
 
 
 @njit(cache=True, nogil=True)
-def fill_slices(start, first, last, levels):
-    """The same where all rows are equally deep: clade l of a row is the slice from `first[l]` to `last[l]`."""
+def fill_levels_from_clades(start: int, first: np.ndarray, last: np.ndarray, levels: np.ndarray) -> None:
+    """Write the level of the tree distance of some rows and all rows, where all rows are equally deep.
+
+    Parameters
+    ----------
+    start : int
+        The first of the rows, which follow one another.
+    first, last : ndarray, shape (L, n), int64
+        Clade l of row i is the slice of rows from ``first[l, i]`` to ``last[l, i]``.
+    levels : ndarray, shape (b, n)
+        Filled with the levels of the rows from `start` to ``start + b``.
+
+    Examples
+    --------
+    >>> levels = np.zeros((1, 3), dtype=np.uint8)
+    >>> fill_levels_from_clades(0, np.array([[0, 1, 2], [0, 0, 0]]), np.array([[1, 2, 3], [3, 3, 3]]), levels)
+    >>> levels.tolist()
+    [[0, 1, 1]]
+    """
     for a in range(len(levels)):
         i = start + a
         row = levels[a]
@@ -80,8 +197,30 @@ def fill_slices(start, first, last, levels):
 
 
 @njit(cache=True, nogil=True)
-def count_row(distances, levels, own, bins, scale, histogram):
-    """Count a row of distances by level and bin, shape (L, B), the anchor itself left out."""
+def count_row(
+    distances: np.ndarray, levels: np.ndarray, own: int, bins: np.ndarray, scale: np.float32, histogram: np.ndarray
+) -> None:
+    """Count a row of distances by level and bin, without the anchor itself.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (n,), float32
+    levels : ndarray, shape (n,), uint8
+    own : int
+        The row of the anchor.
+    bins, scale
+        See `Binning`.
+    histogram : ndarray, shape (L, B)
+        Overwritten with the counts.
+
+    Examples
+    --------
+    >>> histogram = np.zeros((2, 2), dtype=np.int32)
+    >>> distances, levels = np.array([0.0, 0.1, 1.0], dtype=np.float32), np.array([0, 1, 1], dtype=np.uint8)
+    >>> count_row(distances, levels, 0, np.array([0, 1]), np.float32(1.0), histogram)
+    >>> histogram.tolist()
+    [[0, 0], [1, 1]]
+    """
     histogram[:] = 0
     for j in range(len(distances)):
         histogram[levels[j], bin_of(distances[j], bins, scale)] += 1
@@ -89,145 +228,79 @@ def count_row(distances, levels, own, bins, scale, histogram):
 
 
 @njit(cache=True, nogil=True)
-def count_part(distances, levels, own, members, bins, scale, within):
-    """Add to `within` the pairs of an anchor with the members of its own part."""
+def _count_group(
+    distances: np.ndarray,
+    levels: np.ndarray,
+    own: int,
+    members: np.ndarray,
+    binning: Binning,
+    within_group: np.ndarray,
+) -> None:
+    """Add to `within_group` the pairs of an anchor with the members of its own jackknife group."""
     for j in members:
         if j != own:
-            within[levels[j], bin_of(distances[j], bins, scale)] += 1
+            within_group[levels[j], bin_of(distances[j], binning.bins, binning.scale)] += 1
 
 
 @njit(cache=True, nogil=True)
-def tally(tile, levels, start, binning, parts, totals):
-    """Count the pairs of a tile of rows by part of the anchor, all and those within the part, and score the anchors."""
+def tally(
+    tile: np.ndarray, levels: np.ndarray, start: int, binning: Binning, groups: JackknifeGroups, totals: Totals
+) -> None:
+    """Count the pairs of a tile of rows by jackknife group of the anchor, and score the anchors.
+
+    Parameters
+    ----------
+    tile : ndarray, shape (b, n), float32
+        Distances of the rows from `start` on and all rows.
+    levels : ndarray, shape (b, n), uint8
+        Levels of the same pairs.
+    start : int
+    binning : Binning
+        Of embedding distance.
+    groups : JackknifeGroups
+    totals : Totals
+        The counts are added to it, and the scores are written into it.
+
+    Examples
+    --------
+    >>> totals = Totals(*np.zeros((2, 1, 2, 2), dtype=int), np.array([0, 1, 1.5]), np.zeros((0, 7, 2)))
+    >>> tile, levels = np.array([[0.0, 1.0], [1.0, 0.0]], np.float32), np.array([[0, 1], [1, 0]], np.uint8)
+    >>> tally(tile, levels, 0, Binning(np.array([0, 1]), np.float32(1)), JackknifeGroups.of(np.zeros(2, int)), totals)
+    >>> totals.by_group.tolist()
+    [[[0, 0], [0, 2]]]
+    """
     histogram = np.zeros(totals.by_group.shape[1:], dtype=np.int32)
     for a in range(len(tile)):
-        own, g = start + a, parts.part[start + a]
+        own, g = start + a, groups.group[start + a]
         count_row(tile[a], levels[a], own, binning.bins, binning.scale, histogram)
-        members = parts.members[parts.starts[g] : parts.starts[g + 1]]
-        count_part(tile[a], levels[a], own, members, binning.bins, binning.scale, totals.within_group[g])
+        members = groups.members[groups.starts[g] : groups.starts[g + 1]]
+        _count_group(tile[a], levels[a], own, members, binning, totals.within_group[g])
         totals.by_group[g] += histogram
         if len(totals.scores):
             reduce_row(histogram, totals.harmonic, totals.scores[own])
 
 
 @njit(cache=True, nogil=True)
-def tally_counted(histograms, start, parts, totals):
-    """What is left of `tally` where the rows of a tile were counted elsewhere, shape (b, L, B)."""
+def tally_histograms(histograms: np.ndarray, start: int, groups: JackknifeGroups, totals: Totals) -> None:
+    """Do the rest of `tally` where the rows of a tile were counted on another device.
+
+    Parameters
+    ----------
+    histograms : ndarray, shape (b, L, B), int32
+        Counts of each row of the tile.
+    start : int
+    groups : JackknifeGroups
+    totals : Totals
+        All but `within_group` is updated.
+
+    Examples
+    --------
+    >>> totals = Totals(*np.zeros((2, 1, 1, 1), dtype=int), np.array([0, 1, 1.5]), np.zeros((0, 7, 1)))
+    >>> tally_histograms(np.ones((2, 1, 1), np.int32), 0, JackknifeGroups.of(np.zeros(2, int)), totals)
+    >>> totals.by_group.tolist()
+    [[[2]]]
+    """
     for a in range(len(histograms)):
-        totals.by_group[parts.part[start + a]] += histograms[a]
+        totals.by_group[groups.group[start + a]] += histograms[a]
         if len(totals.scores):
             reduce_row(histograms[a], totals.harmonic, totals.scores[start + a])
-
-
-@njit(cache=True, nogil=True)
-def score_sizes(sizes, harmonic, scores):
-    """Scores of anchors that see so many at each level, shape (n, L), all at one distance: their chance level."""
-    for a in range(len(sizes)):
-        reduce_row(sizes[a].reshape(-1, 1), harmonic, scores[a])
-
-
-@njit(cache=True, nogil=True)
-def reduce_row(histogram, harmonic, scores):
-    """Scores of one anchor from its histogram, shape (N_SCORES, L).
-
-    Within a bin the order is unknown: each score is its mean over all orders of the bin's members (McSherry & Najork
-    2008, ECIR). The t-th of m members after P others is then at place P + t, and Σ_t 1/(P + t) is a difference of
-    harmonic numbers.
-    """
-    n_levels, n_bins = histogram.shape
-    sizes, before = np.zeros(n_levels, dtype=np.int64), np.zeros(n_levels, dtype=np.int64)
-    for level in range(n_levels):
-        sizes[level] = histogram[level].sum()
-    relevance = np.zeros(n_levels)
-    for level in range(n_levels - 1):
-        if sizes[level]:
-            relevance[level] = (n_levels - 1 - level) / (n_levels - 1) / sizes[level]
-    scores[:] = 0.0
-    scores[SIZE] = sizes
-    seen = 0
-    for b in range(n_bins):
-        m = 0
-        for level in range(n_levels):
-            m += histogram[level, b]
-        if not m:
-            continue
-        slope = harmonic[seen + m] - harmonic[seen]
-        farther = tied = 0
-        for level in range(n_levels - 1, -1, -1):
-            here = histogram[level, b]
-            scores[RIGHT, level] += here * (farther + 0.5 * tied)
-            scores[TIED, level] += 0.5 * here * tied
-            tied += here
-            farther += sizes[level] - before[level] - here
-        share_of, step_of = 1 / m, 1 / max(m - 1, 1)
-        relevant = found = total = 0
-        for level in range(n_levels - 1):
-            relevant += histogram[level, b]
-            found += before[level]
-            total += sizes[level]
-            if relevant:
-                share = (relevant - 1) * step_of
-                expected = m * share + (found + 1 - share * (seen + 1)) * slope
-                scores[AP, level] += relevant * share_of * expected
-                if seen < total:
-                    scores[R_PRECISION, level] += relevant * share_of * min(m, total - seen)
-        if relevant:
-            scores[HIERARCHICAL_AP, 0] += hierarchical(histogram[:, b], before, relevance, m, seen, slope)
-        seen += m
-        for level in range(n_levels):
-            before[level] += histogram[level, b]
-    total, whole = 0, 0.0
-    for level in range(n_levels):
-        total += sizes[level]
-        whole += relevance[level] * sizes[level]
-        if level == n_levels - 1:  # all are relevant
-            scores[AP, level] = scores[R_PRECISION, level] = total
-        scores[AP, level] /= max(total, 1)
-        scores[R_PRECISION, level] /= max(total, 1)
-    scores[HIERARCHICAL_AP, 0] = scores[HIERARCHICAL_AP, 0] / whole if whole > 0 else np.nan
-
-
-@njit(cache=True, nogil=True)
-def hierarchical(here, before, relevance, m, seen, slope):
-    """The part of one bin in hierarchical AP, not yet over Σ rel: as for AP, with min(rel_k, rel_j) for a hit."""
-    found = 0.0
-    for level in range(len(here) - 1):
-        if here[level]:
-            earlier, beside = relevance[level], -relevance[level]
-            for other in range(len(here) - 1):
-                weight = min(relevance[level], relevance[other])
-                earlier += before[other] * weight
-                beside += here[other] * weight
-            share = beside / max(m - 1, 1)
-            found += here[level] / m * (m * share + (earlier - share * (seen + 1)) * slope)
-    return found
-
-
-@njit(cache=True, nogil=True)
-def reach(tile, start, groups, k, slack, limit, count):
-    """How far candidates for the k nearest of each row may lie, and how many they are; the row's group left out."""
-    for a in range(len(tile)):
-        row, own = tile[a], start + a
-        nearest = np.full(k, np.inf, dtype=np.float32)
-        for j in range(len(row)):
-            if row[j] < nearest[k - 1] and j != own and (groups[own] < 0 or groups[j] != groups[own]):
-                place = k - 1
-                while place > 0 and nearest[place - 1] > row[j]:
-                    nearest[place] = nearest[place - 1]
-                    place -= 1
-                nearest[place] = row[j]
-        limit[a] = nearest[k - 1] + slack
-        for j in range(len(row)):
-            if row[j] <= limit[a] and j != own and (groups[own] < 0 or groups[j] != groups[own]):
-                count[a] += 1
-
-
-@njit(cache=True, nogil=True)
-def gather(tile, start, groups, limit, first, neighbour):
-    """The candidates that `reach` counted, those of row a from `first[a]` on."""
-    for a in range(len(tile)):
-        row, own, place = tile[a], start + a, first[a]
-        for j in range(len(row)):
-            if row[j] <= limit[a] and j != own and (groups[own] < 0 or groups[j] != groups[own]):
-                neighbour[place] = j
-                place += 1

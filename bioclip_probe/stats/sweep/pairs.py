@@ -1,7 +1,7 @@
-"""Pass two: sums over pairs of taxa that no linear sum holds, in blocks that never store the whole matrix.
+"""Spearman correlation of tree distance and cosine distance over pairs of taxa, in blocks of the matrix of pairs.
 
-The taxa stand in tree order, so row i of the tree distance is a running minimum (see `tree.distances`) and a block of
-rows of both distances costs one matrix product and one sweep.
+The taxa stand in tree order, so row i of the tree distance is a running minimum (see `tree.distances`), and a block of
+rows of both distances costs one matrix product and one pass.
 """
 
 from __future__ import annotations
@@ -11,23 +11,28 @@ from collections.abc import Iterator
 import numpy as np
 
 from bioclip_probe.stats.all_pairs.moments import pearson
-from bioclip_probe.stats.all_pairs.reweighting import pair_blocks
+from bioclip_probe.stats.all_pairs.reweighting import DEFAULT_SIZES, pair_blocks
 from bioclip_probe.stats.sweep.histograms import mid_ranks
-from bioclip_probe.stats.sweep.points import widest
+from bioclip_probe.stats.sweep.points import distance_bound
 from bioclip_probe.tree.tree import Tree
 
-#: Bins of either distance for ranks: a millionth of `points.widest`, and a millionth of the largest tree distance.
+#: Bins of either distance: each is a millionth of `points.distance_bound`, or of the largest tree distance.
 N_RANK_BINS = 2**20
 
 
-def spearman_correlation(vectors: np.ndarray, tree: Tree) -> float:
-    """Spearman correlation of tree distance and cosine distance over pairs of taxa, ties at their mean rank.
+def spearman_correlation(vectors: np.ndarray, tree: Tree, block: int = DEFAULT_SIZES.rows) -> float:
+    """Return the Spearman correlation of tree distance and cosine distance over pairs of taxa.
+
+    Ties have their mean rank.
 
     Parameters
     ----------
     vectors : ndarray, shape (k, d)
         Unit vectors in the order of ``tree.tips``.
     tree : Tree
+        With k tips.
+    block : int
+        Rows at a time; memory is O(block·k).
 
     Returns
     -------
@@ -36,27 +41,34 @@ def spearman_correlation(vectors: np.ndarray, tree: Tree) -> float:
 
     Notes
     -----
-    Two sweeps: one counts each distance in `N_RANK_BINS` bins, the other sums products of ranks. Pairs in one bin are
-    tied, which also keeps the rounding of a published tree from ranking pairs that share their common ancestor.
+    Two passes over the pairs: the first counts each distance in `N_RANK_BINS` bins, the second sums products of ranks.
+    Pairs in one bin are tied. So the rounding of a published tree cannot rank pairs that share their common ancestor.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), np.array([*"rxabc"], object), [-1] * 5)
+    >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> round(spearman_correlation(vectors, tree), 3)
+    0.866
     """
     highest = 2 * float(tree.depth.max())
     if not highest:
         return np.nan
     about_mean = vectors - vectors.mean(axis=0)
-    farthest = widest(np.einsum("ij,ij->i", about_mean, about_mean) / 2)
+    farthest = distance_bound(np.einsum("ij,ij->i", about_mean, about_mean) / 2)
 
-    def binned() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for _, c, t in pair_blocks(vectors, tree):
+    def binned_pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for _, c, t in pair_blocks(vectors, tree, block):
             upper = np.triu_indices(c.shape[0], 1, c.shape[1])
             yield _bins(t[upper], highest), _bins(c[upper], farthest)
 
     t_counts, c_counts = np.zeros((2, N_RANK_BINS), dtype=np.int64)
-    for t, c in binned():
+    for t, c in binned_pairs():
         t_counts += np.bincount(t, minlength=N_RANK_BINS)
         c_counts += np.bincount(c, minlength=N_RANK_BINS)
     t_rank, c_rank = mid_ranks(t_counts), mid_ranks(c_counts)
-    cross = sum(float(t_rank[t] @ c_rank[c]) for t, c in binned())
-    return pearson(t_counts.sum(), 0.0, 0.0, t_counts @ t_rank**2, c_counts @ c_rank**2, cross)
+    cross = sum(float(t_rank[t] @ c_rank[c]) for t, c in binned_pairs())
+    return float(pearson(t_counts.sum(), 0.0, 0.0, t_counts @ t_rank**2, c_counts @ c_rank**2, cross))
 
 
 def _bins(values: np.ndarray, highest: float) -> np.ndarray:

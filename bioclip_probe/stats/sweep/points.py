@@ -1,7 +1,7 @@
 """Unit vectors as points about their mean, and tiles of their distances, on the processor or through torch.
 
-A point is (a, 1, ‖a‖²/2) with a = u − mean: the product of (−a, ‖a‖²/2, 1) and (b, 1, ‖b‖²/2) is ‖a − b‖²/2, the cosine
-distance, so that one float32 product gives it with the digits that its size deserves.
+A point is (a, 1, ‖a‖²/2) with a = u − mean. The product of (−a, ‖a‖²/2, 1) and (b, 1, ‖b‖²/2) is ‖a − b‖²/2, the cosine
+distance. So one float32 product computes it with as many digits as its size deserves.
 """
 
 from __future__ import annotations
@@ -12,20 +12,38 @@ from typing import Any
 
 import numpy as np
 
-from bioclip_probe.stats.sweep.counting import Binning, JackknifeGroups, Totals, gather, reach, tally, tally_counted
+from bioclip_probe.stats.sweep.candidates import candidate_limits, gather_candidates
+from bioclip_probe.stats.sweep.counting import Binning, JackknifeGroups, Totals, tally, tally_histograms
 
+#: Default number of rows of a tile.
 BLOCK = 256
-#: No bins are narrower than float64 can tell cosine distances apart.
+#: Bins are not narrower than differences of cosine distances that float64 can represent.
 NARROWEST = 1e-7
-ROUNDING = 1e-5  # more than float32 errs on a distance, in units of the widest
+#: A bound on the float32 error of a distance, in units of the bound of all distances.
+ROUNDING = 1e-5
+#: Rows that are converted to float64 at once.
 CHUNK = 4096
 
 
-def widest(halves: np.ndarray) -> float:
-    """A bound on the distance of any two points, from the ‖a‖²/2 of each: 2, 1, 1/2 …, at most 8 times too wide.
+def distance_bound(halves: np.ndarray) -> float:
+    """Return a bound on the distance of any two points: 2, 1, 1/2, …, at most 8 times too large.
 
-    Bins over [0, 2] would be all the same to an untrained network, whose vectors nearly coincide (distances of 1e-5).
-    Powers of two, so that rounding does not move the bins.
+    The vectors of an untrained network nearly coincide (distances of 1e-5), and bins over [0, 2] would put them
+    all into one. The bound is a power of two, so that rounding does not move the bins.
+
+    Parameters
+    ----------
+    halves : ndarray, shape (n,)
+        ‖a‖²/2 of each point.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> distance_bound(np.array([0.1, 0.2]))
+    1.0
     """
     most = 4 * float(halves.max(initial=0))
     return float(np.clip(2.0 ** np.ceil(np.log2(max(most, NARROWEST))), NARROWEST, 2.0))
@@ -33,112 +51,216 @@ def widest(halves: np.ndarray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Rows as points.
+    """Rows as points about their mean.
 
     Attributes
     ----------
     data : ndarray, shape (n, d + 2), float32
-    widest : float
-        A bound on the distance of any two, as `widest` has it.
-    unevenness : float
-        By how much 1 − u·v and ‖u − v‖²/2 can differ in order, since float32 vectors are not quite of length 1.
+    bound : float
+        A bound on the distance of any two, see `distance_bound`.
+    norm_range : float
+        Half the range of the squared norms, which are not exactly 1 in float32: 1 − u·v and ‖u − v‖²/2 may order pairs
+        differently if they differ by less.
+
+    Examples
+    --------
+    >>> points = Points.of(np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32), np.arange(2))
+    >>> points.distances(np.array([0])).tolist()
+    [[0.0, 1.0]]
     """
 
     data: np.ndarray
-    widest: float
-    unevenness: float
+    bound: float
+    norm_range: float
 
     @classmethod
     def of(cls, vectors: np.ndarray, order: np.ndarray) -> Points:
-        """The rows `order` of some unit vectors."""
+        """Return some rows as points.
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (r, d)
+            Unit vectors.
+        order : ndarray, shape (n,), int64
+            Row numbers, in the order that the points shall have.
+
+        Returns
+        -------
+        Points
+        """
         n, d = len(order), vectors.shape[1]
-        parts = [order[start : start + CHUNK] for start in range(0, n, CHUNK)]
-        mean = sum((vectors[part].sum(axis=0, dtype=np.float64) for part in parts), np.zeros(d)) / max(n, 1)
+        chunks = [order[start : start + CHUNK] for start in range(0, n, CHUNK)]
+        mean = sum((vectors[chunk].sum(axis=0, dtype=np.float64) for chunk in chunks), np.zeros(d)) / max(n, 1)
         data, lengths, start = np.ones((n, d + 2), dtype=np.float32), np.empty(n), 0
-        for part in parts:
-            rows = np.asarray(vectors[part], dtype=np.float64)
-            lengths[start : start + len(part)] = np.einsum("ij,ij->i", rows, rows)
-            data[start : start + len(part), :d] = rows - mean
-            start += len(part)
+        for chunk in chunks:
+            rows = np.asarray(vectors[chunk], dtype=np.float64)
+            lengths[start : start + len(chunk)] = np.einsum("ij,ij->i", rows, rows)
+            data[start : start + len(chunk), :d] = rows - mean
+            start += len(chunk)
         for start in range(0, n, CHUNK):
             a = data[start : start + CHUNK, :d].astype(np.float64)
             data[start : start + CHUNK, d + 1] = np.einsum("ij,ij->i", a, a) / 2
-        return cls(data, widest(data[:, d + 1]), float(np.ptp(lengths)) / 2 if n else 0.0)
+        return cls(data, distance_bound(data[:, d + 1]), float(np.ptp(lengths)) / 2 if n else 0.0)
 
     def __len__(self) -> int:
         return len(self.data)
 
     def distances(self, rows: np.ndarray | slice, out: np.ndarray | None = None) -> np.ndarray:
-        """Cosine distance of some rows and all, float32; below 0 by rounding only."""
-        return np.matmul(_left(self.data[rows]), self.data.T, out=out)
+        """Return the cosine distances of some rows and all rows.
 
-    def tiles(self, block: int = BLOCK, starts: Iterable[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
-        """First row and distances of the rows of a block and all rows; the array serves again for the next block.
+        Parameters
+        ----------
+        rows : ndarray of int, or slice
+        out : ndarray, shape (b, n), float32, optional
+            Where to write them.
 
-        Of all blocks, or of those that begin at the rows `starts`.
+        Returns
+        -------
+        ndarray, shape (b, n), float32
+            Below 0 by rounding only.
         """
-        held = np.empty((min(block, len(self)), len(self)), dtype=np.float32)
+        return np.matmul(_left_factors(self.data[rows]), self.data.T, out=out)
+
+    def tiles(self, block: int = BLOCK, starts: Iterable[int] | None = None) -> Iterator[tuple[int, Any]]:
+        """Yield the distances of blocks of rows and all rows.
+
+        Parameters
+        ----------
+        block : int
+            Rows of a tile.
+        starts : iterable of int, optional
+            The first rows of the blocks; all blocks by default.
+
+        Yields
+        ------
+        start : int
+            The first row of the block.
+        tile : ndarray, shape (b, n), float32
+            The same array is used again for the next block.
+        """
+        buffer = np.empty((min(block, len(self)), len(self)), dtype=np.float32)
         for start in range(0, len(self), block) if starts is None else starts:
             rows = slice(start, min(start + block, len(self)))
-            yield start, self.distances(rows, held[: rows.stop - start])
+            yield start, self.distances(rows, buffer[: rows.stop - start])
 
     def tally(
-        self, start: int, tile: np.ndarray, level: np.ndarray, binning: Binning, parts: JackknifeGroups, totals: Totals
+        self, start: int, tile: Any, level: np.ndarray, binning: Binning, groups: JackknifeGroups, totals: Totals
     ) -> None:
-        """Add the pairs of a tile to the totals; see `counting.tally`."""
-        tally(tile, level, start, binning, parts, totals)
+        """Add the pairs of a tile to the totals, see `counting.tally`.
+
+        Parameters
+        ----------
+        start, tile
+            From `tiles`.
+        level : ndarray, shape (b, n), uint8
+            Levels of the same pairs.
+        binning : Binning
+        groups : JackknifeGroups
+        totals : Totals
+        """
+        tally(tile, level, start, binning, groups, totals)
 
     @property
     def slack(self) -> float:
-        """How far beyond the k-th nearest in float32 one of the k nearest may lie."""
-        return ROUNDING * self.widest + self.unevenness
+        """How far beyond the k-th nearest row in float32 one of the k nearest may lie."""
+        return ROUNDING * self.bound + self.norm_range
 
-    def near(self, start: int, tile: np.ndarray, groups: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Anchor and other row of all pairs that may be among an anchor's k nearest, by anchor."""
-        limit, count = np.empty(len(tile), dtype=np.float32), np.zeros(len(tile), dtype=np.int64)
-        reach(tile, start, groups, k, np.float32(self.slack), limit, count)
+    def candidates(self, start: int, tile: Any, groups: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return all pairs of which the second row may be among the k nearest rows of the first.
+
+        Parameters
+        ----------
+        start, tile
+            From `tiles`.
+        groups : ndarray, shape (n,), int64
+            Rows of one group are no neighbours of each other; -1 is no group.
+        k : int
+
+        Returns
+        -------
+        anchor, neighbour : ndarray, int64
+            Row numbers, by anchor.
+        """
+        limit, count = candidate_limits(tile, start, groups, k, np.float32(self.slack))
         first = np.concatenate([[0], np.cumsum(count)])
         neighbour = np.empty(first[-1], dtype=np.int64)
-        gather(tile, start, groups, limit, first, neighbour)
+        gather_candidates(tile, start, groups, limit, first, neighbour)
         return np.repeat(np.arange(start, start + len(tile)), count), neighbour
 
 
 class DevicePoints(Points):
-    """The same on a device of torch, where tiles live and are counted."""
+    """Points on a device of torch, where tiles are computed and counted.
 
-    place: Any
+    Examples
+    --------
+    >>> hasattr(DevicePoints, "on")
+    True
+    """
+
+    tensor: Any
 
     @classmethod
-    def on(cls, device: str, here: Points) -> DevicePoints:
+    def on(cls, device: str, points: Points) -> DevicePoints:
+        """Copy points to a device.
+
+        Parameters
+        ----------
+        device : str
+            E.g. ``cuda``.
+        points : Points
+
+        Returns
+        -------
+        DevicePoints
+        """
         import torch
 
-        made = cls(here.data, here.widest, here.unevenness)
-        object.__setattr__(made, "place", torch.from_numpy(here.data).to(device))
-        return made
+        copy = cls(points.data, points.bound, points.norm_range)
+        object.__setattr__(copy, "tensor", torch.from_numpy(points.data).to(device))
+        return copy
 
     def tiles(self, block: int = BLOCK, starts: Iterable[int] | None = None) -> Iterator[tuple[int, Any]]:
-        """As `Points.tiles`, tensors on the device."""
+        """Yield the distances of blocks of rows and all rows, as tensors on the device; see `Points.tiles`."""
         for start in range(0, len(self), block) if starts is None else starts:
-            rows = self.place[start : start + block]
+            rows = self.tensor[start : start + block]
             d = rows.shape[1] - 2
             left = rows.clone()
             left[:, :d].neg_()
             left[:, d], left[:, d + 1] = rows[:, d + 1], rows[:, d]
-            yield start, left @ self.place.T
+            yield start, left @ self.tensor.T
 
     def tally(
-        self, start: int, tile: Any, level: np.ndarray, binning: Binning, parts: JackknifeGroups, totals: Totals
+        self, start: int, tile: Any, level: np.ndarray, binning: Binning, groups: JackknifeGroups, totals: Totals
     ) -> None:
-        """As `Points.tally`."""
-        tally_counted(self.count(start, tile, level, binning, parts, totals.within_group), start, parts, totals)
+        """Add the pairs of a tile to the totals; see `Points.tally`."""
+        histograms = self.count(start, tile, level, binning, groups, totals.within_group)
+        tally_histograms(histograms, start, groups, totals)
 
     def count(
-        self, start: int, tile: Any, level: np.ndarray, binning: Binning, parts: JackknifeGroups, within: np.ndarray
+        self,
+        start: int,
+        tile: Any,
+        level: np.ndarray,
+        binning: Binning,
+        groups: JackknifeGroups,
+        within_group: np.ndarray,
     ) -> np.ndarray:
-        """Histograms of the rows of a tile, shape (b, L, B), int32; adds to `within` those of the anchor's own part."""
+        """Count the rows of a tile by level and bin.
+
+        Parameters
+        ----------
+        start, tile, level, binning, groups
+            See `Points.tally`.
+        within_group : ndarray, shape (G, L, B), int64
+            The pairs within the jackknife group of the anchor are added to it.
+
+        Returns
+        -------
+        ndarray, shape (b, L, B), int32
+        """
         import torch
 
-        n_parts, n_levels, n_bins = within.shape
+        n_groups, n_levels, n_bins = within_group.shape
         device, b = tile.device, len(tile)
         cells = (tile * float(binning.scale) + 0.5).to(torch.int64).clamp_(0, len(binning.bins) - 1)
         place = torch.from_numpy(binning.bins.astype(np.int64)).to(device)[cells]
@@ -148,14 +270,14 @@ class DevicePoints(Points):
         others[rows, start + rows] = False
         size = n_levels * n_bins
         counts = torch.bincount((place + rows[:, None] * size)[others], minlength=b * size)
-        part = torch.from_numpy(parts.part).to(device)
-        own = part[start : start + b, None]
-        inside = torch.bincount((place + own * size)[others & (own == part)], minlength=n_parts * size)
-        within += inside.cpu().numpy().reshape(within.shape)
+        group = torch.from_numpy(groups.group).to(device)
+        own = group[start : start + b, None]
+        inside = torch.bincount((place + own * size)[others & (own == group)], minlength=n_groups * size)
+        within_group += inside.cpu().numpy().reshape(within_group.shape)
         return counts.to(torch.int32).cpu().numpy().reshape(b, n_levels, n_bins)
 
-    def near(self, start: int, tile: Any, groups: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """As `Points.near`."""
+    def candidates(self, start: int, tile: Any, groups: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return all pairs of which the second row may be among the k nearest rows; see `Points.candidates`."""
         import torch
 
         group = torch.from_numpy(groups).to(tile.device)
@@ -168,7 +290,8 @@ class DevicePoints(Points):
         return anchor.cpu().numpy() + start, neighbour.cpu().numpy()
 
 
-def _left(rows: np.ndarray) -> np.ndarray:
+def _left_factors(rows: np.ndarray) -> np.ndarray:
+    """Return (−a, ‖a‖²/2, 1) for each point (a, 1, ‖a‖²/2)."""
     d = rows.shape[1] - 2
     left = -rows
     left[:, d], left[:, d + 1] = rows[:, d + 1], rows[:, d]

@@ -17,15 +17,15 @@ def tables(draw) -> np.ndarray:
     return np.array(draw(st.lists(st.integers(0, 3), min_size=size, max_size=size)), float).reshape(n_levels, n_bins)
 
 
-def spelled_out(counts):
-    """Level and bin of every pair."""
+def expanded(counts):
+    """Return level and bin of every pair."""
     return np.array([place for place, count in np.ndenumerate(counts) for _ in range(int(count))]).reshape(-1, 2)
 
 
 @settings(max_examples=100, deadline=None)
 @given(tables())
-def test_rank_correlations_are_those_of_scipy(counts):
-    levels, bins = spelled_out(counts).T
+def test_rank_correlations_agree_with_scipy(counts):
+    levels, bins = expanded(counts).T
     if len(np.unique(levels)) < 2 or len(np.unique(bins)) < 2:
         assert math.isnan(histograms.kendall_tau_b(counts))
         assert not counts.any() or math.isnan(histograms.spearman(counts))
@@ -62,8 +62,9 @@ def test_quantiles_lie_in_their_bin():
     assert np.isnan(found[1]).all()
 
 
-def test_what_touches_a_part_is_left_out():
-    whole = np.array([[[3]], [[5]]])  # ordered pairs by part of the first: 2 within the first part, 4 within the second
-    joint = histograms.JointHistogram(np.array([1.0]), np.array([0.0, 1]), whole, np.array([[[2]], [[4]]]), False)
+def test_pairs_with_a_row_in_the_group_are_left_out():
+    # Ordered pairs by group of the first row: 2 are within the first group, 4 within the second.
+    pairs = np.array([[[3]], [[5]]])
+    joint = histograms.JointHistogram(np.array([1.0]), np.array([0.0, 1]), pairs, np.array([[[2]], [[4]]]), False)
     assert joint.counts.tolist() == [[4.0]]
     assert joint.leave_one_out(lambda left: left.sum()).tolist() == [2.0, 1.0]

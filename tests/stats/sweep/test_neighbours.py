@@ -16,7 +16,7 @@ def units(rng, n, d):
 
 @st.composite
 def cases(draw):
-    """Rows with duplicates among them, groups with loners, a mask."""
+    """Rows with duplicates among them, some rows in no group, a mask."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n, d = draw(st.integers(1, 24)), draw(st.integers(1, 5))
     vectors = units(rng, n, d)[rng.integers(0, n, n)]
@@ -27,7 +27,7 @@ def cases(draw):
 
 @settings(deadline=None, max_examples=100)
 @given(cases())
-def test_equals_its_definition_blocked_or_not(case):
+def test_neighbours_agree_with_their_definition_for_any_block_size(case):
     vectors, k, groups, among, block = case
     indices, similarities = nearest_neighbours(vectors, k, groups, among, block)
     assert indices.shape == similarities.shape == (len(vectors), k)
@@ -36,7 +36,7 @@ def test_equals_its_definition_blocked_or_not(case):
         found = indices[row][indices[row] >= 0]
         assert np.all(indices[row, len(found) :] == -1)
         assert len(found) == len(expected)
-        # The definition's float64 sum may differ in the last bit, so that near-equals may swap: compare similarities.
+        # The float64 sum of the definition may differ in the last bit and swap nearly equal rows: compare similarities.
         wide = vectors.astype(np.float64)
         np.testing.assert_allclose(wide[found] @ wide[row], wide[expected] @ wide[row], atol=1e-12)
         np.testing.assert_allclose(similarities[row, : len(found)], wide[found] @ wide[row], atol=1e-12)
@@ -45,18 +45,18 @@ def test_equals_its_definition_blocked_or_not(case):
 
 @settings(deadline=None, max_examples=50)
 @given(cases())
-def test_block_size_changes_nothing_and_inputs_stay(case):
+def test_the_block_size_does_not_change_the_result_nor_the_inputs(case):
     vectors, k, groups, among, block = case
     before = vectors.copy(), groups.copy(), among.copy()
-    whole = nearest_neighbours(vectors, k, groups, among, block=1000)
+    in_one_block = nearest_neighbours(vectors, k, groups, among, block=1000)
     blocked = nearest_neighbours(vectors, k, groups, among, block=block)
-    np.testing.assert_array_equal(whole[0], blocked[0])
-    np.testing.assert_array_equal(whole[1], blocked[1])
+    np.testing.assert_array_equal(in_one_block[0], blocked[0])
+    np.testing.assert_array_equal(in_one_block[1], blocked[1])
     for array, copy in zip((vectors, groups, among), before, strict=True):
         np.testing.assert_array_equal(array, copy)
 
 
-def test_equals_scikit_learn():
+def test_neighbours_agree_with_scikit_learn():
     vectors = units(np.random.default_rng(0), 300, 32)
     indices, similarities = nearest_neighbours(vectors, 10, block=77)
     peer = NearestNeighbors(n_neighbors=10, metric="cosine", algorithm="brute").fit(vectors.astype(np.float64))
@@ -80,7 +80,7 @@ def test_order_of_rows_is_irrelevant_without_ties():
     np.testing.assert_array_equal(order[shuffled], indices[order])
 
 
-def test_one_row_and_none():
+def test_one_row_and_no_row_have_no_neighbours():
     assert nearest_neighbours(np.ones((1, 1), dtype=np.float32), 2)[0].tolist() == [[-1, -1]]
     assert nearest_neighbours(np.ones((0, 3), dtype=np.float32), 2)[0].shape == (0, 2)
 
@@ -91,10 +91,10 @@ def test_groups_exclude_their_own_members_only():
     assert indices.tolist() == [[2, 3, -1], [2, 3, -1], [0, 1, 3], [0, 1, 2]]
 
 
-def test_says_what_is_wrong():
+def test_wrong_inputs_are_named():
     vectors = np.ones((3, 2), dtype=np.float32)
     with pytest.raises(ValueError, match="k of at least 1"):
         nearest_neighbours(vectors, 0)
     vectors[1, 0] = np.nan
-    with pytest.raises(DataError, match="not so in row 1"):
+    with pytest.raises(DataError, match="1 are not, in rows 1"):
         nearest_neighbours(vectors, 1)

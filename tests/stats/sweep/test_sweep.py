@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from threadpoolctl import threadpool_limits
 
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.sweep import counting, histograms, sweep
+from bioclip_probe.stats.sweep import binning, histograms, scoring, sweep
 from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
 from bioclip_probe.stats.sweep.points import Points
 from bioclip_probe.tree import patristic_distances
@@ -33,12 +33,12 @@ def distances(rows):
     return at, t, c
 
 
-def clear(c, t, widest, highest):
+def is_unambiguous(c, t, widest, highest):
     """No distance lies within rounding of the edge of its cell, and no two differ without differing in their cells.
 
     Such a draw has no one right answer.
     """
-    for values, cells in ((c, sweep.N_CELLS / widest), (t, (sweep.N_TREE_CELLS - 1) / (highest or 1))):
+    for values, cells in ((c, binning.N_CELLS / widest), (t, (binning.N_TREE_CELLS - 1) / (highest or 1))):
         values = np.unique(values)
         if not (np.abs(values * cells % 1 - 0.5) > 1e-2).all():
             return False
@@ -57,40 +57,40 @@ def cases(swept_rows):
 
 @settings(max_examples=50, deadline=None)
 @given(embedded(max_images=6))
-def test_scores_and_counts_are_their_definitions(made):
+def test_scores_and_counts_agree_with_their_definitions(made):
     vectors, placement = made
     rows = Rows.images(vectors, placement)
     at, t, c = distances(rows)
-    widest = Points.of(np.asarray(vectors), at).widest
-    assume(clear(c, t, widest, 2 * rows.tree.depth[rows.tree.tips].max()))
-    part = np.arange(len(rows.tree.tips)) % 3
-    found = sweep.sweep(rows, part, anchors=True)
+    widest = Points.of(np.asarray(vectors), at).bound
+    assume(is_unambiguous(c, t, widest, 2 * rows.tree.depth[rows.tree.tips].max()))
+    jackknife_group = np.arange(len(rows.tree.tips)) % 3
+    found = sweep.sweep(rows, jackknife_group, anchors=True)
     steps = sorted({0.0, *np.unique(t).tolist()})
     assert found.joint.steps == pytest.approx(steps, abs=1e-3)
     for row, others in cases(rows):
         scores = found.scores[row]
         for level, step in enumerate(steps):
             right, _ = definitions.triplets(others, step)
-            assert scores[counting.RIGHT, level] == pytest.approx(right)
-            assert scores[counting.SIZE, level] == sum(s == step for s, _ in others)
+            assert scores[scoring.RIGHT, level] == pytest.approx(right)
+            assert scores[scoring.SIZE, level] == sum(s == step for s, _ in others)
             if any(s <= step for s, _ in others):
                 expected = definitions.average_precision(others, step), definitions.r_precision(others, step)
-                assert scores[[counting.AP, counting.R_PRECISION], level] == pytest.approx(expected)
+                assert scores[[scoring.AP, scoring.R_PRECISION], level] == pytest.approx(expected)
                 tied = [(s, 0.0) for s, _ in others]
                 if len(others) <= 4:
                     chance = definitions.average_precision(tied, step), definitions.r_precision(tied, step)
-                    assert found.chance[row, [counting.AP, counting.R_PRECISION], level] == pytest.approx(chance)
+                    assert found.chance[row, [scoring.AP, scoring.R_PRECISION], level] == pytest.approx(chance)
         expected = definitions.hierarchical_ap(others, steps) if len(steps) > 1 else math.nan
-        assert scores[counting.HIERARCHICAL_AP, 0] == pytest.approx(expected, nan_ok=True)
+        assert scores[scoring.HIERARCHICAL_AP, 0] == pytest.approx(expected, nan_ok=True)
     assert np.isnan(found.scores[rows.tips < 0]).all()
-    check_counts(found, rows, part, t, c, at, steps)
+    check_counts(found, rows, jackknife_group, t, c, at, steps)
 
 
-def check_counts(found, rows, part, t, c, at, steps):
-    """The joint histogram, whole and without each part: its counts and the rank statistics that follow."""
+def check_counts(found, rows, jackknife_group, t, c, at, steps):
+    """The joint histogram, whole and without each jackknife_group: its counts and the rank statistics that follow."""
     for left_out in (None, *range(len(found.joint.by_group))):
         counts = found.joint.counts if left_out is None else found.joint.without_group(left_out)
-        kept = [i for i, row in enumerate(at) if left_out is None or part[rows.tips[row]] != left_out]
+        kept = [i for i, row in enumerate(at) if left_out is None or jackknife_group[rows.tips[row]] != left_out]
         pairing = [(float(t[i, j]), round(float(c[i, j]), 6)) for i, j in combinations(kept, 2)]
         assert counts.sum(axis=1).tolist() == [sum(s == step for s, _ in pairing) for step in steps]
         assert histograms.kendall_tau_b(counts) == pytest.approx(definitions.kendall_tau_b(pairing), nan_ok=True)
@@ -104,7 +104,7 @@ def check_counts(found, rows, part, t, c, at, steps):
             assert 0 <= error[steps.index(near)] <= 0.5
 
 
-def test_what_bins_hide_is_no_more_than_they_say():
+def test_bins_hide_no_more_triplets_than_are_reported_as_tied():
     rows, _ = images(noise=1.0)
     found = sweep.sweep(rows, anchors=True)
     c = 1 - np.asarray(rows.vectors, float) @ np.asarray(rows.vectors, float).T
@@ -115,11 +115,11 @@ def test_what_bins_hide_is_no_more_than_they_say():
         for level, step in enumerate(found.joint.steps):
             near, far = cs[np.isclose(ts, step)], cs[ts > step + 1e-6]
             exact = np.sum(near[:, None] < far)
-            hidden = found.scores[anchor, counting.TIED, level]
-            assert abs(found.scores[anchor, counting.RIGHT, level] - exact) <= hidden + 1e-9
+            hidden = found.scores[anchor, scoring.TIED, level]
+            assert abs(found.scores[anchor, scoring.RIGHT, level] - exact) <= hidden + 1e-9
 
 
-def test_binned_statistics_are_those_of_scipy_and_scikit_learn():
+def test_binned_statistics_agree_with_scipy_and_scikit_learn():
     from scipy.stats import kendalltau, spearmanr
     from sklearn.metrics import average_precision_score
 
@@ -136,15 +136,17 @@ def test_binned_statistics_are_those_of_scipy_and_scikit_learn():
             relevant = t[anchor, others] < step + 1e-6
             if relevant.any():
                 expected = average_precision_score(relevant, -c[anchor, others])
-                assert found.scores[anchor, counting.AP, level] == pytest.approx(expected, abs=5e-3)
+                assert found.scores[anchor, scoring.AP, level] == pytest.approx(expected, abs=5e-3)
 
 
-def test_a_device_of_torch_counts_the_same():
+def test_a_torch_device_counts_the_same_pairs():
     rows, _ = images()
-    part = np.arange(len(rows.tree.tips)) % 5
+    jackknife_group = np.arange(len(rows.tree.tips)) % 5
     groups = np.arange(240) // 3
-    here = sweep.sweep(rows, part, anchors=True, k=4, groups=groups)
-    there = sweep.sweep(rows, part, anchors=True, k=4, groups=groups, device="cpu")
+    here = sweep.sweep(rows, jackknife_group, anchors=True, k=4, groups=groups)
+    there = sweep.sweep(
+        rows, jackknife_group, anchors=True, k=4, groups=groups, workers=sweep.SweepWorkers(device="cpu")
+    )
     # Another order of summation may move a pair to the next bin.
     assert np.abs(here.joint.by_group - there.joint.by_group).sum() <= 1e-3 * here.joint.by_group.sum()
     assert np.abs(here.joint.within_group - there.joint.within_group).sum() <= 1e-3 * here.joint.within_group.sum()
@@ -152,7 +154,7 @@ def test_a_device_of_torch_counts_the_same():
     np.testing.assert_array_equal(here.indices, there.indices)
 
 
-def test_neighbours_ride_along():
+def test_the_sweep_finds_the_nearest_neighbours():
     rows, rng = images()
     tips = np.where((rng.random(240) < 0.1) & (np.arange(240) >= 40), -1, rows.tips)  # every tip keeps its first image
     groups = rng.integers(-1, 60, 240)
@@ -162,21 +164,20 @@ def test_neighbours_ride_along():
     np.testing.assert_array_equal(found.similarities, similarities)
 
 
-def test_threads_change_not_a_bit(monkeypatch):
+def test_the_number_of_threads_does_not_change_a_bit():
     """A product by two threads of the linear algebra, of rows as long as these, has other last digits."""
     rows, _ = images(n_images=2400, d=600)
     found = []
     for ours, of_algebra in ((1, 1), (1, 2), (2, 2), (5, 2)):
-        monkeypatch.setattr(sweep, "_threads", lambda n, number=ours: number)
         with threadpool_limits(of_algebra):
-            found.append(sweep.sweep(rows, anchors=True, k=3))
+            found.append(sweep.sweep(rows, anchors=True, k=3, workers=sweep.SweepWorkers(n_threads=ours)))
     for other in found[1:]:
         np.testing.assert_array_equal(other.joint.counts, found[0].joint.counts)
         np.testing.assert_array_equal(other.scores, found[0].scores)
         np.testing.assert_array_equal(other.similarities, found[0].similarities)
 
 
-def test_an_error_in_one_thread_ends_the_others(monkeypatch):
+def test_an_error_in_one_thread_stops_the_others(monkeypatch):
     rows, _ = images()
     seen = []
 
@@ -184,26 +185,22 @@ def test_an_error_in_one_thread_ends_the_others(monkeypatch):
         seen.append(start)
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sweep, "BLOCK", 1)
-    monkeypatch.setattr(sweep, "_threads", lambda n: 2)
     monkeypatch.setattr(sweep.Candidates, "update", update)
     with pytest.raises(ZeroDivisionError):
-        sweep.sweep(rows)
+        sweep.sweep(rows, workers=sweep.SweepWorkers(n_threads=2, block=1))
     assert len(seen) <= 10
 
 
 @pytest.mark.parametrize("block", [1, 7, 240])
-def test_block_size_changes_nothing(monkeypatch, block):
+def test_the_block_size_does_not_change_the_result(block):
     rows, _ = images()
-    whole = sweep.sweep(rows, anchors=True)
-    monkeypatch.setattr(sweep, "BLOCK", block)
-    monkeypatch.setattr(sweep, "_threads", lambda n: 3)
-    blocked = sweep.sweep(rows, anchors=True)
-    assert np.abs(whole.joint.by_group - blocked.joint.by_group).sum() <= 40  # rounding next to an edge
-    np.testing.assert_allclose(whole.scores, blocked.scores, rtol=1e-3, atol=1e-2)
+    in_one_block = sweep.sweep(rows, anchors=True)
+    blocked = sweep.sweep(rows, anchors=True, workers=sweep.SweepWorkers(n_threads=3, block=block))
+    assert np.abs(in_one_block.joint.by_group - blocked.joint.by_group).sum() <= 40  # rounding next to an edge
+    np.testing.assert_allclose(in_one_block.scores, blocked.scores, rtol=1e-3, atol=1e-2)
 
 
-def test_order_of_rows_is_irrelevant():
+def test_the_order_of_rows_does_not_matter():
     rows, rng = images()
     order = rng.permutation(240)
     shuffled = Rows(rows.tree, rows.vectors[order], rows.tips[order], rows.groups[order])
@@ -221,10 +218,10 @@ def test_embeddings_that_nearly_coincide_keep_their_order():
     assert near.joint.edges[-1] < 1e-4
     expected = histograms.spearman(far.joint.counts)
     assert histograms.spearman(near.joint.counts) == pytest.approx(expected, abs=1e-4)
-    np.testing.assert_allclose(near.scores[:, counting.AP], far.scores[:, counting.AP], atol=0.02)
+    np.testing.assert_allclose(near.scores[:, scoring.AP], far.scores[:, scoring.AP], atol=0.02)
 
 
-def test_a_phylogeny_has_levels_of_equal_shares():
+def test_levels_of_a_phylogeny_hold_equal_shares_of_pairs():
     rng = np.random.default_rng(1)
     placement = random_taxonomy(300, 300, rng)
     tree = placement.tree
@@ -234,7 +231,7 @@ def test_a_phylogeny_has_levels_of_equal_shares():
     vectors = signal_vectors(placement, 8, 0.8, 0.0, rng)
     rows = Rows.images(vectors, type(placement)(uneven, placement.node))
     joint = sweep.sweep(rows).joint
-    assert joint.binned and len(joint.steps) <= sweep.N_LEVELS
+    assert joint.binned and len(joint.steps) <= binning.N_LEVELS
     shares = joint.counts.sum(axis=1) / joint.counts.sum()
     assert np.sort(shares)[-1] < 0.05
     from scipy.stats import spearmanr
@@ -245,7 +242,7 @@ def test_a_phylogeny_has_levels_of_equal_shares():
     assert histograms.spearman(joint.counts) == pytest.approx(spearmanr(t, c)[0], abs=1e-3)
 
 
-def test_inputs_stay():
+def test_inputs_are_unchanged():
     rows, _ = images()
     before = rows.vectors.copy(), rows.tips.copy()
     sweep.sweep(rows, anchors=True, k=2, groups=np.zeros(240, dtype=int))
