@@ -278,4 +278,5 @@ def load(spec: str) -> Dataset:
         raise DataError(f"dataset '{name}' needs a path: {entry.form}")
     if path and not entry.takes_path:
         raise DataError(f"dataset '{name}' takes no path; got '{spec}'")
+    assert entry.function is not None
     return entry.function(Path(path).expanduser()) if entry.takes_path else entry.function()

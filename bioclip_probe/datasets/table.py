@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -316,7 +315,7 @@ def read_header(path: Path) -> list[str]:
         raise DataError(f"{path}: expected a table .csv, .tsv, .txt or .parquet")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    names = [name.strip() for name in read_column_names(partial(path.open, "rb"), path, table_format)]
+    names = [name.strip() for name in read_column_names(lambda: path.open("rb"), path, table_format)]
     if len(names) == 1 and re.search(r"[;\t]", names[0]):  # spreadsheets of some countries
         raise DataError(f"{path} has fields separated by ';' or tabs; save it with ',', or with tabs as .tsv")
     return names

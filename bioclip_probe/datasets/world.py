@@ -45,7 +45,7 @@ def load(seed: int = world.SEED) -> Dataset:
     species = pd.DataFrame(
         {
             "row": taxa.index,
-            "split": ["seen" if seen else "unseen" for seen in world.seen(seed)],
+            "split": ["seen" if seen else "unseen" for seen in world.seen_in_training(seed)],
             "common": pd.array([name or None for name in world.common_names(seed)], "str"),
         }
     )

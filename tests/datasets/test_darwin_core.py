@@ -99,7 +99,7 @@ def test_a_zip_is_read_without_unpacking(tmp_path):
 
 
 def test_other_forms_of_tables(tmp_path):
-    """Commas, quotes, Latin-1, no header, the id among many columns, defaults, two files, a core alone."""
+    """The core has commas, quotes, Latin-1, no header, the id in the third column, a default and two files."""
     form = 'encoding="ISO-8859-1" fieldsTerminatedBy="," fieldsEnclosedBy=\'"\' linesTerminatedBy="\\r\\n"'
     core = describe_table("core", f"{DWC}Occurrence", "a.csv", ["x", "scientificName", "id", "recordedBy"], form, key=2)
     core = core.replace("</files>", "<location>b.csv</location></files>")

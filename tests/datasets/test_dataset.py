@@ -2,8 +2,10 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.datasets import Dataset, fingerprint_of
+from bioclip_probe.datasets.dataset import dataset_from_files, dataset_from_rows
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import IMAGES
+from tests.support.pictures import paint
 
 
 def images(*ids: str) -> pd.DataFrame:
@@ -52,3 +54,23 @@ def test_fingerprint_covers_names_order_and_facts():
         fingerprint_of(frame.assign(label="bird"), [(1, 2)]),
     ]
     assert len({first, *others}) == 1 + len(others)
+
+
+def test_a_missing_genus_is_read_from_the_binomial_and_noted():
+    rows = pd.DataFrame({"image_id": ["1", "2"], "source": ["1.png", "2.png"], "species": ["Pica hudsonia", None]})
+    dataset = dataset_from_rows("few", rows, print)
+    assert dataset.images["genus"].fillna("").tolist() == ["Pica", ""]
+    assert dataset.notes == ("the genus of 1 images was read from their species' binomial",)
+
+
+def test_a_missing_file_is_noted_and_the_fingerprint_follows_the_files(tmp_path):
+    rows = pd.DataFrame({"image_id": ["1", "2"], "source": ["1.png", "2.png"], "class": "Aves"})
+    with pytest.raises(DataError, match=r"has no usable image: .*none of these is a file: 1\.png, 2\.png"):
+        dataset_from_files("few", tmp_path, rows)
+    paint(tmp_path / "1.png")
+    first = dataset_from_files("few", tmp_path, rows)
+    assert first.notes == (f"1 images have no file below {tmp_path}: 2.png",)
+    paint(tmp_path / "2.png")
+    second = dataset_from_files("few", tmp_path, rows)
+    assert second.notes == ()
+    assert first.fingerprint != second.fingerprint

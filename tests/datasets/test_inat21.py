@@ -18,7 +18,7 @@ def build(root, split="val", folders=INAT21_FOLDERS):
 
 
 def write_json(root, split="val", folder_of_files=None, **changes):
-    """What the competition's JSON of a split holds, as far as it is read."""
+    """Write the fields of the competition's JSON that the loader reads, and return its path."""
     images, notes, categories = [], [], []
     for number, name in enumerate(INAT21_FOLDERS):
         parts = name.split("_")[1:]

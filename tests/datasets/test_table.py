@@ -60,7 +60,7 @@ def test_darwin_core_and_parquet_and_tabs(root):
 
 def test_words_that_mean_missing_give_no_taxon(root):
     dataset = load(root, "path,genus,species\nimg/a.jpg,Null,NA\nimg/b.jpg,Nan,minor\n")
-    assert dataset.images["genus"].isna().all()  # placeholders, for the taxonomy to say
+    assert dataset.images["genus"].isna().all()  # the taxonomy treats these words as placeholders
 
 
 def test_absolute_paths_byte_order_mark_and_backslashes(root, tmp_path):
@@ -128,7 +128,7 @@ def test_a_table_in_latin_1_is_refused(root):
 
 
 def test_a_named_index_of_a_parquet_table_is_a_column(root):
-    """A named one is a column, the numbers that filtering leaves are none."""
+    """The row numbers that remain after filtering are no column."""
     rows = pd.DataFrame({"path": ["img/none.jpg", "img/a.jpg", "img/b.jpg"], "class": "Aves"})
     for name, frame in (("named", rows[1:].set_index("path")), ("filtered", rows[1:])):
         frame.to_parquet(root / f"{name}.parquet")

@@ -12,7 +12,7 @@ IDS = ["000-a", "000-b", "000-c", "000-d"]
 
 
 def catalog(path, **changes):
-    """Four rows as the hub's catalog has them; the last one is iNat21's, and not in the hub's tars."""
+    """Write four rows of the hub's catalog; the picture of the last one, from iNat21, is not in the hub's tars."""
     rows = pd.DataFrame(
         {
             "split": ["train", "val", "train", "train"],
@@ -62,7 +62,7 @@ def test_the_tars_and_the_catalog_of_the_hub(tmp_path, below):
 
 
 def test_rebuilt_shards_with_train_small(tmp_path):
-    """The catalog is believed, not the texts; what is there twice is taken once."""
+    """Names come from the catalog, not from the texts, and a repeated picture is used once."""
     other = ("Plantae", *MAGPIE[1:])
     for split, ids in {"train": IDS[:1] + IDS[2:], "val": IDS[1:2], "train_small": IDS[3:]}.items():
         write_tar(

@@ -22,9 +22,9 @@ def test_a_folder_of_shards(tmp_path):
     assert dataset.images["common"].isna().tolist() == [False, True]
     assert lineages_of(dataset) == [BINOMIAL, (*MAGPIE[:2], None, *MAGPIE[3:5], None, None)]
     assert dataset.images["source"][0] == f"train/shard-000000.tar:512:{len(encode_picture())}"
-    again = pickle.loads(pickle.dumps(dataset.open))
+    reopened = pickle.loads(pickle.dumps(dataset.open))
     for source in dataset.images["source"]:
-        assert np.array_equal(np.asarray(again(source)), np.asarray(Image.open(io.BytesIO(encode_picture()))))
+        assert np.array_equal(np.asarray(reopened(source)), np.asarray(Image.open(io.BytesIO(encode_picture()))))
     assert dataset.notes == ()
 
 
@@ -35,12 +35,12 @@ def test_a_folder_of_shards(tmp_path):
         ((*MAGPIE[:6], "hudsonia minor"), (*MAGPIE[:6], "Pica hudsonia minor")),
         ((*MAGPIE[:6], None), (*MAGPIE[:6], None)),
         ((*MAGPIE[:2], None, *MAGPIE[3:]), (None,) * 5 + ("Pica", "Pica hudsonia")),
-        ((*MAGPIE[:5], None, "hudsonia minor"), (None,) * 7),  # as a scientific name: Hudsonia minor
+        ((*MAGPIE[:5], None, "hudsonia minor"), (None,) * 7),  # looks like the scientific name Hudsonia minor
         ((*MAGPIE[:5], None, None), (None,) * 7),
     ],
 )
 def test_names_without_tags(tmp_path, ranks, expected):
-    """A second picture is known, as a dataset where nothing is known is refused."""
+    """A second picture has all names, because a dataset without any name is refused."""
     keep = ["scientific_name.txt", "taxonomic_name.txt", "common_name.txt"]
     captions = ["sci.txt", "taxon.txt", "com.txt"]
     for endings in (keep, captions):
@@ -58,10 +58,10 @@ def test_names_without_tags(tmp_path, ranks, expected):
 
 
 def test_names_in_json_members(tmp_path):
-    said = {"Kingdom": "Animalia", "genus": "Pica", "species": "Pica hudsonia", "commonName": "Magpie", "width": 3}
-    other = {"scientificName": "Pica pica", "common_name": "Pica pica"}
-    members = [("1.jpg", encode_picture(kind="JPEG")), ("1.json", json.dumps(said).encode()), ("1.cls", b"7")]
-    members += [("2.jpg", encode_picture(kind="JPEG")), ("2.json", json.dumps(other).encode())]
+    first = {"Kingdom": "Animalia", "genus": "Pica", "species": "Pica hudsonia", "commonName": "Magpie", "width": 3}
+    second = {"scientificName": "Pica pica", "common_name": "Pica pica"}
+    members = [("1.jpg", encode_picture(kind="JPEG")), ("1.json", json.dumps(first).encode()), ("1.cls", b"7")]
+    members += [("2.jpg", encode_picture(kind="JPEG")), ("2.json", json.dumps(second).encode())]
     dataset = datasets.load(f"webdataset:{write_tar(tmp_path / 'a.tar', members)}")
     assert lineages_of(dataset)[0] == ("Animalia", None, None, None, None, "Pica", "Pica hudsonia")
     assert lineages_of(dataset)[1][5:] == ("Pica", "Pica pica")

@@ -1,4 +1,4 @@
-"""The world as a dataset."""
+"""The built-in world as a dataset."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_five_pictures_of_every_species(dataset):
 
 def test_the_split_is_the_one_the_models_were_trained_with(dataset):
     species = dataset.images.drop_duplicates("species")
-    assert ((species["split"] == "seen").to_numpy() == world.seen()).all()
+    assert ((species["split"] == "seen").to_numpy() == world.seen_in_training()).all()
     assert (species["species"].to_numpy() == world.taxa()["species"].to_numpy()).all()
 
 

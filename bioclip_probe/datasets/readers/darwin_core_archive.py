@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -228,7 +228,7 @@ def _open(path: Path, name: str) -> BinaryIO:
 class _ZipMember:
     """An open file in a ``.zip`` that raises `DataError` if it cannot be unpacked."""
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+    def __init__(self, stream: IO[bytes], name: str) -> None:
         self._stream, self._name = stream, name
 
     def __enter__(self) -> _ZipMember:
@@ -277,13 +277,14 @@ def _parse_table(element: ElementTree.Element, path: Path) -> ArchiveTable:
     if not any(locations):
         raise DataError(f"{path}: {META} names no file for its {_tag(element)} {printable(element.get('rowType'))}")
     keys = [_parse_number(child, path) for child in element if _tag(child) in ("id", "coreid", "coreId")]
-    columns, defaults = {}, {}
+    columns: dict[str, int] = {}
+    defaults: dict[str, str] = {}
     for field in (child for child in element if _tag(child) == "field"):
         term = re.split(r"[/#:]", field.get("term", ""))[-1]
         if field.get("index") is not None:
             columns.setdefault(term, _parse_number(field, path))
-        if field.get("default"):
-            defaults.setdefault(term, field.get("default"))
+        if default := field.get("default"):
+            defaults.setdefault(term, default)
     row_type = re.split(r"[/#]", element.get("rowType", ""))[-1]
     return ArchiveTable(row_type, locations, _parse_format(element, path), keys[0] if keys else None, columns, defaults)
 

@@ -123,7 +123,9 @@ def _parse_scientific(scientific: str | None, taxonomic: str | None) -> dict[str
 
     An epithet of two words alone looks like a genus and an epithet; the taxonomic name shows which one it is.
     """
-    match = _BINOMIAL.fullmatch(scientific or "")
+    if scientific is None:
+        return {}
+    match = _BINOMIAL.fullmatch(scientific)
     if match is None or not (taxonomic or scientific).endswith(scientific):
         return {}
     return {"genus": match[1], "species": match[2]}

@@ -102,7 +102,7 @@ def _read_all(file: BinaryIO, size: int) -> bytes:
 class _TarContent(NamedTuple):
     """The pictures of one tar."""
 
-    index: TarIndex
+    tar_index: TarIndex
     rows: pd.DataFrame
     keys_without_picture: list[str]
     keys_with_several: list[str]
@@ -159,7 +159,7 @@ def list_pictures(
             if time.perf_counter() - last > seconds_between_lines:
                 last = time.perf_counter()
                 log.info("%s: %d of %d tars read in %.0f s", root, len(contents), len(tars), last - begin)
-    notes = _notes_on_members([content.index for content in contents])
+    notes = _notes_on_members([content.tar_index for content in contents])
     without = [key for content in contents for key in content.keys_without_picture]
     several = [key for content in contents for key in content.keys_with_several]
     if without:

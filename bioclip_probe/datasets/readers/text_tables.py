@@ -12,9 +12,8 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -108,7 +107,10 @@ def read_columns(
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    open_table = partial(path.open, "rb")
+
+    def open_table() -> BinaryIO:
+        return path.open("rb")
+
     header = read_column_names(open_table, path, table_format)
     original_names = {name.strip(): name for name in header}
     chosen = [name for name in (*required, *optional) if name in original_names]
@@ -256,7 +258,7 @@ class _WithMoreBytes(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Any) -> int:
         while self._streams:
             content = self._streams[0].read(len(buffer))
             if content:

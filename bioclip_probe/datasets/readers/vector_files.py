@@ -349,7 +349,7 @@ def _text_column(obs: h5py.Group, name: str, path: Path) -> np.ndarray:
         return _as_text(column)
     if "codes" in column:
         codes, categories = _entry(column, "codes", path)[:], _as_text(_entry(column, "categories", path))
-        return np.append(categories.astype(object), None)[np.where(codes < 0, len(categories), codes)]
+        return np.array([*categories, None], dtype=object)[np.where(codes < 0, len(categories), codes)]
     texts = _entry(column, "values", path).asstr()[:].astype(object)
     texts[_entry(column, "mask", path)[:]] = None
     return texts

@@ -64,16 +64,16 @@ def test_a_damaged_zip_is_read_or_refused_in_one_line(tmp_path):
     paint(tmp_path / "101.jpg")
     content = path.read_bytes()
     refused = 0
-    for place in range(0, len(content), 17):
-        path.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
+    for position in range(0, len(content), 17):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 0x55]) + content[position + 1 :])
         try:
             assert load(path).images["species"].tolist() == ["Pica hudsonia"]
         except DataError as error:
             refused += 1
             assert str(error).isprintable(), error
     assert refused > 20
-    for place in range(0, len(content), 151):
-        path.write_bytes(content[:place])
+    for position in range(0, len(content), 151):
+        path.write_bytes(content[:position])
         with pytest.raises(DataError):
             load(path)
 

@@ -1,4 +1,4 @@
-"""Pictures inside Parquet files: found by file and row, read a stretch at a time, refused one by one."""
+"""Pictures inside Parquet files: opened by file and row, read batch by batch, refused one by one."""
 
 import os
 import pickle
@@ -76,7 +76,7 @@ def test_a_row_reads_its_row_group_once_and_no_other(root, monkeypatch):
 
 
 def test_only_some_rows_of_a_large_row_group_stay_in_memory(tmp_path):
-    """Rows far behind are read again; memory is bounded; every row is the right one."""
+    """Earlier rows are read again, the memory is bounded, and every row is the right one."""
     noise = np.random.default_rng(0).integers(0, 256, (40, 1000), dtype=np.uint8)
     path = write_pictures(tmp_path / "a.parquet", [row.tobytes() for row in noise], rows_per_group=40)
     group = parquet_pictures._RowGroup(path, "image", pq.read_metadata(path), 0, read_bytes=2_000, kept_bytes=10_000)
@@ -85,7 +85,7 @@ def test_only_some_rows_of_a_large_row_group_stay_in_memory(tmp_path):
         assert sum(values.nbytes for _, values in group._kept) <= 12_000
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of forks beside threads, from Python 3.12
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12 warns about forks beside threads
 def test_threads_and_other_processes_open_the_same_pictures(root):
     dataset = datasets.load(f"table:{root}")
     sources = dataset.images["source"].tolist()
@@ -98,7 +98,7 @@ def test_threads_and_other_processes_open_the_same_pictures(root):
             assert colour(pool.submit(pickle.loads(pickle.dumps(dataset.open)), sources[30]).result()) == COLOURS[30]
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of forks beside threads, from Python 3.12
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12 warns about forks beside threads
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_process_forked_during_a_read_is_not_blocked(root):
     held = threading.Event()
@@ -180,15 +180,15 @@ def test_a_missing_column_is_refused(root):
 
 
 def test_damaged_files_give_pictures_or_one_line_errors(tmp_path):
-    """Truncated anywhere, or with bits flipped."""
+    """The files are cut anywhere, or have flipped bits."""
     pictures = [encode_picture(made) for made in COLOURS[:10]]
     whole = write_pictures(tmp_path / "whole.parquet", pictures, rows_per_group=4, **name_columns(10)).read_bytes()
     rng = np.random.default_rng(5)
     damaged = [whole[:end] for end in range(0, len(whole), 97)]
     for _ in range(90):
         content = bytearray(whole)
-        for place in rng.integers(0, len(whole), rng.choice([1, 1, 20])):
-            content[place] ^= 1 << rng.integers(8)
+        for position in rng.integers(0, len(whole), rng.choice([1, 1, 20])):
+            content[position] ^= 1 << rng.integers(8)
         damaged.append(bytes(content))
     outcomes = {"opened": 0, "refused": 0}
     for number, content in enumerate(damaged):

@@ -105,7 +105,7 @@ def test_empty_missing_folder_and_text_are_refused(tmp_path):
     "name", ["a\0.png", "a\ud800.png", "pipe.png", "folder.png", "x" * 300 + ".png", "a.png/b.png"]
 )
 def test_paths_without_a_picture_are_refused(tmp_path, name):
-    """Whatever stands in a table: a failed row, no traceback, and no pipe that is waited for."""
+    """Any path in a table gives one line and no traceback, and a pipe does not block."""
     paint(tmp_path / "a.png")
     (tmp_path / "folder.png").mkdir()
     os.mkfifo(tmp_path / "pipe.png")
@@ -133,7 +133,7 @@ def test_corrupt_middle_is_refused(tmp_path):
 
 
 def bomb(path, side: int) -> None:
-    """A PNG of some hundred bytes that says it is side x side."""
+    """Write a PNG of some hundred bytes whose header says side x side."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -146,7 +146,7 @@ def bomb(path, side: int) -> None:
 @pytest.mark.parametrize("side", [12_300, 60_000])
 def test_decompression_bombs_are_refused(tmp_path, side, monkeypatch):
     bomb(tmp_path / "a.png", side)
-    if side == 12_300:  # between Pillow's warning and its error: our own limit
+    if side == 12_300:  # between the sizes at which Pillow warns and refuses, our own limit holds
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     with pytest.raises(DataError, match="pixels"):
         open_picture(tmp_path / "a.png")
@@ -190,7 +190,7 @@ def test_stays_inside_counts_steps_up_and_down(parts):
         depth += {"..": -1, ".": 0}.get(part, 1)
         inside &= depth >= 0
     if stays_inside("/".join(parts)) != inside:
-        # a/../../a leaves and comes back under the same name at most by luck: it is refused as well
+        # a/../../a leaves the folder and may come back by chance: it is refused as well
         assert not inside
         assert depth >= 0
 
@@ -209,7 +209,7 @@ KINDS = {
 N_FLIPPED = 300
 
 
-def picture(kind: str, side: int) -> bytes:
+def encode_noise(kind: str, side: int) -> bytes:
     pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     name, settings = KINDS[kind]
@@ -218,7 +218,7 @@ def picture(kind: str, side: int) -> bytes:
 
 
 def outcome(content: bytes) -> str:
-    """The class of refusal, or ok: then the pixels are those of Pillow's own way."""
+    """Return the kind of the error, or ok if the pixels are those of Pillow's own conversion."""
     try:
         image = decode_picture(content, "some.jpg")
     except PictureError as error:
@@ -236,16 +236,16 @@ def outcome(content: bytes) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_picture_cut_at_any_kilobyte_is_refused(kind):
-    content = picture(kind, 160)
+    content = encode_noise(kind, 160)
     assert outcome(content) == "ok"
     assert len(content) > 8 * 1024
-    for length in range(0, len(content), 1024):  # of the last one little may be lacking, such as the end mark alone
+    for length in range(0, len(content), 1024):  # the last cut may remove only the end mark
         assert outcome(content[:length]) != "ok" or length > len(content) - 1024, length
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_flipped_bits_give_a_picture_or_one_line(kind):
-    content, rng = picture(kind, 12), np.random.default_rng(1)
+    content, rng = encode_noise(kind, 12), np.random.default_rng(1)
     for _ in range(N_FLIPPED):
         harmed = np.frombuffer(content, np.uint8).copy()
         places = rng.integers(0, len(harmed), rng.integers(1, 9))
@@ -258,17 +258,17 @@ def test_a_correct_header_before_noise_gives_one_line(kind):
     rng = np.random.default_rng(2)
     for length in (2, 4, 8, 16, 32, 64):
         for _ in range(10):
-            outcome(picture(kind, 12)[:length] + rng.bytes(200))
+            outcome(encode_noise(kind, 12)[:length] + rng.bytes(200))
 
 
 def test_noise_and_text_are_no_pictures():
     rng = np.random.default_rng(3)
     assert {outcome(rng.bytes(int(n))) for n in rng.integers(1, 400, 300)} == {"no picture"}
-    assert outcome(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n") == "no picture"  # Ghostscript stays asleep
+    assert outcome(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n") == "no picture"  # no Ghostscript is started
     assert outcome(b"") == "empty"
 
 
 def test_a_small_file_that_claims_to_be_enormous():
-    content = bytearray(picture("bmp", 12))
+    content = bytearray(encode_noise("bmp", 12))
     content[18:26] = (40_000).to_bytes(4, "little") * 2
     assert outcome(bytes(content)) == "too large"

@@ -24,7 +24,7 @@ FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
 
 
 def header(name=b"1.png", size=b"%011o\0", kind=b"0", n_bytes=0, magic=b"ustar\x0000"):
-    """One block, its checksum right, with fields as they are given."""
+    """Return one block with the given fields and a correct checksum."""
     block = bytearray(512)
     struct.pack_into(
         "100s8s8s8s12s12s", block, 0, name, b"644", b"0", b"0", size % n_bytes if b"%" in size else size, b"0"
@@ -49,29 +49,29 @@ END = bytes(1024)
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_bytes_are_those_that_tarfile_gives(tmp_path, form):
-    """Long names and names that are not ASCII take headers of their own."""
+    """Long names and names that are not ASCII need extended headers."""
     names = ["a.png", "é" * 40 + ".png", "d/" * 60 + "b.png", "./c.png"]
     names += ["é" * 90 + ".png"] if form != tarfile.USTAR_FORMAT else []
     content = [encode_picture(size=(n + 1, 5)) for n in range(len(names))]
     path = write_tar(tmp_path / "a.tar", list(zip(names, content, strict=True)), format=form)
-    found = index_tar(tmp_path, "a.tar")
-    assert found.damage == ""
-    assert [member.name for member in found.members] == [name.removeprefix("./") for name in names]
+    index = index_tar(tmp_path, "a.tar")
+    assert index.damage == ""
+    assert [member.name for member in index.members] == [name.removeprefix("./") for name in names]
     with tarfile.open(path) as tar:
-        assert [member.start for member in found.members] == [info.offset_data for info in tar]
-    assert [path.read_bytes()[member.start :][: member.size] for member in found.members] == content
+        assert [member.start for member in index.members] == [info.offset_data for info in tar]
+    assert [path.read_bytes()[member.start :][: member.size] for member in index.members] == content
 
 
 def test_sizes_in_extended_headers(tmp_path):
-    """As for members of more than 8 GiB; and times with fractions, which webdataset's writer puts into each."""
+    """Members of more than 8 GiB have them, and times with fractions, which webdataset's writer puts into each."""
     content = encode_picture()
     with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
         for name in ("1.png", "2.png"):
             info = tarfile.TarInfo(name)
             info.size, info.mtime, info.pax_headers = len(content), 1.5, {"size": str(len(content))}
             tar.addfile(info, io.BytesIO(content))
-    found = index_tar(tmp_path, "a.tar")
-    assert [(member.name, member.size) for member in found.members] == [
+    index = index_tar(tmp_path, "a.tar")
+    assert [(member.name, member.size) for member in index.members] == [
         ("1.png", len(content)),
         ("2.png", len(content)),
     ]
@@ -95,15 +95,15 @@ FIELDS = st.sampled_from(
 @settings(QUICK, max_examples=200)
 @given(st.binary(min_size=1, max_size=100), FIELDS, st.sampled_from([*b"0015Lx"]), st.binary(max_size=3), st.data())
 def test_common_headers_are_parsed_as_tarfile_parses_them(name, size, kind, prefix, data):
-    """Or left to it: so are those whose checksum is wrong, written otherwise, or of signed bytes."""
+    """Headers with a wrong, unusual or signed checksum are left to tarfile."""
     block = bytearray(header(name, size, bytes([kind]), 700))
     block[345 : 345 + len(prefix)] = prefix
     block[148:156] = b" " * 8
     total = sum(block) + data.draw(st.sampled_from([0, 0, 0, 1, -256 * sum(byte > 127 for byte in block)]))
     block[148:156] = data.draw(st.sampled_from([b"%06o\0 ", b"%06o \0", b"%07o\0", b"%06o00"])) % abs(total)
-    if found := _parse_common_header(bytes(block)):
+    if info := _parse_common_header(bytes(block)):
         expected = tarfile.TarInfo.frombuf(bytes(block), "utf-8", "surrogateescape")
-        assert (found.name, found.size, found.type) == (expected.name, expected.size, expected.type)
+        assert (info.name, info.size, info.type) == (expected.name, expected.size, expected.type)
 
 
 def test_headers_of_current_tarfile_are_common():
@@ -128,7 +128,7 @@ KINDS = st.sampled_from([tarfile.REGTYPE, *b"1234567DKLMNSVXgxAZ~".decode()])
 
 @st.composite
 def members(draw):
-    """A member of any kind and name, by any of the ways to write a name that is long."""
+    """A member of any kind and name, with any of the ways to write a long name."""
     name = draw(NAMES).encode("utf-8", "surrogatepass")
     content = draw(st.sampled_from([b"", b"x", encode_picture()]))
     kind = draw(KINDS)
@@ -137,16 +137,16 @@ def members(draw):
         st.sampled_from([b"%011o\0"] * 8 + [b"\xff" * 12, b"\x80" + b"\x7f" * 11, b"-1", b"9" * 12, b"77777777777\0"])
     )
     before = b""
-    way = draw(st.sampled_from(["short", "gnu", "pax", "bytes"]))
-    if way == "gnu":
+    name_form = draw(st.sampled_from(["short", "gnu", "pax", "bytes"]))
+    if name_form == "gnu":
         before = header(b"././@LongLink", kind=b"L", n_bytes=len(name) + 1) + padded(name + b"\0")
-    elif way == "pax":
+    elif name_form == "pax":
         key = draw(st.sampled_from([b"path", b"path", b"size", b"GNU.sparse.major", b"GNU.sparse.map", b"hdrcharset"]))
         record = b" " + key + b"=" + name + b"\n"
         length = len(record) + draw(st.sampled_from([0, 0, 1, -3])) + len(str(len(record) + 4))
         record = b"%d" % length + record
         before = header(b"pax", kind=draw(st.sampled_from([b"x", b"g", b"X"])), n_bytes=len(record)) + padded(record)
-    elif way == "bytes":
+    elif name_form == "bytes":
         name += b"\xff\xfe.png"
     return before + header(name[:100], size, kind, len(content)) + padded(content)
 
@@ -154,7 +154,7 @@ def members(draw):
 @settings(QUICK, max_examples=60)
 @given(before=st.lists(members(), max_size=3), after=st.lists(members(), max_size=2))
 def test_a_good_picture_survives_hostile_members(tmp_path, before, after):
-    """Beside a picture that is good: it opens, unless what stands before it broke the tar."""
+    """The picture opens unless the members before it damaged the tar."""
     (tmp_path / "a.tar").write_bytes(b"".join([*before, header(b"between"), GOOD, *after, END]))
     colours, notes = load_colours(tmp_path / "a.tar")
     for image_id, got in (colours or {}).items():
@@ -225,10 +225,10 @@ def test_random_bytes_are_refused(tmp_path, blocks, rest):
 @QUICK
 @given(st.data())
 def test_flipped_bytes_give_pictures_or_one_line(tmp_path, data):
-    """Whatever is read of it is read as it is: a picture is whole, or fails, or is not there and that is noted."""
+    """Every picture opens, or fails, or is missing and noted."""
     content = bytearray(write_three(tmp_path / "a.tar").read_bytes())
-    for place in data.draw(st.lists(st.integers(0, 6 * 1024), min_size=1, max_size=4)):
-        content[place] ^= data.draw(st.integers(1, 255))
+    for position in data.draw(st.lists(st.integers(0, 6 * 1024), min_size=1, max_size=4)):
+        content[position] ^= data.draw(st.integers(1, 255))
     (tmp_path / "flipped.tar").write_bytes(content)
     load_colours(tmp_path / "flipped.tar")
 

@@ -1,4 +1,4 @@
-"""Tars that are whole, cut, flipped and hostile: the pictures that were put in, or one clear line."""
+"""Tars by folder, path and pattern: their pictures, or one clear line."""
 
 import io
 import logging
@@ -98,9 +98,9 @@ def test_a_warning_names_compressed_tars_that_are_not_unpacked(tmp_path, caplog)
     for name in ("a.b.tar.gz", "a.b.tgz", "c.tar.xz", "d.tgz"):
         (tmp_path / name).touch()
     assert len(load_colours(tmp_path)[0]) == 3
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert "2 compressed tars left out, whose members cannot be reached: c.tar.xz, d.tgz; unpack each" in said
-    assert said.endswith(f"to .tar: unxz {tmp_path}/c.tar.xz")
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "2 compressed tars left out, whose members cannot be reached: c.tar.xz, d.tgz; unpack each" in message
+    assert message.endswith(f"to .tar: unxz {tmp_path}/c.tar.xz")
 
 
 def test_a_large_picture_is_read_completely(tmp_path):

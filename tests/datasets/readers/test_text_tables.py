@@ -1,8 +1,8 @@
-"""Hostile tables, through everything that reads one: the rows that were written, or one clear line.
+"""Hostile tables, through every loader that reads one: the rows that were written, or one clear line.
 
-A value is written as its format quotes it, and read back through each loader: the dataset then says of every picture
-what was written of it, or the loader refuses with a `DataError` that a terminal can print. The pictures are there, so
-that nothing is refused for lack of them.
+Each value is written as its format quotes it, and read back through each loader. The dataset then has the values that
+were written, or the loader refuses them with a `DataError` that a terminal can print. All pictures exist, so no table
+is refused because of a missing picture.
 """
 
 import csv
@@ -20,8 +20,8 @@ from tests.support.darwin_core import DWC, describe_archive, describe_table
 from tests.support.pictures import paint
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-#: What spreadsheets, other systems, careless programs and people who mean harm write into a field.
-NASTY = [
+#: Values that spreadsheets, other systems, careless programs and attackers write into a field.
+HOSTILE = [
     '"', '""', 'a"b', "a\nb", "a\r\nb", "\x00", "a\x00b", "\x1b[31mred", "a\u2028b", "\x85", "﻿", "\u202egpj.exe",
     "=cmd|' /C calc'!A0", "=1+1", "@SUM(1)", "<script>alert(1)</script>", "&amp;", "a|b", "|", "a,b", "a;b", "a\tb",
     "../../etc/passwd", "/etc/passwd", "C:\\Windows\\a.jpg", "\\\\server\\share", "file:///etc/passwd",
@@ -29,13 +29,13 @@ NASTY = [
     "Çéß", "学名", "e\u0301", "\ud83e".encode("utf-16", "surrogatepass").decode("utf-16", "replace"), "🦋", " ",
     "  x  ", "x" * 10_000, "\\", "\\N", "'", "#", "# a comment",
 ]  # fmt: skip
-VALUES = st.one_of(st.sampled_from(NASTY), st.text(max_size=20), st.sampled_from(["Pica", "Pica hudsonia", ""]))
+VALUES = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=20), st.sampled_from(["Pica", "Pica hudsonia", ""]))
 N_PICTURES = 2
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """A folder for each loader, with the two pictures that every table names where it looks for them."""
+    """Make a folder for each loader, with the two pictures that its table names."""
     root = tmp_path_factory.mktemp("pictures")
     for number in range(N_PICTURES):
         for folder in ("table/images", "bioscan/images/set/part1", "album/images", "archive/images"):
@@ -43,14 +43,14 @@ def pictures(tmp_path_factory):
     return root
 
 
-def written(header, rows, separator=","):
+def csv_text(header, rows, separator=","):
     text = io.StringIO()
     csv.writer(text, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([header, *rows])
     return text.getvalue()
 
 
-def outcome(spec):
-    """The images that a loader gives, or None if it refuses as it should."""
+def load_images(spec):
+    """Return the images of a dataset, or None if it is refused in one line."""
     try:
         dataset = datasets.load(spec)
     except DataError as error:
@@ -62,18 +62,21 @@ def outcome(spec):
 
 
 def tidy(value):
-    """A name as `clean_lineages` leaves it."""
+    """Return a name as `clean_lineages` does."""
     return " ".join(value.split()) or None
 
 
-#: All that `tree.lineages` declares to be a hole; tests/tree holds that list against its meaning.
-HOLES = {*PLACEHOLDERS, *(name.replace("_", " ") for name in PLACEHOLDERS)}
+#: The names that `tree.lineages` reads as missing; tests/tree checks that list.
+MISSING = {*PLACEHOLDERS, *(name.replace("_", " ") for name in PLACEHOLDERS)}
 
 
-def says(images, column, values):
-    """Whether a column is what was written, but for blanks and for placeholders, which are holes."""
+def check_column(images, column, values):
+    """Check that a column holds what was written, except for blanks and for placeholders, which become missing."""
     for got, value in zip(images[column], values, strict=True):
-        assert got == tidy(value) or (got is None and tidy(value) and tidy(value).lower() in HOLES), (got, value)
+        assert got == tidy(value) or (got is None and tidy(value) and tidy(value).lower() in MISSING), (
+            got,
+            value,
+        )
 
 
 def table_file(root, names, suffix):
@@ -83,7 +86,7 @@ def table_file(root, names, suffix):
     if suffix == "parquet":
         pd.DataFrame(rows, columns=header, dtype="str").to_parquet(path)
     else:
-        path.write_text(written(header, rows, "\t" if suffix == "tsv" else ","), encoding="utf-8", newline="")
+        path.write_text(csv_text(header, rows, "\t" if suffix == "tsv" else ","), encoding="utf-8", newline="")
     return f"table:{path}"
 
 
@@ -101,14 +104,14 @@ def bioscan_table(root, names):
         "chunk_number",
     ]
     rows = [[f"P{n}", other, "", "", "", family, "", "", f"{n}.jpg", "1"] for n, (family, other) in enumerate(names)]
-    text = written(header, rows, "\t")
+    text = csv_text(header, rows, "\t")
     (root / "bioscan" / "BIOSCAN_Insect_Dataset_metadata.tsv").write_text(text, encoding="utf-8", newline="")
     return f"bioscan-1m:{root}/bioscan"
 
 
 def album_table(root, names):
     rows = [[f"{n}.jpg", *pair] for n, pair in enumerate(names)]
-    text = written(["FILE_NAME", "CATEGORY", "SUPER_CATEGORY"], rows)
+    text = csv_text(["FILE_NAME", "CATEGORY", "SUPER_CATEGORY"], rows)
     (root / "album" / "labels.csv").write_text(text, encoding="utf-8", newline="")
     return f"meta-album:{root}/album"
 
@@ -124,7 +127,7 @@ def archive_tables(root, names, identifiers=None):
     media = identifiers or [[str(n), f"images/{n}.jpg"] for n in range(len(names))]
     (root / "archive" / "meta.xml").write_text(ARCHIVE)
     for name, rows in {"occurrence": [[str(n), *pair] for n, pair in enumerate(names)], "multimedia": media}.items():
-        text = written(["x"] * len(rows[0]), rows)
+        text = csv_text(["x"] * len(rows[0]), rows)
         (root / "archive" / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
     return f"darwin-core:{root}/archive"
 
@@ -136,29 +139,29 @@ PAIRS = st.lists(st.tuples(VALUES, VALUES), min_size=N_PICTURES, max_size=N_PICT
 @QUICK
 @given(names=PAIRS)
 def test_names_in_a_table(pictures, suffix, names):
-    images = outcome(table_file(pictures, names, suffix))
+    images = load_images(table_file(pictures, names, suffix))
     if images is not None:
         assert len(images) == N_PICTURES
-        says(images, "family", [family for family, _ in names])
+        check_column(images, "family", [family for family, _ in names])
 
 
 def test_a_name_with_control_characters_is_refused_in_one_line(pictures):
-    assert outcome(table_file(pictures, [("a\x1b[31m|b", ""), ("b", "")], "csv")) is None
+    assert load_images(table_file(pictures, [("a\x1b[31m|b", ""), ("b", "")], "csv")) is None
 
 
 @QUICK
 @given(names=PAIRS)
 def test_names_in_bioscan(pictures, names):
-    images = outcome(bioscan_table(pictures, names))
+    images = load_images(bioscan_table(pictures, names))
     if images is not None:
         assert images["image_id"].tolist() == ["P0", "P1"]
-        says(images, "family", [family for family, _ in names])
+        check_column(images, "family", [family for family, _ in names])
 
 
 @QUICK
 @given(names=PAIRS)
 def test_names_in_meta_album(pictures, names):
-    images = outcome(album_table(pictures, names))
+    images = load_images(album_table(pictures, names))
     if images is not None:
         assert images["source"].tolist() == ["0.jpg", "1.jpg"]
         assert images["label"].tolist() == [tidy(label) for label, _ in names]
@@ -167,10 +170,10 @@ def test_names_in_meta_album(pictures, names):
 @QUICK
 @given(names=PAIRS)
 def test_names_in_darwin_core(pictures, names):
-    images = outcome(archive_tables(pictures, names))
+    images = load_images(archive_tables(pictures, names))
     if images is not None:
         assert images["source"].tolist() == ["images/0.jpg", "images/1.jpg"]
-        says(images, "family", [family for family, _ in names])
+        check_column(images, "family", [family for family, _ in names])
         assert images["group"].tolist() == [tidy(person) or str(n) for n, (_, person) in enumerate(names)]
 
 
@@ -180,14 +183,14 @@ def test_names_in_darwin_core(pictures, names):
 @example("images//1.jpg")
 @example("IMAGES\\1.jpg")
 def test_no_path_leads_out_of_its_folder(pictures, path):
-    """A path beside one that is right: it names a file below the folder, or nothing is read."""
+    """The path stands beside a correct one: it names a file below the folder, or the table is refused."""
     album = pictures / "album"
     (album / "labels.csv").write_text(
-        written(["FILE_NAME", "CATEGORY"], [["0.jpg", "a"], [path, "b"]]), encoding="utf-8", newline=""
+        csv_text(["FILE_NAME", "CATEGORY"], [["0.jpg", "a"], [path, "b"]]), encoding="utf-8", newline=""
     )
     archive = archive_tables(pictures, [("A", "")], [["0", "images/0.jpg"], ["0", path]])
     for spec, root in ((f"meta-album:{album}", album / "images"), (archive, pictures / "archive")):
-        images = outcome(spec)
+        images = load_images(spec)
         for source in [] if images is None else images["source"]:
             assert (root / source).resolve().is_relative_to(root.resolve())
 
@@ -219,7 +222,7 @@ PLACES = {
 @QUICK
 @given(content=RAW, keep=st.integers(0, 200))
 def test_random_bytes_in_place_of_a_table(pictures, name, content, keep):
-    """In place of a file that was right, or after its beginning."""
+    """They replace a correct file, or follow its beginning."""
     names = [("A", "B")] * N_PICTURES
     for build in (bioscan_table, album_table, archive_tables):
         build(pictures, names)
@@ -229,7 +232,7 @@ def test_random_bytes_in_place_of_a_table(pictures, name, content, keep):
     right = path.read_bytes() if path.is_file() else b"{}"
     try:
         path.write_bytes(right[:keep] + content)
-        outcome(PLACES[name].format(pictures))
+        load_images(PLACES[name].format(pictures))
     finally:
         path.unlink()
 
@@ -241,11 +244,11 @@ def test_random_headers(pictures, headers, twice):
     rows = [[f"images/{n}.jpg", "Corvidae", *["x"] * (len(header) - 2)] for n in range(N_PICTURES)]
     for suffix, separator in (("csv", ","), ("tsv", "\t")):
         path = pictures / "table" / f"h.{suffix}"
-        path.write_text(written(header, rows, separator), encoding="utf-8", newline="")
-        images = outcome(f"table:{path}")
+        path.write_text(csv_text(header, rows, separator), encoding="utf-8", newline="")
+        images = load_images(f"table:{path}")
         if images is not None:
             assert len(images) == N_PICTURES
-            says(images, "family", ["Corvidae"] * N_PICTURES)
+            check_column(images, "family", ["Corvidae"] * N_PICTURES)
 
 
 @pytest.mark.parametrize(
@@ -255,16 +258,16 @@ def test_ten_thousand_columns(pictures, spec, name):
     columns = [f"c{i}" for i in range(10_000)]
     folder = "images/" if name.startswith("table") else ""
     rows = [[*["x"] * 10_000, f"{folder}{number}.jpg", "a", "A"] for number in range(N_PICTURES)]
-    (pictures / name).write_text(written([*columns, "FILE_NAME", "CATEGORY", "family"], rows))
-    assert len(outcome(spec.format(pictures))) == N_PICTURES
+    (pictures / name).write_text(csv_text([*columns, "FILE_NAME", "CATEGORY", "family"], rows))
+    assert len(load_images(spec.format(pictures))) == N_PICTURES
 
 
 @pytest.mark.parametrize("build", [bioscan_table, album_table, archive_tables])
 def test_a_long_field(pictures, build):
-    images = outcome(build(pictures, [("x" * 10**6, "A"), ("B", "y")]))
+    images = load_images(build(pictures, [("x" * 10**6, "A"), ("B", "y")]))
     assert [len(name) for name in images[["family", "label"]].bfill(axis=1)["family"]] == [10**6, 1]
 
 
 def test_a_field_longer_than_a_block_is_refused(pictures):
-    """One line, not a row that is cut."""
-    assert outcome(album_table(pictures, [("x" * (2**25 + 1), "A"), ("B", "y")])) is None
+    """It gives one line, and no row is cut."""
+    assert load_images(album_table(pictures, [("x" * (2**25 + 1), "A"), ("B", "y")])) is None
