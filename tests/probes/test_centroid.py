@@ -16,7 +16,7 @@ from bioclip_probe.probes.learning import Chunks
 from tests.definitions import few_shot as definition
 
 
-def world(seed=0, n_taxa=8, per_taxon=9, d=12, signal=1.0):
+def made_up_images(seed=0, n_taxa=8, per_taxon=9, d=12, signal=1.0):
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.repeat(np.arange(n_taxa), per_taxon))
     vectors = signal * rng.standard_normal((n_taxa, d))[labels] + rng.standard_normal((len(labels), d)) + 2
@@ -31,7 +31,7 @@ def accuracy(labels, found):
 @settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 7), st.integers(1, 3), st.integers(2, 6))
 def test_equals_its_definition(seed, n_taxa, shots, d):
-    vectors, labels = world(seed, n_taxa, shots + 3, d)
+    vectors, labels = made_up_images(seed, n_taxa, shots + 3, d)
     (folds,) = independent_folds(labels, shots, np.random.default_rng(seed), n_folds=1)
     (found,) = few_shot(vectors, labels, folds[None])
     queries = np.flatnonzero(folds == "test")
@@ -43,7 +43,7 @@ def test_equals_its_definition(seed, n_taxa, shots, d):
 
 
 def test_equals_scikit_learn():
-    vectors, labels = world()
+    vectors, labels = made_up_images()
     (folds,) = independent_folds(labels, 3, np.random.default_rng(0), n_folds=1)
     support = folds == "train"
     rows = vectors.astype(np.float64) - vectors[support].astype(np.float64).mean(axis=0)
@@ -53,7 +53,7 @@ def test_equals_scikit_learn():
 
 
 def test_size_of_chunks_changes_nothing():
-    vectors, labels = world()
+    vectors, labels = made_up_images()
     folds = independent_folds(labels, 4, np.random.default_rng(0))
     in_one, in_chunks = few_shot(vectors, labels, folds), few_shot(vectors, labels, folds, Chunks(rows=5))
     for found, one in zip(in_chunks, in_one, strict=True):
@@ -62,7 +62,7 @@ def test_size_of_chunks_changes_nothing():
 
 
 def test_rotation_scale_shift_order_and_names_change_nothing_and_inputs_stay():
-    vectors, labels = world()
+    vectors, labels = made_up_images()
     folds = independent_folds(labels, 2, np.random.default_rng(0))
     for array in (vectors, labels, folds):
         array.setflags(write=False)
@@ -75,7 +75,7 @@ def test_rotation_scale_shift_order_and_names_change_nothing_and_inputs_stay():
 
 
 def test_more_shots_are_better_and_shuffled_labels_give_chance():
-    vectors, labels = world(n_taxa=20, per_taxon=20, d=30, signal=0.7)
+    vectors, labels = made_up_images(n_taxa=20, per_taxon=20, d=30, signal=0.7)
     rng = np.random.default_rng(0)
     means = [
         np.mean([accuracy(labels, f) for f in few_shot(vectors, labels, independent_folds(labels, k, rng))])
@@ -88,7 +88,7 @@ def test_more_shots_are_better_and_shuffled_labels_give_chance():
 
 
 def test_val_is_support_and_ranks_are_independent():
-    vectors, labels = world()
+    vectors, labels = made_up_images()
     split = independent_folds(labels, 4, np.random.default_rng(0), n_folds=1)
     some_val = np.where((split == "train") & (np.arange(len(labels)) % 2 == 0), "val", split)
     one, other = simpleshot(vectors, np.stack([labels, labels]), np.concatenate([split, some_val]))
@@ -116,7 +116,7 @@ def test_undefined_predictions_state_the_reason(labels, split, note):
 
 
 def test_taxa_with_too_few_images_are_left_out_and_listed():
-    vectors, _ = world()
+    vectors, _ = made_up_images()
     labels = np.concatenate([np.repeat(np.arange(9), [5, 5, 5, 1, 2, 1, 2, 1, 2]), np.full(48, -1)])
     folds = independent_folds(labels, 2, np.random.default_rng(0), n_folds=2)
     for found in few_shot(vectors, labels, folds):
@@ -127,7 +127,7 @@ def test_taxa_with_too_few_images_are_left_out_and_listed():
 
 
 def test_errors_name_what_is_wrong():
-    vectors, labels = world()
+    vectors, labels = made_up_images()
     with pytest.raises(ValueError, match="got holdout"):
         few_shot(vectors, labels, np.full((1, len(labels)), "holdout"))
     vectors[4, 1] = np.inf

@@ -23,8 +23,8 @@ from tests.definitions import closed_form as definition
 PROBES = pytest.mark.parametrize("probe", [ridge, lda])
 
 
-def world(seed=0, n_taxa=6, per_taxon=15, d=8, signal=1.0):
-    """Vectors, labels at two ranks (pairs of the lower taxa make one of the upper), and their split."""
+def made_up_images(seed=0, n_taxa=6, per_taxon=15, d=8, signal=1.0):
+    """Return vectors, labels at two ranks (two lower taxa make one upper taxon), and their split."""
     random = np.random.default_rng(seed)
     species = np.repeat(np.arange(n_taxa), per_taxon)
     labels = np.stack([100 + species // 2, species])
@@ -77,7 +77,7 @@ def sklearn_lda(learnt, taxa, asked, shrinkage):
 )
 @pytest.mark.parametrize("shape", [(6, 15, 8), (12, 4, 60), (4, 30, 3)], ids=["plain", "wide", "flat"])
 def test_equals_another_solver_and_the_definition_at_every_rank(probe, key, grid, scores_of, shape):
-    vectors, labels, split = world(0, *shape)
+    vectors, labels, split = made_up_images(0, *shape)
     for found, own, part in zip(probe(vectors, labels, split), labels, split, strict=True):
         chosen, accuracy, scores, taxa = by_hand(scores_of, vectors, own, part, grid)
         assert found.note == ""
@@ -111,7 +111,7 @@ def test_scores_equal_their_definitions(seed, n_taxa, d, strength):
 
 
 def test_two_taxa_are_those_of_the_ridge_classifier():
-    vectors, labels, split = world(n_taxa=2, per_taxon=40, signal=0.3)
+    vectors, labels, split = made_up_images(n_taxa=2, per_taxon=40, signal=0.3)
     (found,) = ridge(vectors, labels[1:], split[1:], LearnSettings((0.1,)))
     rows, both = features(vectors, split[1]), np.isin(split[1], ("train", "val"))
     model = RidgeClassifier(alpha=0.1).fit(rows[both], labels[1, both])
@@ -121,7 +121,7 @@ def test_two_taxa_are_those_of_the_ridge_classifier():
 
 @PROBES
 def test_ranks_together_equal_each_rank_alone(probe):
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     labels[1, ::7] = -1  # so that the ranks learn from different images
     third = np.where(np.arange(len(vectors)) % 5 == 0, "", split[0])
     labels, split = np.stack([*labels, labels[0]]), np.stack([*split, third])
@@ -135,7 +135,7 @@ def test_ranks_together_equal_each_rank_alone(probe):
 
 @PROBES
 def test_size_of_chunks_changes_nothing(probe):
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     in_one = probe(vectors, labels, split)
     in_chunks = probe(vectors, labels, split, LearnSettings(chunks=Chunks(rows=7)))
     for found, one in zip(in_chunks, in_one, strict=True):
@@ -145,7 +145,7 @@ def test_size_of_chunks_changes_nothing(probe):
 
 @PROBES
 def test_rotation_scale_shift_order_and_names_change_nothing(probe):
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     one = probe(vectors, labels, split)[1]
     moved = 7 * (vectors.astype(np.float64) @ ortho_group.rvs(8, random_state=2)) + 3
     order = np.random.default_rng(3).permutation(len(vectors))
@@ -157,7 +157,7 @@ def test_rotation_scale_shift_order_and_names_change_nothing(probe):
 
 @PROBES
 def test_signal_is_learnt_and_labels_shuffled_between_images_give_chance(probe):
-    vectors, labels, split = world(n_taxa=10, per_taxon=40, signal=3.0)
+    vectors, labels, split = made_up_images(n_taxa=10, per_taxon=40, signal=3.0)
     test = split[1] == "test"
     assert np.mean(probe(vectors, labels, split)[1].predicted[test] == labels[1, test]) > 0.9
     random, null = np.random.default_rng(1), []
@@ -171,7 +171,7 @@ def test_signal_is_learnt_and_labels_shuffled_between_images_give_chance(probe):
 
 @PROBES
 def test_test_images_are_never_learnt_from_and_inputs_stay(probe):
-    arrays = vectors, labels, split = world()
+    arrays = vectors, labels, split = made_up_images()
     test = split[0] == "test"
     np.testing.assert_array_equal(test, split[1] == "test")
     for array in arrays:
@@ -185,7 +185,7 @@ def test_test_images_are_never_learnt_from_and_inputs_stay(probe):
 
 @PROBES
 def test_a_taxon_that_only_val_has_can_be_named(probe):
-    vectors, labels, split = world(signal=3.0)
+    vectors, labels, split = made_up_images(signal=3.0)
     split = np.where((labels[1] == 4) & (split == "train"), "val", split)
     found = probe(vectors, labels, split)[1]
     assert 4 in found.predicted[found.split == "test"]
@@ -193,7 +193,7 @@ def test_a_taxon_that_only_val_has_can_be_named(probe):
 
 @PROBES
 def test_images_without_a_name_take_no_part(probe):
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     nameless = np.arange(len(vectors)) % 7 == 0
     found = probe(vectors, np.where(nameless, -1, labels), split)[1]
     assert np.all(found.split[nameless] == "") and np.all(found.predicted[nameless] == -1)
@@ -203,7 +203,7 @@ def test_images_without_a_name_take_no_part(probe):
 
 
 def test_constant_vectors_name_the_most_frequent_taxon_or_nothing():
-    vectors, labels, _ = world()
+    vectors, labels, _ = made_up_images()
     labels = np.where(labels < 3, 1, labels)[1:]
     split = split_by_image(labels, np.random.default_rng(0))
     same = np.tile(vectors[:1], (len(vectors), 1))
@@ -213,7 +213,7 @@ def test_constant_vectors_name_the_most_frequent_taxon_or_nothing():
 
 
 def test_one_train_image_a_taxon_is_enough_for_ridge_and_too_few_for_lda():
-    vectors, labels, split = world(n_taxa=12, per_taxon=3, signal=3.0)
+    vectors, labels, split = made_up_images(n_taxa=12, per_taxon=3, signal=3.0)
     (found,) = ridge(vectors, labels[1:], split[1:])
     test = found.split == "test"
     assert np.mean(found.predicted[test] == labels[1, test]) > 0.5
@@ -230,7 +230,7 @@ def test_one_train_image_a_taxon_is_enough_for_ridge_and_too_few_for_lda():
     ],
 )
 def test_a_rank_that_cannot_be_learnt_states_the_reason_and_the_others_are_learnt(probe, labels, split, note):
-    vectors, good, parts = world()
+    vectors, good, parts = made_up_images()
     rest = len(vectors) - 3
     labels = np.stack([np.array(labels + [-1] * rest), good[1]])
     found = probe(vectors, labels, np.stack([np.array(split + [""] * rest), parts[1]]))
@@ -239,7 +239,7 @@ def test_a_rank_that_cannot_be_learnt_states_the_reason_and_the_others_are_learn
 
 
 def test_errors_name_what_is_wrong():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     with pytest.raises(ValueError, match="got holdout"):
         ridge(vectors, labels, np.where(split == "test", "holdout", split))
     with pytest.raises(ValueError, match="positive alpha"):

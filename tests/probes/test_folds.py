@@ -35,7 +35,7 @@ def test_paper_folds_depend_on_those_drawn_before():
 
 
 def test_paper_folds_equal_those_drawn_by_hand():
-    """Ten images of one taxon and five of another, by `random.seed` and `random.shuffle` typed into Python."""
+    """The taxa have ten and five images; `random.seed` and `random.shuffle` were called by hand."""
     labels = np.array([5] * 10 + [2] * 5)
     support = [np.flatnonzero(fold == "train").tolist() for fold in paper_folds(labels, (1,))[1]]
     assert support == [[7, 13], [2, 14], [5, 11], [1, 13], [9, 14]]

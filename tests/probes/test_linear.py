@@ -22,7 +22,7 @@ TO_THE_OPTIMUM = Optimiser(tolerance=1e-12, path_tolerance=1e-12, dtype="float64
 
 
 def linear_probe(vectors, labels, split, grid=None, optimiser=None):
-    """Predictions at one rank."""
+    """Return the predictions at one rank."""
     settings = LearnSettings(grid)
     (predictions,) = linear(vectors, labels[None], split[None], settings, optimiser or Optimiser())
     return predictions
@@ -32,7 +32,7 @@ def one_split(labels, random):
     return split_by_image(labels[None], random)[0]
 
 
-def world(seed=0, n_taxa=5, per_taxon=20, d=10, signal=1.0):
+def made_up_images(seed=0, n_taxa=5, per_taxon=20, d=10, signal=1.0):
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(n_taxa), per_taxon)
     vectors = signal * random.standard_normal((n_taxa, d))[labels] + random.standard_normal((len(labels), d)) + 3
@@ -46,7 +46,7 @@ def accuracy(labels, found):
 
 
 def by_hand(vectors, labels, split, grid=GRID):
-    """The same protocol with scikit-learn's other solver, from zero at each C, in all dimensions."""
+    """Run the same protocol with another solver, of scikit-learn, from zero at each C, in all dimensions."""
     rows = vectors.astype(np.float64) - vectors[split == "train"].astype(np.float64).mean(axis=0)
     rows /= np.sqrt(np.mean(np.sum(rows[split == "train"] ** 2, axis=1)))
 
@@ -63,7 +63,7 @@ def by_hand(vectors, labels, split, grid=GRID):
 
 @pytest.mark.parametrize("d", [10, 200], ids=["narrow", "wider than images"])
 def test_equals_the_same_protocol_with_another_solver(d):
-    vectors, labels, split = world(d=d)
+    vectors, labels, split = made_up_images(d=d)
     found = linear_probe(vectors, labels, split, optimiser=TO_THE_OPTIMUM)
     best, scores, predicted = by_hand(vectors, labels, split)
     assert found.note == ""
@@ -73,7 +73,7 @@ def test_equals_the_same_protocol_with_another_solver(d):
 
 
 def test_the_default_tolerance_costs_no_accuracy():
-    vectors, labels, split = world(n_taxa=12, per_taxon=40)
+    vectors, labels, split = made_up_images(n_taxa=12, per_taxon=40)
     quick = linear_probe(vectors, labels, split)
     patient = linear_probe(vectors, labels, split, optimiser=TO_THE_OPTIMUM)
     assert abs(accuracy(labels, quick) - accuracy(labels, patient)) < 0.02
@@ -81,7 +81,7 @@ def test_the_default_tolerance_costs_no_accuracy():
 
 
 def test_dimensions_beyond_those_of_the_images_are_dropped_without_change():
-    vectors, labels, split = world(d=8, per_taxon=10)
+    vectors, labels, split = made_up_images(d=8, per_taxon=10)
     random = np.random.default_rng(4)
     basis = ortho_group.rvs(300, random_state=1)[:8]
     wide = vectors.astype(np.float64) @ basis
@@ -95,7 +95,7 @@ def test_dimensions_beyond_those_of_the_images_are_dropped_without_change():
 
 
 def test_ranks_together_equal_each_rank_alone():
-    vectors, labels, split = world(n_taxa=6, signal=2.0)
+    vectors, labels, split = made_up_images(n_taxa=6, signal=2.0)
     ranks = np.stack([labels // 2, labels, np.where(labels == 0, -1, labels)])
     splits = np.stack([split, split, split])
     for found, own in zip(linear(vectors, ranks, splits), ranks, strict=True):
@@ -106,7 +106,7 @@ def test_ranks_together_equal_each_rank_alone():
 
 
 def test_confidence_is_the_probability_of_the_prediction_and_place_that_of_the_truth():
-    vectors, labels, split = world(signal=2.0)
+    vectors, labels, split = made_up_images(signal=2.0)
     found = linear_probe(vectors, labels, split, grid=(1.0,))
     learnt = np.isin(split, ["train", "val"])
     rows = vectors - vectors[split == "train"].mean(axis=0)
@@ -120,7 +120,7 @@ def test_confidence_is_the_probability_of_the_prediction_and_place_that_of_the_t
 
 
 def test_signal_is_learnt_and_shuffled_labels_give_chance():
-    vectors, labels, split = world(signal=4.0)
+    vectors, labels, split = made_up_images(signal=4.0)
     assert accuracy(labels, linear_probe(vectors, labels, split)) > 0.9
     random = np.random.default_rng(1)
     null = []
@@ -135,7 +135,7 @@ def test_signal_is_learnt_and_shuffled_labels_give_chance():
 
 
 def test_rotation_scale_shift_and_order_change_nothing():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     one = linear_probe(vectors, labels, split)
     moved = 7 * (vectors.astype(np.float64) @ ortho_group.rvs(10, random_state=2)) + 3
     np.testing.assert_array_equal(linear_probe(moved, labels, split).predicted, one.predicted)
@@ -146,13 +146,13 @@ def test_rotation_scale_shift_and_order_change_nothing():
 
 
 def test_names_of_taxa_are_irrelevant():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     one, renamed = linear_probe(vectors, labels, split), linear_probe(vectors, 50 - labels * 3, split)
     np.testing.assert_array_equal(50 - one.predicted * 3, renamed.predicted)
 
 
 def test_test_images_are_never_learnt_from():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     test = split == "test"
     one = linear_probe(vectors, labels, split)
     other_labels = np.where(test, (labels + 1) % 5, labels)
@@ -163,7 +163,7 @@ def test_test_images_are_never_learnt_from():
 
 
 def test_inputs_stay_and_outputs_are_read_only():
-    arrays = world()
+    arrays = made_up_images()
     copies = [array.copy() for array in arrays]
     for array in arrays:
         array.setflags(write=False)
@@ -178,7 +178,7 @@ def test_inputs_stay_and_outputs_are_read_only():
 
 
 def test_images_without_a_name_take_no_part():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     nameless = np.arange(len(labels)) % 7 == 0
     found = linear_probe(vectors, np.where(nameless, -1, labels), split)
     assert np.all(found.split[nameless] == "") and np.all(found.predicted[nameless] == -1)
@@ -187,21 +187,21 @@ def test_images_without_a_name_take_no_part():
 
 
 def test_a_taxon_that_only_val_has_can_be_named():
-    vectors, labels, split = world(signal=2.0)
+    vectors, labels, split = made_up_images(signal=2.0)
     split = np.where((labels == 4) & (split == "train"), "val", split)
     found = linear_probe(vectors, labels, split)
     assert 4 in found.predicted[found.split == "test"]
 
 
 def test_two_taxa_and_one_image_each_in_train():
-    vectors, labels, split = world(n_taxa=2, signal=3.0)
+    vectors, labels, split = made_up_images(n_taxa=2, signal=3.0)
     assert accuracy(labels, linear_probe(vectors, labels, split)) > 0.8
-    vectors, labels, split = world(n_taxa=12, per_taxon=3, signal=3.0)
+    vectors, labels, split = made_up_images(n_taxa=12, per_taxon=3, signal=3.0)
     assert accuracy(labels, linear_probe(vectors, labels, split)) > 0.5
 
 
 def test_constant_vectors_name_the_most_frequent_taxon():
-    vectors, labels, _ = world()
+    vectors, labels, _ = made_up_images()
     labels = np.where(labels < 3, 1, labels)
     split = one_split(labels, np.random.default_rng(0))
     found = linear_probe(np.tile(vectors[:1], (len(vectors), 1)), labels, split)
@@ -224,12 +224,12 @@ def test_undefined_predictions_state_the_reason(labels, split, note):
 
 
 def test_a_c_without_convergence_is_named():
-    found = linear_probe(*world(), optimiser=Optimiser(shortest_step=1.0, sufficient_decrease=10.0))
+    found = linear_probe(*made_up_images(), optimiser=Optimiser(shortest_step=1.0, sufficient_decrease=10.0))
     assert found.note.startswith("the optimiser did not converge at C = ")
 
 
 def test_errors_name_what_is_wrong():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     with pytest.raises(ValueError, match="got holdout"):
         linear_probe(vectors, labels, np.where(split == "test", "holdout", split))
     with pytest.raises(ValueError, match="positive C"):

@@ -22,8 +22,8 @@ def units(rng, n, d):
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def world(seed=0, n_taxa=6, per_taxon=15, d=8, signal=1.0):
-    """Vectors, labels at two ranks (pairs of the lower taxa make one of the upper), and their split."""
+def made_up_images(seed=0, n_taxa=6, per_taxon=15, d=8, signal=1.0):
+    """Return vectors, labels at two ranks (two lower taxa make one upper taxon), and their split."""
     rng = np.random.default_rng(seed)
     species = rng.permutation(np.repeat(np.arange(n_taxa), per_taxon))
     labels = np.stack([100 + species // 2, species])
@@ -37,7 +37,7 @@ def world(seed=0, n_taxa=6, per_taxon=15, d=8, signal=1.0):
 def test_equals_its_definition(seed, coarse, k):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(8, 20))
-    # Vectors of few numbers: their products are exact, so that ties are ties to the definition too.
+    # Vectors of few different numbers have exact products, so that the definition has the same ties.
     vectors = rng.integers(0, 2, (n, 3)).astype(np.float32) / 2 if coarse else units(rng, n, 3)
     labels = rng.integers(0, 4, n)
     labels[:2] = 0, 1
@@ -54,7 +54,7 @@ def test_equals_its_definition(seed, coarse, k):
 
 
 def test_equals_scikit_learn_where_votes_are_not_equal():
-    vectors, labels, split = world(n_taxa=5, per_taxon=40)
+    vectors, labels, split = made_up_images(n_taxa=5, per_taxon=40)
     for found, own, part in zip(knn(vectors, labels, split), labels, split, strict=True):
         train, val, test = (part == name for name in ("train", "val", "test"))
         k = found.settings["k"]
@@ -69,12 +69,14 @@ def test_equals_scikit_learn_where_votes_are_not_equal():
 
 
 def test_the_number_of_neighbours_is_the_best_on_val_and_the_largest_of_equals():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     for rank, found in enumerate(knn(vectors, labels, split)):
         val = split[rank] == "val"
         without_test = np.where(split[rank] == "test", "", split[rank])
         swapped = np.where(val, "test", without_test)
-        swapped[np.flatnonzero(swapped == "train")[0]] = "val"  # val is learnt from, so that this one is too
+        swapped[np.flatnonzero(swapped == "train")[0]] = (
+            "val"  # without a val image nothing can be chosen; with refit it votes too
+        )
         by_itself = [
             np.mean(
                 knn(vectors, labels[[rank]], swapped[None], LearnSettings((k,)))[0].predicted[val] == labels[rank, val]
@@ -87,7 +89,7 @@ def test_the_number_of_neighbours_is_the_best_on_val_and_the_largest_of_equals()
 
 
 def test_ranks_together_equal_each_rank_alone_and_blocks_change_nothing():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     labels[1, ::7] = -1  # so that the ranks learn from different images
     labels, split = np.stack([*labels, labels[0] // 2]), np.stack([*split, split[0]])
     together = knn(vectors, labels, split)
@@ -100,7 +102,7 @@ def test_ranks_together_equal_each_rank_alone_and_blocks_change_nothing():
 
 
 def test_order_rotation_and_names_change_nothing_and_inputs_stay():
-    arrays = vectors, labels, split = world()
+    arrays = vectors, labels, split = made_up_images()
     for array in arrays:
         array.setflags(write=False)
     order, names = np.random.default_rng(3).permutation(len(vectors)), np.array([7, 9, 1, 0, 20, 3])
@@ -113,7 +115,7 @@ def test_order_rotation_and_names_change_nothing_and_inputs_stay():
 
 
 def test_signal_is_learnt_and_shuffled_labels_give_chance():
-    vectors, labels, split = world(n_taxa=10, per_taxon=40, signal=3.0)
+    vectors, labels, split = made_up_images(n_taxa=10, per_taxon=40, signal=3.0)
     test = split[1] == "test"
     assert np.mean(knn(vectors, labels, split)[1].predicted[test] == labels[1, test]) > 0.9
     rng, null = np.random.default_rng(1), []
@@ -127,7 +129,7 @@ def test_signal_is_learnt_and_shuffled_labels_give_chance():
 
 
 def test_test_images_have_no_vote():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     test = split[0] == "test"
     one = knn(vectors, labels, split)[1]
     other = knn(np.where(test[:, None], vectors[::-1], vectors), np.where(test, labels[:, ::-1], labels), split)[1]
@@ -142,14 +144,14 @@ def test_equal_images_all_vote_and_the_first_is_the_nearest():
     (found,) = knn(vectors, labels, split, LearnSettings((50,)))
     assert found.predicted[6:].tolist() == [5, 5] and found.place[6:].tolist() == [2, 3]
     np.testing.assert_allclose(found.confidence[6:], 3 / 6)
-    (found,) = knn(vectors, labels, split, LearnSettings((4,)))  # two votes for 5 and for 3: the lower number
+    (found,) = knn(vectors, labels, split, LearnSettings((4,)))  # two votes each for 5 and 3: the lower number wins
     assert found.predicted[6:].tolist() == [3, 3] and found.place[6:].tolist() == [1, 0]
     (found,) = knn(vectors, labels, split, LearnSettings((1,)))
     assert found.predicted[6:].tolist() == [5, 5] and found.place[6:].tolist() == [0, 0]
 
 
 def test_images_without_a_name_take_no_part():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     nameless = np.arange(len(vectors)) % 7 == 0
     found = knn(vectors, np.where(nameless, -1, labels), split)[1]
     assert np.all(found.split[nameless] == "") and np.all(found.predicted[nameless] == -1)
@@ -159,7 +161,7 @@ def test_images_without_a_name_take_no_part():
 
 
 def test_a_rank_that_cannot_be_learnt_states_the_reason_and_the_others_are_learnt():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     found = knn(vectors, np.stack([np.zeros_like(labels[0]), labels[1]]), split)
     assert found[0].note == "only one taxon to learn" and np.all(found[0].predicted == -1)
     assert found[1].note == "" and np.all(found[1].predicted[split[1] != ""] >= 0)
@@ -168,7 +170,7 @@ def test_a_rank_that_cannot_be_learnt_states_the_reason_and_the_others_are_learn
 
 
 def test_errors_name_what_is_wrong():
-    vectors, labels, split = world()
+    vectors, labels, split = made_up_images()
     with pytest.raises(ValueError, match="got holdout"):
         knn(vectors, labels, np.where(split == "test", "holdout", split))
     with pytest.raises(ValueError, match="at least 1 neighbour"):

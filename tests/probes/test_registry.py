@@ -22,7 +22,7 @@ FUNCTIONS = {"linear": linear, "ridge": ridge, "lda": lda, "knn": knn}
 
 
 def made_up_embeddings():
-    """Four taxa of ten images each, and their split."""
+    """Return vectors of four taxa with ten images each, their taxa and their split."""
     random = np.random.default_rng(0)
     labels = np.repeat(np.arange(4), 10)
     vectors = (random.standard_normal((4, 6))[labels] + random.standard_normal((40, 6))).astype(np.float32)

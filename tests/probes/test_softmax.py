@@ -26,8 +26,8 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def world(n_taxa, per_taxon=20, d=10):
-    """Unit vectors of some taxa, and the taxon of each."""
+def made_up_images(n_taxa, per_taxon=20, d=10):
+    """Return unit vectors of some taxa, and the taxon of each."""
     random = np.random.default_rng(0)
     labels = np.repeat(np.arange(n_taxa), per_taxon)
     vectors = random.standard_normal((n_taxa, d))[labels] + random.standard_normal((len(labels), d)) + 3
@@ -36,7 +36,7 @@ def world(n_taxa, per_taxon=20, d=10):
 
 @pytest.mark.parametrize("c", [0.01, 1.0, 100.0])
 def test_weights_are_at_the_minimum_of_the_objective(c):
-    vectors, labels = world(n_taxa=3, per_taxon=6, d=3)
+    vectors, labels = made_up_images(n_taxa=3, per_taxon=6, d=3)
     features = (vectors - vectors.mean(axis=0)).astype(np.float64)
     model = softmax.fit(torch.from_numpy(features), labels, Softmax.zeros(3, 3), c, Optimiser(tolerance=1e-12))
     at = np.concatenate([model.weights.ravel(), model.intercept])
@@ -62,7 +62,7 @@ def test_objective_is_never_above_that_of_scikit_learn(seed, n_taxa, per_taxon, 
     random = np.random.default_rng(seed)
     taxon = random.permutation(np.repeat(np.arange(n_taxa), per_taxon))
     features = random.standard_normal((n_taxa, d))[taxon] + random.standard_normal((len(taxon), d))
-    features[:, 1], features[:, -1] = 0.5, features[:, 0]  # one that is constant, one twice
+    features[:, 1], features[:, -1] = 0.5, features[:, 0]  # one is constant, one occurs twice
     features /= np.sqrt(np.mean(np.sum(features**2, axis=1)))
     theirs = LogisticRegression(C=2 * c if n_taxa == 2 else c, tol=1e-6, max_iter=5000).fit(features, taxon)
     weights, intercept = theirs.coef_, theirs.intercept_
@@ -76,7 +76,7 @@ def test_objective_is_never_above_that_of_scikit_learn(seed, n_taxa, per_taxon, 
 
 
 def test_blocks_and_starts_change_nothing_but_rounding():
-    vectors, labels = world(n_taxa=6)
+    vectors, labels = made_up_images(n_taxa=6)
     features = torch.from_numpy(vectors - vectors.mean(axis=0))
     whole = softmax.fit(features, labels, Softmax.zeros(6, 10), 10.0)
     blocks = softmax.fit(features, labels, Softmax.zeros(6, 10), 10.0, Optimiser(cells=7 * 6))
@@ -86,6 +86,6 @@ def test_blocks_and_starts_change_nothing_but_rounding():
 
 
 def test_the_optimiser_stops_after_the_most_iterations():
-    vectors, labels = world(n_taxa=6)
+    vectors, labels = made_up_images(n_taxa=6)
     model = softmax.fit(torch.from_numpy(vectors), labels, Softmax.zeros(6, 10), 100.0, Optimiser(max_iterations=2))
     assert (model.converged, model.n_iterations) == (False, 2)

@@ -20,7 +20,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def nested(random, n, holes=0.0):
-    """Labels at three ranks, each taxon inside one of the rank above; some names missing."""
+    """Return labels at three ranks, each taxon inside one of the rank above; some are missing."""
     low = random.integers(0, 9, n)
     labels = np.stack([low // 6, 10 + low // 2, 20 + low])
     labels[random.random(labels.shape) < holes] = -1
@@ -59,7 +59,7 @@ def test_an_image_is_in_one_subset_at_all_ranks(seed, n, holes):
     for rank, own in enumerate(labels):
         assert np.all(split[rank][own < 0] == "")
         for taxon in np.unique(own[own >= 0]):
-            assert set(split[rank][own == taxon]) in (set(SUBSETS), {""})  # in all three parts, or left out whole
+            assert set(split[rank][own == taxon]) in (set(SUBSETS), {""})  # in all three subsets, or in none
 
 
 def test_the_lowest_rank_has_its_shares_and_so_have_higher_ranks():

@@ -19,7 +19,7 @@ from tests.definitions import zero_shot as definition
 
 
 def case(seed=0, n=30, n_species=12, d=8):
-    """Vectors near the names of their species; labels, ancestors and names at three ranks: order, genus, species."""
+    """Return vectors near the names of their species, with labels and ancestors at order, genus and species."""
     rng = np.random.default_rng(seed)
     species = np.arange(n_species)
     ancestors = np.stack([100 + species % 2, 50 + species // 3, species])
@@ -55,7 +55,7 @@ def test_equals_its_definition(seed, n_species, scale):
         else:
             check_answers(found, vectors, own, names, above, scale)
     text = own_names(ancestors[1:], seed)
-    text[0] = (np.append(text[0][0], 99), np.append(text[0][1], text[0][1][:1], axis=0))  # two of one name
+    text[0] = (np.append(text[0][0], 99), np.append(text[0][1], text[0][1][:1], axis=0))  # two taxa with one name
     (_, found) = both = zero_shot(vectors, labels[1:], text, scale)
     check_answers(found, vectors, labels[2], text[1][1], text[1][0], scale)
     check_answers(both[0], vectors, labels[1], text[0][1], text[0][0], scale)
@@ -84,29 +84,29 @@ def test_inputs_stay_and_lengths_and_numbers_of_taxa_change_nothing(seed, n_spec
     summed = zero_shot_summed(vectors, labels, (species, names), ancestors, 20.0)
     for array, copy in zip((vectors, labels, names, ancestors), before, strict=True):
         np.testing.assert_array_equal(array, copy)
-    # At the rank of species there is nothing to sum, and the two ways are one.
+    # At the rank of species there is nothing to sum, and the two functions agree.
     np.testing.assert_array_equal(summed[2].predicted, at_species.predicted)
     np.testing.assert_array_equal(summed[2].confidence, at_species.confidence)
     for found, own in zip(summed, labels, strict=True):
         named = found.predicted >= 0
         assert ((found.place == 1) == (found.predicted == own))[named].all()
         assert ((found.confidence[named] > 0) & (found.confidence[named] <= 1 + 1e-12)).all()
-    # A taxon has at least the mass of its likeliest species.
+    # A taxon has at least the probability of its most probable species.
     for found in summed[:2]:
         if not found.note:
             assert (found.confidence >= at_species.confidence - 1e-12).all()
-    # Lengths tell nothing.
+    # Lengths change nothing.
     longer = names * rng.uniform(0.5, 2, (n_species, 1)).astype(np.float32)
     other = zero_shot_summed(3 * vectors, labels, (species, longer), ancestors, 20.0)
     # Other numbers for the same species change nothing.
     order = rng.permutation(n_species)
     renamed = zero_shot_summed(vectors, labels, (species, names[order]), ancestors[:, order], 20.0)
-    for one, same, again in zip(summed, other, renamed, strict=True):
+    for one, same, relabelled in zip(summed, other, renamed, strict=True):
         np.testing.assert_array_equal(one.predicted, same.predicted)
         np.testing.assert_allclose(one.confidence, same.confidence, rtol=1e-4)
-        np.testing.assert_array_equal(one.predicted, again.predicted)
-        np.testing.assert_array_equal(one.place, again.place)
-        np.testing.assert_allclose(one.confidence, again.confidence, rtol=1e-12)
+        np.testing.assert_array_equal(one.predicted, relabelled.predicted)
+        np.testing.assert_array_equal(one.place, relabelled.place)
+        np.testing.assert_allclose(one.confidence, relabelled.confidence, rtol=1e-12)
 
 
 def test_probabilities_of_two_taxa_sum_to_one():
@@ -158,7 +158,7 @@ def test_size_of_chunks_changes_nothing():
 
 
 def test_of_taxa_with_equal_names_the_lowest_number_is_named():
-    """Wherever they stand among many, and however the product is blocked."""
+    """Their positions among other names and the blocks of the product change nothing."""
     rng = np.random.default_rng(0)
     names = rng.standard_normal((203, 33)).astype(np.float32)
     names[[40, 150, 202]] = names[3]
@@ -225,7 +225,7 @@ def test_errors_name_what_is_wrong():
 
 
 def test_the_world_equals_open_clip_by_hand():
-    """Pictures and names through open_clip alone, as its own examples classify."""
+    """open_clip alone classifies the same pictures, as in its own examples."""
     folder = WORLD / "world-taxonomic"
     model = open_clip.create_model(f"local-dir:{folder}").eval()
     tokens = open_clip.get_tokenizer(f"local-dir:{folder}", bpe_path=str(folder / "bpe_vocab.txt.gz"))
