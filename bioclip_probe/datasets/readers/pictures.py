@@ -290,6 +290,14 @@ def notes_on_left_out(reason: str, paths: Sequence[object]) -> list[str]:
 def check_folder(path: Path) -> Path:
     """Return `path` if it is a folder.
 
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Path
+
     Raises
     ------
     DataError
@@ -309,6 +317,14 @@ def check_folder(path: Path) -> Path:
 
 def stays_inside(source: str) -> bool:
     """Return True if a relative path stays below its folder, i.e. no ``..`` leads out of it.
+
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    bool
 
     Examples
     --------

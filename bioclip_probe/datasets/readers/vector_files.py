@@ -128,8 +128,9 @@ def split_key(path: Path) -> tuple[Path, str | None]:
 
     Examples
     --------
-    >>> split_key(Path("a.npz#clip"))
-    (PosixPath('a.npz'), 'clip')
+    >>> file, key = split_key(Path("a.npz#clip"))
+    >>> file.name, key
+    ('a.npz', 'clip')
     """
     file, sign, key = str(path).rpartition("#")
     return (Path(file), key) if sign and not Path(path).exists() else (Path(path), None)
