@@ -1,4 +1,3 @@
-import json
 import logging
 
 import numpy as np
@@ -7,9 +6,7 @@ import pytest
 
 from bioclip_probe.errors import DataError, ModelError, StoreError
 from bioclip_probe.extraction import text
-from bioclip_probe.extraction.prompts import PROMPT
 from bioclip_probe.extraction.text import NameSettings, embed_names
-from bioclip_probe.store.records import add_checksum, write_json
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.text_embeddings import NAMES, TEXT_TYPES, read_names
 from bioclip_probe.store.verify import verify
@@ -56,20 +53,6 @@ def test_equal_texts_are_embedded_once(few):
     table = read_names(store, dataset, encoder).table
     assert table["row"].max() + 1 == len(encoder.texts)
     assert [encoder.texts[row] for row in table["row"]] == table["text"].tolist()
-
-
-def test_what_vouches_for_them(few):
-    store, dataset, encoder = few
-    embed_names(store, dataset, encoder, QUIET)
-    folder = store.embedding_folder(dataset, encoder).folder
-    about = json.loads((folder / "names.json").read_text())
-    assert (about["version"], about["templates"], about["prompts"], about["dimension"]) == (2, "plain", [PROMPT], 3)
-    assert (about["n_names"], about["n_texts"], about["n_truncated"], about["context_length"]) == (40, 17, None, None)
-    assert (about["logit_scale"], about["precision"]) == (None, "fp32")
-    assert about["vectors"]["bytes"] == (folder / "names.npy").stat().st_size
-    assert "numpy" in about["software"]
-    assert sorted(path.name for path in folder.glob("names*")) == ["names.json", "names.npy", "names.parquet"]
-    assert not list(folder.glob("*.part"))
 
 
 def test_a_second_run_does_nothing(few):
@@ -119,38 +102,6 @@ def change(path, byte=-1):
     content = bytearray(path.read_bytes())
     content[byte] ^= 1
     path.write_bytes(bytes(content))
-
-
-DAMAGE = {
-    "vectors changed": (lambda folder: change(folder / "names.npy"), "names.npy has changed since it was written"),
-    "table changed": (lambda folder: change(folder / "names.parquet"), "names.parquet has changed since"),
-    "vectors gone": (lambda folder: (folder / "names.npy").unlink(), "are damaged .*No such file"),
-    "json cut": (lambda folder: (folder / "names.json").write_text('{"version"'), "cannot be read"),
-    "json changed": (lambda folder: (folder / "names.json").write_text('{"version": 2}'), "json has changed since"),
-    "json poor": (
-        lambda folder: write_json(folder / "names.json", add_checksum({"version": 2})),
-        "are damaged .'n_texts'",
-    ),
-    "json of a later one": (lambda folder: (folder / "names.json").write_text('{"version": 9}'), "has version 9"),
-    "json gone": (
-        lambda folder: (folder / "names.json").unlink(),
-        "no embedded names .names.json.; embed them first",
-    ),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_is_told_in_one_line_and_mended_by_another_run(few, damage):
-    store, dataset, encoder = few
-    embed_names(store, dataset, encoder, QUIET)
-    expected = read_names(store, dataset, encoder).vectors.copy()
-    harm, reason = DAMAGE[damage]
-    harm(store.embedding_folder(dataset, encoder).folder)
-    with pytest.raises(StoreError, match=reason) as error:
-        read_names(store, dataset, encoder)
-    assert "\n" not in str(error.value)
-    assert not embed_names(store, dataset, encoder, QUIET).reused
-    np.testing.assert_array_equal(read_names(store, dataset, encoder).vectors, expected)
 
 
 @pytest.mark.parametrize("file", ["names.npy", "names.parquet", "names.json"])

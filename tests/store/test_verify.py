@@ -1,7 +1,5 @@
-"""What `status` and `verify` say of stores that are sound, half done, and damaged in one way each."""
+"""The findings of `verify` in stores that are sound, half done, and damaged in one way each."""
 
-import hashlib
-import io
 import json
 import os
 import shutil
@@ -14,21 +12,11 @@ from bioclip_probe.errors import StoreError
 from bioclip_probe.store.locks import is_being_written
 from bioclip_probe.store.records import add_checksum
 from bioclip_probe.store.shards import LEDGER
-from bioclip_probe.store.status import STATUS, status
+from bioclip_probe.store.status import status
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.verify import FINDINGS, verify
 from tests.support.pictures import MeanColour
-from tests.support.stores import fill_store, flip_last_byte, made_up_dataset
-
-VECTORS = np.arange(15, dtype=np.float32).reshape(5, 3)
-
-
-@pytest.fixture
-def full(tmp_path):
-    """A store of 5 images in 3 shards, of which image 3 failed."""
-    store = Store(tmp_path / "store")
-    fill_store(store, made_up_dataset(5), MeanColour(), VECTORS, failed={3})
-    return store
+from tests.support.stores import VECTORS, append_forged_line, fill_store, flip_last_byte, made_up_dataset
 
 
 def folder_of(store):
@@ -51,38 +39,6 @@ def test_an_empty_store(tmp_path):
     assert found(Store(tmp_path)) == []
 
 
-def test_status_of_a_finished_run(full):
-    told = status(full)
-    assert list(told.columns) == list(STATUS)
-    row = told.loc[0]
-    assert (row["dataset"], row["encoder"], row["state"]) == ("few", "mean/colour", "complete")
-    assert (row["n_images"], row["n_ok"], row["n_failed"], row["n_missing"]) == (5, 4, 1, 0)
-    assert (row["failures"], row["shards_done"], row["n_shards"]) == ("corrupt 1", 3, 3)
-    assert (row["dimension"], row["dtype"]) == (3, "float32")
-    assert np.isnan(row["parity"])
-    assert row["bytes"] == sum(path.stat().st_size for path in folder_of(full).iterdir())
-    assert (full.path / row["folder"] / "meta.json").is_file()
-
-
-def test_status_counts_failures_by_class_and_gives_the_worst_parity(tmp_path):
-    store, kinds = Store(tmp_path), ["missing", "corrupt", "missing", "too large"]
-    encoder = MeanColour()
-    encoder.record = {"id": "x", "precision": "bf16"}
-    with store.open_for_writing(made_up_dataset(6), encoder, 3) as embedded:
-        for shard, parity in ((0, 0.9999), (1, 0.9995)):
-            lines = [
-                {"image_id": f"i{i}", "row": -1, "status": "failed", "error_class": kinds[i - 1], "error": "e"}
-                if 1 <= i <= 4
-                else {"image_id": f"i{i}", "row": 0, "status": "ok"}
-                for i in range(3 * shard, 3 * shard + 3)
-            ]
-            embedded.write_shard(shard, LEDGER.frame(lines), np.ones((1, 3)), parity)
-    row = status(store).loc[0]
-    assert row["failures"] == "missing 2, corrupt 1, too large 1"
-    assert (row["precision"], row["parity"]) == ("bf16", 0.9995)
-    assert found(store) == []
-
-
 def half_done(store, embedded):
     """The first shard, and what a run leaves that is killed in the second."""
     embedded.write_shard(
@@ -93,7 +49,7 @@ def half_done(store, embedded):
     return status(store).loc[0], found(store)
 
 
-def test_what_a_run_is_writing_is_no_damage(tmp_path):
+def test_files_that_a_run_is_writing_are_no_damage(tmp_path):
     store = Store(tmp_path)
     with store.open_for_writing(made_up_dataset(5), MeanColour(), 2) as embedded:
         told, findings = half_done(store, embedded)
@@ -107,12 +63,6 @@ def test_what_a_run_is_writing_is_no_damage(tmp_path):
         ("incomplete", "2 of 3 shards are missing; embed it again to go on"),
         ("orphans", "nobody names rows-00001.parquet.7.part, vectors-00001.npy"),
     ]
-
-
-def test_looking_does_not_stop_a_run(full):
-    assert not is_being_written(folder_of(full))
-    with full.open_for_writing(made_up_dataset(5), MeanColour(), redo=("failed",)):
-        assert is_being_written(folder_of(full))
 
 
 def rewrite(path, **changes):
@@ -189,7 +139,7 @@ HARM = {
 
 
 @pytest.mark.parametrize("harm", HARM)
-def test_each_harm_is_found(full, harm):
+def test_each_kind_of_damage_is_found(full, harm):
     do, check, words = HARM[harm]
     do(folder_of(full))
     findings = found(full)
@@ -205,20 +155,14 @@ def test_a_damaged_shard_hides_no_other(full):
 
 
 def forge(store, shard, rows=None, vectors=None, **facts):
-    """A shard whose files the journal vouches for, as a faulty writer could leave it."""
+    """Change a shard and list its files in the journal, as a faulty writer could leave them."""
     embedded = store.embedding_folder("few", "mean/colour")
-    files, facts = embedded.files(shard), embedded.shards[shard] | facts
-    as_npy = io.BytesIO()
+    files = embedded.files(shard)
     if vectors is not None:
-        np.save(as_npy, vectors)
-        files["vectors"].write_bytes(as_npy.getvalue())
+        np.save(files["vectors"], vectors)
     if rows is not None:
         rows.to_parquet(files["rows"], index=False)
-    for kind, path in files.items():
-        content = path.read_bytes()
-        facts |= {kind: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
-    with open(embedded.folder / "shards.jsonl", "a") as journal:
-        journal.write(json.dumps({"shard": shard, "facts": facts}) + "\n")
+    append_forged_line(embedded, shard, embedded.shards[shard] | facts)
 
 
 def with_cells(store, shard, **cells):
@@ -242,7 +186,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("fault", FORGED)
-def test_a_faulty_writer_is_found_out(full, fault):
+def test_the_faults_of_a_writer_are_found(full, fault):
     shard, cells, check, words = FORGED[fault]
     forge(full, shard, rows=with_cells(full, shard, **{name: pd.Series(cell) for name, cell in cells.items()}))
     findings = found(full)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,6 +14,10 @@ from bioclip_probe.encoders import Encoder
 from bioclip_probe.store.shards import LEDGER, EmbeddingFolder
 from bioclip_probe.store.store import Store
 from bioclip_probe.tables import IMAGES
+from tests.support.pictures import MeanColour
+
+#: Vectors of five images.
+VECTORS = np.arange(15, dtype=np.float32).reshape(5, 3)
 
 
 def made_up_dataset(number: int, name: str = "few", **facts: object) -> Dataset:
@@ -52,3 +58,19 @@ def flip_last_byte(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(bytes(content))
+
+
+def store_of_five(path: Path) -> Store:
+    """Return a store of 5 images in 3 shards with `VECTORS`, of which image 3 failed."""
+    store = Store(path)
+    fill_store(store, made_up_dataset(5), MeanColour(), VECTORS, failed={3})
+    return store
+
+
+def append_forged_line(folder: EmbeddingFolder, shard: int, facts: dict[str, object]) -> None:
+    """Append a line to the journal that names the present files of a shard, as a faulty writer could leave it."""
+    for kind, path in folder.files(shard).items():
+        content = path.read_bytes()
+        facts = facts | {kind: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
+    with open(folder.folder / "shards.jsonl", "a") as journal:
+        journal.write(json.dumps({"shard": shard, "facts": facts}) + "\n")
