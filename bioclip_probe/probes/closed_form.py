@@ -1,6 +1,6 @@
 """Ridge regression and linear discriminant analysis, at all ranks at once from the moments of the training images.
 
-Both probes score a taxon by a linear function of the vector. Both have weights along the principal axes of a scatter
+Both probes score each taxon by a linear function of the vector. Both have weights along the principal axes of a scatter
 matrix: of all images about their mean (ridge regression), or of the images of each taxon about its own mean (LDA). The
 moments hold both matrices, and the moments of a higher rank are sums of those of a lower one. So one pass over the
 images serves all ranks, taxa and values of the grid.
@@ -63,8 +63,8 @@ def ridge(
         n_k/n + (x − m)ᵀ A (λ + α)⁻¹ Aᵀ n_k (m_k − m)
 
     As in `linear`, all features are divided by one number, so that the mean squared norm of the train images about
-    their mean is 1 and α means the same at every width. The α with the highest top-1 accuracy on val is chosen, of
-    equal ones the largest; then the probe is fitted again on train and val together. Cost O(n·d²) for all ranks of
+    their mean is 1 and α means the same at every width. The α with the highest top-1 accuracy on val is chosen; ties
+    go to the largest. Then the probe is fitted again on train and val together. Cost O(n·d²) for all ranks of
     equal split and O(n·d·taxa) for the scores of each rank; memory O(taxa·d + d²) and chunks of scores.
 
     Examples
@@ -113,7 +113,7 @@ def lda(
     taxon is its share n_k/n of the images. S is the mean square about the mean of the taxon, shrunk by s towards a
     sphere: (1 − s) S + s tr(S)/d I. The score of taxon k is the logarithm of n_k/n less half the squared Mahalanobis
     distance of the image from m_k, without the terms that are the same for all taxa. The shrinkage is chosen on val,
-    of equal ones the largest, and the probe is fitted again on train and val together. Cost and memory are those of
+    ties go to the largest, and the probe is fitted again on train and val together. Cost and memory are those of
     `ridge`, and O(d³) for each rank.
 
     References
@@ -307,7 +307,7 @@ def _predictions(
     for strength in right:
         for rows, scores in on_train.scores(vectors, val, strength, settings.chunks):
             right[strength] += int(np.sum(on_train.taxa[scores.argmax(axis=1)] == labels[rows]))
-    chosen = max(right, key=lambda strength: right[strength])  # of equal ones the first, which is the largest
+    chosen = max(right, key=lambda strength: right[strength])  # ties go to the first, which is the largest
     predicted, place = np.full(len(labels), -1), np.zeros(len(labels), dtype=np.int64)
     confidence = np.full(len(labels), np.nan)
     for rows, scores in final.scores(vectors, np.flatnonzero(split != ""), chosen, settings.chunks):

@@ -65,7 +65,7 @@ def linear(
     row of W each, so that C means the same whatever the number of taxa; a binomial regression has the same optimum at
     C/2. The mean of the train images is subtracted and all features are divided by one number, so that the mean squared
     norm of the train images is 1: C means the same at every width, and a rotation of the embedding changes nothing. The
-    C with the highest top-1 accuracy on val is chosen, of equal ones the smallest; then the probe is fitted again on
+    C with the highest top-1 accuracy on val is chosen; ties go to the smallest. Then the probe is fitted again on
     train and val together, as in CLIP's linear probe (Radford et al. 2021, Appendix A.3). Cost O(n·d·taxa) an
     iteration, some tens of iterations for each C. Memory: the features twice in float32, and taxa·d numbers in float64
     some thirty times.

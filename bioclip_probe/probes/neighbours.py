@@ -56,9 +56,9 @@ def knn(
 
     Notes
     -----
-    Neighbours are the images of highest cosine similarity, of equal ones the first. The taxon with most votes is named;
+    Neighbours are the images of highest cosine similarity; ties go to the first. The taxon with most votes is named;
     ties go to the taxon with the larger sum of similarities, then to the lower number. The number of neighbours is the
-    one with the highest top-1 accuracy on val among neighbours in train, of equal ones the largest. The final
+    one with the highest top-1 accuracy on val among neighbours in train; ties go to the largest. The final
     neighbours are in train and val together. Where there are fewer images than neighbours, all of them vote. Ranks of
     equal split share the neighbours. Cost O(n²·d), memory O(n·(d + k)).
 

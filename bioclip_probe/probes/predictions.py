@@ -96,7 +96,7 @@ def rank_taxa(scores: np.ndarray, taxa: np.ndarray, truth: np.ndarray) -> tuple[
     predicted : ndarray, shape (b,), int64
         The taxon of the highest score; ties go to the lowest taxon.
     place : ndarray, shape (b,), int64
-        1 + the number of taxa before the true one: those with a higher score, and of equal scores the lower taxa. 0
+        1 + the number of taxa before the true one: those with a higher score, and lower taxa with an equal score. 0
         where the true taxon is not among `taxa`.
 
     Examples

@@ -54,7 +54,7 @@ class ProbeSettings:
     >>> ProbeSettings(protocols=("unseen",), shots=(1,))
     Traceback (most recent call last):
         ...
-    bioclip_probe.errors.ProbeError: shots are asked of protocol seen: name it too
+    bioclip_probe.errors.ProbeError: shots need protocol seen: name it too
     """
 
     probes: tuple[str, ...] = field(default=USUAL_PROBES, metadata={"help": "probes to run"})
@@ -81,7 +81,7 @@ class ProbeSettings:
         if any(k < 1 for k in self.shots):
             raise ProbeError(f"shots are numbers of images a taxon, at least 1; got {', '.join(map(str, self.shots))}")
         if self.shots and self.protocols and SEEN not in self.protocols:
-            raise ProbeError(f"shots are asked of protocol {SEEN}: name it too")
+            raise ProbeError(f"shots need protocol {SEEN}: name it too")
         if self.mode not in MODES:
             raise ProbeError(f"unknown mode '{self.mode}'; expected one of: {', '.join(MODES)}")
         if self.templates not in TEMPLATES:

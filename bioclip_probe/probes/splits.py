@@ -97,7 +97,7 @@ def hold_out_children(
     rng : numpy.random.Generator
     folds : int
         At least 3. The children of each taxon are dealt to the folds in random order, the largest first. Each goes to
-        the fold with the fewest images of the taxon; of equal folds to the one with the fewest images of all taxa.
+        the fold with the fewest images of the taxon; ties go to the fold with the fewest images of all taxa.
     groups : ndarray, shape (n,), int64, optional
         Observation or photographer of each image: a probe learns from no image whose group is tested. −1 belongs to no
         group.
@@ -154,7 +154,7 @@ def _deal_children(labels: np.ndarray, children: np.ndarray, folds: int, rng: np
 
 
 def leave_one_out(labels: np.ndarray, rng: np.random.Generator, groups: np.ndarray | None = None) -> np.ndarray:
-    """Return one split for each image, which tests that image alone; for small collections.
+    """Return one split for each image, in which it alone is tested; for small collections.
 
     Parameters
     ----------

@@ -70,8 +70,8 @@ class Panel:
 def drill_down(placement: Placement, ranks: tuple[str, ...] = RANKS) -> list[Panel]:
     """Return the panels of Section 4.6, kingdom to species.
 
-    The six taxa with most images are plotted; of equal taxa, the first in alphabetical order. The next focus is the
-    plotted taxon with most images, again the first in alphabetical order on a tie. If no image in the focus has a name
+    The six taxa with most images are plotted; ties go to the first in alphabetical order. The next focus is the
+    plotted taxon with most images, with the same rule for ties. If no image in the focus has a name
     at a rank, the panel of that rank has no taxa and the focus stays the same.
 
     Parameters
