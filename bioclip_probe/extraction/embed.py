@@ -38,7 +38,6 @@ def embed(
     models: Sequence[str],
     store: Store,
     settings: ExtractionSettings = DEFAULTS,
-    executor: Executor | None = None,
 ) -> list[tuple[dict, ExtractionSummary]]:
     """Embed a dataset with some models; each picture is opened once for all of them.
 
@@ -55,9 +54,7 @@ def embed(
         ``auto``, they are kept and used.
     settings : ExtractionSettings
         Device, precision, sizes, allowed failures and so on. A revision belongs to the one model that is on the hub.
-    executor : Executor, optional
-        An open executor, whose workers embed the pictures. By default the engine of the settings is opened for the
-        time of this call.
+        The engine is opened for the time of this call, unless it is an open executor.
 
     Returns
     -------
@@ -89,7 +86,7 @@ def embed(
     sources: dict[str, Source] = {model: _open_ready(model) for model in models if _is_ready(model)}
     summaries: dict[str, ExtractionSummary] = {}
     to_load = [model for model in models if model not in sources]
-    with executors.open_executor(executor or (settings.engine if to_load else executors.LOCAL)) as workers:
+    with executors.open_executor(settings.engine if to_load else executors.LOCAL) as workers:
         loaded = {}
         for model, revision in _revisions(to_load, settings.revision).items():
             loaded[model] = _load(dataset, store, model, replace(settings, revision=revision), workers)

@@ -303,7 +303,7 @@ def _encoded(encoder: Encoder, batch: _Batch, parities: Parities) -> np.ndarray:
         )
     with np.errstate(over="ignore"):
         vectors = output.astype(np.float32)
-    finite = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+    finite = np.flatnonzero(np.all(np.isfinite(vectors), axis=1))
     if len(finite) and encoder.fingerprint not in parities and batch.single_pictures is not None:
         compared = [batch.single_pictures[index] for index in finite[:N_COMPARED]]
         parities[encoder.fingerprint] = _checked_parity(encoder, compared)
@@ -325,7 +325,7 @@ def _checked_parity(encoder: Encoder, pictures: list[Any]) -> float | None:
 
 def _add_vectors(shard: _ShardInProgress, positions: list[int], vectors: np.ndarray, encoder: str) -> int:
     """Add the finite vectors of a batch to their shard, note the others as failed, and return how many are finite."""
-    finite = np.isfinite(vectors).all(axis=1)
+    finite = np.all(np.isfinite(vectors), axis=1)
     for position, is_finite in zip(positions, finite, strict=True):
         if is_finite:
             shard.positions.append(position)

@@ -90,7 +90,7 @@ class PromptEncoder:
         if len(self.prompts) > 1:
             mean = _unit_rows(vectors.astype(np.float64)).reshape(*shape, -1).mean(axis=1)
             vectors = _unit_rows(mean).astype(np.float32)
-        return vectors, truncated.reshape(shape).any(axis=1)
+        return vectors, np.any(truncated.reshape(shape), axis=1)
 
     def record(self) -> dict[str, Any]:
         """Return what the vectors depend on besides the names and the fingerprint of the encoder."""
@@ -110,7 +110,7 @@ def _checked_vectors(encoder: Encoder, texts: list[str]) -> np.ndarray:
             f"{encoder.name} returned an array of shape {vectors.shape} for {len(texts)} texts; "
             f"expected {(len(texts), encoder.dimension)}"
         )
-    finite = np.isfinite(vectors).all(axis=1)
+    finite = np.all(np.isfinite(vectors), axis=1)
     if not finite.all():
         broken = [text for text, is_finite in zip(texts, finite, strict=True) if not is_finite]
         raise ModelError(f"{encoder.name} returned NaN or infinite values for the texts: {some(broken)}")

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,9 @@ from bioclip_probe.progress import progress_bar
 from bioclip_probe.provenance import fingerprint
 from bioclip_probe.store.shards import LEDGER, EmbeddingFolder
 from bioclip_probe.store.store import Store
+
+if TYPE_CHECKING:
+    from bioclip_probe.encoders import Encoder
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +107,9 @@ def open_ready_vectors(path: Path, name: str | None = None) -> ReadyVectors:
         raise DataError(f"{file.path} has more than one vector of {len(twice)} images: {some(twice)}")
     sha256 = sha256_of_file(file.path)
     made_by = file.record.get("encoder")
+    name = name or file.path.stem
     record = {
-        "name": name or file.path.stem,
+        "name": name,
         "id": f"{VECTORS}{file.path.name}",
         "family": "ready vectors",
         "sha256": sha256,
@@ -114,7 +118,7 @@ def open_ready_vectors(path: Path, name: str | None = None) -> ReadyVectors:
         "control": False,
         "made_by": made_by if isinstance(made_by, dict) else {},
     }
-    return ReadyVectors(record["name"], file.dimension, record, fingerprint(sha256, file.key, file.dimension), file)
+    return ReadyVectors(name, file.dimension, record, fingerprint(sha256, file.key, file.dimension), file)
 
 
 def store_ready_vectors(
@@ -175,7 +179,8 @@ def store_ready_vectors(
     if (rows < 0).any():
         others = ids[rows < 0]
         log.warning("%s: %d vectors are of no image of %s: %s", vectors.name, len(others), dataset.name, some(others))
-    with store.open_for_writing(dataset, vectors, settings.shard_size, settings.dtype) as embedded:
+    as_encoder = cast("Encoder", vectors)  # the store reads name, fingerprint, dimension and record only
+    with store.open_for_writing(dataset, as_encoder, settings.shard_size, settings.dtype) as embedded:
         missing = embedded.missing_shards()
         if not missing:
             return embedded

@@ -1,4 +1,4 @@
-"""The settings of extraction, with their defaults and their help; light, so that the command line reads them."""
+"""The settings of extraction, with their defaults and their help. The module is light: the command line reads it."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ REDO = ("failed", "damaged")
 class ExtractionSettings:
     """Settings of embedding pictures: where the networks run, and how the store is written.
 
-    None of them changes which images get a vector.
+    No setting changes which images get a vector.
 
     Attributes
     ----------
     device : str
-        ``cpu``, ``cuda``, ``cuda:N``, or ``auto`` for a GPU where there is one.
+        ``cpu``, ``cuda``, ``cuda:N``, or ``auto`` for a GPU if there is one.
     precision : str
-        Of the networks: ``fp32``, ``bf16``, ``fp16``, or ``auto`` for half precision where the hardware is fast at it
-        and a check against fp32 passes. Vectors that the store has already are taken at whatever precision they have.
+        Precision of the networks: ``fp32``, ``bf16``, ``fp16``, or ``auto`` for half precision if the hardware is fast
+        at it and a comparison with fp32 passes. Vectors that the store has already are used at any precision.
     revision : str, optional
         Commit, tag or branch of the one model that is on the hub.
     engine : str or Executor
-        Where pictures are embedded: see `executors`. An executor that is open already stays open.
+        Where pictures are embedded, see `executors`. An executor that is open already stays open.
     batch_size : int
-        Pictures that an encoder is given at once. No batch reaches over the end of a shard, so that an interrupted
+        Pictures that an encoder receives at once. No batch reaches over the end of a shard, so that an interrupted
         and an uninterrupted run give the encoder the same batches.
     workers : int, optional
-        Threads that open and prepare pictures. By default as many as there are processors, half of them where the
-        encoder runs on them too, at most 16.
+        Threads that open and preprocess pictures. By default one per processor, at most 16, and half of them if the
+        encoder runs on the same processors.
     shard_size : int
-        Images a shard: what an interruption loses. The shards of an earlier run keep their size.
+        Images in a shard: what an interruption loses. The shards of an earlier run keep their size.
     dtype : str
-        ``float32``, or ``float16`` for half the disk and vectors good to three digits. The shards of an earlier run
-        keep their type.
+        ``float32``, or ``float16`` for half the disk and vectors with three correct digits. The shards of an earlier
+        run keep their type.
     max_failures : float, optional
-        Stop once more images than this have failed: a number of images, or below 1 a share of the dataset. What is
-        done by then is kept. Without it a run goes on as long as one image can be used.
+        Stop when more images than this have failed: a number of images, or below 1 a share of the dataset. Finished
+        shards are kept. By default a run goes on as long as one image can be used.
     redo : tuple of str
-        What is done again: ``failed`` (shards with failed images), ``damaged`` (shards that changed on disk).
+        Shards that are embedded again: ``failed`` (with failed images), ``damaged`` (changed on disk).
     progress : bool
         Show progress on standard error: a bar on a terminal, otherwise a line every half minute.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bioclip_probe.errors import ProbeError, one_line
+from bioclip_probe.executors import LOCAL
 from bioclip_probe.extraction.pipeline import EncodedShard, OpenPicture, ShardTask, encode_task_in_worker
 from bioclip_probe.extraction.settings import ExtractionSettings
 
@@ -69,6 +70,7 @@ class WorkerQueue:
         ProbeError
             If a worker is lost for good or fails. Errors of this package arrive as they are.
         """
+        settings = replace(settings, engine=LOCAL)  # an executor in the settings could not be pickled
         waiting = list(reversed(tasks))
         under_way: dict[Future[list[EncodedShard]], ShardTask] = {}
         largest = max((_n_bytes(task, encoders) for task in tasks), default=1)

@@ -95,7 +95,8 @@ def taxonomy(lineages: pd.DataFrame) -> Placement:
     _, first = np.unique(lineage_of_row, return_index=True)
 
     distinct = [tuple(key) for key in codes[first].tolist()]
-    parent_of: dict[tuple[int, ...], tuple[int, ...] | None] = {(0,) * len(RANKS): None}
+    root = (0,) * len(RANKS)
+    parent_of: dict[tuple[int, ...], tuple[int, ...]] = {root: root}
     deepest = [_add_path(key, parent_of) for key in distinct]
     keys = sorted(parent_of)
     index = {key: number for number, key in enumerate(keys)}
@@ -194,7 +195,7 @@ def _binomials(genus: pd.Series, species: pd.Series) -> pd.Series:
     return binomial.mask(epithet.isin(PLACEHOLDERS))
 
 
-def _add_path(key: tuple[int, ...], parent_of: dict[tuple[int, ...], tuple[int, ...] | None]) -> tuple[int, ...]:
+def _add_path(key: tuple[int, ...], parent_of: dict[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...]:
     """Add the taxa of one lineage, each with its nearest known ancestor, and return the deepest one."""
     above = (0,) * len(key)
     for rank, code in enumerate(key):

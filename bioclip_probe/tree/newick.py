@@ -10,15 +10,12 @@ import zlib
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bioclip_probe.errors import TreeError, some
 from bioclip_probe.tree.tree import NO_RANK, Tree
-
-if TYPE_CHECKING:
-    import ete3
 
 _COMMENT = r"\[[^\]]*\]"
 #: A quoted name, which begins where a name can begin, or a comment, which may hold anything.
@@ -120,7 +117,7 @@ def parse_newick(text: str, unit: str = "unknown") -> Tree:
     return Tree(parent, length, np.array(names, dtype=object), np.full(len(nodes), NO_RANK), unit)
 
 
-def to_ete3(tree: Tree) -> ete3.TreeNode:
+def to_ete3(tree: Tree) -> Any:
     """Return the same tree as a tree of ete3, which can draw it.
 
     Parameters
@@ -160,8 +157,9 @@ def _import_ete3() -> ModuleType:
 def _parsed_by_ete3(text: str) -> Any:
     """Return the root of a Newick tree as ete3 parses it; the length of a branch without one is NaN."""
     ete3 = _import_ete3()
+    tree_node: Any = ete3.TreeNode
 
-    class Node(ete3.TreeNode):
+    class Node(tree_node):
         """A node whose length is NaN until one is read. The default of ete3, 1, would hide that it is missing."""
 
         def __init__(self, *args: Any, dist: float = math.nan, **kwargs: Any) -> None:

@@ -20,7 +20,7 @@ IN_FP32 = ExtractionSettings(device="cpu", precision="fp32", progress=False)
 
 @pytest.fixture
 def dataset(tmp_path):
-    return painted_dataset(tmp_path / "ten", 10)
+    return painted_dataset(tmp_path / "four", 4)
 
 
 @pytest.fixture
@@ -32,11 +32,11 @@ def test_records_and_summaries_come_in_the_order_of_the_models(dataset, store, t
     ready = f"mine=vectors:{write_npz(tmp_path / 'v.npz', ids=np.array(['000.png', '001.png', 'x', 'y', 'z']))}"
     results = embed(dataset, ["pixels", ready, "color-histogram"], store, ON_CPU)
     assert [record["name"] for record, _ in results] == ["pixels", "mine", "color-histogram"]
-    assert [(summary.n_ok, summary.n_failed) for _, summary in results] == [(10, 0), (2, 8), (10, 0)]
+    assert [(summary.n_ok, summary.n_failed) for _, summary in results] == [(4, 0), (2, 2), (4, 0)]
     assert [summary.n_reused for _, summary in results] == [0, 0, 0]
     assert all(len(record["fingerprint"]) == 12 and record["stored_as"] == "float32" for record, _ in results)
     again = embed(dataset, ["pixels", ready, "color-histogram"], store, ON_CPU)
-    assert [summary.n_reused for _, summary in again] == [10, 10, 10]
+    assert [summary.n_reused for _, summary in again] == [4, 4, 4]
 
 
 def test_the_vectors_of_another_precision_that_the_store_has_are_used(dataset, store):
@@ -44,7 +44,7 @@ def test_the_vectors_of_another_precision_that_the_store_has_are_used(dataset, s
     ((first, _),) = embed(dataset, ["world-generic"], store, IN_BF16)
     assert (first["precision"], first["fingerprint"]) == ("bf16", encoder.fingerprint)
     ((second, summary),) = embed(dataset, ["world-generic"], store, ON_CPU)
-    assert (second["precision"], second["fingerprint"], summary.n_reused) == ("bf16", encoder.fingerprint, 10)
+    assert (second["precision"], second["fingerprint"], summary.n_reused) == ("bf16", encoder.fingerprint, 4)
     assert 0.999 <= summary.parity < 1
     ((exact, summary),) = embed(dataset, ["world-generic"], store, IN_FP32)
     assert (exact["precision"], summary.n_reused) == ("fp32", 0)

@@ -212,14 +212,6 @@ def test_progress_is_said_in_plain_lines_where_there_is_no_terminal(dataset, sto
     assert capsys.readouterr().err.startswith("mean/colour on ten: 10 of 10 images, ")
 
 
-@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"workers": 0}])
-def test_numbers_below_one_are_refused(dataset, store, wrong):
-    with pytest.raises(DataError, match="must be at least 1"):
-        extract_one(dataset, MeanColour(), store, **wrong)
-    with pytest.raises(DataError, match="a shard holds at least 1 image; got 0"):
-        extract_one(dataset, MeanColour(), store, shard_size=0)
-
-
 def test_lines_come_now_and_then_and_each_once(dataset, store, capsys, monkeypatch):
     monkeypatch.setattr("bioclip_probe.progress.SECONDS_BETWEEN_LINES", -1.0)
     extract_one(dataset, MeanColour(), store, progress=True)

@@ -31,7 +31,7 @@ def few(tmp_path):
     (lambda n: np.ones((n, 4)), r"returned an array of shape \(17, 4\) for 17 texts; expected \(17, 3\)"),
     (lambda n: np.full((n, 3), np.nan), "returned NaN or infinite values .*: a photo of Eukarya., .* 12 more"),
 ])  # fmt: skip
-def test_vectors_other_than_the_encoder_said(few, vectors, reason):
+def test_vectors_other_than_the_encoder_declares_are_refused(few, vectors, reason):
     store, dataset, encoder = few
     encoder.encode_text = lambda texts: vectors(len(texts))
     with pytest.raises(ModelError, match=reason):
@@ -57,7 +57,7 @@ def test_81_prompts_are_the_mean_of_81(few):
     assert len(list(store.embedding_folder(dataset, encoder).folder.glob("names*"))) == 6
 
 
-def test_the_81_prompts_as_open_clip_s_own_classifier(tmp_path):
+def test_81_prompts_give_the_weights_of_open_clip_s_own_classifier(tmp_path):
     dataset, encoder = one_magpie(common="waves {of} the sea"), encoders.load("world-taxonomic")
     store = store_with_pictures(Store(tmp_path), dataset, encoder)
     embed_names(store, dataset, encoder, NameSettings(templates="openai", types=("scientific_common",), progress=False))
@@ -71,7 +71,7 @@ def test_the_81_prompts_as_open_clip_s_own_classifier(tmp_path):
     assert names.logit_scale == pytest.approx(model.logit_scale.exp().item())
 
 
-def test_a_prompt_among_81_that_does_not_fit_is_counted(few):
+def test_a_name_counts_as_truncated_if_one_of_its_81_prompts_is_too_long(few):
     store, dataset, encoder = few
     tokenizer = open_clip.SimpleTokenizer(context_length=31)
     encoder.tokenizer = lambda: tokenizer
@@ -99,7 +99,7 @@ ODD = [
 
 @pytest.mark.parametrize("common", ODD)
 @pytest.mark.parametrize("templates", ["plain", "openai"])
-def test_odd_names_come_through_as_they_are(tmp_path, common, templates):
+def test_odd_names_reach_the_text_tower_unchanged(tmp_path, common, templates):
     dataset, encoder = one_magpie(common=common), encoders.load("world-taxonomic")
     store = store_with_pictures(Store(tmp_path), dataset, encoder)
     embed_names(store, dataset, encoder, NameSettings(types=("common",), templates=templates, progress=False))
@@ -123,7 +123,7 @@ def by_hand(name, texts, **options):
 
 
 @pytest.mark.parametrize("name", ["world-taxonomic", "world-generic"])
-def test_the_world_as_by_hand(tmp_path, name):
+def test_names_of_the_world_equal_open_clip_by_hand(tmp_path, name):
     dataset, encoder = datasets.load("world"), encoders.load(name)
     store = store_with_pictures(Store(tmp_path), dataset, encoder)
     assert embed_names(store, dataset, encoder, QUIET).n_taxa == 450
@@ -134,12 +134,13 @@ def test_the_world_as_by_hand(tmp_path, name):
     np.testing.assert_allclose(vectors[some["row"]], hand, atol=1e-5)
 
 
-def test_full_size_as_by_hand(tmp_path):
-    """From names to answers, and the same with open_clip alone."""
+def test_names_and_answers_equal_those_of_open_clip_by_hand_for_a_model_of_usual_vocabulary_and_context(tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()
     config = open_clip.get_model_config("ViT-B-16")
-    config["vision_cfg"]["layers"] = 1  # the text tower is what counts here
+    config["embed_dim"] = 64  # narrow and with few layers, which changes nothing about texts and tokens
+    config["vision_cfg"] |= {"layers": 1, "width": 64}
+    config["text_cfg"] |= {"layers": 2, "width": 128, "heads": 2}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         save_file(open_clip.CLIP(**config).state_dict(), folder / "open_clip_model.safetensors")
@@ -155,11 +156,11 @@ def test_full_size_as_by_hand(tmp_path):
     np.testing.assert_allclose(text, hand, atol=1e-5)
     assert names.n_truncated == 3 and names.logit_scale == pytest.approx(1 / 0.07)
 
-    images = torch.nn.functional.normalize(torch.from_numpy(np.random.default_rng(0).normal(size=(50, 512))).float())
+    images = torch.nn.functional.normalize(torch.from_numpy(np.random.default_rng(0).normal(size=(50, 64))).float())
     mass = (images @ torch.nn.functional.normalize(torch.from_numpy(hand)).T / 0.07).softmax(dim=-1).numpy()
     labels, taxa = np.zeros((1, 50), dtype=np.int64), np.arange(len(text))
     (found,) = zero_shot(images.numpy(), labels, [(taxa, text)], names.logit_scale)
     np.testing.assert_allclose(found.confidence, mass.max(axis=1), rtol=1e-4)
     np.testing.assert_allclose(mass[np.arange(50), found.predicted], mass.max(axis=1), rtol=1e-4)  # names may be alike
     encoders.clear_cache()
-    (folder / "open_clip_model.safetensors").unlink()  # 0.3 GB: not left for later
+    (folder / "open_clip_model.safetensors").unlink()  # 25 MB are not left for later

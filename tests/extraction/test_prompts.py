@@ -14,7 +14,7 @@ from bioclip_probe.tables import RANKS
 from bioclip_probe.world import words
 from bioclip_probe.world.captions import TEXT_TYPES as CAPTION_TYPES
 from bioclip_probe.world.captions import common_names, name_captions
-from bioclip_probe.world.splits import quarter
+from bioclip_probe.world.splits import random_quarter
 from bioclip_probe.world.train import MERGES
 
 MAGPIE = ("Animalia", "Chordata", "Aves", "Passeriformes", "Corvidae", "Pica", "Pica hudsonia")
@@ -134,9 +134,9 @@ def test_two_programs_and_one_spelling(named):
 @pytest.mark.parametrize("model", ["world-taxonomic", "world-subset"])
 def test_the_names_are_those_that_the_world_s_models_were_taught(named, model):
     """The vocabulary that was shipped with a model was learnt from its captions, and from these it is learnt again."""
-    seen = world.seen()
+    seen = world.seen_in_training()
     if model == "world-subset":
-        seen = quarter(seen, np.random.default_rng((world.SEED, 5)))
+        seen = random_quarter(seen, np.random.default_rng((world.SEED, 5)))
     captions = [caption for kind in TEXT_TYPES for caption in name_prompts(named[kind].to_numpy()[seen])]
     shipped = (world.models()[model] / "bpe_vocab.txt.gz").read_bytes()
     assert words.merges_file(words.learn_merges(captions, MERGES)) == shipped

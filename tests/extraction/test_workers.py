@@ -1,8 +1,10 @@
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from bioclip_probe.extraction import workers
+from bioclip_probe.extraction.embed import embed
 from bioclip_probe.extraction.pipeline import ShardTask
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
@@ -43,3 +45,17 @@ def test_results_of_workers_wait_by_number_and_size(dataset, monkeypatch, tasks,
         done = list(queue.encode_tasks(dataset.open, [MeanColour()], shards, ExtractionSettings(), lambda number: None))
     assert sum(len(shard.vectors) for shard in done) == 10
     assert max(most) == expected
+
+
+class PicklingExecutor(ThreadPoolExecutor):
+    """Threads that receive their work by pickle, as processes do."""
+
+    def submit(self, function, *arguments):
+        return super().submit(function, *pickle.loads(pickle.dumps(arguments)))
+
+
+def test_an_open_executor_in_the_settings_is_not_sent_to_its_own_workers(dataset, store):
+    with PicklingExecutor(1) as executor:
+        settings = ExtractionSettings(engine=executor, progress=False)
+        ((_, summary),) = embed(dataset, ["pixels"], store, settings)
+    assert summary.n_ok == 10
