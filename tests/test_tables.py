@@ -1,9 +1,11 @@
+from dataclasses import FrozenInstanceError, dataclass
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from bioclip_probe import tables
-from bioclip_probe.errors import DataError
+from bioclip_probe.errors import DataError, ProbeError
 
 ALL = [tables.IMAGES, tables.MEASUREMENTS, tables.PREDICTIONS, tables.COORDINATES]
 
@@ -70,3 +72,40 @@ def test_reading_what_is_no_table_is_one_clear_error(tmp_path):
     tables.COORDINATES.frame().to_parquet(tmp_path / "other.parquet")
     with pytest.raises(DataError, match="lacks the column"):
         tables.IMAGES.read(tmp_path / "other.parquet")
+
+
+@dataclass(frozen=True)
+class Metric(tables.Entry):
+    chance: float = 0.0
+
+
+SHELF = {"cpcc": Metric("cpcc", "CPCC", "cophenetic", len, 0.0), "knn": Metric("knn", "k-NN", chance=0.5)}
+
+
+def test_a_catalogue_has_a_row_for_each_entry_in_order():
+    table = tables.catalogue(SHELF)
+    assert list(table.columns) == ["name", "title", "notes"]
+    assert table.to_numpy().tolist() == [["cpcc", "CPCC", "cophenetic"], ["knn", "k-NN", ""]]
+
+
+def test_a_catalogue_has_the_columns_that_are_asked_for():
+    assert tables.catalogue(SHELF, ["name", "chance"]).to_dict("list") == {"name": ["cpcc", "knn"], "chance": [0, 0.5]}
+    assert tables.catalogue({}).empty
+
+
+def test_an_entry_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        SHELF["cpcc"].title = "other"
+
+
+def test_known_names_pass_and_others_get_the_nearest_ones():
+    tables.check_name("metric", "cpcc", SHELF)
+    with pytest.raises(ProbeError, match=r"^no metric 'CPC'; did you mean cpcc\?$"):
+        tables.check_name("metric", "CPC", SHELF)
+    with pytest.raises(ProbeError, match=r"^no metric 'silhouette'; there is cpcc, knn$"):
+        tables.check_name("metric", "silhouette", SHELF)
+
+
+def test_the_error_of_an_unknown_name_is_the_kind_that_is_asked_for():
+    with pytest.raises(DataError, match="no dataset 'inat'; did you mean inat21"):
+        tables.check_name("dataset", "inat", iter(["world", "inat21"]), DataError)

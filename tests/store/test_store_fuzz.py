@@ -137,7 +137,7 @@ def harmed(sound, tmp_path_factory, harm: Callable[[list[Path]], None], found: b
 
 
 quick = settings(
-    max_examples=int(os.environ.get("STORE_FUZZ", "8")), suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=int(os.environ.get("STORE_FUZZ", "5")), suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 which = st.integers(0, 1_000)
 where = st.floats(0, 1, exclude_max=True)
