@@ -1,3 +1,4 @@
+from . import card_tasks as card_tasks
 from . import export as export
 from . import measuring as measuring
 from . import model_card as model_card

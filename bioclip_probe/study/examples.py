@@ -1,11 +1,18 @@
-"""A sample of three birds: the data of the examples in the docstrings of the study."""
+"""Three birds as a sample and as a store: the data of the examples in the docstrings of the study."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 
+from bioclip_probe import datasets
+from bioclip_probe.extraction.embed import embed
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.metrics.examples import corvids
 from bioclip_probe.stats.embeddings import Embeddings
+from bioclip_probe.store.store import Store
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import IMAGES
 
@@ -24,3 +31,22 @@ def corvid_sample() -> Sample:
     images = IMAGES.frame(pd.DataFrame({"image_id": ["a", "b", "c"], "genus": genus, "species": species}))
     embeddings = {"toy": Embeddings.of(images["image_id"].to_numpy(dtype=object), vectors)}
     return Sample("corvids", False, images, placement, embeddings)
+
+
+def corvid_store(folder: str | Path) -> Store:
+    """Return a store in `folder` that holds the three birds: dataset and encoder are both called ``corvids``.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     corvid_store(folder).contents()["n_ok"].tolist()
+    [3]
+    """
+    sample, file = corvid_sample(), Path(folder) / "corvids.npz"
+    columns = {name: sample.images[name].to_numpy(dtype=np.str_) for name in ("genus", "species")}
+    ids = sample.images["image_id"].to_numpy(dtype=np.str_)
+    np.savez(file, ids=ids, vectors=sample.embeddings["toy"].vectors, **columns)
+    store = Store(Path(folder) / "store")
+    embed(datasets.load(f"vectors:{file}"), [f"vectors:{file}"], store, ExtractionSettings(progress=False))
+    return store

@@ -1,12 +1,9 @@
-"""What leaves the store: vectors with their images, in the files that other programs read.
+"""Exports of a store: vectors with their images, in the files that other programs read.
 
->>> to_parquet(Store("store"), "world", "world-taxonomic", "world.parquet")   # emb-explorer, pandas, Polars, DuckDB
->>> to_anndata(Store("store"), "world", "world-taxonomic", "world.h5ad", results="out")   # scanpy
->>> to_npz(Store("store"), "world", "world-taxonomic", "world.npz")           # NumPy alone
-
-All hold the images that have a vector, in dataset order; vectors are float32, as the model gave them, not normalised.
-With them goes a JSON record of what made them: dataset, encoder, and whether the pictures are simulated.
-``vectors:FILE`` reads each of them back as a dataset. A file is written beside its place and renamed.
+`to_parquet` writes for emb-explorer, pandas, Polars and DuckDB, `to_anndata` for scanpy, `to_npz` for NumPy alone. All
+files hold the images that have a vector, in dataset order; vectors are float32, as the model gave them, not normalised.
+A JSON record of what made them goes with them: dataset, encoder, and whether the pictures are simulated.
+``vectors:FILE`` reads each of these files back as a dataset. A file is written beside its place and renamed.
 """
 
 from __future__ import annotations
@@ -37,7 +34,7 @@ RECORD = "bioclip_probe"
 
 
 def to_parquet(store: Store, dataset: Dataset | str, encoder: Encoder | str, path: str | Path) -> Path:
-    """Write Parquet that emb-explorer reads: a row an image, a row group a shard.
+    """Write Parquet that emb-explorer reads: one row an image, one row group a shard, and return its path.
 
     Columns are ``uuid`` (the image_id), ``emb`` (list of float32), the ranks, ``common``, and what else `IMAGES` has.
     The record is in the schema's metadata, under ``bioclip_probe``.
@@ -47,7 +44,7 @@ def to_parquet(store: Store, dataset: Dataset | str, encoder: Encoder | str, pat
     store, dataset, encoder
         As for `Store.read`.
     path : str or Path
-        The file. One that is there is replaced.
+        The file; an existing one is replaced.
 
     Raises
     ------
@@ -63,6 +60,15 @@ def to_parquet(store: Store, dataset: Dataset | str, encoder: Encoder | str, pat
     References
     ----------
     Imageomics/emb-explorer, docs/DATA_FORMAT.md.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_store
+    >>> with TemporaryDirectory() as folder:
+    ...     path = to_parquet(corvid_store(folder), "corvids", "corvids", f"{folder}/birds.parquet")
+    ...     pd.read_parquet(path)["species"].tolist()
+    ['Pica pica', 'Pica hudsonia', 'Corvus corax']
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -82,16 +88,37 @@ def to_parquet(store: Store, dataset: Dataset | str, encoder: Encoder | str, pat
                 texts = [pa.array(images[name], pa.string(), from_pandas=True) for name in ("image_id", *others)]
                 writer.write_table(pa.Table.from_arrays([texts[0], emb, *texts[1:]], schema=schema))
 
-    return _written(path, write)
+    return _write_file(path, write)
 
 
 def to_npz(store: Store, dataset: Dataset | str, encoder: Encoder | str, path: str | Path) -> Path:
-    """Write an .npz that loads without pickle.
+    """Write an .npz that loads without pickle, and return its path.
 
     Arrays are ``ids``, ``vectors`` (n, d), a text array for each column of `IMAGES` that has an entry (empty where it
-    is not known), and ``bioclip_probe``, the record. All of it is in memory once; of millions make Parquet.
+    is not known), and ``bioclip_probe``, the record.
 
-    Parameters, errors: see `to_parquet`.
+    Parameters
+    ----------
+    store, dataset, encoder, path
+        As for `to_parquet`.
+
+    Raises
+    ------
+    StoreError, DataError
+        As for `to_parquet`.
+
+    Notes
+    -----
+    All of it is in memory once; for millions of images write Parquet.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_store
+    >>> with TemporaryDirectory() as folder:
+    ...     path = to_npz(corvid_store(folder), "corvids", "corvids", f"{folder}/birds.npz")
+    ...     np.load(path)["vectors"].shape
+    (3, 2)
     """
     embedded = store.embedding_folder(dataset, encoder)
     images, vectors = store.read(*_full_names(embedded))
@@ -104,7 +131,7 @@ def to_npz(store: Store, dataset: Dataset | str, encoder: Encoder | str, path: s
         with open(beside, "wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
 
-    return _written(path, write)
+    return _write_file(path, write)
 
 
 def to_anndata(
@@ -114,13 +141,13 @@ def to_anndata(
     path: str | Path,
     results: str | Path | None = None,
 ) -> Path:
-    """Write the .h5ad of AnnData, as scanpy reads it.
+    """Write the .h5ad of AnnData, as scanpy reads it, and return its path.
 
-    `X` are the vectors, `obs` the images, named by image_id, with the columns of `IMAGES`, and ``uns["bioclip_probe"]``
-    is the record, JSON. The projections of a results folder become `obsm`: each panel of the drill-down is a plane of
-    its own, so each is an array of its own, NaN for the images that are not in it. ``X_tsne`` is the panel of all
-    images, where there is one; the deeper ones are called after their rank, ``X_tsne_family``; several modes are told
-    apart by one more word. The record lists them with their focus under ``panels``.
+    `X` holds the vectors, `obs` the images, indexed by image_id, with the columns of `IMAGES`, and
+    ``uns["bioclip_probe"]`` the record, as JSON. The projections of a results folder become `obsm`: each panel of the
+    drill-down is a plane of its own, and so an array of its own, NaN for the images that are not in it. ``X_tsne`` is
+    the panel of all images, where there is one; deeper panels carry their rank, ``X_tsne_family``, and the mode where
+    there are several. The record lists them with their focus under ``panels``.
 
     Parameters
     ----------
@@ -132,15 +159,23 @@ def to_anndata(
     Raises
     ------
     DataError
-        If h5py is not installed, or the results are of other vectors.
+        If h5py is not installed, or the results belong to other vectors.
 
     Notes
     -----
-    Written with h5py alone: anndata itself needs a pandas older than this package's. One shard is in memory at a time.
+    It needs h5py alone: anndata itself requires a pandas older than this package's. One shard is in memory at a time.
 
     References
     ----------
     https://anndata.readthedocs.io/en/stable/fileformat-prose.html
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_store
+    >>> with TemporaryDirectory() as folder:
+    ...     to_anndata(corvid_store(folder), "corvids", "corvids", f"{folder}/birds.h5ad").name
+    'birds.h5ad'
     """
     try:
         import h5py
@@ -171,11 +206,11 @@ def to_anndata(
                 _marked(file["obsm"].create_dataset(key, data=values), "array", "0.2.0")
             _marked(file["uns"].create_dataset(RECORD, data=record, dtype=h5py.string_dtype()), "string", "0.2.0")
 
-    return _written(path, write)
+    return _write_file(path, write)
 
 
 def _record(embedded: EmbeddingFolder) -> dict[str, Any]:
-    """What the vectors are, for whoever finds the file."""
+    """Return what made the vectors, for the reader of the file."""
     return {
         "dataset": embedded.meta["dataset"],
         "encoder": embedded.meta["encoder"],
@@ -185,13 +220,13 @@ def _record(embedded: EmbeddingFolder) -> dict[str, Any]:
 
 
 def _full_names(embedded: EmbeddingFolder) -> tuple[str, str]:
-    return tuple(
-        f"{embedded.meta[kind]['name']}@{embedded.meta[kind]['fingerprint']}" for kind in ("dataset", "encoder")
-    )
+    """Return the names of dataset and encoder with their fingerprints, which no other has."""
+    dataset, encoder = embedded.meta["dataset"], embedded.meta["encoder"]
+    return f"{dataset['name']}@{dataset['fingerprint']}", f"{encoder['name']}@{encoder['fingerprint']}"
 
 
 def _blocks(store: Store, embedded: EmbeddingFolder) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
-    """Shard by shard: the images that have a vector, in dataset order, and their float32 vectors."""
+    """Yield, shard by shard, the images that have a vector, in dataset order, and their float32 vectors."""
     images = store.images(_full_names(embedded)[0])
     for shard, (rows, vectors) in enumerate(embedded.blocks()):
         inside = images.iloc[embedded.image_slice(shard)]
@@ -202,7 +237,8 @@ def _blocks(store: Store, embedded: EmbeddingFolder) -> Iterator[tuple[pd.DataFr
         yield kept, vectors[row[kept["image_id"]].to_numpy()].astype(np.float32, copy=False)
 
 
-def _written(path: str | Path, write: Callable[[Path], None]) -> Path:
+def _write_file(path: str | Path, write: Callable[[Path], None]) -> Path:
+    """Write a file atomically and return its path; a failure becomes one line."""
     path = Path(path)
     try:
         write_atomically(path, write)
@@ -213,7 +249,7 @@ def _written(path: str | Path, write: Callable[[Path], None]) -> Path:
 
 
 def _panels(folder: str | Path, embedded: EmbeddingFolder) -> dict[str, tuple[dict, pd.DataFrame]]:
-    """The panels of a results folder: what each is, and x and y by image_id; see `to_anndata` for their keys."""
+    """Return the panels of a results folder by their key in `obsm`: facts, and x and y by image_id."""
     found = results_of.read(folder)
     dataset, encoder = embedded.meta["dataset"], embedded.meta["encoder"]
     made = {known.get("name"): known.get("fingerprint") for known in found.record["encoders"]}
@@ -238,16 +274,16 @@ def _panels(folder: str | Path, embedded: EmbeddingFolder) -> dict[str, tuple[di
 
 
 def _marked(element: Any, kind: str, version: str) -> Any:
-    """An element of the file, with what AnnData knows its type by."""
+    """Mark an element of the file with its type for AnnData, and return it."""
     element.attrs["encoding-type"], element.attrs["encoding-version"] = kind, version
     return element
 
 
 def _frame(file: h5py.File, name: str, index: pd.Series, columns: pd.DataFrame) -> None:
-    """A frame of text as AnnData lays it out; every column is categorical, for only those may lack an entry."""
+    """Write a frame of texts; every column is categorical, since only categorical columns may lack an entry."""
     frame = _marked(file.create_group(name), "dataframe", "0.2.0")
     frame.attrs["_index"] = "_index"
-    # Typed, for an empty list has no type of text.
+    # The type is given, since an empty list has none.
     frame.attrs.create("column-order", np.array(columns.columns, dtype=object), dtype=_text())
     _texts(frame, "_index", index)
     for column in columns:
@@ -260,11 +296,13 @@ def _frame(file: h5py.File, name: str, index: pd.Series, columns: pd.DataFrame) 
 
 
 def _texts(group: h5py.Group, name: str, texts: pd.Series | pd.Index) -> None:
+    """Write an array of texts."""
     data = np.asarray(texts, dtype=object)
     _marked(group.create_dataset(name, data=data, dtype=_text()), "string-array", "0.2.0")
 
 
 def _text() -> np.dtype:
+    """Return the type of text in HDF5."""
     import h5py
 
     return h5py.string_dtype()

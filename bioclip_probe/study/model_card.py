@@ -1,58 +1,23 @@
-"""The tasks of BioCLIP's model card: which they are, how their classes are named, and a run of those that are there.
+"""A run of the tasks of BioCLIP's model card, see `card_tasks`.
 
->>> card.run("data", ["bioclip", "clip", "inat21-only", "openclip"], "store", "card")      # -> Results
->>> card.table(_)                                         # the card's table
->>> published.compare(_.measurements, _.record)           # beside the published one
-
-``data`` holds a folder a task, by the names below; those that are not there are told, the others run.
-
-==================  ===================================================================  ======  =======================
-folder              what lies in it                                                      images  a class is named
-==================  ===================================================================  ======  =======================
-``birds_525``       Kaggle's 100-bird-species: ``test/`` and ``birds.csv``                2,625  see below
-``plankton``        Meta-Album's PLK, Mini: ``labels.csv`` and ``images/``                3,440  as its label
-``insects``         INS, Mini                                                             4,160  as its label
-``insects_2``       INS_2, Mini                                                           4,080  as its label
-``plantnet``        PLT_NET, Mini                                                         1,000  as its label
-``fungi``           FNG, Mini                                                             1,000  as its label
-``plantvillage``    PLT_VIL, Mini                                                         1,520  as its label
-``medicinal_leaf``  MED_LF, Mini                                                          1,000  as its label
-``plantdoc``        PLT_DOC, Mini                                                         1,080  as its label
-``rare_species``    Rare Species: as ``rare-species:PATH`` takes it                      11,983  taxonomic + common name
-==================  ===================================================================  ======  =======================
-
-A class is a label where the pictures have labels, since that need be no taxon (``Tomato___Late_blight``,
-``mix_elongated``), and a species elsewhere. The authors' annotations of the Meta-Album sets hold the class as its
-folder is called and no other name, and they ask by it ``asis``: underscores, authors of names and all. Rare Species is
-asked by taxonomic and common name; its own card asks CLIP and OpenCLIP by the common name, so that this runs too. How
-they named the classes of Birds 525 is not published: taxonomic + common is inferred, without order and family, which
-the source does not hold; scientific and common names run beside it. Names stand in the 81 prompts; a name that several
-classes share makes them one, as it does in the authors' run. Rare Species is also asked by SimpleShot, on the authors'
-folds: those follow the order of the images, and are theirs where the dataset comes as ``metadata.csv`` of their
-repository.
-
-References
-----------
-Imageomics/bioclip: README, data/annotation, src/evaluation/{data,zero_shot_iid,few_shot}.py, src/imageomics/
-naming_eval.py, eval_zero_shot.sh, docs/imageomics/RareSpecies_DatasetCard.md.
+Names stand in the 81 prompts of the published evaluation. A name that several classes share makes them one class, as in
+the authors' run. Rare Species is also measured by SimpleShot, on the authors' folds: those follow the order of the
+images, and are the authors' where the dataset comes as ``metadata.csv`` of their repository.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe import encoders, metrics, provenance
-from bioclip_probe.datasets import Dataset, birds_525, meta_album, rare_species
 from bioclip_probe.errors import DataError, ModelError, some
-from bioclip_probe.extraction import prompts
 from bioclip_probe.extraction.prompt_encoder import PromptEncoder
 from bioclip_probe.extraction.ready_vectors import VECTORS
 from bioclip_probe.extraction.settings import ExtractionSettings
@@ -67,68 +32,16 @@ from bioclip_probe.progress import progress_bar
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.store.text_embeddings import LOGIT_SCALE
 from bioclip_probe.study import results
+from bioclip_probe.study.card_tasks import ABSENT, TASKS, Task, class_names, classes, load_tasks
 from bioclip_probe.study.sample import Sample, collect
 from bioclip_probe.tables import MEASUREMENTS
-from bioclip_probe.tree import taxonomy
 
 log = logging.getLogger(__name__)
 
-AS_IS = "asis"
 NAME = "model-card"
 TEMPLATES = "openai"
 NAMES_AT_ONCE = 32
-ABSENT = "absent"
 DEFAULTS = ExtractionSettings()
-
-
-@dataclass(frozen=True)
-class Task:
-    """One task of the card.
-
-    Attributes
-    ----------
-    title : str
-        As the card calls it.
-    dataset : str
-        The name of its dataset in tables.
-    load : callable
-        From the task's folder to its dataset.
-    texts : tuple of str
-        Text types that classes are named by, that of the card first: ``asis`` or one of `prompts.TEXT_TYPES`.
-    rank : str, optional
-        The rank of its classes, where all have the same.
-    shots : tuple of int
-        Images a class that SimpleShot learns from.
-    """
-
-    title: str
-    dataset: str
-    load: Callable[[Path], Dataset]
-    texts: tuple[str, ...] = (AS_IS,)
-    rank: str | None = None
-    shots: tuple[int, ...] = ()
-
-
-def _meta_album(title: str, name: str, rank: str | None = None) -> Task:
-    return Task(title, f"meta-album-{name}_Mini", partial(meta_album.load, name=name), rank=rank)
-
-
-TASKS: dict[str, Task] = {
-    "birds_525": Task(
-        "Birds 525", birds_525.NAME, birds_525.load, ("taxonomic_common", "scientific", "common"), "species"
-    ),
-    "plankton": _meta_album("Plankton", "PLK"),
-    "insects": _meta_album("Insects", "INS"),
-    "insects_2": _meta_album("Insects 2", "INS_2"),
-    "plantnet": _meta_album("PlantNet", "PLT_NET", "species"),
-    "fungi": _meta_album("Fungi", "FNG", "species"),
-    "plantvillage": _meta_album("PlantVillage", "PLT_VIL"),
-    "medicinal_leaf": _meta_album("Med. Leaf", "MED_LF"),
-    "plantdoc": _meta_album("PlantDoc", "PLT_DOC"),
-    "rare_species": Task(
-        "Rare Species", rare_species.NAME, rare_species.load, ("taxonomic_common", "common"), "species", (1, 5)
-    ),
-}
 
 
 def run(
@@ -139,29 +52,29 @@ def run(
     seed: int = 0,
     settings: ExtractionSettings = DEFAULTS,
 ) -> results.Results:
-    """Ask models the tasks of the card that lie in a folder; the numbers go to the folder `out`.
+    """Run the tasks of the card that lie in a folder; the numbers go to the folder `out`.
 
     Parameters
     ----------
     folder : str or Path
-        With a folder a task, see `TASKS`.
+        With a folder for each task, see `card_tasks`.
     models : sequence of str
-        Encoders, by name. One without a text tower is asked by SimpleShot only.
+        Names of encoders. One without a text tower is measured by SimpleShot only.
     store : str or Path
-        Where embeddings are kept; a second run embeds no picture anew.
+        Where embeddings are kept; a second run embeds no picture again.
     out : str or Path
-        For the results; what it holds is replaced.
+        The results folder; what it holds is replaced.
     seed : int
     settings : ExtractionSettings
 
     Raises
     ------
     DataError
-        If no task is there that can be run. One that cannot, beside others that can, is told and left out.
+        If no task can be run. One that cannot, beside others that can, is named in the notes and left out.
     """
     start = time.perf_counter()
     results.check_folder(out)  # before the long work
-    loaded, left_out = _load(Path(folder))
+    loaded, left_out = load_tasks(Path(folder))
     tables, records = [], {}
     for name, dataset in loaded.items():
         try:
@@ -182,7 +95,18 @@ def run(
 
 
 def table(found: results.Results) -> pd.DataFrame:
-    """The card's table: a row a model, a column a task that ran, at the card's text type; then those by shots."""
+    """Return the card's table: a row a model, a column a task that ran, at the card's text type; then few-shot.
+
+    Parameters
+    ----------
+    found : Results
+        Of `run`.
+
+    Returns
+    -------
+    DataFrame
+        Top-1 accuracies, indexed by encoder.
+    """
     rows = found.measurements[found.measurements["metric"] == "top1_accuracy"]
     columns = {}
     for task in TASKS.values():
@@ -196,67 +120,13 @@ def table(found: results.Results) -> pd.DataFrame:
     return pd.DataFrame(filled).reindex(order).rename_axis("encoder")
 
 
-def class_names(images: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """What the classes of a task are called.
-
-    Parameters
-    ----------
-    images : DataFrame
-        An `IMAGES` table.
-    task : Task
-
-    Returns
-    -------
-    DataFrame, a row a class, in alphabetical order
-        Columns ``class``, and a name for each of the task's text types. A class that is no species is called as is.
-    """
-    own = classes(images)
-    names = pd.DataFrame({"class": np.sort(own.dropna().unique())}, dtype="str")
-    place = taxonomy(images)
-    taxa = pd.Series([place.tree.path(node) if node >= 0 else None for node in place.at("species")], dtype="str")
-    taxon = pd.DataFrame({"class": own.to_numpy(), "taxon": taxa}).dropna().drop_duplicates("class").set_index("class")
-    known = prompts.taxon_names(images)
-    for kind in task.texts:
-        by_taxon = known[known["type"] == kind].set_index("taxon")["name"]
-        names[kind] = names["class"].map(taxon["taxon"]).map(by_taxon).astype("str").fillna(names["class"])
-    return names
-
-
-def classes(images: pd.DataFrame) -> pd.Series:
-    """The class of each picture: its label where pictures have labels, else its species; missing where it has none."""
-    return images["label"] if images["label"].notna().any() else images["species"]
-
-
-def _load(folder: Path) -> tuple[dict[str, Dataset], dict[str, str]]:
-    """The datasets of the tasks that are there, and why each other one is left out."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; expected one with a folder for each task: {', '.join(TASKS)}")
-    loaded, left_out = {}, {}
-    for name, task in TASKS.items():
-        if not (folder / name).is_dir():
-            left_out[name] = ABSENT
-            continue
-        try:
-            loaded[name] = replace(task.load(folder / name), name=task.dataset)
-        except DataError as error:
-            log.warning("%s left out: %s", name, error)
-            left_out[name] = str(error)
-    absent = [name for name, reason in left_out.items() if reason == ABSENT]
-    if len(absent) == len(TASKS):
-        found = some(sorted(child.name for child in folder.iterdir()))
-        raise DataError(f"{folder} holds none of the tasks: {', '.join(TASKS)}; found: {found or 'nothing'}")
-    if absent:
-        log.info("absent: %s", ", ".join(absent))
-    return loaded, left_out
-
-
 def _ask(sample: Sample, task: Task, models: Sequence[str], seed: int, settings: ExtractionSettings) -> pd.DataFrame:
-    """All that is asked in one task, as a `MEASUREMENTS` table."""
+    """Return the scores of all encoders in one task, as a `MEASUREMENTS` table."""
     names = class_names(sample.images, task)
     own = pd.Index(names["class"]).get_indexer(classes(sample.images))  # −1 for an image without a class
     tables = []
     for model, (encoder, embeddings) in zip(models, sample.embeddings.items(), strict=True):
-        log.info("asking %s: %s", encoder, task.title)
+        log.info("measuring %s: %s", encoder, task.title)
         rows = [
             *_by_name(embeddings.vectors, own, *_embedded(names, task, model, settings), task, seed),
             *_by_shots(embeddings.vectors, own, task, seed),
@@ -267,7 +137,7 @@ def _ask(sample: Sample, task: Task, models: Sequence[str], seed: int, settings:
 
 @dataclass(frozen=True, eq=False)
 class _Names:
-    """The classes by one text type: the number of the name of each, the vectors of the names, the logit scale."""
+    """Names of the classes in one text type: the number of each class's name, the vectors, the logit scale."""
 
     of_class: np.ndarray
     vectors: np.ndarray
@@ -277,7 +147,7 @@ class _Names:
 def _embedded(
     names: pd.DataFrame, task: Task, model: str, settings: ExtractionSettings
 ) -> tuple[dict[str, _Names], str]:
-    """The embedded names of each text type; where they cannot be had there are none, and the reason."""
+    """Return the embedded names of each text type; none, and the reason, where the model has no text tower."""
     if VECTORS in model:
         return {}, "ready vectors come without a text tower"
     encoder = encoders.load(model, settings.device, settings.precision)
@@ -293,7 +163,7 @@ def _embedded(
                     vectors.append(prompt_encoder.encode(block)[0])
                     advance(len(block))
         except ModelError as error:
-            log.warning("%s: not asked by name: %s", task.title, error)
+            log.warning("%s: not measured by name: %s", task.title, error)
             return {}, str(error)
         found[kind] = _Names(of_class, np.concatenate(vectors), getattr(encoder, "logit_scale", None) or LOGIT_SCALE)
     return found, ""
@@ -302,7 +172,7 @@ def _embedded(
 def _by_name(
     vectors: np.ndarray, own: np.ndarray, names: dict[str, _Names], reason: str, task: Task, seed: int
 ) -> Iterator[dict]:
-    """Zero-shot, by each text type of the task; undefined, for this `reason`, where there are no names."""
+    """Yield the zero-shot scores for each text type of the task; undefined with the reason where there are no names."""
     for kind in task.texts:
         asked = {"probe": "zero_shot", "protocol": kind}
         if kind not in names:
@@ -318,7 +188,7 @@ def _by_name(
 
 
 def _by_shots(vectors: np.ndarray, own: np.ndarray, task: Task, seed: int) -> Iterator[dict]:
-    """SimpleShot as published, with each number of shots of the task."""
+    """Yield the scores of SimpleShot as published, for each number of shots of the task."""
     if not task.shots:
         return
     try:
@@ -338,9 +208,9 @@ def _scored(
     note: str = "",
     **columns: object,
 ) -> Iterator[dict]:
-    """Rows of what was `asked`: what was to be named, and the answers of each fold; undefined if it is None.
+    """Yield rows of scores: of labels and the predictions of each fold; one undefined row if there are none.
 
-    Classes are resampled, species or not.
+    Intervals resample classes, whether they are species or not.
     """
     level = task.rank or "class"
     counts = {"n_images": int(np.sum(own >= 0)), "n_taxa": len(np.unique(own[own >= 0]))}
@@ -370,7 +240,7 @@ def _scored(
 
 
 def _mean(measured: pd.DataFrame) -> pd.DataFrame:
-    """The mean over the card's ten tasks, of models that were asked all of them."""
+    """Return the mean over the card's ten tasks, for models that have all of them."""
     rows = []
     chosen = pd.DataFrame({"dataset": task.dataset, "protocol": task.texts[0]} for task in TASKS.values())
     top1 = measured[(measured["metric"] == "top1_accuracy") & (measured["probe"] == "zero_shot")]
@@ -385,7 +255,7 @@ def _mean(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _record(records: dict[str, dict], left_out: dict[str, str], seconds: float) -> dict:
-    """What was asked with what, as `results.write` takes it."""
+    """Return the record of a run of the card, as `results.write` takes it."""
     first = next(iter(records.values()))
     datasets = [record["dataset"] for record in records.values()]
     return {

@@ -1,19 +1,17 @@
-"""Numbers that others have published, and a run's numbers beside them.
+"""Published numbers, and a run's own numbers beside them.
 
->>> published.table()                                      # every published number, with its source
->>> published.compare(found.measurements, found.record)    # those that a run covers: published, measured, difference
-
-``published.csv`` holds what model cards, sites and papers say of models that can be named here. Each line tells where
-it was found, whether it was read there or is recalled, and what its authors did. They hardly ever did just what a run
-does. So a measured number stands beside a published one wherever the model, the dataset, the metric, the rank, the
-probe and its shots are the same, and `matches` tells whether the rest is so too: how many images and taxa, the
-protocol or the text type, the templates, the weights.
+``published.csv`` holds the numbers that model cards, sites and papers give for models that can be named here. Each line
+says where the number stands, whether it was read there or is recalled, and what its authors did. They hardly ever did
+exactly what a run does. A measured number therefore stands beside a published one wherever the model, the dataset, the
+metric, the rank, the probe and its shots are the same, and `matches` says whether the rest is the same too: how many
+images and taxa, the protocol or the text type, the templates, the weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,26 +24,30 @@ FILE = Path(__file__).with_name("published.csv")
 PUBLISHED = Table(
     "published",
     (
-        Column("source", "str", "who says so"),
-        Column("url", "str", "where it stands"),
-        Column("how", "str", "whether it was read there or is recalled", "read | recalled"),
+        Column("source", "str", "name of the source"),
+        Column("url", "str", "address of the source"),
+        Column("how", "str", "read at the source, or recalled", "read | recalled"),
         Column("date", "str", "of publication, where it is known", "year-month"),
         Column("model", "str", "the model, by its name in the catalogue of encoders"),
-        Column("dataset", "str", "the dataset, by the name that loading it gives; missing where it is not said"),
+        Column("dataset", "str", "the dataset, by the name that loading it gives; missing where it is not stated"),
         Column("n_images", "Int64", "images that were scored; missing where it is not known"),
         Column("n_taxa", "Int64", "taxa or classes to choose from; missing where it is not known"),
-        Column("probe", "str", "as in MEASUREMENTS; missing where no probe was asked"),
-        Column("protocol", "str", "as in PREDICTIONS, or a word for what is asked by no one here; missing if not said"),
+        Column("probe", "str", "as in MEASUREMENTS; missing without a probe"),
+        Column(
+            "protocol",
+            "str",
+            "as in PREDICTIONS, or a protocol that nothing here follows; missing if not stated",
+        ),
         Column("shots", "Int64", "as in MEASUREMENTS"),
         Column("rank", "str", "as in MEASUREMENTS; missing where classes are not all of one rank"),
         Column("metric", "str", "as in MEASUREMENTS"),
         Column("value", "float64", "the number; accuracies as shares in 0..1"),
-        Column("ci_half_width", "float64", "half of the interval that its authors give, about"),
-        Column("templates", "str", "prompts that names stood in", "plain | openai"),
+        Column("ci_half_width", "float64", "about half of the interval that its authors give"),
+        Column("templates", "str", "prompts of the names", "plain | openai"),
         Column("conditions", "str", "what its authors did"),
     ),
 )
-#: What must be the same for two numbers to stand beside each other; missing equals missing.
+#: Columns that must be equal for two numbers to stand beside each other; missing equals missing.
 SAME = ("metric", "rank", "probe", "shots")
 COLUMNS = [
     "source", "url", "how", "encoder", "dataset", "probe", "protocol", "shots", "rank", "metric", "published",
@@ -55,12 +57,17 @@ WHOLE = ("all", "test")  # splits of measurements that are about all of a datase
 
 
 def table() -> pd.DataFrame:
-    """Every published number: a `PUBLISHED` table.
+    """Return every published number, as a `PUBLISHED` table.
 
     Raises
     ------
     DataError
         If the file that comes with the package is not such a table.
+
+    Examples
+    --------
+    >>> sorted(table()["how"].unique())
+    ['read', 'recalled']
     """
     try:
         read = pd.read_csv(FILE, dtype={column.name: column.dtype for column in PUBLISHED.columns})
@@ -70,25 +77,31 @@ def table() -> pd.DataFrame:
 
 
 def compare(measurements: pd.DataFrame, record: dict) -> pd.DataFrame:
-    """The published numbers that a run covers, and the run's own beside them.
+    """Return the published numbers that a run covers, and the run's own beside them.
 
     Parameters
     ----------
     measurements : DataFrame
         A `MEASUREMENTS` table.
     record : dict
-        What made it, as `results.Results` has it: whether it is simulated, the encoders, and the templates of its
-        steps.
+        What made it, see `results.Results`: the dataset, the encoders, and the plans of its steps.
 
     Returns
     -------
     DataFrame
-        A row for each published number and encoder. `published` and `measured` with what is known of their intervals;
-        `difference` is measured less published; `differs_in` says what was not done alike, `matches` whether nothing
-        that decides was. Of several measured numbers, such as those of several text types, the one done most alike.
-        Empty for a simulated run. `coverage` tells it in a line.
+        A row for each published number and encoder: `published` and `measured` with what is known of their intervals;
+        `difference`, measured less published; `differs_in`, what was done differently; `matches`, False if something
+        that decides was. Of several measured numbers, such as those of several text types, the most comparable one is
+        taken. Empty for a simulated run. `coverage` says it in one line.
+
+    Examples
+    --------
+    >>> from bioclip_probe.tables import MEASUREMENTS
+    >>> record = {"dataset": {"simulated": True}, "encoders": []}
+    >>> len(compare(MEASUREMENTS.frame(), record))
+    0
     """
-    rows = []
+    rows: list[dict] = []
     if not record["dataset"]["simulated"]:
         measured = measurements[
             measurements["value"].notna()
@@ -105,7 +118,13 @@ def compare(measurements: pd.DataFrame, record: dict) -> pd.DataFrame:
 
 
 def coverage(compared: pd.DataFrame, record: dict) -> str:
-    """What `compare` found, in one line."""
+    """Return the result of `compare` in one line.
+
+    Examples
+    --------
+    >>> coverage(pd.DataFrame(), {"dataset": {"simulated": False}})
+    'no published number is about the models and data of this run'
+    """
     if record["dataset"]["simulated"]:
         return "simulated: no published number is about these models and pictures"
     if compared.empty:
@@ -114,42 +133,45 @@ def coverage(compared: pd.DataFrame, record: dict) -> str:
 
 
 def _model(encoder: dict) -> str | None:
-    """The name in the catalogue of the model that an encoder is, or by its name and its files may well be."""
+    """Return the registry name of the model that an encoder is, or may be by its name and its local files."""
     id = _unpinned(encoder)
     known = next((entry.name for entry in REGISTRY.values() if entry.id == id), None)
     return known or (encoder["name"] if _is_copy(encoder) else None)
 
 
 def _unpinned(encoder: dict) -> str:
+    """Return the id of an encoder without its revision."""
     return str(encoder.get("id")).partition("@")[0]
 
 
 def _is_copy(encoder: dict) -> bool:
-    """Whether it was made of files that lie here: they may be those of the model it is called by."""
+    """Return True if an encoder comes from local files, which may be those of the model whose name it has."""
     return _unpinned(encoder).startswith("local-dir:")
 
 
 def _templates(record: dict) -> str | None:
-    """The templates that the names stood in, where the steps of the run agree on them."""
+    """Return the templates of the names, where the steps of the run agree on them."""
     steps = record.get("steps", {}).values()
-    found = {step.get("templates") or step.get("plan", {}).get("templates") for step in steps} - {None}
-    return found.pop() if len(found) == 1 else None
+    of_plan = [step.get("plan", {}).get("probe", {}).get("templates") for step in steps]
+    of_card = [step.get("templates") for step in steps]
+    templates = {*of_plan, *of_card} - {None}
+    return templates.pop() if len(templates) == 1 else None
 
 
-def _beside(number, measured: pd.DataFrame, encoder: dict, templates: str | None) -> Iterator[dict]:
-    """The measured number that was made most like a published one, if there is any."""
+def _beside(number: Any, measured: pd.DataFrame, encoder: dict, templates: str | None) -> Iterator[dict]:
+    """Yield the measured number that is most comparable with a published one, if there is any."""
     here = measured
     for column in SAME:
         value = getattr(number, column)
         here = here[here[column].isna() if pd.isna(value) else here[column].eq(value).fillna(False)]
     if pd.notna(number.dataset):
         here = here[here["dataset"] == number.dataset]
-    told = [
+    candidates = [
         (row, [*_decides(number, row, encoder, templates)], [*_remarks(number, encoder)])
         for row in here.itertuples(index=False)
     ]
-    if told:
-        row, decides, remarks = min(told, key=lambda one: len(one[1]))
+    if candidates:
+        row, decides, remarks = min(candidates, key=lambda one: len(one[1]))
         yield {
             **{name: getattr(number, name) for name in ("source", "url", "how", "ci_half_width", "conditions")},
             **{name: getattr(row, name) for name in ("encoder", "dataset", "protocol", *SAME, "ci_low", "ci_high")},
@@ -161,8 +183,8 @@ def _beside(number, measured: pd.DataFrame, encoder: dict, templates: str | None
         }
 
 
-def _decides(number, row, encoder: dict, templates: str | None) -> Iterator[str]:
-    """What was not done alike, and may well move the number."""
+def _decides(number: Any, row: Any, encoder: dict, templates: str | None) -> Iterator[str]:
+    """Yield the differences in procedure that may well change the number."""
     if _is_copy(encoder):
         yield f"weights of a local folder (sha256 {str(encoder.get('sha256'))[:12]}), which may not be those published"
     if pd.isna(number.dataset):
@@ -184,8 +206,8 @@ def _decides(number, row, encoder: dict, templates: str | None) -> Iterator[str]
         yield f"templates {templates or 'not known'}, published: {number.templates}"
 
 
-def _remarks(number, encoder: dict) -> Iterator[str]:
-    """What was not done alike, and moves the number little; or cannot be known."""
+def _remarks(number: Any, encoder: dict) -> Iterator[str]:
+    """Yield the differences in procedure that change the number little, or that cannot be known."""
     if encoder.get("precision") not in (None, "fp32"):
         yield f"precision {encoder['precision']}"
     if _unpinned(encoder).startswith("hf-hub:") and not encoder.get("revision"):

@@ -106,7 +106,7 @@ def drill_down(folder, panels, encoder=("mean/colour", "0123456789ab"), dataset=
         "encoders": [dict(zip(("name", "fingerprint"), encoder, strict=True))],
         "steps": {},
     }
-    results.write(folder, record, **({"coordinates": COORDINATES.frame(rows)} if rows else {}))
+    results.write(folder, record, {**({"coordinates": COORDINATES.frame(rows)} if rows else {})})
     return folder
 
 

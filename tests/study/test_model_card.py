@@ -12,7 +12,7 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.extraction.prompt_encoder import PromptEncoder
 from bioclip_probe.extraction.prompts import zero_shot_templates
 from bioclip_probe.extraction.settings import ExtractionSettings
-from bioclip_probe.study import model_card, published, results
+from bioclip_probe.study import card_tasks, model_card, published, results
 from bioclip_probe.tables import IMAGES
 from tests.support.pictures import paint
 
@@ -102,11 +102,11 @@ def number(found, **of):
 
 
 def test_the_tasks_are_those_of_the_published_table():
-    datasets = {task.dataset for task in model_card.TASKS.values()}
+    datasets = {task.dataset for task in card_tasks.TASKS.values()}
     numbers = published.table()
-    assert len(model_card.TASKS) == 10
+    assert len(card_tasks.TASKS) == 10
     assert datasets == set(numbers.loc[numbers["source"] == "BioCLIP model card", "dataset"]) - {model_card.NAME}
-    for task in model_card.TASKS.values():
+    for task in card_tasks.TASKS.values():
         of_card = numbers[(numbers["dataset"] == task.dataset) & (numbers["source"] == "BioCLIP model card")]
         assert set(of_card["rank"].astype(object).where(of_card["rank"].notna(), None)) == {task.rank}
         assert set(of_card["protocol"].dropna()) <= {task.texts[0]}
@@ -121,7 +121,7 @@ def images(**columns):
 
 def test_labels_are_asked_as_they_are():
     labels = ["Tomato___Late_blight", "mix_elongated", None, "mix_elongated", "a {} b"]
-    names = model_card.class_names(images(label=labels), model_card.TASKS["plankton"])
+    names = card_tasks.class_names(images(label=labels), card_tasks.TASKS["plankton"])
     assert names.to_dict("list") == {
         "class": ["Tomato___Late_blight", "a {} b", "mix_elongated"],
         "asis": ["Tomato___Late_blight", "a {} b", "mix_elongated"],
@@ -133,7 +133,7 @@ def test_species_are_asked_by_their_names():
         kingdom=["Animalia"] * 3, genus=["Pica", "Canis", None], species=["Pica hudsonia", "Canis rufus", None],
         common=["black-billed magpie", None, None],
     )  # fmt: skip
-    names = model_card.class_names(frame, model_card.TASKS["rare_species"])
+    names = card_tasks.class_names(frame, card_tasks.TASKS["rare_species"])
     assert names.to_dict("list") == {
         "class": ["Canis rufus", "Pica hudsonia"],
         "taxonomic_common": ["Animalia Canis rufus", "Animalia Pica hudsonia with common name black-billed magpie"],
@@ -145,7 +145,7 @@ def test_a_label_that_is_no_species_is_called_as_is():
     frame = images(
         label=["MAGPIE", "GHOST"], genus=["Pica", None], species=["Pica hudsonia", None], common=["magpie", "ghost"]
     )
-    names = model_card.class_names(frame, model_card.TASKS["birds_525"]).set_index("class")
+    names = card_tasks.class_names(frame, card_tasks.TASKS["birds_525"]).set_index("class")
     assert names.loc["GHOST"].tolist() == ["GHOST"] * 3
     assert names.loc["MAGPIE", "taxonomic_common"] == "Pica hudsonia with common name magpie"
 
@@ -203,7 +203,7 @@ def test_tasks_that_are_there_are_asked(tmp_path, colours):
     assert common["value"] == 1  # both frogs are named by the name they share
     assert common["note"] == "3 classes have 2 different names; those of one name count as one"
     assert common[["n_images", "n_taxa", "rank"]].tolist() == [21, 3, "species"]
-    for protocol in model_card.TASKS["birds_525"].texts:
+    for protocol in card_tasks.TASKS["birds_525"].texts:
         assert number(found, dataset="birds-525", protocol=protocol, **usual)["value"] == 1
 
     for shots in (1, 5):
@@ -234,7 +234,7 @@ def test_tasks_that_are_there_are_asked(tmp_path, colours):
 
 def test_the_mean_is_of_all_ten_tasks_or_of_none(tmp_path, colours):
     folder = tmp_path / "data"
-    for i, name in enumerate(model_card.TASKS):
+    for i, name in enumerate(card_tasks.TASKS):
         if name not in ("birds_525", "rare_species"):
             meta_album(folder / name, {"of red": "red", "of green": "green", "of blue": "red" if i % 2 else "blue"})
     rare_species(folder / "rare_species", each=3)
@@ -243,7 +243,7 @@ def test_the_mean_is_of_all_ten_tasks_or_of_none(tmp_path, colours):
     birds(folder / "birds_525")
     found = model_card.run(folder, [colours], tmp_path / "store", tmp_path / "out", settings=QUIET)
     mean = number(found, dataset=model_card.NAME)
-    tasks = model_card.table(found).loc["colours", [task.title for task in model_card.TASKS.values()]]
+    tasks = model_card.table(found).loc["colours", [task.title for task in card_tasks.TASKS.values()]]
     assert mean["value"] == pytest.approx(tasks.mean())
     assert 0.8 < mean["value"] < 1
     assert mean["n_images"] == 8 * 6 + 9 + 4

@@ -42,13 +42,13 @@ def test_every_published_number_has_a_source_and_can_be_met():
         assert table[column].notna().all()
     assert set(table["how"]) == {"read", "recalled"}
     assert set(table["model"]) <= set(encoders.known())
-    assert set(table["metric"]) <= set(metrics.CATALOGUE)
+    assert set(table["metric"]) <= set(metrics.REGISTRY)
     assert set(table["rank"].dropna()) <= set(RANKS)
     accuracies = table[table["metric"] == "top1_accuracy"]
     assert accuracies["value"].between(0, 1).all()
     same = ["source", "model", "dataset", "probe", "protocol", "shots", "rank", "metric"]
     assert not table.duplicated(same).any()
-    low = [metrics.CATALOGUE[name].bounds[0] for name in table["metric"]]
+    low = [metrics.REGISTRY[name].bounds[0] for name in table["metric"]]
     assert (table["value"] >= low).all()
 
 
@@ -119,7 +119,7 @@ def test_templates_decide():
         (found,) = compare(row("bioclip"), record=run("bioclip", templates=templates)).to_dict("records")
         assert not found["matches"]
         assert found["differs_in"] == f"templates {known}, published: openai"
-    record = run("bioclip") | {"steps": {"reproduce": {"plan": {"templates": "openai"}}}}
+    record = run("bioclip") | {"steps": {"probe": {"plan": {"probe": {"templates": "openai"}}}}}
     assert compare(row("bioclip"), record=record)["matches"].all()
 
 

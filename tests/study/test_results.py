@@ -36,7 +36,7 @@ def test_what_is_written_is_read(tmp_path):
     predictions = PREDICTIONS.frame([{"encoder": "pixels", "rank": "genus", "image_id": "a", "predicted": None}])
     coordinates = COORDINATES.frame([{"encoder": "pixels", "plotted": True, "hidden": False, "x": 1.0, "y": 2.0}])
     tables = {"measurements": numbers(), "predictions": predictions, "coordinates": coordinates}
-    written = results.write(tmp_path / "a" / "out", record(), **tables)
+    written = results.write(tmp_path / "a" / "out", record(), tables)
     found = results.read(tmp_path / "a" / "out")
     for name, table in tables.items():
         pd.testing.assert_frame_equal(getattr(found, name), table)
@@ -50,42 +50,42 @@ def test_what_is_written_is_read(tmp_path):
 
 
 def test_steps_come_one_after_the_other(tmp_path):
-    results.write(tmp_path, record(), measurements=pd.concat([numbers(0.1), numbers(0.2, "spearman")]))
-    found = results.write(tmp_path, record(step="probe"), measurements=numbers(0.3, "top1_accuracy", split="test"))
+    results.write(tmp_path, record(), {"measurements": pd.concat([numbers(0.1), numbers(0.2, "spearman")])})
+    found = results.write(tmp_path, record(step="probe"), {"measurements": numbers(0.3, "top1_accuracy", split="test")})
     assert found.measurements["value"].tolist() == [0.1, 0.2, 0.3]
     assert list(found.record["steps"]) == ["measure", "probe"]
     assert found.predictions is None
 
 
 def test_a_step_run_again_replaces_its_own_rows(tmp_path):
-    results.write(tmp_path, record(seed=1), measurements=pd.concat([numbers(0.1), numbers(0.2, taxon="Aves")]))
-    found = results.write(tmp_path, record(seed=2), measurements=numbers(0.9))
+    results.write(tmp_path, record(seed=1), {"measurements": pd.concat([numbers(0.1), numbers(0.2, taxon="Aves")])})
+    found = results.write(tmp_path, record(seed=2), {"measurements": numbers(0.9)})
     assert found.measurements.set_index("taxon", drop=False)["value"].tolist() == [0.2, 0.9]
     assert found.record["steps"]["measure"]["seed"] == 2
 
 
 def test_a_folder_of_another_run_is_refused_and_left_as_it_is(tmp_path):
-    results.write(tmp_path, record(), measurements=numbers())
+    results.write(tmp_path, record(), {"measurements": numbers()})
     before = contents(tmp_path)
     for call in (
-        lambda: results.write(tmp_path, record("other"), measurements=numbers(0.9)),
-        lambda: results.held(tmp_path, "other"),
+        lambda: results.write(tmp_path, record("other"), {"measurements": numbers(0.9)}),
+        lambda: results.check_run(tmp_path, "other"),
     ):
         with pytest.raises(DataError, match=r"holds the results of another run \(few: pixels, ïnat\)"):
             call()
     assert contents(tmp_path) == before
-    assert results.held(tmp_path, "abc").measurements["value"].tolist() == [0.5]
+    assert results.check_run(tmp_path, "abc").measurements["value"].tolist() == [0.5]
 
 
 def test_a_fresh_run_replaces_another(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    results.write(tmp_path, record(), measurements=numbers(), predictions=PREDICTIONS.frame())
+    results.write(tmp_path, record(), {"measurements": numbers(), "predictions": PREDICTIONS.frame()})
     (tmp_path / "report.html").write_text("old")
     found = results.write(
         tmp_path,
         record("other", "reproduce"),
+        {"coordinates": COORDINATES.frame([{"plotted": True, "hidden": False}])},
         fresh=True,
-        coordinates=COORDINATES.frame([{"plotted": True, "hidden": False}]),
     )
     assert found.record["run"] == "other"
     assert list(found.record["steps"]) == ["reproduce"]
@@ -94,11 +94,11 @@ def test_a_fresh_run_replaces_another(tmp_path):
 
 def test_a_fresh_run_replaces_a_damaged_folder(tmp_path):
     (tmp_path / "runs.json").write_text("{")
-    assert results.write(tmp_path, record(), fresh=True, measurements=numbers()).record == record()
+    assert results.write(tmp_path, record(), {"measurements": numbers()}, fresh=True).record == record()
 
 
 def test_an_empty_folder_holds_no_results(tmp_path):
-    assert results.held(tmp_path, "abc") is None
+    assert results.check_run(tmp_path, "abc") is None
     with pytest.raises(DataError, match="holds no results"):
         results.read(tmp_path)
 
@@ -112,7 +112,7 @@ def test_a_damaged_record_is_one_line(tmp_path, text):
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1 nothing"])
 def test_a_damaged_table_is_one_line(tmp_path, damage):
-    results.write(tmp_path, record(), measurements=numbers())
+    results.write(tmp_path, record(), {"measurements": numbers()})
     (tmp_path / "measurements.parquet").write_bytes(damage)
     with pytest.raises(DataError, match=r"does not hold a 'measurements' table") as told:
         results.read(tmp_path)
@@ -125,7 +125,7 @@ def test_a_file_is_no_folder(tmp_path):
         with pytest.raises(DataError, match="file is a file; expected a folder"):
             results.check_folder(path)
         with pytest.raises(DataError, match="file is a file; expected a folder"):
-            results.write(path, record(), measurements=numbers())
+            results.write(path, record(), {"measurements": numbers()})
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -142,16 +142,16 @@ def test_checking_makes_nothing(tmp_path):
 
 
 def test_nothing_is_half_written(tmp_path, monkeypatch):
-    results.write(tmp_path, record(), measurements=numbers())
+    results.write(tmp_path, record(), {"measurements": numbers()})
     before = contents(tmp_path)
     monkeypatch.setattr(
         pd.DataFrame, "to_parquet", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left"))
     )
     with pytest.raises(OSError, match="No space left"):
-        results.write(tmp_path, record(), measurements=numbers(0.9))
+        results.write(tmp_path, record(), {"measurements": numbers(0.9)})
     assert contents(tmp_path) == before
 
 
 def test_the_record_is_json(tmp_path):
-    results.write(tmp_path, record(tree=tmp_path), measurements=numbers())
+    results.write(tmp_path, record(tree=tmp_path), {"measurements": numbers()})
     assert json.loads((tmp_path / "runs.json").read_text("utf-8"))["steps"]["measure"]["tree"] == str(tmp_path)

@@ -182,7 +182,7 @@ def test_more_than_five_bad_pictures_are_counted(val, caplog):
     with caplog.at_level(logging.WARNING):
         collected(val, "pixels")
     assert caplog.text.count("the file is empty") == 5
-    assert "left out 7 images in all" in caplog.text
+    assert "left out 7 images in total" in caplog.text
 
 
 def test_a_phylogeny_is_matched_and_what_did_not_match_is_listed(val, tmp_path):

@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import DataError, StoreError
-from bioclip_probe.metrics.hierarchy import image_tree_correlation, streamed_tree_correlation
+from bioclip_probe.metrics.image_pairs import estimate_image_correlation, streamed_tree_correlation
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.centroids import image_moments
 from bioclip_probe.stats.embeddings import unit_rows
+from bioclip_probe.stats.rows import Rows
 from bioclip_probe.store.store import Store
-from bioclip_probe.study import streaming
-from bioclip_probe.study.streaming import stream_moments
+from bioclip_probe.study.streaming import Streaming, stream_moments
 from bioclip_probe.tree import Placement
 from tests.support.embedded import random_taxonomy, signal_vectors
 from tests.support.pictures import MeanColour
@@ -39,9 +40,9 @@ def stored(tmp_path, vectors, dtype="float32", shard_size=8) -> Store:
 
 
 @pytest.mark.parametrize(("dtype", "at_once"), [("float32", 1), ("float32", 30), ("float32", 10**6), ("float16", 90)])
-def test_moments_of_a_store_are_those_in_memory(tmp_path, placement, vectors, monkeypatch, dtype, at_once):
-    monkeypatch.setattr(streaming, "AT_ONCE", at_once)
-    tree, split, n_excluded = stream_moments(stored(tmp_path, vectors, dtype), "few", "mean/colour", placement)
+def test_moments_of_a_store_are_those_in_memory(tmp_path, placement, vectors, dtype, at_once):
+    store, small = stored(tmp_path, vectors, dtype), Streaming(numbers_at_once=at_once)
+    tree, split, n_excluded = stream_moments(store, "few", "mean/colour", placement, streaming=small)
     kept = np.setdiff1d(np.arange(N), FAILED)
     expected_tree, expected = image_moments(unit_rows(vectors[kept].astype(dtype)), placement.take(kept))
     assert n_excluded == 3 and len(tree) == len(expected_tree)
@@ -51,15 +52,14 @@ def test_moments_of_a_store_are_those_in_memory(tmp_path, placement, vectors, mo
 
 
 @pytest.mark.parametrize("shard_size", [1, 7, 60])
-def test_any_tasks_add_up_to_one_pass(tmp_path, placement, vectors, monkeypatch, shard_size):
+def test_any_tasks_add_up_to_one_pass(tmp_path, placement, vectors, shard_size):
     """Tasks that meet few of the taxa, and not all of their parts."""
-    monkeypatch.setattr(streaming, "PER_SUM", 0)
     store = stored(tmp_path, vectors, shard_size=shard_size)
     found, expected = [], stream_moments(store, "few", "mean/colour", placement, np.random.default_rng(3))
     for workers in (1, 3):
         with ThreadPoolExecutor(workers) as pool:
             rng = np.random.default_rng(3)
-            found.append(stream_moments(store, "few", "mean/colour", placement, rng, pool))
+            found.append(stream_moments(store, "few", "mean/colour", placement, rng, Streaming(pool, images_per_sum=0)))
     assert found[0][2] == found[1][2] == expected[2]
     for one, three, alone in zip(found[0][1].by_group, found[1][1].by_group, expected[1].by_group, strict=True):
         for key in ("counts", "sums", "norms", "second", "third", "fourths"):
@@ -67,15 +67,14 @@ def test_any_tasks_add_up_to_one_pass(tmp_path, placement, vectors, monkeypatch,
             np.testing.assert_allclose(getattr(one.about(alone.origin), key), getattr(alone, key), atol=1e-11)
 
 
-def test_the_streamed_estimate_is_the_one_in_memory(tmp_path, placement, vectors, monkeypatch):
-    monkeypatch.setattr(streaming, "AT_ONCE", 50)
-    rng = np.random.default_rng(5)
-    tree, split, n_excluded = stream_moments(stored(tmp_path, vectors), "few", "mean/colour", placement, rng)
+def test_the_streamed_estimate_is_the_one_in_memory(tmp_path, placement, vectors):
+    rng, store, small = np.random.default_rng(5), stored(tmp_path, vectors), Streaming(numbers_at_once=50)
+    tree, split, n_excluded = stream_moments(store, "few", "mean/colour", placement, rng, small)
     found = streamed_tree_correlation(tree, split, rng, "species", n_excluded)
     kept = np.setdiff1d(np.arange(N), FAILED)
     alone = Placement(placement.tree, np.where(np.isin(np.arange(N), FAILED), -1, placement.node))
     whole = unit_rows(np.where(np.isin(np.arange(N), kept)[:, None], vectors, 1.0))
-    expected = image_tree_correlation(whole, alone, np.random.default_rng(5))
+    expected = estimate_image_correlation(Rows.images(whole, alone), np.random.default_rng(5), MeasureSettings())
     for key, value in vars(expected).items():
         assert getattr(found, key) == (pytest.approx(value, abs=1e-9) if isinstance(value, float) else value)
 
