@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -17,29 +16,13 @@ from bioclip_probe import __version__, report
 from bioclip_probe.cli import main as cli
 from bioclip_probe.study import results
 from bioclip_probe.tables import RANKS
+from tests.support.command_line import command_names, refused, run
 from tests.support.pictures import paint
 from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, OF_TEXT, grow
 
-COMMANDS = (
-    "reproduce", "embed", "taxa", "measure", "probe", "project", "figure", "report", "models", "datasets", "audit",
-    "status", "verify", "export"
-)  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def log_as_before():
-    """`main` sets up the program's log; other tests want theirs."""
-    log = logging.getLogger("bioclip_probe")
-    before = log.handlers[:], log.level
-    yield
-    log.handlers[:], log.level = before
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch) -> Path:
-    """An empty folder to work in, where every default path points."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+COMMANDS = command_names()
+#: Intervals and p-values are coarse; values are as they are.
+QUICK = ("--n-permutations", 19, "--n-bootstrap", 29)
 
 
 @pytest.fixture
@@ -51,22 +34,6 @@ def few(here) -> str:
 def files(folder: Path) -> dict:
     """Every file below a folder and when it was last written, but for the locks, which are opened anew."""
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
-
-
-def run(capsys, *arguments: object) -> tuple[int, str, str]:
-    status = cli.main([str(argument) for argument in arguments])
-    return status, *capsys.readouterr()
-
-
-def refused(capsys, *arguments: object) -> str:
-    """The one line with which a command is refused."""
-    status, out, err = run(capsys, *arguments, "--quiet")
-    assert status == 2
-    assert out == ""
-    lines = err.splitlines()
-    assert len(lines) == 1, err
-    assert lines[0].startswith("bioclip-probe: ")
-    return lines[0]
 
 
 # What works
@@ -86,46 +53,89 @@ def test_lists_fit_the_terminal(capsys, monkeypatch, columns):
         assert max(map(len, run(capsys, command)[1].splitlines())) <= columns
 
 
-def test_a_phylogeny_is_checked_first_and_spoken_of_last(few, here, capsys, quick):
+def test_a_phylogeny_is_checked_first_and_spoken_of_last(few, here, capsys):
     (here / "no.nwk").write_text("(a,b")
     assert "no.nwk: expected one Newick tree" in refused(capsys, "audit", "--data", few, "--tree", "no.nwk")
     (here / "crows.nwk").write_text(NEWICK)
-    given = ("--data", few, "--models", "pixels", "--no-controls", "--tree", "crows.nwk", "--quiet")
+    given = ("--data", few, "--models", "pixels", "--no-controls", "--tree", "crows.nwk", "--quiet", *QUICK)
     out = run(capsys, "measure", *given)[1]
     assert "crows: 3 of 3 species are tips of the tree" in out
     assert out.splitlines()[-3].split() == ["CPCC", "all", "image", "pairs", "Spearman", "K_mult"]
 
 
-def test_one_picture_has_no_number(few, here, capsys, quick):
+def test_one_picture_has_no_number(few, here, capsys):
     (here / "one.csv").write_text(f"path,genus,species\n{next(here.rglob('*.png'))},Pica,pica\n")
     given = ("--data", "table:one.csv", "--models", "pixels", "--quiet")
     assert "no number of the summary is defined" in run(capsys, "measure", "--no-controls", *given)[1]
     assert run(capsys, "taxa", "--rank", "class", *given)[1] == "pixels: 0 taxa of rank class\n"
 
 
-def test_the_steps_leave_what_the_whole_leaves(small_study, here, capsys, quick):
+def test_the_steps_leave_what_the_whole_leaves(small_study, here, capsys):
     given = ("--data", f"inat21:{small_study / 'val'}", "--models", *CONTROLS, "--store", small_study / "store")
-    for command, *more in (
-        ("measure", "--tree", small_study / "tree.nwk", "--tree-unit", "Myr"),
-        ("probe", "--probes", "linear", "lda", "simpleshot", "--shots", 1, 2),
-        ("project", "--method", "pca"),
-    ):
-        status, out, _ = run(capsys, command, *given, *more, "--out", "steps", "--quiet")
+    given = (*given, "--no-controls", *QUICK, "--quiet")
+    tree = ("--tree", small_study / "tree.nwk", "--tree-unit", "Myr")
+    probes = ("--probes", "lda", "simpleshot", "--shots", 1, 2)
+    whole = ("reproduce", *given, *tree, *probes, "--method", "pca", "--out", "whole")
+    assert run(capsys, *whole)[0] == 0
+    for command, *more in (("measure", *tree), ("probe", *probes), ("project", "--method", "pca")):
+        status, out, _ = run(capsys, command, *given, *more, "--out", "steps")
         assert status == 0
         assert "pixels" in out
     assert run(capsys, "figure", "--out", "steps")[0] == 0
     assert run(capsys, "report", "--out", "steps") == (0, "steps/report.html\n", "")
-    whole, steps = results.read(small_study / "out"), results.read("steps")
+    whole, steps = results.read("whole"), results.read("steps")
     for table in ("measurements", "predictions", "coordinates"):
         pd.testing.assert_frame_equal(getattr(steps, table), getattr(whole, table))
-    assert list(steps.record["steps"]) == ["measure", "probe", "project"]
-    assert steps.record["steps"]["project"]["panels"] == whole.record["steps"]["reproduce"]["panels"]
-    assert {path.name for path in Path("steps").iterdir()} == {path.name for path in (small_study / "out").iterdir()}
+    assert list(steps.record["steps"]) == list(whole.record["steps"]) == ["measure", "probe", "project"]
+    assert steps.record["steps"]["project"]["panels"] == whole.record["steps"]["project"]["panels"]
+    assert {path.name for path in Path("steps").iterdir()} == {path.name for path in Path("whole").iterdir()}
     assert steps.record["trees"] == whole.record["trees"], "a later step forgot the phylogeny"
 
 
-def test_reproduce_says_how_it_went(few, here, capsys, quick):
-    status, out, err = run(capsys, "reproduce", "--data", few, "--models", *CONTROLS, "--method", "pca", "--out", "out")
+def test_metrics_are_measured_alone(small_study, here, capsys):
+    given = ("--data", f"inat21:{small_study / 'val'}", "--models", *CONTROLS, "--store", small_study / "store")
+    given = (*given, "--no-controls", *QUICK, "--quiet", "--out", "alone")
+    status, out, _ = run(capsys, "measure", *given, "--metrics", "cophenetic_correlation", "knn_purity_1")
+    assert status == 0
+    assert "knn_purity_1" in out
+    alone = results.read("alone").measurements
+    assert set(alone["metric"]) == {"cophenetic_correlation", "knn_purity_1"}
+    whole = results.read(small_study / "out").measurements
+    keys = ["encoder", "space", "tree", "rank", "split", "metric"]
+    both = alone.merge(whole[whole["taxon"].isna() & whole["encoder_b"].isna()], on=keys, suffixes=("", "_whole"))
+    assert len(both) == len(alone)
+    pd.testing.assert_series_equal(both["value"], both["value_whole"], check_names=False)
+
+
+def test_a_wrong_metric_is_refused_before_the_work(few, here, capsys):
+    line = refused(capsys, "measure", "--data", few, "--metrics", "cophenetic_corelation")
+    assert "no metric 'cophenetic_corelation'; did you mean cophenetic_correlation" in line
+    line = refused(capsys, "measure", "--data", few, "--metrics", "top1_accuracy")
+    assert "'top1_accuracy' is measured by `bioclip-probe probe`" in line
+    assert not (here / "store").exists()
+
+
+@pytest.mark.parametrize("arguments", [("card", "tasks"), ("compare",)])
+def test_card_and_compare_run_from_the_command_line(small_study, here, capsys, arguments):
+    if arguments[0] == "compare":
+        status, out, _ = run(capsys, "compare", "--out", small_study / "out")
+        assert (status, out) == (0, "no published number is about the models and data of this run\n")
+        return
+    rows = []
+    for number, name in enumerate(("Leaf___spot", "Leaf___rust") * 3):
+        paint(here / "tasks" / "plantdoc" / "images" / f"{number}.png", (40 * number, 90, 10))
+        rows.append({"FILE_NAME": f"{number}.png", "CATEGORY": name, "SUPER_CATEGORY": "leaf"})
+    pd.DataFrame(rows).to_csv(here / "tasks" / "plantdoc" / "labels.csv", index=False)
+    status, out, _ = run(capsys, "card", "tasks", "--models", "pixels", "--out", "card", "--quiet")
+    assert status == 0
+    assert "birds_525: absent" in out
+    assert set(results.read("card").measurements["dataset"]) == {"meta-album-DOC_Mini"}
+
+
+def test_reproduce_says_how_it_went(few, here, capsys):
+    status, out, err = run(
+        capsys, "reproduce", "--data", few, "--models", *CONTROLS, "--method", "pca", "--out", "out", *QUICK
+    )
     assert status == 0
     assert "inat21-val" in out
     assert "CPCC" in out
@@ -143,7 +153,7 @@ def test_embed_twice(few, here, capsys):
     assert files(here / "s") == before
 
 
-def test_bad_pictures_are_named_on_stderr_and_in_the_report(few, here, capsys, quick):
+def test_bad_pictures_are_named_on_stderr_and_in_the_report(few, here, capsys):
     (here / "val" / FOLDERS[4] / "empty.png").write_bytes(b"")
     status, _, err = run(
         capsys, "reproduce", "--data", few, "--models", *CONTROLS, "--method", "pca", "--out", "out", "--quiet"
@@ -291,7 +301,7 @@ def test_a_half_deleted_store(embedded, here, capsys, lost):
     assert files(here) == before
 
 
-def test_a_folder_of_another_run(embedded, here, capsys, quick):
+def test_a_folder_of_another_run(embedded, here, capsys):
     assert run(capsys, *embedded, "--quiet")[0] == 0
     before = files(here / "results")
     line = refused(capsys, *embedded[:-1], "color-histogram")
@@ -408,12 +418,12 @@ def test_bad_input_through_a_process(tmp_path):
 # Real pictures
 
 
-def test_real_animals_with_their_phylogeny(shared_data, here, capsys, quick):
+def test_real_animals_with_their_phylogeny(shared_data, here, capsys):
     """187 photographs, one a taxon: most ranks have single images, and the rows say so."""
     arguments = ("--data", f"table:{shared_data / 'animals' / 'labels.csv'}", "--models", *CONTROLS)
     tree = shared_data / "trees" / "mammals_gumbs2023.nwk"
     status, _, _ = run(
-        capsys, "reproduce", *arguments, "--tree", tree, "--tree-unit", "Myr", "--method", "pca", "--quiet"
+        capsys, "reproduce", *arguments, "--tree", tree, "--tree-unit", "Myr", "--method", "pca", "--quiet", *QUICK
     )
     assert status == 0
     found, text = results.read("results"), Path("results/report.html").read_text("utf-8")

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from bioclip_probe.store.store import Store
-from tests.cli.test_commands import here, log_as_before, refused, run  # noqa: F401 (fixtures)
+from tests.support.command_line import refused, run
 from tests.support.pictures import paint, paint_many
 
 EMBED = ("--models", "pixels", "--no-controls", "--shard-size", "4", "--store", "s")
 
 
 @pytest.fixture
-def data(here):  # noqa: F811
+def data(here):
     """``--data`` for ten pictures, one of which is broken."""
     names = paint_many(here / "ten", 10)
     (here / "ten" / "003.png").write_bytes(b"")
@@ -33,7 +33,7 @@ def vectors_of(store, shard: int):
     return path
 
 
-def test_status_and_verify_of_a_sound_store(data, here, capsys):  # noqa: F811
+def test_status_and_verify_of_a_sound_store(data, here, capsys):
     assert "pixels: 9 embedded (0 before), 1 failed" in embedded(capsys, data)
     status, out, _ = run(capsys, "status", "s")
     assert status == 0
@@ -45,7 +45,7 @@ def test_status_and_verify_of_a_sound_store(data, here, capsys):  # noqa: F811
     assert run(capsys, "verify", "s", "--quiet")[:2] == (0, "whole and sound\n")
 
 
-def test_a_damaged_shard_is_found_refused_and_repaired(data, here, capsys):  # noqa: F811
+def test_a_damaged_shard_is_found_refused_and_repaired(data, here, capsys):
     embedded(capsys, data)
     path = vectors_of(here / "s", 1)
     whole = path.read_bytes()
@@ -60,7 +60,7 @@ def test_a_damaged_shard_is_found_refused_and_repaired(data, here, capsys):  # n
     assert run(capsys, "verify", "s", "--quiet")[0] == 0
 
 
-def test_failed_pictures_stop_a_run_or_are_tried_again(data, here, capsys):  # noqa: F811
+def test_failed_pictures_stop_a_run_or_are_tried_again(data, here, capsys):
     line = refused(capsys, "embed", "--data", data, *EMBED, "--max-failures", "0")
     assert "1 of the 4 images so far failed, more than the 0 allowed (1 empty)" in line
     assert "9 embedded (4 before), 1 failed" in embedded(capsys, data, "--max-failures", "20%")
@@ -75,7 +75,7 @@ def test_a_limit_that_is_none(data, capsys, wrong):
     assert f"expected a number of images, or a share below 100%; got '{wrong}'" in capsys.readouterr().err
 
 
-def test_by_two_processes(data, here, capsys):  # noqa: F811
+def test_by_two_processes(data, here, capsys):
     embedded(capsys, data, "--engine", "processes:1")
     other = [*EMBED[:-1], "other"]
     assert run(capsys, "embed", "--data", data, *other, "--quiet")[0] == 0
@@ -86,7 +86,7 @@ def test_by_two_processes(data, here, capsys):  # noqa: F811
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".npz", ".h5ad"])
-def test_what_is_exported_comes_in_again_beside_a_model(data, here, capsys, suffix):  # noqa: F811
+def test_what_is_exported_comes_in_again_beside_a_model(data, here, capsys, suffix):
     embedded(capsys, data)
     assert run(capsys, "export", "s", "ten", "pixels", f"out{suffix}")[:2] == (0, f"out{suffix}\n")
     models = ("--models", f"mine=vectors:out{suffix}", "pixels")
@@ -99,7 +99,7 @@ def test_what_is_exported_comes_in_again_beside_a_model(data, here, capsys, suff
     assert out.startswith("out: 2 taxa of rank species")
 
 
-def test_wrong_exports_and_stores(data, here, capsys):  # noqa: F811
+def test_wrong_exports_and_stores(data, here, capsys):
     embedded(capsys, data)
     assert "ends in .parquet, .npz or .h5ad" in refused(capsys, "export", "s", "ten", "pixels", "out.csv")
     assert "--results adds projections to .h5ad only" in refused(
@@ -111,7 +111,7 @@ def test_wrong_exports_and_stores(data, here, capsys):  # noqa: F811
     assert not list(here.glob("out*"))
 
 
-def test_names_beside_the_pictures(here, capsys):  # noqa: F811
+def test_names_beside_the_pictures(here, capsys):
     paint(here / "p" / "a.png")
     (here / "p" / "labels.csv").write_text("path,genus,species,common\na.png,Pica,pica,magpie\n")
     arguments = ("--data", f"table:{here / 'p' / 'labels.csv'}", "--models", "world-generic", "pixels", "--no-controls")

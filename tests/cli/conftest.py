@@ -1,0 +1,25 @@
+"""An empty folder to work in, and the program's log as it was before each test."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """Restore the program's log, which `main` sets up."""
+    log = logging.getLogger("bioclip_probe")
+    before = log.handlers[:], log.level
+    yield
+    log.handlers[:], log.level = before
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, to which every default path points."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
