@@ -6,10 +6,15 @@ import argparse
 import logging
 import time
 
-from bioclip_probe.cli.flags import extraction_settings, measure_settings, probe_settings, projection_settings
+from bioclip_probe.cli.flags import (
+    extraction_settings,
+    interval_settings,
+    measure_settings,
+    probe_settings,
+    projection_settings,
+)
 from bioclip_probe.cli.printing import print_entry, print_measurements, print_phylogeny, print_published, print_table
 from bioclip_probe.errors import DataError
-from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes.settings import ProbeSettings
 
 # Modules that are slow to import are imported inside the commands: `--help` would wait for them.
@@ -38,7 +43,7 @@ def reproduce(options: argparse.Namespace) -> None:
     page = report.write(options.out)
     simulated = " (simulated: nothing here is about real organisms or models)" if results.simulated else ""
     print(f"\nHow well do embeddings follow the tree of life? {results.record['dataset']['name']}{simulated}\n")
-    print_table(report.summary(results))
+    print_table(report.summary_table(results))
     if plan.tree:
         print_phylogeny(results, plan.tree.stem)
     print(f"\nReport: {page}   ({time.perf_counter() - start:.0f} s)")
@@ -162,7 +167,7 @@ def measure(options: argparse.Namespace) -> None:
     if plan.measure.metrics:
         print_measurements(results, plan.measure.metrics)
         return
-    print_table(report.summary(results).dropna(axis=1, how="all"))
+    print_table(report.summary_table(results).dropna(axis=1, how="all"))
     if plan.tree:
         print_phylogeny(results, plan.tree.stem)
 
@@ -177,10 +182,10 @@ def probe(options: argparse.Namespace) -> None:
         controls=not options.no_controls,
         extraction=extraction_settings(options),
         probe=probe_settings(options),
-        measure=MeasureSettings(seed=options.seed),
+        measure=interval_settings(options),
     )
     results = study.run_steps(plan, options.store, options.out, ("probe",))
-    for heading, table in report.by_probe(results, "top1_accuracy"):
+    for heading, table in report.tables_by_probe(results, "top1_accuracy"):
         print(f"{heading}\n")
         print_table(table)
         print()
@@ -196,7 +201,7 @@ def project(options: argparse.Namespace) -> None:
         controls=not options.no_controls,
         extraction=extraction_settings(options),
         probe=ProbeSettings(probes=()),
-        measure=MeasureSettings(seed=options.seed),
+        measure=interval_settings(options),
         projection=projection_settings(options),
     )
     results = study.run_steps(plan, options.store, options.out, ("project",))
@@ -228,10 +233,11 @@ def compare(options: argparse.Namespace) -> None:
 def figure(options: argparse.Namespace) -> None:
     """Draw figures from the tables of a results folder."""
     from bioclip_probe import report
+    from bioclip_probe.plots.registry import check_names
     from bioclip_probe.study import results
 
     read = results.read(options.out)
-    report.check_names(options.names)
+    check_names(options.names)
     if options.names:
         for name in options.names:
             print(report.draw(read, name))

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 from bioclip_probe.extraction.settings import DTYPES, PRECISIONS, ExtractionSettings
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes.registry import PROTOCOLS
 from bioclip_probe.probes.registry import REGISTRY as PROBES
-from bioclip_probe.probes.settings import ProbeSettings
+from bioclip_probe.probes.settings import TEMPLATES, ProbeSettings
 from bioclip_probe.projections.registry import REGISTRY as PROJECTIONS
-from bioclip_probe.projections.settings import ProjectionSettings
+from bioclip_probe.projections.settings import MODES, ProjectionSettings
 from bioclip_probe.tables import RANKS
-
-MODES = ("corrected", "paper")
-TEMPLATES = ("plain", "openai")
 
 Settings = type[ExtractionSettings] | type[MeasureSettings] | type[ProbeSettings] | type[ProjectionSettings]
 AddFlags = Callable[[argparse.ArgumentParser], None]
@@ -133,9 +130,14 @@ def add_tree(sub: argparse.ArgumentParser) -> None:
 
 
 def add_measuring(sub: argparse.ArgumentParser) -> None:
-    """Add the flags of the intervals."""
+    """Add the flags of what is measured, and of the intervals."""
     _setting(sub, MeasureSettings, "per_species", type=int, metavar="N")
     _setting(sub, MeasureSettings, "resample", choices=RANKS)
+    add_intervals(sub)
+
+
+def add_intervals(sub: argparse.ArgumentParser) -> None:
+    """Add the flags of intervals and p-values."""
     _setting(sub, MeasureSettings, "n_permutations", type=int, metavar="N")
     _setting(sub, MeasureSettings, "n_bootstrap", type=int, metavar="N")
     _setting(sub, MeasureSettings, "level", type=float, metavar="SHARE")
@@ -148,11 +150,14 @@ def add_metrics(sub: argparse.ArgumentParser) -> None:
 
 
 def measure_settings(options: argparse.Namespace, metrics: tuple[str, ...] = ()) -> MeasureSettings:
-    """Return the settings of the metrics that the flags of `add_sources` and `add_measuring` say."""
+    """Return the settings of the metrics that the flags of `add_measuring` say."""
+    settings = interval_settings(options)
+    return replace(settings, metrics=metrics, resample=options.resample, per_species=options.per_species)
+
+
+def interval_settings(options: argparse.Namespace) -> MeasureSettings:
+    """Return the settings of intervals and p-values that the flags of `add_intervals` say."""
     return MeasureSettings(
-        metrics=metrics,
-        resample=options.resample,
-        per_species=options.per_species,
         seed=options.seed,
         level=options.level,
         n_permutations=options.n_permutations,

@@ -16,9 +16,20 @@ log = logging.getLogger("bioclip_probe")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status: 0, 1 if `verify` found something, 2 with one line that says what is wrong."""
+    """Run one command and return its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process by default.
+
+    Returns
+    -------
+    int
+        0; 1 if `verify` found something; 2 with one line that says what is wrong; 130 if interrupted.
+    """
     options = build_parser().parse_args(arguments)
-    _speak(quiet=getattr(options, "quiet", False))
+    _set_up_log(quiet=getattr(options, "quiet", False))
     try:
         with _stopped_by_sigterm():
             return options.run(options) or 0
@@ -41,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _stopped_by_sigterm() -> Iterator[None]:
-    """A polite kill, as SLURM sends before the time is up, ends a run as Control-C does."""
+    """End a run on SIGTERM, as SLURM sends it before the time is up, in the same way as on Control-C."""
     if threading.current_thread() is not threading.main_thread():  # where signals cannot be handled
         yield
         return
@@ -52,7 +63,8 @@ def _stopped_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _speak(quiet: bool) -> None:
+def _set_up_log(quiet: bool) -> None:
+    """Log to standard error: everything, or warnings only."""
     log.handlers.clear()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))

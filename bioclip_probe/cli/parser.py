@@ -14,6 +14,7 @@ from bioclip_probe.cli.flags import (
     add_data,
     add_export,
     add_figures,
+    add_intervals,
     add_measuring,
     add_metrics,
     add_mode,
@@ -59,9 +60,9 @@ def build_parser() -> argparse.ArgumentParser:
     command(commands.taxa, "embeddings of the taxa of a rank: counts, spread, and their vectors", add_sources, add_taxa)
     measuring = (*study, add_tree, add_measuring, add_metrics, add_names, add_templates)
     command(commands.measure, "measure how embeddings follow the tree, at every rank", *measuring)
-    probing = (*study, adder_of_probing(linear), add_mode)
+    probing = (*study, adder_of_probing(linear), add_mode, add_intervals)
     command(commands.probe, "ask probes to name taxa at every rank, and score them", *probing)
-    command(commands.project, "the drill-down of Section 4.6 in the plane", *study, add_projection)
+    command(commands.project, "the drill-down of Section 4.6 in the plane", *study, add_projection, add_intervals)
     tasks = "the zero-shot and few-shot tasks of BioCLIP's model card, in one table"
     command(commands.card, tasks, add_sources, add_out, add_card)
     command(commands.compare, "published numbers beside those of a results folder", add_out)

@@ -44,7 +44,7 @@ def print_phylogeny(results: Results, name: str) -> None:
     matches = results.record["trees"][name]["matches"]
     matched = sum(match["matched"] for match in matches)
     print(f"\n{name}: {matched} of {len(matches)} species are tips of the tree\n")
-    print_table(report.by_tree(results, name))
+    print_table(report.table_by_tree(results, name))
 
 
 def print_published(results: Results) -> None:

@@ -129,7 +129,7 @@ def test_card_and_compare_run_from_the_command_line(small_study, here, capsys, a
     status, out, _ = run(capsys, "card", "tasks", "--models", "pixels", "--out", "card", "--quiet")
     assert status == 0
     assert "birds_525: absent" in out
-    assert set(results.read("card").measurements["dataset"]) == {"meta-album-DOC_Mini"}
+    assert set(results.read("card").measurements["dataset"]) == {"meta-album-PLT_DOC_Mini"}
 
 
 def test_reproduce_says_how_it_went(few, here, capsys):

@@ -4,7 +4,27 @@ from __future__ import annotations
 
 import argparse
 
+import pytest
+
+from bioclip_probe.cli.main import main
 from bioclip_probe.cli.parser import build_parser
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Run one command in this process; return its status and what it printed on both streams."""
+    status = main([str(argument) for argument in arguments])
+    return status, *capsys.readouterr()
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Return the one line with which a command is refused."""
+    status, out, err = run(capsys, *arguments, "--quiet")
+    assert status == 2
+    assert out == ""
+    lines = err.splitlines()
+    assert len(lines) == 1, err
+    assert lines[0].startswith("bioclip-probe: ")
+    return lines[0]
 
 
 def command_names() -> tuple[str, ...]:

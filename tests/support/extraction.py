@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -79,3 +81,33 @@ class OverflowingColour(ScaledColour):
         if not np.isfinite(self.encode(pictures)).all():
             raise ModelError("half: vectors of pictures are not finite")
         return super().parity(pictures)
+
+
+class SlowColour(MeanColour):
+    """An encoder slow enough to be killed in the middle. It writes its process into the file ``WORKERS_SEEN``."""
+
+    def encode(self, batch: list) -> np.ndarray:
+        time.sleep(0.05)
+        with open(os.environ["WORKERS_SEEN"], "a") as file:
+            file.write(f"{os.getpid()}\n")
+        return super().encode(batch)
+
+
+def thirty_pictures(folder: Path) -> Dataset:
+    """Return a dataset of thirty pictures, one of which is empty."""
+    paint_many(folder, 30)
+    (folder / "010.png").write_bytes(b"")
+    return dataset_of_folder(folder)
+
+
+def embedded_here(dataset: Dataset, folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the images and mean colours of a dataset, embedded by this process."""
+    store = Store(folder)
+    extract_one(dataset, MeanColour(), store, shard_size=4)
+    return store.read(dataset, MeanColour())
+
+
+def assert_same(results: tuple[pd.DataFrame, np.ndarray], expected: tuple[pd.DataFrame, np.ndarray]) -> None:
+    """Compare images and vectors from two stores."""
+    assert results[0].equals(expected[0])
+    np.testing.assert_array_equal(results[1], expected[1])
