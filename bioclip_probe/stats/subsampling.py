@@ -1,4 +1,4 @@
-"""Images drawn so that every taxon has equally many: what is left cannot hang on who was photographed most."""
+"""Random samples with equally many images of every taxon, so that photographic effort cannot decide a result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def balanced_rows(groups: np.ndarray, n_per_taxon: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
-    """Random rows, exactly `n_per_taxon` of each taxon that has so many.
+    """Return random rows, exactly `n_per_taxon` of each taxon that has that many.
 
     Parameters
     ----------
@@ -15,19 +15,24 @@ def balanced_rows(groups: np.ndarray, n_per_taxon: int, rng: np.random.Generator
     n_per_taxon : int
         At least 1.
     rng : numpy.random.Generator
-        Another draw, other rows: repeat to see what the choice does.
+        Repeat with other generators to see how far a result depends on the choice of images.
 
     Returns
     -------
     rows : ndarray, int64
-        Ascending.
+        Row numbers, ascending.
     n_left_out : int
-        Taxa that have fewer images, and are left out whole.
+        Number of taxa that have fewer images and are left out.
 
     Raises
     ------
     ValueError
         If `n_per_taxon` is less than 1.
+
+    Examples
+    --------
+    >>> balanced_rows(np.array([4, 4, 9, -1]), 2, np.random.default_rng(0))
+    (array([0, 1]), 1)
     """
     if n_per_taxon < 1:
         raise ValueError(f"expected at least 1 image per taxon, got {n_per_taxon}")

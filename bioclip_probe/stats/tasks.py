@@ -1,8 +1,8 @@
-"""Work for an executor: cut into tasks whose results add up, with what all of them need handed over once.
+"""Work for an executor: tasks whose results add up, and a large value that all tasks share.
 
-Any `concurrent.futures.Executor` will do; of it only `submit` is used. A task is run by one thread: give an executor as
-many workers as there are processors. How work is cut hangs on its size alone, and results are taken in the order of
-the tasks, so that they add up to the same bits however many workers there are and whichever is first.
+Any `concurrent.futures.Executor` can be used; only its `submit` is called. Each task runs in one thread, so an executor
+should have as many workers as there are processors. How work is divided depends on its size alone, and results are
+taken in the order of the tasks. So they add up to the same bits for any number of workers and in any order of arrival.
 """
 
 from __future__ import annotations
@@ -21,19 +21,58 @@ from typing import Any
 
 from bioclip_probe.errors import ProbeError
 
-#: Tasks at most: each sends back sums, all of which the caller may hold for a moment.
+#: Largest number of tasks. Each sends back sums, and the caller may have to hold all of them for a moment.
 MOST_TASKS = 64
-ALIGNED = 64  # bytes; compiled loops want arrays that begin at whole numbers
+#: Arrays begin at multiples of this number of bytes; compiled loops need aligned arrays.
+ALIGNMENT = 64
 
 
 def even_ranges(n: int, least: int) -> list[range]:
-    """The numbers below `n` in up to `MOST_TASKS` even runs, each of at least `least` where there are so many."""
+    """Divide the numbers below `n` into at most `MOST_TASKS` ranges of even length.
+
+    Parameters
+    ----------
+    n : int
+    least : int
+        Least length of a range; shorter only if `n` itself is smaller.
+
+    Returns
+    -------
+    list of range
+
+    Examples
+    --------
+    >>> even_ranges(7, least=3)
+    [range(0, 3), range(3, 7)]
+    """
     number = max(1, min(MOST_TASKS, n // max(least, 1)))
     return [range(start, stop) for start, stop in pairwise(n * i // number for i in range(number + 1))]
 
 
-def ordered_results(executor: Executor, function: Callable, tasks: Iterable[tuple]) -> Iterator[Any]:
-    """What `function` returns for the arguments of each task, in the order of the tasks; an error ends it all."""
+def ordered_results(executor: Executor, function: Callable[..., Any], tasks: Iterable[tuple]) -> Iterator[Any]:
+    """Submit tasks to an executor, and yield their results in the order of the tasks.
+
+    An error, or the end of the iteration, cancels the tasks that have not begun.
+
+    Parameters
+    ----------
+    executor : concurrent.futures.Executor
+    function : callable
+    tasks : iterable of tuple
+        The arguments of each call of `function`.
+
+    Yields
+    ------
+    object
+        What `function` returns.
+
+    Examples
+    --------
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> with ThreadPoolExecutor(2) as executor:
+    ...     list(ordered_results(executor, pow, [(2, 3), (3, 2)]))
+    [8, 9]
+    """
     waiting = deque(executor.submit(function, *task) for task in tasks)
     try:
         while waiting:
@@ -45,15 +84,22 @@ def ordered_results(executor: Executor, function: Callable, tasks: Iterable[tupl
 
 @dataclass(frozen=True)
 class SharedValue:
-    """Something large whose arrays lie in a file: a task carries the rest of it, and maps them where it runs.
+    """A large value whose arrays are stored in a file; a task carries the rest and maps the arrays where it runs.
 
     Attributes
     ----------
     path : Path
+        The file with the arrays.
     spans : tuple of (int, int)
-        First byte and length of each array.
+        First byte and length of each array in the file.
     rest : bytes
-        All but the arrays. It comes through the executor, as the function of the task does.
+        The pickled value without its arrays. It is sent through the executor, as the function of the task is.
+
+    Examples
+    --------
+    >>> with share_with_workers({"numbers": [1, 2]}) as shared:
+    ...     shared.load()
+    {'numbers': [1, 2]}
     """
 
     path: Path
@@ -61,7 +107,17 @@ class SharedValue:
     rest: bytes
 
     def load(self) -> Any:
-        """The thing itself, as a copy on write: its arrays take no memory but that of the file."""
+        """Return the value; its arrays are mapped from the file and are copied where they are written to.
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        ProbeError
+            If the file cannot be read.
+        """
         try:
             with open(self.path, "rb") as file:
                 content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
@@ -74,18 +130,40 @@ class SharedValue:
 
 @contextmanager
 def share_with_workers(value: Any) -> Iterator[SharedValue]:
-    """`value` for the workers of any executor, by a file in the folder for temporary ones (TMPDIR), gone at the end."""
+    """Store the arrays of a value in a temporary file (in ``TMPDIR``) while workers need them.
+
+    Parameters
+    ----------
+    value : object
+        Anything that can be pickled.
+
+    Yields
+    ------
+    SharedValue
+
+    Raises
+    ------
+    ProbeError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with share_with_workers(np.arange(3)) as shared:
+    ...     shared.load()
+    array([0, 1, 2])
+    """
     buffers: list[pickle.PickleBuffer] = []
     rest = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
     with TemporaryDirectory(prefix="bioclip_probe-", ignore_cleanup_errors=True) as folder:
         path, spans = Path(folder) / "arrays", []
         try:
             with open(path, "wb") as file:
-                file.write(bytes(ALIGNED))  # an empty file cannot be mapped
+                file.write(bytes(ALIGNMENT))  # an empty file cannot be mapped
                 for buffer in buffers:
                     start = file.tell()
                     spans.append((start, file.write(buffer.raw())))
-                    file.write(bytes(-file.tell() % ALIGNED))
+                    file.write(bytes(-file.tell() % ALIGNMENT))
         except OSError as error:
             raise ProbeError(f"cannot write {path}: {error.strerror}; set TMPDIR to a folder with room") from error
         yield SharedValue(path, tuple(spans), rest)

@@ -1,26 +1,51 @@
-"""Threads of the linear algebra, matched to the size of the work."""
+"""Number of threads of the linear algebra, matched to the size of the work."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from threading import Lock
 
-#: Multiply-adds of one pass up to which waking a second thread costs more than it gives: many small products in a row,
-#: as k-means, permutations and probes make, are slower on two busy cores than on one.
+#: Up to this many multiply-adds, waking a second thread costs more than it gains. Many small products in a row, as in
+#: k-means, permutations and probes, are slower on two busy cores than on one.
 SMALL_WORK = 2**31
 
 
 def matched_threads(multiply_adds: float) -> AbstractContextManager:
-    """One thread for linear algebra inside the block if the work is small, else as many as there are."""
+    """Return a context in which linear algebra has one thread if the work is small, else all threads.
+
+    Parameters
+    ----------
+    multiply_adds : float
+        Multiply-adds of one product.
+
+    Returns
+    -------
+    context manager
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with matched_threads(4):
+    ...     (np.eye(2) @ np.eye(2)).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1 if multiply_adds < SMALL_WORK else None)
 
 
 class OneThread(AbstractContextManager):
-    """One thread for linear algebra while any of our own threads is inside the block.
+    """A context in which linear algebra has one thread, which may be entered by several threads at once.
 
-    The limit is one for the whole process: the first to come sets it, the last to go takes it back.
+    The limit holds for the whole process. The first thread that enters sets it, and the last one that leaves restores
+    the previous number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with one_thread:
+    ...     (np.eye(2) @ np.eye(2)).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
 
     def __init__(self) -> None:
@@ -48,7 +73,10 @@ one_thread = OneThread()
 
 
 def _let_any_thread_limit() -> None:
-    """From 3.8 on threadpoolctl obeys one of our threads only, and does not tell the others that it does nothing."""
+    """Let any thread of this process set the number of threads.
+
+    From version 3.8 on, threadpoolctl obeys only one thread and silently ignores the others.
+    """
     from threadpoolctl import OpenBLASController
 
     if hasattr(OpenBLASController, "clear_controlling_thread"):

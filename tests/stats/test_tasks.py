@@ -1,4 +1,4 @@
-"""The two passes by the workers of an executor, some of which are killed."""
+"""Tasks of an executor, and the two passes computed by its workers, some of which are killed."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ def executor(request):
 
 @pytest.fixture(scope="module")
 def swept():
-    """Rows, what to ask of them, and what is found here."""
+    """Rows, the arguments of a sweep, and its result in this process."""
     rng = np.random.default_rng(0)
     placement = random_taxonomy(200, N, rng)
     rows = Rows.images(signal_vectors(placement, 300, 0.8, 1.0, rng), placement)
     tips = np.where((rng.random(N) < 0.1) & (np.arange(N) >= 200), -1, rows.tips)
     rows = Rows(rows.tree, rows.vectors, tips, tips)
-    asked = {"jackknife_group": np.arange(200) % 2, "anchors": True, "k": 4, "groups": rng.integers(-1, 500, N)}
-    return rows, asked, sweep.sweep(rows, **asked)
+    arguments = {"jackknife_group": np.arange(200) % 2, "anchors": True, "k": 4, "groups": rng.integers(-1, 500, N)}
+    return rows, arguments, sweep.sweep(rows, **arguments)
 
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
-    """A store of many shards, the place of its images, and their moments as read here."""
+    """A store of many shards, the placement of its images, and their moments computed in this process."""
     rng = np.random.default_rng(1)
     placement = random_taxonomy(15, 60, rng)
     vectors = signal_vectors(placement, D, 1.0, 0.3, rng)
@@ -81,11 +81,11 @@ def store_of(folder: Path, vectors: np.ndarray) -> Store:
     return store
 
 
-def moments(stored, executor: Executor | None = None):
+def moments(stored, executor: Executor | None = None, images_per_sum: int = 0):
+    """Return the moments of all images; with 0 images per sum, each shard is a task."""
     store, placement, *_ = stored
-    return stream_moments(
-        store, "few", "mean/colour", placement, np.random.default_rng(5), Streaming(executor, images_per_sum=0)
-    )
+    streaming = Streaming(executor, images_per_sum=images_per_sum)
+    return stream_moments(store, "few", "mean/colour", placement, np.random.default_rng(5), streaming)
 
 
 def ids_of(stored) -> pd.Index:
@@ -93,7 +93,7 @@ def ids_of(stored) -> pd.Index:
 
 
 class Watched(Executor):
-    """Hands on to another executor, and keeps what it was given; the task `deadly` kills its worker the first time."""
+    """An executor that submits to another one and records the arguments; task `deadly` kills its worker once."""
 
     def __init__(self, executor: Executor, deadly: int = -1, mark: Path | None = None) -> None:
         self.executor, self.deadly, self.mark, self.given = executor, deadly, mark, []
@@ -128,15 +128,15 @@ def assert_same_moments(found, expected, exactly: bool = False) -> None:
             np.testing.assert_allclose(getattr(ours, key), getattr(theirs, key), atol=0 if exactly else 1e-12, rtol=0)
 
 
-def test_any_executor_sweeps_the_same(swept, executor):
-    rows, asked, expected = swept
+def test_a_sweep_is_the_same_with_any_executor(swept, executor):
+    rows, arguments, expected = swept
     watched = Watched(executor)
-    assert_same_sweep(sweep.sweep(rows, **asked, workers=sweep.SweepWorkers(watched)), expected)
+    assert_same_sweep(sweep.sweep(rows, **arguments, workers=sweep.SweepWorkers(watched)), expected)
     assert len(watched.given) > 2
     assert_same_sweep(sweep.sweep(rows, workers=sweep.SweepWorkers(executor)), sweep.sweep(rows))
 
 
-def test_any_executor_adds_up_the_same_moments(stored, executor):
+def test_moments_are_the_same_with_any_executor(stored, executor):
     watched = Watched(executor)
     found = moments(stored, watched)
     assert len(watched.given) == 15
@@ -145,35 +145,35 @@ def test_any_executor_adds_up_the_same_moments(stored, executor):
         assert_same_moments(found, moments(stored, alone), exactly=True)
 
 
-def test_a_lost_worker_costs_no_pair_and_no_image(swept, stored, dask, tmp_path):
-    rows, asked, expected = swept
+def test_a_lost_worker_loses_no_pair_and_no_image(swept, stored, dask, tmp_path):
+    rows, arguments, expected = swept
     assert_same_sweep(
-        sweep.sweep(rows, **asked, workers=sweep.SweepWorkers(Watched(dask, 2, tmp_path / "sweep"))), expected
+        sweep.sweep(rows, **arguments, workers=sweep.SweepWorkers(Watched(dask, 2, tmp_path / "sweep"))), expected
     )
     assert_same_moments(moments(stored, Watched(dask, 6, tmp_path / "moments")), stored[2])
     assert (tmp_path / "sweep").exists() and (tmp_path / "moments").exists()
 
 
-def test_processes_that_are_killed_break_their_executor(stored, tmp_path):
+def test_a_killed_process_breaks_its_executor(stored, tmp_path):
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, pytest.raises(BrokenExecutor):
         moments(stored, Watched(pool, 2, tmp_path / "killed"))
 
 
-def test_tasks_carry_what_they_need_and_no_more(swept, stored):
-    rows, asked, _ = swept
+def test_tasks_carry_only_what_they_need(swept, stored):
+    rows, arguments, _ = swept
     with ThreadPoolExecutor(1) as pool:
         watched, streamed = Watched(pool), Watched(pool)
-        sweep.sweep(rows, **asked, workers=sweep.SweepWorkers(watched))
+        sweep.sweep(rows, **arguments, workers=sweep.SweepWorkers(watched))
         moments(stored, streamed)
     assert max(len(pickle.dumps(task)) for task in watched.given) < 10_000 < rows.vectors.nbytes
-    assert not [len(ids) for _, _, ids, _, _ in streamed.given if len(ids) != 4]
-    assert max(len(pickle.dumps(ids)) for _, _, ids, _, _ in streamed.given) < 600 < len(pickle.dumps(ids_of(stored)))
-    assert all(place.max() < len(part) <= 4 for _, _, _, place, part in streamed.given)
+    assert not [len(ids) for _, _, ids, *_ in streamed.given if len(ids) != 4]
+    assert max(len(pickle.dumps(ids)) for _, _, ids, *_ in streamed.given) < 600 < len(pickle.dumps(ids_of(stored)))
+    assert all(place.max() < len(group) <= 4 for _, _, _, place, group, *_ in streamed.given)
 
 
-def test_a_folder_may_be_named_from_where_the_caller_is(stored, processes, monkeypatch):
+def test_a_store_with_a_relative_path_is_found_by_workers_elsewhere(stored, processes, monkeypatch):
     store, placement, expected = stored
-    processes.submit(os.getcwd).result()  # begun elsewhere
+    processes.submit(os.getcwd).result()  # workers start in another folder
     monkeypatch.chdir(store.path.parent)
     assert_same_moments(moments((Store(store.path.name), placement), processes), expected)
 
@@ -181,11 +181,11 @@ def test_a_folder_may_be_named_from_where_the_caller_is(stored, processes, monke
 def test_small_work_is_one_task(stored):
     with ThreadPoolExecutor(1) as pool:
         watched = Watched(pool)
-        assert_same_moments(moments(stored, watched), stored[2])
+        assert_same_moments(moments(stored, watched, Streaming().images_per_sum), stored[2])
     assert len(watched.given) == 1
 
 
-def test_one_row_and_no_image(stored):
+def test_one_row_and_no_image_are_enough(stored):
     placement = random_taxonomy(1, 1, np.random.default_rng(0))
     one = Rows.images(np.ones((1, 1), dtype=np.float32), placement)
     store, placement, _ = stored
@@ -199,7 +199,7 @@ def test_one_row_and_no_image(stored):
     assert not split.by_group and n_excluded == 60
 
 
-def test_what_is_wrong_with_a_store_is_said_as_ever(tmp_path, stored, processes):
+def test_errors_of_a_store_are_the_same_with_workers(tmp_path, stored, processes):
     _, placement, _ = stored
     vectors = np.ones((60, D), dtype=np.float32)
     vectors[45] = np.nan
@@ -216,11 +216,11 @@ def test_what_is_wrong_with_a_store_is_said_as_ever(tmp_path, stored, processes)
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**4))
-def test_runs_cover_all_in_few_even_pieces(n, least):
-    runs = tasks.even_ranges(n, least)
-    assert [number for run in runs for number in (run.start, run.stop)][1:-1:2] == [run.start for run in runs[1:]]
-    assert runs[0].start == 0 and runs[-1].stop == n and len(runs) <= tasks.MOST_TASKS
-    sizes = [len(run) for run in runs]
+def test_ranges_are_even_and_cover_all_numbers(n, least):
+    ranges = tasks.even_ranges(n, least)
+    assert [number for one in ranges for number in (one.start, one.stop)][1:-1:2] == [one.start for one in ranges[1:]]
+    assert ranges[0].start == 0 and ranges[-1].stop == n and len(ranges) <= tasks.MOST_TASKS
+    sizes = [len(one) for one in ranges]
     assert max(sizes) - min(sizes) <= 1 and min(sizes) >= min(n, least)
 
 
@@ -230,7 +230,7 @@ def test_results_come_in_the_order_of_the_tasks():
     assert found == [0, 1, 2, 3]
 
 
-def test_an_error_ends_what_has_not_begun():
+def test_an_error_cancels_tasks_that_have_not_begun():
     begun = []
 
     def task(i: int) -> None:
@@ -243,24 +243,24 @@ def test_an_error_ends_what_has_not_begun():
     assert len(begun) < 10
 
 
-def test_what_is_handed_over_arrives():
+def test_a_shared_value_arrives_unchanged():
     frozen = np.arange(5.0)
     frozen.flags.writeable = False
     value = {"text": "a", "rows": [np.arange(7, dtype=np.int8), np.zeros((0, 3)), np.ones((4, 5)).T, frozen]}
-    with tasks.share_with_workers(value) as handed:
-        found = pickle.loads(pickle.dumps(handed)).load()
-        again = handed.load()
-        folder = handed.path.parent
+    with tasks.share_with_workers(value) as shared:
+        found = pickle.loads(pickle.dumps(shared)).load()
+        second = shared.load()
+        folder = shared.path.parent
     assert found["text"] == "a" and not folder.exists()
     for ours, theirs in zip(found["rows"], value["rows"], strict=True):
         np.testing.assert_array_equal(ours, theirs)
         assert ours.dtype == theirs.dtype and ours.flags.aligned
-    found["rows"][0][:] = 9  # a copy on write: nobody else sees it
-    np.testing.assert_array_equal(again["rows"][0], value["rows"][0])
+    found["rows"][0][:] = 9  # copy on write: no other copy changes
+    np.testing.assert_array_equal(second["rows"][0], value["rows"][0])
 
 
-def test_a_worker_that_does_not_see_the_file_says_what_to_do():
-    with tasks.share_with_workers(np.arange(3)) as handed:
+def test_a_worker_that_cannot_see_the_file_gets_an_error_with_a_remedy():
+    with tasks.share_with_workers(np.arange(3)) as shared:
         pass
     with pytest.raises(ProbeError, match="set TMPDIR to a folder that all workers see"):
-        handed.load()
+        shared.load()
