@@ -1,10 +1,12 @@
-"""Invented Latin-looking names: none is meant to be the name of anything alive.
+"""Invented names that look like Latin. None is meant to be the name of a living thing.
 
-As in zoology a family is named after its type genus (-idae) and so is an order (-iformes); an epithet agrees with its
-genus in gender and may be used again in another genus.
+As in zoology, a family (-idae) and an order (-iformes) are named after their type genus. An epithet agrees with its
+genus in gender, and may be used again in another genus.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -33,51 +35,106 @@ _SECOND = (
 
 
 def _stem(rng: np.random.Generator, syllables: int) -> str:
+    """Return a random stem."""
     parts = [f"{rng.choice(_ONSETS)}{rng.choice(_VOWELS)}" for _ in range(syllables)]
     return "".join(parts) + str(rng.choice(_FINALS))
 
 
 class Namer:
-    """Gives out names, each once. `rng` is consumed in the order of the calls."""
+    """A source of names that gives out each name once.
 
-    def __init__(self, rng: np.random.Generator):
+    Parameters
+    ----------
+    rng : Generator
+        The names depend on the order of the calls.
+
+    Examples
+    --------
+    >>> namer = Namer(np.random.default_rng(0))
+    >>> genus, stem = namer.genus()
+    >>> namer.name_after(stem, "idae") == stem + "idae"
+    True
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
-        self._given: set[str] = set()
+        self._used: set[str] = set()
 
-    def _once(self, make) -> str:
-        while (name := make()) in self._given:
+    def _unused(self, make: Callable[[], str]) -> str:
+        """Call `make` until it gives a name that has not been given out."""
+        while (name := make()) in self._used:
             pass
-        self._given.add(name)
+        self._used.add(name)
         return name
 
     def genus(self) -> tuple[str, str]:
-        """A genus and its stem, e.g. ``("Brevantus", "Brevant")``."""
+        """Return the name of a genus and its stem.
+
+        Returns
+        -------
+        name, stem : str
+            For example ``Brevantus`` and ``Brevant``.
+        """
         stem = _stem(self._rng, int(self._rng.integers(1, 3)))
-        name = self._once(lambda: (stem + str(self._rng.choice(_GENUS_ENDINGS))).capitalize())
+        name = self._unused(lambda: (stem + str(self._rng.choice(_GENUS_ENDINGS))).capitalize())
         return name, stem.capitalize()
 
-    def after(self, stem: str, ending: str) -> str:
-        """A family or order named after the stem of its type genus."""
-        if stem + ending in self._given:
-            stem = stem + "el"
-        return self._once(lambda: stem + ending)
+    def name_after(self, stem: str, ending: str) -> str:
+        """Return the name of a family or an order, made from the stem of its type genus.
 
-    def higher(self, rank: str) -> str:
-        """A class, phylum or kingdom."""
+        Parameters
+        ----------
+        stem : str
+        ending : str
+            For example ``idae``.
+
+        Returns
+        -------
+        str
+        """
+        if stem + ending in self._used:
+            stem = stem + "el"
+        return self._unused(lambda: stem + ending)
+
+    def higher_taxon(self, rank: str) -> str:
+        """Return the name of a class, a phylum or a kingdom.
+
+        Parameters
+        ----------
+        rank : str
+
+        Returns
+        -------
+        str
+        """
         endings = _ENDINGS[rank]
-        return self._once(lambda: (_stem(self._rng, 1) + str(self._rng.choice(endings))).capitalize())
+        return self._unused(lambda: (_stem(self._rng, 1) + str(self._rng.choice(endings))).capitalize())
 
     def epithet(self, genus: str) -> str:
-        """An epithet not yet used in `genus`, in its gender."""
+        """Return an epithet that is new in a genus and agrees with it in gender.
+
+        Parameters
+        ----------
+        genus : str
+
+        Returns
+        -------
+        str
+        """
         ending = "us" if genus.endswith(_MALE) else "a" if genus.endswith(_FEMALE) else "e"
 
         def make() -> str:
             stem = _stem(self._rng, 1) + str(self._rng.choice(["", "at", "in", "os", "ul"]))
             return f"{genus} {stem}{self._rng.choice([ending, ending, 'ensis', 'oides'])}"
 
-        return self._once(make).split()[1]
+        return self._unused(make).split()[1]
 
-    def common(self) -> str:
-        """An English name such as ``spotted bumblewing``; it says nothing of the looks or the kin of its bearer."""
+    def common_name(self) -> str:
+        """Return an English name such as ``spotted bumblewing``, which does not depend on looks or kinship.
+
+        Returns
+        -------
+        str
+        """
         rng = self._rng
-        return self._once(lambda: f"{rng.choice(_ADJECTIVES)} {rng.choice(_FIRST)}{rng.choice(_SECOND)}")
+        return self._unused(lambda: f"{rng.choice(_ADJECTIVES)} {rng.choice(_FIRST)}{rng.choice(_SECOND)}")

@@ -1,4 +1,4 @@
-"""Where and how a creature is seen: pose, background and light. Nothing here knows what the creature is."""
+"""The circumstances of a picture: pose, background and light. They do not depend on the creature."""
 
 from __future__ import annotations
 
@@ -8,17 +8,42 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from bioclip_probe.world.pen import SIZE, SUPER, Colour
+from bioclip_probe.world.pen import SIZE, SUPERSAMPLING, Colour
 
 BACKGROUNDS = ("plain", "sky", "meadow", "foliage", "pebbles", "water")
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The circumstances of one picture, all drawn from one law whatever the taxon.
+    """The circumstances of one picture, drawn from the same distribution for all taxa.
 
-    `turn` in radians; `left`: looks to the left; `scale` and `shift` in shares of the picture; `hue`, `tone` and
-    `texture` (a seed) of the background; `gain`, `tint` and `slope` of the light.
+    Attributes
+    ----------
+    turn : float
+        Radians by which the creature is turned.
+    left : bool
+        It looks to the left.
+    scale : float
+        Size of the creature, as a share of the picture.
+    shift : tuple of float
+        Place of the creature relative to the middle, in shares of the picture.
+    background : str
+        One of `BACKGROUNDS`.
+    hue, tone : float
+        Hue and brightness of the background, in [0, 1].
+    texture : int
+        Seed of the background's details.
+    gain : float
+        Strength of the light.
+    tint : tuple of float
+        Strength of its red, green and blue.
+    slope : tuple of float
+        Change of the light from left to right and from top to bottom.
+
+    Examples
+    --------
+    >>> random_scene(np.random.default_rng(0)).background in BACKGROUNDS
+    True
     """
 
     turn: float
@@ -34,8 +59,22 @@ class Scene:
     slope: tuple[float, float]
 
 
-def draw_scene(rng: np.random.Generator) -> Scene:
-    """Draw the circumstances of a picture."""
+def random_scene(rng: np.random.Generator) -> Scene:
+    """Return circumstances drawn at random.
+
+    Parameters
+    ----------
+    rng : Generator
+
+    Returns
+    -------
+    Scene
+
+    Examples
+    --------
+    >>> random_scene(np.random.default_rng(4)) == random_scene(np.random.default_rng(4))
+    True
+    """
     return Scene(
         turn=float(rng.normal(0, 0.35)),
         left=bool(rng.random() < 0.5),
@@ -51,19 +90,53 @@ def draw_scene(rng: np.random.Generator) -> Scene:
     )
 
 
-def colour(hue: float, saturation: float, value: float) -> Colour:
-    """An RGB colour (0 to 255) from hue, saturation and value in [0, 1]; hue wraps round."""
+def rgb_colour(hue: float, saturation: float, value: float) -> Colour:
+    """Return an RGB colour from hue, saturation and value.
+
+    Parameters
+    ----------
+    hue : float
+        Red at 0 and at 1; numbers beyond wrap round.
+    saturation, value : float
+        In [0, 1]; numbers beyond are cut.
+
+    Returns
+    -------
+    tuple of int
+        In 0 to 255.
+
+    Examples
+    --------
+    >>> rgb_colour(1 / 3, 1, 1)
+    (0, 255, 0)
+    """
     channels = colorsys.hsv_to_rgb(hue % 1.0, min(max(saturation, 0.0), 1.0), min(max(value, 0.0), 1.0))
-    return tuple(round(255 * channel) for channel in channels)
+    red, green, blue = (round(255 * channel) for channel in channels)
+    return red, green, blue
 
 
 def backdrop(scene: Scene) -> Image.Image:
-    """The picture without the creature, SUPER times the final size."""
-    side, rng = SIZE * SUPER, np.random.default_rng(scene.texture)
-    ground = colour(scene.hue, rng.uniform(0.1, 0.45), scene.tone)
+    """Return the picture without the creature.
+
+    Parameters
+    ----------
+    scene : Scene
+
+    Returns
+    -------
+    PIL.Image.Image
+        A square of `SUPERSAMPLING` times the final size.
+
+    Examples
+    --------
+    >>> backdrop(random_scene(np.random.default_rng(0))).size
+    (192, 192)
+    """
+    side, rng = SIZE * SUPERSAMPLING, np.random.default_rng(scene.texture)
+    ground = rgb_colour(scene.hue, rng.uniform(0.1, 0.45), scene.tone)
     if scene.background == "plain":
         return Image.new("RGB", (side, side), ground)
-    other = colour(scene.hue + rng.normal(0, 0.06), rng.uniform(0.1, 0.5), scene.tone * rng.uniform(0.6, 1.2))
+    other = rgb_colour(scene.hue + rng.normal(0, 0.06), rng.uniform(0.1, 0.5), scene.tone * rng.uniform(0.6, 1.2))
     if scene.background == "sky":
         steps = np.linspace(0, 1, side)[:, None, None]
         column = (np.array(ground) * (1 - steps) + np.array(other) * steps).astype(np.uint8)
@@ -73,23 +146,42 @@ def backdrop(scene: Scene) -> Image.Image:
     return image
 
 
-def lit(image: Image.Image, scene: Scene) -> np.ndarray:
-    """(SIZE, SIZE, 3) uint8: the picture at its final size in the light of the scene."""
-    pixels = np.asarray(image.reduce(SUPER), np.float32)
+def apply_light(image: Image.Image, scene: Scene) -> np.ndarray:
+    """Return a picture at its final size in the light of a scene.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        A square of `SUPERSAMPLING` times the final size.
+    scene : Scene
+
+    Returns
+    -------
+    ndarray, shape (SIZE, SIZE, 3), uint8
+
+    Examples
+    --------
+    >>> scene = random_scene(np.random.default_rng(0))
+    >>> apply_light(backdrop(scene), scene).shape
+    (64, 64, 3)
+    """
+    pixels = np.asarray(image.reduce(SUPERSAMPLING), np.float32)
     ramp = np.linspace(-1, 1, SIZE, dtype=np.float32)
     light = scene.gain * (1 + scene.slope[0] * ramp[None, :] + scene.slope[1] * ramp[:, None])
     noise = np.random.default_rng(scene.texture + 1).normal(0, 2.0, (SIZE, SIZE, 1)).astype(np.float32)
-    return np.clip(pixels * light[:, :, None] * np.float32(scene.tint) + noise, 0, 255).astype(np.uint8)
+    return np.clip(pixels * light[:, :, None] * np.asarray(scene.tint, np.float32) + noise, 0, 255).astype(np.uint8)
 
 
 def _clouded(a: Colour, b: Colour, rng: np.random.Generator, side: int) -> Image.Image:
+    """Return a smooth random mixture of two colours."""
     share = rng.random((5, 5, 1))
     coarse = np.array(a) * (1 - share) + np.array(b) * share
     return Image.fromarray(coarse.astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
 
 
 def _shade(scene: Scene, rng: np.random.Generator, spread: float = 0.15) -> Colour:
-    return colour(
+    """Return a random shade of the background."""
+    return rgb_colour(
         scene.hue + rng.normal(0, 0.03), rng.uniform(0.2, 0.55), scene.tone * rng.uniform(1 - 2 * spread, 1 + spread)
     )
 

@@ -1,11 +1,13 @@
-"""Which species and individuals the world's models may see in training.
+"""The species and individuals that the world's models may see in training.
 
-A fifth of the species is held out: a whole family, some whole genera, and single species of other genera. Everything
-held out has relatives in training at the rank above. Of the other species, training sees other individuals than
-evaluation.
+A fifth of the species is held out: a whole family, some whole genera, and single species of other genera. All taxa that
+are held out have relatives in training at the rank above. Of the other species, training and evaluation use different
+individuals.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -16,13 +18,30 @@ EVALUATION = range(5)  # individuals of every species that are never trained on
 FIRST_TRAINING = 1000  # number of the first individual used in training
 
 
-def held_out(taxa: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
-    """(n species,) bool: the species kept from training."""
+def held_out_species(taxa: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    """Return which species are kept from training.
+
+    Parameters
+    ----------
+    taxa : DataFrame
+        One row a species, columns `tables.RANKS`.
+    rng : Generator
+
+    Returns
+    -------
+    ndarray, shape (species,), bool
+
+    Examples
+    --------
+    >>> from bioclip_probe import world
+    >>> int(held_out_species(world.taxa(), np.random.default_rng(0)).sum())
+    48
+    """
     order = taxa.iloc[rng.permutation(len(taxa))]
     out = pd.Series(False, index=taxa.index)
-    family = next(_wholes(order, "family", "order", range(4, 9)))
+    family = next(_whole_taxa(order, "family", "order", range(4, 9)))
     out |= taxa["family"] == family
-    genera = _wholes(order[~out[order.index]], "genus", "family", range(2, 5))
+    genera = _whole_taxa(order[~out[order.index]], "genus", "family", range(2, 5))
     out |= taxa["genus"].isin([next(genera) for _ in range(WHOLE_GENERA)])
     for row, genus in order["genus"].items():
         if out.sum() == HELD_OUT:
@@ -32,19 +51,34 @@ def held_out(taxa: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     return out.to_numpy()
 
 
-def _wholes(order: pd.DataFrame, rank: str, above: str, sizes: range):
-    """Taxa of `rank` of these sizes, each in another taxon of the rank `above`, which has further ones."""
-    used = set()
+def _whole_taxa(order: pd.DataFrame, rank: str, above: str, sizes: range) -> Iterator[str]:
+    """Yield taxa of a rank with one of these sizes, each in another taxon of the rank above that has other members."""
+    used: set[str] = set()
     for taxon, rows in order.groupby(rank, sort=False):
-        home = rows[above].iloc[0]
-        if len(rows) in sizes and home not in used and order.loc[order[above] == home, rank].nunique() > 2:
-            used.add(home)
+        parent = rows[above].iloc[0]
+        if len(rows) in sizes and parent not in used and order.loc[order[above] == parent, rank].nunique() > 2:
+            used.add(parent)
             yield taxon
 
 
-def quarter(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(n species,) bool: a quarter of the `seen` species, at random."""
-    chosen = np.zeros(len(seen), dtype=bool)
-    pool = np.flatnonzero(seen)
+def random_quarter(in_training: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a random quarter of the species that training may use.
+
+    Parameters
+    ----------
+    in_training : ndarray, shape (species,), bool
+    rng : Generator
+
+    Returns
+    -------
+    ndarray, shape (species,), bool
+
+    Examples
+    --------
+    >>> int(random_quarter(np.ones(8, bool), np.random.default_rng(0)).sum())
+    2
+    """
+    chosen = np.zeros(len(in_training), dtype=bool)
+    pool = np.flatnonzero(in_training)
     chosen[rng.choice(pool, len(pool) // 4, replace=False)] = True
     return chosen

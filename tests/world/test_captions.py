@@ -1,11 +1,9 @@
-"""What is written under the pictures, and the small vocabulary it is read with."""
-
-import gzip
+"""Captions of the pictures: names and looks."""
 
 import numpy as np
 
 from bioclip_probe import world
-from bioclip_probe.world import captions, words
+from bioclip_probe.world import captions
 
 
 def test_the_five_text_types_say_what_bioclips_say():
@@ -36,34 +34,13 @@ def test_captions_of_looks_hold_no_name_and_what_is_seen():
     taxa, rng = world.taxa(), np.random.default_rng(0)
     names = {word.lower() for name in taxa.to_numpy().ravel() for word in name.split()}
     for species in range(0, 240, 5):
-        one, view = world.creature(species, 7), world.circumstances(species, 7)
-        caption = captions.looks_caption(one, view, rng)
+        creature, scene = world.creature(species, 7), world.scene_of(species, 7)
+        caption = captions.looks_caption(creature, scene, rng)
         assert not names & set(caption.strip(".").split())
-        assert captions.hue_name(one.hue) in caption
-        assert not ("left" in caption and not view.left)
+        assert captions.hue_name(creature.hue) in caption
+        assert not ("left" in caption and not scene.left)
 
 
 def test_hues_go_round():
     assert captions.hue_name(0.0) == captions.hue_name(0.999) == "red"
     assert captions.hue_name(1 / 3) == "green"
-
-
-def test_merges_are_the_most_frequent_pairs():
-    merges = words.learn_merges(["lala lala la", "lo"], 3)
-    assert merges == [("l", "a</w>"), ("a", "la</w>"), ("l", "ala</w>")]  # 3 times, then twice each, ties by alphabet
-    assert words.learn_merges(["a"], 5) == []
-
-
-def test_open_clips_tokenizer_reads_the_merges_and_gives_the_words_back(tmp_path):
-    from open_clip.tokenizer import SimpleTokenizer
-
-    texts = captions.name_captions(world.taxa(), captions.common_names(240, np.random.default_rng(0)))["taxonomic"]
-    merges = words.learn_merges(texts[:100], 200)
-    path = tmp_path / "bpe_vocab.txt.gz"
-    path.write_bytes(words.merges_file(merges))
-    tokens = SimpleTokenizer(str(path), context_length=60)
-    assert tokens.vocab_size == words.BYTES + len(merges) + words.SPECIAL
-    row = tokens(texts[0])[0]
-    assert row.argmax() == (row > 0).sum() - 1  # the end of the text has the highest number: CLIP pools there
-    assert tokens.decode(tokens.encode(texts[200])).strip() == texts[200].lower().replace(".", " .")
-    assert gzip.decompress(path.read_bytes()).decode().count("\n") == len(merges)

@@ -7,13 +7,13 @@ from bioclip_probe.world import splits
 
 
 def test_a_fifth_is_held_out_with_relatives_in_training():
-    taxa, seen = world.taxa(), world.seen()
+    taxa, seen = world.taxa(), world.seen_in_training()
     assert (~seen).sum() == splits.HELD_OUT == 48
     assert set(taxa.loc[~seen, "order"]) <= set(taxa.loc[seen, "order"])
 
 
 def test_whole_genera_and_a_whole_family_are_held_out():
-    taxa, seen = world.taxa(), world.seen()
+    taxa, seen = world.taxa(), world.seen_in_training()
     gone = {rank: set(taxa.loc[~seen, rank]) - set(taxa.loc[seen, rank]) for rank in ("genus", "family")}
     assert len(gone["family"]) == 1
     assert len(gone["genus"]) >= 5
@@ -21,8 +21,8 @@ def test_whole_genera_and_a_whole_family_are_held_out():
 
 
 def test_the_quarter_is_of_the_seen():
-    seen = world.seen()
-    chosen = splits.quarter(seen, np.random.default_rng(0))
+    seen = world.seen_in_training()
+    chosen = splits.random_quarter(seen, np.random.default_rng(0))
     assert chosen.sum() == seen.sum() // 4
     assert not np.any(chosen & ~seen)
 
