@@ -1,36 +1,28 @@
-"""Extraction by the workers of an executor, and engines by their names."""
+"""Executors by the names of their engines."""
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import pytest
 
-from bioclip_probe import datasets, encoders, executors
+from bioclip_probe import executors
 from bioclip_probe.errors import ModelError, ProbeError
 from bioclip_probe.extraction import workers
 from bioclip_probe.extraction.extract import extract
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
-from tests.support.pictures import MeanColour, paint_many
+from tests.support.extraction import SlowColour, assert_same, embedded_here, thirty_pictures
+from tests.support.pictures import MeanColour
 
 #: A look into the queue twice a second.
 PATIENCE = executors.SlurmPatience(0.5)
 
 
-class Slow(MeanColour):
-    """Slow enough to be killed in the middle, and says who it is."""
-
-    def encode(self, batch):
-        time.sleep(0.05)
-        with open(os.environ["WORKERS_SEEN"], "a") as file:
-            file.write(f"{os.getpid()}\n")
-        return super().encode(batch)
+@pytest.fixture
+def thirty(tmp_path):
+    return thirty_pictures(tmp_path / "thirty")
 
 
 @pytest.fixture
@@ -39,102 +31,6 @@ def seen(tmp_path, monkeypatch):
     path.touch()
     monkeypatch.setenv("WORKERS_SEEN", str(path))
     return path
-
-
-@pytest.fixture
-def dataset(tmp_path):
-    folder = tmp_path / "thirty"
-    names = paint_many(folder, 30)
-    (folder / "010.png").write_bytes(b"")
-    lines = ["path,class", *(f"{name},Aves" for name in names)]
-    (folder / "labels.csv").write_text("\n".join(lines))
-    return datasets.load(f"table:{folder / 'labels.csv'}")
-
-
-def here(dataset, folder):
-    """The same by this process."""
-    store = Store(folder)
-    extract(dataset, [MeanColour()], store, ExtractionSettings(shard_size=4, progress=False))
-    return store.read(dataset, MeanColour())
-
-
-def same(found, expected):
-    assert found[0].equals(expected[0])
-    np.testing.assert_array_equal(found[1], expected[1])
-
-
-@pytest.mark.parametrize("name", ["processes:2", "dask"])
-def test_workers_give_what_this_process_gives(dataset, tmp_path, seen, name, request):
-    if name == "dask":
-        name = f"dask:{request.getfixturevalue('cluster').scheduler_address}"
-    store = Store(tmp_path / "store")
-    with executors.open_executor(name) as executor:
-        (found,) = extract(dataset, [Slow()], store, ExtractionSettings(shard_size=4, progress=False), executor)
-    assert (found.n_ok, found.n_failed) == (29, 1)
-    assert found.failures["error_class"].tolist() == ["empty"]
-    same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
-
-
-@pytest.fixture
-def cluster(seen):
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as cluster:
-        yield cluster
-
-
-def test_the_shards_of_a_killed_worker_are_done_by_the_others(dataset, tmp_path, seen, cluster):
-    store, killed = Store(tmp_path / "store"), []
-    with executors.open_executor(f"dask:{cluster.scheduler_address}") as executor:
-        landed = workers.task_results
-
-        def land_and_kill(future, task):
-            if not killed:
-                killed.append(int(seen.read_text().split()[-1]))
-                os.kill(killed[0], signal.SIGKILL)
-            return landed(future, task)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(workers, "task_results", land_and_kill)
-            (found,) = extract(
-                dataset, [Slow()], store, ExtractionSettings(batch_size=1, shard_size=2, progress=False), executor
-            )
-    assert killed
-    assert found.n_ok == 29
-    same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
-
-
-def test_a_lost_process_is_one_line_and_the_next_run_goes_on(dataset, tmp_path, seen):
-    store = Store(tmp_path / "store")
-    with (
-        executors.open_executor("processes:1") as executor,
-        pytest.raises(ProbeError, match="a worker process was lost"),
-    ):
-        landed = workers.task_results
-
-        def land_and_kill(future, task):
-            with contextlib.suppress(ProcessLookupError):  # killed by an earlier result
-                os.kill(int(seen.read_text().split()[-1]), signal.SIGKILL)
-            return landed(future, task)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(workers, "task_results", land_and_kill)
-            extract(dataset, [Slow()], store, ExtractionSettings(batch_size=1, shard_size=2, progress=False), executor)
-    (found,) = extract(dataset, [MeanColour()], store, ExtractionSettings(progress=False))
-    assert found.n_reused >= 2
-    same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
-
-
-def test_real_encoders_travel_as_their_recipe(dataset, tmp_path):
-    store = Store(tmp_path / "store")
-    with executors.open_executor("processes:1") as executor:
-        far = encoders.load_remote("world-generic", executor)
-        extract(dataset, [far], store, ExtractionSettings(shard_size=16, progress=False), executor)
-    other, near = Store(tmp_path / "other"), encoders.load("world-generic")
-    extract(dataset, [near], other, ExtractionSettings(shard_size=16, progress=False))
-    assert near.fingerprint == far.fingerprint
-    np.testing.assert_allclose(store.read(dataset, far)[1], other.read(dataset, near)[1], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["dask", "dask:", "processes:0", "processes:two", "spark", "local:2", "slurm:x", ""])
@@ -208,13 +104,13 @@ def end_job(folder):
         subprocess.run(["pkill", "-P", (folder / "job.pid").read_text().strip()], check=False)
 
 
-def test_slurm_jobs_are_dask_workers(dataset, tmp_path, slurm):
+def test_slurm_jobs_are_dask_workers(thirty, tmp_path, slurm):
     slurm()
     store = Store(tmp_path / "store")
     with executors.open_executor("slurm:1", PATIENCE) as executor:
-        extract(dataset, [MeanColour()], store, ExtractionSettings(shard_size=8, progress=False), executor)
+        extract(thirty, [MeanColour()], store, ExtractionSettings(shard_size=8, progress=False), executor)
     assert "#SBATCH" in (tmp_path / "job.sh").read_text()
-    same(store.read(dataset, MeanColour()), here(dataset, tmp_path / "here"))
+    assert_same(store.read(thirty, MeanColour()), embedded_here(thirty, tmp_path / "here"))
 
 
 @pytest.mark.parametrize(
@@ -243,24 +139,26 @@ def test_sbatch_refuses(slurm):
         pass
 
 
-def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(dataset, tmp_path, slurm, seen):
+def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(thirty, tmp_path, slurm, seen):
     slurm()
     store = Store(tmp_path / "store")
-    landed = workers.task_results
+    task_results = workers.task_results
 
     def land_and_end(future, task):
         end_job(tmp_path)
-        return landed(future, task)
+        return task_results(future, task)
 
     reason = r"a worker failed on shard \d+ \(NoWorkerError: .*the same command goes on from there"
     impatience = executors.SlurmPatience(0.5, "1s")
     with pytest.MonkeyPatch.context() as patch, executors.open_executor("slurm", impatience) as executor:
         patch.setattr(workers, "task_results", land_and_end)
         with pytest.raises(ProbeError, match=reason):
-            extract(dataset, [Slow()], store, ExtractionSettings(batch_size=1, shard_size=2, progress=False), executor)
-    (found,) = extract(dataset, [Slow()], store, ExtractionSettings(progress=False))
+            extract(
+                thirty, [SlowColour()], store, ExtractionSettings(batch_size=1, shard_size=2, progress=False), executor
+            )
+    (found,) = extract(thirty, [SlowColour()], store, ExtractionSettings(progress=False))
     assert 0 < found.n_reused < 30
-    same(store.read(dataset, Slow()), here(dataset, tmp_path / "here"))
+    assert_same(store.read(thirty, SlowColour()), embedded_here(thirty, tmp_path / "here"))
 
 
 @pytest.mark.parametrize("has_gpu, device, resolved", [

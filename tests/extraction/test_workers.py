@@ -1,17 +1,24 @@
+import contextlib
+import os
 import pickle
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
+from bioclip_probe import encoders, executors
+from bioclip_probe.errors import ProbeError
 from bioclip_probe.extraction import workers
 from bioclip_probe.extraction.embed import embed
+from bioclip_probe.extraction.extract import extract
 from bioclip_probe.extraction.pipeline import ShardTask
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
-from tests.support.extraction import (
-    painted_dataset,
-)
+from tests.support.extraction import SlowColour, assert_same, embedded_here, painted_dataset, thirty_pictures
 from tests.support.pictures import MeanColour
+
+SMALL_SHARDS = ExtractionSettings(batch_size=1, shard_size=2, progress=False)
 
 
 @pytest.fixture
@@ -59,3 +66,88 @@ def test_an_open_executor_in_the_settings_is_not_sent_to_its_own_workers(dataset
         settings = ExtractionSettings(engine=executor, progress=False)
         ((_, summary),) = embed(dataset, ["pixels"], store, settings)
     assert summary.n_ok == 10
+
+
+@pytest.fixture
+def thirty(tmp_path):
+    return thirty_pictures(tmp_path / "thirty")
+
+
+@pytest.fixture
+def seen(tmp_path, monkeypatch):
+    path = tmp_path / "workers"
+    path.touch()
+    monkeypatch.setenv("WORKERS_SEEN", str(path))
+    return path
+
+
+@pytest.mark.parametrize("name", ["processes:2", "dask"])
+def test_workers_return_what_this_process_returns(thirty, tmp_path, seen, name, request):
+    if name == "dask":
+        name = f"dask:{request.getfixturevalue('cluster').scheduler_address}"
+    store = Store(tmp_path / "store")
+    with executors.open_executor(name) as executor:
+        (found,) = extract(thirty, [SlowColour()], store, ExtractionSettings(shard_size=4, progress=False), executor)
+    assert (found.n_ok, found.n_failed) == (29, 1)
+    assert found.failures["error_class"].tolist() == ["empty"]
+    assert_same(store.read(thirty, SlowColour()), embedded_here(thirty, tmp_path / "here"))
+
+
+@pytest.fixture
+def cluster(seen):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
+    ) as cluster:
+        yield cluster
+
+
+def test_the_shards_of_a_killed_worker_are_embedded_by_the_others(thirty, tmp_path, seen, cluster):
+    store, killed = Store(tmp_path / "store"), []
+    with executors.open_executor(f"dask:{cluster.scheduler_address}") as executor:
+        task_results = workers.task_results
+
+        def land_and_kill(future, task):
+            if not killed:
+                killed.append(int(seen.read_text().split()[-1]))
+                os.kill(killed[0], signal.SIGKILL)
+            return task_results(future, task)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(workers, "task_results", land_and_kill)
+            (found,) = extract(thirty, [SlowColour()], store, SMALL_SHARDS, executor)
+    assert killed
+    assert found.n_ok == 29
+    assert_same(store.read(thirty, SlowColour()), embedded_here(thirty, tmp_path / "here"))
+
+
+def test_a_lost_process_is_reported_in_one_line_and_the_next_run_goes_on(thirty, tmp_path, seen):
+    store = Store(tmp_path / "store")
+    with (
+        executors.open_executor("processes:1") as executor,
+        pytest.raises(ProbeError, match="a worker process was lost"),
+    ):
+        task_results = workers.task_results
+
+        def land_and_kill(future, task):
+            with contextlib.suppress(ProcessLookupError):  # killed by an earlier result
+                os.kill(int(seen.read_text().split()[-1]), signal.SIGKILL)
+            return task_results(future, task)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(workers, "task_results", land_and_kill)
+            extract(thirty, [SlowColour()], store, SMALL_SHARDS, executor)
+    (found,) = extract(thirty, [MeanColour()], store, ExtractionSettings(progress=False))
+    assert found.n_reused >= 2
+    assert_same(store.read(thirty, SlowColour()), embedded_here(thirty, tmp_path / "here"))
+
+
+def test_real_encoders_are_sent_as_their_recipe(thirty, tmp_path):
+    store = Store(tmp_path / "store")
+    with executors.open_executor("processes:1") as executor:
+        far = encoders.load_remote("world-generic", executor)
+        extract(thirty, [far], store, ExtractionSettings(shard_size=16, progress=False), executor)
+    other, near = Store(tmp_path / "other"), encoders.load("world-generic")
+    extract(thirty, [near], other, ExtractionSettings(shard_size=16, progress=False))
+    assert near.fingerprint == far.fingerprint
+    np.testing.assert_allclose(store.read(thirty, far)[1], other.read(thirty, near)[1], rtol=1e-4, atol=1e-5)
