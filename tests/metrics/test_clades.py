@@ -9,18 +9,24 @@ from hypothesis import strategies as st
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import clades as module
-from bioclip_probe.metrics.clades import ANCESTORS, NAMES, clade_correlations, within_clade_correlation
-from bioclip_probe.metrics.hierarchy import cophenetic_correlation
+from bioclip_probe.metrics.clades import ANCESTORS, NAMES
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, taxonomy
 from tests.definitions import clades as definitions
-from tests.support.embedded import random_taxonomy, signal_vectors, unit, unit_vectors
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, unit_vectors
 from tests.support.strategies import lineage_tables
+from tests.support.taxa import DEFAULT, cophenetic_correlation, rng
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+def clade_correlations(vectors, placement, settings=DEFAULT):
+    return module.clade_correlations(Rows.taxa(vectors, placement.coarsen("species")), settings)
+
+
+def within_clade_correlation(clades, rng):
+    return module.clade_summaries(clades, rng, DEFAULT)
 
 
 @st.composite
@@ -45,9 +51,7 @@ def paths(found):
 @given(in_a_taxonomy(), st.sampled_from((2, 3, 5)))
 def test_each_clade_has_the_correlation_of_its_own_pairs(case, fewest):
     vectors, placement = case
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "FEWEST_SPECIES", fewest)
-        found = clade_correlations(vectors, placement)
+    found = clade_correlations(vectors, placement, MeasureSettings(min_clade_species=fewest))
     species = placement.coarsen("species")
     expected = definitions.clade_correlations(vectors, species, fewest)
     assert {rank: set(of_rank) for rank, of_rank in found.items()} == {
@@ -109,7 +113,7 @@ def test_separation_above_an_ancestor_does_not_count_inside_it():
     _, placement = made()
     kingdom = placement.at("kingdom")
     apart = 5 * rng(1).standard_normal((len(placement.tree), 24))[kingdom]
-    vectors = unit(apart + rng(2).standard_normal((len(placement.tree), 24))[placement.node])
+    vectors = unit_rows(apart + rng(2).standard_normal((len(placement.tree), 24))[placement.node])
     assert cophenetic_correlation(vectors, placement, rng()).value > 0.4
     for summary in within_clade_correlation(clade_correlations(vectors, placement), rng()).values():
         mean = summary[NAMES[0]]
@@ -138,7 +142,7 @@ def test_few_species_equal_distances_and_ranks_without_any():
     assert few and all(math.isnan(e.value) and e.note.startswith("needs at least 5 species, found") for e in few)
     genus = pd.DataFrame([["K", "P", "C", "O", "F", "G", f"G s{n}"] for n in range(8)], columns=RANKS)
     one = taxonomy(genus)
-    found = clade_correlations(unit(rng().standard_normal((8, 3))), one)
+    found = clade_correlations(unit_rows(rng().standard_normal((8, 3))), one)
     assert list(found) == list(ANCESTORS)
     for estimate in paths(found).values():
         assert estimate.note == "tree distance or embedding distance does not vary"

@@ -8,24 +8,22 @@ from hypothesis import strategies as st
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import confounds as module
-from bioclip_probe.metrics.confounds import residual_cophenetic_correlation
-from bioclip_probe.metrics.hierarchy import cophenetic_correlation
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.all_pairs.cross import jackknifed_cross_correlations
 from bioclip_probe.stats.resampling import jackknife_groups
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.tree import Placement, Tree, patristic_distances
+from bioclip_probe.tree import Placement, patristic_distances
 from tests.definitions import confounds as definitions
 from tests.definitions import similarity
-from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit, unit_vectors
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, unit_vectors, vectors_on_trees
+from tests.support.taxa import cophenetic_correlation, rng, star_phylogeny
+
+FEW_DRAWS = MeasureSettings(n_permutations=99)
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch) -> None:
-    monkeypatch.setattr(module, "N_PERMUTATIONS", 99)
+def residual_cophenetic_correlation(vectors, control, placement, rng, test=False, settings=FEW_DRAWS):
+    taxa, of_control = Rows.taxa(vectors, placement), Rows.taxa(control, placement)
+    return module.estimate_residual_correlation(taxa, of_control, rng, settings, test)
 
 
 def made(signal=1.0, shared=0.0, n_species=60, seed=0):
@@ -33,14 +31,14 @@ def made(signal=1.0, shared=0.0, n_species=60, seed=0):
     placement = random_taxonomy(n_species, 3 * n_species, rng(seed))
     own = signal_vectors(placement, 16, signal, 0.2, rng(seed + 1)).astype(float)
     control = signal_vectors(placement, 12, 1.0, 0.2, rng(seed + 2)).astype(float)
-    return unit(np.concatenate([own, shared * control], axis=1)), control, placement
+    return unit_rows(np.concatenate([own, shared * control], axis=1)), control, placement
 
 
 # What the number is.
 
 
 @settings(max_examples=60)
-@given(embedded(max_images=10), st.data())
+@given(vectors_on_trees(max_images=10), st.data())
 def test_it_is_the_correlation_of_residuals(case, data):
     vectors, placement = case
     control = data.draw(unit_vectors(len(placement)))
@@ -75,7 +73,8 @@ def test_residuals_by_numpy_agree_and_so_does_the_test_by_hand():
     for _ in range(99):
         order = draw.permutation(len(t))
         null.append(definitions.partial(t[np.ix_(order, order)][upper], c[upper], z[upper]))
-    ours = module._permuted(taxa.sums, other.sums, np.corrcoef(c[upper], z[upper])[0, 1], rng(6))
+    r_cz = np.corrcoef(c[upper], z[upper])[0, 1]
+    ours = module.permuted_partial_correlations(taxa.sums, other.sums, r_cz, rng(6), 99)
     assert np.mean(ours) == pytest.approx(np.mean(null), abs=0.03)
     assert np.std(ours) == pytest.approx(np.std(null), rel=0.35)
 
@@ -101,21 +100,21 @@ def test_the_p_that_failed_its_calibration_is_given_only_where_it_is_asked_for()
 
 def test_a_control_that_knows_nothing_changes_nothing():
     vectors, _, placement = made()
-    noise = unit(rng(9).standard_normal((len(vectors), 200)))
+    noise = unit_rows(rng(9).standard_normal((len(vectors), 200)))
     found = residual_cophenetic_correlation(vectors, noise, placement, rng(), test=True)
     assert found.value == pytest.approx(cophenetic_correlation(vectors, placement, rng()).value, abs=0.02)
 
 
-def test_p_is_uniform_where_embedding_and_control_are_alike_but_know_no_tree(monkeypatch):
+def test_p_is_uniform_where_embedding_and_control_are_alike_but_know_no_tree():
     from scipy.stats import kstest
 
-    monkeypatch.setattr(module, "N_PERMUTATIONS", 19)
+    settings = MeasureSettings(n_permutations=19)
     draw, p, values = rng(2), [], []
     placement = random_taxonomy(24, 24, rng(1))
     for _ in range(70):
-        control = unit(draw.standard_normal((24, 4)))
-        vectors = unit(np.concatenate([control, unit(draw.standard_normal((24, 4)))], axis=1))
-        found = residual_cophenetic_correlation(vectors, control, placement, draw, test=True)
+        control = unit_rows(draw.standard_normal((24, 4)))
+        vectors = unit_rows(np.concatenate([control, unit_rows(draw.standard_normal((24, 4)))], axis=1))
+        found = residual_cophenetic_correlation(vectors, control, placement, draw, True, settings)
         p.append(found.p_value)
         values.append(found.value)
     assert kstest(np.array(p) - draw.random(70) / 20, "uniform").pvalue > 0.001
@@ -123,7 +122,7 @@ def test_p_is_uniform_where_embedding_and_control_are_alike_but_know_no_tree(mon
 
 
 @settings(max_examples=20)
-@given(embedded(max_images=10), st.data(), st.randoms(use_true_random=False))
+@given(vectors_on_trees(max_images=10), st.data(), st.randoms(use_true_random=False))
 def test_rotation_and_the_order_of_rows_do_not_matter(case, data, random):
     vectors, placement = case
     control = data.draw(unit_vectors(len(placement)))
@@ -138,8 +137,7 @@ def test_rotation_and_the_order_of_rows_do_not_matter(case, data, random):
         assert a == pytest.approx(b, abs=1e-5, nan_ok=True)
 
 
-def test_the_interval_is_the_jackknife_of_species_and_inputs_stay(monkeypatch):
-    monkeypatch.setattr(module, "N_PERMUTATIONS", 9)
+def test_the_interval_is_the_jackknife_of_species_and_inputs_stay():
     vectors, control, placement = made(shared=0.5)
     copies = vectors.copy(), control.copy()
     vectors.flags.writeable = control.flags.writeable = False
@@ -149,7 +147,7 @@ def test_the_interval_is_the_jackknife_of_species_and_inputs_stay(monkeypatch):
     part = jackknife_groups(60, rng(3))
     _, species = np.unique(placement.node, return_inverse=True)
     deleted = [
-        residual_cophenetic_correlation(vectors[kept], control[kept], placement.take(kept), rng(), test=True).value
+        residual_cophenetic_correlation(vectors[kept], control[kept], placement.take(kept), rng()).value
         for kept in (np.flatnonzero(part[species] != number) for number in range(40))
     ]
     error = math.sqrt(39 / 40 * np.sum((deleted - np.mean(deleted)) ** 2))
@@ -175,21 +173,11 @@ def test_a_control_that_does_not_vary_and_an_embedding_that_does_not():
 
 
 def test_few_species_and_a_star():
-    two = Placement(*_star(2))
+    two, nine = (Placement(tree, tree.tips) for tree in (star_phylogeny(2), star_phylogeny(9)))
     assert "at least 3 taxa" in residual_cophenetic_correlation(np.eye(2), np.eye(2), two, rng(), test=True).note
-    a, b = (unit(rng(seed).standard_normal((9, 3))) for seed in (1, 2))
-    found = residual_cophenetic_correlation(a, b, Placement(*_star(9)), rng())
+    a, b = (unit_rows(rng(seed).standard_normal((9, 3))) for seed in (1, 2))
+    found = residual_cophenetic_correlation(a, b, nine, rng())
     assert math.isnan(found.value) and math.isnan(found.p_value) and "does not vary" in found.note
-
-
-def _star(n):
-    tree = Tree(
-        np.r_[-1, np.zeros(n, dtype=int)],
-        np.r_[0, np.ones(n)],
-        np.array([f"n{node}" for node in range(n + 1)], dtype=object),
-        np.full(n + 1, -1),
-    )
-    return tree, tree.tips
 
 
 def test_vectors_that_are_not_finite_and_images_of_another_study_are_refused():
@@ -198,5 +186,5 @@ def test_vectors_that_are_not_finite_and_images_of_another_study_are_refused():
     broken[[4, 6], 1] = np.nan, np.inf
     with pytest.raises(DataError, match="4, 6"):
         residual_cophenetic_correlation(vectors, broken, placement, rng(), test=True)
-    with pytest.raises(ValueError, match="same images"):
-        residual_cophenetic_correlation(vectors, control[:-1], placement, rng(), test=True)
+    with pytest.raises(DataError, match="one row per image"):
+        module.residual_cophenetic_correlation((vectors, control[:-1]), placement)

@@ -10,20 +10,26 @@ from scipy.spatial.distance import pdist, squareform
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import dendrogram
-from bioclip_probe.metrics.dendrogram import COPHENETIC, TRIPLETS, dendrogram_agreement, dendrogram_purity
+from bioclip_probe.metrics.dendrogram import COPHENETIC, TRIPLETS
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.dendrograms import Dendrogram, clade_purity, cophenetic_agreement, triplet_agreement
-from bioclip_probe.stats.rows import ResamplingUnits
+from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances
 from bioclip_probe.tree.newick import parse_newick
 from tests.definitions import dendrogram as definitions
 from tests.definitions import hierarchy
 from tests.definitions.tree import mrca
-from tests.support.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded, unit
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, vectors_of_tips, vectors_on_trees
+from tests.support.taxa import DEFAULT, rng
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+def dendrogram_agreement(vectors, placement, rng, settings=DEFAULT, units=None):
+    return dendrogram.estimate_dendrogram_agreement(Rows.taxa(vectors, placement), rng, settings, units)
+
+
+def dendrogram_purity(vectors, placement, labels, rng):
+    return dendrogram.estimate_dendrogram_purity(Rows.taxa(vectors, placement), labels, rng, DEFAULT)
 
 
 def joining_heights(drawn: Dendrogram) -> np.ndarray:
@@ -43,7 +49,7 @@ def shared_depths(tree: Tree) -> list[list[float]]:
 @settings(max_examples=60)
 @given(st.integers(2, 12), st.integers(0, 2**32 - 1))
 def test_a_dendrogram_is_its_definition(k, seed):
-    vectors = unit(rng(seed).standard_normal((k, 4)))
+    vectors = unit_rows(rng(seed).standard_normal((k, 4)))
     distances = [[hierarchy.cosine_distance(u, v) for v in vectors] for u in vectors]
     heights = definitions.average_linkage(distances)
     found = joining_heights(Dendrogram.average_linkage(vectors))
@@ -56,7 +62,7 @@ def test_a_dendrogram_is_its_definition(k, seed):
 def test_scipy_joins_at_the_same_heights_whatever_the_block(monkeypatch):
     from bioclip_probe.stats import dendrograms
 
-    vectors = unit(rng().standard_normal((150, 8)))
+    vectors = unit_rows(rng().standard_normal((150, 8)))
     merges = linkage(pdist(vectors, "cosine"), "average")
     monkeypatch.setattr(dendrograms, "BLOCK", 7)
     found = joining_heights(Dendrogram.average_linkage(vectors))
@@ -64,7 +70,7 @@ def test_scipy_joins_at_the_same_heights_whatever_the_block(monkeypatch):
 
 
 def test_a_dendrogram_may_be_pruned():
-    vectors = unit(rng().standard_normal((20, 4)))
+    vectors = unit_rows(rng().standard_normal((20, 4)))
     drawn, keep = Dendrogram.average_linkage(vectors), np.arange(20) % 3 > 0
     assert joining_heights(drawn.pruned(keep)) == pytest.approx(joining_heights(drawn)[np.ix_(keep, keep)])
 
@@ -73,7 +79,7 @@ def test_a_dendrogram_may_be_pruned():
 
 
 @settings(max_examples=120)
-@given(tips_embedded(max_nodes=22))
+@given(vectors_of_tips(max_nodes=22))
 def test_agreement_is_its_definition(made):
     vectors, tree = made
     if len(tree.tips) < 2:
@@ -90,7 +96,7 @@ def test_agreement_is_its_definition(made):
 
 
 @settings(max_examples=120)
-@given(tips_embedded(max_nodes=22), st.integers(1, 4), st.integers(0, 2**32 - 1))
+@given(vectors_of_tips(max_nodes=22), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_purity_is_its_definition(made, n_labels, seed):
     vectors, tree = made
     if len(tree.tips) < 2:
@@ -106,7 +112,7 @@ def test_purity_is_its_definition(made, n_labels, seed):
 def test_chance_of_purity_is_the_mean_over_all_shuffles():
     from itertools import permutations
 
-    vectors = unit(rng(3).standard_normal((6, 3)))
+    vectors = unit_rows(rng(3).standard_normal((6, 3)))
     drawn = Dendrogram.average_linkage(vectors)
     height = joining_heights(drawn).tolist()
     labels = [0, 0, 0, 1, 1, 2]
@@ -157,7 +163,8 @@ def test_what_the_dendrogram_leaves_open_counts_a_third():
     drawn = Dendrogram.average_linkage(np.tile([[0.6, 0.8]], (7, 1)))
     assert triplet_agreement(tree, drawn) == pytest.approx(1 / 3)
     guesses = [
-        triplet_agreement(tree, Dendrogram.average_linkage(unit(rng(s).standard_normal((7, 9))))) for s in range(200)
+        triplet_agreement(tree, Dendrogram.average_linkage(unit_rows(rng(s).standard_normal((7, 9)))))
+        for s in range(200)
     ]
     assert np.mean(guesses) == pytest.approx(1 / 3, abs=0.05)
 
@@ -180,7 +187,7 @@ def everything(vectors, placement, seed=0):
 
 
 @settings(max_examples=60)
-@given(embedded())
+@given(vectors_on_trees())
 def test_any_input_gives_numbers_within_bounds_or_says_why(case):
     vectors, placement = case
     for name, found in everything(vectors, placement).items():
@@ -216,12 +223,11 @@ def test_rotation_order_and_inputs():
             assert astuple(other[name])[:4] == pytest.approx(astuple(expected[name])[:4], abs=1e-6, nan_ok=True)
 
 
-def test_units_and_no_interval_where_it_would_be_dear(monkeypatch):
+def test_units_and_no_interval_with_many_taxa():
     vectors, placement = made()
-    found = dendrogram_agreement(vectors, placement, rng(), ResamplingUnits("family", placement.at("family")))
+    found = dendrogram_agreement(vectors, placement, rng(), units=ResamplingUnits("family", placement.at("family")))
     assert {estimate.resampled for estimate in found.values()} == {"family"}
-    monkeypatch.setattr(dendrogram, "MOST_REDRAWN", 50)
-    dear = dendrogram_agreement(vectors, placement, rng())
+    dear = dendrogram_agreement(vectors, placement, rng(), MeasureSettings(max_dendrogram_species=50))
     assert all("no interval" in estimate.note and math.isnan(estimate.ci_low) for estimate in dear.values())
     assert dear[TRIPLETS].value == found[TRIPLETS].value
 
@@ -237,7 +243,7 @@ def test_species_without_a_name_are_pruned_and_counted():
 
 def test_what_is_undefined_says_why():
     star = parse_newick("(A:1,B:1,C:1,D:1);")
-    vectors = unit(rng().standard_normal((4, 3)))
+    vectors = unit_rows(rng().standard_normal((4, 3)))
     found = dendrogram_agreement(vectors, Placement(star, star.tips), rng())
     assert "does not vary" in found[COPHENETIC].note and "no triplet" in found[TRIPLETS].note
     two = dendrogram_agreement(vectors[:2], Placement(star, star.tips[:2]), rng())
@@ -253,7 +259,7 @@ def test_what_is_undefined_says_why():
 
 def test_brownian_embeddings_draw_their_tree():
     tree = parse_newick("(((A:1,B:1):4,(C:1,D:1):4):5,((E:1,F:1):6,G:7):3);")
-    vectors = unit(brownian(tree, 4_000, rng())[tree.tips])
+    vectors = unit_rows(brownian(tree, 4_000, rng())[tree.tips])
     found = dendrogram_agreement(vectors, Placement(tree, tree.tips), rng())
     assert found[TRIPLETS].value == 1
     assert found[COPHENETIC].value > 0.99

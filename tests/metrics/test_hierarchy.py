@@ -16,7 +16,7 @@ from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances, taxonomy
 from tests.definitions import hierarchy as definitions
-from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, vectors_on_trees
 from tests.support.taxa import (
     DEFAULT,
     cophenetic_correlation,
@@ -55,7 +55,7 @@ def within_labels(vectors, placement, labels, rng, settings=DEFAULT):
 @pytest.mark.parametrize("metric", CORRELATIONS)
 def test_correlations_are_their_definition(metric):
     @settings(max_examples=60)
-    @given(embedded())
+    @given(vectors_on_trees())
     def check(made):
         vectors, placement = made
         taxa = definitions.images_of_taxa(placement)
@@ -105,7 +105,7 @@ def test_mantel_p_is_that_of_scikit_bio_without_a_strong_signal():
     tree = random_phylogeny(20, seed=5)
     placement = Placement(tree, tree.tips)
     for seed in range(4):
-        vectors = unit(rng(seed).standard_normal((20, 6)))
+        vectors = unit_rows(rng(seed).standard_normal((20, 6)))
         c = 1 - vectors @ vectors.T
         np.fill_diagonal(c, 0)
         statistic, p, _ = mantel(
@@ -202,7 +202,7 @@ def test_independent_tips_give_a_uniform_p():
         for _ in range(100):
             species = draw.standard_normal((25, 8))
             tips = np.concatenate([np.arange(25), draw.integers(0, 25, 25)])
-            vectors = unit(species[tips] + 0.5 * draw.standard_normal((50, 8)))
+            vectors = unit_rows(species[tips] + 0.5 * draw.standard_normal((50, 8)))
             p.append(metric(vectors, Placement(tree, tree.tips[tips]), draw, settings).p_value)
         # p takes the values 1/50 … 50/50: spread within its step, it is uniform on [0, 1].
         assert kstest(np.array(p) - draw.random(100) / 50, "uniform").pvalue > 0.001
@@ -215,7 +215,7 @@ def test_permutations_that_exchange_relatives_are_ties_however_close_the_vectors
     frame = pd.DataFrame([["A", "P", "C", "O", "F", genus, name] for genus, name in ("Ga", "Gb", "Hc", "Hd")])
     for seed in range(3):
         genera, species = rng(seed).standard_normal((2, 16)), rng(seed + 9).standard_normal((4, 16))
-        vectors = unit(np.eye(16)[0] * 4 + scatter * (np.repeat(genera, 2, axis=0) + 0.3 * species))
+        vectors = unit_rows(np.eye(16)[0] * 4 + scatter * (np.repeat(genera, 2, axis=0) + 0.3 * species))
         found = metric(vectors, taxonomy(frame.set_axis(RANKS, axis=1)), rng(seed))
         assert abs(found.p_value - 1 / 3) < 0.06
 
@@ -233,7 +233,7 @@ def test_a_test_within_orders_is_not_carried_by_the_orders():
     centre = rng(4).standard_normal((len(placement.tree), 16))
     plain, within = [], []
     for seed in range(10):
-        vectors = unit(centre[orders] + 0.5 * rng(seed).standard_normal((60, 16)))
+        vectors = unit_rows(centre[orders] + 0.5 * rng(seed).standard_normal((60, 16)))
         plain.append(cophenetic_correlation(vectors, placement, rng(seed), settings).p_value)
         within.append(within_labels(vectors, placement, {"order": orders}, rng(seed), settings)["order"].p_value)
     assert max(plain) < 0.02 and np.median(within) > 0.1
@@ -265,10 +265,10 @@ def test_the_unit_that_is_resampled_is_named():
     assert image_tree_correlation(vectors, placement, rng()).resampled == "species"
     tree = random_phylogeny(12)
     vectors = brownian(tree, 4, rng())[tree.tips] + 1
-    assert cophenetic_correlation(unit(vectors), Placement(tree, tree.tips), rng()).resampled == "species"
+    assert cophenetic_correlation(unit_rows(vectors), Placement(tree, tree.tips), rng()).resampled == "species"
     frame = pd.DataFrame([["A", "B"], ["A", "C"], ["D", None], ["E", "F"]], columns=["kingdom", "phylum"])
     mixed = taxonomy(frame)
-    assert cophenetic_correlation(unit(rng().standard_normal((4, 3))), mixed, rng()).resampled == "taxon"
+    assert cophenetic_correlation(unit_rows(rng().standard_normal((4, 3))), mixed, rng()).resampled == "taxon"
 
 
 # Where they do not exist.
@@ -293,7 +293,7 @@ def all_correlations(vectors, placement):
 def test_one_or_two_taxa(n_taxa, n_images):
     placement = star(n_taxa)
     rows = np.resize(np.arange(n_taxa), n_images)
-    vectors = unit(rng().standard_normal((n_images, 3)))
+    vectors = unit_rows(rng().standard_normal((n_images, 3)))
     for found in all_correlations(vectors, placement.take(rows)):
         assert math.isnan(found.value) and found.note == f"needs at least 3 taxa, found {n_taxa}"
         assert (found.n_images, found.n_taxa) == (n_images, n_taxa)
@@ -308,7 +308,7 @@ def test_no_rows_and_one_row():
 
 
 def test_a_star_has_no_correlation_between_taxa():
-    vectors = unit(rng().standard_normal((8, 3)))
+    vectors = unit_rows(rng().standard_normal((8, 3)))
     found = cophenetic_correlation(vectors, star(8), rng())
     assert math.isnan(found.value) and math.isnan(found.p_value) and math.isnan(found.ci_low)
     assert found.note == spearman(vectors, star(8)).note == "tree distance or embedding distance does not vary"
@@ -320,7 +320,7 @@ def test_a_star_has_no_correlation_between_taxa():
 
 def test_equal_vectors_have_no_correlation():
     _, placement = made_up()
-    vectors = np.tile(unit(rng().standard_normal((1, 512))), (len(placement), 1)).astype(np.float32)
+    vectors = np.tile(unit_rows(rng().standard_normal((1, 512))), (len(placement), 1)).astype(np.float32)
     for found in all_correlations(vectors, placement):
         assert found.note == "tree distance or embedding distance does not vary"
 
@@ -331,7 +331,7 @@ def test_nearly_equal_vectors_have_one():
     spread_out = signal_vectors(placement, 16, 1.0, 0.3, rng(1)).astype(float)
     common = np.zeros(17)
     common[0] = 30.0
-    vectors = unit(np.pad(spread_out, ((0, 0), (1, 0))) + common).astype(np.float32)
+    vectors = unit_rows(np.pad(spread_out, ((0, 0), (1, 0))) + common).astype(np.float32)
     assert np.min(vectors @ vectors.T) > 0.995
     for found, whole in zip(all_correlations(vectors, placement), all_correlations(spread_out, placement), strict=True):
         assert found.value == pytest.approx(whole.value, abs=0.02)
@@ -379,7 +379,7 @@ def test_what_separation_above_gives_alone_is_chance():
     placement = random_taxonomy(60, 60, rng(3))
     labels = {rank: placement.at(rank) for rank in ("class", "order")}
     order = rng(4).standard_normal((len(placement.tree), 16))[labels["order"]]
-    found = within_labels(unit(order + 0.5 * rng(5).standard_normal((60, 16))), placement, labels, rng())
+    found = within_labels(unit_rows(order + 0.5 * rng(5).standard_normal((60, 16))), placement, labels, rng())
     assert found["order"].p_value > 0.05 and found["class"].p_value < 0.05
     assert found["class"].chance < found["order"].chance == pytest.approx(found["order"].value, abs=0.03)
 
@@ -396,7 +396,7 @@ def test_where_no_two_taxa_can_be_exchanged():
     vectors, placement = made_up(10, 20)
     found = within_labels(vectors, placement, {"species": placement.at("species")}, rng())
     assert math.isnan(found["species"].value) and "none can be exchanged" in found["species"].note
-    found = within_labels(unit(rng().standard_normal((4, 3))), star(4), {"kingdom": np.arange(4)}, rng())
+    found = within_labels(unit_rows(rng().standard_normal((4, 3))), star(4), {"kingdom": np.arange(4)}, rng())
     assert found["kingdom"].note == "tree distance or embedding distance does not vary"
 
 

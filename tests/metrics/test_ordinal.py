@@ -17,7 +17,7 @@ from bioclip_probe.tree import Placement, Tree, patristic_distances, taxonomy
 from tests.definitions import hierarchy as definitions
 from tests.definitions import retrieval as slow
 from tests.support import taxa
-from tests.support.embedded import random_taxonomy, signal_vectors, unit
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows
 from tests.support.taxa import DEFAULT, rng
 
 
@@ -129,7 +129,7 @@ def test_the_lca_of_species_with_holes_is_the_deepest_shared_name():
         [None, None, None, None, None, None, "K w"],
     ]
     placement = taxonomy(pd.DataFrame(names, columns=RANKS))
-    vectors = unit(rng().standard_normal((5, 4)))
+    vectors = unit_rows(rng().standard_normal((5, 4)))
     table = distance_by_lca(vectors, placement, rng())
     found = {rank: row["lca_distance_mean"].note for rank, row in table.items()}
     assert found == {
@@ -220,7 +220,7 @@ def test_few_taxa_are_no_error(n):
 
 def test_vectors_all_equal_and_images_that_cancel_out():
     _, placement = made_up(10, 30)
-    same = np.tile(unit(np.ones((1, 4))), (30, 1))
+    same = np.tile(unit_rows(np.ones((1, 4))), (30, 1))
     for estimate in rank_correlations(same, placement, rng()).values():
         assert estimate.note == "tree distance or embedding distance does not vary"
     for row in lca_auc(swept(same, placement)).values():

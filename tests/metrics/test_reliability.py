@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import reliability as module
-from bioclip_probe.metrics.hierarchy import cophenetic_correlation
-from bioclip_probe.metrics.reliability import NAMES, noise_ceiling
+from bioclip_probe.metrics.reliability import NAMES
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.tree import Placement, Tree, brownian
+from bioclip_probe.tree import Placement, brownian
 from tests.definitions import hierarchy as pairs
 from tests.definitions import reliability as definitions
-from tests.support.embedded import embedded, random_taxonomy, unit, unit_vectors
+from tests.support.made_up_vectors import random_taxonomy, unit_rows, unit_vectors, vectors_on_trees
+from tests.support.taxa import DEFAULT, cophenetic_correlation, rng, star_phylogeny
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+def noise_ceiling(vectors, placement, rng):
+    return module.estimate_noise_ceiling(vectors, placement, rng, DEFAULT)
 
 
 def scattered(noise=1.0, n_species=60, counts=6, d=16, seed=0):
@@ -29,8 +29,8 @@ def scattered(noise=1.0, n_species=60, counts=6, d=16, seed=0):
     species = brownian(tree, d, draw, 0.8)
     scale = noise * np.sqrt(tree.depth.max())
     images = species[placement.node] + scale * draw.standard_normal((len(placement), d))
-    truth = Rows.taxa(unit(species[tree.tips]), Placement(tree, tree.tips)).sums.correlation()
-    return unit(images), placement, truth
+    truth = Rows.taxa(unit_rows(species[tree.tips]), Placement(tree, tree.tips)).sums.correlation()
+    return unit_rows(images), placement, truth
 
 
 # What the numbers are.
@@ -39,7 +39,7 @@ def scattered(noise=1.0, n_species=60, counts=6, d=16, seed=0):
 @st.composite
 def pairs_of_images(draw, max_species: int = 7):
     """Two images of each species, so that both halves are known but for which is which."""
-    vectors, placement = draw(embedded(max_images=max_species))
+    vectors, placement = draw(vectors_on_trees(max_images=max_species))
     again = draw(unit_vectors(len(placement)))
     d = max(vectors.shape[1], again.shape[1])
     both = [np.pad(each, ((0, 0), (0, d - each.shape[1]))) for each in (vectors, again)]
@@ -55,13 +55,13 @@ def test_reliability_is_the_correlation_of_the_halves_that_were_dealt(case):
     vectors, placement = case
     dealt = []
 
-    def kept(*args, deals=module._deals):
+    def kept(*args, deals=module.random_halves):
         for a, b in deals(*args):
             dealt.append((a, b))
             yield a, b
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_deals", kept)
+        patch.setattr(module, "random_halves", kept)
         found = noise_ceiling(vectors, placement, rng())
     taxa = pairs.images_of_taxa(placement)
     if len(taxa) < 3:
@@ -74,7 +74,7 @@ def test_reliability_is_the_correlation_of_the_halves_that_were_dealt(case):
             assert np.allclose(np.sort([x, y], axis=0), np.sort([one, other], axis=0))
         r.append(definitions.half_correlation([([x], [y]) for x, y in zip(a, b, strict=True)]))
     value = found["split_half_reliability"].value
-    assert len(r) == module.N_SPLITS and value == pytest.approx(np.mean(r), abs=1e-6, nan_ok=True)
+    assert len(r) == DEFAULT.n_halves and value == pytest.approx(np.mean(r), abs=1e-6, nan_ok=True)
     if value > 0.1:
         assert found["noise_ceiling"].value == pytest.approx(definitions.ceiling(value))
         try:
@@ -91,7 +91,7 @@ def test_halves_are_of_each_species_and_as_even_as_can_be():
     species = np.searchsorted(placement.tree.tips, placement.node)
     coded = np.concatenate([np.eye(60)[species], np.eye(len(vectors))], axis=1)
     seen = set()
-    for a, b in module._deals(coded, species, rng()):
+    for a, b in module.random_halves(coded, species, rng(), DEFAULT.n_halves):
         images = [side[:, 60:] > 0 for side in (a, b)]
         assert not np.any(images[0] & images[1]) and np.array_equal(
             np.any(images[0] | images[1], axis=0), np.ones(len(vectors))
@@ -101,7 +101,7 @@ def test_halves_are_of_each_species_and_as_even_as_can_be():
         sizes = images[0].sum(axis=1) - images[1].sum(axis=1)
         assert set(sizes) <= {0, 1}
         seen.add(images[0].tobytes())
-    assert len(seen) == module.N_SPLITS
+    assert len(seen) == DEFAULT.n_halves
 
 
 # What they claim.
@@ -142,7 +142,7 @@ def test_images_that_coincide_leave_cpcc_as_it_is():
 
 def test_images_that_know_no_species_have_no_reliability():
     _, placement, _ = scattered(n_species=40)
-    draws = [unit(rng(seed).standard_normal((len(placement), 16))) for seed in range(12)]
+    draws = [unit_rows(rng(seed).standard_normal((len(placement), 16))) for seed in range(12)]
     found = [noise_ceiling(vectors, placement, rng(seed)) for seed, vectors in enumerate(draws)]
     values = [each["split_half_reliability"].value for each in found]
     assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))
@@ -201,12 +201,7 @@ def test_few_species_flat_vectors_and_images_that_cancel_out():
 
 def test_a_star_has_a_ceiling_but_no_correlation_to_correct():
     vectors, _, _ = scattered()
-    tree = Tree(
-        np.r_[-1, np.zeros(60, dtype=int)],
-        np.r_[0, np.ones(60)],
-        np.array([f"n{node}" for node in range(61)], dtype=object),
-        np.full(61, -1),
-    )
+    tree = star_phylogeny(60)
     found = noise_ceiling(vectors, Placement(tree, np.repeat(tree.tips, 6)), rng())
     assert math.isfinite(found["noise_ceiling"].value)
     assert math.isnan(found[NAMES[2]].value) and "does not vary" in found[NAMES[2]].note

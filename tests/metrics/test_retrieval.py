@@ -5,19 +5,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bioclip_probe.metrics import retrieval
+from bioclip_probe.metrics import kinship, retrieval
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep.binning import lca_rank
 from bioclip_probe.stats.sweep.sweep import sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, patristic_distances, taxonomy
 from tests.definitions import retrieval as definitions
-from tests.definitions.separation import neighbours_of
-from tests.support.embedded import random_taxonomy, signal_vectors, unit
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+def precision_by_rank(vectors, placement, swept=None, executor=None):
+    return retrieval.estimate_precision_by_rank(vectors, placement, rng(), DEFAULT, swept, executor)
 
 
 def made_up(n_species=15, n_images=60, signal=0.8, noise=0.5, d=6, seed=0):
@@ -33,15 +32,15 @@ def swept(vectors, placement, groups=None):
 def everything(vectors, placement, groups=None):
     found = swept(vectors, placement, groups)
     for table in (
-        retrieval.triplet_accuracy(found, rng()),
-        retrieval.precision_by_rank(vectors, placement, rng(), found),
+        retrieval.estimate_triplet_accuracy(found, rng(), DEFAULT),
+        precision_by_rank(vectors, placement, found),
     ):
         for rank, row in table.items():
             for name, estimate in row.items():
                 yield f"{name} {rank}", estimate
-    yield "hierarchical_ap", retrieval.hierarchical_ap(found, rng())
-    yield from retrieval.neighbour_lca_depth(found, rng()).items()
-    yield "mistake_severity", retrieval.mistake_severity(found, rng())
+    yield "hierarchical_ap", retrieval.estimate_hierarchical_ap(found, rng(), DEFAULT)
+    yield from kinship.estimate_lca_depth(found, rng(), DEFAULT).items()
+    yield "mistake_severity", kinship.estimate_mistake_severity(found, rng(), DEFAULT)
 
 
 def steps_between(placement):
@@ -79,30 +78,10 @@ def test_triplets_precision_and_hierarchical_ap_are_their_definitions():
     assert found["hierarchical_ap"].value == pytest.approx(expected, abs=3e-3)
 
 
-def test_neighbours_are_their_definitions_with_groups_left_out():
-    vectors, placement = made_up()
-    groups = rng(4).integers(-1, 12, 60)
-    steps = steps_between(placement)
-    found = dict(everything(vectors, placement, groups))
-    near = [neighbours_of(vectors, 60, row, groups) for row in range(60)]
-    for k in retrieval.K_NEIGHBOURS:
-        expected = np.mean([np.mean([7 - steps[row, other] for other in near[row][:k]]) for row in range(60)])
-        chance = np.mean([np.mean([7 - steps[row, other] for other in near[row]]) for row in range(60)])
-        assert found[f"neighbour_lca_depth_{k}"].value == pytest.approx(expected, abs=1e-9)
-        assert found[f"neighbour_lca_depth_{k}"].chance == pytest.approx(chance, abs=1e-9)
-    able = [row for row in range(60) if any(steps[row, other] == 0 for other in near[row])]
-    wrong = [row for row in able if steps[row, near[row][0]] > 0]
-    others = [[steps[row, other] for other in near[row] if steps[row, other] > 0] for row in wrong]
-    severity = found["mistake_severity"]
-    assert severity.value == pytest.approx(np.mean([steps[row, near[row][0]] for row in wrong]), abs=1e-9)
-    assert severity.chance == pytest.approx(np.mean([np.mean(each) for each in others]), abs=1e-9)
-    assert severity.note == f"{len(wrong)} mistakes of {len(able)} images"
-
-
 def test_with_two_levels_hierarchical_ap_is_average_precision():
     rows = [["A", "B", "C", "D", "E", f"G{i % 4}", f"G{i % 4} x"] for i in range(24)]
     placement = taxonomy(pd.DataFrame(rows, columns=RANKS))
-    found = dict(everything(unit(rng().standard_normal((24, 4))), placement))
+    found = dict(everything(unit_rows(rng().standard_normal((24, 4))), placement))
     assert found["hierarchical_ap"].value == pytest.approx(found["average_precision species"].value)
     assert found["hierarchical_ap"].chance == pytest.approx(found["average_precision species"].chance)
 
@@ -119,13 +98,13 @@ def test_average_precision_is_that_of_scikit_learn():
         for a in range(200)
         if np.sum(genus == genus[a]) > 1
     ]
-    found = retrieval.precision_by_rank(vectors, placement, rng(), swept(vectors, placement))["family"]
+    found = precision_by_rank(vectors, placement, swept(vectors, placement))["family"]
     assert found["average_precision"].value == pytest.approx(np.mean(expected), abs=1e-3)
 
 
 def test_chance_is_met_by_vectors_without_signal():
     placement = random_taxonomy(40, 400, rng())
-    found = dict(everything(unit(rng(1).standard_normal((400, 32))).astype(np.float32), placement))
+    found = dict(everything(unit_rows(rng(1).standard_normal((400, 32))).astype(np.float32), placement))
     for name, estimate in found.items():
         if math.isfinite(estimate.value):
             scale = 7.0 if name.startswith(("neighbour", "mistake")) else 1.0
@@ -145,8 +124,8 @@ def test_perfect_neighbours_reach_the_ends():
 
 def test_one_sweep_or_one_for_each_rank_is_the_same():
     vectors, placement = made_up()
-    one = retrieval.precision_by_rank(vectors, placement, rng(), swept(vectors, placement))
-    each = retrieval.precision_by_rank(vectors, placement, rng())
+    one = precision_by_rank(vectors, placement, swept(vectors, placement))
+    each = precision_by_rank(vectors, placement)
     for rank in RANKS:
         for name in one[rank]:
             assert one[rank][name].value == pytest.approx(each[rank][name].value, abs=1e-9)
@@ -155,10 +134,10 @@ def test_one_sweep_or_one_for_each_rank_is_the_same():
 
 def test_an_executor_finds_the_same(monkeypatch):
     vectors, placement = made_up()
-    here = retrieval.precision_by_rank(vectors, placement, rng())
+    here = precision_by_rank(vectors, placement)
     monkeypatch.setattr("bioclip_probe.stats.sweep.sweep._threads", lambda n: pytest.fail("looked at pairs here"))
     with ThreadPoolExecutor(2) as pool:
-        assert retrieval.precision_by_rank(vectors, placement, rng(), executor=pool) == here
+        assert precision_by_rank(vectors, placement, executor=pool) == here
 
 
 def test_an_image_without_a_name_takes_no_part_at_that_rank():
@@ -166,8 +145,8 @@ def test_an_image_without_a_name_takes_no_part_at_that_rank():
     rows[0][6] = None  # known to its genus
     rows[1][4] = None  # a hole at family
     placement = taxonomy(pd.DataFrame(rows, columns=RANKS))
-    vectors = unit(rng().standard_normal((12, 4)))
-    found = retrieval.precision_by_rank(vectors, placement, rng(), swept(vectors, placement))
+    vectors = unit_rows(rng().standard_normal((12, 4)))
+    found = precision_by_rank(vectors, placement, swept(vectors, placement))
     species = found["species"]["average_precision"]
     assert (species.n_images, species.n_excluded) == (10, 2)  # its path sets the one with a hole apart from the others
     genus = found["genus"]["average_precision"]
@@ -221,22 +200,16 @@ def test_degenerate_data_say_what_they_lack(rows, notes):
 
 def test_equal_vectors_are_at_chance():
     _, placement = made_up()
-    same = np.tile(unit(np.ones((1, 4))), (60, 1))
+    same = np.tile(unit_rows(np.ones((1, 4))), (60, 1))
     for name, estimate in everything(same, placement):
         if name.startswith(("triplet", "average", "r_prec", "hier")) and math.isfinite(estimate.value):
             assert estimate.value == pytest.approx(estimate.chance)
-
-
-def test_a_group_that_holds_all_leaves_no_candidate():
-    vectors, placement = made_up()
-    found = dict(everything(vectors, placement, np.zeros(60, dtype=int)))
-    assert found["neighbour_lca_depth_1"].note == found["mistake_severity"].note == "no image has a candidate"
 
 
 def test_a_sweep_without_what_is_asked_for_is_an_error():
     vectors, placement = made_up()
     bare = sweep(Rows.images(vectors, placement))
     with pytest.raises(ValueError, match="anchors=True"):
-        retrieval.hierarchical_ap(bare, rng())
+        retrieval.estimate_hierarchical_ap(bare, rng(), DEFAULT)
     with pytest.raises(ValueError, match="pass k"):
-        retrieval.mistake_severity(bare, rng())
+        kinship.estimate_mistake_severity(bare, rng(), DEFAULT)

@@ -9,25 +9,31 @@ from scipy.spatial.distance import pdist, squareform
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import shape
-from bioclip_probe.metrics.hierarchy import cophenetic_correlation
-from bioclip_probe.metrics.shape import (
-    delta_hyperbolicity,
-    geodesic_distances,
-    geodesic_tree_correlation,
-    gromov_delta,
-    relative_delta,
-)
-from bioclip_probe.stats.rows import ResamplingUnits
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shape import geodesic_distances, gromov_delta, relative_delta
+from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.tree import Placement, patristic_distances
 from bioclip_probe.tree.newick import parse_newick
 from tests.definitions import hierarchy
 from tests.definitions import shape as definitions
-from tests.support.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded, unit, unit_vectors
+from tests.support.made_up_vectors import (
+    random_taxonomy,
+    signal_vectors,
+    unit_rows,
+    unit_vectors,
+    vectors_of_tips,
+    vectors_on_trees,
+)
 from tests.support.strategies import trees
+from tests.support.taxa import DEFAULT, cophenetic_correlation, rng
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+def delta_hyperbolicity(vectors, placement, rng, settings=DEFAULT):
+    return shape.estimate_delta_hyperbolicity(Rows.taxa(vectors, placement), rng, settings)
+
+
+def geodesic_tree_correlation(vectors, placement, rng, settings=DEFAULT, units=None):
+    return shape.estimate_geodesic_correlation(Rows.taxa(vectors, placement), rng, settings, units)
 
 
 def made(strength: float = 1.0, n_species: int = 120, seed: int = 0):
@@ -76,41 +82,40 @@ def test_a_star_is_a_tree_a_square_and_a_cloud_in_the_plane_are_none():
     assert relative_delta(np.eye(50)) == pytest.approx(0, abs=1e-12)
     square = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
     assert relative_delta(square) == pytest.approx(2 - np.sqrt(2))
-    plane, many = (relative_delta(unit(rng().standard_normal((60, d)))) for d in (3, 1_000))
+    plane, many = (relative_delta(unit_rows(rng().standard_normal((60, d)))) for d in (3, 1_000))
     assert plane > 0.3 > 0.15 > many > 0
 
 
-def test_the_mean_over_draws_and_its_interval(monkeypatch):
-    monkeypatch.setattr(shape, "SAMPLE", 20)
+def test_the_mean_over_draws_and_its_interval():
+    settings = MeasureSettings(n_hyperbolicity_species=20)
     vectors, placement = made(1.0, 80)
-    found = delta_hyperbolicity(vectors, placement, rng())
+    found = delta_hyperbolicity(vectors, placement, rng(), settings)
     assert 0 < found.ci_low < found.value < found.ci_high < 1
     assert (found.resampled, found.n_taxa, found.n_images, found.n_excluded) == ("species", 80, 160, 0)
     assert math.isnan(found.chance)
-    others = [delta_hyperbolicity(vectors, placement, rng(seed)).value for seed in range(1, 5)]
+    others = [delta_hyperbolicity(vectors, placement, rng(seed), settings).value for seed in range(1, 5)]
     assert all(found.ci_low < other < found.ci_high for other in others)
 
 
-def test_the_interval_covers_what_more_species_show(monkeypatch):
-    monkeypatch.setattr(shape, "SAMPLE", 10)
-    many = unit(rng().standard_normal((20_000, 5)))
+def test_the_interval_covers_what_more_species_show():
+    settings = MeasureSettings(n_hyperbolicity_species=10)
+    many = unit_rows(rng().standard_normal((20_000, 5)))
     truth = np.mean([relative_delta(many[rng(seed).choice(20_000, 10)]) for seed in range(400)])
     tree = parse_newick("(" + ",".join(f"t{i}:1" for i in range(60)) + ");")
     covered = []
     for seed in range(60):
         rows = rng(1_000 + seed).choice(20_000, 60, replace=False)
-        found = delta_hyperbolicity(many[rows], Placement(tree, tree.tips), rng(seed))
+        found = delta_hyperbolicity(many[rows], Placement(tree, tree.tips), rng(seed), settings)
         covered.append(found.ci_low <= truth <= found.ci_high)
     assert np.mean(covered) >= 0.95
 
 
-def test_too_few_taxa_or_one_draw_of_them(monkeypatch):
-    monkeypatch.setattr(shape, "SAMPLE", 30)
+def test_too_few_taxa_or_one_draw_of_them():
     vectors, placement = made(1.0, 30)
-    found = delta_hyperbolicity(vectors, placement, rng())
+    found = delta_hyperbolicity(vectors, placement, rng(), MeasureSettings(n_hyperbolicity_species=30))
     assert found.value > 0 and math.isnan(found.ci_low) and found.note == ""
-    monkeypatch.setattr(shape, "SAMPLE", 31)
-    assert "needs at least 31 taxa, found 30" in delta_hyperbolicity(vectors, placement, rng()).note
+    too_few = delta_hyperbolicity(vectors, placement, rng(), MeasureSettings(n_hyperbolicity_species=31))
+    assert "needs at least 31 taxa, found 30" in too_few.note
 
 
 # Geodesics.
@@ -148,7 +153,7 @@ def test_two_far_apart_heaps_are_joined_where_they_are_nearest():
 
 
 @settings(max_examples=80)
-@given(tips_embedded(max_nodes=20))
+@given(vectors_of_tips(max_nodes=20))
 def test_the_correlation_is_its_definition(made_of):
     vectors, tree = made_of
     found = geodesic_tree_correlation(vectors, Placement(tree, tree.tips), rng())
@@ -156,7 +161,7 @@ def test_the_correlation_is_its_definition(made_of):
     if len(vectors) < 3:
         assert found.note
         return
-    paths = definitions.geodesics(definitions.euclidean(vectors.tolist()), shape.K_NEIGHBOURS)
+    paths = definitions.geodesics(definitions.euclidean(vectors.tolist()), DEFAULT.n_geodesic_neighbors)
     upper = list(zip(*np.triu_indices(len(vectors), 1), strict=True))
     pairing = [(float(patristic_distances(tree)[a, b]), paths[a][b]) for a, b in upper]
     if any(np.ptp(column) <= 1e-5 for column in zip(*pairing, strict=True)):
@@ -180,65 +185,61 @@ def test_more_signal_is_more_and_none_is_chance():
     assert full.ci_low > 0
 
 
-def test_rotation_order_and_inputs(monkeypatch):
-    monkeypatch.setattr(shape, "SAMPLE", 30)
+def test_rotation_order_and_inputs():
+    settings = MeasureSettings(n_hyperbolicity_species=30)
     vectors, placement = made()
     before = vectors.copy()
     rotation = np.linalg.qr(rng(5).standard_normal((16, 16)))[0]
     order = rng(6).permutation(len(vectors))
     for metric in (delta_hyperbolicity, geodesic_tree_correlation):
-        expected = metric(vectors, placement, rng())
+        expected = metric(vectors, placement, rng(), settings)
         for other in (
-            metric(vectors @ rotation, placement, rng()),
-            metric(vectors[order], placement.take(order), rng()),
+            metric(vectors @ rotation, placement, rng(), settings),
+            metric(vectors[order], placement.take(order), rng(), settings),
         ):
             assert astuple(other)[:4] == pytest.approx(astuple(expected)[:4], abs=1e-5, nan_ok=True)
     assert np.array_equal(vectors, before)
 
 
-def test_units_and_of_many_taxa_some(monkeypatch):
+def test_units_and_of_many_taxa_some():
     vectors, placement = made()
-    found = geodesic_tree_correlation(vectors, placement, rng(), ResamplingUnits("family", placement.at("family")))
+    families = ResamplingUnits("family", placement.at("family"))
+    found = geodesic_tree_correlation(vectors, placement, rng(), units=families)
     assert (found.resampled, found.n_taxa, found.note) == ("family", 120, "")
-    monkeypatch.setattr(shape, "MOST_TAXA", 50)
-    some = geodesic_tree_correlation(vectors, placement, rng())
+    some = geodesic_tree_correlation(vectors, placement, rng(), MeasureSettings(n_geodesic_species=50))
     assert some.note == "a random 50 of 120 taxa"
     assert some.n_taxa == 50 and some.n_images + some.n_excluded == len(vectors)
     assert some.value == pytest.approx(found.value, abs=0.2)
 
 
-@pytest.fixture
-def small_sample(monkeypatch) -> None:
-    monkeypatch.setattr(shape, "SAMPLE", 4)
-    monkeypatch.setattr(shape, "N_DRAWS", 3)
+SMALL_SAMPLE = MeasureSettings(n_hyperbolicity_species=4, n_hyperbolicity_draws=3)
 
 
-@pytest.mark.usefixtures("small_sample")
 @settings(max_examples=60)
-@given(embedded())
+@given(vectors_on_trees())
 def test_any_input_gives_numbers_within_bounds_or_says_why(case):
     for metric, low in ((delta_hyperbolicity, 0), (geodesic_tree_correlation, -1)):
-        found = metric(*case, rng())
+        found = metric(*case, rng(), SMALL_SAMPLE)
         assert bool(found.note) == math.isnan(found.value)
         if not found.note:
             assert low <= found.value <= 1 + 1e-12
             assert math.isnan(found.ci_low) or low <= found.ci_low <= found.ci_high <= 1
 
 
-@pytest.mark.usefixtures("small_sample")
 @pytest.mark.parametrize("metric", [delta_hyperbolicity, geodesic_tree_correlation])
 def test_what_is_undefined_says_why(metric):
     tree = parse_newick("((A:1,B:1):1,(C:1,D:1):1);")
     placement = Placement(tree, tree.tips)
-    assert "do not vary" in metric(np.tile([[0.6, 0.8]], (4, 1)), placement, rng()).note
-    assert "needs at least" in metric(np.eye(2), Placement(tree, tree.tips[:2]), rng()).note
+    assert "do not vary" in metric(np.tile([[0.6, 0.8]], (4, 1)), placement, rng(), SMALL_SAMPLE).note
+    assert "needs at least" in metric(np.eye(2), Placement(tree, tree.tips[:2]), rng(), SMALL_SAMPLE).note
     opposite = np.array([[1, 0], [-1, 0], [0, 1], [0, 1], [1, 0]])
-    assert "1 taxa cancel out" in metric(opposite, Placement(tree, tree.tips[[0, 0, 1, 2, 3]]), rng()).note
+    cancelled = metric(opposite, Placement(tree, tree.tips[[0, 0, 1, 2, 3]]), rng(), SMALL_SAMPLE)
+    assert "1 taxa cancel out" in cancelled.note
     with pytest.raises(DataError, match="rows 1"):
         metric(np.array([[1, 0], [np.nan, 0], [0, 1], [1, 0]]), placement, rng())
 
 
 def test_on_a_star_geodesics_say_nothing():
     tree = parse_newick("(A:1,B:1,C:1,D:1);")
-    found = geodesic_tree_correlation(unit(rng().standard_normal((4, 3))), Placement(tree, tree.tips), rng())
+    found = geodesic_tree_correlation(unit_rows(rng().standard_normal((4, 3))), Placement(tree, tree.tips), rng())
     assert "does not vary" in found.note

@@ -7,23 +7,22 @@ from hypothesis import assume, given, settings
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import signal
-from bioclip_probe.metrics.signal import k_mult
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.tree import Placement, Tree, brownian
 from bioclip_probe.tree.newick import parse_newick
 from tests.definitions import hierarchy
 from tests.definitions import signal as definitions
 from tests.definitions import tree as tree_definitions
-from tests.support.embedded import embedded, random_taxonomy, signal_vectors
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, vectors_on_trees
+from tests.support.taxa import rng
+
+FEW_DRAWS = MeasureSettings(n_permutations=19)
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-@pytest.fixture
-def few_draws(monkeypatch) -> None:
-    monkeypatch.setattr(signal, "N_PERMUTATIONS", 19)
+def k_mult(vectors, placement, rng, units=None):
+    return signal.estimate_k_mult(centroids(vectors, placement), rng, FEW_DRAWS, units)
 
 
 def is_star(tree: Tree, tips) -> bool:
@@ -31,9 +30,8 @@ def is_star(tree: Tree, tips) -> bool:
     return len({tree_definitions.mrca(tree, a, b) for a in tips for b in tips if a < b}) < 2
 
 
-@pytest.mark.usefixtures("few_draws")
 @settings(max_examples=100)
-@given(embedded(max_images=12))
+@given(vectors_on_trees(max_images=12))
 def test_it_is_its_definition(made):
     vectors, placement = made
     taxa = hierarchy.images_of_taxa(placement)
@@ -68,7 +66,6 @@ def made(strength: float, n_species: int = 60, seed: int = 0):
     return signal_vectors(placement, 12, strength, 0.05, rng(seed + 1)), placement
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_more_signal_is_more_and_none_is_chance():
     values = [k_mult(*made(strength), rng()) for strength in (0.0, 0.5, 1.0)]
     assert values[0].value < values[1].value < values[2].value
@@ -77,7 +74,6 @@ def test_more_signal_is_more_and_none_is_chance():
     assert all(found.ci_low < found.value < found.ci_high for found in values)
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_rotation_order_scale_of_the_tree_and_chains_change_nothing():
     vectors, placement = made(1.0)
     before = vectors.copy()
@@ -106,7 +102,7 @@ def test_rotation_order_scale_of_the_tree_and_chains_change_nothing():
 
 def test_leaving_tips_out_is_the_tree_without_them():
     @settings(max_examples=40)
-    @given(embedded())
+    @given(vectors_on_trees())
     def check(case):
         tree = case[1].tree
         assume(len(tree.tips) >= 3)
@@ -123,7 +119,6 @@ def test_leaving_tips_out_is_the_tree_without_them():
     check()
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_units_are_resampled():
     vectors, placement = made(1.0)
     found = k_mult(vectors, placement, rng(), ResamplingUnits("family", placement.at("family")))
@@ -151,4 +146,4 @@ def test_constant_vectors_and_nan():
     placement = Placement(tree, tree.tips)
     assert "do not vary" in k_mult(np.tile([[0.6, 0.8]], (4, 1)), placement, rng()).note
     with pytest.raises(DataError, match="rows 2"):
-        k_mult(np.array([[1, 0], [0, 1], [np.nan, 1], [1, 0]]), placement, rng())
+        signal.k_mult(np.array([[1, 0], [0, 1], [np.nan, 1], [1, 0]]), placement)

@@ -9,39 +9,31 @@ from hypothesis import strategies as st
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import similarity as module
-from bioclip_probe.metrics.similarity import BOUNDS, similarity
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.similarity import BOUNDS
 from bioclip_probe.stats.all_pairs.distance_sums import centred_points, distance_sums
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.resampling import jackknife_groups
-from bioclip_probe.tree import Placement, Tree
+from bioclip_probe.stats.rows import Rows
+from bioclip_probe.tree import Placement
 from tests.definitions import hierarchy as pairs
 from tests.definitions import similarity as definitions
-from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit, unit_vectors
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, unit_vectors, vectors_on_trees
+from tests.support.taxa import DEFAULT, rng, star_phylogeny
 
 DEFINITIONS = {"cka": definitions.cka, "rsa": definitions.rsa}
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+FEW_DRAWS = MeasureSettings(n_model_permutations=19)
 
 
-@pytest.fixture
-def few_draws(monkeypatch) -> None:
-    monkeypatch.setattr(module, "N_PERMUTATIONS", 19)
-
-
-@pytest.fixture
-def two_neighbours(monkeypatch) -> None:
-    """So that five species are enough."""
-    monkeypatch.setattr(module, "K_NEIGHBOURS", 2)
+def similarity(a, b, placement, rng, settings=FEW_DRAWS):
+    return module.estimate_similarity(Rows.taxa(a, placement), Rows.taxa(b, placement), rng, settings)
 
 
 def star(n: int) -> Placement:
     """An image of each of n species."""
-    tree = Tree(
-        np.r_[-1, np.zeros(n, dtype=int)], np.r_[0, np.ones(n)], np.array([*"r" * (n + 1)], dtype=object),
-        np.full(n + 1, -1),
-    )  # fmt: skip
+    tree = star_phylogeny(n)
     return Placement(tree, tree.tips)
 
 
@@ -63,7 +55,7 @@ def two_encoders(n_species=40, noise=1.0, widths=(16, 24), seed=0):
     views = []
     for width in widths:
         view = seen @ draw.standard_normal((12, width)) / np.sqrt(12)
-        views.append(unit(view + noise * draw.standard_normal(view.shape)))
+        views.append(unit_rows(view + noise * draw.standard_normal(view.shape)))
     return *views, placement
 
 
@@ -81,9 +73,8 @@ def assert_same(one, other, tolerance=1e-9):
 # What the numbers are.
 
 
-@pytest.mark.usefixtures("few_draws")
 @settings(max_examples=60)
-@given(st.one_of(embedded(max_images=9), some_species(), some_species()), st.data())
+@given(st.one_of(vectors_on_trees(max_images=9), some_species(), some_species()), st.data())
 def test_cka_and_rsa_are_their_definition(made, data):
     vectors, placement = made
     other = data.draw(unit_vectors(len(placement)))
@@ -101,24 +92,23 @@ def test_cka_and_rsa_are_their_definition(made, data):
         assert found[name].n_images + found[name].n_excluded == len(placement)
 
 
-@pytest.mark.usefixtures("few_draws", "two_neighbours")
 @settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(5, 14), st.integers(2, 5))
 def test_mutual_knn_is_its_definition(seed, n, d):
-    a, b = (unit(rng(seed).standard_normal((n, width))) for width in (d, 3))
-    found = similarity(a, b, star(n), rng())["mutual_knn"]
+    a, b = (unit_rows(rng(seed).standard_normal((n, width))) for width in (d, 3))
+    settings = MeasureSettings(n_model_permutations=19, n_mutual_neighbors=2)  # so that five species are enough
+    found = similarity(a, b, star(n), rng(), settings)["mutual_knn"]
     assert found.value == pytest.approx(definitions.mutual_knn(a, b, 2))
 
 
-@pytest.mark.usefixtures("few_draws", "two_neighbours")
 @settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(7, 12))
 def test_permuted_and_thinned_scores_are_those_of_the_species_that_are_left(seed, n):
     draw = rng(seed)
-    a, b = unit(draw.standard_normal((n, 6))), unit(draw.standard_normal((n, 3)))
+    a, b = unit_rows(draw.standard_normal((n, 6))), unit_rows(draw.standard_normal((n, 3)))
     orders, group = np.array([draw.permutation(n) for _ in range(2)]), jackknife_groups(n, draw, 4)
-    found = module._by_distance(centred_points(a), centred_points(b), orders, group)
-    found["mutual_knn"] = module._by_neighbours(a, b, orders, group)
+    found = module.scores_by_distance(centred_points(a), centred_points(b), orders, group)
+    found["mutual_knn"] = module.scores_by_neighbors(a, b, orders, group, k=2)
     for name, definition in (*DEFINITIONS.items(), ("mutual_knn", lambda u, v: definitions.mutual_knn(u, v, 2))):
         assert found[name].null == pytest.approx([definition(a, b[order]) for order in orders], abs=1e-7)
         kept = [group != left_out for left_out in range(4)]
@@ -131,10 +121,10 @@ def test_the_threshold_is_its_definition(null, score):
     assert scores.threshold == definitions.threshold(score, null, module.ALPHA)
 
 
-def test_calibrated_scores_are_what_lies_beyond_the_threshold(monkeypatch):
-    monkeypatch.setattr(module, "N_PERMUTATIONS", 39)
+def test_calibrated_scores_are_what_lies_beyond_the_threshold():
+    settings = MeasureSettings(n_model_permutations=39)
     for noise in (0.5, 20.0):
-        found = similarity(*two_encoders(noise=noise), rng())
+        found = similarity(*two_encoders(noise=noise), rng(), settings)
         for name in BOUNDS:
             raw, calibrated = found[name], found[f"{name}_calibrated"]
             threshold = float(calibrated.note.split()[1].rstrip(","))
@@ -145,7 +135,6 @@ def test_calibrated_scores_are_what_lies_beyond_the_threshold(monkeypatch):
             assert calibrated.chance == 0 and calibrated.p_value == raw.p_value
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_scipy_scikit_bio_and_scikit_learn_agree():
     from scipy.spatial.distance import pdist, squareform
     from scipy.stats import pearsonr
@@ -171,13 +160,12 @@ def test_scipy_scikit_bio_and_scikit_learn_agree():
 def test_an_encoder_with_itself_or_a_rotation_of_it(turn):
     vectors, _, placement = two_encoders()
     other = vectors @ rotation(16) if turn else vectors
-    for name, estimate in similarity(vectors, other, placement, rng()).items():
+    for name, estimate in similarity(vectors, other, placement, rng(), DEFAULT).items():
         ends = (estimate.value, estimate.ci_low, estimate.ci_high)
         assert ends == pytest.approx((1, 1, 1)), name
-        assert estimate.p_value == 1 / (module.N_PERMUTATIONS + 1)
+        assert estimate.p_value == 1 / (DEFAULT.n_model_permutations + 1)
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_order_of_encoders_order_of_rows_and_rotation_are_irrelevant():
     a, b, placement = two_encoders()
     order = rng(3).permutation(len(a))
@@ -187,16 +175,14 @@ def test_order_of_encoders_order_of_rows_and_rotation_are_irrelevant():
     assert_same(found, similarity(a @ rotation(16), b @ rotation(24), placement, rng()))
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_names_of_species_are_irrelevant_to_the_raw_scores():
-    a, b = unit(rng(1).standard_normal((30, 6))), unit(rng(2).standard_normal((30, 9)))
+    a, b = unit_rows(rng(1).standard_normal((30, 6))), unit_rows(rng(2).standard_normal((30, 9)))
     found = similarity(a, b, star(30), rng())
     renamed = similarity(a, b, star(30).take(rng(3).permutation(30)), rng())
     for name in BOUNDS:
         assert renamed[name].value == pytest.approx(found[name].value, abs=1e-12)
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_scores_lie_in_their_bounds_and_intervals_round_them():
     for noise in (0.1, 3.0, 30.0):
         for name, estimate in similarity(*two_encoders(noise=noise), rng()).items():
@@ -205,7 +191,6 @@ def test_scores_lie_in_their_bounds_and_intervals_round_them():
             assert estimate.resampled == "species" and "jackknife" in estimate.ci_method
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_more_noise_is_less_similarity():
     found = [similarity(*two_encoders(60, noise), rng()) for noise in (0.05, 0.3, 1.0, 4.0)]
     for name in found[0]:
@@ -213,13 +198,12 @@ def test_more_noise_is_less_similarity():
         assert values == sorted(values, reverse=True) and values[0] > 0.4 > 0.25 > values[-1]
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_independent_embeddings_have_no_cka_at_any_width_whereas_the_biased_one_drifts():
     draw, debiased, biased = rng(1), [], []
     for width in (8, 64, 512):
         each = []
         for _ in range(20):
-            a, b = unit(draw.standard_normal((30, width))), unit(draw.standard_normal((30, width)))
+            a, b = unit_rows(draw.standard_normal((30, width))), unit_rows(draw.standard_normal((30, width)))
             sides = centred_points(a), centred_points(b)
             sums = [distance_sums(*pair) for pair in (sides, sides[:1] * 2, sides[1:] * 2)]
             each.append((module.debiased_alignment(*sums), definitions.biased_cka(a, b)))
@@ -229,13 +213,12 @@ def test_independent_embeddings_have_no_cka_at_any_width_whereas_the_biased_one_
     assert biased[0] < 0.3 and biased[1] > biased[0] + 0.3 and biased[2] > 0.9
 
 
-def test_independent_embeddings_give_a_uniform_p_and_a_calibrated_score_of_none(monkeypatch):
+def test_independent_embeddings_give_a_uniform_p_and_a_calibrated_score_of_none():
     from scipy.stats import kstest
 
-    monkeypatch.setattr(module, "N_PERMUTATIONS", 19)
     draw, p, beyond, chance = rng(2), [], [], []
     for _ in range(150):
-        a, b = unit(draw.standard_normal((24, 8))), unit(draw.standard_normal((24, 5)))
+        a, b = unit_rows(draw.standard_normal((24, 8))), unit_rows(draw.standard_normal((24, 5)))
         found = similarity(a, b, star(24), draw)
         p.append([found[name].p_value for name in BOUNDS])
         beyond.append([found[f"{name}_calibrated"].value > 0 for name in BOUNDS])
@@ -249,15 +232,15 @@ def test_independent_embeddings_give_a_uniform_p_and_a_calibrated_score_of_none(
     assert np.abs(np.mean(chance, axis=0)).max() < 4 * np.max(np.std(chance, axis=0)) / np.sqrt(150)
 
 
-def test_the_interval_covers_what_more_species_would_give(monkeypatch):
-    monkeypatch.setattr(module, "N_PERMUTATIONS", 1)
+def test_the_interval_covers_what_more_species_would_give():
+    settings = MeasureSettings(n_model_permutations=1)
     draw = rng(4)
     projections = [draw.standard_normal((6, width)) for width in (10, 20)]
 
     def sample(n):
         seen = draw.standard_normal((n, 6)) * (3, 2, 1, 1, 1, 1)
-        a, b = (unit(seen @ each + 2 * draw.standard_normal((n, each.shape[1]))) for each in projections)
-        return similarity(a, b, star(n), draw)
+        a, b = (unit_rows(seen @ each + 2 * draw.standard_normal((n, each.shape[1]))) for each in projections)
+        return similarity(a, b, star(n), draw, settings)
 
     truth, covered = sample(2500), {"cka": 0, "rsa": 0}
     for _ in range(100):
@@ -267,23 +250,21 @@ def test_the_interval_covers_what_more_species_would_give(monkeypatch):
     assert all(88 <= times <= 100 for times in covered.values())
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_vectors_that_nearly_coincide_keep_their_similarity():
     """Networks before centring can have all cosines at 0.999."""
     a, b, placement = two_encoders(noise=0.3)
     found = similarity(a, b, placement, rng())
-    close = [unit(np.pad(each, ((0, 0), (1, 0)), constant_values=30.0)) for each in (a, b)]
+    close = [unit_rows(np.pad(each, ((0, 0), (1, 0)), constant_values=30.0)) for each in (a, b)]
     assert np.min(close[0] @ close[0].T) > 0.995
     for name, estimate in similarity(*close, placement, rng()).items():
         assert estimate.value == pytest.approx(found[name].value, abs=0.15)
 
 
-def test_no_matrix_of_pairs_is_held(monkeypatch):
-    monkeypatch.setattr(module, "N_PERMUTATIONS", 2)
+def test_no_matrix_of_pairs_is_held():
     n = 2500
-    a, b = unit(rng(1).standard_normal((n, 8))), unit(rng(2).standard_normal((n, 8)))
+    a, b = unit_rows(rng(1).standard_normal((n, 8))), unit_rows(rng(2).standard_normal((n, 8)))
     tracemalloc.start()
-    similarity(a, b, star(n), rng())
+    similarity(a, b, star(n), rng(), MeasureSettings(n_model_permutations=2))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < n * n * 8 / 2
@@ -316,15 +297,17 @@ def test_few_species(n):
 def test_mutual_knn_needs_more_species_than_the_others():
     for n, defined in ((20, False), (21, True)):
         a, b = rng(1).standard_normal((2, n, 5))
-        found = similarity(unit(a), unit(b), star(n), rng())
+        found = similarity(unit_rows(a), unit_rows(b), star(n), rng())
         assert math.isfinite(found["cka"].value) and math.isfinite(found["mutual_knn"].value) == defined
-    assert_undefined(similarity(unit(a[:20]), unit(b[:20]), star(20), rng()), ["mutual_knn"], "at least 21 taxa")
+    assert_undefined(
+        similarity(unit_rows(a[:20]), unit_rows(b[:20]), star(20), rng()), ["mutual_knn"], "at least 21 taxa"
+    )
 
 
 @pytest.mark.parametrize("flat", [np.full((30, 5), 5**-0.5), np.eye(30)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_an_encoder_whose_distances_do_not_vary(flat, dtype):
-    vectors = unit(rng().standard_normal((30, 7)))
+    vectors = unit_rows(rng().standard_normal((30, 7)))
     for pair in ((flat.astype(dtype), vectors), (vectors, flat.astype(dtype)), (flat, flat)):
         assert_undefined(similarity(*pair, star(30), rng()), BOUNDS, "distances of one encoder do not vary")
 
@@ -332,7 +315,7 @@ def test_an_encoder_whose_distances_do_not_vary(flat, dtype):
 def test_a_permutation_that_changes_nothing_leaves_no_calibrated_score():
     """Four species at the corners of a square: every third permutation gives the distances again."""
     square = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]], dtype=float)
-    found = similarity(square, square, star(4), rng())
+    found = similarity(square, square, star(4), rng(), DEFAULT)
     assert found["rsa"].value == pytest.approx(1) and abs(found["rsa"].p_value - 1 / 3) < 0.15
     assert found["rsa_calibrated"].note == "chance alone is perfect"
 
@@ -364,5 +347,5 @@ def test_vectors_that_are_not_finite_are_refused_and_named():
         broken[[4, 6], 1] = value
         with pytest.raises(DataError, match="4, 6"):
             similarity(a, broken, placement, rng())
-    with pytest.raises(ValueError, match="same images"):
-        similarity(a, b[:-1], placement, rng())
+    with pytest.raises(DataError, match="one row per image"):
+        module.encoder_similarity((a, b[:-1]), placement)

@@ -24,7 +24,7 @@ from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, patristic_distances, taxonomy
 from tests.definitions import text as definition
 from tests.support.answers import as_rows
-from tests.support.embedded import random_taxonomy, signal_vectors, unit
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows
 from tests.support.settings import FEW
 from tests.support.strategies import lineage_tables
 
@@ -65,7 +65,7 @@ def named(draw):
     vectors = random.standard_normal((len(placement.tree), 4))
     if draw(st.booleans()):
         vectors = np.round(vectors) + np.array([0.5, 0, 0, 0])  # so that some are equally far
-    return placement, unit(vectors), unit(random.standard_normal((1, 4)))[0]
+    return placement, unit_rows(vectors), unit_rows(random.standard_normal((1, 4)))[0]
 
 
 # Names against the tree.
@@ -94,7 +94,7 @@ def test_names_are_compared_as_taxa_are():
 
 def test_random_names_do_not_follow_the_tree():
     placement = random_taxonomy(80, 80, rng(1))
-    names = names_of(placement.tree, unit(rng(10).standard_normal((len(placement.tree), 16))))
+    names = names_of(placement.tree, unit_rows(rng(10).standard_normal((len(placement.tree), 16))))
     row = of_names(names, placement)["text_cophenetic_correlation", "species"]
     assert abs(row["value"]) < 0.1 and row["p_value"] > 0.05
 
@@ -127,15 +127,15 @@ def test_names_that_move_away_step_by_step_are_in_perfect_order():
     found = {sign: estimate_radial_tau(names_of(tree, sign * away), tree, root, rng(), FEW) for sign in (1, -1)}
     assert (found[1].value, found[1].ci_low, found[1].ci_high) == (1, 1, 1)
     assert found[-1].value == -1  # seen from the other side they come nearer
-    scattered = unit(rng().standard_normal((len(tree), 8)))
-    anywhere_root = unit(rng(1).standard_normal((1, 8)))[0]
+    scattered = unit_rows(rng().standard_normal((len(tree), 8)))
+    anywhere_root = unit_rows(rng(1).standard_normal((1, 8)))[0]
     anywhere = estimate_radial_tau(names_of(tree, scattered), tree, anywhere_root, rng(), FEW)
     assert anywhere.ci_low < anywhere.value < anywhere.ci_high and abs(anywhere.value) < 0.4
 
 
 def test_radial_tau_is_given_where_there_is_a_root():
     placement = random_taxonomy(10, 10, rng(1))
-    vectors = unit(rng().standard_normal((len(placement.tree), 4)))
+    vectors = unit_rows(rng().standard_normal((len(placement.tree), 4)))
     names = names_of(placement.tree, vectors)
     assert {metric for metric, _ in of_names(names, placement)} == {"text_cophenetic_correlation"}
     row = of_names(names, placement, vectors[0])["text_radial_tau", "species"]
@@ -155,7 +155,7 @@ def test_images_beside_names_equal_their_definition(made, seed):
     placement, texts, _ = made
     random = rng(seed)
     node = np.repeat(placement.node, 2)
-    vectors = unit(random.standard_normal((len(node), 4)) + 0.7 * texts[np.maximum(node, 0)])
+    vectors = unit_rows(random.standard_normal((len(node), 4)) + 0.7 * texts[np.maximum(node, 0)])
     names = names_of(placement.tree, texts)
     lost = random.random(len(placement.tree)) < 0.1
     names = [(taxa[~lost[taxa]], own[~lost[taxa]]) for taxa, own in names]
@@ -189,7 +189,7 @@ def illustrated(noise: float, n_species: int = 50, n: int = 200):
     placement = random_taxonomy(n_species, n, rng(1))
     everywhere = Placement(placement.tree, np.arange(len(placement.tree)))
     texts = signal_vectors(everywhere, 16, 1.0, 0.2, rng(2)).astype(float)
-    return unit(texts[placement.node] + noise * rng(3).standard_normal((n, 16))), placement, texts
+    return unit_rows(texts[placement.node] + noise * rng(3).standard_normal((n, 16))), placement, texts
 
 
 def test_images_at_their_names_are_in_full_agreement():

@@ -8,20 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.metrics.variance import NAMES, variance_by_rank
+from bioclip_probe.metrics.variance import NAMES, estimate_variance_by_rank
 from bioclip_probe.stats.all_pairs.variance import SpeciesSums
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, taxonomy
 from tests.definitions import variance as definitions
-from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit, unit_vectors
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, unit_vectors, vectors_on_trees
 from tests.support.strategies import lineage_tables
+from tests.support.taxa import DEFAULT, rng
 
 DEFINITIONS = {"nested_r2": definitions.nested_r2, "variance_ratio": definitions.variance_ratio}
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+def variance_by_rank(vectors, placement, rng):
+    return estimate_variance_by_rank(vectors, placement, rng, DEFAULT)
 
 
 @st.composite
@@ -56,7 +57,7 @@ def test_both_are_their_definition_at_every_rank(case):
 
 
 @settings(max_examples=60)
-@given(embedded(max_images=14), st.integers(1, 5))
+@given(vectors_on_trees(max_images=14), st.integers(1, 5))
 def test_sums_without_a_part_are_those_of_the_other_species(case, n_parts):
     vectors, placement = case
     _, species = np.unique(placement.node, return_inverse=True)
@@ -171,7 +172,7 @@ def test_the_interval_covers_what_more_species_would_give():
         genus, species = placement.at("genus"), placement.node
         x = 2 + draw.standard_normal((len(placement.tree), 5))[genus]
         x = x + draw.standard_normal((len(placement.tree), 5))[species] + draw.standard_normal((len(rows), 5))
-        return variance_by_rank(unit(x), placement, draw)["genus"]["nested_r2"]
+        return variance_by_rank(unit_rows(x), placement, draw)["genus"]["nested_r2"]
 
     truth = share_of(500).value
     covered = 0
@@ -190,7 +191,7 @@ def test_constant_vectors_and_constant_taxa():
         flat = np.full((len(placement), 3), 3**-0.5, dtype=dtype)
         for estimates in variance_by_rank(flat, placement, rng()).values():
             assert all(math.isnan(e.value) and e.note == "the vectors do not vary" for e in estimates.values())
-    coincide = unit(rng().standard_normal((len(placement.tree), 3)))[placement.node]
+    coincide = unit_rows(rng().standard_normal((len(placement.tree), 3)))[placement.node]
     found = variance_by_rank(coincide, placement, rng())["species"]
     assert found["variance_ratio"].note == "the images of a taxon do not vary"
     assert math.isfinite(found["nested_r2"].value)

@@ -7,7 +7,7 @@ from bioclip_probe.stats.all_pairs.moments import Moments
 from bioclip_probe.stats.centroids import centroids, image_moments, tips_with_images
 from bioclip_probe.tree import Placement, Tree
 from tests.definitions import hierarchy as definitions
-from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, vectors_on_trees
 
 
 def small_tree() -> Tree:
@@ -18,7 +18,7 @@ def small_tree() -> Tree:
 
 
 @settings(max_examples=40)
-@given(embedded())
+@given(vectors_on_trees())
 def test_centroids_are_means_of_the_images_at_each_tip(made):
     vectors, placement = made
     taxa = definitions.images_of_taxa(placement)
@@ -43,7 +43,7 @@ def test_centroids_are_means_of_the_images_at_each_tip(made):
 
 
 @settings(max_examples=40)
-@given(embedded(), st.randoms(use_true_random=False))
+@given(vectors_on_trees(), st.randoms(use_true_random=False))
 def test_the_order_of_images_does_not_matter(made, random):
     vectors, placement = made
     order = np.array(random.sample(range(len(vectors)), len(vectors)))
@@ -54,7 +54,7 @@ def test_the_order_of_images_does_not_matter(made, random):
 
 
 @settings(max_examples=40)
-@given(embedded())
+@given(vectors_on_trees())
 def test_moments_of_images_are_grouped_by_tip(made):
     vectors, placement = made
     tree, moments = image_moments(vectors, placement)
@@ -86,7 +86,7 @@ def test_no_image_at_all():
 
 
 def test_images_that_cancel_out_leave_no_direction():
-    u = unit(np.random.default_rng(0).standard_normal((1, 8))).astype(np.float32)
+    u = unit_rows(np.random.default_rng(0).standard_normal((1, 8))).astype(np.float32)
     found = centroids(np.concatenate([u, -u, u]), Placement(small_tree(), np.array([2, 2, 4])))
     assert np.isnan(found.directions[0]).all() and np.isfinite(found.directions[1]).all()
     assert found.spread[0] == pytest.approx(1, abs=1e-7)
@@ -94,7 +94,7 @@ def test_images_that_cancel_out_leave_no_direction():
 
 @pytest.mark.parametrize("copies", [1, 7])
 def test_images_that_coincide_have_no_spread_in_float32_either(copies):
-    vectors = unit(np.random.default_rng(0).standard_normal((3, 512))).astype(np.float32)
+    vectors = unit_rows(np.random.default_rng(0).standard_normal((3, 512))).astype(np.float32)
     placement = Placement(small_tree(), np.repeat([2, 3, 4], copies))
     assert centroids(np.repeat(vectors, copies, axis=0), placement).spread.max() < 1e-7
 
@@ -113,7 +113,7 @@ def test_higher_ranks_are_sums_of_their_children():
 
 
 def test_inputs_stay_and_centroids_are_read_only():
-    vectors = unit(np.random.default_rng(0).standard_normal((4, 3)))
+    vectors = unit_rows(np.random.default_rng(0).standard_normal((4, 3)))
     before = vectors.copy()
     vectors.flags.writeable = False
     for nodes in ([2, 4, 4, 1], [1, 1, 0, -1]):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from bioclip_probe.errors import DataError
 from bioclip_probe.stats.embeddings import Embeddings, check_vectors, unit_rows
 from tests.definitions import hierarchy as definitions
-from tests.support.embedded import unit_vectors
+from tests.support.made_up_vectors import unit_vectors
 
 
 def ids(n: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from bioclip_probe.errors import DataError
 from bioclip_probe.stats.kmeans import kmeans, starting_centres
 from bioclip_probe.stats.threads import matched_threads
-from tests.support.embedded import unit
+from tests.support.made_up_vectors import unit_rows
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -23,7 +23,7 @@ def scattered(n: int, n_taxa: int, d: int = 24, noise: float = 1.0, seed: int = 
     draw = rng(seed)
     labels = draw.choice(n_taxa, n, p=draw.dirichlet(np.full(n_taxa, 2.0)))
     vectors = draw.standard_normal((n_taxa, d))[labels] + noise * draw.standard_normal((n, d))
-    return unit(vectors).astype(np.float32), np.where(np.arange(n) % 10 == 9, -1, labels)
+    return unit_rows(vectors).astype(np.float32), np.where(np.arange(n) % 10 == 9, -1, labels)
 
 
 def inertia(vectors: np.ndarray, clusters: np.ndarray) -> float:
@@ -126,7 +126,7 @@ def test_the_order_of_rows_does_not_matter():
 def test_clusters_of_well_separated_taxa_are_the_taxa_after_rotation_and_shift_too():
     vectors, labels = scattered(300, 30, noise=0.05)
     turned = vectors @ ortho_group.rvs(24, random_state=3).astype(np.float32)
-    moved = unit(vectors + 300 * np.eye(24)[0]).astype(np.float32)  # all cosines above 0.9999
+    moved = unit_rows(vectors + 300 * np.eye(24)[0]).astype(np.float32)  # all cosines above 0.9999
     for points in (vectors, turned, moved):
         for start in kmeans(points, labels, rng()):
             assert adjusted_rand_score(labels[labels >= 0], start[labels >= 0]) > 0.97

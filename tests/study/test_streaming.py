@@ -13,7 +13,7 @@ from bioclip_probe.stats.rows import Rows
 from bioclip_probe.store.store import Store
 from bioclip_probe.study.streaming import Streaming, stream_moments
 from bioclip_probe.tree import Placement
-from tests.support.embedded import random_taxonomy, signal_vectors
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors
 from tests.support.pictures import MeanColour
 from tests.support.stores import fill_store, made_up_dataset
 

@@ -14,7 +14,7 @@ from bioclip_probe.metrics.suite import measure
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import taxonomy
 from tests.support.answers import as_rows
-from tests.support.embedded import random_taxonomy
+from tests.support.made_up_vectors import random_taxonomy
 from tests.support.settings import FEW
 from tests.support.strategies import lineage_tables
 

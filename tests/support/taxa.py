@@ -11,7 +11,7 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.tree import Placement, Tree, taxonomy
-from tests.support.embedded import random_taxonomy, signal_vectors
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors
 
 DEFAULT = MeasureSettings()
 

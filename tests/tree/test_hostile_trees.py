@@ -15,7 +15,7 @@ from bioclip_probe.stats.contrasts import Contrasts, Edges
 from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances, to_ete3
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.newick import parse_newick
-from tests.support.embedded import unit
+from tests.support.made_up_vectors import unit_rows
 
 N_TIPS = 70_000
 N_DEEP = 20_000
@@ -54,7 +54,7 @@ def test_seventy_thousand_tips_need_no_matrix_of_pairs():
     smaller, new_index = tree.subset(tree.tips[::7])
     assert len(smaller.tips) == N_TIPS // 7
     assert np.array_equal(smaller.name[new_index[tree.tips[::7]]], tree.name[tree.tips[::7]])
-    vectors = unit(brownian(tree, 4, rng())[tree.tips])
+    vectors = unit_rows(brownian(tree, 4, rng())[tree.tips])
     tracemalloc.start()
     moments = Moments.of(vectors, np.arange(N_TIPS), N_TIPS)
     correlation = TreeSums(tree, moments).correlation()
@@ -68,7 +68,7 @@ def test_seventy_thousand_tips_need_no_matrix_of_pairs():
 
 def test_the_moments_of_a_large_tree_equal_those_over_all_pairs():
     tree = parse_newick(bushy_newick(700))
-    vectors = unit(brownian(tree, 4, rng())[tree.tips])
+    vectors = unit_rows(brownian(tree, 4, rng())[tree.tips])
     upper = np.triu_indices(700, 1)
     expected = np.corrcoef(patristic_distances(tree)[upper], (1 - vectors @ vectors.T)[upper])[0, 1]
     found = TreeSums(tree, Moments.of(vectors, np.arange(700), 700)).correlation()
@@ -82,7 +82,7 @@ def test_a_caterpillar_of_twenty_thousand_nodes_needs_no_recursion(ete3):
     assert np.array_equal(neighbour_mrca_depths(tree), np.arange(k - 1))
     smaller, _ = tree.subset(tree.tips[[0, k // 2, k - 1]])
     assert patristic_distances(smaller)[1, 2] == k - k // 2 + 1
-    vectors = unit(brownian(tree, 3, rng())[tree.tips])
+    vectors = unit_rows(brownian(tree, 3, rng())[tree.tips])
     assert TreeSums(tree, Moments.of(vectors, np.arange(k), k)).correlation() > 0
     assert Contrasts.of(Edges(tree)).signal(vectors, np.arange(k)[None])[0] > 0
     assert len(tree.path(len(tree) - 1).split("|")) == N_DEEP // 2
@@ -94,7 +94,7 @@ def test_trees_with_some_branches_of_length_zero_are_measured():
     tree = parse_newick("((A:0,B:2):1,(C:1,(D:1,E:1):0):0);")
     expected = [[0, 2, 2, 2, 2], [2, 0, 4, 4, 4], [2, 4, 0, 2, 2], [2, 4, 2, 0, 2], [2, 4, 2, 2, 0]]
     assert patristic_distances(tree).tolist() == expected
-    vectors = unit(rng().standard_normal((5, 3)))
+    vectors = unit_rows(rng().standard_normal((5, 3)))
     for metric in METRICS:
         for found in estimates(metric, vectors, Placement(tree, tree.tips)):
             assert np.isfinite(found.value)
@@ -102,7 +102,7 @@ def test_trees_with_some_branches_of_length_zero_are_measured():
 
 def test_on_a_tree_of_zero_lengths_no_metric_is_defined():
     tree = parse_newick("((A:0,B:0):0,(C:0,D:0):0);")
-    vectors = unit(rng().standard_normal((4, 3)))
+    vectors = unit_rows(rng().standard_normal((4, 3)))
     for metric in METRICS:
         for found in estimates(metric, vectors, Placement(tree, tree.tips)):
             assert np.isnan(found.value) and found.note
@@ -127,7 +127,7 @@ def test_tips_of_unequal_depth_are_measured_as_in_scikit_bio():
     assert not tree.is_ultrametric
     other = TreeNode.read(StringIO(text)).cophenet()
     assert patristic_distances(tree) == pytest.approx(other.filter(tree.name[tree.tips]).data)
-    vectors = unit(brownian(tree, 50, rng())[tree.tips] + 1)
+    vectors = unit_rows(brownian(tree, 50, rng())[tree.tips] + 1)
     for metric in METRICS:
         for found in estimates(metric, vectors, Placement(tree, tree.tips)):
             assert np.isfinite(found.value)

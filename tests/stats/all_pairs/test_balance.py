@@ -10,13 +10,13 @@ from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_orders
 from bioclip_probe.stats.centroids import image_moments, tips_with_images
 from tests.definitions import hierarchy as definitions
-from tests.support.embedded import random_taxonomy, signal_vectors, unit
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows
 
 
 def made_up(n_species=20, n_images=60):
     rng = np.random.default_rng(0)
     placement = random_taxonomy(n_species, n_images, rng)
-    vectors = unit(signal_vectors(placement, 8, 1.0, 0.5, rng).astype(float))
+    vectors = unit_rows(signal_vectors(placement, 8, 1.0, 0.5, rng).astype(float))
     tree, groups = tips_with_images(placement)
     return vectors, placement, TreeSums(*image_moments(vectors, placement)), NodeSums.of(vectors, groups, tree)
 

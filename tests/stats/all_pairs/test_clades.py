@@ -11,7 +11,7 @@ from bioclip_probe.stats.all_pairs.gram_squares import BlockSizes
 from bioclip_probe.stats.all_pairs.moments import pearson
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import mrca, path_length
-from tests.support.embedded import images_on_tips, random_taxonomy, signal_vectors, unit
+from tests.support.made_up_vectors import images_on_tips, random_taxonomy, signal_vectors, unit_rows
 
 
 def by_hand(vectors, groups, tree) -> np.ndarray:
@@ -62,7 +62,7 @@ def test_the_order_of_rows_does_not_matter(made, random):
 def test_clades_larger_and_smaller_than_the_dimension_add_up():
     rng = np.random.default_rng(0)
     placement = random_taxonomy(200, 1_500, rng)
-    vectors = unit(signal_vectors(placement, 70, 1.0, 0.5, rng).astype(float))
+    vectors = unit_rows(signal_vectors(placement, 70, 1.0, 0.5, rng).astype(float))
     groups = np.searchsorted(placement.tree.tips, placement.node)
     jackknife_group = np.arange(200) % 3
     found, *without = NodeSums.with_jackknife(vectors, groups, placement.tree, jackknife_group, 3)
@@ -84,7 +84,7 @@ def test_vectors_that_nearly_coincide_keep_their_digits():
     """An untrained network gives such embeddings, with cosine distances around 1e-5."""
     rng = np.random.default_rng(1)
     placement = random_taxonomy(30, 120, rng)
-    vectors = unit(np.eye(8)[0] + 2e-3 * signal_vectors(placement, 8, 1.0, 0.3, rng).astype(float))
+    vectors = unit_rows(np.eye(8)[0] + 2e-3 * signal_vectors(placement, 8, 1.0, 0.3, rng).astype(float))
     groups = np.searchsorted(placement.tree.tips, placement.node)
     found = NodeSums.of(vectors, groups, placement.tree)
     upper = np.triu_indices(120, 1)
@@ -105,7 +105,7 @@ def test_sums_over_no_row_are_zero():
 
 def test_inputs_are_unchanged_and_sums_are_read_only():
     placement = random_taxonomy(5, 9, np.random.default_rng(0))
-    vectors = unit(np.random.default_rng(1).standard_normal((9, 3)))
+    vectors = unit_rows(np.random.default_rng(1).standard_normal((9, 3)))
     groups = np.searchsorted(placement.tree.tips, placement.node)
     before = vectors.copy(), groups.copy()
     for array in (vectors, groups):

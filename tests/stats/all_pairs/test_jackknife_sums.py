@@ -10,7 +10,13 @@ from bioclip_probe.stats.all_pairs.moments import JackknifeMoments, Moments
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
-from tests.support.embedded import half_squared_distance, images_on_tips, random_taxonomy, signal_vectors, unit
+from tests.support.made_up_vectors import (
+    half_squared_distance,
+    images_on_tips,
+    random_taxonomy,
+    signal_vectors,
+    unit_rows,
+)
 
 
 @settings(max_examples=80)
@@ -38,7 +44,7 @@ def test_sums_between_jackknife_groups_are_those_of_their_pairs(made, n_groups, 
 def made_up(n_species: int = 60, n_images: int = 150):
     rng = np.random.default_rng(0)
     placement = random_taxonomy(n_species, n_images, rng)
-    vectors = unit(signal_vectors(placement, 12, 1.0, 0.5, rng).astype(float))
+    vectors = unit_rows(signal_vectors(placement, 12, 1.0, 0.5, rng).astype(float))
     groups = np.searchsorted(placement.tree.tips, placement.node)
     return placement.tree, vectors, groups
 

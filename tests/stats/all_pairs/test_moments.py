@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bioclip_probe.stats.all_pairs.moments import JackknifeMoments, Moments, pearson
 from tests.definitions import hierarchy as definitions
-from tests.support.embedded import half_squared_distance, unit, unit_vectors
+from tests.support.made_up_vectors import half_squared_distance, unit_rows, unit_vectors
 
 
 @st.composite
@@ -97,7 +97,7 @@ def test_moments_without_a_jackknife_group_are_those_of_the_other_images(made, d
 
 
 def test_inputs_are_unchanged_and_moments_are_read_only():
-    vectors, groups = unit(np.random.default_rng(0).standard_normal((5, 3))), np.array([0, 1, -1, 0, 1])
+    vectors, groups = unit_rows(np.random.default_rng(0).standard_normal((5, 3))), np.array([0, 1, -1, 0, 1])
     before = vectors.copy(), groups.copy()
     moments = Moments.of(vectors, groups, 2)
     jackknife_moments = JackknifeMoments.of([(vectors, groups)], np.array([0, 1]))
@@ -144,7 +144,7 @@ def test_pearson_stays_within_its_bounds():
 
 
 def test_moments_of_few_taxa_can_be_numbered_among_more():
-    vectors, jackknife_group = unit(np.random.default_rng(0).standard_normal((4, 3))), np.array([0, 1, 1, 2, 0])
+    vectors, jackknife_group = unit_rows(np.random.default_rng(0).standard_normal((4, 3))), np.array([0, 1, 1, 2, 0])
     few = JackknifeMoments.of([(vectors, np.array([0, 1, 0, 1]))], np.array([1, 1]))
     found = few.with_more_taxa(np.array([1, 2]), jackknife_group)
     expected = JackknifeMoments.of([(vectors, np.array([1, 2, 1, 2]))], jackknife_group)

@@ -13,8 +13,8 @@ from bioclip_probe.stats.centroids import tips_with_images
 from bioclip_probe.tree import Tree
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
-from tests.support.embedded import embedded, random_taxonomy, signal_vectors, tips_embedded
 from tests.support.embedded import unit as normalised
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, vectors_of_tips, vectors_on_trees
 
 BLOCKS = (1, 3, 512)
 
@@ -34,7 +34,7 @@ def evolved(n_species: int = 60, seed: int = 0) -> tuple[np.ndarray, Tree]:
     return vectors[np.argsort(placement.node)], placement.tree
 
 
-@given(tips_embedded(), st.sampled_from(BLOCKS))
+@given(vectors_of_tips(), st.sampled_from(BLOCKS))
 def test_blocks_contain_every_pair_once(made, block):
     vectors, tree = made
     k = len(vectors)
@@ -53,7 +53,7 @@ def drawn_weights(data, n_units: int) -> np.ndarray:
     return np.array(data.draw(st.lists(row, min_size=1, max_size=3)), dtype=float)
 
 
-@given(tips_embedded(), st.data(), st.booleans())
+@given(vectors_of_tips(), st.data(), st.booleans())
 def test_weights_of_units_of_taxa_count_as_repetitions(made, data, coarse):
     vectors, tree = made
     k = len(vectors)
@@ -75,7 +75,7 @@ def test_weights_of_units_of_taxa_count_as_repetitions(made, data, coarse):
 
 
 @settings(max_examples=60)
-@given(embedded(), st.data(), st.sampled_from(BLOCKS), st.booleans())
+@given(vectors_on_trees(), st.data(), st.sampled_from(BLOCKS), st.booleans())
 def test_weights_of_units_of_images_count_as_repetitions(made, data, block, coarse):
     vectors, placement = made
     taxa = definitions.images_of_taxa(placement)

@@ -3,10 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
-from tests.support.embedded import tips_embedded
+from tests.support.made_up_vectors import vectors_of_tips
 
 
-@given(tips_embedded())
+@given(vectors_of_tips())
 def test_clade_sums_add_up_the_tips_of_each_clade(made):
     vectors, tree = made
     aggregator = TreeAggregator(tree)
@@ -16,7 +16,7 @@ def test_clade_sums_add_up_the_tips_of_each_clade(made):
         np.testing.assert_allclose(found[node], sum(below, np.zeros(vectors.shape[1])), atol=1e-12)
 
 
-@given(tips_embedded(), st.integers(1, 3))
+@given(vectors_of_tips(), st.integers(1, 3))
 def test_sums_of_some_tips_are_those_of_the_others_set_to_zero(made, n_groups):
     vectors, tree = made
     aggregator, k = TreeAggregator(tree), len(tree.tips)

@@ -11,7 +11,7 @@ from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_correlati
 from bioclip_probe.tree import Tree, patristic_distances
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
-from tests.support.embedded import images_on_tips, random_taxonomy, signal_vectors, unit
+from tests.support.made_up_vectors import images_on_tips, random_taxonomy, signal_vectors, unit_rows
 
 
 @given(images_on_tips(), st.randoms(use_true_random=False))
@@ -37,7 +37,7 @@ def test_embeddings_that_nearly_coincide_keep_their_correlation():
     rng = np.random.default_rng(0)
     placement = random_taxonomy(40, 200, rng)
     tips = np.searchsorted(placement.tree.tips, placement.node)
-    vectors = unit(np.eye(64)[0] + 4e-4 * signal_vectors(placement, 64, 1.0, 3.0, rng).astype(float) * 8)
+    vectors = unit_rows(np.eye(64)[0] + 4e-4 * signal_vectors(placement, 64, 1.0, 3.0, rng).astype(float) * 8)
     upper = np.triu_indices(200, 1)
     c = ((vectors[:, None] - vectors) ** 2).sum(axis=2)[upper] / 2
     t = patristic_distances(placement.tree)[np.ix_(tips, tips)][upper]
@@ -50,7 +50,7 @@ def test_a_long_stem_loses_no_digits():
     parent = np.array([-1, 0, 1, 2, 2, 1])
     length = np.array([0, 1e6, 1e-3, 1e-3, 1e-3, 2e-3])
     tree = Tree(parent, length, np.array([f"n{i}" for i in range(6)], dtype=object), np.full(6, -1))
-    vectors = unit(np.random.default_rng(0).standard_normal((3, 3)))
+    vectors = unit_rows(np.random.default_rng(0).standard_normal((3, 3)))
     expected = np.corrcoef([2e-3, 4e-3, 4e-3], 1 - (vectors @ vectors.T)[np.triu_indices(3, 1)])[0, 1]
     moments = Moments.of(vectors, np.arange(3), 3)
     assert TreeSums(tree, moments).correlation() == pytest.approx(expected, abs=1e-6)
@@ -67,7 +67,7 @@ def hand_made() -> TreeSums:
     parent = np.array([-1, 0, 1, 1, 1, 0, 5, 5, 0])
     length = np.array([0, 2, 1, 1, 1, 1, 2, 2, 3.0])
     tree = Tree(parent, length, np.array([f"n{i}" for i in range(9)], dtype=object), np.full(9, -1))
-    vectors = unit(np.random.default_rng(3).standard_normal((6, 4)))
+    vectors = unit_rows(np.random.default_rng(3).standard_normal((6, 4)))
     return TreeSums(tree, Moments.of(vectors, np.arange(6), 6))
 
 
@@ -109,7 +109,7 @@ def test_permutations_depend_on_the_seed():
 def test_all_permutations_of_a_star_are_the_same():
     tree = Tree(np.array([-1, 0, 0, 0]), np.array([0, 1.0, 1, 1]), np.array(list("rabc"), dtype=object), np.full(4, -1))
     groups = np.array([0, 0, 1, 2])
-    sums = TreeSums(tree, Moments.of(unit(np.random.default_rng(0).standard_normal((4, 3))), groups, 3))
+    sums = TreeSums(tree, Moments.of(unit_rows(np.random.default_rng(0).standard_normal((4, 3))), groups, 3))
     assert math.isfinite(sums.correlation())  # images of one tip are at distance 0
     assert np.ptp(permuted_correlations(sums, 9, np.random.default_rng(0))) < 1e-12
     alone = TreeSums(tree, Moments.of(np.eye(3), np.arange(3), 3))

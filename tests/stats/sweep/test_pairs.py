@@ -11,7 +11,7 @@ from bioclip_probe.stats.sweep.points import NARROWEST, distance_bound
 from bioclip_probe.tree import Tree, patristic_distances
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
-from tests.support.embedded import random_taxonomy, signal_vectors, tips_embedded, unit
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, vectors_of_tips
 
 
 def pairing(vectors, tree):
@@ -41,7 +41,7 @@ def test_the_block_size_does_not_change_the_result():
 
 
 @settings(max_examples=15)
-@given(tips_embedded())
+@given(vectors_of_tips())
 def test_spearman_agrees_with_its_definition_on_binned_distances(made):
     vectors, tree = made
     found = pairs.spearman_correlation(vectors, tree)
@@ -76,10 +76,10 @@ def test_spearman_depends_on_the_order_only():
 
 
 @settings(max_examples=40)
-@given(tips_embedded(), st.sampled_from((1.0, 1e-2, 1e-4)))
+@given(vectors_of_tips(), st.sampled_from((1.0, 1e-2, 1e-4)))
 def test_no_pair_is_farther_apart_than_the_distance_bound(made, scale):
     vectors, _ = made
-    close = unit(vectors[0] + scale * vectors) if (vectors @ vectors[0] > -1 + 1e-9).all() else vectors
+    close = unit_rows(vectors[0] + scale * vectors) if (vectors @ vectors[0] > -1 + 1e-9).all() else vectors
     largest = ((close[:, None] - close) ** 2).sum(axis=2).max() / 2
     assert largest * (1 - 1e-12) <= bound(close) <= max(8 * largest * (1 + 1e-9), 2 * NARROWEST)
 
@@ -90,7 +90,7 @@ def test_vectors_that_nearly_coincide_keep_their_order(scale):
     from scipy.stats import spearmanr
 
     vectors, tree = evolved(120)
-    vectors = unit(np.eye(8)[0] * 3 + scale * vectors)
+    vectors = unit_rows(np.eye(8)[0] * 3 + scale * vectors)
     upper = np.triu_indices(120, 1)
     c = ((vectors[:, None] - vectors) ** 2).sum(axis=2)[upper] / 2
     t = patristic_distances(tree)[upper]
@@ -105,7 +105,7 @@ def test_one_taxon_has_no_pairs():
 
 def test_inputs_are_unchanged():
     vectors, tree = evolved()
-    vectors = unit(vectors)
+    vectors = unit_rows(vectors)
     before = vectors.copy()
     vectors.flags.writeable = False
     pairs.spearman_correlation(vectors, tree)

@@ -14,7 +14,7 @@ from bioclip_probe.tree import patristic_distances
 from tests.definitions import hierarchy as pairings
 from tests.definitions import retrieval as definitions
 from tests.definitions.tree import path_length
-from tests.support.embedded import embedded, random_taxonomy, signal_vectors, unit
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, vectors_on_trees
 
 
 def images(n_species=40, n_images=240, seed=0, d=8, noise=0.4):
@@ -56,7 +56,7 @@ def cases(swept_rows):
 
 
 @settings(max_examples=50, deadline=None)
-@given(embedded(max_images=6))
+@given(vectors_on_trees(max_images=6))
 def test_scores_and_counts_agree_with_their_definitions(made):
     vectors, placement = made
     rows = Rows.images(vectors, placement)
@@ -213,7 +213,7 @@ def test_embeddings_that_nearly_coincide_keep_their_order():
     """As those of an untrained network, at cosine distances around 1e-5."""
     rows, _ = images()
     far = sweep.sweep(rows, anchors=True)
-    vectors = unit(np.eye(9)[8] + 3e-3 * np.pad(np.asarray(rows.vectors, float), ((0, 0), (0, 1))))
+    vectors = unit_rows(np.eye(9)[8] + 3e-3 * np.pad(np.asarray(rows.vectors, float), ((0, 0), (0, 1))))
     near = sweep.sweep(Rows(rows.tree, vectors, rows.tips, rows.groups), anchors=True)
     assert near.joint.edges[-1] < 1e-4
     expected = histograms.spearman(far.joint.counts)

@@ -16,7 +16,7 @@ from tests.support.strategies import lineage_tables, placements, trees
 LENGTHS = st.sampled_from((0.0, 0.0, 0.1, 0.25, 1.0, 3.0, 7.5))
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
@@ -26,14 +26,14 @@ def unit_vectors(draw, n: int) -> np.ndarray:
     d = draw(st.integers(2, 5))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if draw(st.booleans()):
-        return unit(rng.standard_normal((n, d)))
+        return unit_rows(rng.standard_normal((n, d)))
     places = rng.integers(-1, 2, (n, d)).astype(float)
     places[~places.any(axis=1), 0] = 1
-    return unit(places)
+    return unit_rows(places)
 
 
 @st.composite
-def placed(draw, max_images: int = 12) -> Placement:
+def images_on_trees(draw, max_images: int = 12) -> Placement:
     """Images on a phylogeny, or in a taxonomy with holes, of all ranks or cut at one."""
     if draw(st.booleans()):
         tree = draw(trees(max_nodes=14, lengths=LENGTHS))
@@ -44,14 +44,14 @@ def placed(draw, max_images: int = 12) -> Placement:
 
 
 @st.composite
-def embedded(draw, max_images: int = 12) -> tuple[np.ndarray, Placement]:
+def vectors_on_trees(draw, max_images: int = 12) -> tuple[np.ndarray, Placement]:
     """Unit vectors and the place of each."""
-    placement = draw(placed(max_images))
+    placement = draw(images_on_trees(max_images))
     return draw(unit_vectors(len(placement))), placement
 
 
 @st.composite
-def tips_embedded(draw, max_nodes: int = 16) -> tuple[np.ndarray, Tree]:
+def vectors_of_tips(draw, max_nodes: int = 16) -> tuple[np.ndarray, Tree]:
     """A unit vector for each tip of a phylogeny."""
     tree = draw(trees(max_nodes=max_nodes, lengths=LENGTHS))
     return draw(unit_vectors(len(tree.tips))), tree
@@ -60,7 +60,7 @@ def tips_embedded(draw, max_nodes: int = 16) -> tuple[np.ndarray, Tree]:
 @st.composite
 def images_on_tips(draw, max_images: int = 12, without_tip: bool = False) -> tuple[np.ndarray, np.ndarray, Tree]:
     """Vectors of images, the tip position of each (-1 for none, if asked for), and the tree; tips may have no image."""
-    _, tree = draw(tips_embedded(max_nodes=max_images))
+    _, tree = draw(vectors_of_tips(max_nodes=max_images))
     tips = st.integers(-1 if without_tip else 0, len(tree.tips) - 1)
     groups = draw(st.lists(tips, min_size=1, max_size=max_images))
     return draw(unit_vectors(len(groups))), np.array(groups), tree
@@ -87,4 +87,4 @@ def signal_vectors(placement: Placement, d: int, signal: float, noise: float, rn
     """Unit vectors, float32: species evolved along the tree with Pagel's λ = `signal`, images scattered about them."""
     species = brownian(placement.tree, d, rng, signal)[placement.node]
     scale = noise * np.sqrt(placement.tree.depth.max())
-    return unit(species + scale * rng.standard_normal(species.shape)).astype(np.float32)
+    return unit_rows(species + scale * rng.standard_normal(species.shape)).astype(np.float32)
