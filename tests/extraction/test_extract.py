@@ -99,7 +99,7 @@ def test_a_killed_run_goes_on(tmp_path, store):
     np.testing.assert_allclose(store.read(dataset, encoder)[1], mean_colours(dataset), atol=1e-6)
 
 
-def test_a_broken_picture_is_reported_and_stops_nothing(tmp_path, store):
+def test_a_broken_picture_is_reported_and_does_not_stop_the_run(tmp_path, store):
     dataset = painted_dataset(tmp_path / "ten", 10)
     break_in_half(tmp_path / "ten" / "003.png")
     (tmp_path / "ten" / "007.png").write_bytes(b"")
@@ -116,7 +116,7 @@ def test_a_broken_picture_is_reported_and_stops_nothing(tmp_path, store):
     assert (again.n_reused, again.failures["image_id"].tolist()) == (10, ["003.png", "007.png"])
 
 
-def test_no_usable_picture_leaves_nothing(tmp_path, store):
+def test_a_dataset_without_a_usable_picture_leaves_nothing_in_the_store(tmp_path, store):
     dataset = painted_dataset(tmp_path / "two", 2)
     for path in (tmp_path / "two").glob("*.png"):
         path.write_text("no picture")
@@ -166,7 +166,7 @@ def test_too_many_failures_stop_the_run(tmp_path, store, most):
     assert (found.n_ok, found.n_failed) == (7, 3)
 
 
-def test_failed_images_may_be_tried_again(tmp_path, store):
+def test_failed_images_can_be_embedded_again(tmp_path, store):
     dataset = painted_dataset(tmp_path / "ten", 10)
     picture = tmp_path / "ten" / "004.png"
     content = picture.read_bytes()
@@ -180,7 +180,7 @@ def test_failed_images_may_be_tried_again(tmp_path, store):
     np.testing.assert_allclose(store.read(dataset, encoder)[1], mean_colours(dataset), atol=1e-6)
 
 
-def test_another_dataset_or_encoder_gets_its_own_place(dataset, store):
+def test_another_dataset_or_encoder_has_its_own_folder(dataset, store):
     other = MeanColour()
     other.fingerprint = "f" * 12
     extract_one(dataset, MeanColour(), store)
@@ -197,13 +197,13 @@ def test_a_changed_file_is_embedded_again(tmp_path, store):
     assert extract_one(datasets.load(f"table:{tmp_path / 'two' / 'labels.csv'}"), MeanColour(), store).n_reused == 0
 
 
-def test_the_dataset_is_left_as_it_was(dataset, store):
+def test_extraction_does_not_change_the_dataset(dataset, store):
     before = dataset.images.copy()
     extract_one(dataset, MeanColour(), store)
     pd.testing.assert_frame_equal(dataset.images, before)
 
 
-def test_progress_is_said_in_plain_lines_where_there_is_no_terminal(dataset, store, capsys):
+def test_without_a_terminal_progress_is_shown_in_plain_lines(dataset, store, capsys):
     extract_one(dataset, MeanColour(), store)
     assert capsys.readouterr().err == ""
     other = MeanColour()
@@ -212,7 +212,7 @@ def test_progress_is_said_in_plain_lines_where_there_is_no_terminal(dataset, sto
     assert capsys.readouterr().err.startswith("mean/colour on ten: 10 of 10 images, ")
 
 
-def test_lines_come_now_and_then_and_each_once(dataset, store, capsys, monkeypatch):
+def test_every_line_of_progress_is_printed_once(dataset, store, capsys, monkeypatch):
     monkeypatch.setattr("bioclip_probe.progress.SECONDS_BETWEEN_LINES", -1.0)
     extract_one(dataset, MeanColour(), store, progress=True)
     said = [line.split(" images")[0] for line in capsys.readouterr().err.splitlines()]

@@ -64,7 +64,7 @@ def spec(tmp_path):
     return f"table:{folder / 'labels.csv'}"
 
 
-def test_killed_at_random_moments(spec, tmp_path):
+def test_a_run_killed_at_random_moments_leaves_what_an_uninterrupted_one_leaves(spec, tmp_path):
     dataset, rng = datasets.load(spec), random.Random(0)
     store, whole = Store(tmp_path / "store"), Store(tmp_path / "whole")
     server = subprocess.Popen(
@@ -125,7 +125,7 @@ except StoreError as error:
 
 
 @pytest.mark.parametrize("room", [10, 300, 1500, 2600, 3600, 5000])
-def test_a_full_disk_is_one_line_and_loses_nothing(spec, tmp_path, room):
+def test_a_full_disk_is_reported_in_one_line_and_loses_nothing(spec, tmp_path, room):
     """No file may grow beyond `room` bytes: it gives out in the middle of a shard, of the journal, or of the record."""
     dataset, folder = datasets.load(spec), tmp_path / "store"
     run = subprocess.run([sys.executable, "-c", FULL, spec, str(folder), str(room)], capture_output=True, text=True)
@@ -137,7 +137,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(spec, tmp_path, room):
     assert len(Store(folder).read(dataset, MeanColour())[1]) == N_IMAGES - 2
 
 
-def test_of_two_runs_at_once_the_second_refuses(spec, tmp_path):
+def test_the_second_of_two_simultaneous_runs_is_refused(spec, tmp_path):
     dataset, store = datasets.load(spec), Store(tmp_path / "store")
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER, spec, str(store.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -169,7 +169,7 @@ class Slow:
 """
 
 
-def test_a_polite_kill_ends_a_run_as_an_interruption_does(spec, tmp_path):
+def test_a_termination_signal_ends_a_run_like_an_interruption(spec, tmp_path):
     (tmp_path / "slow.py").write_text(SLOW)
     store = tmp_path / "store"
     command = [

@@ -38,7 +38,7 @@ def store(tmp_path):
 
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 32])
 @pytest.mark.parametrize("workers", [1, 3])
-def test_every_picture_gets_its_own_vector(dataset, store, batch_size, workers):
+def test_every_picture_has_its_own_vector(dataset, store, batch_size, workers):
     encoder = MeanColour()
     record = extract_one(dataset, encoder, store, batch_size=batch_size, workers=workers, shard_size=4)
     assert (record.n_ok, record.n_failed, record.n_reused) == (10, 0, 0)
@@ -51,7 +51,7 @@ def test_every_picture_gets_its_own_vector(dataset, store, batch_size, workers):
     assert len(encoder.batches) == sum(-(-n // batch_size) for n in (4, 4, 2))
 
 
-def test_a_picture_that_preprocessing_chokes_on_is_reported(tmp_path, store):
+def test_a_picture_that_fails_in_preprocessing_is_reported(tmp_path, store):
     class Picky(MeanColour):
         def preprocess(self, image):
             if image.size == (1, 1):
@@ -64,7 +64,7 @@ def test_a_picture_that_preprocessing_chokes_on_is_reported(tmp_path, store):
     assert record.failures["error"].tolist() == ["004.png: preprocessing failed: ValueError: too small"]
 
 
-def test_an_error_of_the_model_in_preprocessing_is_no_failed_picture(dataset, store):
+def test_an_error_of_the_model_in_preprocessing_stops_the_run(dataset, store):
     class Broken(MeanColour):
         def preprocess(self, image):
             raise ModelError("the preprocessing of this model is unknown")
@@ -90,7 +90,7 @@ def test_an_error_of_the_model_in_preprocessing_is_no_failed_picture(dataset, st
         ),
     ],
 )
-def test_wrong_vectors_are_the_models_fault(dataset, store, change, reason):
+def test_wrong_vectors_stop_the_run_with_a_model_error(dataset, store, change, reason):
     class Wrong(MeanColour):
         def encode(self, batch):
             return change(super().encode(batch))
@@ -101,7 +101,7 @@ def test_wrong_vectors_are_the_models_fault(dataset, store, change, reason):
     assert store.contents().empty
 
 
-def test_an_image_whose_vector_is_not_finite_has_failed(dataset, store):
+def test_an_image_whose_vector_is_not_finite_counts_as_failed(dataset, store):
     class Overflowing(MeanColour):
         def encode(self, batch):
             vectors = super().encode(batch)
@@ -114,7 +114,7 @@ def test_an_image_whose_vector_is_not_finite_has_failed(dataset, store):
     np.testing.assert_allclose(store.read(dataset, Overflowing())[1], mean_colours(dataset)[:5], atol=1e-6)
 
 
-def test_parity_is_looked_at_once_and_kept(dataset, store):
+def test_parity_is_computed_once_and_stored(dataset, store):
     encoder = ScaledColour("half", parity=0.9995)
     found = extract_one(dataset, encoder, store, batch_size=4, shard_size=5)
     assert encoder.compared == [4]
@@ -130,7 +130,7 @@ def test_a_precision_too_far_from_float32_is_refused(dataset, store):
 
 @pytest.mark.parametrize(("batch_size", "compared"), [(10, 5), (4, 1), (1, 1)])
 @pytest.mark.parametrize("executor", [None, ThreadPoolExecutor])
-def test_a_picture_that_overflows_is_a_failed_row_be_it_among_the_first_or_the_last(
+def test_a_picture_that_overflows_is_a_failed_row_wherever_it_is(
     dataset, store, batch_size, compared, executor, monkeypatch
 ):
     monkeypatch.setattr(pipeline, "_parities_of_this_process", {})
@@ -156,7 +156,7 @@ def test_an_encoder_that_overflows_for_many_in_a_row_stops_the_run(tmp_path, sto
     assert (found.n_ok, found.n_failed, found.n_reused) == (16, 8, 12)
 
 
-def test_pictures_wait_in_a_bounded_queue():
+def test_the_queue_of_pictures_is_bounded():
     """However slow the model, no more than `map_ahead` pictures are under way or wait for it."""
     begun = 0
     lock = threading.Lock()
@@ -175,7 +175,7 @@ def test_pictures_wait_in_a_bounded_queue():
     assert begun == 50
 
 
-def test_threads_open_pictures_while_the_model_works(store):
+def test_threads_open_pictures_while_the_model_computes(store):
     """The model holds its first batch back until a picture of the next one is opened."""
     images = IMAGES.frame([{"image_id": str(i), "source": str(i), "class": "Aves"} for i in range(6)])
     next_opened = threading.Event()
@@ -197,6 +197,6 @@ def test_threads_open_pictures_while_the_model_works(store):
 @pytest.mark.parametrize(
     ("device", "processors", "workers"), [("cpu", 1, 1), ("cpu", 8, 4), ("cuda:0", 8, 8), ("cuda", 64, 16)]
 )
-def test_a_model_on_the_processors_keeps_half_of_them(monkeypatch, device, processors, workers):
+def test_a_model_on_the_cpu_keeps_half_of_the_processors(monkeypatch, device, processors, workers):
     monkeypatch.setattr(pipeline, "available_processors", lambda: processors)
     assert default_workers([SimpleNamespace(record={"device": device})]) == workers

@@ -39,7 +39,7 @@ def test_vectors_other_than_the_encoder_declares_are_refused(few, vectors, reaso
     assert not list(store.embedding_folder(dataset, encoder).folder.glob("names*"))
 
 
-def test_81_prompts_are_the_mean_of_81(few):
+def test_the_vector_of_81_prompts_is_the_mean_of_their_unit_vectors(few):
     store, dataset, encoder = few
     done = embed_names(store, dataset, encoder, NameSettings(templates="openai", progress=False))
     assert (done.n_texts, done.path.name) == (17, "names-openai.npy") and len(encoder.texts) == 17 * 81

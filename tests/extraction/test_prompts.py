@@ -31,7 +31,7 @@ def names_of(frame, taxon):
     return rows["name"].tolist()
 
 
-def test_a_species_in_five_types():
+def test_a_species_has_five_texts():
     path = "Animalia Chordata Aves Passeriformes Corvidae Pica hudsonia"
     frame = images(MAGPIE, common=["black-billed magpie"])
     assert names_of(frame, "|".join(MAGPIE)) == [
@@ -44,12 +44,12 @@ def test_a_species_in_five_types():
 
 
 @pytest.mark.parametrize("frame", [images(MAGPIE), images(MAGPIE, common=[None]), images(MAGPIE, common=[" "])])
-def test_without_a_common_name_the_scientific_stands_for_it(frame):
+def test_the_scientific_name_replaces_a_missing_common_name(frame):
     path = "Animalia Chordata Aves Passeriformes Corvidae Pica hudsonia"
     assert names_of(frame, "|".join(MAGPIE)) == ["Pica hudsonia", "Pica hudsonia", path, "Pica hudsonia", path]
 
 
-def test_above_species_a_taxon_is_called_by_its_name_and_its_path():
+def test_above_species_the_texts_of_a_taxon_are_its_name_and_its_path():
     frame = images(MAGPIE, common=["black-billed magpie"])
     path = "Animalia Chordata Aves Passeriformes Corvidae"
     assert names_of(frame, "Animalia|Chordata|Aves|Passeriformes|Corvidae") == [
@@ -58,19 +58,19 @@ def test_above_species_a_taxon_is_called_by_its_name_and_its_path():
     assert set(names_of(frame, "Animalia")) == {"Animalia"}
 
 
-def test_every_taxon_is_there_once_with_its_rank():
+def test_every_taxon_occurs_once_with_its_rank():
     frame = images(MAGPIE, MAGPIE, (*MAGPIE[:6], "Pica pica"), (*MAGPIE[:4], None, None, None))
     table = taxon_names(frame)
     assert table.groupby("rank", sort=False)["taxon"].nunique().to_dict() == dict.fromkeys(RANKS, 1) | {"species": 2}
     assert not table.duplicated(["taxon", "type"]).any()
 
 
-def test_holes_are_dropped():
+def test_missing_names_are_left_out_of_the_path():
     lineage = ("Animalia", None, "Aves", None, None, "Pica", "Pica hudsonia")
     assert names_of(images(lineage), "Animalia||Aves|||Pica|Pica hudsonia")[2] == "Animalia Aves Pica hudsonia"
 
 
-def test_a_species_whose_genus_is_a_hole_is_its_binomial():
+def test_a_species_without_a_genus_is_called_by_its_binomial():
     lineage = ("Animalia", None, None, None, "Corvidae", None, "Pica hudsonia")
     assert names_of(images(lineage), "Animalia||||Corvidae||Pica hudsonia")[:3] == [
         *("Pica hudsonia", "Pica hudsonia", "Animalia Corvidae Pica hudsonia")
@@ -94,7 +94,7 @@ def test_homonyms_are_two_taxa():
     ("Gorilla", "gorilla", "Gorilla gorilla", "gorilla"),
     ("Bra{ce}", "y{0}", "Bra{ce} y{0}", "y{0}"),
 ])  # fmt: skip
-def test_odd_names(genus, species, scientific, epithet):
+def test_odd_names_are_spelt_as_in_the_evaluation_of_bioclip(genus, species, scientific, epithet):
     table = taxon_names(images(("Plantae", *[None] * 4, genus, species))).query("rank == 'species'")
     names = table["name"].tolist()
     assert names[0] == scientific
@@ -102,14 +102,14 @@ def test_odd_names(genus, species, scientific, epithet):
     assert name_prompts(names[:1]) == [f"a photo of {scientific}."]
 
 
-def test_of_several_common_names_the_most_frequent_is_taken():
+def test_the_most_frequent_of_several_common_names_counts():
     many = images(*[MAGPIE] * 3, common=["magpie", "black-billed  magpie", "black-billed magpie"])
     assert names_of(many, "|".join(MAGPIE))[1] == "black-billed magpie"
     tied = images(*[MAGPIE] * 2, common=["magpie", "American magpie"])
     assert names_of(tied, "|".join(MAGPIE))[1] == "American magpie"
 
 
-def test_a_common_name_without_a_species_names_nothing():
+def test_a_common_name_without_a_species_is_ignored():
     frame = images((*MAGPIE[:6], None), common=["magpie"])
     assert "magpie" not in " ".join(taxon_names(frame)["name"])
 
@@ -122,7 +122,7 @@ def named():
     return {kind: table[kind][species[list(RANKS)].agg("|".join, axis=1)] for kind in TEXT_TYPES}
 
 
-def test_two_programs_and_one_spelling(named):
+def test_the_spelling_equals_that_of_the_captions_of_the_built_in_world(named):
     """The built-in world wrote the captions of its models by itself."""
     taxa = world.taxa()
     captions = name_captions(taxa, common_names(len(taxa), np.random.default_rng((world.SEED, 6))))
@@ -132,7 +132,7 @@ def test_two_programs_and_one_spelling(named):
 
 
 @pytest.mark.parametrize("model", ["world-taxonomic", "world-subset"])
-def test_the_names_are_those_that_the_world_s_models_were_taught(named, model):
+def test_the_models_of_the_world_learned_from_these_names(named, model):
     """The vocabulary that was shipped with a model was learnt from its captions, and from these it is learnt again."""
     seen = world.seen_in_training()
     if model == "world-subset":
@@ -150,7 +150,7 @@ lineages = st.tuples(*[st.none() | letters.map(str.capitalize)] * 6, st.none() |
 
 @settings(max_examples=40)
 @given(st.lists(lineages, min_size=1, max_size=6), st.randoms(use_true_random=False))
-def test_whatever_the_taxa(rows, random):
+def test_names_of_any_taxa_are_complete_and_consistent(rows, random):
     frame = images(*rows)
     before = frame.copy()
     table = taxon_names(frame)
@@ -167,18 +167,18 @@ def test_whatever_the_taxa(rows, random):
     pd.testing.assert_frame_equal(taxon_names(images(*shuffled)), table)
 
 
-def test_nothing_known_is_no_name():
+def test_images_without_any_name_give_an_empty_table():
     assert taxon_names(images([None] * 7)).columns.tolist() == ["rank", "taxon", "type", "name"]
     assert taxon_names(images([None] * 7)).empty
 
 
-def test_the_81_templates():
+def test_there_are_81_templates_with_one_place_for_the_name_each():
     templates = zero_shot_templates()
     assert len(templates) == len(set(templates)) == 81
     assert templates[:2] == ["a photo of {}.", "a bad photo of a {}."] and templates[-1] == "a tattoo of the {}."
     assert all(template.count("{}") == 1 for template in templates)
 
 
-def test_it_needs_no_torch():
+def test_the_module_needs_no_torch():
     code = "import sys, bioclip_probe.extraction.prompts; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -29,7 +29,7 @@ def store(tmp_path):
     return Store(tmp_path / "store")
 
 
-def test_parquet_of_emb_explorer(tmp_path, store):
+def test_vectors_of_a_parquet_file_of_emb_explorer_are_stored(tmp_path, store):
     path = write_parquet(tmp_path / "bioclip.parquet")
     dataset = load(path)
     vectors = open_ready_vectors(path)
@@ -44,7 +44,7 @@ def test_parquet_of_emb_explorer(tmp_path, store):
     assert verify(store, progress=False).empty
 
 
-def test_a_second_landing_does_nothing(tmp_path, store, monkeypatch):
+def test_storing_ready_vectors_a_second_time_does_nothing(tmp_path, store, monkeypatch):
     path = write_parquet(tmp_path / "bioclip.parquet")
     store_ready_vectors(load(path), open_ready_vectors(path), store, QUIET)
     monkeypatch.setattr("bioclip_probe.extraction.ready_vectors._sort_vectors", None)
@@ -53,7 +53,7 @@ def test_a_second_landing_does_nothing(tmp_path, store, monkeypatch):
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.large_list(pa.float16()), pa.list_(pa.float32(), 3)])
 @pytest.mark.parametrize("name", ["emb", "Embeddings", "image_features", "emb.512"])
-def test_columns_of_lists(tmp_path, store, kind, name):
+def test_lists_of_any_number_type_and_name_are_read(tmp_path, store, kind, name):
     path = tmp_path / "v.parquet"
     pq.write_table(pa.table({"image_id": IDS, name: pa.array(VECTORS.tolist(), kind), "genus": RANKS["genus"]}), path)
     if name not in ("emb", "Embeddings"):
@@ -131,7 +131,7 @@ def test_every_row_is_a_vector_or_a_failure(tmp_path_factory, emb, shard_size, f
     assert verify(store, progress=False).empty
 
 
-def test_two_models_of_the_same_images(tmp_path, store, caplog):
+def test_vectors_of_another_model_are_joined_by_image_id(tmp_path, store, caplog):
     """Another file, in another order, with an image less and one more: joined by image_id."""
     dataset = load(write_parquet(tmp_path / "bioclip.parquet"))
     store_ready_vectors(dataset, open_ready_vectors(tmp_path / "bioclip.parquet"), store, QUIET)
@@ -158,21 +158,21 @@ def test_a_file_of_other_images_is_refused(tmp_path, store):
     assert not (store.path / "store.json").exists()
 
 
-def test_a_file_without_one_usable_vector_leaves_nothing(tmp_path, store):
+def test_a_file_without_a_usable_vector_leaves_nothing_in_the_store(tmp_path, store):
     path = write_parquet(tmp_path / "v.parquet", [[float("nan")] * 3] * 5)
     with pytest.raises(DataError, match=r"no usable vector; .* a: v\.parquet has NaN"):
         store_ready_vectors(load(path), open_ready_vectors(path), store, QUIET)
     assert store.contents().empty
 
 
-def test_the_fingerprint_is_of_what_is_read(tmp_path):
+def test_the_fingerprint_depends_on_the_file_and_the_key_only(tmp_path):
     path = write_parquet(tmp_path / "v.parquet", other=pa.array(VECTORS.tolist()), **RANKS)
     assert open_ready_vectors(path).fingerprint == open_ready_vectors(path, name="clip").fingerprint
     assert open_ready_vectors(path).fingerprint != open_ready_vectors(Path(f"{path}#other")).fingerprint
 
 
 @pytest.mark.parametrize("export", [export.to_parquet, export.to_npz, export.to_anndata])
-def test_what_is_exported_comes_in_again(tmp_path, store, export):
+def test_exported_vectors_can_be_stored_again(tmp_path, store, export):
     kept = Store(tmp_path / "first")
     fill_store(kept, made_up_dataset(5), MeanColour(), VECTORS, failed={3})
     suffix = {"to_parquet": ".parquet", "to_npz": ".npz", "to_anndata": ".h5ad"}[export.__name__]
@@ -187,7 +187,7 @@ def test_what_is_exported_comes_in_again(tmp_path, store, export):
     np.testing.assert_array_equal(read, expected)
 
 
-def test_anndata_of_anndata(store):
+def test_a_file_written_by_anndata_is_read(store):
     """A file that anndata itself wrote; see golden/make_anndata.py."""
     pytest.importorskip("h5py")
     dataset = load(GOLDEN)
@@ -211,7 +211,7 @@ def test_rows_without_an_id_are_noted(tmp_path, store):
     np.testing.assert_array_equal(store.read(dataset, "v")[1], VECTORS[[0, 2, 4]])
 
 
-def test_a_full_disk_is_told(tmp_path, store, monkeypatch):
+def test_a_full_disk_is_reported(tmp_path, store, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
@@ -227,7 +227,7 @@ KINDS = ("v.parquet", "v.npz", "v.h5ad")
 
 @settings(max_examples=40, deadline=None)
 @given(kind=st.sampled_from(KINDS), at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), cut=st.booleans())
-def test_a_damaged_file_is_a_line_or_read(tmp_path_factory, kind, at, bit, cut):
+def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path_factory, kind, at, bit, cut):
     """One bit flipped, or the file cut: never another exception."""
     folder = tmp_path_factory.mktemp("damaged")
     path = folder / kind
@@ -247,7 +247,7 @@ def test_a_damaged_file_is_a_line_or_read(tmp_path_factory, kind, at, bit, cut):
         assert "\n" not in str(error)
 
 
-def test_a_record_that_is_none_is_not_believed(tmp_path):
+def test_a_record_that_is_not_one_is_ignored(tmp_path):
     for text in ("[", "[]", '{"dataset": 3, "encoder": []}', "[" * 100_000):
         path = write_npz(tmp_path / "v.npz", bioclip_probe=np.array(text))
         assert not load(path).simulated

@@ -29,7 +29,7 @@ def few(tmp_path):
     return store_with_pictures(Store(tmp_path / "store"), dataset, encoder), dataset, encoder
 
 
-def test_read_gives_what_was_embedded(few):
+def test_read_names_returns_what_was_embedded(few):
     store, dataset, encoder = few
     done = embed_names(store, dataset, encoder, QUIET)
     names = read_names(store, "few", "mean/colour")
@@ -65,7 +65,7 @@ def test_a_second_run_does_nothing(few):
     assert not encoder.texts and before == {path: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
-def test_other_names_are_embedded_anew(few, monkeypatch):
+def test_changed_names_are_embedded_and_the_others_kept(few, monkeypatch):
     store, dataset, encoder = few
     embed_names(store, dataset, encoder, QUIET)
     own = text.taxon_names
@@ -87,12 +87,12 @@ def test_an_encoder_without_a_text_tower_is_refused_and_nothing_written(tmp_path
     assert not list(store.embedding_folder(dataset, encoder).folder.glob("names*"))
 
 
-def test_pictures_come_first(tmp_path):
+def test_names_are_refused_before_the_pictures_are_embedded(tmp_path):
     with pytest.raises(StoreError, match=r"holds no dataset 'few@.*embed it first"):
         embed_names(Store(tmp_path), one_magpie(), LetterCounts())
 
 
-def test_no_name_at_any_rank(tmp_path):
+def test_a_dataset_without_any_name_is_refused(tmp_path):
     dataset, encoder = one_magpie(**dict.fromkeys(RANKS)), LetterCounts()
     with pytest.raises(DataError, match=r"no picture of few@.* has a name at any rank"):
         embed_names(store_with_pictures(Store(tmp_path), dataset, encoder), dataset, encoder)
@@ -105,7 +105,7 @@ def change(path, byte=-1):
 
 
 @pytest.mark.parametrize("file", ["names.npy", "names.parquet", "names.json"])
-def test_a_run_that_breaks_off_leaves_nothing_that_is_read_and_loses_nothing(few, monkeypatch, file):
+def test_an_interrupted_run_leaves_nothing_readable_and_loses_nothing(few, monkeypatch, file):
     store, dataset, encoder = few
     embed_names(store, dataset, encoder, of_types("common"))
 
@@ -138,7 +138,7 @@ def stop_after(encoder, calls, error=KeyboardInterrupt):
     encoder.encode_text = encode_text
 
 
-def test_a_run_that_was_broken_off_goes_on_where_it_was(few):
+def test_the_next_run_goes_on_where_an_interrupted_one_stopped(few):
     store, dataset, encoder = few
     stop_after(encoder, 3)
     with pytest.raises(KeyboardInterrupt):
@@ -169,7 +169,7 @@ HALF_DONE = {
 
 
 @pytest.mark.parametrize("harm", HALF_DONE)
-def test_what_was_half_done_is_not_believed(few, harm):
+def test_incomplete_blocks_are_embedded_again(few, harm):
     store, dataset, encoder = few
     stop_after(encoder, 3)
     with pytest.raises(KeyboardInterrupt):
@@ -185,7 +185,7 @@ def test_what_was_half_done_is_not_believed(few, harm):
     np.testing.assert_array_equal(names.vectors[names.table["row"]], letter_counts(names.table["text"]))
 
 
-def test_types_asked_for_later_are_added(few):
+def test_further_text_types_are_added(few):
     store, dataset, encoder = few
     encoder.tokenizer = lambda: open_clip.SimpleTokenizer(context_length=16)
     embed_names(store, dataset, encoder, of_types("scientific", "taxonomic_common"))
@@ -205,7 +205,7 @@ def test_types_asked_for_later_are_added(few):
     assert both.n_truncated == both.table.drop_duplicates("row")["truncated"].sum()
 
 
-def test_names_of_another_precision_are_not_mixed_in(few):
+def test_names_of_another_precision_are_not_mixed_with_new_ones(few):
     store, dataset, encoder = few
     embed_names(store, dataset, encoder, of_types("scientific"))
     encoder.record["precision"] = "bf16"
@@ -215,7 +215,7 @@ def test_names_of_another_precision_are_not_mixed_in(few):
     assert len(encoder.texts) == 17
 
 
-def test_texts_that_fail_leave_what_was_done(few):
+def test_a_failing_text_tower_keeps_the_finished_blocks(few):
     store, dataset, encoder = few
     stop_after(encoder, 2, ModelError("out of memory"))
     with pytest.raises(ModelError, match="out of memory"):
@@ -240,7 +240,7 @@ def test_unknown_text_types_and_prompts_are_refused(given, reason):
         NameSettings(**given)
 
 
-def test_the_root_is_there_in_every_type(few):
+def test_the_root_has_every_text_type(few):
     store, dataset, encoder = few
     embed_names(store, dataset, encoder, QUIET)
     root = read_names(store, dataset, encoder).table.query("rank == 'life'")
@@ -254,7 +254,7 @@ def test_progress_counts_texts(few, capsys):
     assert "mean/colour on the names of few@" in (said := capsys.readouterr().err) and "17 of 17 texts" in said
 
 
-def test_what_is_cut_is_flagged_and_said_once(few, caplog):
+def test_truncated_texts_are_marked_and_reported_once(few, caplog):
     store, dataset, encoder = few
     encoder.tokenizer = lambda: open_clip.SimpleTokenizer(context_length=16)
     with caplog.at_level(logging.WARNING):

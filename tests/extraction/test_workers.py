@@ -33,7 +33,7 @@ def store(tmp_path):
 
 
 @pytest.mark.parametrize(("tasks", "size", "expected"), [(256, 1 << 31, 5), (3, 1 << 31, 3), (256, 60, 2), (256, 1, 1)])
-def test_results_of_workers_wait_by_number_and_size(dataset, monkeypatch, tasks, size, expected):
+def test_the_tasks_under_way_are_limited_by_number_and_size(dataset, monkeypatch, tasks, size, expected):
     """Ten images in shards of two: a shard's vectors are 24 bytes."""
     given, taken, most = [], [], []
 
