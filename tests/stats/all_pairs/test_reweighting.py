@@ -13,8 +13,8 @@ from bioclip_probe.stats.centroids import tips_with_images
 from bioclip_probe.tree import Tree
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
-from tests.support.embedded import unit as normalised
 from tests.support.made_up_vectors import random_taxonomy, signal_vectors, vectors_of_tips, vectors_on_trees
+from tests.support.made_up_vectors import unit_rows as normalised
 
 BLOCKS = (1, 3, 512)
 
