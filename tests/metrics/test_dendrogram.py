@@ -59,20 +59,17 @@ def test_a_dendrogram_is_its_definition(k, seed):
             assert found[a, b] == pytest.approx(expected, abs=1e-12)
 
 
-def test_scipy_joins_at_the_same_heights_whatever_the_block(monkeypatch):
-    from bioclip_probe.stats import dendrograms
-
+def test_joining_heights_agree_with_scipy_for_any_block_size():
     vectors = unit_rows(rng().standard_normal((150, 8)))
     merges = linkage(pdist(vectors, "cosine"), "average")
-    monkeypatch.setattr(dendrograms, "BLOCK", 7)
-    found = joining_heights(Dendrogram.average_linkage(vectors))
+    found = joining_heights(Dendrogram.average_linkage(vectors, block=7))
     assert found == pytest.approx(squareform(cophenet(merges)), abs=1e-12)
 
 
 def test_a_dendrogram_may_be_pruned():
     vectors = unit_rows(rng().standard_normal((20, 4)))
     drawn, keep = Dendrogram.average_linkage(vectors), np.arange(20) % 3 > 0
-    assert joining_heights(drawn.pruned(keep)) == pytest.approx(joining_heights(drawn)[np.ix_(keep, keep)])
+    assert joining_heights(drawn.subset(keep)) == pytest.approx(joining_heights(drawn)[np.ix_(keep, keep)])
 
 
 # Its agreement with a tree.

@@ -13,6 +13,7 @@ from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, patristic_distances, taxonomy
 from tests.definitions import retrieval as definitions
 from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows
+from tests.support.taxa import DEFAULT, rng
 
 
 def precision_by_rank(vectors, placement, swept=None, executor=None):

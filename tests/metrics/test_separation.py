@@ -8,17 +8,17 @@ from scipy.stats import ortho_group
 from sklearn import metrics as peer
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.metrics.scores import adjusted
-from bioclip_probe.metrics.separation import (
-    _agreement_by_group,
-    cluster_agreement,
-    cluster_purity,
-    knn_purity,
-    silhouette,
+from bioclip_probe.metrics.clusters import (
+    agreement_without_groups,
+    estimate_cluster_agreement,
+    estimate_cluster_purity,
 )
+from bioclip_probe.metrics.scores import adjusted
+from bioclip_probe.metrics.separation import LabelledImages, estimate_knn_purity, estimate_silhouette
 from bioclip_probe.stats.kmeans import kmeans
 from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
 from tests.definitions import separation as definition
+from tests.support.taxa import DEFAULT
 
 
 def unit(vectors):
@@ -37,6 +37,22 @@ def world(seed=0, n_taxa=6, per_taxon=8, d=12, signal=1.0):
     vectors = unit(signal * random.standard_normal((n_taxa, d))[labels] + random.standard_normal((len(labels), d)))
     labels = np.where(np.arange(len(labels)) % 10 == 9, -1, labels)
     return vectors, labels, species
+
+
+def knn_purity(neighbors, labels, species, k, rng, groups=None):
+    return estimate_knn_purity(neighbors, LabelledImages(labels, species, groups), k, rng, DEFAULT)
+
+
+def cluster_purity(clusters, labels, species, rng):
+    return estimate_cluster_purity(clusters, LabelledImages(labels, species), rng, DEFAULT)
+
+
+def cluster_agreement(clusters, labels, species, rng):
+    return estimate_cluster_agreement(clusters, LabelledImages(labels, species), rng, DEFAULT)
+
+
+def silhouette(vectors, labels, species, rng, block=1024):
+    return estimate_silhouette(vectors, LabelledImages(labels, species), rng, DEFAULT, block)
 
 
 def knn(vectors, labels, species, k=5, groups=None):
@@ -119,7 +135,7 @@ def test_indices_without_a_group_of_species_are_those_of_the_images_that_are_lef
     random = np.random.default_rng(seed)
     clusters, taxa, species = random.integers(0, 4, n), random.integers(0, 3, n), random.integers(0, 9, n)
     group = np.unique(species, return_inverse=True)[1] % 3
-    found = _agreement_by_group(clusters, taxa, group)
+    found = agreement_without_groups(clusters, taxa, group)
     for (ami, ari), left in zip(found, [group >= 0, group != 0, group != 1, group != 2], strict=False):
         # Where every image is alone in both, chance is all there is: we say 0 and scikit-learn 1.
         if len(set(clusters[left])) > 1 and 1 < len(set(taxa[left])) < left.sum():
