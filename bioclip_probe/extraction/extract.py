@@ -75,6 +75,11 @@ class ExtractionSummary:
             Images that were finished before the run.
         images_per_s : float
             Speed of the run.
+
+        Returns
+        -------
+        ExtractionSummary
+            Its `images_per_s` is NaN if all images were finished before.
         """
         parities = [facts["parity"] for facts in embedded.shards.values() if "parity" in facts]
         return cls(

@@ -145,6 +145,10 @@ def encode_tasks(
     parities : dict, optional
         Parity by the fingerprint of an encoder, for encoders that have been compared before. New ones are added.
 
+    Yields
+    ------
+    EncodedShard
+
     Raises
     ------
     ModelError
@@ -227,6 +231,15 @@ def default_workers(encoders: Sequence[Encoder]) -> int:
     """Return the number of threads that open pictures: one per processor, at most 16.
 
     A network that runs on the same processors keeps half of them, because its threads would wait for the others.
+
+    Parameters
+    ----------
+    encoders : sequence of Encoder
+        Their records say on which devices they run.
+
+    Returns
+    -------
+    int
 
     Examples
     --------
@@ -362,6 +375,11 @@ def map_ahead(
     limit : int
         Results that are being computed or wait to be taken, at most.
 
+    Yields
+    ------
+    object
+        The result of the next item.
+
     Examples
     --------
     >>> with thread_pool(2) as pool:
@@ -384,6 +402,10 @@ def thread_pool(n_threads: int) -> Iterator[Executor]:
     Parameters
     ----------
     n_threads : int
+
+    Yields
+    ------
+    Executor
 
     Examples
     --------

@@ -31,7 +31,7 @@ class PromptEncoder:
     prompts : list of str
         The prompts, with ``{}`` in the place of the name.
     tokenizer : callable, optional
-        The tokenizer of open_clip. Without it nobody can tell which prompts are too long.
+        The tokenizer of open_clip. Without it, prompts that are too long cannot be found.
 
     Examples
     --------
@@ -57,6 +57,10 @@ class PromptEncoder:
         encoder : Encoder
         templates : str
             ``plain`` for `a photo of {}.`, ``openai`` for the 81 prompts of `zero_shot_templates`.
+
+        Returns
+        -------
+        PromptEncoder
         """
         in_this_process = getattr(encoder, "text_encoder", None) or encoder
         make_tokenizer = getattr(in_this_process, "tokenizer", None)
@@ -93,7 +97,13 @@ class PromptEncoder:
         return vectors, np.any(truncated.reshape(shape), axis=1)
 
     def record(self) -> dict[str, Any]:
-        """Return what the vectors depend on besides the names and the fingerprint of the encoder."""
+        """Return what the vectors depend on besides the names and the fingerprint of the encoder.
+
+        Returns
+        -------
+        dict
+            JSON-able: prompts, precision, dimension, context_length (None without a tokenizer).
+        """
         return {
             "prompts": self.prompts,
             "precision": self.encoder.record.get("precision"),

@@ -81,6 +81,10 @@ def name_prompts(names: Iterable[str], template: str = PROMPT) -> list[str]:
     template : str
         The prompt, with ``{}`` in the place of the name.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> name_prompts(["Pica hudsonia"])
@@ -93,6 +97,10 @@ def zero_shot_templates() -> list[str]:
     """Return the 81 prompts of BioCLIP's zero-shot evaluation, with ``{}`` in the place of the name.
 
     The first is `a photo of {}.`, and the others are the 80 that CLIP used on ImageNet.
+
+    Returns
+    -------
+    list of str
 
     References
     ----------

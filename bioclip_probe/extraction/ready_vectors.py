@@ -203,7 +203,7 @@ def store_ready_vectors(
 
 @contextmanager
 def _array_on_disk(folder: Path, shape: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Yield an (n, d) float32 array in a file without a name, which is gone afterwards whatever happens."""
+    """Yield an (n, d) float32 array in a file without a name, which the system deletes even if the run is killed."""
     n_bytes = 4 * shape[0] * shape[1]
     with ExitStack() as opened:
         try:

@@ -65,6 +65,10 @@ class WorkerQueue:
         advance : callable
             Called after each task with its number of images.
 
+        Yields
+        ------
+        EncodedShard
+
         Raises
         ------
         ProbeError
@@ -99,6 +103,10 @@ def task_results(future: Future[list[EncodedShard]], task: ShardTask) -> list[En
         A finished future of the executor.
     task : ShardTask
         Its task; the error names the shard.
+
+    Returns
+    -------
+    list of EncodedShard
 
     Raises
     ------

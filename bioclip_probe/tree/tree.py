@@ -28,6 +28,10 @@ def read_only(array: np.ndarray) -> np.ndarray:
     ----------
     array : ndarray
 
+    Returns
+    -------
+    ndarray
+
     Examples
     --------
     >>> read_only(np.arange(3)).flags.writeable
@@ -70,6 +74,11 @@ class Tree:
     Tree(2 tips, 4 nodes, unit='unknown')
     >>> tree.depth[tree.tips].tolist()
     [3.0, 3.0]
+    >>> tree.ancestor_at("genus").tolist()
+    [-1, 1, 1, 1]
+    >>> smaller, new_index = tree.subset(np.array([3]))
+    >>> smaller.name.tolist(), new_index.tolist()
+    (['', 'Pica', 'Pica nuttalli'], [0, 1, -1, 2])
     """
 
     parent: np.ndarray
