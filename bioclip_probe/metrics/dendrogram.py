@@ -210,7 +210,7 @@ def _reason_undefined(taxa: Rows, n_needed: int) -> str:
 def _purity(dendrogram: Dendrogram, labels: np.ndarray) -> tuple[float, float]:
     """Return purity and chance among the rows with a label."""
     named = labels >= 0
-    return clade_purity(dendrogram.pruned(named), labels[named]) if named.sum() > 1 else (np.nan, np.nan)
+    return clade_purity(dendrogram.subset(named), labels[named]) if named.sum() > 1 else (np.nan, np.nan)
 
 
 @dataclass(frozen=True, eq=False)

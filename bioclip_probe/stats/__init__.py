@@ -1,28 +1,47 @@
-"""Numeric kernels on arrays: no names, no files, and torch only where a device of it is asked for.
+"""Numeric kernels on arrays: no names, no files, and torch only if a device of it is asked for.
 
-================  ==================================================================================
-`moments`         pass one: sums that hold every pair of images, exactly; they add and subtract
-`tree_sums`       the same along any tree, and under permutations of its tips
-`clades`          the same by the node at which two images meet
-`parts`           the same without each part of the taxa, for the jackknife
-`balance`         every rank of a common ancestor at one weight
-`sweep`           pass two: one blocked sweep over all pairs; `counting`, `points` and `histograms` do its parts
-`pairs`           rank correlation on a tree of many distances
-`neighbours`      exact nearest neighbours, by the same sweep
-`rows`            what a correlation runs over, images or centroids, and the units that are resampled
-`centroids`       taxa as the mean of their images
-`resampling`      bootstrap, delete-group jackknife, permutation p
-`reweighting`     correlations under many weightings of the taxa, for the bootstrap
-`subsampling`     images drawn so that every taxon has equally many
-`contrasts`       independent contrasts on a tree with branch lengths
-`dendrograms`     the tree that centroids draw, beside another tree
-`distance_sums`   two encoders' distances, summed over pairs; `cross` without each part of the taxa
-`variance`        sums of squares by rank
-`kmeans`          k-means that copes with ten thousand clusters
-`partitions`      agreement of two partitions
-`embeddings`      unit vectors with the ids of their images
-`estimate`        a number with its chance level, interval, counts and note
-`tasks`           work for an executor: cut, handed over, results in order
-`threads`         one thread for small work, and for work that has a processor of its own
-================  ==================================================================================
+=================== ==================================================================================
+`embeddings`        unit vectors with the ids of their images, and the check of vectors
+`estimate`          a number with its chance level, interval, counts and note
+`resampling`        bootstrap, delete-a-group jackknife, permutation p-value
+`rows`              images or centroids at the tips of a tree, and the units that are resampled
+`centroids`         taxa as the mean of their images
+`subsampling`       random samples with equally many images of every taxon
+`contrasts`         independent contrasts on a tree with branch lengths
+`dendrograms`       dendrograms of centroids, and their agreement with a tree
+`kmeans`            k-means for as many as ten thousand clusters
+`partitions`        agreement of two partitions
+`tasks`             tasks of an executor, a value that they share, results in order
+`threads`           threads of the linear algebra, matched to the size of the work
+=================== ==================================================================================
+
+The linear pass, `all_pairs`: sums over images from which the sums over all their pairs follow.
+
+=================== ==================================================================================
+`moments`           sums that hold every pair of images exactly; they add and subtract
+`tree_aggregator`   sums over the tips of every clade
+`tree_sums`         sums over pairs along any tree, and after permutations of its tips
+`clades`            sums over pairs by the node where two images meet
+`gram_squares`      squared norms of the second moments of all clades
+`jackknife_sums`    sums over pairs without each jackknife group of taxa
+`balance`           correlation with equal weight for every rank of a common ancestor
+`reweighting`       correlations under many weightings of the taxa, for the bootstrap
+`distance_sums`     distances of two encoders, summed over pairs
+`cross`             correlation of two encoders' distances without each jackknife group
+`variance`          sums of squares by rank
+=================== ==================================================================================
+
+The quadratic pass, `sweep`: one pass in blocks over all pairs.
+
+=================== ==================================================================================
+`sweep`             the pass itself
+`points`            unit vectors as points, and tiles of their distances
+`binning`           levels of tree distance and bins of embedding distance
+`counting`          compiled loops that count pairs
+`scoring`           compiled loops that score an anchor from its counts
+`candidates`        compiled loops that search the nearest rows
+`histograms`        rank correlations and quantiles from counts
+`neighbours`        exact nearest neighbours
+`pairs`             Spearman correlation on a tree of many distances
+=================== ==================================================================================
 """

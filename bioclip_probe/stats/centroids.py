@@ -1,4 +1,4 @@
-"""Embeddings of taxa: the mean of their images' vectors, how many there are, and how far they scatter."""
+"""Embeddings of taxa: the mean vector of their images, the number of images, and their spread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bioclip_probe.tree.tree import Placement, Tree, read_only
 
 @dataclass(frozen=True, eq=False)
 class Centroids:
-    """The taxa at the tips of a tree, each as the mean of its images.
+    """The taxa at the tips of a tree, each with the mean of its images.
 
     Attributes
     ----------
@@ -21,12 +21,19 @@ class Centroids:
     groups : ndarray, shape (n,), int64
         The tip position of each image, -1 for an image that is at no tip (e.g. without a name at that rank).
     counts : ndarray, shape (k,), int64
-        Images of each taxon.
+        Number of images of each taxon.
     means : ndarray, shape (k, d), float64
         Mean of the unit vectors of each taxon.
     spread : ndarray, shape (k,), float64
-        Root mean squared Euclidean distance of a taxon's images from their mean, in [0, 1]: 0 where all images
-        coincide, sqrt(1 - ‖mean‖²) since their vectors have length 1.
+        Root mean squared Euclidean distance of a taxon's images from their mean, in [0, 1]: 0 if all images coincide.
+        It is sqrt(1 - ‖mean‖²), since the vectors have length 1.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 1]), np.array([*"rab"], object), [-1] * 3)
+    >>> taxa = centroids(np.eye(3), Placement(tree, np.array([1, 1, 2])))
+    >>> taxa.counts.tolist(), taxa.means[0].tolist(), taxa.spread.round(3).tolist()
+    ([2, 1], [0.5, 0.5, 0.0], [0.707, 0.0])
     """
 
     tree: Tree
@@ -41,19 +48,31 @@ class Centroids:
 
     @property
     def directions(self) -> np.ndarray:
-        """Means on the unit sphere, shape (k, d), float64; NaN where the images of a taxon cancel out."""
+        """Means normalised to length 1, shape (k, d), float64; NaN where the images of a taxon cancel out."""
         norms = np.linalg.norm(self.means, axis=1, keepdims=True)
         return np.divide(self.means, norms, out=np.full_like(self.means, np.nan), where=norms > 1e-6)
 
 
 def tips_with_images(placement: Placement) -> tuple[Tree, np.ndarray]:
-    """The tree cut down to the tips that have images, and the tip position of each image.
+    """Return the tree without the tips that have no image, and the tip position of each image.
+
+    Parameters
+    ----------
+    placement : Placement
+        The n images in a tree.
 
     Returns
     -------
     tree : Tree
     groups : ndarray, shape (n,), int64
         -1 for an image that is at no tip.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 1]), np.array([*"rab"], object), [-1] * 3)
+    >>> subtree, groups = tips_with_images(Placement(tree, np.array([2, 0, 2])))
+    >>> subtree.name.tolist(), groups.tolist()
+    (['r', 'b'], [0, -1, 0])
     """
     is_tip = placement.tree.stop == np.arange(len(placement.tree)) + 1
     at_tip = (placement.node >= 0) & is_tip[placement.node]
@@ -64,7 +83,7 @@ def tips_with_images(placement: Placement) -> tuple[Tree, np.ndarray]:
 
 
 def centroids(vectors: np.ndarray, placement: Placement) -> Centroids:
-    """Centroids of the taxa at the tips of a placement.
+    """Return the centroids of the taxa at the tips of a tree.
 
     Parameters
     ----------
@@ -72,6 +91,16 @@ def centroids(vectors: np.ndarray, placement: Placement) -> Centroids:
         Unit vectors, one per image of `placement`.
     placement : Placement
         ``placement.coarsen(rank)`` for the taxa of a rank.
+
+    Returns
+    -------
+    Centroids
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 1]), np.array([*"rab"], object), [-1] * 3)
+    >>> centroids(np.eye(2), Placement(tree, np.array([1, 2]))).directions.tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
     tree, groups = tips_with_images(placement)
     if not np.any(groups >= 0):
@@ -82,14 +111,34 @@ def centroids(vectors: np.ndarray, placement: Placement) -> Centroids:
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     rows = np.asarray(vectors)[order].astype(np.float64, copy=False)
     means = np.add.reduceat(rows, starts, axis=0) / counts[:, None]
-    # Not 1 but the squares as they are: float32 rows are unit vectors to 1e-7 only, and the root would make 3e-4 of it.
+    # Float32 rows have length 1 only to 1e-7, and the square root would turn that into 3e-4: use their true squares.
     squares = np.add.reduceat(np.einsum("ij,ij->i", rows, rows), starts) / counts
     spread = np.sqrt(np.clip(squares - np.einsum("ij,ij->i", means, means), 0, None))
     return Centroids(tree, groups, counts, means, spread)
 
 
 def image_moments(vectors: np.ndarray, placement: Placement) -> tuple[Tree, Moments]:
-    """Moments of the images at the tips of a placement, a group per tip, and the tree cut down to those tips."""
+    """Return the tree without the tips that have no image, and the moments of the images at each tip.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+        Unit vectors, one per image of `placement`.
+    placement : Placement
+
+    Returns
+    -------
+    tree : Tree
+        With k tips.
+    moments : Moments
+        With k groups.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 1]), np.array([*"rab"], object), [-1] * 3)
+    >>> image_moments(np.eye(3), Placement(tree, np.array([1, 1, 2])))[1].counts.tolist()
+    [2.0, 1.0]
+    """
     tree, groups = tips_with_images(placement)
     if not np.any(groups >= 0):
         return tree, Moments.of(vectors, groups, 0)
