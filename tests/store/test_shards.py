@@ -42,16 +42,24 @@ def test_damaged_shards_are_named_whether_sizes_or_bytes_differ(full_folder):
     assert full_folder.state() == "damaged"
 
 
-def test_vectors_too_large_for_half_precision_are_refused(tmp_path):
+@pytest.fixture
+def half_precision(tmp_path):
+    """A store that keeps the vectors of two images as float16; there are none yet."""
     store = Store(tmp_path / "store")
+    with store.open_for_writing(made_up_dataset(2), MeanColour(), 2, "float16"):
+        pass
+    return store
+
+
+def test_vectors_too_large_for_half_precision_are_refused(half_precision):
     with pytest.raises(StoreError, match="too large for float16; keep them as float32"):
-        fill_store(store, made_up_dataset(2), MeanColour(), np.full((2, 3), 1e6, np.float32), dtype="float16")
+        fill_store(half_precision, made_up_dataset(2), MeanColour(), np.full((2, 3), 1e6, np.float32))
 
 
-def test_vectors_that_are_infinite_anyway_are_stored_as_they_are(tmp_path):
-    store = Store(tmp_path / "store")
-    fill_store(store, made_up_dataset(2), MeanColour(), np.full((2, 3), np.inf, np.float32), dtype="float16")
-    assert np.isinf(store.read("few", "mean/colour")[1]).all()
+def test_vectors_that_are_infinite_anyway_are_stored_as_they_are(half_precision):
+    fill_store(half_precision, made_up_dataset(2), MeanColour(), np.full((2, 3), np.inf, np.float32))
+    vectors = half_precision.read("few", "mean/colour")[1]
+    assert vectors.dtype == np.float16 and np.isinf(vectors).all()
 
 
 def test_nothing_is_unpickled(full, full_folder):

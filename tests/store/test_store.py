@@ -33,7 +33,9 @@ def test_read_gives_what_was_written(full):
 def test_vectors_may_be_stored_in_half_precision(tmp_path):
     vectors = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
     store = Store(tmp_path / "store")
-    fill_store(store, made_up_dataset(5), MeanColour(), vectors, failed={3}, dtype="float16")
+    with store.open_for_writing(made_up_dataset(5), MeanColour(), 2, "float16"):
+        pass
+    fill_store(store, made_up_dataset(5), MeanColour(), vectors, failed={3})
     read = store.read("few", "mean/colour")[1]
     assert read.dtype == np.float16
     np.testing.assert_array_equal(read, vectors[[0, 1, 2, 4]].astype(np.float16))

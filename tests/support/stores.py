@@ -33,10 +33,12 @@ def fill_store(
     vectors: np.ndarray,
     failed: Collection[int] = (),
     shard_size: int = 2,
-    dtype: str = "float32",
 ) -> EmbeddingFolder:
-    """Write one vector for each image of a made-up dataset, as a run writes them; the images `failed` have none."""
-    with store.open_for_writing(dataset, encoder, shard_size, dtype) as embedded:
+    """Write one vector for each image of a made-up dataset, as a run writes them; the images `failed` have none.
+
+    Vectors are kept in the type that an earlier run chose, else as float32.
+    """
+    with store.open_for_writing(dataset, encoder, shard_size) as embedded:
         for shard in embedded.missing_shards():
             span = embedded.image_slice(shard)
             numbers = range(span.start, span.stop)
