@@ -161,19 +161,21 @@ def draw_worm(pen: Pen, creature: Individual) -> None:
         )
     if creature.wing >= 2:
         _draw_shell(pen, creature, -0.2, y[4] - thick)
+    _draw_worm_head(pen, creature, x[-1] + 0.08, y[-1] - 0.06)
+
+
+def _draw_worm_head(pen: Pen, creature: Individual, x: float, y: float) -> None:
+    """Draw a round head with a crown, a smile and two eyes."""
     size = 0.17 + 0.12 * creature.head
-    hx, hy = x[-1] + 0.08, y[-1] - 0.06
-    draw_crown(pen, creature, hx, hy - 0.75 * size, size)
-    pen.shape(oval(hx, hy, size, size), mix(creature.base, creature.belly, 0.25))
+    draw_crown(pen, creature, x, y - 0.75 * size, size)
+    pen.shape(oval(x, y, size, size), mix(creature.base, creature.belly, 0.25))
     pen.line(
-        curve(
-            (hx + 0.3 * size, hy + 0.5 * size), (hx + 0.6 * size, hy + 0.6 * size), (hx + 0.85 * size, hy + 0.3 * size)
-        ),
+        curve((x + 0.3 * size, y + 0.5 * size), (x + 0.6 * size, y + 0.6 * size), (x + 0.85 * size, y + 0.3 * size)),
         0.03,
         creature.dark,
     )
     for u in (0.0, 0.6):
-        draw_eye(pen, creature, hx + u * size, hy - 0.15 * size, 0.08)
+        draw_eye(pen, creature, x + u * size, y - 0.15 * size, 0.08)
 
 
 def _draw_shell(pen: Pen, creature: Individual, x: float, y: float) -> None:

@@ -1,11 +1,10 @@
-"""Creatures in their body plans, and what individuals of a species have in common."""
+"""Creatures in their body plans: they show, and stay in the picture."""
 
 import numpy as np
 import pytest
 
 from bioclip_probe import world
 from bioclip_probe.world import creatures
-from bioclip_probe.world.evolution import TRAITS
 from bioclip_probe.world.scene import apply_light, backdrop
 
 
@@ -22,12 +21,3 @@ def test_the_creature_shows_and_stays_in_the_picture(plan):
         edge.append(np.mean([drawn[0].mean(), drawn[-1].mean(), drawn[:, 0].mean(), drawn[:, -1].mean()]))
     assert 0.05 < np.mean(covered) < 0.7
     assert np.mean(edge) < 0.1
-
-
-def test_individuals_differ_in_continuous_traits_and_not_in_states():
-    one, other = world.creature(17, 3), world.creature(17, 4)
-    for name, (_, states) in TRAITS.items():
-        assert (one.value[name] == other.value[name]) == bool(states), name
-        assert getattr(one, name) == one.value[name]
-    with pytest.raises(AttributeError, match="wingspan"):
-        one.wingspan  # noqa: B018
