@@ -1,13 +1,13 @@
-"""Do the p-values and intervals of this package hold? Simulations whose truth is known; see README.md.
+"""Calibration of p-values and intervals: simulations in which the truth is known; see README.md.
 
-python -m tests.calibration [--quick | --long] [--out DIR]
+Run it with ``python -m tests.calibration [--quick | --long] [--out DIR]``.
 
-grounds      the trees, samples of their species
-designs      what is simulated on them: embeddings without signal, with known signal, hazards
-methods      what is put to the test: a line a method
+grounds      the trees, and samples of their species
+designs      the simulated embeddings: without signal, with known signal, and hazards
+methods      the methods that are tested, one line each
 intervals    candidates for the 95 % interval
-plan         which method meets which design, how often
-draws        the simulations, run side by side and kept as they come
-verdicts     from draws to the table: rates, binomial intervals, what holds
-figure       the table, drawn
+plan         which method is tested on which design, and how often
+draws        the simulations: they run in parallel and are appended to a file
+verdicts     from draws to the table: rates, binomial intervals, verdicts
+figure       the figure of the table
 """

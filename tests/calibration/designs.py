@@ -1,7 +1,7 @@
-"""What is simulated: embeddings of images of species whose relation to the tree is known.
+"""The designs: simulated embeddings of images of species whose relation to the tree is known.
 
-A species' vector comes first, then images scatter about it and are put on the unit sphere. Scales are those of the
-tree: a species' vector has variance `height` in each dimension, and the scatter is a multiple of its root.
+Each species has a vector. Images scatter around it and are normalised to length 1. Scales are those of the tree: the
+vector of a species has variance `height` in each dimension, and the scatter is a multiple of its square root.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.tree import Placement, Tree, brownian
 from tests.calibration.grounds import clades_at
 
-IMAGES = 3
+IMAGES_PER_SPECIES = 3
 SCATTER = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Simulated:
-    """One simulated study of k species.
+class SimulatedImages:
+    """The images of one simulated study of k species.
 
     Attributes
     ----------
     vectors : ndarray, shape (n, d)
-        Unit vectors of images, species by species in tree order.
+        Unit vectors of the images, species by species in tree order.
     placement : Placement
     second : ndarray, shape (n, d), or None
-        The same images as another model sees them, where the design has two.
+        The embedding of the same images by a second model, if the design has two models.
     order : ndarray, shape (n,)
         The clade of each image that is called its order.
     units : ResamplingUnits, or None
-        What was sampled as a whole, where that is not the species.
+        The sampled units, if they are not the species.
     """
 
     vectors: np.ndarray
@@ -45,7 +45,7 @@ class Simulated:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Where a design is simulated: a tree, the depth of its orders, dimensions, and Pagel's λ where there is signal."""
+    """The tree of a simulation, the depth of its orders, the dimension, and Pagel's λ of designs with signal."""
 
     tree: Tree
     cut: float
@@ -54,105 +54,121 @@ class Scene:
 
     @property
     def height(self) -> float:
+        """The depth of the deepest tip."""
         return float(self.tree.depth.max())
 
     @property
     def k(self) -> int:
+        """The number of species."""
         return len(self.tree.tips)
 
     def independent(self, rng: np.random.Generator) -> np.ndarray:
-        """Species that know nothing of the tree, shape (k, d)."""
+        """Return species vectors that are independent of the tree, shape (k, d)."""
         return np.sqrt(self.height) * rng.standard_normal((self.k, self.d))
 
     def evolved(self, rng: np.random.Generator) -> np.ndarray:
-        """Species after Brownian motion along the tree, shape (k, d)."""
+        """Return species vectors after Brownian motion along the tree, shape (k, d)."""
         return brownian(self.tree, self.d, rng, self.signal)[self.tree.tips]
 
     def images(self, species: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Unit vectors of `counts` images of each species."""
+        """Return unit vectors of `counts` images of each species."""
         rows = np.repeat(species, counts, axis=0)
         rows = rows + SCATTER * np.sqrt(self.height) * rng.standard_normal(rows.shape)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
-    def even(self) -> np.ndarray:
-        return np.full(self.k, IMAGES)
+    def equal_counts(self) -> np.ndarray:
+        """Return the same number of images for every species."""
+        return np.full(self.k, IMAGES_PER_SPECIES)
 
-    def of(self, counts: np.ndarray, vectors: np.ndarray, second: np.ndarray | None = None) -> Simulated:
+    def simulated_images(
+        self, counts: np.ndarray, vectors: np.ndarray, second: np.ndarray | None = None
+    ) -> SimulatedImages:
+        """Return images with their places in the tree and their orders."""
         order = np.repeat(clades_at(self.tree, self.cut), counts)
-        return Simulated(vectors, Placement(self.tree, np.repeat(self.tree.tips, counts)), second, order)
+        return SimulatedImages(vectors, Placement(self.tree, np.repeat(self.tree.tips, counts)), second, order)
+
+    def with_equal_counts(self, rng: np.random.Generator, *species_by_model: np.ndarray) -> SimulatedImages:
+        """Return images of one or two models, with the same number of images for every species."""
+        counts = self.equal_counts()
+        return self.simulated_images(counts, *(self.images(species, counts, rng) for species in species_by_model))
 
 
-def independent(scene: Scene, rng: np.random.Generator) -> Simulated:
-    """No signal: species are independent of each other and of the tree."""
-    return scene.of(scene.even(), scene.images(scene.independent(rng), scene.even(), rng))
+def no_signal(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
+    """Return species that are independent of each other and of the tree."""
+    return scene.with_equal_counts(rng, scene.independent(rng))
 
 
-def signal(scene: Scene, rng: np.random.Generator) -> Simulated:
-    """Brownian motion of Pagel's λ along the tree."""
-    return scene.of(scene.even(), scene.images(scene.evolved(rng), scene.even(), rng))
+def signal(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
+    """Return species after Brownian motion with Pagel's λ along the tree."""
+    return scene.with_equal_counts(rng, scene.evolved(rng))
 
 
-def elsewhere(scene: Scene, rng: np.random.Generator) -> Simulated:
-    """Strong structure that is not the tree's: evolved along it, then the species exchanged at random."""
-    return scene.of(scene.even(), scene.images(rng.permutation(scene.evolved(rng)), scene.even(), rng))
+def signal_elsewhere(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
+    """Return strong structure that is not that of the tree: evolved along it, then the species permuted at random."""
+    return scene.with_equal_counts(rng, rng.permutation(scene.evolved(rng)))
 
 
-def down_to_order(scene: Scene, rng: np.random.Generator) -> Simulated:
-    """Signal among orders and none within: Brownian motion down to the order, then each species on its own."""
+def signal_down_to_order(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
+    """Return signal among orders and none within: Brownian motion down to the order, then independent species."""
     clade = clades_at(scene.tree, scene.cut)
     species = brownian(scene.tree, scene.d, rng)[clade] + 0.5 * scene.independent(rng)
-    return scene.of(scene.even(), scene.images(species, scene.even(), rng))
+    return scene.with_equal_counts(rng, species)
 
 
-def uneven(scene: Scene, rng: np.random.Generator) -> Simulated:
-    """No signal, but some orders have many images a species and others few, and all vectors share a direction.
+def uneven_images(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
+    """Return no signal, but uneven numbers of images by order, and a direction that all vectors share.
 
-    The mean of few images lies farther from every other mean: photographers' attention passes for distance.
+    The mean of few images lies farther from every other mean, so that the sampling effort can look like distance.
     """
     _, clade = np.unique(clades_at(scene.tree, scene.cut), return_inverse=True)
     counts = rng.choice([1, 2, 20], int(clade.max()) + 1)[clade]
     species = scene.independent(rng)
     species[:, 0] += 2 * np.sqrt(scene.height * scene.d)
-    return scene.of(counts, scene.images(species, counts, rng))
+    return scene.simulated_images(counts, scene.images(species, counts, rng))
 
 
-def twice_the_same(scene: Scene, rng: np.random.Generator) -> Simulated:
-    """Two models of equal alignment: the same species' vectors, images scattered anew."""
+def twice_the_same(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
+    """Return two models of equal alignment: the same species vectors, with independent scatter of the images."""
     species = scene.evolved(rng)
-    return scene.of(scene.even(), *(scene.images(species, scene.even(), rng) for _ in range(2)))
+    return scene.with_equal_counts(rng, species, species)
 
 
-def evolved_twice(scene: Scene, rng: np.random.Generator) -> Simulated:
-    """Two models of one λ that evolved along the tree independently of each other."""
-    return scene.of(scene.even(), *(scene.images(scene.evolved(rng), scene.even(), rng) for _ in range(2)))
+def evolved_twice(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
+    """Return two models of one λ that evolved along the tree independently of each other."""
+    counts = scene.equal_counts()
+    return scene.simulated_images(counts, *(scene.images(scene.evolved(rng), counts, rng) for _ in range(2)))
 
 
-def unrelated(scene: Scene, rng: np.random.Generator) -> Simulated:
-    """Two models that have nothing in common, nor with the tree."""
-    return scene.of(scene.even(), *(scene.images(scene.independent(rng), scene.even(), rng) for _ in range(2)))
+def unrelated(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
+    """Return two models that have nothing in common with each other or with the tree."""
+    counts = scene.equal_counts()
+    return scene.simulated_images(counts, *(scene.images(scene.independent(rng), counts, rng) for _ in range(2)))
 
 
-def one_of_two(scene: Scene, rng: np.random.Generator) -> Simulated:
-    """Two models that have nothing in common, of which the second follows the tree."""
-    made = (scene.independent(rng), scene.evolved(rng))
-    return scene.of(scene.even(), *(scene.images(species, scene.even(), rng) for species in made))
+def one_of_two(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
+    """Return two models that have nothing in common; the second one follows the tree."""
+    return scene.with_equal_counts(rng, scene.independent(rng), scene.evolved(rng))
 
 
-def borrowed(scene: Scene, rng: np.random.Generator) -> Simulated:
-    """A model that knows of the tree only what a control (colour, say) tells: the control evolved, the model is the
-    control, turned and blurred by each species' own noise. `second` is the control."""
+def borrowed(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
+    """Return a model that knows of the tree only what a control (colour, say) tells it.
+
+    The control evolves along the tree. The model is the control after a rotation, with noise of its own for each
+    species. `second` is the control.
+    """
     control = scene.evolved(rng)
-    turn = np.linalg.qr(rng.standard_normal((scene.d, scene.d)))[0]
-    blurred = control @ turn + scene.independent(rng)
-    return scene.of(scene.even(), *(scene.images(species, scene.even(), rng) for species in (blurred, control)))
+    rotation = np.linalg.qr(rng.standard_normal((scene.d, scene.d)))[0]
+    noisy = control @ rotation + scene.independent(rng)
+    return scene.with_equal_counts(rng, noisy, control)
 
 
-DESIGNS: dict[str, Callable[[Scene, np.random.Generator], Simulated]] = {
-    "no signal": independent,
+#: Every design by its name in the table.
+DESIGNS: dict[str, Callable[[Scene, np.random.Generator], SimulatedImages]] = {
+    "no signal": no_signal,
     "signal": signal,
-    "signal elsewhere": elsewhere,
-    "signal down to order": down_to_order,
-    "uneven images": uneven,
+    "signal elsewhere": signal_elsewhere,
+    "signal down to order": signal_down_to_order,
+    "uneven images": uneven_images,
     "twice the same": twice_the_same,
     "evolved twice": evolved_twice,
     "unrelated": unrelated,

@@ -1,7 +1,7 @@
-"""The simulations: run side by side, each draw from a seed of its own, kept as they come.
+"""The simulations: they run in parallel, each draw with a seed of its own, and are appended to a file.
 
-A draw hangs on its setting, its method and its number only, so that a study may be cut off and go on, grow by a method
-or run on any number of processes, and stay the same.
+A draw depends only on its setting, its method and its number. A study that was interrupted can therefore continue, a
+method can be added, and the number of processes does not matter: the results stay the same.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ from zlib import crc32
 
 import numpy as np
 
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.tree import Placement
-from tests.calibration.designs import DESIGNS, Scene, Simulated, clades_at
-from tests.calibration.grounds import cut_down, ground
-from tests.calibration.methods import INTERVALS, TESTS, fewer, named
+from tests.calibration.designs import DESIGNS, Scene, SimulatedImages
+from tests.calibration.grounds import clades_at, ground, subtree
+from tests.calibration.methods import INTERVALS, TESTS, by_name
 from tests.calibration.plan import TWO, Setting
 
 SEED = 20_261_124
-#: Draws that one process makes at a time.
+#: The number of draws that one process makes at a time.
 CHUNK = 20
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Draws `start` to `stop` of one method in one setting."""
+    """The draws from `start` up to `stop` of one method in one setting."""
 
     setting: Setting
     method: str
@@ -42,103 +43,110 @@ class Chunk:
 
     @property
     def key(self) -> str:
+        """The name of the chunk in the file of draws."""
         return f"{self.setting.key}|{self.method}|{self.start}-{self.stop}"
 
 
 def generator(*key: object) -> np.random.Generator:
-    """The random numbers of this key, on every machine."""
+    """Return the random stream of a key; it is the same on every machine."""
     return np.random.default_rng([SEED, *(crc32(str(part).encode()) for part in key)])
 
 
-def simulated(setting: Setting, number: int) -> Simulated:
-    """Draw `number` of a setting: its species, then what is simulated on their tree."""
-    stand = ground(setting.ground)
-    picked, _ = stand.sample(setting.n, setting.units, generator(setting.sampling, "species", number))
-    scene = Scene(cut_down(stand.tree, picked), stand.cut, setting.d, setting.signal)
+def simulated(setting: Setting, number: int) -> SimulatedImages:
+    """Return draw `number` of a setting: sample its species, and simulate embeddings on their tree."""
+    trees = ground(setting.ground)
+    picked, _ = trees.sample(setting.n, setting.units, generator(setting.sampling, "species", number))
+    scene = Scene(subtree(trees.tree, picked), trees.cut, setting.d, setting.signal)
     return DESIGNS[setting.design](scene, generator(setting.key, "vectors", number))
 
 
 @lru_cache(maxsize=8)
-def population(key: str, setting: Setting) -> Simulated:
-    """All species of a ground, simulated once."""
-    stand = ground(setting.ground)
-    scene = Scene(stand.tree, stand.cut, setting.d, setting.signal)
+def population(key: str, setting: Setting) -> SimulatedImages:
+    """Return the simulated images of all species of a ground."""
+    trees = ground(setting.ground)
+    scene = Scene(trees.tree, trees.cut, setting.d, setting.signal)
     return DESIGNS[setting.design](scene, generator(key, "population"))
 
 
-def sampled(setting: Setting, number: int) -> tuple[Simulated, Simulated, np.ndarray]:
-    """The population of a setting, one sample of it, and the unit of each species of the sample."""
-    stand = ground(setting.ground)
+def sampled(setting: Setting, number: int) -> tuple[SimulatedImages, SimulatedImages, np.ndarray]:
+    """Return the population of a setting, one sample of it, and the unit of each species of the sample."""
+    trees = ground(setting.ground)
     key = f"{setting.ground}|{setting.design}|{setting.d}|{setting.signal:g}"
-    whole = population(key, Setting("", setting.ground, setting.design, 0, setting.d, setting.signal))
-    picked, unit = stand.sample(setting.n, setting.units, generator(setting.sampling, "species", number))
-    tree = cut_down(stand.tree, picked)
-    rows = np.flatnonzero(np.isin(whole.placement.node, stand.tree.tips[picked]))
-    node = np.repeat(tree.tips, np.bincount(np.searchsorted(stand.tree.tips[picked], whole.placement.node[rows])))
-    second = None if whole.second is None else whole.second[rows]
+    everything = population(key, Setting("", setting.ground, setting.design, 0, setting.d, setting.signal))
+    picked, unit = trees.sample(setting.n, setting.units, generator(setting.sampling, "species", number))
+    tree = subtree(trees.tree, picked)
+    rows = np.flatnonzero(np.isin(everything.placement.node, trees.tree.tips[picked]))
+    node = np.repeat(tree.tips, np.bincount(np.searchsorted(trees.tree.tips[picked], everything.placement.node[rows])))
+    second = None if everything.second is None else everything.second[rows]
     tip = np.searchsorted(tree.tips, node)
     units = None if setting.units == "species" else ResamplingUnits(setting.units, unit[tip])
-    order = clades_at(tree, stand.cut)[tip]
-    return whole, Simulated(whole.vectors[rows], Placement(tree, node), second, order, units), unit
+    order = clades_at(tree, trees.cut)[tip]
+    return everything, SimulatedImages(everything.vectors[rows], Placement(tree, node), second, order, units), unit
 
 
 @lru_cache(maxsize=64)
 def target(setting: Setting, method: str) -> float:
-    """What a method's statistic is in the whole population; NaN where that is not known."""
-    known = INTERVALS[method].target
-    stand = ground(setting.ground)
-    return known(sampled(setting, 0)[0], stand.unit(setting.units), setting.n) if known else np.nan
+    """Return the value of a method's statistic in the whole population, or NaN if it is not known."""
+    target_of = INTERVALS[method].target
+    unit = ground(setting.ground).unit(setting.units)
+    return target_of(sampled(setting, 0)[0], unit, setting.n) if target_of else np.nan
 
 
-def outcomes(chunk: Chunk) -> dict:
-    """One line of the store: what the chunk is, its seconds, and a row of numbers per draw and name.
+def outcomes(chunk: Chunk, settings: MeasureSettings | None = None) -> dict:
+    """Return one line of the file of draws: the key of the chunk, its seconds, and its numbers by name.
 
-    p and value of a test; lower end, upper end and value of an interval, with the target beside them.
+    Each draw gives the p-value and the value of a test, or the lower end, the upper end and the value of an interval. A
+    line of intervals also holds the target. `settings` are `sufficient_settings` by default.
     """
     setting, method = chunk.setting, chunk.method
-    began = time.perf_counter()
-    found: dict[str, list] = {}
-    with fewer(**_enough(chunk)):
-        for number in range(chunk.start, chunk.stop):
-            for name, row in _drawn(setting, method, number).items():
-                found.setdefault(name, []).append([float(value) for value in row])
-    line = {"chunk": chunk.key, "seconds": time.perf_counter() - began, "outcomes": found}
+    settings = settings or sufficient_settings(chunk)
+    start = time.perf_counter()
+    rows: dict[str, list] = {}
+    for number in range(chunk.start, chunk.stop):
+        for name, numbers in _one_draw(setting, method, number, settings).items():
+            rows.setdefault(name, []).append([float(value) for value in numbers])
+    line = {"chunk": chunk.key, "seconds": time.perf_counter() - start, "outcomes": rows}
     if setting.question == "coverage":
         line["target"] = target(setting, method)
     return line
 
 
-def _enough(chunk: Chunk) -> dict[str, int]:
-    """No more permutations, replicates and groups than what is looked at needs; 199 make p exact at 0.05."""
-    if chunk.setting.question == "coverage":
-        return {"N_PERMUTATIONS": 1}
-    if chunk.method in TWO:  # p is the jackknife's
-        return {}
-    return {"N_PERMUTATIONS": 199, "N_BOOTSTRAP": 2, "N_GROUPS": 2}
+def sufficient_settings(chunk: Chunk) -> MeasureSettings:
+    """Return settings with as many permutations, replicates and groups as the question needs, and no more."""
+    if chunk.setting.question == "coverage":  # p-values are not used
+        return MeasureSettings(n_permutations=1, n_model_permutations=1)
+    if chunk.method in TWO:  # p comes from the jackknife
+        return MeasureSettings()
+    # With 199 permutations a test at 0.05 is exact. Intervals are not used.
+    return MeasureSettings(n_permutations=199, n_model_permutations=199, n_bootstrap=2, n_groups=2)
 
 
-def _drawn(setting: Setting, method: str, number: int) -> dict[str, Sequence[float]]:
+def _one_draw(setting: Setting, method: str, number: int, settings: MeasureSettings) -> dict[str, Sequence[float]]:
+    """Return the numbers of one draw, by name."""
     rng = generator(setting.key, method, number)
     if setting.question == "coverage":
         _, sample, unit = sampled(setting, number)
-        return INTERVALS[method].intervals(sample, unit, rng)
-    measured = named(TESTS[method](simulated(setting, number), rng))
-    return {name: (estimate.p_value, estimate.value) for name, estimate in measured.items()}
+        return INTERVALS[method].intervals(sample, unit, rng, settings)
+    estimates = by_name(TESTS[method](simulated(setting, number), rng, settings))
+    return {name: (estimate.p_value, estimate.value) for name, estimate in estimates.items()}
 
 
 def chunks(study: Iterable[tuple[Setting, int]]) -> list[Chunk]:
-    """The work of a study: first a chunk of everything, then the next, so that a partial study is a small one."""
-    parts = [
+    """Return the chunks of a study: first one of every method and setting, then the next of each, and so on.
+
+    An interrupted study is therefore a smaller version of the whole study.
+    """
+    in_order_of_settings = [
         Chunk(setting, method, start, min(start + CHUNK, n_draws))
         for setting, n_draws in study
         for start in range(0, n_draws, CHUNK)
         for method in setting.methods
     ]
-    return sorted(parts, key=lambda part: part.start)
+    return sorted(in_order_of_settings, key=lambda chunk: chunk.start)
 
 
 def read(path: Path) -> dict[str, dict]:
-    """The lines of a store by the key of their chunk; a last line that was cut off is left out."""
+    """Return the lines of a file of draws by the key of their chunk; an incomplete last line is left out."""
     lines = {}
     for text in path.read_text().splitlines() if path.is_file() else ():
         try:
@@ -152,36 +160,34 @@ def read(path: Path) -> dict[str, dict]:
 def run(
     study: list[tuple[Setting, int]], path: Path, processes: int, report: Callable[[dict], None]
 ) -> dict[str, dict]:
-    """Make the draws that the store lacks and append them to it; `report` is told of the lines now and then.
+    """Make the draws that the file lacks, append them to it, and return all lines by the key of their chunk.
 
-    Returns
-    -------
-    dict
-        All lines of the study by the key of their chunk.
+    Every 20 seconds `report` is called with the lines so far.
     """
     wanted = chunks(study)
     lines = {key: line for key, line in read(path).items() if key in {chunk.key for chunk in wanted}}
     todo = [chunk for chunk in wanted if chunk.key not in lines]
     print(f"{len(wanted):,} chunks of up to {CHUNK} draws, {len(todo):,} of them to do", flush=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    began = told = time.monotonic()
-    _end_line(path)
-    with path.open("a") as store, _made(todo, processes) as made:
-        for done, line in enumerate(made, 1):
+    start = last_report = time.monotonic()
+    _end_incomplete_line(path)
+    with path.open("a") as file, _computed(todo, processes) as computed:
+        for n_done, line in enumerate(computed, 1):
             lines[line["chunk"]] = line
-            store.write(json.dumps(line) + "\n")
-            store.flush()
-            if time.monotonic() - told > 20:
-                told = time.monotonic()
-                left = (told - began) / done * (len(todo) - done)
-                print(f"{done:,} of {len(todo):,} chunks, {told - began:.0f} s, about {left:.0f} s to go", flush=True)
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            if time.monotonic() - last_report > 20:
+                last_report = time.monotonic()
+                seconds = last_report - start
+                left = seconds / n_done * (len(todo) - n_done)
+                print(f"{n_done:,} of {len(todo):,} chunks, {seconds:.0f} s, about {left:.0f} s to go", flush=True)
                 report(lines)
     return lines
 
 
 @contextmanager
-def _made(todo: list[Chunk], processes: int) -> Iterator[Iterator[dict]]:
-    """The lines of chunks as they come, from this process or from several."""
+def _computed(todo: list[Chunk], processes: int) -> Iterator[Iterator[dict]]:
+    """Give the lines of the chunks as they are computed, in this process or in several."""
     if processes == 1:
         yield map(outcomes, todo)
         return
@@ -189,15 +195,15 @@ def _made(todo: list[Chunk], processes: int) -> Iterator[Iterator[dict]]:
         yield (future.result() for future in as_completed([pool.submit(outcomes, chunk) for chunk in todo]))
 
 
-def _end_line(path: Path) -> None:
-    """End a last line that was cut off, so that the next one starts on its own."""
+def _end_incomplete_line(path: Path) -> None:
+    """End an incomplete last line, so that the next draws begin on a new line."""
     if path.is_file() and not path.read_bytes().endswith(b"\n"):
-        with path.open("a") as store:
-            store.write("\n")
+        with path.open("a") as file:
+            file.write("\n")
 
 
 def _one_thread() -> None:
-    """A process has one thread: two of them fill two cores."""
+    """Limit a process to one thread, so that two processes fill two cores."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)

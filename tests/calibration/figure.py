@@ -1,9 +1,9 @@
-"""The table, drawn: one look says which methods hold.
+"""The figure of the table: it shows which methods hold.
 
-A  how often a test without a signal to find says p ≤ 0.05
-B  how often a 95 % interval holds the value of the population
-C  how often a signal is found, by its strength
-D  how often the model of the stronger signal is ranked higher
+A  how often p ≤ 0.05 in designs without signal
+B  how often a 95 % interval covers the value of the population
+C  how often a signal is detected, by its strength
+D  how often the model with the stronger signal is ranked higher
 """
 
 from __future__ import annotations
@@ -18,30 +18,31 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bioclip_probe.plots.style import FAINT, INK, MUTED, RC, SAFE_COLOURS, SMALL, TEXT_WIDTH
+from bioclip_probe.plots.style import FAINT, INK, MUTED, RC, SAFE_COLORS, SMALL, TEXT_WIDTH
 from tests.calibration.verdicts import ALPHA, LEVEL
 
 FAILS = "#d55e00"
 MARKERS = {"mammals": "o", "iNat21": "s", "world": "^", "star": "P"}
 MARK = {"markersize": 2.6, "markeredgewidth": 0}
 KEY = {"fontsize": SMALL, "handletextpad": 0.1, "columnspacing": 1.0}
-#: Units in a sample: marker and place within the row.
+#: Marker and position within the row, by the number of units in a sample.
 SAMPLES = {40: ("o", -0.25), 100: ("s", 0.0), 300: ("D", 0.25)}
-WIDEST, LOWEST = 0.3, 0.7  # of panels A and B; what lies beyond stands at the edge
+#: Limits of panels A and B; values beyond them are drawn at the edge.
+LARGEST_RATE, SMALLEST_COVERAGE = 0.3, 0.7
 
 
-def save(found: pd.DataFrame, stem: Path) -> None:
+def save(table: pd.DataFrame, stem: Path) -> None:
     """Write ``<stem>.png`` and ``<stem>.pdf``."""
     with matplotlib.rc_context(RC):
-        figure = draw(found)
+        figure = draw(table)
         figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None, "ModDate": None})
         figure.savefig(stem.with_suffix(".png"), dpi=200)
 
 
-def draw(found: pd.DataFrame) -> Figure:
-    """All panels of the study."""
-    tests = found[found["question"].isin(["type I", "hazard"]) & found["rate"].notna()]
-    intervals = _sections(found[found["question"] == "coverage"])
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw all panels of the study."""
+    tests = table[table["question"].isin(["type I", "hazard"]) & table["rate"].notna()]
+    intervals = _sections(table[table["question"] == "coverage"])
     n_rows = max(_n_rows(tests, ["question", "design"], "method"), _n_rows(intervals, ["section"], "row"))
     figure = Figure(figsize=(TEXT_WIDTH, 3.0 + 0.115 * n_rows), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[0.6 + 0.115 * n_rows, 2.4])
@@ -54,12 +55,13 @@ def draw(found: pd.DataFrame) -> Figure:
     marks = [(f"{n} sampled", marker, INK) for n, (marker, _) in SAMPLES.items()] + [("covers too rarely", "o", FAILS)]
     upper.legend(handles=_handles(marks), loc="outside upper right", ncols=4, **KEY)
     below = lower.subplots(1, 4)
-    parts = [(question, ground) for question in ("power", "order") for ground in ("mammals", "iNat21")]
-    colours = _colours(found[found["question"].isin(["power", "order"])]["method"].unique())
-    for axes, (question, ground) in zip(below, parts, strict=True):
-        curves(axes, found[(found["question"] == question) & (found["ground"] == ground)], question, colours)
+    panels = [(question, ground) for question in ("power", "order") for ground in ("mammals", "iNat21")]
+    styles = _line_styles(table[table["question"].isin(["power", "order"])]["method"].unique())
+    for axes, (question, ground) in zip(below, panels, strict=True):
+        rows = table[(table["question"] == question) & (table["ground"] == ground)]
+        curves(axes, rows, question, styles)
         axes.set_title(ground)
-    lines = [Line2D([], [], label=method, **look) for method, look in colours.items()]
+    lines = [Line2D([], [], label=method, **style) for method, style in styles.items()]
     lower.legend(handles=lines, loc="outside lower center", ncols=5)
     for axes, letter in zip((errors, mammals, below[0], below[2]), "ABCD", strict=True):
         axes.annotate(
@@ -68,96 +70,103 @@ def draw(found: pd.DataFrame) -> Figure:
     return figure
 
 
-def _n_rows(found: pd.DataFrame, heading: list[str], row: str) -> int:
-    return len(found[heading].drop_duplicates()) + len(found[[*heading, row]].drop_duplicates())
+def _n_rows(table: pd.DataFrame, heading: list[str], row: str) -> int:
+    """Return the number of lines of a panel, with its headings."""
+    return len(table[heading].drop_duplicates()) + len(table[[*heading, row]].drop_duplicates())
 
 
 def type_one(axes: Axes, tests: pd.DataFrame) -> None:
-    """A row for each design and method, a mark for each tree; orange where the verdict is that it fails."""
+    """Draw a row for each design and method, with a mark for each tree; it is orange if the test fails."""
     labels = []
-    for (question, design), part in tests.groupby(["question", "design"], sort=False):
+    for (question, design), rows in tests.groupby(["question", "design"], sort=False):
         _heading(axes, len(labels), f"{design}{' (hazard)' if question == 'hazard' else ''}")
         labels.append("")
-        for method, cell in part.groupby("method", sort=False):
+        for method, cell in rows.groupby("method", sort=False):
             for row, shift in zip(cell.itertuples(), _spread(len(cell), 0.5), strict=True):
                 at, colour = len(labels) + shift, FAILS if row.verdict == "rejects too often" else INK
                 axes.plot(
-                    [min(row.rate_low, WIDEST), min(row.rate_high, WIDEST)], [at, at], color=colour, linewidth=0.6
+                    [min(row.rate_low, LARGEST_RATE), min(row.rate_high, LARGEST_RATE)],
+                    [at, at],
+                    color=colour,
+                    linewidth=0.6,
                 )
-                axes.plot(min(row.rate, WIDEST), at, MARKERS[row.ground], color=colour, **MARK, clip_on=False)
+                axes.plot(min(row.rate, LARGEST_RATE), at, MARKERS[row.ground], color=colour, **MARK, clip_on=False)
             labels.append(method)
     axes.axvline(ALPHA, color=FAINT, zorder=0)
-    axes.set(xlim=(0, WIDEST), xlabel="share with p ≤ 0.05\nwhere there is no signal")
+    axes.set(xlim=(0, LARGEST_RATE), xlabel="share with p ≤ 0.05\nwhere there is no signal")
     _rows(axes, labels)
 
 
-def coverage(axes_of: dict[str, Axes], found: pd.DataFrame) -> None:
-    """A row for each interval or metric, a mark for each setting, one panel for each tree."""
+def coverage(axes_of: dict[str, Axes], table: pd.DataFrame) -> None:
+    """Draw a row for each interval or metric, with a mark for each setting, in one panel for each tree."""
     labels, at = [], {}
-    for section, part in found.groupby("section", sort=False):
+    for section, rows in table.groupby("section", sort=False):
         for axes in axes_of.values():
             _heading(axes, len(labels), section)
         labels.append("")
-        for row in part["row"].unique():
+        for row in rows["row"].unique():
             at[section, row] = len(labels)
             labels.append(row)
     for ground, axes in axes_of.items():
-        for row in found[found["ground"] == ground].itertuples():
+        for row in table[table["ground"] == ground].itertuples():
             marker, shift = SAMPLES[row.n]
             colour = FAILS if row.verdict == "covers too rarely" else INK
             height = at[row.section, row.row] + shift
-            axes.plot(max(row.rate, LOWEST), height, marker, color=colour, **MARK, alpha=0.8, clip_on=False)
+            axes.plot(max(row.rate, SMALLEST_COVERAGE), height, marker, color=colour, **MARK, alpha=0.8, clip_on=False)
         axes.axvline(LEVEL, color=FAINT, zorder=0)
-        axes.set(xlim=(LOWEST, 1), xlabel="share of 95 % intervals\nthat hold", title=ground)
+        axes.set(xlim=(SMALLEST_COVERAGE, 1), xlabel="share of 95 % intervals\nthat cover the value", title=ground)
         _rows(axes, labels)
     axes_of["iNat21"].tick_params(axis="y", labelleft=False)
 
 
-def _sections(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are drawn: candidates for CPCC's interval, then what the package gives; by what was sampled."""
-    given = found["interval"] == "as given"
-    section = np.where(given, "as given", found["method"] + ", candidates") + " (" + found["units"] + " sampled)"
-    made = found.assign(section=section, row=found["interval"].where(~given, found["method"]))
-    drawn = made[given | (made["method"] == "CPCC")]
-    return drawn.assign(given=given).sort_values(["given", "units"], ascending=[True, False], kind="stable")
+def _sections(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are drawn: candidates for the interval of CPCC, then the package's own, by sampled unit."""
+    is_given = table["interval"] == "as given"
+    section = np.where(is_given, "as given", table["method"] + ", candidates") + " (" + table["units"] + " sampled)"
+    labelled = table.assign(section=section, row=table["interval"].where(~is_given, table["method"]))
+    drawn = labelled[is_given | (labelled["method"] == "CPCC")]
+    return drawn.assign(given=is_given).sort_values(["given", "units"], ascending=[True, False], kind="stable")
 
 
-def curves(axes: Axes, found: pd.DataFrame, question: str, colours: dict[str, dict]) -> None:
-    """A line for each method over Pagel's λ."""
-    for method, cell in found.groupby("method", sort=False):
+def curves(axes: Axes, table: pd.DataFrame, question: str, styles: dict[str, dict]) -> None:
+    """Draw a line for each method over Pagel's λ."""
+    for method, cell in table.groupby("method", sort=False):
         x = cell["signal"] if question == "power" else (cell["signal"] + cell["than"]) / 2
-        axes.plot(x, cell["rate"].astype(float), marker="o", markersize=1.8, linewidth=1, **colours[method])
+        axes.plot(x, cell["rate"].astype(float), marker="o", markersize=1.8, linewidth=1, **styles[method])
     axes.axhline(ALPHA if question == "power" else 0.5, color=FAINT, zorder=0)
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     power = question == "power"
     axes.set_xlabel("Pagel's λ" if power else "λ, between neighbours")
-    axes.set_ylabel("share with p ≤ 0.05" if power else "share ranked right")
+    axes.set_ylabel("share with p ≤ 0.05" if power else "share ranked correctly")
 
 
-def _colours(methods: Iterable[str]) -> dict[str, dict]:
-    """One look a method in all panels."""
+def _line_styles(methods: Iterable[str]) -> dict[str, dict]:
+    """Return one line style for each method, used in all panels."""
     return {
-        method: {"color": SAFE_COLOURS[number % 6], "linestyle": "-" if number < 6 else (0, (3, 1))}
+        method: {"color": SAFE_COLORS[number % 6], "linestyle": "-" if number < 6 else (0, (3, 1))}
         for number, method in enumerate(methods)
     }
 
 
 def _heading(axes: Axes, at: int, text: str) -> None:
-    place = (0.01, at)
-    axes.annotate(text, place, xycoords=axes.get_yaxis_transform(), fontsize=SMALL, color=MUTED, va="center")
+    """Write a heading on a line of its own."""
+    axes.annotate(text, (0.01, at), xycoords=axes.get_yaxis_transform(), fontsize=SMALL, color=MUTED, va="center")
 
 
 def _rows(axes: Axes, labels: list[str]) -> None:
+    """Label the rows of a panel, from top to bottom."""
     axes.set_ylim(len(labels) - 0.5, -0.7)
     axes.set_yticks(range(len(labels)), labels, fontsize=SMALL)
     axes.tick_params(axis="y", length=0)
 
 
 def _spread(n: int, width: float) -> np.ndarray:
+    """Return n positions around 0, so that marks of one row do not overlap."""
     return np.linspace(-width / 2, width / 2, n) if n > 1 else np.zeros(n)
 
 
 def _handles(entries: list[tuple[str, str, str]]) -> list[Line2D]:
+    """Return the marks of a legend from labels, markers and colours."""
     return [
         Line2D([], [], color=colour, marker=marker, linestyle="", label=label, **MARK)
         for label, marker, colour in entries

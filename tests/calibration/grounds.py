@@ -1,4 +1,4 @@
-"""The trees the simulations stand on, and samples of their species."""
+"""The grounds: the trees on which embeddings are simulated, and random samples of their species."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from bioclip_probe.tree import Tree, read_tree, taxonomy
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 MAMMALS = DATA / "trees" / "mammals_gumbs2023.nwk"
 INAT21 = DATA / "inat21" / "inat21_taxa.csv"
-#: Dated clades stand for orders: those alive so long ago.
+#: On a dated tree, the clades that existed this long ago are called orders.
 ORDERS_SINCE = 60.0  # Myr
 N_STAR = 1_000
 
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """A tree whose species are the population that samples are drawn from.
+    """A tree whose species are the population from which samples are drawn.
 
     Attributes
     ----------
     tree : Tree
     cut : float
-        The depth at which the clades stand that are called orders here.
+        The depth of the clades that are called orders.
     """
 
     tree: Tree
     cut: float
 
     def unit(self, kind: str) -> np.ndarray:
-        """The unit of each species that is sampled as one, shape (k,), int64: ``species``, ``genus`` or ``family``."""
+        """Return the sampling unit of each species, shape (k,); `kind` is ``species``, ``genus`` or ``family``."""
         tips = self.tree.tips
         if kind == "species":
             return np.arange(len(tips))
@@ -46,7 +46,7 @@ class Ground:
         return np.unique(genera, return_inverse=True)[1]
 
     def sample(self, n: int, kind: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """All species of n units drawn at random, in tree order, and the unit of each from 0 to n - 1."""
+        """Return all species of n random units, in tree order, and the unit of each species from 0 to n - 1."""
         unit = self.unit(kind)
         n_units = int(unit.max()) + 1
         drawn = rng.choice(n_units, min(n, n_units), replace=False)
@@ -55,18 +55,18 @@ class Ground:
 
 
 def clades_at(tree: Tree, depth: float) -> np.ndarray:
-    """The node that first reaches `depth` at or above each tip, shape (k,), int64; the tip itself if none does."""
+    """Return the highest node at or above each tip that reaches `depth`, shape (k,), int64; the tip if none does."""
     above = np.maximum(tree.parent, 0)
-    found = np.where((tree.depth >= depth) & (tree.depth[above] < depth), np.arange(len(tree)), -1).tolist()
+    clade_of = np.where((tree.depth >= depth) & (tree.depth[above] < depth), np.arange(len(tree)), -1).tolist()
     for node, parent in enumerate(tree.parent.tolist()):
-        if found[node] < 0 and parent >= 0:
-            found[node] = found[parent]
-    clade = np.array(found)[tree.tips]
+        if clade_of[node] < 0 and parent >= 0:
+            clade_of[node] = clade_of[parent]
+    clade = np.array(clade_of)[tree.tips]
     return np.where(clade < 0, tree.tips, clade)
 
 
-def cut_down(tree: Tree, picked: np.ndarray) -> Tree:
-    """The tree of some of its tips; a phylogeny without nodes of one child, a taxonomy with them."""
+def subtree(tree: Tree, picked: np.ndarray) -> Tree:
+    """Return the tree of some tips; nodes with one child are removed from a phylogeny and kept in a taxonomy."""
     smaller, _ = tree.subset(tree.tips[picked])
     if smaller.unit == "rank":
         return smaller
@@ -84,16 +84,19 @@ def cut_down(tree: Tree, picked: np.ndarray) -> Tree:
 
 
 def _mammals() -> Ground:
+    """Return the dated tree of mammals."""
     tree = read_tree(MAMMALS, "Myr")
     return Ground(tree, float(tree.depth.max()) - ORDERS_SINCE)
 
 
 def _ranked(lineages: pd.DataFrame) -> Ground:
+    """Return a taxonomy."""
     tree = taxonomy(lineages[list(RANKS)]).tree
     return Ground(tree, float(tree.depth[tree.rank == RANKS.index("order")].max()))
 
 
 def _star() -> Ground:
+    """Return a star: every species is a child of the root."""
     parent = np.concatenate([[-1], np.zeros(N_STAR, dtype=np.int64)])
     length = np.concatenate([[0.0], np.ones(N_STAR)])
     name = np.array(["root", *(f"star_{number}" for number in range(N_STAR))], dtype=object)
@@ -108,14 +111,17 @@ _MAKERS = {
 }
 
 
-def missing(name: str) -> str:
-    """Why a ground is not to be had; empty if it is."""
+def reason_missing(name: str) -> str:
+    """Return why a ground is not available, or an empty string if it is."""
     path = {"mammals": MAMMALS, "iNat21": INAT21}.get(name)
     return f"{name}: no file ../shared/{path.relative_to(DATA.parent)}" if path and not path.is_file() else ""
 
 
 @cache
 def ground(name: str) -> Ground:
-    """``mammals``: 6,286 dated mammals (Gumbs et al. 2023); ``iNat21``: its 10,000 species; ``world``: the built-in
-    world's 240; ``star``: 1,000 species that share nothing but the root."""
+    """Return a ground by its name in the table.
+
+    ``mammals`` are the 6,286 species of a dated tree (Gumbs et al. 2023), ``iNat21`` its 10,000 species, ``world`` the
+    240 species of the built-in world, and ``star`` 1,000 species that share only the root.
+    """
     return _MAKERS[name]()

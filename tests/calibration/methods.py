@@ -1,84 +1,146 @@
-"""What is put to the test. A method is one line in `TESTS` or `INTERVALS`."""
+"""The methods that are tested: a method is one line in `TESTS`, and its interval one in `INTERVALS`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from unittest.mock import patch
 
 import numpy as np
 from scipy.stats import pearsonr
 
-from bioclip_probe.metrics import confounds, hierarchy, signal, similarity
-from bioclip_probe.metrics.confounds import residual_cophenetic_correlation
-from bioclip_probe.metrics.hierarchy import (
-    balanced_image_tree_correlation,
-    balanced_tree_correlation,
-    cophenetic_correlation,
-    cophenetic_correlation_difference,
-    image_tree_correlation,
-    image_tree_correlation_difference,
-)
-from bioclip_probe.metrics.ordinal import rank_correlations
-from bioclip_probe.metrics.reliability import noise_ceiling
-from bioclip_probe.metrics.signal import k_mult
-from bioclip_probe.metrics.variance import variance_by_rank
-from bioclip_probe.stats import rows
+from bioclip_probe.metrics.balanced import estimate_balanced_correlation
+from bioclip_probe.metrics.confounds import estimate_residual_correlation
+from bioclip_probe.metrics.differences import estimate_difference
+from bioclip_probe.metrics.hierarchy import estimate_cophenetic_correlation, estimate_within
+from bioclip_probe.metrics.image_pairs import estimate_image_correlation
+from bioclip_probe.metrics.ordinal import estimate_rank_correlations
+from bioclip_probe.metrics.reliability import estimate_noise_ceiling
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.signal import estimate_k_mult
+from bioclip_probe.metrics.similarity import estimate_similarity
+from bioclip_probe.metrics.variance import estimate_variance_by_rank
 from bioclip_probe.stats.all_pairs.reweighting import weighted_correlations, weighted_image_correlations
 from bioclip_probe.stats.centroids import centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree import patristic_distances
-from tests.calibration.designs import Simulated
+from tests.calibration.designs import SimulatedImages
 from tests.calibration.intervals import CANDIDATES, Resampled
 
-#: One metric, or several that are measured together, by name.
-Measured = Estimate | dict[str, Estimate]
-Test = Callable[[Simulated, np.random.Generator], Measured]
+#: One estimate, or several that are computed together, by name.
+Estimates = Estimate | dict[str, Estimate]
+Test = Callable[[SimulatedImages, np.random.Generator, MeasureSettings], Estimates]
+#: Lower end, upper end and value, by the name of the interval.
 Ends = dict[str, tuple[float, float, float]]
 
 
-def pairs_as_independent(made: Simulated, rng: np.random.Generator) -> Estimate:
-    """What not to do, so that the study is seen to find it: the p of a correlation that takes pairs as independent."""
-    taxa = centroids(made.vectors, made.placement)
+def taxa_of(simulated: SimulatedImages) -> Rows:
+    """Return the centroids of the species."""
+    return Rows.taxa(simulated.vectors, simulated.placement)
+
+
+def images_of(simulated: SimulatedImages) -> Rows:
+    """Return the images."""
+    return Rows.images(simulated.vectors, simulated.placement)
+
+
+def second_taxa_of(simulated: SimulatedImages) -> Rows:
+    """Return the centroids of the species in the second model."""
+    return Rows.taxa(simulated.second, simulated.placement)
+
+
+def cpcc(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return CPCC of the species."""
+    return estimate_cophenetic_correlation(taxa_of(simulated), rng, settings, simulated.units)
+
+
+def cpcc_within_orders(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return CPCC of the species, with a null that permutes species within orders."""
+    taxa = taxa_of(simulated)
+    return estimate_within(taxa, {"order": taxa.per_tip(simulated.order)}, rng, settings)["order"]
+
+
+def all_images(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return the tree correlation over all pairs of images."""
+    return estimate_image_correlation(images_of(simulated), rng, settings, simulated.units)
+
+
+def balanced(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return CPCC with equal weights for the ranks."""
+    return estimate_balanced_correlation(taxa_of(simulated), rng, settings, simulated.units)
+
+
+def balanced_images(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return the tree correlation over all pairs of images with equal weights for the ranks."""
+    return estimate_balanced_correlation(images_of(simulated), rng, settings, simulated.units)
+
+
+def cpcc_difference(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return the difference of two models in CPCC."""
+    return estimate_difference(taxa_of(simulated), second_taxa_of(simulated), rng, settings, simulated.units)
+
+
+def image_difference(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return the difference of two models in the tree correlation over all pairs of images."""
+    second = Rows.images(simulated.second, simulated.placement)
+    return estimate_difference(images_of(simulated), second, rng, settings, simulated.units)
+
+
+def k_mult(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return the phylogenetic signal."""
+    return estimate_k_mult(centroids(simulated.vectors, simulated.placement), rng, settings, simulated.units)
+
+
+def residual(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return CPCC beyond a control, with the p-value that the study rejects."""
+    return estimate_residual_correlation(taxa_of(simulated), second_taxa_of(simulated), rng, settings, test=True)
+
+
+def noise_ceiling(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
+    """Return the noise ceiling of CPCC and the numbers beside it."""
+    return estimate_noise_ceiling(simulated.vectors, simulated.placement, rng, settings)
+
+
+def variance(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
+    """Return the variance that two of the seven ranks explain."""
+    by_rank = estimate_variance_by_rank(simulated.vectors, simulated.placement, rng, settings)
+    return {f"{name} of {rank}": by_rank[rank][name] for rank in ("order", "genus") for name in by_rank[rank]}
+
+
+def rank_correlations(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
+    """Return Spearman's and Kendall's correlation of the distances between species."""
+    return estimate_rank_correlations(taxa_of(simulated), rng, settings, simulated.units)
+
+
+def between_encoders(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
+    """Return the raw similarities of two models; the calibrated ones have the same p-values."""
+    similarities = estimate_similarity(taxa_of(simulated), second_taxa_of(simulated), rng, settings)
+    return {name: similarities[name] for name in ("cka", "rsa", "mutual_knn")}
+
+
+def pairs_as_independent(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return a correlation whose p-value wrongly takes pairs as independent; the study must detect the mistake."""
+    taxa = centroids(simulated.vectors, simulated.placement)
     upper = np.triu_indices(len(taxa.counts), 1)
-    found = pearsonr(
-        patristic_distances(taxa.tree)[upper], 1 - (taxa.directions @ taxa.directions.T)[upper], alternative="greater"
-    )
-    return Estimate(float(found.statistic), p_value=float(found.pvalue))
+    distances = 1 - (taxa.directions @ taxa.directions.T)[upper]
+    test = pearsonr(patristic_distances(taxa.tree)[upper], distances, alternative="greater")
+    return Estimate(float(test.statistic), p_value=float(test.pvalue))
 
 
-def between_encoders(made: Simulated, rng: np.random.Generator) -> Measured:
-    """The raw scores; the calibrated ones have the same p."""
-    found = similarity.similarity(made.vectors, made.second, made.placement, rng)
-    return {name: found[name] for name in ("cka", "rsa", "mutual_knn")}
-
-
-def variance(made: Simulated, rng: np.random.Generator) -> Measured:
-    """At two ranks of the seven."""
-    found = variance_by_rank(made.vectors, made.placement, rng)
-    return {f"{name} of {rank}": found[rank][name] for rank in ("order", "genus") for name in found[rank]}
-
-
+#: Every test by its name in the table.
 TESTS: dict[str, Test] = {
-    "CPCC": lambda made, rng: cophenetic_correlation(made.vectors, made.placement, rng, None, made.units),
-    "CPCC within orders": lambda made, rng: cophenetic_correlation(made.vectors, made.placement, rng, made.order),
-    "all images": lambda made, rng: image_tree_correlation(made.vectors, made.placement, rng, made.units),
-    "balanced": lambda made, rng: balanced_tree_correlation(made.vectors, made.placement, rng, made.units),
-    "balanced images": lambda made, rng: balanced_image_tree_correlation(made.vectors, made.placement, rng, made.units),
-    "CPCC difference": lambda made, rng: cophenetic_correlation_difference(
-        made.vectors, made.second, made.placement, rng, made.units
-    ),
-    "image difference": lambda made, rng: image_tree_correlation_difference(
-        made.vectors, made.second, made.placement, rng, made.units
-    ),
-    "K_mult": lambda made, rng: k_mult(made.vectors, made.placement, rng, made.units),
-    "residual": lambda made, rng: residual_cophenetic_correlation(
-        made.vectors, made.second, made.placement, rng, test=True
-    ),
-    "noise ceiling": lambda made, rng: noise_ceiling(made.vectors, made.placement, rng),
+    "CPCC": cpcc,
+    "CPCC within orders": cpcc_within_orders,
+    "all images": all_images,
+    "balanced": balanced,
+    "balanced images": balanced_images,
+    "CPCC difference": cpcc_difference,
+    "image difference": image_difference,
+    "K_mult": k_mult,
+    "residual": residual,
+    "noise ceiling": noise_ceiling,
     "variance": variance,
-    "ranks": lambda made, rng: rank_correlations(made.vectors, made.placement, rng, made.units),
+    "ranks": rank_correlations,
     "between encoders": between_encoders,
     "pairs as independent": pairs_as_independent,
 }
@@ -86,99 +148,97 @@ TESTS: dict[str, Test] = {
 
 @dataclass(frozen=True)
 class Interval:
-    """A statistic and the intervals that are made of it.
+    """A statistic and the intervals of it that are tested.
 
     Attributes
     ----------
-    target : callable
-        Of the whole population, the unit of each of its species, and the units in a sample: what the statistic is in
-        samples so large, as far as sums over pairs tell. Where pairs within a unit enter, they are the more the fewer
-        units there are. None: the mean over the samples that were drawn.
+    target : callable or None
+        ``target(population, unit of each species, units in a sample) -> float``: the value of the statistic in samples
+        of this size, from the expected sums over pairs. Pairs within a unit weigh more where there are fewer units.
+        None: the mean over the samples takes its place.
     intervals : callable
-        Of a sample, the unit of each species, and a generator: lower end, upper end and value by name of the interval.
+        ``intervals(sample, unit of each species, rng, settings) -> Ends``.
     """
 
-    target: Callable[[Simulated, np.ndarray, int], float] | None
-    intervals: Callable[[Simulated, np.ndarray, np.random.Generator], dict[str, tuple[float, float, float]]]
+    target: Callable[[SimulatedImages, np.ndarray, int], float] | None
+    intervals: Callable[[SimulatedImages, np.ndarray, np.random.Generator, MeasureSettings], Ends]
 
 
-def thinned(n_units: int, n: int) -> np.ndarray:
-    """Weights of all units with which pairs within and between units weigh as in samples of n of them, (1, n_units)."""
+def sampling_weights(n_units: int, n: int) -> np.ndarray:
+    """Return weights with which pairs within and between units weigh as in samples of n units, shape (1, n_units)."""
     return np.full((1, n_units), (n - 1) / (n_units - 1))
 
 
-def _cpcc_target(made: Simulated, unit: np.ndarray, n: int) -> float:
-    taxa = centroids(made.vectors, made.placement)
-    return float(weighted_correlations(taxa.directions, taxa.tree, thinned(int(unit.max()) + 1, n), unit)[0])
+def _cpcc_target(population: SimulatedImages, unit: np.ndarray, n: int) -> float:
+    """Return CPCC of the population, weighted as in samples of n units."""
+    taxa = centroids(population.vectors, population.placement)
+    weights = sampling_weights(int(unit.max()) + 1, n)
+    return float(weighted_correlations(taxa.directions, taxa.tree, weights, unit)[0])
 
 
-def _cpcc_intervals(made: Simulated, unit: np.ndarray, rng: np.random.Generator) -> Ends:
-    taxa = centroids(made.vectors, made.placement)
-    return candidates(
-        lambda weights: weighted_correlations(taxa.directions, taxa.tree, weights, unit), int(unit.max()) + 1, rng
-    )
+def _cpcc_intervals(
+    sample: SimulatedImages, unit: np.ndarray, rng: np.random.Generator, settings: MeasureSettings
+) -> Ends:
+    """Return the candidate intervals of CPCC."""
+    taxa = centroids(sample.vectors, sample.placement)
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        return weighted_correlations(taxa.directions, taxa.tree, weights, unit)
+
+    return candidates(statistic, int(unit.max()) + 1, rng, settings)
 
 
-def _image_target(made: Simulated, unit: np.ndarray, n: int) -> float:
-    tree, groups = tips_with_images(made.placement)
-    weights = thinned(int(unit.max()) + 1, n)
-    return float(weighted_image_correlations(made.vectors, groups, tree, weights, unit)[0])
+def _image_target(population: SimulatedImages, unit: np.ndarray, n: int) -> float:
+    """Return the tree correlation over image pairs of the population, weighted as in samples of n units."""
+    tree, groups = tips_with_images(population.placement)
+    weights = sampling_weights(int(unit.max()) + 1, n)
+    return float(weighted_image_correlations(population.vectors, groups, tree, weights, unit)[0])
 
 
-def _image_intervals(made: Simulated, unit: np.ndarray, rng: np.random.Generator) -> Ends:
-    tree, groups = tips_with_images(made.placement)
-    return candidates(
-        lambda weights: weighted_image_correlations(made.vectors, groups, tree, weights, unit),
-        int(unit.max()) + 1,
-        rng,
-    )
+def _image_intervals(
+    sample: SimulatedImages, unit: np.ndarray, rng: np.random.Generator, settings: MeasureSettings
+) -> Ends:
+    """Return the candidate intervals of the tree correlation over image pairs."""
+    tree, groups = tips_with_images(sample.placement)
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        return weighted_image_correlations(sample.vectors, groups, tree, weights, unit)
+
+    return candidates(statistic, int(unit.max()) + 1, rng, settings)
 
 
-def candidates(statistic: Callable[[np.ndarray], np.ndarray], n_units: int, rng: np.random.Generator) -> Ends:
-    """Every candidate interval of one statistic of weights of units."""
-    resampled = Resampled.of(statistic, n_units, rng)
+def candidates(
+    statistic: Callable[[np.ndarray], np.ndarray], n_units: int, rng: np.random.Generator, settings: MeasureSettings
+) -> Ends:
+    """Return every candidate interval of one statistic, a function of weights of units."""
+    resampled = Resampled.of(statistic, n_units, rng, settings.n_bootstrap)
     return {name: (*ends(resampled), resampled.value) for name, ends in CANDIDATES.items()}
 
 
-#: Where the package keeps how often it permutes and resamples.
-COUNTS = {
-    "N_PERMUTATIONS": (hierarchy, confounds, signal, similarity),
-    "N_BOOTSTRAP": (hierarchy,),
-    "N_GROUPS": (rows,),
-}
-
-
-@contextmanager
-def fewer(**counts: int) -> Iterator[None]:
-    """The package's methods with fewer permutations, replicates or groups: the same p and intervals, but coarser."""
-    with ExitStack() as stack:
-        for name, count in counts.items():
-            for module in COUNTS[name]:
-                stack.enter_context(patch.object(module, name, count))
-        yield
-
-
-#: Ends the name of a method whose interval is the package's own.
+#: The end of the name of a method whose interval is the one that the package gives.
 AS_GIVEN = ", as given"
 
 
 def as_given(test: Test) -> Interval:
-    """The interval that a metric of the package gives, whatever it is."""
+    """Return the interval that a metric of the package gives."""
 
-    def intervals(made: Simulated, unit: np.ndarray, rng: np.random.Generator) -> Ends:
+    def intervals(
+        sample: SimulatedImages, unit: np.ndarray, rng: np.random.Generator, settings: MeasureSettings
+    ) -> Ends:
         return {
-            f"{name}{AS_GIVEN}": (found.ci_low, found.ci_high, found.value)
-            for name, found in named(test(made, rng)).items()
+            f"{name}{AS_GIVEN}": (estimate.ci_low, estimate.ci_high, estimate.value)
+            for name, estimate in by_name(test(sample, rng, settings)).items()
         }
 
     return Interval(None, intervals)
 
 
-def named(measured: Measured) -> dict[str, Estimate]:
-    """Estimates by name; a single one has none."""
-    return measured if isinstance(measured, dict) else {"": measured}
+def by_name(estimates: Estimates) -> dict[str, Estimate]:
+    """Return estimates by name; the name of a single estimate is empty."""
+    return estimates if isinstance(estimates, dict) else {"": estimates}
 
 
+#: Every statistic whose intervals are tested, by its name in the table.
 INTERVALS: dict[str, Interval] = {
     "CPCC": Interval(_cpcc_target, _cpcc_intervals),
     "all images": Interval(_image_target, _image_intervals),

@@ -1,4 +1,4 @@
-"""Which method meets which design, on which tree, how often."""
+"""The plan of the study: which method is tested on which design, on which tree, and how often."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-#: Draws of a setting, by question and size of the study.
+#: The number of draws of a setting, by the question and the size of the study.
 DRAWS = {
     "null": {"quick": 5, "usual": 100, "long": 500},
     "hazard": {"quick": 5, "usual": 100, "long": 300},
@@ -16,7 +16,7 @@ DRAWS = {
 SIGNALS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 TREES = ("mammals", "iNat21", "world")
 LARGE = ("mammals", "iNat21")
-#: Metrics of one model that have a p, and those of two models.
+#: Metrics of one model that have a p-value, and those of two models.
 ONE = ("CPCC", "all images", "balanced", "balanced images", "K_mult")
 TWO = ("CPCC difference", "image difference")
 #: Methods that need the ranks of a taxonomy.
@@ -36,17 +36,18 @@ class Setting:
     Attributes
     ----------
     question : str
-        ``null``: how often is p at most 0.05, is it uniform. ``hazard``: the same where a reader may take the
-        design for a null and the test may not. ``coverage``: how often does an interval hold the value of
-        the whole population. ``power``: how often is p at most 0.05 at this signal, and is more signal ranked higher.
+        ``null``: how often p is at most 0.05, and whether p is uniform. ``hazard``: the same for a design that a reader
+        may take for a null of the test although it is not one. ``coverage``: how often an interval covers the value of
+        the whole population. ``power``: how often p is at most 0.05 at this signal, and how often more signal is ranked
+        higher.
     ground, design : str
-        Keys of `grounds` and of `designs.DESIGNS`.
+        Names of `grounds.ground` and of `designs.DESIGNS`.
     n, d : int
-        Units in a sample, dimensions of the vectors.
+        Number of units in a sample, and dimension of the vectors.
     signal : float
-        Pagel's λ of what evolves.
+        Pagel's λ of the species that evolve.
     units : str
-        What is drawn as a whole: ``species``, ``genus``, ``family``.
+        The sampled units: ``species``, or whole taxa of the rank ``genus`` or ``family``.
     methods : tuple of str
     """
 
@@ -61,18 +62,18 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """Names the setting in the store of draws; does not hang on the list of methods."""
+        """The name of the setting in the file of draws; it does not depend on the list of methods."""
         parts = (self.question, self.ground, self.design, self.n, self.d, f"{self.signal:g}", self.units)
         return "|".join(map(str, parts))
 
     @property
     def sampling(self) -> str:
-        """Settings of one sampling look at the same species, whatever their signal."""
+        """The name of the sample; settings that differ in their signal only have the same species."""
         return replace(self, signal=0.0).key
 
 
-def setting(question: str, ground: str, design: str, *size, methods: Iterable[str]) -> Setting:
-    """A setting without the methods that its tree cannot have."""
+def setting(question: str, ground: str, design: str, *size: float | str, methods: Iterable[str]) -> Setting:
+    """Return a setting without the methods that its tree does not allow."""
     dated = ground in ("mammals", "star")
     return Setting(
         question,
@@ -84,7 +85,7 @@ def setting(question: str, ground: str, design: str, *size, methods: Iterable[st
 
 
 def nulls() -> list[Setting]:
-    """Designs without the signal that the test is for."""
+    """Return the settings without the signal that the test looks for."""
     designs = (
         ("no signal", TREES, (*ONE, "pairs as independent")),
         ("signal elsewhere", TREES, (*ONE, "pairs as independent")),
@@ -104,7 +105,7 @@ def nulls() -> list[Setting]:
 
 
 def hazards() -> list[Setting]:
-    """Designs whose null a reader may take for true and the test may not."""
+    """Return the settings that a reader may take for a null of the test although they are not one."""
     designs = (
         ("uneven images", ONE),
         ("evolved twice", (*TWO, "between encoders")),
@@ -115,7 +116,7 @@ def hazards() -> list[Setting]:
 
 
 def coverages() -> list[Setting]:
-    """Samples of a large population, by species and by whole genera or families."""
+    """Return the settings of samples of a large population, of species and of whole genera or families."""
     candidates = ((16, 1.0), (128, 1.0), (32, 0.5), (32, 0.0))
     settings = [
         setting("coverage", ground, "signal", n, d, signal, methods=("CPCC", "all images", *given(n, d, signal)))
@@ -135,7 +136,7 @@ def coverages() -> list[Setting]:
 
 
 def given(n: int, d: int, signal: float) -> tuple[str, ...]:
-    """The metrics whose own intervals are looked at in samples so made: all of them, but not everywhere."""
+    """Return the metrics whose own intervals are tested in such samples; not all metrics are tested in all samples."""
     return (
         as_given((*ONE, "ranks", "noise ceiling", "variance"))
         if n < 300 and (d, signal) in ((16, 1.0), (32, 0.5))
@@ -144,11 +145,12 @@ def given(n: int, d: int, signal: float) -> tuple[str, ...]:
 
 
 def as_given(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the intervals that the package itself gives."""
     return tuple(f"{name}, as given" for name in names)
 
 
 def powers() -> list[Setting]:
-    """Signal from none to Brownian motion."""
+    """Return the settings with signal from none to Brownian motion."""
     methods = (*ONE, "CPCC within orders", "ranks")
     return [
         setting("power", ground, "signal", 40, 32, signal, methods=methods)
@@ -157,14 +159,14 @@ def powers() -> list[Setting]:
 
 
 def study(size: str) -> list[tuple[Setting, int]]:
-    """Every setting and how often it is drawn; a quick study leaves out the dear ones."""
+    """Return every setting with its number of draws; a quick study leaves out the expensive settings."""
     settings = [*nulls(), *hazards(), *coverages(), *powers()]
     if size == "quick":
-        settings = [each for each in settings if _cheap(each)]
-    return [(each, DRAWS[each.question][size]) for each in settings]
+        settings = [candidate for candidate in settings if _cheap(candidate)]
+    return [(planned, DRAWS[planned.question][size]) for planned in settings]
 
 
-def _cheap(made: Setting) -> bool:
-    return (
-        made.ground != "iNat21" and made.n < 100 and made.d < 128 and made.signal in (0, 1) and made.units == "species"
-    )
+def _cheap(candidate: Setting) -> bool:
+    """Return True if draws of the setting take little time."""
+    small = candidate.ground != "iNat21" and candidate.n < 100 and candidate.d < 128
+    return small and candidate.signal in (0, 1) and candidate.units == "species"

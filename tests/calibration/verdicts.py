@@ -1,4 +1,4 @@
-"""From draws to the table: rates with their binomial intervals, uniformity, and what holds."""
+"""From draws to the table: rates with their binomial intervals, tests of uniformity, and verdicts."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from tests.calibration.plan import Setting
 
 ALPHA = 0.05
 LEVEL = 0.95
-#: A verdict needs more than the 95 % interval that is printed: among a hundred rows five of those miss by chance.
-SURE = 0.999
+#: A verdict uses a wider interval than the printed one of 95 %, which misses by chance in five of a hundred rows.
+VERDICT_LEVEL = 0.999
 
-#: As the table has them: readers of csv take "null" for a missing value.
+#: Names in the table: a reader of CSV files would take "null" for a missing value.
 QUESTIONS = {"null": "type I"}
 COLUMNS = {
     "question": "type I, hazard, coverage, power or order",
     "ground": "the tree",
-    "design": "what was simulated",
+    "design": "the simulated embeddings",
     "n": "units in a sample",
-    "units": "what was sampled as a whole",
+    "units": "the sampled units",
     "d": "dimensions",
     "signal": "Pagel's λ; of the better model where two are ordered",
     "than": "order: λ of the other model",
     "method": "the metric",
-    "interval": "coverage: how the interval was made",
+    "interval": "coverage: the kind of interval",
     "draws": "simulations",
-    "undefined": "those of them without a p or an interval",
-    "rate": "share with p ≤ 0.05; coverage: share that hold the target; order: share ranked right",
+    "undefined": "simulations without a p-value or an interval",
+    "rate": "share with p ≤ 0.05; coverage: share that covers the target; order: share ranked correctly",
     "rate_low": "Clopper–Pearson, 95 %",
     "rate_high": "",
     "ks_p": "type I, hazard: Kolmogorov–Smirnov test that p is uniform",
@@ -46,7 +46,7 @@ COLUMNS = {
 
 
 def clopper_pearson(hits: int, n: int, level: float = LEVEL) -> tuple[float, float]:
-    """The exact binomial interval of a rate; the whole of [0, 1] where there are no draws."""
+    """Return the exact binomial interval of a rate; it is [0, 1] without any draws."""
     if not n:
         return 0.0, 1.0
     tail = (1 - level) / 2
@@ -56,10 +56,13 @@ def clopper_pearson(hits: int, n: int, level: float = LEVEL) -> tuple[float, flo
 
 
 def table(study: Iterable[tuple[Setting, int]], lines: dict[str, dict]) -> pd.DataFrame:
-    """The rows of a study from the lines of its store, columns `COLUMNS`; what has no draws yet is left out."""
+    """Return the table of a study, with columns `COLUMNS`, from the lines of its draws.
+
+    Rows without draws are left out.
+    """
     study = list(study)
     rows = []
-    for (setting, method, name), (values, goal) in _gathered(chunks(study), lines).items():
+    for (setting, method, name), (values, target) in _draws_by_method(chunks(study), lines).items():
         row = {
             "question": QUESTIONS.get(setting.question, setting.question),
             "ground": setting.ground,
@@ -71,42 +74,43 @@ def table(study: Iterable[tuple[Setting, int]], lines: dict[str, dict]) -> pd.Da
             "draws": len(values),
         }
         if setting.question == "coverage":
-            given = name.endswith(AS_GIVEN)
-            row["method"] = (name if given else "").removesuffix(AS_GIVEN) or method.removesuffix(AS_GIVEN)
-            row["interval"] = "as given" if given else name
-            rows.append(row | _coverage(values, goal))
+            is_given = name.endswith(AS_GIVEN)
+            row["method"] = (name if is_given else "").removesuffix(AS_GIVEN) or method.removesuffix(AS_GIVEN)
+            row["interval"] = "as given" if is_given else name
+            rows.append(row | _coverage_columns(values, target))
         else:
-            rows.append(row | {"method": name or method} | _test(setting.question, values))
-    rows += _orders(_gathered(chunks(study), lines))
+            rows.append(row | {"method": name or method} | test_columns(setting.question, values))
+    rows += _order_rows(_draws_by_method(chunks(study), lines))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _gathered(parts: list[Chunk], lines: dict[str, dict]) -> dict[tuple, tuple[np.ndarray, float]]:
-    """All draws of each setting, method and name, in the order of their numbers, and the target."""
-    found: dict[tuple, list] = {}
-    goals: dict[tuple, float] = {}
-    for part in parts:
-        line = lines.get(part.key)
+def _draws_by_method(study_chunks: list[Chunk], lines: dict[str, dict]) -> dict[tuple, tuple[np.ndarray, float]]:
+    """Return all draws of each setting, method and name, in the order of their numbers, and the target."""
+    draws: dict[tuple, list] = {}
+    targets: dict[tuple, float] = {}
+    for chunk in study_chunks:
+        line = lines.get(chunk.key)
         for name, values in (line or {"outcomes": {}})["outcomes"].items():
-            key = (part.setting, part.method, name)
-            found.setdefault(key, []).extend(values)
-            goals[key] = line.get("target", np.nan)
-    return {key: (np.array(values, dtype=np.float64), goals[key]) for key, values in found.items()}
+            key = (chunk.setting, chunk.method, name)
+            draws.setdefault(key, []).extend(values)
+            targets[key] = line.get("target", np.nan)
+    return {key: (np.array(values, dtype=np.float64), targets[key]) for key, values in draws.items()}
 
 
 def _mean(values: np.ndarray) -> float:
-    """Of those that are defined; NaN if none is."""
+    """Return the mean of the values that are defined, or NaN if none is."""
     values = values[np.isfinite(values)]
     return float(values.mean()) if len(values) else np.nan
 
 
 def _rate(hits: np.ndarray) -> dict:
-    """The share of hits and its interval; nothing is known where nothing is defined."""
+    """Return the share of hits and its interval; all are NaN without any draws."""
     low, high = clopper_pearson(int(hits.sum()), len(hits)) if len(hits) else (np.nan, np.nan)
     return {"rate": _mean(hits), "rate_low": low, "rate_high": high}
 
 
-def _test(question: str, values: np.ndarray) -> dict:
+def test_columns(question: str, values: np.ndarray) -> dict:
+    """Return the columns of a test from its p-values and values, shape (draws, 2)."""
     p, value = values.T
     defined = p[np.isfinite(p)]
     row = {"undefined": len(p) - len(defined), "mean": _mean(value)} | _rate(defined <= ALPHA + 1e-12)
@@ -117,38 +121,40 @@ def _test(question: str, values: np.ndarray) -> dict:
 
 
 def _null_verdict(p: np.ndarray, ks_p: float) -> str:
+    """Return the verdict about p-values of a design without signal."""
     if not len(p):
         return "undefined, as it should be"
-    low, high = clopper_pearson(int(np.sum(p <= ALPHA + 1e-12)), len(p), SURE)
-    if low > ALPHA or kstest(p, "uniform", alternative="greater").pvalue < 1 - SURE:
+    low, high = clopper_pearson(int(np.sum(p <= ALPHA + 1e-12)), len(p), VERDICT_LEVEL)
+    if low > ALPHA or kstest(p, "uniform", alternative="greater").pvalue < 1 - VERDICT_LEVEL:
         return "rejects too often"
-    return "holds" if high >= ALPHA and ks_p >= 1 - SURE else "rejects too rarely"
+    return "holds" if high >= ALPHA and ks_p >= 1 - VERDICT_LEVEL else "rejects too rarely"
 
 
-def _coverage(ends: np.ndarray, goal: float) -> dict:
+def _coverage_columns(ends: np.ndarray, target: float) -> dict:
+    """Return the columns of an interval from its ends and values, shape (draws, 3)."""
     defined = ends[np.isfinite(ends).all(axis=1)]
     low, high, value = defined.T
-    goal = _mean(ends[:, 2]) if np.isnan(goal) else goal
-    hits = (low <= goal) & (goal <= high)
-    least, most = clopper_pearson(int(hits.sum()), len(hits), SURE)
-    verdict = "covers too rarely" if most < LEVEL else "covers too often" if least > LEVEL else "holds"
+    target = _mean(ends[:, 2]) if np.isnan(target) else target
+    hits = (low <= target) & (target <= high)
+    lowest, highest = clopper_pearson(int(hits.sum()), len(hits), VERDICT_LEVEL)
+    verdict = "covers too rarely" if highest < LEVEL else "covers too often" if lowest > LEVEL else "holds"
     return _rate(hits) | {
         "undefined": len(ends) - len(defined),
         "mean": _mean(value),
-        "target": goal,
-        "below": _mean(high < goal),
-        "above": _mean(low > goal),
+        "target": target,
+        "below": _mean(high < target),
+        "above": _mean(low > target),
         "width": _mean(high - low),
         "verdict": verdict,
     }
 
 
-def _orders(gathered: dict[tuple, tuple[np.ndarray, float]]) -> Iterator[dict]:
-    """How often the model of the higher λ, of two neighbouring ones, has the higher value on the same species."""
+def _order_rows(draws: dict[tuple, tuple[np.ndarray, float]]) -> Iterator[dict]:
+    """Yield how often the model with the higher of two neighbouring λ has the higher value on the same species."""
     powers = {
         key: values[:, 1]
-        for key, (values, _) in gathered.items()
-        if key[0].question == "power" and key[1] != "CPCC within orders"  # whose value is that of CPCC
+        for key, (values, _) in draws.items()
+        if key[0].question == "power" and key[1] != "CPCC within orders"  # its value is that of CPCC
     }
     for (setting, *method), values in powers.items():
         higher = [
@@ -158,9 +164,9 @@ def _orders(gathered: dict[tuple, tuple[np.ndarray, float]]) -> Iterator[dict]:
         ]
         if not higher:
             continue
-        other, theirs = min(higher, key=lambda found: found[0].signal)
+        other, theirs = min(higher, key=lambda candidate: candidate[0].signal)
         n = min(len(values), len(theirs))
-        right = theirs[:n] > values[:n]
+        correct = theirs[:n] > values[:n]
         yield {
             "question": "order",
             "ground": setting.ground,
@@ -174,4 +180,4 @@ def _orders(gathered: dict[tuple, tuple[np.ndarray, float]]) -> Iterator[dict]:
             "draws": n,
             "undefined": 0,
             "mean": float(np.mean(theirs[:n] - values[:n])),
-        } | _rate(right)
+        } | _rate(correct)
