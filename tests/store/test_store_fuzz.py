@@ -1,6 +1,6 @@
-"""A small real store, harmed in one way at a time: what comes out is right, or one line says what is wrong.
+"""A small real store with one kind of damage at a time: every read is right, or one line says what is wrong.
 
-And whatever changes anything that can be read, `verify` finds.
+`verify` finds all damage that changes what can be read.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ SETTINGS = ExtractionSettings(shard_size=3, progress=False)
 
 
 def encoder(name: str = "mean/colour", fingerprint: str = "0123456789ab", times: float = 1.0) -> MeanColour:
-    """`MeanColour` under another name, its vectors so many times as long."""
+    """Return a `MeanColour` of another name, with vectors `times` as long."""
 
-    class Longer(MeanColour):
+    class ScaledColour(MeanColour):
         def encode(self, batch):
             return super().encode(batch) * np.float32(times)
 
-    made = Longer()
+    made = ScaledColour()
     made.name, made.fingerprint = name, fingerprint
     return made
 
@@ -46,7 +46,7 @@ ENCODERS = (encoder(), encoder("twice", "ba9876543210", 2.0))
 
 @pytest.fixture(scope="module", autouse=True)
 def no_sync():
-    """Nothing here outlives the test: what is written need not reach the disk."""
+    """Do not wait for the disk: the files are deleted after the test."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(os, "fsync", lambda handle: None)
         yield
@@ -54,7 +54,10 @@ def no_sync():
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    """A dataset of 5 pictures, one broken, and one of 2, by two encoders; and all that is read of them."""
+    """A store of two datasets by two encoders, the datasets, and everything that can be read of them.
+
+    One dataset has 5 pictures, one of them broken; the other has 2.
+    """
     root = tmp_path_factory.mktemp("sound")
     loaded = []
     for name, number, genus in (("five", 5, "Pica"), ("two", 2, "Corvus")):
@@ -67,71 +70,79 @@ def sound(tmp_path_factory):
     for dataset in loaded:
         extract(dataset, ENCODERS, store, SETTINGS)
     assert verify(store, progress=False).empty
-    return store.path, loaded, everything(store, loaded)
+    return store.path, loaded, read_everything(store, loaded)
 
 
-def everything(store: Store, loaded) -> dict[str, object]:
-    """All that can be read of a store, each as what came out or the `StoreError`."""
-    told = {"contents": attempt(store.contents), "status": attempt(lambda: status(store).drop(columns="bytes"))}
+def read_everything(store: Store, loaded) -> dict[str, object]:
+    """Return everything that can be read of a store; a `StoreError` in place of what cannot."""
+    results = {
+        "contents": result_or_error(store.contents),
+        "status": result_or_error(lambda: status(store).drop(columns="bytes")),
+    }
     for dataset in loaded:
         for one in ENCODERS:
-            told[f"read {dataset.name} {one.name}"] = attempt(lambda dataset=dataset, one=one: store.read(dataset, one))
-            told[f"failures {dataset.name} {one.name}"] = attempt(
+            results[f"read {dataset.name} {one.name}"] = result_or_error(
+                lambda dataset=dataset, one=one: store.read(dataset, one)
+            )
+            results[f"failures {dataset.name} {one.name}"] = result_or_error(
                 lambda dataset=dataset, one=one: store.failures(dataset, one)
             )
-    return told
+    return results
 
 
-def attempt(what: Callable[[], object]) -> object:
+def result_or_error(read: Callable[[], object]) -> object:
     try:
-        return what()
+        return read()
     except StoreError as error:
         assert "\n" not in str(error)
         assert len(str(error)) > 20
         return error
 
 
-def same(one: object, other: object) -> bool:
+def is_equal(one: object, other: object) -> bool:
     if isinstance(one, tuple):
-        return isinstance(other, tuple) and all(map(same, one, other))
+        return isinstance(other, tuple) and all(map(is_equal, one, other))
     if isinstance(one, pd.DataFrame):
         return isinstance(other, pd.DataFrame) and one.equals(other)
     return isinstance(other, np.ndarray) and np.array_equal(one, other)
 
 
-def judge(path: Path, loaded, before: dict[str, object], found: bool) -> None:
-    """No wrong vector, no other exception; and, where it must be `found`, `verify` finds what changes what is read."""
-    store = attempt(lambda: Store(path))
+def check_store(path: Path, loaded, before: dict[str, object], found: bool) -> None:
+    """Check that no vector is wrong and only a `StoreError` is raised.
+
+    If damage must be `found`, check that `verify` finds it wherever it changes what can be read.
+    """
+    store = result_or_error(lambda: Store(path))
     if isinstance(store, StoreError):
         return
-    after = everything(store, loaded)
-    findings = attempt(lambda: verify(store, progress=False))
+    after = read_everything(store, loaded)
+    findings = result_or_error(lambda: verify(store, progress=False))
     sound = isinstance(findings, pd.DataFrame) and findings.empty
     for key, value in after.items():
-        fine = same(before[key], value)
+        fine = is_equal(before[key], value)
         assert fine or not key.startswith("read") or isinstance(value, StoreError), f"{key} is wrong"
         assert fine or not (found and sound), f"{key} has changed, and verify finds nothing: {value}"
     if not sound and isinstance(findings, pd.DataFrame):
         assert not findings["finding"].str.contains("\n").any()
     for dataset in loaded:
-        done = attempt(lambda dataset=dataset: extract(dataset, ENCODERS, store, SETTINGS))
+        done = result_or_error(lambda dataset=dataset: extract(dataset, ENCODERS, store, SETTINGS))
         for one in ENCODERS:
-            value = attempt(lambda dataset=dataset, one=one: store.read(dataset, one))
+            value = result_or_error(lambda dataset=dataset, one=one: store.read(dataset, one))
             key = f"read {dataset.name} {one.name}"
-            assert isinstance(value, StoreError) or same(before[key], value), f"{key} is wrong after embed: {done}"
+            assert isinstance(value, StoreError) or is_equal(before[key], value), f"{key} is wrong after embed: {done}"
 
 
 def files(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file() and not file.name.endswith(".lock"))
 
 
-def harmed(sound, tmp_path_factory, harm: Callable[[list[Path]], None], found: bool = True) -> None:
+def check_damaged_copy(sound, tmp_path_factory, harm: Callable[[list[Path]], None], found: bool = True) -> None:
     path, loaded, before = sound
-    copy = tmp_path_factory.mktemp("harmed") / "store"
+    copy = tmp_path_factory.mktemp("damaged") / "store"
     shutil.copytree(path, copy)
     try:
         harm(files(copy))
-        judge(copy, loaded, before, found)
+        check_store(copy, loaded, before, found)
     finally:
         shutil.rmtree(copy.parent, ignore_errors=True)
 
@@ -143,8 +154,8 @@ which = st.integers(0, 1_000)
 where = st.floats(0, 1, exclude_max=True)
 
 
-def test_unharmed(sound, tmp_path_factory):
-    harmed(sound, tmp_path_factory, lambda files: None)
+def test_an_undamaged_store(sound, tmp_path_factory):
+    check_damaged_copy(sound, tmp_path_factory, lambda files: None)
 
 
 @quick
@@ -156,18 +167,18 @@ def test_a_flipped_bit(sound, tmp_path_factory, number, at, bit):
         content[int(at * len(content))] ^= 1 << bit
         file.write_bytes(content)
 
-    harmed(sound, tmp_path_factory, flip)
+    check_damaged_copy(sound, tmp_path_factory, flip)
 
 
 @quick
 @given(number=which, at=where, more=st.binary(max_size=3))
-def test_a_file_cut_or_gone_on_with(sound, tmp_path_factory, number, at, more):
+def test_a_file_that_is_too_short_or_too_long(sound, tmp_path_factory, number, at, more):
     def cut(files):
         file = files[number % len(files)]
         content = file.read_bytes()
         file.write_bytes(content + more if more else content[: int(at * len(content))])
 
-    harmed(sound, tmp_path_factory, cut)
+    check_damaged_copy(sound, tmp_path_factory, cut)
 
 
 @quick
@@ -189,7 +200,7 @@ def test_files_in_the_wrong_place(sound, tmp_path_factory, number, other, what):
             one.unlink()
             one.mkdir()
 
-    harmed(sound, tmp_path_factory, misplace)
+    check_damaged_copy(sound, tmp_path_factory, misplace)
 
 
 @quick
@@ -214,18 +225,18 @@ def test_folders_in_the_wrong_place(sound, tmp_path_factory, number, what):
             shutil.rmtree(one)
             one.write_text("")
 
-    harmed(sound, tmp_path_factory, misplace, found=what != "gone")  # a store without it is as sound
+    check_damaged_copy(sound, tmp_path_factory, misplace, found=what != "gone")  # a store without it is as sound
 
 
 @quick
 @given(number=which, other=which, to=st.sampled_from(["another", "itself", "nowhere", "a folder"]))
-def test_a_link(sound, tmp_path_factory, number, other, to):
+def test_a_link_in_place_of_a_file(sound, tmp_path_factory, number, other, to):
     def link(files):
         one, two = files[number % len(files)], files[other % len(files)]
         one.unlink()
         os.symlink({"another": two, "itself": one, "nowhere": "nowhere", "a folder": one.parent}[to], one)
 
-    harmed(sound, tmp_path_factory, link)
+    check_damaged_copy(sound, tmp_path_factory, link)
 
 
 scalars = st.none() | st.booleans() | st.integers(-2, 9) | st.floats() | st.text(max_size=3) | st.just("\ud800")
@@ -237,8 +248,8 @@ NAMES = ["store.json", "dataset.json", "meta.json", "shards.jsonl"]
 
 @quick
 @given(name=st.sampled_from(NAMES), number=which, steps=st.lists(which, max_size=4), value=values, gone=st.booleans())
-def test_other_json(sound, tmp_path_factory, name, number, steps, value, gone):
-    """Any entry of any record replaced by any other value, or taken away; also the whole."""
+def test_any_other_json(sound, tmp_path_factory, name, number, steps, value, gone):
+    """Replace any entry of any record, or all of the record, by any other value, or remove it."""
 
     def replaced(content, steps):
         if not steps or not isinstance(content, dict) or not content:
@@ -255,13 +266,13 @@ def test_other_json(sound, tmp_path_factory, name, number, steps, value, gone):
         lines[line] = json.dumps(replaced(json.loads(lines[line]), steps))
         file.write_text("".join(f"{line}\n" for line in lines))
 
-    harmed(sound, tmp_path_factory, replace)
+    check_damaged_copy(sound, tmp_path_factory, replace)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("content", ["", "[" * 100_000, "{}", "9" * 5_000])
-def test_no_json(sound, tmp_path_factory, name, content):
-    harmed(
+def test_a_record_that_is_no_json(sound, tmp_path_factory, name, content):
+    check_damaged_copy(
         sound,
         tmp_path_factory,
         lambda files: next(file for file in files if file.name == name).write_text(content, encoding="utf-8"),

@@ -23,7 +23,7 @@ def folder_of(store):
     return store.embedding_folder("few", "mean/colour").folder
 
 
-def found(store) -> list[tuple[str, str]]:
+def findings_of(store) -> list[tuple[str, str]]:
     findings = verify(store, progress=False)
     assert list(findings.columns) == list(FINDINGS)
     assert not findings["finding"].str.contains("\n").any()
@@ -31,22 +31,22 @@ def found(store) -> list[tuple[str, str]]:
 
 
 def test_a_sound_store_has_no_finding(full):
-    assert found(full) == []
+    assert findings_of(full) == []
 
 
 def test_an_empty_store(tmp_path):
     assert status(Store(tmp_path)).empty
-    assert found(Store(tmp_path)) == []
+    assert findings_of(Store(tmp_path)) == []
 
 
 def half_done(store, embedded):
-    """The first shard, and what a run leaves that is killed in the second."""
+    """Write the first shard and what a run leaves that is killed in the second; return the status and the findings."""
     embedded.write_shard(
         0, LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)]), np.eye(2, 3)
     )
     (embedded.folder / "vectors-00001.npy").write_bytes(b"half")
     (embedded.folder / "rows-00001.parquet.7.part").write_bytes(b"half")
-    return status(store).loc[0], found(store)
+    return status(store).loc[0], findings_of(store)
 
 
 def test_files_that_a_run_is_writing_are_no_damage(tmp_path):
@@ -59,7 +59,7 @@ def test_files_that_a_run_is_writing_are_no_damage(tmp_path):
     assert findings == [("incomplete", "2 of 3 shards are missing; a run is at it")]
     assert not is_being_written(embedded.folder)
     assert status(store)["state"].tolist() == ["incomplete"]
-    assert found(store) == [
+    assert findings_of(store) == [
         ("incomplete", "2 of 3 shards are missing; embed it again to go on"),
         ("orphans", "nobody names rows-00001.parquet.7.part, vectors-00001.npy"),
     ]
@@ -87,7 +87,7 @@ def unlinked(name):
     return lambda folder: (folder / name).unlink()
 
 
-HARM = {
+DAMAGE = {
     "vectors flipped": (lambda f: flip_last_byte(f / "vectors-00001.npy"), "shard", "has changed since"),
     "ledger flipped": (lambda f: flip_last_byte(f / "rows-00001.parquet"), "shard", "has changed since"),
     "vectors gone": (unlinked("vectors-00002.npy"), "shard", "cannot be read"),
@@ -138,11 +138,11 @@ HARM = {
 }
 
 
-@pytest.mark.parametrize("harm", HARM)
-def test_each_kind_of_damage_is_found(full, harm):
-    do, check, words = HARM[harm]
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_each_kind_of_damage_is_found(full, damage):
+    do, check, words = DAMAGE[damage]
     do(folder_of(full))
-    findings = found(full)
+    findings = findings_of(full)
     assert any(kind == check and words in text for kind, text in findings), findings
 
 
@@ -150,7 +150,7 @@ def test_a_damaged_shard_hides_no_other(full):
     folder = folder_of(full)
     flip_last_byte(folder / "vectors-00000.npy")
     (folder / "rows-00002.parquet").unlink()
-    assert [check for check, _ in found(full)] == ["shard", "shard"]
+    assert [check for check, _ in findings_of(full)] == ["shard", "shard"]
     assert status(full)["state"].tolist() == ["damaged"]
 
 
@@ -189,7 +189,7 @@ FORGED = {
 def test_the_faults_of_a_writer_are_found(full, fault):
     shard, cells, check, words = FORGED[fault]
     forge(full, shard, rows=with_cells(full, shard, **{name: pd.Series(cell) for name, cell in cells.items()}))
-    findings = found(full)
+    findings = findings_of(full)
     assert any(kind == check and words in text for kind, text in findings), findings
 
 
@@ -197,14 +197,14 @@ def test_counts_and_vectors_are_checked(full):
     forge(full, 0, vectors=np.array([[1, np.nan, 0], [0, 1, 0]], np.float32))
     forge(full, 1, n_failed=2)
     forge(full, 2, vectors=np.ones((1, 4), np.float32))
-    findings = found(full)
+    findings = findings_of(full)
     assert ("vectors", "shard 0: 1 vectors are not finite: rows 0") in findings
     assert ("counts", "shard 1: the journal has 1 ok and 2 failed of 2 images") in findings
     assert any("holds float32 (1, 4), expected float32 (1, 3)" in text for _, text in findings)
 
 
-def test_a_shard_that_a_run_replaces_meanwhile_is_no_damage(full, monkeypatch):
-    """The journal is read first; a shard that has another line by the time it is looked at was done again."""
+def test_a_shard_that_a_run_replaces_at_that_moment_is_no_damage(full, monkeypatch):
+    """The journal is read first. A run may replace a shard before `verify` looks at it."""
     from bioclip_probe.store import verify
 
     with full.open_for_writing(made_up_dataset(5), MeanColour(), redo=("failed",)):
@@ -212,7 +212,7 @@ def test_a_shard_that_a_run_replaces_meanwhile_is_no_damage(full, monkeypatch):
         known.shards[0] = known.shards[0] | {"vectors": {"bytes": 1, "sha256": "0" * 64}}
         given = iter([known])
         monkeypatch.setattr(verify, "EmbeddingFolder", lambda folder: next(given, None) or real(folder))
-        assert found(full) == [("incomplete", "1 of 3 shards are missing; a run is at it")]
+        assert findings_of(full) == [("incomplete", "1 of 3 shards are missing; a run is at it")]
 
 
 def test_a_damaged_record_hides_no_other_encoder(full):
@@ -228,7 +228,7 @@ def test_a_damaged_record_hides_no_other_encoder(full):
         full.read("few", "mean/colour")
 
 
-def test_names_that_no_terminal_shows(full):
+def test_names_that_no_terminal_can_show(full):
     """Half a surrogate pair in a record, a file name that is no UTF-8."""
     folder = folder_of(full)
     rewrite(folder.parent / "dataset.json", fingerprint="\ud800")
