@@ -11,6 +11,7 @@
 `dendrograms`       dendrograms of centroids, and their agreement with a tree
 `kmeans`            k-means for as many as ten thousand clusters
 `partitions`        agreement of two partitions
+`rotation`          vectors in the fewest dimensions that hold them
 `tasks`             tasks of an executor, a value that they share, results in order
 `threads`           threads of the linear algebra, matched to the size of the work
 =================== ==================================================================================

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
+from bioclip_probe.stats.rotation import rotate_into_span
 from bioclip_probe.tree.tree import Tree
 
 #: Branches shorter than this share of the height of the tree count as zero.
@@ -221,8 +222,7 @@ def centred_traits(traits: np.ndarray) -> np.ndarray:
     >>> centred_traits(np.array([[1.0], [3.0]])).tolist()
     [[-1.0], [1.0]]
     """
-    traits = traits - traits.mean(axis=0)
-    return np.linalg.qr(traits.T, mode="r").T if len(traits) < traits.shape[1] else traits
+    return rotate_into_span(traits - traits.mean(axis=0))
 
 
 def permuted_signal(

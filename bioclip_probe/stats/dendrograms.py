@@ -271,11 +271,11 @@ def triplet_agreement(tree: Tree, dendrogram: Dendrogram) -> float:
         outside = size_w - n
         return (k - size[node] - outside[above]) / 2 + (outside[above] / 2 - outside) / 3
 
-    for node in inner:
+    for node in inner.tolist():
         n = count_common_tips(node)
         pairs = n * (n[above] - n)
         pairs[0] = 0  # the root of the dendrogram has no parent
-        scores, outer = pair_scores(node, n), tree.parent[node]
+        scores, outer = pair_scores(node, n), int(tree.parent[node])
         resolvable += size[node] * (size[node] - 1) / 2 * (k - size[node])
         score += pairs @ scores
         if size[outer] < k:  # these pairs meet here, not at the parent, where they would be counted again

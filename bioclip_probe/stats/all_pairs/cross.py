@@ -47,7 +47,7 @@ def jackknifed_cross_correlations(
     a, b = centred_points(vectors_a), centred_points(vectors_b)
     n_pairs, d, e, product = _sums(a, b, jackknife_group)
     squares = [_sums(points, points, jackknife_group)[3] for points in (a, b)]
-    correlations = np.asarray(pearson(n_pairs, d, e, *squares, product))
+    correlations = np.asarray(pearson(n_pairs, d, e, squares[0], squares[1], product))
     for points, total, square in ((a, d, squares[0]), (b, e, squares[1])):
         # A small difference of much larger sums may be rounding.
         noise = NOISE * np.mean(np.einsum("ij,ij->i", points, points)) ** 2

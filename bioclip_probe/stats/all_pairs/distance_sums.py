@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bioclip_probe.stats.all_pairs.moments import pearson
+from bioclip_probe.stats.rotation import rotate_into_span
 
 #: Smaller cosine distances are what rounding to float32 leaves of equal vectors.
 SMALLEST_DISTANCE = 1e-12
@@ -77,8 +78,7 @@ def centred_points(vectors: np.ndarray) -> np.ndarray:
     >>> centred_points(np.array([[1.0], [3.0]])).tolist()
     [[-1.0], [1.0]]
     """
-    points = vectors - vectors.mean(axis=0)
-    return np.linalg.qr(points.T, mode="r").T if len(points) < points.shape[1] else points
+    return rotate_into_span(vectors - vectors.mean(axis=0))
 
 
 def distance_sums(c: np.ndarray, e: np.ndarray, cross: np.ndarray | None = None) -> DistanceSums:

@@ -285,7 +285,8 @@ class JackknifeMoments:
         place = np.zeros(len(jackknife_group), dtype=np.int64)
         for taxa in members:
             place[taxa] = np.arange(len(taxa))
-        origin, by_group = None, [None] * n_groups
+        origin: np.ndarray | None = None
+        by_group: list[Moments] = []
         for vectors, taxon in blocks:
             rows = np.flatnonzero(taxon >= 0)
             if not len(rows):
@@ -295,11 +296,12 @@ class JackknifeMoments:
             rows = rows[np.argsort(jackknife_group[taxon[rows]], kind="stable")]
             stops = np.searchsorted(jackknife_group[taxon[rows]], np.arange(n_groups + 1))
             with matched_threads(len(rows) * vectors.shape[1] ** 2):
+                of_block = []
                 for number, taxa in enumerate(members):
                     own = rows[stops[number] : stops[number + 1]]
-                    moments = Moments.of(vectors[own], place[taxon[own]], len(taxa), origin=origin)
-                    by_group[number] = moments if by_group[number] is None else by_group[number] + moments
-        return cls(read_only(jackknife_group), by_group if origin is not None else [])
+                    of_block.append(Moments.of(vectors[own], place[taxon[own]], len(taxa), origin=origin))
+            by_group = [a + b for a, b in zip(by_group, of_block, strict=True)] if by_group else of_block
+        return cls(read_only(jackknife_group), by_group)
 
     def __add__(self, other: JackknifeMoments) -> JackknifeMoments:
         """Return the moments of the images of both; the taxa are the same."""

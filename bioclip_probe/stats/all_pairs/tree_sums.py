@@ -13,13 +13,14 @@ tree, and a permutation of the tips costs O(nodes·d).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from bioclip_probe.stats.all_pairs.moments import Moments, pearson
 from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
+from bioclip_probe.stats.rotation import rotate_into_span
 from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.tree import Tree
@@ -41,8 +42,6 @@ class TreeSums:
         With k tips.
     moments : Moments
         With k groups, in the order of the tips.
-    aggregator : TreeAggregator, optional
-        Of the tree; made if it is not given.
 
     Raises
     ------
@@ -60,13 +59,15 @@ class TreeSums:
 
     tree: Tree
     moments: Moments
-    aggregator: TreeAggregator | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.tree.tips) != len(self.moments.counts):
             raise ValueError(f"{len(self.tree.tips)} tips need as many groups, not {len(self.moments.counts)}")
-        if self.aggregator is None:
-            object.__setattr__(self, "aggregator", TreeAggregator(self.tree))
+
+    @cached_property
+    def aggregator(self) -> TreeAggregator:
+        """Sums of values over the tips of every clade."""
+        return TreeAggregator(self.tree)
 
     @property
     def identity_order(self) -> np.ndarray:
@@ -79,9 +80,8 @@ class TreeSums:
 
         Only products of sums matter, and a rotation keeps them.
         """
-        moments, sums = self.moments, self.moments.sums
-        if len(sums) < sums.shape[1]:
-            sums = np.linalg.qr(sums.T, mode="r").T
+        moments = self.moments
+        sums = rotate_into_span(moments.sums)
         return np.concatenate([sums, moments.counts[:, None], moments.norms[:, None]], axis=1)
 
     @cached_property
@@ -174,7 +174,7 @@ class TreeSums:
             and cc - c**2 / moments.n_pairs <= 1e-12 * moments.n_pairs * (moments.squares / moments.n) ** 2
         ):
             return np.full(len(orders), np.nan)  # no more than rounding, for vectors as far from the origin as these
-        return pearson(moments.n_pairs, t, c, tt, cc, self.cross_sums(orders))
+        return np.asarray(pearson(moments.n_pairs, t, c, tt, cc, self.cross_sums(orders)))
 
 
 def _sums_within(values: np.ndarray) -> np.ndarray:

@@ -89,7 +89,7 @@ class Levels:
         counts = np.zeros(N_TREE_CELLS, dtype=np.int64)
         for i in _sampled_rows(len(tips)):
             row = np.empty((1, len(tips)), dtype=np.uint16)
-            fill_levels(i, between, depth, *binning, row)
+            fill_levels(i, between, depth, binning.bins, binning.scale, row)
             counts += np.bincount(row[0], minlength=N_TREE_CELLS)
         occurring = counts > 0
         few = occurring.sum() <= N_LEVELS
@@ -128,9 +128,9 @@ class Levels:
         """
         levels = np.empty((stop - start, len(self.depth)), dtype=np.uint8)
         if self.clades:
-            fill_levels_from_clades(start, *self.clades, levels)
+            fill_levels_from_clades(start, self.clades[0], self.clades[1], levels)
         else:
-            fill_levels(start, self.between, self.depth, *self.binning, levels)
+            fill_levels(start, self.between, self.depth, self.binning.bins, self.binning.scale, levels)
         return levels
 
 

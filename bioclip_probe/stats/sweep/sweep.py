@@ -164,7 +164,7 @@ def sweep(
     indices[order], similarities[order] = result.indices, result.similarities
     joint = JointHistogram(levels.steps, bins.edges, result.by_group, result.within_group, levels.binned)
     no_groups = np.full(len(rows.tips), -1)
-    return Sweep(rows, joint, *scores, indices, similarities, no_groups if groups is None else groups)
+    return Sweep(rows, joint, scores[0], scores[1], indices, similarities, no_groups if groups is None else groups)
 
 
 class SweepResult(NamedTuple):
@@ -239,7 +239,10 @@ class SweepInputs:
         points = self.points if self.device is None else DevicePoints.on(self.device, self.points)
         nearest = self.candidates.empty_results(len(points))
         scores = np.empty((len(points) if self.anchors else 0, N_SCORES, self.shape[1]))
-        totals = [Totals(*np.zeros((2, *self.shape), dtype=np.int64), self.harmonic, scores) for _ in range(n_threads)]
+        totals = [
+            Totals(np.zeros(self.shape, np.int64), np.zeros(self.shape, np.int64), self.harmonic, scores)
+            for _ in range(n_threads)
+        ]
         blocks = iter(range(start, stop, self.block))  # each thread that is free takes the next one
 
         def work(total: Totals) -> None:
