@@ -1,4 +1,4 @@
-"""How well do vision models' embeddings follow the tree of life?
+"""Measure how well vision models' embeddings follow the tree of life.
 
 Datasets give images and taxa; encoders give vectors; the store keeps them. A metric returns a number, a probe returns
 predictions, a projection returns coordinates. The study puts them in tables; plots draw tables; the report binds them.

@@ -35,7 +35,7 @@ LOCAL = FORMS[0]
 
 @dataclass(frozen=True)
 class SlurmPatience:
-    """How long a run waits for the workers of SLURM jobs.
+    """The patience of a run with the workers of SLURM jobs.
 
     Attributes
     ----------

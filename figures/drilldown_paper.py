@@ -15,7 +15,8 @@ from bioclip_probe.study import results
 
 found = results.read(sys.argv[1] if len(sys.argv) > 1 else "results/world")
 table = cut_outliers(found.coordinates, "paper")
-figure = plots.drilldown(table, columns=3, simulated=found.simulated, controls=found.controls)
+settings = plots.FigureSettings(controls=found.controls, simulated=found.simulated)
+figure = plots.drilldown(table, settings, columns=3)
 record = {
     "figure": "drilldown_paper",
     "mode": "paper",

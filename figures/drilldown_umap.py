@@ -12,7 +12,8 @@ from bioclip_probe.study.plan import WORLD_MODELS
 sample = collect("world", WORLD_MODELS, store=sys.argv[1] if len(sys.argv) > 1 else "results/store")
 table = project(sample, method="umap")
 panels = measure_panels(sample, table)
-figure = plots.drilldown(table, measurements=panels, simulated=sample.simulated, controls=sample.controls)
+settings = plots.FigureSettings(controls=sample.controls, simulated=sample.simulated)
+figure = plots.drilldown(table, settings, measurements=panels)
 record = {
     "figure": "drilldown_umap",
     "run": sample.run,

@@ -1,4 +1,4 @@
-"""How a run of the command line starts and ends."""
+"""The entry point of the command line: parse, run one command, and end with a clear line and status."""
 
 from __future__ import annotations
 

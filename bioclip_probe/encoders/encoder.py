@@ -72,7 +72,7 @@ class Encoder(Protocol):
 
     @property
     def record(self) -> dict[str, Any]:
-        """All that is known of the origin of the vectors."""
+        """Everything that is known of the origin of the vectors."""
 
     @property
     def fingerprint(self) -> str:

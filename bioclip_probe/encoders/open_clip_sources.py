@@ -21,7 +21,7 @@ _PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
 
 @dataclass(frozen=True)
 class Source:
-    """All that one model of open_clip is built from.
+    """The parts that one model of open_clip is built from.
 
     Attributes
     ----------

@@ -25,7 +25,7 @@ _BUILDING = threading.RLock()
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that is needed to build one encoder, here or in another process.
+    """Everything that is needed to build one encoder, here or in another process.
 
     Attributes
     ----------

@@ -42,7 +42,7 @@ REGISTRY: dict[str, EncoderEntry] = {
         EncoderEntry(
             "bioclip",
             "BioCLIP, ViT-B/16",
-            "runs with GELU, as its hub config says",
+            "GELU, as its hub config says",
             function=open_clip.load,
             id="hf-hub:imageomics/bioclip",
             dimension=512,
@@ -86,7 +86,7 @@ REGISTRY: dict[str, EncoderEntry] = {
         EncoderEntry(
             "bioclip-quickgelu",
             "BioCLIP with QuickGELU",
-            "ablation: the activation of the weights it was tuned from",
+            "ablation: the activation of the weights that it was fine-tuned from",
             function=open_clip.load,
             id="quickgelu:hf-hub:imageomics/bioclip",
             dimension=512,
@@ -111,7 +111,7 @@ REGISTRY: dict[str, EncoderEntry] = {
         EncoderEntry(
             "biocap",
             "BioCAP, ViT-B/16",
-            "its two projectors may not fit open_clip's CLIP; it then says so",
+            "loading fails with a clear message if its two projectors do not fit open_clip's CLIP",
             function=open_clip.load,
             id="hf-hub:imageomics/biocap",
             dimension=512,
@@ -163,7 +163,7 @@ REGISTRY: dict[str, EncoderEntry] = {
         ),
         EncoderEntry(
             "world-generic",
-            "small CLIP of the built-in world, captions of looks",
+            "small CLIP of the built-in world, captions of looks without names",
             "simulated",
             function=open_clip.load,
             id="world:world-generic",

@@ -1,4 +1,4 @@
-"""How well k-means clusters agree with the taxa of one rank.
+"""Agreement of k-means clusters with the taxa of one rank.
 
 An image without a name at the rank is in no cluster and is counted in ``n_excluded``. Intervals resample species and
 keep the clusters as they are.

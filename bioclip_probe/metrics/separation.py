@@ -1,4 +1,4 @@
-"""How well the taxa of one rank are separated, by nearest neighbours and by silhouette.
+"""Separation of the taxa of one rank, by nearest neighbours and by silhouette.
 
 Each number comes with its chance level; `scores.adjusted` corrects for it. An image without a name at the rank
 (label -1) is left out, as a scored image and as a neighbour, and is counted in ``n_excluded``. Intervals resample

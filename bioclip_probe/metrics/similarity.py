@@ -1,4 +1,4 @@
-"""How alike two encoders see the same species: by all distances, and by nearest neighbours.
+"""Similarity of two encoders on the same species: by all distances, and by nearest neighbours.
 
 Species are compared by the direction of their centroid: the mean of a species' unit vectors, put back on the sphere.
 The raw scores do not compare between pairs of encoders: with wider embeddings and fewer species, chance alone gives

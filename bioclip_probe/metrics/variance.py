@@ -1,4 +1,4 @@
-"""How much of the variance of images each rank of a taxonomy explains."""
+"""Shares of the variance of images that the ranks of a taxonomy explain."""
 
 from __future__ import annotations
 

@@ -5,12 +5,15 @@
 `dots`           many measures at one look
 `headline`       one number for each model with its interval, raw and centred
 `by_rank`        purity, probe accuracy or any other metric by rank, with chance
-`curves`         a number against the images a taxon that a probe learnt from
+`curves`         a number against the images per taxon that a probe learnt from
 `matrix`         how alike any two models are
 `staircase`      the distance of two species by the lowest rank that they share
-`select`         the rows of a measurements table that a figure draws
-`save`           a figure as PDF and PNG with the table it draws and what made it
+`registry`       the figures of a study: what each shows, its rows, how it is drawn
+`selection`      the rows of a table that a figure draws
+`saving`         a figure as PDF and PNG with its table and its record
 ===============  =====================================================================
+
+Every figure takes a `FigureSettings`: the models to draw, the controls among them, the heading.
 """
 
 from bioclip_probe.plots.by_rank import by_rank
@@ -21,12 +24,14 @@ from bioclip_probe.plots.headline import headline
 from bioclip_probe.plots.matrix import matrix
 from bioclip_probe.plots.saving import save
 from bioclip_probe.plots.selection import select
+from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.plots.staircase import staircase
-from bioclip_probe.plots.style import PAPER_COLOURS, SAFE_COLOURS
+from bioclip_probe.plots.style import PAPER_COLORS, SAFE_COLORS
 
 __all__ = [
-    "PAPER_COLOURS",
-    "SAFE_COLOURS",
+    "PAPER_COLORS",
+    "SAFE_COLORS",
+    "FigureSettings",
     "by_rank",
     "curves",
     "dots",

@@ -1,4 +1,4 @@
-"""A figure is a picture, the table it draws and the record that made it, under one stem."""
+"""A figure is saved as a picture, the table it draws and the record that made it, under one stem."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from bioclip_probe.files import rename_synced
 def save(figure: Figure, table: pd.DataFrame, record: dict, stem: Path | str) -> list[Path]:
     """Write ``<stem>.pdf``, ``.png``, ``.csv`` and ``.json``.
 
-    All four are written beside their place and then moved there, so none is ever half there. Equal input gives equal
-    files: no date is written into them.
+    All four are written into a folder beside their place and then moved, so that no file is ever incomplete. The same
+    input gives the same files: no date is written into them.
 
     Parameters
     ----------
-    figure : Figure
+    figure : matplotlib.figure.Figure
     table : DataFrame
-        What the figure draws.
+        The rows that the figure draws.
     record : dict
-        What made it: run, parameters, versions; JSON-able, numbers and arrays of numpy included.
+        What made the figure: run, parameters, versions. JSON-able; numbers and arrays of numpy are allowed.
     stem : path
-        Path without ending; its folder is made if need be.
+        Path without its ending; its folder is made if it does not exist.
 
     Returns
     -------
@@ -37,7 +37,15 @@ def save(figure: Figure, table: pd.DataFrame, record: dict, stem: Path | str) ->
     Raises
     ------
     TypeError
-        If the record holds something that JSON cannot say.
+        If JSON cannot hold a value of the record.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     files = save(Figure(figsize=(1, 1)), pd.DataFrame({"value": [0.5]}), {"run": "r"}, f"{folder}/headline")
+    ...     [path.suffix for path in files]
+    ['.pdf', '.png', '.csv', '.json']
     """
     stem = Path(stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
@@ -55,8 +63,9 @@ def save(figure: Figure, table: pd.DataFrame, record: dict, stem: Path | str) ->
 
 
 def _plain(value: object) -> object:
+    """Return a value that JSON cannot hold as one that it can."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"a figure's record holds a {type(value).__name__}, which JSON cannot say: {value!r}")
+    raise TypeError(f"a figure's record holds a {type(value).__name__}, which JSON cannot hold: {value!r}")

@@ -1,85 +1,84 @@
-"""Which rows of a table a figure draws, and a refusal where that is not one row a point."""
+"""The rows of a table that a figure draws, and the checks that each point has one row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from bioclip_probe.errors import DataError, some
-
-#: Names to print for metrics; any other is printed with its underscores as spaces.
-METRIC_LABELS = {
-    "cophenetic_correlation": "Cophenetic correlation (CPCC)",
-    "cophenetic_correlation_within": "CPCC, permuted within the rank",
-    "balanced_tree_correlation": "CPCC, ranks at one weight",
-    "disattenuated_cophenetic_correlation": "CPCC over its noise ceiling",
-    "within_clade_correlation": "CPCC inside clades of the rank",
-    "residual_cophenetic_correlation": "CPCC beyond a control",
-    "image_tree_correlation": "Tree correlation over image pairs",
-    "balanced_image_tree_correlation": "Image pairs, ranks at one weight",
-    "kendall_tau_b": "Kendall's tau-b",
-    "k_mult": "Phylogenetic signal (K_mult)",
-    "dendrogram_triplet_accuracy": "Triplets of the dendrogram",
-    "dendrogram_cophenetic_correlation": "Dendrogram heights",
-    "triplet_accuracy": "Triplets in order",
-    "average_precision": "Average precision",
-    "hierarchical_ap": "Hierarchical average precision (H-AP)",
-    "lca_auc": "AUC against the next rank",
-    "nested_r2": "Variance explained by the rank",
-    "cka": "Debiased CKA",
-    "rsa": "RSA",
-    "mutual_knn": "Mutual 10 nearest species",
-    "cka_calibrated": "Debiased CKA beyond chance",
-    "rsa_calibrated": "RSA beyond chance",
-    "mutual_knn_calibrated": "Mutual neighbours beyond chance",
-    "cluster_purity": "k-means purity",
-    "cluster_purity_adjusted": "k-means purity beyond chance",
-    "cluster_ami": "k-means AMI",
-    "cluster_ari": "k-means ARI",
-    **{f"knn_purity_{k}": f"k-NN purity, k = {k}" for k in (1, 5, 10)},
-    **{f"knn_purity_{k}_adjusted": f"k-NN purity beyond chance, k = {k}" for k in (1, 5, 10)},
-    "spearman": "Spearman correlation",
-    "top1_accuracy": "Accuracy",
-    "macro_accuracy": "Accuracy, mean over taxa",
-    "top5_accuracy": "Truth among the first five",
-    "clade_accuracy": "Accuracy inside clades",
-    "calibration_error": "Expected calibration error",
-    "unseen_gap": "Seen less unseen children",
-    "selectivity": "Selectivity over the control task",
-    "top1_accuracy_difference": "Difference in accuracy",
-    "path_accuracy": "Whole path right",
-    "right_prefix": "Ranks right from the top down",
-    "consistent_pairs": "Consecutive ranks both right",
-    "rank_consistency": "Answers inside the answer above",
-    "wrong_answer_severity": "Ranks up from a wrong answer",
-    "text_cophenetic_correlation": "CPCC of names",
-    "text_radial_tau": "Radial order of nested names",
-    "image_text_rsa": "RSA of images and names",
-    "image_text_accuracy": "Centroids nearest to their own name",
-    "panel_purity": "k-means purity in the panel",
-    "panel_purity_2d": "k-means purity in the panel, in the plane",
-    "silhouette": "Silhouette",
-}
+from bioclip_probe.plots.settings import FigureSettings
+from bioclip_probe.plots.style import ModelStyle, model_styles
 
 
-def metric_label(metric: str) -> str:
-    """The name of a metric as printed on an axis."""
-    if metric in METRIC_LABELS:
-        return METRIC_LABELS[metric]
-    words = metric.replace("_", " ")
-    return words[:1].upper() + words[1:]
+@dataclass(frozen=True, eq=False)
+class FigureRows:
+    """The rows that a figure draws, the encoders in them, and how each is drawn.
 
+    Attributes
+    ----------
+    table : DataFrame
+        Rows of the encoders drawn.
+    encoders : list of str
+        In the order of the figure: models, then controls.
+    styles : dict from encoder to ModelStyle
+    simulated : bool
+        The figure must say that its data are simulated.
 
-def listed(metrics: Iterable[str]) -> str:
-    """Metrics in a sentence: ``k-means purity and linear probe accuracy``."""
-    first, *rest = (metric_label(metric) for metric in metrics)
-    words = [first, *(label[0].lower() + label[1:] if label[1:2].islower() else label for label in rest)]
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    Examples
+    --------
+    >>> table = pd.DataFrame({"encoder": ["pixels", "clip"], "value": [0.1, 0.4]})
+    >>> FigureRows.of(table, ["encoder"], FigureSettings(controls=("pixels",))).encoders
+    ['clip', 'pixels']
+    """
+
+    table: pd.DataFrame
+    encoders: list[str]
+    styles: dict[str, ModelStyle]
+    simulated: bool
+
+    @classmethod
+    def of(
+        cls,
+        table: pd.DataFrame,
+        keys: Sequence[str],
+        settings: FigureSettings,
+        encoder_columns: Sequence[str] = ("encoder",),
+    ) -> FigureRows:
+        """Return the rows of a table that belong to the models to draw.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Rows of the metrics to draw.
+        keys : sequence of str
+            Columns that identify a point of the figure; without any, rows are not checked.
+        settings : FigureSettings
+        encoder_columns : sequence of str
+            Columns that name an encoder: one, or the two of a comparison.
+
+        Raises
+        ------
+        DataError
+            If there is nothing to draw, or two rows fall on one point.
+        """
+        present = list(dict.fromkeys(pd.concat([table[column] for column in encoder_columns])))
+        wanted = present if settings.models is None else list(settings.models)
+        absent = [name for name in wanted if name not in present]
+        if absent or not wanted:
+            raise DataError(f"nothing to draw for the encoder {some(absent)}; the table has: {some(present, 10)}")
+        encoders = sorted(wanted, key=lambda name: name in settings.controls)
+        for column in encoder_columns:
+            table = table[table[column].isin(encoders)]
+        if keys:
+            check_one_each(table, list(keys))
+        simulated = settings.simulated or bool("simulated" in table and table["simulated"].any())
+        return cls(table, encoders, model_styles(encoders, settings.controls), simulated)
 
 
 def select(measurements: pd.DataFrame, metrics: Iterable[str], space: str | None = None) -> pd.DataFrame:
-    """The rows of a `MEASUREMENTS` table that a figure of these metrics draws.
+    """Return the rows of a `MEASUREMENTS` table that a figure of these metrics draws.
 
     Parameters
     ----------
@@ -87,18 +86,24 @@ def select(measurements: pd.DataFrame, metrics: Iterable[str], space: str | None
     metrics : iterable of str
         Names of metrics.
     space : str, optional
-        ``raw`` or ``centred``; rows without a space are kept. Every space if not given.
+        ``raw`` or ``centred``; rows without a space are kept. All spaces by default.
 
     Returns
     -------
     DataFrame
-        Rows of those metrics about all taxa (``taxon`` missing) and one encoder (``encoder_b`` missing). Save it
-        beside the figure.
+        Rows of those metrics about all taxa (``taxon`` is missing) and about one encoder (``encoder_b`` is missing).
+        Save it beside the figure.
 
     Raises
     ------
     DataError
-        If nothing is left.
+        If no row is left.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"metric": ["cka", "silhouette"], "encoder_b": ["clip", None], "value": [0.5, 0.2]})
+    >>> select(table, ["silhouette"])["value"].tolist()
+    [0.2]
     """
     keep = measurements["metric"].isin(list(metrics))
     for column in ("taxon", "encoder_b"):
@@ -112,14 +117,61 @@ def select(measurements: pd.DataFrame, metrics: Iterable[str], space: str | None
     return measurements[keep].reset_index(drop=True)
 
 
+def agrees(table: pd.DataFrame, where: Mapping[str, object]) -> pd.Series:
+    """Return True for each row of a table that has the wanted values.
+
+    Parameters
+    ----------
+    table : DataFrame
+    where : mapping from column to value
+        None wants a missing value; a list wants any of its values.
+
+    Returns
+    -------
+    Series of bool
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"probe": ["knn", "linear"], "shots": [None, 5]})
+    >>> agrees(table, {"probe": ["knn", "linear"], "shots": None}).tolist()
+    [True, False]
+    """
+    keep = pd.Series(True, index=table.index)
+    for column, wanted in where.items():
+        if wanted is None:
+            keep &= table[column].isna()
+        else:
+            keep &= table[column].isin(wanted if isinstance(wanted, list) else [wanted])
+    return keep
+
+
 def check_one_each(table: pd.DataFrame, keys: list[str]) -> None:
-    """Raise `DataError` if two rows would be drawn at one place, naming the columns in which they differ."""
+    """Raise an error if two rows would be drawn at one point.
+
+    Parameters
+    ----------
+    table : DataFrame
+    keys : list of str
+        Columns that identify a point.
+
+    Raises
+    ------
+    DataError
+        The message names the columns in which the rows differ.
+
+    Examples
+    --------
+    >>> check_one_each(pd.DataFrame({"encoder": ["clip", "clip"], "rank": ["order", "class"]}), ["encoder"])
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: 2 rows for clip, a figure draws one; they differ in rank: select first
+    """
     twice = table.duplicated(keys, keep=False)
     if not twice.any():
         return
     first = table.loc[twice, keys].iloc[0]
     same = table[(table[keys].fillna("") == first.fillna("")).all(axis=1)]
     differ = [name for name in same if name not in keys and len(same[name].astype(str).unique()) > 1]
-    place = ", ".join(str(value) for value in first)
+    point = ", ".join(str(value) for value in first)
     hint = f"they differ in {some(differ)}" if differ else "they are equal"
-    raise DataError(f"{len(same)} rows for {place}, a figure draws one; {hint}: select first")
+    raise DataError(f"{len(same)} rows for {point}, a figure draws one; {hint}: select first")

@@ -209,7 +209,7 @@ def read_description(file: Path, kind: str) -> dict[str, Any]:
     check_checksum(record, file)
     description = record.get(kind) if kind == "encoder" else record
     if not isinstance(description, dict):
-        raise StoreError(f"{file} does not hold what a store writes there; the store is damaged")
+        raise StoreError(f"{file} is not a record of a store; the store is damaged")
     check_entries(description, {"dataset": DATASET | {"images": dict}, "encoder": ENCODER}[kind], file)
     if file.parent.name != folder_name(description["name"], description["fingerprint"]):
         raise StoreError(f"{file} is of {description['name']}@{description['fingerprint']}, not of this folder")

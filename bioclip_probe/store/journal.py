@@ -53,7 +53,7 @@ def read_journal(folder: Path, n_shards: int) -> dict[int, ShardFacts]:
     for number, line in enumerate(_read_lines(folder)[:-1], start=1):
         parsed = _parse_line(line)
         if parsed is None or not 0 <= parsed[0] < n_shards:
-            raise StoreError(f"{folder / JOURNAL} is damaged: line {number} is none of a journal's; {REPAIR_HINT}")
+            raise StoreError(f"{folder / JOURNAL} is damaged: line {number} is not a line of a journal; {REPAIR_HINT}")
         shard, facts = parsed
         if facts is None:
             shards.pop(shard, None)

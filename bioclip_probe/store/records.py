@@ -49,7 +49,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{path} cannot be read ({error}); the store is damaged") from error
     if not isinstance(content, dict):
-        raise StoreError(f"{path} does not hold what a store writes there; the store is damaged")
+        raise StoreError(f"{path} is not a record of a store; the store is damaged")
     return content
 
 
@@ -200,11 +200,11 @@ def check_entries(content: dict[str, Any], expected: dict[str, type], path: Path
     --------
     >>> check_entries({"shard_size": 0}, {"shard_size": int}, Path("meta.json"))
     Traceback (most recent call last):
-    bioclip_probe.errors.StoreError: meta.json does not say shard_size as a store writes it; the store is damaged
+    bioclip_probe.errors.StoreError: meta.json has no valid entry shard_size; the store is damaged
     """
     wrong = [name for name, kind in expected.items() if not _has_type(content.get(name), kind)]
     if wrong:
-        raise StoreError(f"{path} does not say {some(wrong)} as a store writes it; the store is damaged")
+        raise StoreError(f"{path} has no valid entry {some(wrong)}; the store is damaged")
 
 
 def _has_type(value: object, kind: type) -> bool:

@@ -217,7 +217,7 @@ class EmbeddingFolder:
         if n_missing:
             raise StoreError(
                 f"{self.folder} is not complete ({self.n_shards - n_missing} of {self.n_shards} shards); "
-                "embed it again to go on"
+                "embed it again to continue"
             )
         for shard in range(self.n_shards) if shards is None else shards:
             yield self.ledger(shard), self.vectors(shard)

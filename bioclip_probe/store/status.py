@@ -1,4 +1,4 @@
-"""How far the runs of a store are, from the store alone.
+"""Progress of the runs of a store, from the store alone.
 
 Neither the pictures nor the models are needed, and nothing is written. A run may be writing into the store meanwhile.
 """

@@ -59,7 +59,7 @@ def verify(store: Store, progress: bool = True) -> pd.DataFrame:
     ...     _ = (Path(folder) / "notes.txt").write_text("mine")
     ...     verify(Store(folder))["finding"].tolist()
     True
-    ['nobody names notes.txt']
+    ['no record names notes.txt']
     """
     homes = sorted(path for path in store.path.glob("*@*") if path.is_dir())
     n_shards = sum(1 for _ in store.path.glob("*@*/*@*/rows-*.parquet"))
@@ -82,7 +82,7 @@ def _orphans(folder: Path, known: set[str]) -> Iterator[Finding]:
     present = [path for path in sorted(folder.iterdir()) if path.is_symlink() or path.exists()]
     strays = [path.name for path in present if path.name not in known and not _is_lock(path)]
     if strays:
-        yield "orphans", f"nobody names {some(strays)}"
+        yield "orphans", f"no record names {some(strays)}"
 
 
 def _is_lock(path: Path) -> bool:
@@ -152,7 +152,7 @@ def _encoder_findings(
         advance()
     missing = embedded.missing_shards()
     if missing:
-        advice = "a run is at it" if running else "embed it again to go on"
+        advice = "a run is writing them" if running else "embed it again to continue"
         yield "incomplete", f"{len(missing)} of {embedded.n_shards} shards are missing; {advice}"
     name_files = [NameFiles.in_folder(folder, templates) for templates in TEMPLATES]
     for files in name_files:
@@ -254,7 +254,7 @@ def _image_problems(lines: pd.DataFrame, ids: pd.Index, span: slice) -> Iterator
 def _names_findings(store: Store, embedded: EmbeddingFolder, files: NameFiles, running: bool) -> Iterator[Finding]:
     """Yield what is wrong with the embedded names of taxa."""
     if files.journal.exists() and not running:
-        yield "incomplete", f"{files.record.stem} were begun and not finished; embed the names again to go on"
+        yield "incomplete", f"{files.record.stem} are not finished; embed the names again to continue"
     if not files.record.exists():
         return
     records = (embedded.meta["dataset"], embedded.meta["encoder"])

@@ -19,7 +19,7 @@ PAPER_MODELS = ("bioclip", "clip", "inat21-only")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study compares, on what, and with which settings.
+    """The contents of a study: what it compares, on what, and with which settings.
 
     Attributes
     ----------

@@ -27,7 +27,7 @@ STEPS = ("measure", "probe", "project")
 
 @dataclass(frozen=True, eq=False)
 class StepResult:
-    """What one step of a study makes.
+    """The output of one step of a study.
 
     Attributes
     ----------

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Streaming:
-    """Where shards are read, and how much of them at a time.
+    """Settings of streaming: where shards are read, and how much of them at a time.
 
     Attributes
     ----------

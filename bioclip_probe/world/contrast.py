@@ -7,7 +7,7 @@
 The command prints, over the evaluation pictures of all, seen and unseen species, the correlation (Pearson) of tree
 distance, the number of ranks below the last common ancestor, with the cosine distance of species centroids (CPCC), and
 how often the nearest other picture of a picture shows the same species, genus, family or order. The nearest picture is
-sought among all pictures, so that unseen species must be told from seen ones too. The metrics of the package are in
+sought among all pictures, so that an unseen species competes with the seen ones. The metrics of the package are in
 `bioclip_probe.metrics`.
 """
 

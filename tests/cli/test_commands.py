@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bioclip_probe import __version__, report
+from bioclip_probe import __version__
 from bioclip_probe.cli import main as cli
+from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.study import results
 from bioclip_probe.tables import RANKS
 from tests.support.command_line import command_names, refused, run
@@ -191,7 +192,7 @@ def test_figures_by_name_and_all(small_study, here, capsys):
     assert run(capsys, "figure", "headline", "--out", "out")[1] == "out/figures/headline.png\n"
     status, out, _ = run(capsys, "figure", "--out", "out")
     assert status == 0
-    assert out.count(".png") == len(report.FIGURES) - 1 - len(OF_TEXT)
+    assert out.count(".png") == len(FIGURES) - 1 - len(OF_TEXT)
     assert "drilldown: not drawn: out holds no coordinates yet; run `bioclip-probe project" in out
 
 
@@ -312,7 +313,7 @@ def test_a_folder_of_another_run(embedded, here, capsys):
 def test_an_unknown_figure(small_study, here, capsys):
     before = files(small_study / "out")
     line = refused(capsys, "figure", "headline", "headlines", "--out", small_study / "out")
-    assert "no figure 'headlines'; there are: headline, drilldown" in line
+    assert "no figure 'headlines'; did you mean headline" in line
     assert files(small_study / "out") == before
 
 

@@ -1,4 +1,4 @@
-"""bioclip_probe.encoders.controls: pixels and colours."""
+"""Controls: pixels and colours."""
 
 import json
 
@@ -19,7 +19,7 @@ rgb = arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just
 
 @settings(deadline=None, max_examples=40)
 @given(rgb)
-def test_histogram_is_its_definition(array):
+def test_histogram_equals_its_definition(array):
     image = Image.fromarray(array)
     np.testing.assert_allclose(color_histogram(image), defined_histogram(image), atol=1e-6)
 
@@ -41,7 +41,7 @@ def test_pixels_are_never_zero(array):
     assert vector.shape == (768,) and np.abs(vector).max() <= 1 and np.linalg.norm(vector) > 0
 
 
-def test_pixels_of_plain_and_of_small_pictures():
+def test_pixels_of_plain_and_of_small_pictures_are_exact():
     assert (pixels(Image.new("RGB", (70, 30), (255, 255, 255))) == 1).all()
     assert (pixels(Image.new("RGB", (70, 30))) == -1).all()
     small = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)

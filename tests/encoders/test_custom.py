@@ -1,4 +1,4 @@
-"""bioclip_probe.encoders.custom: other people's networks, and their mistakes."""
+"""Networks of the user's own, and the mistakes in them."""
 
 import hashlib
 
@@ -51,7 +51,7 @@ def file(tmp_path):
     return write
 
 
-def test_the_smallest_contract(file, pictures):
+def test_the_smallest_network_works(file, pictures):
     name = file(MEAN)
     encoder = encoders.load(f"{name}:Mean")
     vectors = encoder.encode([encoder.preprocess(image) for image in pictures])
@@ -80,19 +80,19 @@ def test_a_module_runs_at_the_device_and_precision_that_the_user_gives(file, pic
     assert encoders.load(f"other={name}:Linear").name == "other"
 
 
-@pytest.mark.parametrize("told, scale", [("30", 30.0), ("torch.tensor(12.5)", 12.5), ("None", None)])
-def test_the_scale_of_its_cosines_is_read(file, told, scale):
+@pytest.mark.parametrize("given, scale", [("30", 30.0), ("torch.tensor(12.5)", 12.5), ("None", None)])
+def test_the_scale_of_its_cosines_is_read(file, given, scale):
     encoder = encoders.load(f"{file(LINEAR)}:Linear")
     assert encoder.logit_scale is None
-    told = file(LINEAR.replace("    name =", f"    logit_scale = {told}\n    name ="), "told.py")
-    assert encoders.load(f"{told}:Linear").logit_scale == scale
+    name = file(LINEAR.replace("    name =", f"    logit_scale = {given}\n    name ="), "other.py")
+    assert encoders.load(f"{name}:Linear").logit_scale == scale
 
 
-@pytest.mark.parametrize("told", ["0", "-1", "float('nan')", "'much'", "[1, 2]"])
-def test_a_scale_that_is_no_positive_number_is_refused(file, told):
-    told = file(LINEAR.replace("    name =", f"    logit_scale = {told}\n    name ="))
+@pytest.mark.parametrize("given", ["0", "-1", "float('nan')", "'much'", "[1, 2]"])
+def test_a_scale_that_is_no_positive_number_is_refused(file, given):
+    name = file(LINEAR.replace("    name =", f"    logit_scale = {given}\n    name ="))
     with pytest.raises(ModelError, match=r"its logit_scale is .*; expected a positive number") as error:
-        encoders.load(f"{told}:Linear")
+        encoders.load(f"{name}:Linear")
     assert "\n" not in str(error.value)
 
 

@@ -14,7 +14,7 @@ from bioclip_probe.encoders.encoder import FINGERPRINT_FIELDS, check_finite, che
 from bioclip_probe.errors import ModelError
 
 
-def test_fingerprints_at_other_precisions(tiny):
+def test_the_fingerprints_at_other_precisions_are_known_without_loading(tiny):
     full, half = (encoders.load(f"local-dir:{tiny}", precision=precision) for precision in ("fp32", "bf16"))
     prints = encoders.fingerprints_by_precision(full.record)
     assert prints == encoders.fingerprints_by_precision(half.record)
@@ -29,7 +29,7 @@ rows = arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 5)), eleme
 
 @settings(deadline=None, max_examples=50)
 @given(rows, st.floats(0.5, 2))
-def test_smallest_cosine_is_of_directions(a, scale):
+def test_the_smallest_cosine_depends_on_directions_only(a, scale):
     assert smallest_cosine(a, a) == pytest.approx(1)
     assert smallest_cosine(a, a * np.float32(scale)) == pytest.approx(1)
     other = a.copy()

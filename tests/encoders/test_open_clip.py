@@ -28,7 +28,7 @@ def by_hand(folder, images, **options):
         return model.eval().encode_image(torch.stack([transform(image) for image in images])).numpy()
 
 
-def test_same_vectors_as_open_clip_by_hand(tiny, pictures):
+def test_vectors_equal_open_clip_by_hand(tiny, pictures):
     vectors = vectors_of(encoders.load(f"local-dir:{tiny}"), pictures)
     np.testing.assert_array_equal(vectors, by_hand(tiny, pictures))
     assert vectors.dtype == np.float32 and not np.allclose(np.linalg.norm(vectors, axis=1), 1)
@@ -77,14 +77,14 @@ def test_the_fingerprint_covers_what_changes_the_numbers(tiny, tmp_path):
     assert encoders.load(f"local-dir:{copy}").fingerprint == prints[0]
 
 
-def test_a_changed_folder_is_loaded_anew(tmp_path):
+def test_a_changed_folder_is_loaded_again(tmp_path):
     folder = make_folder(tmp_path / "model")
     first = encoders.load(f"local-dir:{folder}").record["sha256"]
     make_folder(folder, seed=2)
     assert encoders.load(f"local-dir:{folder}").record["sha256"] != first
 
 
-def test_preprocess_is_the_models_own_and_may_be_threaded(tiny):
+def test_threads_may_preprocess_at_once(tiny):
     images = [picture(seed, (40 + 7 * seed, 50)) for seed in range(12)]
     encoder = encoders.load(f"local-dir:{tiny}")
     transform = open_clip.create_model_and_transforms(f"local-dir:{tiny}")[2]
@@ -98,7 +98,7 @@ SIZES = [(1, 1), (1, 300), (300, 1), (31, 33), (32, 32), (33, 500), (224, 224), 
 
 @pytest.mark.parametrize("resize_mode", ["squash", "shortest", "longest"])
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "1", "CMYK"])
-def test_pixels_are_bit_for_bit_open_clips(tiny, tmp_path, mode, resize_mode):
+def test_preprocessed_pixels_equal_those_of_open_clip_bit_for_bit(tiny, tmp_path, mode, resize_mode):
     folder = shutil.copytree(tiny, tmp_path / "model")
     config = json.loads((folder / "open_clip_config.json").read_text())
     config["preprocess_cfg"]["resize_mode"] = resize_mode
@@ -111,7 +111,7 @@ def test_pixels_are_bit_for_bit_open_clips(tiny, tmp_path, mode, resize_mode):
         assert torch.equal(batch, torch.stack([transform(image)])), size
 
 
-def test_text_as_by_hand(tiny):
+def test_vectors_of_texts_equal_open_clip_by_hand(tiny):
     encoder = encoders.load(f"local-dir:{tiny}")
     texts = ["a photo of waves", "the oar", "these waves", ""]
     model = open_clip.create_model(f"local-dir:{tiny}").eval()
@@ -146,7 +146,7 @@ def load_fails(name, **options) -> str:
     return line
 
 
-def test_weights_that_do_not_open_or_fit(tmp_path):
+def test_weights_that_do_not_open_or_fit_are_refused(tmp_path):
     folder = make_folder(tmp_path / "cut")
     weights = folder / "open_clip_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
@@ -206,7 +206,7 @@ def test_folded_quickgelu_is_the_same_function(seed, scale):
 
 
 @pytest.mark.parametrize("precision, least", [("fp32", 1 - 1e-6), ("bf16", 0.999)])
-def test_a_quickgelu_model_as_by_hand(tmp_path, pictures, precision, least):
+def test_a_quickgelu_model_equals_open_clip_by_hand(tmp_path, pictures, precision, least):
     folder = make_folder(tmp_path / "quick", quick_gelu=True)
     encoder = encoders.load(f"local-dir:{folder}", precision=precision)
     model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")
@@ -214,15 +214,15 @@ def test_a_quickgelu_model_as_by_hand(tmp_path, pictures, precision, least):
     with torch.no_grad():
         expected = model.eval().encode_image(batch).numpy()
         tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}", bpe_path=str(folder / "bpe_vocab.txt.gz"))
-        told = model.encode_text(tokenizer(["the waves"])).numpy()
+        by_hand_text = model.encode_text(tokenizer(["the waves"])).numpy()
     assert smallest_cosine(encoder.encode(batch), expected) >= least
-    assert smallest_cosine(encoder.encode_text(["the waves"]), told) >= least
+    assert smallest_cosine(encoder.encode_text(["the waves"]), by_hand_text) >= least
     if precision == "fp32":
         np.testing.assert_allclose(encoder.encode(batch), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
     assert encoder.record["activation"] == "quickgelu"
 
 
-def test_gelu_is_left_alone():
+def test_gelu_stays_unchanged():
     block = ResidualAttentionBlock(16, 2)
     before = {key: value.clone() for key, value in block.state_dict().items()}
     _fold_quickgelu(block)

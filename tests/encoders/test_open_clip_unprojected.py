@@ -24,7 +24,7 @@ def by_hand(folder, images, strip, **options):
         return model.eval().encode_image(torch.stack([transform(image) for image in images])).numpy()
 
 
-def test_a_vision_transformer_as_by_hand(tiny, pictures):
+def test_a_vision_transformer_equals_open_clip_by_hand(tiny, pictures):
     encoder, projected = encoders.load(f"unprojected:local-dir:{tiny}"), encoders.load(f"local-dir:{tiny}")
     vectors = vectors_of(encoder, pictures)
     np.testing.assert_array_equal(vectors, by_hand(tiny, pictures, lambda visual: setattr(visual, "proj", None)))
@@ -45,7 +45,7 @@ def test_its_record_says_so(tiny):
 
 
 @pytest.mark.parametrize("projection", ["linear", "mlp"])
-def test_a_tower_of_timm_as_by_hand(tmp_path, pictures, projection):
+def test_a_tower_of_timm_equals_open_clip_by_hand(tmp_path, pictures, projection):
     folder = make_folder(tmp_path / "timm", config=TINY | {"vision_cfg": TIMM | {"timm_proj": projection}})
     encoder = encoders.load(f"unprojected:local-dir:{folder}")
     expected = by_hand(folder, pictures, lambda visual: setattr(visual, "head", torch.nn.Identity()))

@@ -13,7 +13,7 @@ def test_the_catalogue_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_catalogue_columns_and_names():
+def test_the_catalogue_has_its_columns_and_the_promised_names():
     frame = encoders.catalogue()
     assert list(frame.columns) == ["name", "title", "id", "dimension", "text", "notes"]
     assert len(frame) == len(REGISTRY) + len(FORMS) and frame["name"].is_unique

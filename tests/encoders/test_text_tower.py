@@ -1,4 +1,4 @@
-"""Texts are computed over as few tokens as are exact: equal to open_clip's whole computation, and shorter."""
+"""Text towers run over as few tokens as are exact, and give the vectors of the full length."""
 
 import json
 
@@ -82,7 +82,7 @@ def test_a_text_with_two_ends_or_none_equals_the_full_length():
         np.testing.assert_allclose(cut, whole, atol=1e-5)
 
 
-def test_the_model_is_left_as_it_was():
+def test_the_model_stays_unchanged():
     model = make_model()
     before = {key: value.clone() for key, value in [*model.named_parameters(), *model.named_buffers()]}
     text_function(model)(some_tokens([4]))
@@ -102,7 +102,7 @@ def test_the_order_of_texts_and_their_batch_change_nothing(tiny):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_the_scale_is_the_model_s_own_at_every_precision(tiny, precision):
+def test_the_logit_scale_is_that_of_the_model_at_every_precision(tiny, precision):
     model = open_clip.create_model(f"local-dir:{tiny}")
     encoder = encoders.load(f"local-dir:{tiny}", precision=precision)
     assert encoder.logit_scale == pytest.approx(model.logit_scale.exp().item(), rel=1e-6) == pytest.approx(1 / 0.07)

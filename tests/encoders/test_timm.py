@@ -1,4 +1,4 @@
-"""bioclip_probe.encoders.timm: a tiny model of timm, from a folder and from the hub's cache."""
+"""Models of timm, on a tiny one: from a folder and from the hub's cache."""
 
 import json
 
@@ -51,7 +51,7 @@ def test_a_folder_of_timm_gives_the_vectors_of_timm_by_hand(tmp_path, model, pic
     assert ((half * full).sum(1) / np.linalg.norm(half, axis=1) / np.linalg.norm(full, axis=1)).min() > 0.999
 
 
-def test_pixels_are_bit_for_bit_timms(tmp_path, model):
+def test_preprocessed_pixels_equal_those_of_timm_bit_for_bit(tmp_path, model):
     timm.models.save_for_hf(model, tmp_path / "mine", safe_serialization=True)
     encoder = encoders.load(f"local-dir:{tmp_path / 'mine'}")
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)

@@ -124,7 +124,7 @@ def test_full_size_models_equal_open_clip_by_hand(full_size, monkeypatch, pictur
         assert cosine.min() >= 0.999 and half.dtype == np.float32
 
 
-def test_from_the_cache_without_asking_the_hub(cache, monkeypatch, pictures):
+def test_a_cached_model_loads_without_a_question_to_the_hub(cache, monkeypatch, pictures):
     folder = make_folder(cached_snapshot(cache, "org/tiny"))
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: pytest.fail("asked the hub"))
     encoder = encoders.load("hf-hub:org/tiny")
@@ -161,7 +161,7 @@ def test_a_user_may_be_offline_by_choice(cache, monkeypatch):
     assert "(HF_HUB_OFFLINE is set)" in line and "local-dir:PATH" in line
 
 
-def test_a_half_cached_model_is_not_taken(cache):
+def test_a_half_cached_model_is_not_used(cache):
     folder = cached_snapshot(cache, "imageomics/bioclip")
     (folder / "open_clip_config.json").write_text("{}")
     assert "not in the cache" in fails("bioclip")

@@ -223,7 +223,7 @@ def test_a_failing_text_tower_keeps_the_finished_blocks(few):
     (finding,) = verify(store, progress=False).itertuples()
     assert (finding.check, finding.finding) == (
         "incomplete",
-        "names were begun and not finished; embed the names again to go on",
+        "names are not finished; embed the names again to continue",
     )
     del encoder.encode_text
     embed_names(store, dataset, encoder, SMALL_BLOCKS)

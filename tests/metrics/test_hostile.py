@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from bioclip_probe import metrics
 from bioclip_probe.errors import DataError
-from bioclip_probe.metrics import CATALOGUE
+from bioclip_probe.metrics.registry import REGISTRY
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.embeddings import Embeddings
-from bioclip_probe.tables import MEASUREMENTS, RANKS
+from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import taxonomy
-from tests.metrics.test_suite import embedded, lineages
+from tests.support.relatives import lineage_frame, related_vectors
+from tests.support.settings import FEW
+from tests.support.subjects import measured
 
-pytestmark = pytest.mark.usefixtures("quick")
+OF_EMBEDDINGS = [name for name, entry in REGISTRY.items() if entry.subject == "embeddings"]
+OF_PAIRS = [name for name, entry in REGISTRY.items() if entry.subject in ("pair", "control pair")]
+
+
+def table_of(vectors: np.ndarray, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return all measurements of an embedding."""
+    return measured([SharedResults(vectors, taxonomy(frame), FEW)])
 
 
 def one_row(frame, vectors):
@@ -80,18 +90,17 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_every_number_is_undefined_and_says_why_or_keeps_its_bounds(case):
-    frame = lineages()
-    frame, vectors = case(frame, embedded(frame))
+    frame = lineage_frame()
+    frame, vectors = case(frame, related_vectors(frame))
     before = vectors.copy()
-    placement = taxonomy(frame.reset_index(drop=True))
-    table = MEASUREMENTS.frame([{"simulated": False, **row} for row in metrics.measure(vectors, placement)])
+    table = table_of(vectors, frame.reset_index(drop=True))
     np.testing.assert_array_equal(vectors, before)
     assert not np.isinf(table[["value", "ci_low", "ci_high", "p_value"]].to_numpy(float)).any()
     undefined = table[table["value"].isna()]
     assert (undefined["note"].fillna("") != "").all(), undefined.loc[undefined["note"].fillna("") == "", "metric"]
     assert undefined[["ci_low", "p_value"]].isna().all(axis=None)
     for name, group in table.dropna(subset=["value"]).groupby("metric"):
-        low, high = CATALOGUE[name].bounds
+        low, high = REGISTRY[name].bounds
         assert group["value"].between(low - 1e-9, high + 1e-9).all(), name
         ends = group.dropna(subset=["ci_low"])
         assert (ends["ci_low"] <= ends["ci_high"]).all(), name
@@ -100,10 +109,10 @@ def test_every_number_is_undefined_and_says_why_or_keeps_its_bounds(case):
 
 
 def test_what_nearly_coincides_is_still_measured():
-    frame = lineages()
-    vectors = embedded(frame)
+    frame = lineage_frame()
+    vectors = related_vectors(frame)
     plain, near = (
-        pd.DataFrame(metrics.measure(v, taxonomy(frame))).set_index(["metric", "rank"])["value"]
+        table_of(v, frame).set_index(["metric", "rank"])["value"]
         for v in (vectors, nearly_coincident(frame, vectors)[1])
     )
     for metric in ("cophenetic_correlation", "image_tree_correlation", "spearman"):
@@ -120,12 +129,44 @@ def test_vectors_that_are_not_finite_are_refused_by_the_id_of_their_image(bad):
 
 
 def test_half_precision_gives_the_same_numbers_to_three_digits():
-    frame = lineages()
-    vectors = embedded(frame)
+    frame = lineage_frame()
+    vectors = related_vectors(frame)
+    agreement = tuple(name for name in OF_EMBEDDINGS if not REGISTRY[name].needs_ranks)
+    settings = replace(FEW, metrics=agreement)
     half = Embeddings.of(np.arange(len(vectors)).astype(str), vectors.astype(np.float16)).vectors
     assert half.dtype == np.float32
     exact, rounded = (
-        pd.DataFrame(metrics.agreement(v, taxonomy(frame).coarsen("species"), "taxonomy")).set_index("metric")["value"]
+        measured([SharedResults(v, taxonomy(frame), settings)]).set_index(["metric", "rank"])["value"]
         for v in (vectors, half)
     )
     np.testing.assert_allclose(rounded, exact, atol=2e-3)
+
+
+def unnormalised(vectors):
+    vectors[7] *= 3
+    return vectors
+
+
+def with_nan(vectors):
+    vectors[7, 1] = np.nan
+    return vectors
+
+
+def too_short(vectors):
+    return vectors[:-1]
+
+
+WRONG = ((unnormalised, "must have norm 1; 1 do not, in rows 7"), (with_nan, "must be finite; 1 are not, in rows 7"),
+         (too_short, r"expected vectors of shape \(60, d\), one row per image"))  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "message"), WRONG, ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize("metric", [*OF_EMBEDDINGS, *OF_PAIRS])
+def test_every_metric_refuses_vectors_that_are_no_unit_vectors_in_one_line(metric, wrong, message):
+    frame = lineage_frame()
+    vectors = related_vectors(frame)
+    broken = wrong(vectors.copy())
+    given = broken if metric in OF_EMBEDDINGS else (vectors, broken)
+    with pytest.raises(DataError, match=message) as error:
+        REGISTRY[metric].function(given, taxonomy(frame), FEW)
+    assert "\n" not in str(error.value)

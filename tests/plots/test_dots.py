@@ -1,4 +1,4 @@
-"""Many measures at one look: what is drawn, what is said, what is refused."""
+"""Many measures at one look: what is drawn, printed and refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.plots import dots
+from bioclip_probe.plots import FigureSettings, dots
 from tests.support.measurement_tables import measurements, texts
 
 
@@ -19,9 +19,9 @@ def rows(space="raw"):
 METRICS = ["cophenetic_correlation", "cluster_purity", "not_measured"]
 
 
-def test_a_panel_a_metric_and_a_dot_a_model_controls_last():
+def test_each_metric_has_a_panel_and_each_model_a_dot_with_controls_last():
     table = rows()
-    first, second = dots(table, METRICS, controls=("pixels",)).axes
+    first, second = dots(table, METRICS, FigureSettings(controls=("pixels",))).axes
     assert [tick.get_text() for tick in first.get_yticklabels()] == ["CLIP", "BioCLIP", "pixels"]
     own = table[table["metric"] == "cophenetic_correlation"].set_index("encoder").loc[["clip", "bioclip", "pixels"]]
     points = [line for line in first.lines if len(line.get_xdata()) == 1]
@@ -34,7 +34,7 @@ def test_a_panel_a_metric_and_a_dot_a_model_controls_last():
     ]
 
 
-def test_the_undefined_is_a_dash_without_a_dot():
+def test_an_undefined_number_is_a_dash_without_a_dot():
     table = rows()
     table.loc[(table["encoder"] == "clip") & (table["metric"] == "cophenetic_correlation"), ["value", "ci_low"]] = (
         np.nan
@@ -44,11 +44,11 @@ def test_the_undefined_is_a_dash_without_a_dot():
     assert len([line for line in axes.lines if len(line.get_xdata()) == 1]) == 2
 
 
-def test_simulated_data_are_said_to_be():
-    assert "simulated data" in texts(dots(rows(), METRICS, simulated=True))
+def test_simulated_data_are_marked():
+    assert "simulated data" in texts(dots(rows(), METRICS, FigureSettings(simulated=True)))
 
 
-def test_refusals():
+def test_unknown_metrics_and_two_rows_for_one_dot_are_refused():
     with pytest.raises(DataError, match="no rows to draw for the metric nothing"):
         dots(rows(), ["nothing"])
     table = measurements()

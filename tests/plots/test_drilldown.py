@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.plots import PAPER_COLOURS, SAFE_COLOURS, drilldown
+from bioclip_probe.plots import PAPER_COLORS, SAFE_COLORS, FigureSettings, drilldown
 from bioclip_probe.tables import MEASUREMENTS
 from tests.support.measurement_tables import PANELS, coordinates, texts
 
@@ -24,7 +24,7 @@ def plain(markup: str) -> str:
     return markup
 
 
-def test_each_panel_says_what_it_shows_and_how_many():
+def test_each_panel_names_its_taxa_and_counts_its_images():
     figure = drilldown(coordinates())
     titles = [plain(axes.get_title()).replace("\n", " ") for axes in figure.axes if axes.get_title()]
     assert titles == ["Phyla of Animalia", "Orders of Insecta", "Genera of Carabidae", "Species of Carabus"]
@@ -47,15 +47,15 @@ def test_points_are_the_plotted_ones_that_are_not_hidden():
         assert points.get_alpha() == 0.5
 
 
-@pytest.mark.parametrize("colours", [PAPER_COLOURS, SAFE_COLOURS])
-def test_a_taxon_has_its_alphabetical_colour_in_every_model_and_in_the_legend(colours):
+@pytest.mark.parametrize("colors", [PAPER_COLORS, SAFE_COLORS])
+def test_a_taxon_has_its_alphabetical_colour_in_every_model_and_in_the_legend(colors):
     table = coordinates()
-    figure = drilldown(table, colours=colours)
+    figure = drilldown(table, colors=colors)
     for rank, (_, taxa) in PANELS.items():
         legend = panel(figure, "legend", rank).get_legend()
         entries = {plain(text.get_text()).split("  ")[0]: to_hex(handle.get_color())
                    for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)}  # fmt: skip
-        expected = dict(zip(sorted(taxa), colours, strict=False))
+        expected = dict(zip(sorted(taxa), colors, strict=False))
         shown = {name.replace("Carabus ", "C. ") if rank == "species" else name: c for name, c in expected.items()}
         assert entries == shown
         assert [plain(text.get_text()).split("  ")[1] for text in legend.get_texts()] == [
@@ -69,9 +69,8 @@ def test_a_taxon_has_its_alphabetical_colour_in_every_model_and_in_the_legend(co
 
 
 def test_models_stand_in_the_order_asked_for_and_controls_last():
-    figure = drilldown(
-        coordinates(("pixels", "clip", "bioclip")), models=["bioclip", "pixels", "clip"], controls=("pixels",)
-    )
+    settings = FigureSettings(["bioclip", "pixels", "clip"], controls=("pixels",))
+    figure = drilldown(coordinates(("pixels", "clip", "bioclip")), settings)
     names = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
     assert names == ["BioCLIP", "CLIP", "pixels"]
 
@@ -118,8 +117,8 @@ def test_panel_purity_is_printed_under_its_panel():
         drilldown(coordinates(), measurements=twice)
 
 
-def test_simulated_is_written_on_the_figure():
-    assert "simulated data" in texts(drilldown(coordinates(), simulated=True))
+def test_simulated_data_are_marked():
+    assert "simulated data" in texts(drilldown(coordinates(), FigureSettings(simulated=True)))
     assert "simulated data" in texts(drilldown(coordinates().assign(simulated=True)))
 
 
@@ -145,7 +144,7 @@ def test_a_panel_without_taxa_is_drawn_empty():
     assert panel(figure, "legend", "family").get_legend() is None
 
 
-def test_all_life_has_kingdoms_of_nothing():
+def test_the_panel_of_all_life_names_no_focus():
     figure = drilldown(coordinates(panels={"kingdom": ("", {"Animalia": 5, "Plantae": 4})}))
     assert panel(figure, "clip", "kingdom").get_title() == "Kingdoms"
     assert any(text.startswith("From kingdom to species") for text in texts(figure))
@@ -177,4 +176,4 @@ def test_tables_that_do_not_make_one_figure_are_refused(spoil, message):
 
 def test_an_absent_model_is_named():
     with pytest.raises(DataError, match=r"the encoder siglip2; the table has: clip, bioclip"):
-        drilldown(coordinates(), models=["clip", "siglip2"])
+        drilldown(coordinates(), FigureSettings(["clip", "siglip2"]))

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.plots import matrix
+from bioclip_probe.plots import FigureSettings, matrix
 from bioclip_probe.tables import MEASUREMENTS
 from tests.support.measurement_tables import measurements, texts
 
@@ -31,7 +31,7 @@ def drawn(axes):
 
 
 def test_every_pair_is_a_cell_and_controls_come_last():
-    first, second = matrix(compared(), ["cka", "rsa"], controls=("pixels",)).axes
+    first, second = matrix(compared(), ["cka", "rsa"], FigureSettings(controls=("pixels",))).axes
     # Models first: clip, bioclip, pixels; pairs in the table: clip-pixels .10, clip-bioclip .20, pixels-bioclip .30.
     assert [tick.get_text() for tick in first.get_xticklabels()] == ["CLIP", "BioCLIP"]
     assert [tick.get_text() for tick in first.get_yticklabels()] == ["BioCLIP", "pixels"]
@@ -43,16 +43,18 @@ def test_every_pair_is_a_cell_and_controls_come_last():
 def test_the_order_of_the_two_encoders_does_not_matter():
     table = compared()
     turned = table.assign(encoder=table["encoder_b"], encoder_b=table["encoder"])
-    assert drawn(matrix(table, ["cka"], ENCODERS).axes[0]) == drawn(matrix(turned, ["cka"], ENCODERS).axes[0])
+    assert drawn(matrix(table, ["cka"], FigureSettings(ENCODERS)).axes[0]) == drawn(
+        matrix(turned, ["cka"], FigureSettings(ENCODERS)).axes[0]
+    )
 
 
-def test_the_undefined_is_a_dash_and_a_number_below_zero_keeps_its_sign():
+def test_an_undefined_number_is_a_dash_and_a_number_below_zero_keeps_its_sign():
     table = compared(["cka"])
     table.loc[0, "value"], table.loc[1, "value"] = np.nan, -0.25
     assert set(drawn(matrix(table, ["cka"]).axes[0]).values()) == {"–", "−0.25", "0.30"}
 
 
-def test_simulated_data_are_said_to_be():
+def test_simulated_data_are_marked():
     assert "simulated data" in texts(matrix(compared(simulated=True), ["cka"]))
     assert "simulated data" not in texts(matrix(compared(), ["cka"]))
 
@@ -61,11 +63,11 @@ def test_two_encoders_are_one_cell():
     assert list(drawn(matrix(compared(encoders=("clip", "bioclip")), ["cka"]).axes[0]).values()) == ["0.10"]
 
 
-def test_refusals():
+def test_tables_without_pairs_and_two_rows_for_one_cell_are_refused():
     with pytest.raises(DataError, match="no rows between two encoders to draw for cka"):
         matrix(measurements(), ["cka"])
     table = compared(["cka"])
     with pytest.raises(DataError, match="2 rows for cka, clip, pixels"):
         matrix(pd.concat([table, table.head(1).assign(rank="genus")]), ["cka"])
     with pytest.raises(DataError, match="nothing to draw for the encoder dino"):
-        matrix(table, ["cka"], ["dino"])
+        matrix(table, ["cka"], FigureSettings(["dino"]))

@@ -1,18 +1,23 @@
-"""Figures of a study: which encoders they show as controls."""
+"""Figures of a results folder: their files, the projection they draw, and which encoders they show as controls."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
+from bioclip_probe import report
+from bioclip_probe.errors import ProbeError
 from bioclip_probe.extraction.settings import ExtractionSettings
-from bioclip_probe.plots import style
-from bioclip_probe.report.gallery import FIGURES
+from bioclip_probe.plots import FigureSettings, style
+from bioclip_probe.plots.registry import REGISTRY
 from bioclip_probe.study import results
 from bioclip_probe.study.sample import collect
 from tests.support.measurement_tables import measurements
-from tests.support.small_study import FOLDERS, grow
+from tests.support.small_study import FOLDERS, OF_TEXT, grow
 
 CUSTOM = """
 import numpy
@@ -68,7 +73,51 @@ def test_a_results_folder_without_the_field_has_the_same_controls(misnamed):
 @pytest.mark.parametrize("figure", ["headline", "agreement"])
 def test_a_figure_mutes_controls_whatever_their_names(misnamed, figure):
     _, found = misnamed
-    drawn = FIGURES[figure].draw(found, FIGURES[figure].rows(found))
+    entry, tables = REGISTRY[figure], {"measurements": found.measurements}
+    drawn = entry.function(entry.select(tables), FigureSettings(controls=found.controls), tables)
     labels = {label.get_text(): label.get_color() for label in drawn.axes[0].get_yticklabels()}
     assert list(labels) == ["random-crop-vit", "reference", "colour histogram"]
     assert list(labels.values()) == [style.INK, style.MUTED, style.MUTED]
+
+
+@pytest.fixture(scope="module")
+def out(small_study):
+    return small_study / "out"
+
+
+def test_every_figure_has_its_table_and_its_record(out):
+    for name in set(REGISTRY) - OF_TEXT:
+        record = json.loads((out / "figures" / f"{name}.json").read_text())
+        assert record["run"] == results.read(out).record["run"]
+        assert (record["title"], record["caption"]) == (REGISTRY[name].title, REGISTRY[name].notes)
+        assert len(pd.read_csv(out / "figures" / f"{name}.csv"))
+
+
+def test_of_two_projections_the_last_is_drawn(out, tmp_path):
+    shutil.copytree(out, tmp_path / "out")
+    found = results.read(tmp_path / "out")
+    other = found.coordinates.assign(mode="paper").astype({"mode": "str"})
+    found = results.write(tmp_path / "out", found.record, {"coordinates": other})
+    assert set(found.coordinates["mode"]) == {"paper", "corrected"}
+    report.draw(found, "drilldown")
+    assert set(pd.read_csv(tmp_path / "out" / "figures" / "drilldown.csv")["mode"]) == {"paper"}
+
+
+def test_a_figure_may_be_drawn_elsewhere(out, tmp_path):
+    assert report.draw(results.read(out), "headline", tmp_path / "mine.v1") == tmp_path / "mine.v1.png"
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".json", ".pdf", ".png"]
+
+
+def test_a_figure_that_cannot_be_drawn_has_a_reason_and_its_old_files_are_deleted(out, tmp_path):
+    shutil.copytree(out, tmp_path / "out")
+    found = replace(results.read(tmp_path / "out"), coordinates=None)
+    drawn = report.draw_all(found)
+    assert list(drawn) == list(REGISTRY)
+    assert "holds no coordinates yet; run `bioclip-probe project" in str(drawn["drilldown"])
+    assert not list((tmp_path / "out" / "figures").glob("drilldown.*"))
+    assert drawn["headline"] == tmp_path / "out" / "figures" / "headline.png"
+
+
+def test_an_unknown_figure_is_refused(out):
+    with pytest.raises(ProbeError, match="no figure 'headlines'; did you mean headline"):
+        report.draw(results.read(out), "headlines")

@@ -50,7 +50,7 @@ def test_a_damaged_line_is_refused_and_removed_on_request(tmp_path, line):
     with open(tmp_path / JOURNAL, "a") as journal:
         journal.write(line + "\n")
     remove_unfinished(tmp_path)
-    with pytest.raises(StoreError, match="line 2 is none of a journal's; embed again with --repair"):
+    with pytest.raises(StoreError, match="line 2 is not a line of a journal; embed again with --repair"):
         read_journal(tmp_path, 3)
     remove_unfinished(tmp_path, damaged=True)
     assert read_journal(tmp_path, 3) == {0: facts()}
@@ -59,7 +59,7 @@ def test_a_damaged_line_is_refused_and_removed_on_request(tmp_path, line):
 @pytest.mark.parametrize("shard", [-1, 3])
 def test_a_shard_that_cannot_exist_is_refused(tmp_path, shard):
     append_line(tmp_path, shard, facts())
-    with pytest.raises(StoreError, match="line 1 is none of a journal's"):
+    with pytest.raises(StoreError, match="line 1 is not a line of a journal"):
         read_journal(tmp_path, 3)
 
 

@@ -51,7 +51,7 @@ def test_a_file_that_is_no_json_is_refused_in_one_line(tmp_path, content):
 @pytest.mark.parametrize("content", ["[]", "3", "null", '"text"'])
 def test_json_other_than_an_object_is_refused(tmp_path, content):
     (tmp_path / "a.json").write_text(content)
-    with pytest.raises(StoreError, match="does not hold what a store writes there"):
+    with pytest.raises(StoreError, match="is not a record of a store"):
         read_json(tmp_path / "a.json")
 
 
@@ -75,12 +75,12 @@ def test_entries_have_their_type(value, kind, fits):
     if fits:
         check_entries({"entry": value}, {"entry": kind}, PATH)
     else:
-        with pytest.raises(StoreError, match=r"meta\.json does not say entry as a store writes it"):
+        with pytest.raises(StoreError, match=r"meta\.json has no valid entry entry"):
             check_entries({"entry": value}, {"entry": kind}, PATH)
 
 
 def test_missing_entries_are_named():
-    with pytest.raises(StoreError, match="does not say name, n as"):
+    with pytest.raises(StoreError, match="has no valid entry name, n; the"):
         check_entries({}, {"name": str, "n": int}, PATH)
 
 

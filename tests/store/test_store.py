@@ -224,14 +224,14 @@ DAMAGE = {
     "meta gone": (lambda folder: (folder / "meta.json").unlink(), "holds no encoder"),
     "journal changed": (
         lambda folder: (folder / "shards.jsonl").write_text('{"shard": 1, "facts": {"n_ok": 2}}\n'),
-        "line 1 is none of a journal's",
+        "line 1 is not a line of a journal",
     ),
     "journal of more shards": (
         lambda folder: (folder / "shards.jsonl").write_text('{"shard": 3, "facts": null}\n'),
-        "line 1 is none of a journal's",
+        "line 1 is not a line of a journal",
     ),
     "meta cut": (lambda folder: (folder / "meta.json").write_text('{"version": 1'), "cannot be read"),
-    "meta empty": (lambda folder: (folder / "meta.json").write_text("[]"), "does not hold what a store writes"),
+    "meta empty": (lambda folder: (folder / "meta.json").write_text("[]"), "is not a record of a store"),
     "images gone": (lambda folder: (folder.parent / "images.parquet").unlink(), "images.parquet is gone"),
     "images cut": (
         lambda folder: (folder.parent / "images.parquet").write_text("PAR1"),

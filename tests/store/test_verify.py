@@ -56,12 +56,12 @@ def test_files_that_a_run_is_writing_are_no_damage(tmp_path):
         assert is_being_written(embedded.folder)
     assert told["state"] == "running"
     assert (told["n_missing"], told["shards_done"], told["n_shards"]) == (3, 1, 3)
-    assert findings == [("incomplete", "2 of 3 shards are missing; a run is at it")]
+    assert findings == [("incomplete", "2 of 3 shards are missing; a run is writing them")]
     assert not is_being_written(embedded.folder)
     assert status(store)["state"].tolist() == ["incomplete"]
     assert findings_of(store) == [
-        ("incomplete", "2 of 3 shards are missing; embed it again to go on"),
-        ("orphans", "nobody names rows-00001.parquet.7.part, vectors-00001.npy"),
+        ("incomplete", "2 of 3 shards are missing; embed it again to continue"),
+        ("orphans", "no record names rows-00001.parquet.7.part, vectors-00001.npy"),
     ]
 
 
@@ -123,17 +123,21 @@ DAMAGE = {
     "images gone": (lambda f: (f.parent / "images.parquet").unlink(), "images", "images.parquet cannot be read"),
     "image twice": (change_images, "images", "names images twice: i3"),
     "image lost": (change_images, "rows", "shard 2: images are not in images.parquet: i4"),
-    "journal damaged": (lambda f: (f / "shards.jsonl").write_text("{}\n"), "record", "line 1 is none of a journal's"),
+    "journal damaged": (
+        lambda f: (f / "shards.jsonl").write_text("{}\n"),
+        "record",
+        "line 1 is not a line of a journal",
+    ),
     "journal gone": (unlinked("shards.jsonl"), "incomplete", "3 of 3 shards are missing"),
     "shard copied": (
         lambda f: shutil.copy(f / "vectors-00000.npy", f / "vectors-00009.npy"),
         "orphans",
-        "nobody names vectors-00009.npy",
+        "no record names vectors-00009.npy",
     ),
-    "stray file": (lambda f: (f.parent / "notes.txt").touch(), "orphans", "nobody names notes.txt"),
-    "stray at the top": (lambda f: (f.parent.parent / "old").mkdir(), "orphans", "nobody names old"),
-    "dangling link": (lambda f: os.symlink("nowhere", f / "link"), "orphans", "nobody names link"),
-    "names without record": (lambda f: (f / "names.npy").touch(), "orphans", "nobody names names.npy"),
+    "stray file": (lambda f: (f.parent / "notes.txt").touch(), "orphans", "no record names notes.txt"),
+    "stray at the top": (lambda f: (f.parent.parent / "old").mkdir(), "orphans", "no record names old"),
+    "dangling link": (lambda f: os.symlink("nowhere", f / "link"), "orphans", "no record names link"),
+    "names without record": (lambda f: (f / "names.npy").touch(), "orphans", "no record names names.npy"),
     "names damaged": (lambda f: (f / "names.json").write_text("{}"), "names", "has version None"),
 }
 
@@ -212,7 +216,7 @@ def test_a_shard_that_a_run_replaces_at_that_moment_is_no_damage(full, monkeypat
         known.shards[0] = known.shards[0] | {"vectors": {"bytes": 1, "sha256": "0" * 64}}
         given = iter([known])
         monkeypatch.setattr(verify, "EmbeddingFolder", lambda folder: next(given, None) or real(folder))
-        assert findings_of(full) == [("incomplete", "1 of 3 shards are missing; a run is at it")]
+        assert findings_of(full) == [("incomplete", "1 of 3 shards are missing; a run is writing them")]
 
 
 def test_a_damaged_record_hides_no_other_encoder(full):

@@ -15,9 +15,9 @@ from bioclip_probe.errors import ProbeError
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.metrics.registry import REGISTRY
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.projections import FIGURE_RANKS
 from bioclip_probe.projections.settings import ProjectionSettings
-from bioclip_probe.report.page import FIGURES
 from bioclip_probe.study import probing, results, scoring
 from bioclip_probe.study.plan import PAPER_MODELS, WORLD_MODELS, Plan
 from bioclip_probe.study.sample import Phylogeny

@@ -162,7 +162,7 @@ class Points:
 
     @property
     def slack(self) -> float:
-        """How far beyond the k-th nearest row in float32 one of the k nearest may lie."""
+        """The distance beyond the k-th nearest row in float32 at which one of the k nearest may lie."""
         return ROUNDING * self.bound + self.norm_range
 
     def candidates(self, start: int, tile: Any, groups: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

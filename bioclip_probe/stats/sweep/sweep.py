@@ -73,7 +73,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class SweepWorkers:
-    """What computes a sweep. It changes time and memory; the result does not depend on the number of workers.
+    """The workers of a sweep. It changes time and memory; the result does not depend on the number of workers.
 
     Attributes
     ----------
