@@ -3,31 +3,34 @@
 Datasets give images and taxa; encoders give vectors; the store keeps them. A metric returns a number, a probe returns
 predictions, a projection returns coordinates. The study puts them in tables; plots draw tables; the report binds them.
 
-=================  ===============================================================================
-`collect`          dataset × encoders → `Sample`: embed what is missing, read it all, join by image
-`measure`          every metric of every encoder at every rank → a measurements table
-`compare`          every two encoders beside each other → measurements
-`probe`, `score`   what probes name at every rank → predictions → measurements
-`few_shot`         SimpleShot → predictions
-`zero_shot`        the nearest names → predictions
-`texts`            the names of taxa against the tree, and against their images → measurements
-`project`          the drill-down of Section 4.6 → coordinates
-`measure_panels`   purity in each of its panels → measurements
-`taxa`             embeddings of the taxa of a rank
-`Plan`             what a study compares; `reproduce` runs it into a folder
-`datasets`         the shelf of datasets: ``load``, ``catalogue``
-`encoders`         the shelf of encoders: ``load``, ``catalogue``
-`metrics`          the shelf of metrics: ``catalogue``
-`probes`           the shelf of probes
-`projections`      the shelf of projections
-`plots`            table → matplotlib figure
-`report`           figures and one page from a results folder
-`results`          the folder of tables: ``read``, ``write``
-`tree`             taxonomies and phylogenies as arrays
-`stats`            the numeric kernels
-`world`            the built-in, simulated world
-`Store`            embeddings on disk
-=================  ===============================================================================
+====================  ==============================================================================
+`collect`             dataset × encoders → `Sample`: embed what the store lacks, read it, join it by image
+`measure`             every metric of every encoder at every rank → measurements
+`compare`             every metric of every two encoders → measurements
+`texts`               the names of taxa against the tree, and against their images → measurements
+`probe`, `predict`    the taxa that probes name at every rank → predictions
+`few_shot`            SimpleShot → predictions
+`zero_shot`           the nearest names → predictions
+`score`               predictions → measurements
+`project`             the drill-down of Section 4.6 → coordinates
+`measure_panels`      purity in each of its panels → measurements
+`taxa`                embeddings of the taxa of a rank
+`Plan`, `reproduce`   a whole study into a results folder
+`Phylogeny`           a file with a tree of the species
+`…Settings`           `ExtractionSettings`, `MeasureSettings`, `ProbeSettings`, `ProjectionSettings`
+`Store`               embeddings on disk
+`datasets`            the shelf of datasets: ``load``, ``catalogue``
+`encoders`            the shelf of encoders: ``load``, ``catalogue``
+`metrics`             the shelf of metrics: each by its name, ``catalogue``
+`probes`              the shelf of probes
+`projections`         the shelf of projections
+`plots`               table → matplotlib figure
+`report`              figures and one page from a results folder
+`results`             the folder of tables: ``read``, ``write``
+`tree`                taxonomies and phylogenies as arrays
+`stats`               the numeric kernels
+`world`               the built-in, simulated world
+====================  ==============================================================================
 
 Names are loaded when first used: ``import bioclip_probe`` is quick and imports no torch.
 """

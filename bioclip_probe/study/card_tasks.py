@@ -19,10 +19,10 @@ folder              content                                                     
 
 A class is a label where the pictures have labels, since a label need not be a taxon (``Tomato___Late_blight``,
 ``mix_elongated``), and a species elsewhere. The authors' annotations of the Meta-Album sets give the class as its
-folder is called and no other name; they prompt it ``asis``, with underscores and authorships. Rare Species is prompted by
-taxonomic and common name; its own card prompts CLIP and OpenCLIP by the common name, so this is measured too. How the
-authors named the classes of Birds 525 is not published: taxonomic + common is inferred, without order and family, which
-the source does not give; scientific and common names are measured beside it.
+folder is called and no other name; they prompt it ``asis``, with underscores and authorships. Rare Species is
+prompted by taxonomic and common name; its own card prompts CLIP and OpenCLIP by the common name, so this is measured
+too. How the authors named the classes of Birds 525 is not published: taxonomic + common is inferred, without order
+and family, which the source does not give; scientific and common names are measured beside it.
 
 References
 ----------
