@@ -205,7 +205,8 @@ def project(options: argparse.Namespace) -> None:
         projection=projection_settings(options),
     )
     results = study.run_steps(plan, options.store, options.out, ("project",))
-    purity = results.measurements[results.measurements["metric"] == "panel_purity"]
+    measurements = results.table("measurements")
+    purity = measurements[measurements["metric"] == "panel_purity"]
     print_table(purity[["encoder", "rank", "taxon", "value", "chance", "n_images"]])
 
 

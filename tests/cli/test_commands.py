@@ -270,7 +270,7 @@ def test_no_usable_image(here, capsys):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"not a picture")
     line = refused(capsys, "reproduce", "--data", "inat21:val", "--models", "pixels")
-    assert "has no usable image; the first failed so" in line
+    assert "has no usable image; the first error" in line
     assert not (here / "results").exists()
     assert not list(here.glob("store/**/vectors*"))
     paint(here / "val" / FOLDERS[4] / "0.png")

@@ -1,0 +1,48 @@
+"""Reports of small studies, and what their pages load and link to."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+from bioclip_probe import report
+from bioclip_probe.study import results, run
+from bioclip_probe.study.sample import Sample
+from tests.support.small_study import plan
+
+
+class Page(HTMLParser):
+    """The tags of a page, and what it loads and links to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.ids: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag and its links."""
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.add(value or "")
+            if name in ("src", "href", "srcset", "data", "action", "poster"):
+                self.links.append(value or "")
+
+
+def page_of(folder: Path) -> tuple[str, Page]:
+    """Return the text of the report of a results folder, and what is in it."""
+    text = (folder / "report.html").read_text("utf-8")
+    return text, Page(text)
+
+
+def write_study(sample: Sample, out: Path) -> Path:
+    """Run all steps of the small study on a sample, and write its report; return the results folder."""
+    small = plan(out)
+    steps = {"measure": run.measure_step, "probe": run.probe_step, "project": run.project_step}
+    for name, step in steps.items():
+        result = step(sample, small)
+        results.write(out, run.run_record(sample, small, name, result, 0.0), result.tables)
+    report.write(out)
+    return out
