@@ -6,9 +6,10 @@ The default and the help of a flag are those of a field of its settings, where t
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
+from typing import Any
 
 from bioclip_probe.extraction.settings import DTYPES, PRECISIONS, ExtractionSettings
 from bioclip_probe.metrics.settings import MeasureSettings
@@ -28,8 +29,8 @@ def _setting(
     settings: Settings,
     name: str,
     *,
-    type: Callable[[str], object] | None = None,
-    choices: tuple[str, ...] | None = None,
+    type: Callable[[str], Any] = str,
+    choices: Collection[str] | None = None,
     metavar: str | None = None,
 ) -> None:
     """Add the flag of one field of some settings, with the field's default and help."""

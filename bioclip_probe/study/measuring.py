@@ -57,7 +57,7 @@ def taxa(sample: Sample, rank: str, encoder: str) -> tuple[pd.DataFrame, np.ndar
     (['Corvus', 'Pica'], (2, 2))
     """
     means = centroids(sample.embeddings[encoder].vectors, sample.placement.coarsen(rank))
-    tips = means.tree.tips if len(means.counts) else []
+    tips = means.tree.tips.tolist() if len(means.counts) else []
     table = pd.DataFrame(
         {
             "taxon": [means.tree.path(tip) for tip in tips],

@@ -107,7 +107,8 @@ def table(found: results.Results) -> pd.DataFrame:
     DataFrame
         Top-1 accuracies, indexed by encoder.
     """
-    rows = found.measurements[found.measurements["metric"] == "top1_accuracy"]
+    measurements = found.table("measurements")
+    rows = measurements[measurements["metric"] == "top1_accuracy"]
     columns = {}
     for task in TASKS.values():
         columns[task.title] = rows[(rows["dataset"] == task.dataset) & (rows["protocol"] == task.texts[0])]
@@ -233,8 +234,10 @@ def _scored(
         balanced=True,
         settings=MeasureSettings(seed=seed),
     )
-    for row in (measured.as_row() for measured in metrics.measure(answers)):
-        more = {"rank": task.rank, "n_taxa": counts["n_taxa"], "note": "; ".join(filter(None, (row["note"], note)))}
+    for measurement in metrics.measure(answers):
+        row = measurement.as_row()
+        notes = "; ".join(filter(None, (measurement.estimate.note, note)))
+        more = {"rank": task.rank, "n_taxa": counts["n_taxa"], "note": notes}
         resampled = {"resampled": level} if row["resampled"] else {}
         yield row | more | resampled | columns
 

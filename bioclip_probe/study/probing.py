@@ -281,7 +281,7 @@ def _unseen_tasks(labels: np.ndarray, groups: np.ndarray, seed: int) -> Iterator
     splits = np.full((N_FOLDS, *labels.shape), "", dtype="<U5")
     for rank in range(len(RANKS) - 1):
         rng = random_stream(seed, UNSEEN, RANKS[rank])
-        splits[:, rank] = hold_out_children(*labels[rank : rank + 2], rng, groups=groups)
+        splits[:, rank] = hold_out_children(labels[rank], labels[rank + 1], rng, groups=groups)
     left_out = (splits != "test").all(axis=0)
     for fold, split in enumerate(splits):
         yield Task(UNSEEN, labels, split, left_out & (fold == 0), fold=fold)
@@ -292,7 +292,7 @@ def _shuffled_task(labels: np.ndarray, split: np.ndarray, seed: int) -> Task:
     shuffled = np.full_like(labels, -1)
     for rank in range(len(RANKS) - 1):
         rng = random_stream(seed, SHUFFLED, RANKS[rank])
-        shuffled[rank] = shuffle_children(*labels[rank : rank + 2], rng)
+        shuffled[rank] = shuffle_children(labels[rank], labels[rank + 1], rng)
     named = np.where(shuffled >= 0, split, "")
     return Task(SHUFFLED, shuffled, named, named == "")
 
@@ -316,40 +316,39 @@ def _leave_one_out_tasks(labels: np.ndarray, groups: np.ndarray, seed: int, most
 def _table(
     sample: Sample,
     encoder: str,
-    learner: str,
+    probe: str,
     task: Task,
-    found: Sequence[Predictions],
+    predictions: Sequence[Predictions],
     ranks: Sequence[str] = RANKS,
 ) -> pd.DataFrame:
     """Return the predictions of one encoder and probe on one task as rows of the table."""
-    taxon = taxon_paths(sample.placement.tree)
+    paths = taxon_paths(sample.placement.tree)
     tables = []
-    for rank, labels, left_out, one in zip(ranks, task.labels, task.left_out, found, strict=True):
+    for rank, labels, left_out, of_rank in zip(ranks, task.labels, task.left_out, predictions, strict=True):
         if rank == RANKS[-1] and task.protocol in (UNSEEN, SHUFFLED):
             continue  # species have no child taxa
-        if one.note and learner != "simpleshot" and task.protocol != LEAVE_ONE_OUT:
-            log.info("%s, %s at rank %s: %s", encoder, learner, rank, one.note)
-        asked = one.split != "" if task.whole else one.split == "test"
-        rows = np.flatnonzero(asked | left_out)
-        place = pd.array(one.place[rows], dtype="Int64")
-        place[one.place[rows] == 0] = pd.NA
-        tables.append(
-            pd.DataFrame(
-                {
-                    "rank": rank,
-                    "image_id": sample.images["image_id"].array.take(rows),
-                    "split": np.where(asked[rows], one.split[rows], ""),
-                    "truth": taxon.take(labels[rows], allow_fill=True),
-                    "predicted": taxon.take(one.predicted[rows], allow_fill=True),
-                    "place": place,
-                    "confidence": one.confidence[rows],
-                    "chosen": ", ".join(f"{key} = {value:g}" for key, value in one.settings.items() if key in CHOSEN),
-                }
-            )
-        )
-    shared = {"run": sample.run, "encoder": encoder, "dataset": sample.dataset, "probe": learner}
-    asked = {"protocol": task.protocol, "shots": task.shots, "fold": task.fold}
-    return PREDICTIONS.frame(pd.concat(tables, ignore_index=True).assign(**shared, **asked))
+        if of_rank.note and probe != "simpleshot" and task.protocol != LEAVE_ONE_OUT:
+            log.info("%s, %s at rank %s: %s", encoder, probe, rank, of_rank.note)
+        kept = of_rank.split != "" if task.whole else of_rank.split == "test"
+        rows = np.flatnonzero(kept | left_out)
+        place_of_truth = np.asarray(of_rank.place)[rows]
+        place = pd.array(place_of_truth, dtype="Int64")
+        place[place_of_truth == 0] = pd.NA
+        chosen = {name: value for name, value in of_rank.settings.items() if name in CHOSEN}
+        columns = {
+            "rank": rank,
+            "image_id": sample.images["image_id"].array.take(rows),
+            "split": np.where(kept[rows], of_rank.split[rows], ""),
+            "truth": paths.take(labels[rows], allow_fill=True),
+            "predicted": paths.take(of_rank.predicted[rows], allow_fill=True),
+            "place": place,
+            "confidence": np.asarray(of_rank.confidence)[rows],
+            "chosen": ", ".join(f"{name} = {value:g}" for name, value in chosen.items()),
+        }
+        tables.append(pd.DataFrame(columns))
+    table = pd.concat(tables, ignore_index=True)
+    table = table.assign(run=sample.run, encoder=encoder, dataset=sample.dataset, probe=probe)
+    return PREDICTIONS.frame(table.assign(protocol=task.protocol, shots=task.shots, fold=task.fold))
 
 
 def taxon_paths(tree: Tree) -> pd.api.extensions.ExtensionArray:

@@ -20,6 +20,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -227,9 +228,9 @@ def write(folder: str | Path, record: dict, tables: Mapping[str, pd.DataFrame], 
         old = getattr(before, name) if before else None
         rows = table if old is None else pd.concat([old, table], ignore_index=True)
         rows = rows.drop_duplicates(KEYS[name], keep="last").reset_index(drop=True)
-        write_atomically(folder / f"{name}.parquet", lambda path, rows=rows: rows.to_parquet(path, index=False))
+        write_atomically(folder / f"{name}.parquet", partial(rows.to_parquet, index=False))
         if name == "measurements":
-            write_atomically(folder / "measurements.csv", lambda path, rows=rows: rows.to_csv(path, index=False))
+            write_atomically(folder / "measurements.csv", partial(rows.to_csv, index=False))
     if before:  # the records of earlier steps stay, and the phylogenies that they used
         kept = {key: {**before.record.get(key, {}), **record.get(key, {})} for key in ("steps", "trees")}
         record = {**record, **kept}
