@@ -14,6 +14,7 @@ from bioclip_probe import metrics
 from bioclip_probe.metrics import shared as shared_module
 from bioclip_probe.metrics.registry import REGISTRY
 from bioclip_probe.metrics.suite import measure
+from bioclip_probe.tables import MEASUREMENTS
 from bioclip_probe.tree import Placement, Tree, taxonomy
 from tests.support.relatives import lineage_frame, related_vectors
 from tests.support.settings import FEW
@@ -71,19 +72,6 @@ def test_intervals_are_intervals_and_p_values_are_probabilities(plain):
 
 def test_a_number_without_value_says_why(plain):
     assert (plain.loc[plain["value"].isna(), "note"] != "").all()
-
-
-def test_titles_stand_alone():
-    titles = [metric.title for metric in REGISTRY.values()]
-    assert len(set(titles)) == len(titles)
-    assert not [title for title in titles if title.startswith("the same")]
-
-
-def test_catalogue_is_the_catalogue_as_a_table():
-    found = metrics.catalogue()
-    assert found["name"].tolist() == list(REGISTRY)
-    assert set(found["better"]) <= {"higher", "lower", "neither"}
-    assert {change for changes in found["invariant"] for change in changes} <= {"rotation", "order", "names"}
 
 
 @cache

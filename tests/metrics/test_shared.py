@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import ControlPair, EmbeddingPair, SharedResults
+from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
+from bioclip_probe.tables import RANKS
+from bioclip_probe.tree import Placement
+from tests.support.made_up_vectors import unit_rows
+from tests.support.taxa import made_up, random_phylogeny, rng
+
+
+def test_the_taxa_of_a_rank_are_the_centroids_of_that_rank():
+    vectors, placement = made_up(20, 60)
+    shared = SharedResults(vectors, placement)
+    for rank in ("family", "species"):
+        expected = Rows.taxa(vectors, placement.coarsen(rank))
+        assert np.array_equal(shared.taxa(rank).vectors, expected.vectors)
+        assert np.array_equal(shared.taxa(rank).tips, expected.tips)
+        assert shared.taxa(rank).counts == expected.counts
+        assert shared.taxa(rank) is shared.taxa(rank)
+
+
+def test_neighbors_of_a_rank_are_found_among_the_images_with_a_name():
+    vectors, placement = made_up(20, 60)
+    node = placement.node.copy()
+    node[::5] = placement.tree.parent[node[::5]]  # known to the genus only
+    groups = rng().integers(-1, 20, 60)
+    shared = SharedResults(vectors, Placement(placement.tree, node), groups=groups)
+    named = np.arange(60) % 5 > 0
+    expected = nearest_neighbours(shared.vectors, 10, groups, among=named)[0]
+    assert np.array_equal(shared.neighbors("species"), expected)
+    assert shared.neighbors("kingdom") is shared.neighbors("genus")
+    assert not np.array_equal(shared.neighbors("genus"), expected)
+
+
+def test_the_resampled_rank_decides_the_units():
+    vectors, placement = made_up(20, 60)
+    assert SharedResults(vectors, placement).units is None
+    by_genus = SharedResults(vectors, placement, MeasureSettings(resample="genus"))
+    assert by_genus.units.name == "genus" and np.array_equal(by_genus.units.labels, placement.at("genus"))
+    assert by_genus.image_sweep[0] == "genus"
+
+
+def test_a_phylogeny_has_species_only():
+    tree = random_phylogeny(12)
+    shared = SharedResults(unit_rows(rng().standard_normal((12, 3))), Placement(tree, tree.tips))
+    assert not shared.has_ranks and shared.ranks == RANKS[-1:] and shared.species is shared.placement
+
+
+def test_shared_results_about_another_placement_are_refused():
+    vectors, placement = made_up(20, 60)
+    other = placement.take(np.arange(60))
+    shared = SharedResults(vectors, placement)
+    assert SharedResults.of(shared, placement) is shared
+    with pytest.raises(DataError, match="another placement"):
+        SharedResults.of(shared, other)
+    pair = EmbeddingPair.of((vectors, vectors), placement)
+    assert EmbeddingPair.of(pair, placement) is pair
+    with pytest.raises(DataError, match="another placement"):
+        EmbeddingPair.of(pair, other)
+    with pytest.raises(DataError, match="same placement"):
+        ControlPair(shared, SharedResults(vectors, other))
