@@ -11,8 +11,8 @@ from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.scores import interval, jackknife_method
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import EmbeddingPair
+from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums, interaction_variance
-from bioclip_probe.stats.all_pairs.moments import JackknifeMoments
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import effective_degrees_of_freedom, jackknife_interval
 from bioclip_probe.stats.rows import ResamplingUnits, Rows

@@ -11,8 +11,8 @@ from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.scores import interval, jackknife_method
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
+from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
-from bioclip_probe.stats.all_pairs.moments import JackknifeMoments
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_interval, permutation_p

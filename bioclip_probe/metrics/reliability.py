@@ -12,8 +12,8 @@ from bioclip_probe.metrics.scores import interval, jackknife_method
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.cross import jackknifed_cross_correlations
+from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
-from bioclip_probe.stats.all_pairs.moments import JackknifeMoments
 from bioclip_probe.stats.centroids import tips_with_images
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_interval

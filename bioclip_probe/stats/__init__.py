@@ -20,6 +20,7 @@ The linear pass, `all_pairs`: sums over images from which the sums over all thei
 
 =================== ==================================================================================
 `moments`           sums that hold every pair of images exactly; they add and subtract
+`jackknife_moments` moments of every jackknife group of taxa, which subtract from the total
 `tree_aggregator`   sums over the tips of every clade
 `tree_sums`         sums over pairs along any tree, and after permutations of its tips
 `clades`            sums over pairs by the node where two images meet

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, StoreError, some
-from bioclip_probe.stats.all_pairs.moments import JackknifeMoments
+from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
 from bioclip_probe.stats.centroids import tips_with_images
 from bioclip_probe.stats.embeddings import unit_rows
 from bioclip_probe.stats.resampling import jackknife_groups

@@ -154,6 +154,7 @@ def _squares_of_spans(x: np.ndarray, spans: np.ndarray, group: np.ndarray, n_gro
     products = np.square(x @ x.T)
 
     def cumulated(values: np.ndarray) -> np.ndarray:
+        """Return the running sums along each row, from 0."""
         running = np.zeros((len(x), len(x) + 1))
         np.cumsum(values, axis=1, out=running[:, 1:])
         return running

@@ -13,7 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from bioclip_probe.stats.all_pairs.moments import JackknifeMoments, pearson
+from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
+from bioclip_probe.stats.all_pairs.moments import pearson
 from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
 from bioclip_probe.stats.all_pairs.tree_sums import depths_below_first_split
 from bioclip_probe.stats.threads import matched_threads

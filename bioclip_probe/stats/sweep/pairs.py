@@ -58,6 +58,7 @@ def spearman_correlation(vectors: np.ndarray, tree: Tree, block: int = DEFAULT_S
     farthest = distance_bound(np.einsum("ij,ij->i", about_mean, about_mean) / 2)
 
     def binned_pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the bins of tree distance and of cosine distance of a block of pairs."""
         for _, c, t in pair_blocks(vectors, tree, block):
             upper = np.triu_indices(c.shape[0], 1, c.shape[1])
             yield _bins(t[upper], highest), _bins(c[upper], farthest)

@@ -56,6 +56,15 @@ class Sweep:
         Nearest neighbours, see `nearest_neighbours`.
     groups : ndarray, shape (n,), int64
         Rows of one group are no neighbours of each other; -1 is no group.
+
+    Examples
+    --------
+    >>> from bioclip_probe.tree.tree import Placement, Tree
+    >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), np.array([*"rxabc"], object), [-1] * 5)
+    >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], dtype=np.float32)
+    >>> result = sweep(Rows.images(vectors, Placement(tree, np.array([2, 3, 4]))), anchors=True)
+    >>> result.scores[:, 0].tolist()  # tips a and b are relatives, and each is nearer to the other than c is
+    [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
     """
 
     rows: Rows
@@ -175,6 +184,12 @@ class SweepResult(NamedTuple):
     by_group, within_group : ndarray, shape (G, L, B), int64
     scores : ndarray, shape (rows, N_SCORES, L), float64
     indices, similarities : ndarray, shape (rows, k)
+
+    Examples
+    --------
+    >>> counts = np.zeros((1, 2, 3), dtype=np.int64)
+    >>> SweepResult(counts, counts, np.zeros((4, 7, 2)), np.zeros((4, 1), int), np.zeros((4, 1))).scores.shape
+    (4, 7, 2)
     """
 
     by_group: np.ndarray
@@ -198,6 +213,17 @@ class SweepInputs:
     candidates : Candidates
     device : str, optional
     block : int
+
+    Examples
+    --------
+    >>> from bioclip_probe.tree.tree import Tree
+    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 1]), np.array([*"rab"], object), [-1] * 3)
+    >>> vectors, rows = np.eye(2, dtype=np.float32), np.arange(2)
+    >>> points, groups = Points.of(vectors, rows), JackknifeGroups.of(np.zeros(2, dtype=np.int64))
+    >>> bins, candidates = Bins.of(points, fine=False), Candidates.of(vectors, rows, 0, None)
+    >>> inputs = SweepInputs(points, Levels.of(tree, rows), bins, groups, False, candidates, None, block=2)
+    >>> inputs.compare(0, 2).by_group.sum(axis=2).tolist()
+    [[0, 2]]
     """
 
     points: Points
@@ -245,14 +271,15 @@ class SweepInputs:
         ]
         blocks = iter(range(start, stop, self.block))  # each thread that is free takes the next one
 
-        def work(total: Totals) -> None:
+        def compare_blocks(total: Totals) -> None:
+            """Compare blocks of rows with all rows until none is left."""
             for first, tile in points.tiles(self.block, blocks):
                 level = self.levels.of_rows(first, first + len(tile))
                 points.tally(first, tile, level, self.bins.binning, self.groups, total)
                 self.candidates.update(first, tile, points, nearest)
 
         with one_thread, ThreadPoolExecutor(n_threads) as pool:
-            jobs = [pool.submit(work, total) for total in totals]
+            jobs = [pool.submit(compare_blocks, total) for total in totals]
             try:
                 wait(jobs, return_when=FIRST_EXCEPTION)
             finally:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums, interaction_variance
-from bioclip_probe.stats.all_pairs.moments import JackknifeMoments, Moments
+from bioclip_probe.stats.all_pairs.moments import Moments
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length

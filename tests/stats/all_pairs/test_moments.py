@@ -6,26 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioclip_probe.stats.all_pairs.moments import JackknifeMoments, Moments, pearson
+from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean, pearson
 from tests.definitions import hierarchy as definitions
-from tests.support.made_up_vectors import half_squared_distance, unit_rows, unit_vectors
+from tests.support.made_up_vectors import half_squared_distance, unit_rows
+from tests.support.moments import assert_same_moments, grouped_vectors
 
 
-@st.composite
-def grouped(draw, max_images: int = 14):
-    """Vectors of any length, the group of each (-1: none), and how many groups there are."""
-    n_groups = draw(st.integers(1, 5))
-    groups = draw(st.lists(st.integers(-1, n_groups - 1), min_size=1, max_size=max_images))
-    vectors = draw(unit_vectors(len(groups))) * np.linspace(0.5, 2, len(groups))[:, None]
-    return vectors, np.array(groups), n_groups
-
-
-def assert_same(a: Moments, b: Moments) -> None:
-    for key in ("counts", "sums", "norms", "second", "third", "fourths", "origin"):
-        np.testing.assert_allclose(getattr(a, key), getattr(b, key), rtol=1e-12, atol=1e-11)
-
-
-@given(grouped(), st.integers(1, 20), st.booleans())
+@given(grouped_vectors(), st.integers(1, 20), st.booleans())
 def test_moments_are_sums_for_any_block_size_and_origin(made, block, shift):
     vectors, groups, n_groups = made
     origin = np.linspace(-1, 2, vectors.shape[1]) if shift else np.zeros(vectors.shape[1])
@@ -46,69 +33,46 @@ def test_moments_are_sums_for_any_block_size_and_origin(made, block, shift):
     assert moments.distance_square_sum == pytest.approx(math.fsum(p * p for p in pairs), rel=1e-10, abs=1e-9)
 
 
-@given(grouped())
+@given(grouped_vectors())
 def test_moments_about_another_origin_are_those_computed_with_it(made):
     vectors, groups, n_groups = made
     origins = np.random.default_rng(0).normal(size=(2, vectors.shape[1]))
     first, second = (Moments.of(vectors, groups, n_groups, origin=origin) for origin in origins)
-    assert_same(first.about(origins[1]), second)
+    assert_same_moments(first.about(origins[1]), second)
 
 
-@given(grouped(), st.integers(0, 14), st.booleans())
+@given(grouped_vectors(), st.integers(0, 14), st.booleans())
 def test_moments_of_two_sets_add_and_subtract(made, cut, other_origin):
     vectors, groups, n_groups = made
     origin = np.ones(vectors.shape[1]) if other_origin else None
     first = Moments.of(vectors[:cut], groups[:cut], n_groups)
     second = Moments.of(vectors[cut:], groups[cut:], n_groups, origin=origin)
     together = Moments.of(vectors, groups, n_groups)
-    assert_same(first + second, together)
-    assert_same(together - second, first)
+    assert_same_moments(first + second, together)
+    assert_same_moments(together - second, first)
 
 
-@given(grouped(), st.data())
+@given(grouped_vectors(), st.data())
 def test_coarsened_moments_are_those_of_coarser_labels(made, data):
     vectors, groups, n_groups = made
     into = np.array(data.draw(st.lists(st.integers(0, 2), min_size=n_groups, max_size=n_groups)))
     coarse = Moments.of(vectors, np.where(groups >= 0, into[groups], -1), 3)
-    assert_same(Moments.of(vectors, groups, n_groups).coarsen(into, 3), coarse)
+    assert_same_moments(Moments.of(vectors, groups, n_groups).coarsen(into, 3), coarse)
 
 
-@given(grouped(), st.randoms(use_true_random=False))
+@given(grouped_vectors(), st.randoms(use_true_random=False))
 def test_the_order_of_images_does_not_matter(made, random):
     vectors, groups, n_groups = made
     order = random.sample(range(len(groups)), len(groups))
-    assert_same(Moments.of(vectors[order], groups[order], n_groups), Moments.of(vectors, groups, n_groups))
-
-
-@given(grouped(), st.data(), st.integers(1, 5))
-def test_moments_without_a_jackknife_group_are_those_of_the_other_images(made, data, size):
-    vectors, groups, n_groups = made
-    jackknife_group = np.array(data.draw(st.lists(st.integers(0, 2), min_size=n_groups, max_size=n_groups)))
-    blocks = [(vectors[i : i + size], groups[i : i + size]) for i in range(0, len(groups), size)]
-    jackknife_moments = JackknifeMoments.of(blocks, jackknife_group)
-    if not np.any(groups >= 0):
-        assert not jackknife_moments.by_group
-        return
-    assert_same(jackknife_moments.total.about(np.zeros(vectors.shape[1])), Moments.of(vectors, groups, n_groups))
-    for number in range(jackknife_group.max() + 1):
-        kept = np.where((groups >= 0) & (jackknife_group[groups] != number), groups, -1)
-        expected = Moments.of(vectors, kept, n_groups)
-        assert_same(jackknife_moments.without_group(number).about(np.zeros(vectors.shape[1])), expected)
+    assert_same_moments(Moments.of(vectors[order], groups[order], n_groups), Moments.of(vectors, groups, n_groups))
 
 
 def test_inputs_are_unchanged_and_moments_are_read_only():
     vectors, groups = unit_rows(np.random.default_rng(0).standard_normal((5, 3))), np.array([0, 1, -1, 0, 1])
     before = vectors.copy(), groups.copy()
     moments = Moments.of(vectors, groups, 2)
-    jackknife_moments = JackknifeMoments.of([(vectors, groups)], np.array([0, 1]))
     assert np.array_equal(vectors, before[0]) and np.array_equal(groups, before[1])
-    for made in (
-        moments,
-        moments + moments,
-        moments.coarsen(np.array([0, 0]), 1),
-        jackknife_moments.total,
-        jackknife_moments.without_group(0),
-    ):
+    for made in (moments, moments + moments, moments.coarsen(np.array([0, 0]), 1)):
         for array in (made.counts, made.sums, made.norms, made.second, made.third, made.origin):
             assert not array.flags.writeable
 
@@ -143,10 +107,7 @@ def test_pearson_stays_within_its_bounds():
     assert -1 <= pearson(*sums_of(np.stack([x, -3 * x], axis=1))) <= pearson(*sums_of(np.stack([x, x], axis=1))) <= 1
 
 
-def test_moments_of_few_taxa_can_be_numbered_among_more():
-    vectors, jackknife_group = unit_rows(np.random.default_rng(0).standard_normal((4, 3))), np.array([0, 1, 1, 2, 0])
-    few = JackknifeMoments.of([(vectors, np.array([0, 1, 0, 1]))], np.array([1, 1]))
-    found = few.with_more_taxa(np.array([1, 2]), jackknife_group)
-    expected = JackknifeMoments.of([(vectors, np.array([1, 2, 1, 2]))], jackknife_group)
-    assert len(found.by_group) == 3 and found.by_group[0].n == found.by_group[2].n == 0
-    assert_same(found.total, expected.total)
+def test_the_approximate_mean_is_that_of_evenly_spaced_rows():
+    vectors = np.arange(5000.0)[:, None]
+    assert approximate_mean(vectors[:7]).tolist() == [3.0]
+    assert approximate_mean(vectors)[0] == pytest.approx(vectors.mean(), rel=1e-3)
