@@ -1,1 +1,1 @@
-"""Speed and memory beside a peer, run by hand: ``python -m tests.benchmarks.bench_…``; see README.md."""
+"""Benchmarks of speed and memory beside peers; run them with ``python -m tests.benchmarks.bench_…``, see README.md."""

@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.bench_kmeans [--images 100000] [--dimension 512] [--clusters 100 1000 10000]
 
-The images of `bench_tree_correlation`, ten a species. One start each, k-means++; each case runs once, in a process of
-its own. `KMeans` is given no more than 1,000 clusters: its starting centres alone take one pass over all images each.
-`inertia` is the sum of squared distances to the clusters' means, `×` the ratio to ours: of the seconds by the clock,
-and of the inertia. Peak memory is what the process held at most beyond the vectors it was given.
+The images are those of `bench_tree_correlation`, ten per species. Every method has one k-means++ start, and each case
+runs once in a process of its own. `KMeans` gets at most 1,000 clusters, because each of its starting centres takes one
+pass over all images. `inertia` is the sum of squared distances to the means of the clusters. `×` is the ratio to ours,
+of the wall time and of the inertia. Peak memory is the largest increase over the memory of the vectors.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from bioclip_probe.stats.kmeans import kmeans
-from tests.benchmarks.bench_tree_correlation import made_up_images
+from tests.benchmarks.bench_tree_correlation import synthetic_images
 
-#: The most clusters scikit-learn's exact k-means is given.
+#: The largest number of clusters for scikit-learn's exact k-means.
 MOST_CLUSTERS = 1_000
 
 
 @dataclass(frozen=True)
 class Timing:
+    """The result of one case."""
+
     seconds: float
     cpu_seconds: float
     mebibytes: float
@@ -37,16 +39,19 @@ class Timing:
 
 
 def ours(vectors: np.ndarray, k: int) -> np.ndarray:
+    """Return the clusters of this package."""
     return kmeans(vectors, np.zeros(len(vectors), dtype=np.int64), np.random.default_rng(0), k, n_starts=1)[0]
 
 
 def exact_peer(vectors: np.ndarray, k: int) -> np.ndarray:
+    """Return the clusters of scikit-learn's `KMeans`."""
     from sklearn.cluster import KMeans
 
     return KMeans(k, n_init=1, random_state=0).fit(vectors).labels_
 
 
 def batch_peer(vectors: np.ndarray, k: int) -> np.ndarray:
+    """Return the clusters of scikit-learn's `MiniBatchKMeans`."""
     from sklearn.cluster import MiniBatchKMeans
 
     return MiniBatchKMeans(k, n_init=1, random_state=0).fit(vectors).labels_
@@ -56,7 +61,7 @@ CASES = {"bioclip_probe": ours, "scikit-learn KMeans": exact_peer, "scikit-learn
 
 
 def inertia(vectors: np.ndarray, clusters: np.ndarray) -> float:
-    """Σ ‖x‖² less Σ n_c ‖mean of c‖²."""
+    """Return Σ ‖x‖² − Σ n_c ‖mean of c‖²."""
     n = len(vectors)
     sums = csr_array((np.ones(n), (clusters, np.arange(n)))) @ vectors.astype(np.float64)
     counts = np.bincount(clusters)[: len(sums)]
@@ -65,8 +70,8 @@ def inertia(vectors: np.ndarray, clusters: np.ndarray) -> float:
 
 
 def run(case: str, n: int, d: int, k: int) -> Timing:
-    """One case in this process, which should be a fresh one."""
-    vectors, _ = made_up_images(n, d, np.random.default_rng(0))
+    """Return the timing of one case in this process, which should be a new one."""
+    vectors, _ = synthetic_images(n, d, np.random.default_rng(0))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, cpu_start = time.perf_counter(), time.process_time()
     with warnings.catch_warnings():
@@ -77,13 +82,15 @@ def run(case: str, n: int, d: int, k: int) -> Timing:
     return Timing(seconds, cpu, (peak - before) / 1024, inertia(vectors, clusters))
 
 
-def in_a_fresh_process(*arguments) -> Timing:
+def in_a_fresh_process(*arguments: object) -> Timing:
+    """Return the timing of `run` in a new process, so that memory of earlier cases does not count."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as executor:
         return executor.submit(run, *arguments).result()
 
 
 def main() -> None:
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description="K-means beside scikit-learn's")
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, default=512)
