@@ -187,7 +187,7 @@ def test_where_nothing_can_be_written_one_line(full, tmp_path, kind):
 
 def test_half_precision_leaves_as_float32(tmp_path):
     store = Store(tmp_path / "store")
-    fill_store(store, made_up_dataset(5), MeanColour(), VECTORS, dtype="float16")
+    fill_store(store, made_up_dataset(5), MeanColour(), VECTORS.astype(np.float16))
     expected = VECTORS.astype(np.float16).astype(np.float32)
     table = pd.read_parquet(to_parquet(store, "few", "mean/colour", tmp_path / "few.parquet"))
     np.testing.assert_array_equal(np.stack(table["emb"]), expected)

@@ -35,7 +35,7 @@ def vectors(placement) -> np.ndarray:
 
 def stored(tmp_path, vectors, dtype="float32", shard_size=8) -> Store:
     store = Store(tmp_path / "store")
-    fill_store(store, made_up_dataset(N), MeanColour(), vectors, FAILED, shard_size, dtype)
+    fill_store(store, made_up_dataset(N), MeanColour(), vectors.astype(dtype), FAILED, shard_size)
     return store
 
 

@@ -36,9 +36,10 @@ def fill_store(
 ) -> EmbeddingFolder:
     """Write one vector for each image of a made-up dataset, as a run writes them; the images `failed` have none.
 
-    Vectors are kept in the type that an earlier run chose, else as float32.
+    Vectors of float16 are kept as they are, all others as float32, unless an earlier run chose a type.
     """
-    with store.open_for_writing(dataset, encoder, shard_size) as embedded:
+    dtype = "float16" if vectors.dtype == np.float16 else "float32"
+    with store.open_for_writing(dataset, encoder, shard_size, dtype) as embedded:
         for shard in embedded.missing_shards():
             span = embedded.image_slice(shard)
             numbers = range(span.start, span.stop)
