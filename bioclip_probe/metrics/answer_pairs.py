@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -197,7 +197,7 @@ def _difference(metric: str, pair: AnswersPair, settings: MeasureSettings | None
     p = swap_p(first - second, units, rng, settings.n_swaps) if same_folds else np.nan
     tested = pair.first.tested
     taxa = np.unique(tested.truth[np.isin(tested.image, images)])
-    counts = {"n_images": n_images, "n_taxa": len(taxa), "n_excluded": len(all_images) - n_images}
+    counts: dict[str, Any] = {"n_images": n_images, "n_taxa": len(taxa), "n_excluded": len(all_images) - n_images}
     return Measurement(metric, pair.rank, replace(estimate, p_value=p, **counts), split=SPLIT)
 
 

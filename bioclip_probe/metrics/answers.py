@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -142,7 +142,7 @@ class Answers:
         return self.truth[((self.split == "train") | (self.split == "val")) & (self.truth >= 0)]
 
     @cached_property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[str, Any]:
         """Numbers of images and taxa tested, and of images left out.
 
         An image is left out if no split holds it, or only the test split of folds whose probe could not be trained.

@@ -65,8 +65,8 @@ def corvid_paths() -> PathAnswers:
     >>> corvid_paths().known.sum(axis=1).tolist()
     [0, 0, 0, 0, 0, 3, 0]
     """
-    answers = corvid_answers()
-    return PathAnswers.of({answers.rank: answers}, answers.placement)
+    answers, (_, placement) = corvid_answers(), corvids()
+    return PathAnswers.of({answers.rank: answers}, placement)
 
 
 def corvid_names() -> TextEmbeddings:

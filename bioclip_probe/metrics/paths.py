@@ -276,6 +276,6 @@ def mean_of_defined(values: np.ndarray | list[float]) -> float:
     >>> mean_of_defined([1.0, float("nan")])
     1.0
     """
-    values = np.asarray(values, dtype=np.float64)
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else float("nan")
+    numbers = np.asarray(values, dtype=np.float64)
+    finite = numbers[np.isfinite(numbers)]
+    return float(finite.mean()) if len(finite) else float("nan")

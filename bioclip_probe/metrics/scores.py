@@ -151,8 +151,8 @@ def adjusted(estimate: Estimate) -> Estimate:
     def correct(number: float) -> float:
         return (number - estimate.chance) / (1 - estimate.chance)
 
-    ends = {"ci_low": correct(estimate.ci_low), "ci_high": correct(estimate.ci_high)}
-    return replace(estimate, value=correct(estimate.value), chance=0.0, **ends)
+    low, high = correct(estimate.ci_low), correct(estimate.ci_high)
+    return replace(estimate, value=correct(estimate.value), chance=0.0, ci_low=low, ci_high=high)
 
 
 def estimate_top1_accuracy(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class NamedCentroids:
     texts: np.ndarray
     own: np.ndarray
     placement: Placement
-    counts: dict[str, int]
+    counts: dict[str, Any]
     reason_undefined: str
 
 

@@ -74,6 +74,7 @@ def dots(
 
 def _draw_panel(axes: Axes, panel: pd.DataFrame, rows: FigureRows) -> None:
     """Draw one metric: a line for each model, from the top down."""
+    panel = panel.reindex(rows.encoders)
     ends = panel[["value", "ci_low", "ci_high", "chance"]].to_numpy(float)
     ends = ends[np.isfinite(ends)]
     low, high = (ends.min(), ends.max()) if len(ends) else (0.0, 1.0)
@@ -83,9 +84,8 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, rows: FigureRows) -> None:
     if np.isfinite(panel["chance"]).any():
         axes.axvline(panel["chance"].mean(), color=style.FAINT, linewidth=0.8, zorder=1)
     for y, encoder in enumerate(rows.encoders):
-        look = rows.styles[encoder]
-        row = panel.loc[encoder] if encoder in panel.index else None
-        known = row is not None and np.isfinite(row["value"])
+        look, row = rows.styles[encoder], panel.loc[encoder]
+        known = np.isfinite(row["value"])
         if known and np.isfinite(row["ci_low"]):
             axes.hlines(y, row["ci_low"], row["ci_high"], color=look.color, linewidth=1.0)
         if known:

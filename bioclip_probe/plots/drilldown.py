@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -146,9 +147,9 @@ def _draw_panel(axes: Axes, part: pd.DataFrame, color: dict[str, str], area: flo
         spine.set(visible=True, color=style.FAINT, linewidth=0.6)
     if drawn.empty:
         why = "cannot be\nembedded" if part["plotted"].any() else "no name at\nthis rank"
-        center = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        center: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
         axes.text(0.5, 0.5, why, fontsize=6, color=style.MUTED, **center)
-    corner = {"transform": axes.transAxes, "ha": "left", "va": "top"}
+    corner: dict[str, Any] = {"transform": axes.transAxes, "ha": "left", "va": "top"}
     box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
     axes.text(0.035, 0.965, f"n = {len(part):,}", fontsize=style.SMALL, bbox=box, **corner)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -104,7 +106,7 @@ def _draw_axis(axes: Axes, metric: str, y_of: dict[str, float], rows: FigureRows
     axes.grid(axis="x", color=style.GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     bars = "; bars: 95 % intervals" if np.isfinite(table["ci_low"]).any() else ""
-    units = table["resampled"].dropna().unique() if bars and "resampled" in table else ()
+    units = list(table["resampled"].dropna().unique()) if bars and "resampled" in table else []
     axes.set_xlabel(metric_label(metric) + bars + (f" over {units[0]}" if len(units) == 1 and units[0] else ""))
 
 
@@ -116,7 +118,7 @@ def _draw_dot(axes: Axes, row: pd.DataFrame, y: float, look: style.ModelStyle) -
     if np.isfinite(low) and np.isfinite(high):
         axes.hlines(y, low, high, color=look.color, linewidth=1.1)
     face = look.color if row["space"].iloc[0] == "raw" else "white"
-    edge = {"markeredgecolor": look.color, "markeredgewidth": 1.0}
+    edge: dict[str, Any] = {"markeredgecolor": look.color, "markeredgewidth": 1.0}
     axes.plot([value], [y], marker="o", markersize=4.2, color=face, linestyle="", **edge)
 
 
@@ -133,7 +135,7 @@ def _number(row: pd.DataFrame) -> str:
 
 def _draw_key(figure: Figure, spaces: list[str]) -> None:
     """Draw the legend of the spaces."""
-    edge = {"markeredgecolor": style.INK, "markeredgewidth": 1.0}
+    edge: dict[str, Any] = {"markeredgecolor": style.INK, "markeredgewidth": 1.0}
     handles = [
         Line2D([], [], marker="o", linestyle="", markersize=4.2, color=style.INK if space == "raw" else "white", **edge)
         for space in spaces

@@ -87,7 +87,7 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, rows: FigureRows) -> None:
         known = np.isfinite(half[i, j])
         text = f"{half[i, j]:.2f}".replace("-", "−") if known else "–"
         color = "white" if known and half[i, j] > 0.6 else style.INK
-        axes.text(j, i, text, ha="center", va="center", fontsize=6, color=color)
+        axes.text(int(j), int(i), text, ha="center", va="center", fontsize=6, color=color)
     columns, lines = ([rows.styles[name] for name in names] for names in (rows.encoders[:-1], rows.encoders[1:]))
     labels = [look.label for look in columns]
     axes.set_xticks(range(len(half)), labels, rotation=40, ha="right", rotation_mode="anchor")

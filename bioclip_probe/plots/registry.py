@@ -83,6 +83,24 @@ class FigureEntry(Entry):
     select: Callable[[Tables], pd.DataFrame] | None = None
     table: str = "measurements"
 
+    def draw(self, tables: Tables, settings: FigureSettings) -> tuple[pd.DataFrame, Figure]:
+        """Return the rows that the figure draws, and the figure.
+
+        Parameters
+        ----------
+        tables : mapping from str to DataFrame
+        settings : FigureSettings
+
+        Raises
+        ------
+        DataError
+            If the tables do not hold what the figure draws.
+        """
+        if self.select is None or self.function is None:
+            raise ValueError(f"figure '{self.name}' has no function that draws it")
+        rows = self.select(tables)
+        return rows, self.function(rows, settings, tables)
+
 
 def measured(tables: Tables, metrics: tuple[str, ...], where: Mapping[str, object]) -> pd.DataFrame:
     """Return the measurements of some metrics on the taxonomy, about all taxa and one encoder.

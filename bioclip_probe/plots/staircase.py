@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
@@ -108,7 +110,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, steps: list[str], look: style.Mo
     axes.vlines(x, at["q05"], at["q95"], color=look.color, linewidth=0.7, alpha=0.7)
     axes.bar(x, at["q75"] - at["q25"], 0.74, at["q25"], color=look.color, alpha=0.28, linewidth=0)
     axes.hlines(at["q50"], x - 0.37, x + 0.37, color=look.color, linewidth=1.6)
-    marker = {"marker": "o", "markersize": 2.2, "markeredgecolor": look.color, "markeredgewidth": 0.7}
+    marker: dict[str, Any] = {"marker": "o", "markersize": 2.2, "markeredgecolor": look.color, "markeredgewidth": 0.7}
     axes.plot(x, at["mean"], linestyle="", color="white", zorder=4, **marker)
     axes.set_xlim(-0.6, len(steps) - 0.4)
     axes.grid(axis="y", color=style.GRID, linewidth=0.6)
@@ -117,7 +119,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, steps: list[str], look: style.Mo
 
 def _key(metrics: set[str]) -> tuple[list[Artist], list[str]]:
     """Return the handles and labels of the legend, for the metrics that the table has."""
-    marker = {"marker": "o", "markersize": 2.4, "markeredgecolor": style.INK, "markeredgewidth": 0.7}
+    marker: dict[str, Any] = {"marker": "o", "markersize": 2.4, "markeredgecolor": style.INK, "markeredgewidth": 0.7}
     entries: list[tuple[str, Artist, str]] = [
         ("lca_distance_q50", Line2D([], [], color=style.INK, linewidth=1.6), "median"),
         ("lca_distance_q25", Patch(color=style.INK, alpha=0.28, linewidth=0), "middle half"),

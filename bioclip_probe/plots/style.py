@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from bioclip_probe.plots.labels import plain, short_names
 
@@ -21,7 +22,7 @@ INK, MUTED, FAINT, GRID = "#222222", "#777777", "#cccccc", "#eeeeee"
 SIMULATED = "#b3541e"
 SMALL = 5.5  # points
 
-RC = {
+RC: Any = {
     "font.family": "DejaVu Sans",
     "mathtext.fontset": "dejavusans",
     "font.size": 7,
@@ -168,7 +169,9 @@ def model_styles(encoders: Iterable[str], controls: Collection[str] = ()) -> dic
     return styles
 
 
-def new_figure(width: float, height: float, title: str, simulated: bool, layout: str | None = "constrained") -> Figure:
+def new_figure(
+    width: float, height: float, title: str, simulated: bool, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
     """Return a figure with its title at the upper left and, if it shows simulated data, those words at the upper right.
 
     Parameters
@@ -177,7 +180,7 @@ def new_figure(width: float, height: float, title: str, simulated: bool, layout:
         In inches; the topmost 0.32 in are the heading.
     title : str
     simulated : bool
-    layout : str or None
+    layout : "constrained" or None
         Layout engine of matplotlib; None if the caller positions all axes itself.
 
     Returns
@@ -205,6 +208,6 @@ def new_figure(width: float, height: float, title: str, simulated: bool, layout:
             bbox=badge,
         )
     engine = figure.get_layout_engine()
-    if engine is not None:
+    if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0, 0, 1, 1 - 0.32 / height), w_pad=0.06, h_pad=0.05)
     return figure

@@ -44,11 +44,10 @@ def draw(results: Results, name: str, stem: str | Path | None = None) -> Path:
     check_names([name])
     entry, stem = REGISTRY[name], Path(stem or results.folder / "figures" / name)
     tables = {entry.table: results.table(entry.table), **_tables(results)}
-    rows = entry.select(tables)
-    settings = plots.FigureSettings(controls=results.controls, simulated=results.simulated)
+    rows, figure = entry.draw(tables, plots.FigureSettings(controls=results.controls, simulated=results.simulated))
     record = {"figure": name, "title": entry.title, "caption": entry.notes, "simulated": results.simulated}
     record |= {key: results.record[key] for key in ("run", "dataset", "software", "steps")}
-    plots.save(entry.function(rows, settings, tables), rows, record, stem)
+    plots.save(figure, rows, record, stem)
     return stem.with_name(f"{stem.name}.png")
 
 

@@ -35,11 +35,15 @@ def test_figures_draw_metrics_of_the_registry():
 
 @pytest.mark.parametrize("name", ["headline", "agreement", "purity_by_rank", "staircase", "drilldown"])
 def test_a_figure_draws_the_rows_that_it_selects(name):
-    entry = REGISTRY[name]
-    rows = entry.select(tables())
+    rows, figure = REGISTRY[name].draw(tables(), FigureSettings(simulated=True))
+    pd.testing.assert_frame_equal(rows, REGISTRY[name].select(tables()))
     assert len(rows)
-    figure = entry.function(rows, FigureSettings(simulated=True), tables())
     assert "simulated data" in texts(figure)
+
+
+def test_an_entry_without_functions_cannot_be_drawn():
+    with pytest.raises(ValueError, match="figure 'empty' has no function"):
+        registry.FigureEntry("empty", "Empty").draw(tables(), FigureSettings())
 
 
 def test_of_several_projections_the_last_one_is_drawn():

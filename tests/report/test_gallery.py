@@ -73,8 +73,7 @@ def test_a_results_folder_without_the_field_has_the_same_controls(misnamed):
 @pytest.mark.parametrize("figure", ["headline", "agreement"])
 def test_a_figure_mutes_controls_whatever_their_names(misnamed, figure):
     _, found = misnamed
-    entry, tables = REGISTRY[figure], {"measurements": found.measurements}
-    drawn = entry.function(entry.select(tables), FigureSettings(controls=found.controls), tables)
+    _, drawn = REGISTRY[figure].draw({"measurements": found.measurements}, FigureSettings(controls=found.controls))
     labels = {label.get_text(): label.get_color() for label in drawn.axes[0].get_yticklabels()}
     assert list(labels) == ["random-crop-vit", "reference", "colour histogram"]
     assert list(labels.values()) == [style.INK, style.MUTED, style.MUTED]
