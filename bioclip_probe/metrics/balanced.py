@@ -101,6 +101,13 @@ def estimate_balanced_correlation(
     Returns
     -------
     Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> round(estimate_balanced_correlation(taxa, np.random.default_rng(0), MeasureSettings()).value, 2)
+    0.76
     """
     reason = rows.reason_undefined()
     ranks = np.unique(rows.tree.rank[rows.tree.tips])

@@ -6,6 +6,7 @@ The deepest splits decide the correlation over all species. Inside a clade, king
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -112,14 +113,14 @@ def clade_correlations(taxa: Rows, settings: MeasureSettings) -> dict[str, dict[
     clades: dict[str, dict[str, Estimate]] = {}
     for node in np.flatnonzero((tree.rank >= 0) & (tree.rank < len(ANCESTORS))) if taxa.counts["n_taxa"] else ():
         low, high = first[node], first[tree.stop[node]]
-        counts = {"n_images": int(images[high] - images[low]), "n_taxa": int(high - low)}
+        counts: dict[str, Any] = {"n_images": int(images[high] - images[low]), "n_taxa": int(high - low)}
         n_lost = cancelled[high] - cancelled[low]
         if n_lost:
             reason = f"the images of {n_lost} taxa cancel out: their centroid has no direction"
         else:
             reason = _reason_undefined(high - low, values[node], settings.min_clade_species)
         estimate = Estimate.undefined(reason, **counts) if reason else Estimate(float(values[node]), 0.0, **counts)
-        clades.setdefault(RANKS[tree.rank[node]], {})[tree.path(node)] = estimate
+        clades.setdefault(RANKS[tree.rank[node]], {})[tree.path(int(node))] = estimate
     return clades
 
 
@@ -163,7 +164,7 @@ def _summary(
     """Return mean and spread of the clades of one rank."""
     entered = [clade for clade in clades if np.isfinite(clade.value)]
     n_images = sum(clade.n_images for clade in entered)
-    counts = {
+    counts: dict[str, Any] = {
         "n_images": n_images,
         "n_taxa": sum(clade.n_taxa for clade in entered),
         "n_excluded": sum(clade.n_images for clade in clades) - n_images,

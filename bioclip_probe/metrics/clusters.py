@@ -85,6 +85,12 @@ def estimate_cluster_purity(
     Returns
     -------
     Estimate
+
+    Examples
+    --------
+    >>> images = LabelledImages(np.array([0, 0, 1, 1]), np.arange(4))
+    >>> estimate_cluster_purity(np.array([[0, 0, 1, 1]]), images, np.random.default_rng(0), MeasureSettings()).value
+    1.0
     """
     if reason := images.reason_undefined():
         return images.undefined(reason)
@@ -166,6 +172,13 @@ def estimate_cluster_agreement(
     Returns
     -------
     dict from metric to Estimate
+
+    Examples
+    --------
+    >>> images = LabelledImages(np.array([0, 0, 1, 1]), np.arange(4))
+    >>> clusters, rng = np.array([[0, 0, 1, 1]]), np.random.default_rng(0)
+    >>> estimate_cluster_agreement(clusters, images, rng, MeasureSettings())["cluster_ari"].value
+    1.0
     """
     names = ("cluster_ami", "cluster_ari")
     if reason := images.reason_undefined():

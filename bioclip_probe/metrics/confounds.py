@@ -97,6 +97,13 @@ def estimate_residual_correlation(
     Returns
     -------
     Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> estimate_residual_correlation(taxa, taxa, np.random.default_rng(0), MeasureSettings()).note
+    "the control's distances determine the others"
     """
     reason = taxa.reason_undefined()
     if not reason and (of_control := control.reason_undefined()):
@@ -118,7 +125,7 @@ def estimate_residual_correlation(
     return Estimate(value, chance=0.0, **fields, p_value=p, **taxa.counts)
 
 
-def partial_correlation(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.ndarray:
+def partial_correlation(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray | float) -> np.ndarray:
     """Return the correlation of x and y given z.
 
     Parameters
@@ -133,8 +140,8 @@ def partial_correlation(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.nd
 
     Examples
     --------
-    >>> round(float(partial_correlation(0.5, 0.6, 0.0)), 3)
-    0.625
+    >>> partial_correlation(np.array([0.5]), np.array([0.6]), 0.0).round(3).tolist()
+    [0.625]
     """
     left_x, left_y = 1 - np.square(xz), 1 - np.square(yz)
     with np.errstate(invalid="ignore", divide="ignore"):

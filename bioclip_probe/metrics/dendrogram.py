@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -94,6 +95,13 @@ def estimate_dendrogram_agreement(
     Returns
     -------
     dict from metric to Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> estimate_dendrogram_agreement(taxa, np.random.default_rng(0), MeasureSettings())[TRIPLETS].value
+    1.0
     """
     if reason := _reason_undefined(taxa, 3):
         return dict.fromkeys(BOUNDS, Estimate.undefined(reason, **taxa.counts))
@@ -175,6 +183,14 @@ def estimate_dendrogram_purity(
     Returns
     -------
     dict from rank to Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> genera = {"genus": np.array([0, 0, 1])}
+    >>> estimate_dendrogram_purity(taxa, genera, np.random.default_rng(0), MeasureSettings())["genus"].value
+    1.0
     """
     if reason := _reason_undefined(taxa, 2):
         return dict.fromkeys(labels, Estimate.undefined(reason, **taxa.counts))
@@ -190,7 +206,7 @@ def estimate_dendrogram_purity(
         named = label >= 0
         n_images = int(np.sum(named[taxa.groups[taxa.groups >= 0]]))
         n_taxa = len(np.unique(label[named]))
-        counts = {"n_images": n_images, "n_taxa": n_taxa, "n_excluded": len(taxa.groups) - n_images}
+        counts: dict[str, Any] = {"n_images": n_images, "n_taxa": n_taxa, "n_excluded": len(taxa.groups) - n_images}
         value, chance = jackknifed.values[2 * number : 2 * number + 2]
         if np.isnan(value):
             estimates[rank] = Estimate.undefined("no two species share a taxon", **counts)
@@ -242,7 +258,7 @@ class _Jackknifed:
         deleted = np.array([statistics(rows) if len(rows) > 1 else nothing for rows in kept])
         return cls(values, deleted, name, settings)
 
-    def estimate(self, number: int, bounds: tuple[float, float], chance: float, counts: dict[str, int]) -> Estimate:
+    def estimate(self, number: int, bounds: tuple[float, float], chance: float, counts: dict[str, Any]) -> Estimate:
         """Return one of the statistics with its interval."""
         most = self.settings.max_dendrogram_species
         note = "" if len(self.deleted) else f"no interval: more than {most:,} taxa, too many for one dendrogram a group"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -124,6 +125,13 @@ def estimate_difference(
     Returns
     -------
     Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> estimate_difference(taxa, taxa, np.random.default_rng(0), MeasureSettings()).value
+    0.0
     """
     for which, rows in (("first", a), ("second", b)):
         if reason := rows.reason_undefined():
@@ -140,7 +148,7 @@ def estimate_difference(
         excess = interaction_variance(sums[0].influence() - sums[1].influence())
         per_reach = student_t.ppf((1 + settings.level) / 2, freedom)
         reach *= math.sqrt(max(1 - excess * (per_reach / reach) ** 2, 0.5))
-    fields = {"resampled": name}
+    fields: dict[str, Any] = {"resampled": name}
     if reach >= 0:  # not NaN
         fields |= interval(max(value - reach, -2.0), min(value + reach, 2.0), jackknife_method(settings), name)
     p = _two_sided(value, reach, freedom, settings.level)

@@ -107,6 +107,13 @@ def estimate_cophenetic_correlation(
     Returns
     -------
     Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> round(estimate_cophenetic_correlation(taxa, np.random.default_rng(0), MeasureSettings()).value, 2)
+    0.69
     """
     if reason := taxa.reason_undefined():
         return Estimate.undefined(reason, **taxa.counts)
@@ -201,6 +208,14 @@ def estimate_within(
     Returns
     -------
     dict from rank to Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> within = estimate_within(taxa, {"genus": np.array([0, 1, 1])}, np.random.default_rng(0), MeasureSettings())
+    >>> within["genus"].p_value
+    1.0
     """
     reason = taxa.reason_undefined()
     estimates = {}

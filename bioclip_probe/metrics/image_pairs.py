@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -77,6 +78,13 @@ def estimate_image_correlation(
     Returns
     -------
     Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> images = Rows.images(*corvids())
+    >>> round(estimate_image_correlation(images, np.random.default_rng(0), MeasureSettings()).value, 2)
+    0.69
     """
     if images.counts["n_taxa"] < 3:
         return Estimate.undefined(images.reason_undefined(), **images.counts)
@@ -125,7 +133,7 @@ def streamed_tree_correlation(
     settings = settings or MeasureSettings()
     k = len(moments.jackknife_group)
     n_images = int(sum(of_group.n for of_group in moments.by_group))
-    counts = {"n_images": n_images, "n_taxa": k if n_images else 0, "n_excluded": n_excluded}
+    counts: dict[str, Any] = {"n_images": n_images, "n_taxa": k if n_images else 0, "n_excluded": n_excluded}
     if counts["n_taxa"] < 3:
         return Estimate.undefined(f"needs at least 3 taxa, found {counts['n_taxa']}", **counts)
     sums = JackknifeSums.of(tree, moments)

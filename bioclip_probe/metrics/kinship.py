@@ -76,6 +76,15 @@ def estimate_lca_depth(swept: Sweep, rng: np.random.Generator, settings: Measure
     ------
     ValueError
         If the sweep found no neighbours.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> from bioclip_probe.stats.rows import Rows
+    >>> from bioclip_probe.stats.sweep.sweep import sweep
+    >>> swept = sweep(Rows.images(*corvids()), k=1)
+    >>> round(estimate_lca_depth(swept, np.random.default_rng(0), MeasureSettings())["neighbour_lca_depth_1"].value, 2)
+    4.0
     """
     names = {f"neighbour_lca_depth_{k}": k for k in K_NEIGHBOURS if k <= swept.indices.shape[1]}
     if reason := _Kinship.reason_undefined(swept):
@@ -152,6 +161,15 @@ def estimate_mistake_severity(swept: Sweep, rng: np.random.Generator, settings: 
     ------
     ValueError
         If the sweep found no neighbours.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> from bioclip_probe.stats.rows import Rows
+    >>> from bioclip_probe.stats.sweep.sweep import sweep
+    >>> swept = sweep(Rows.images(*corvids()), k=1)
+    >>> estimate_mistake_severity(swept, np.random.default_rng(0), MeasureSettings()).note
+    'every taxon has a single image'
     """
     if reason := _Kinship.reason_undefined(swept):
         return Estimate.undefined(reason, **swept.rows.counts)

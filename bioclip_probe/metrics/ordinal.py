@@ -101,6 +101,13 @@ def estimate_rank_correlations(
     Returns
     -------
     dict from metric to Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> round(estimate_rank_correlations(taxa, np.random.default_rng(0), MeasureSettings())["spearman"].value, 2)
+    0.87
     """
     if reason := taxa.reason_undefined():
         return dict.fromkeys(("spearman", "kendall_tau_b"), Estimate.undefined(reason, **taxa.counts))
@@ -167,6 +174,13 @@ def estimate_image_rank_correlations(
     Returns
     -------
     dict from metric to Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> swept = sweep(Rows.images(*corvids()))
+    >>> round(estimate_image_rank_correlations(swept, MeasureSettings())["image_spearman"].value, 2)
+    0.87
     """
     names = ("image_spearman", "image_kendall_tau_b")
     if reason := swept.rows.reason_undefined():
@@ -228,6 +242,13 @@ def estimate_lca_auc(
     Returns
     -------
     dict from rank to dict from metric to Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> swept = sweep(Rows.images(*corvids()))
+    >>> estimate_lca_auc(swept, MeasureSettings())["genus"]["lca_auc"].value
+    1.0
     """
     joint = swept.joint
     counts = joint.counts
@@ -297,6 +318,13 @@ def estimate_distance_by_lca(
     Returns
     -------
     dict from rank to dict from metric to Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> list(estimate_distance_by_lca(taxa, np.random.default_rng(0), MeasureSettings()))
+    ['genus', 'root']
     """
     if taxa.counts["n_taxa"] < 2:
         return {}

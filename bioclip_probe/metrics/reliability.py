@@ -114,6 +114,15 @@ def estimate_noise_ceiling(
     ------
     DataError
         If a vector is not finite.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> twice, rng = np.repeat([0, 1, 2], 2), np.random.default_rng(0)
+    >>> estimates = estimate_noise_ceiling(vectors[twice], placement.take(twice), rng, MeasureSettings())
+    >>> round(estimates["noise_ceiling"].value, 2)
+    1.0
     """
     _, tip = tips_with_images(placement)
     n_images = np.bincount(tip[tip >= 0], minlength=1)

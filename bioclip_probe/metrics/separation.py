@@ -174,6 +174,13 @@ def estimate_knn_purity(
     ------
     ValueError
         If the neighbours were found among other rows or with other groups, or are fewer than `k`.
+
+    Examples
+    --------
+    >>> images = LabelledImages(np.array([0, 0, 1]), np.arange(3))
+    >>> neighbors = np.array([[1], [0], [0]])
+    >>> estimate_knn_purity(neighbors, images, 1, np.random.default_rng(0), MeasureSettings()).value
+    1.0
     """
     labels = images.labels
     if images.n_taxa < 2:
@@ -306,6 +313,14 @@ def estimate_silhouette(
     ------
     DataError
         If the vector of an image with a name is not finite.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> images = LabelledImages(placement.at("genus"), placement.node)
+    >>> round(estimate_silhouette(vectors, images, np.random.default_rng(0), MeasureSettings()).value, 2)
+    0.43
     """
     if reason := images.reason_undefined():
         return images.undefined(reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.sparse import csr_array
@@ -96,6 +98,13 @@ def estimate_delta_hyperbolicity(taxa: Rows, rng: np.random.Generator, settings:
     Returns
     -------
     Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> estimate_delta_hyperbolicity(taxa, np.random.default_rng(0), MeasureSettings(n_hyperbolicity_species=3)).value
+    0.0
     """
     k, m = taxa.counts["n_taxa"], settings.n_hyperbolicity_species
     if k < m:
@@ -104,7 +113,8 @@ def estimate_delta_hyperbolicity(taxa: Rows, rng: np.random.Generator, settings:
         return Estimate.undefined(reason, **taxa.counts)
     n_draws = settings.n_hyperbolicity_draws if k > m else 1
     draws = np.array([relative_delta(taxa.vectors[rng.choice(k, m, replace=False)]) for _ in range(n_draws)])
-    value, fields = float(draws.mean()), {}
+    value = float(draws.mean())
+    fields: dict[str, Any] = {}
     if n_draws > 1:
         error = draws.std(ddof=1) * np.sqrt(m / (k - m) + 1 / n_draws)
         reach = float(student_t.ppf((1 + settings.level) / 2, n_draws - 1) * error)
@@ -236,6 +246,13 @@ def estimate_geodesic_correlation(
     Returns
     -------
     Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> round(estimate_geodesic_correlation(taxa, np.random.default_rng(0), MeasureSettings()).value, 2)
+    0.76
     """
     k, most = taxa.counts["n_taxa"], settings.n_geodesic_species
     if k < 3:
@@ -302,7 +319,7 @@ def _correlation(tree: Tree, points: np.ndarray, n_neighbors: int) -> float:
     return float(np.corrcoef(pair)[0, 1])
 
 
-def _counts(taxa: Rows, chosen: np.ndarray) -> dict[str, int]:
+def _counts(taxa: Rows, chosen: np.ndarray) -> dict[str, Any]:
     """Return the counts of the taxa that were chosen."""
     n = int(np.isin(taxa.groups, chosen).sum())
     return {"n_images": n, "n_taxa": len(chosen), "n_excluded": len(taxa.groups) - n}

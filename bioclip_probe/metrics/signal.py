@@ -86,6 +86,13 @@ def estimate_k_mult(
     Returns
     -------
     Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> from bioclip_probe.stats.centroids import centroids
+    >>> round(estimate_k_mult(centroids(*corvids()), np.random.default_rng(0), MeasureSettings()).value, 2)
+    0.71
     """
     rows = Rows(taxa.tree, taxa.means, np.arange(len(taxa.counts)), taxa.groups)
     if rows.counts["n_taxa"] < 3:

@@ -113,6 +113,13 @@ def estimate_similarity(
     Returns
     -------
     dict from metric to Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> taxa = Rows.taxa(*corvids())
+    >>> estimate_similarity(taxa, taxa, np.random.default_rng(0), MeasureSettings())["cka"].note
+    'needs at least 4 taxa, found 3'
     """
     n, needed = taxa.counts["n_taxa"], 2 * settings.n_mutual_neighbors + 1
     reasons = dict.fromkeys(BOUNDS, _reason_undefined(taxa, other))
@@ -123,7 +130,7 @@ def estimate_similarity(
         reasons = {name: same if math.isnan(scores[name].value) else "" for name in BOUNDS}
     if not reasons["mutual_knn"] and n < needed:
         reasons["mutual_knn"] = f"needs at least {needed} taxa, found {n}"
-    table = {}
+    table: dict[str, Estimate] = {}
     for name, reason in reasons.items():
         raw = calibrated = Estimate.undefined(reason, **taxa.counts)
         if not reason:
@@ -289,5 +296,5 @@ def _calibrated(raw: Estimate, scores: Scores) -> Estimate:
         return max((score - threshold) / (1 - threshold), 0.0) if math.isfinite(score) else score
 
     note = f"beyond {threshold:.4f}, the {1 - ALPHA:.0%} point of {len(scores.null)} permutations"
-    ends = {"ci_low": beyond(raw.ci_low), "ci_high": beyond(raw.ci_high)}
-    return replace(raw, value=beyond(raw.value), chance=0.0, note=note, **ends)
+    low, high = beyond(raw.ci_low), beyond(raw.ci_high)
+    return replace(raw, value=beyond(raw.value), chance=0.0, note=note, ci_low=low, ci_high=high)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -99,6 +100,13 @@ def estimate_variance_by_rank(
     ------
     DataError
         If a vector is not finite.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> table = estimate_variance_by_rank(*corvids(), np.random.default_rng(0), MeasureSettings())
+    >>> round(table["genus"]["nested_r2"].value, 2)
+    0.81
     """
     finite_rows(vectors)
     has_node = placement.node >= 0
@@ -113,7 +121,11 @@ def estimate_variance_by_rank(
         taxon = tree.ancestor_at(rank)[nodes]
         named = taxon >= 0
         n_images = int(moments.counts[named].sum())
-        counts = {"n_images": n_images, "n_taxa": len(np.unique(taxon[named])), "n_excluded": len(placement) - n_images}
+        counts: dict[str, Any] = {
+            "n_images": n_images,
+            "n_taxa": len(np.unique(taxon[named])),
+            "n_excluded": len(placement) - n_images,
+        }
         if not n_images:
             table[rank] = dict.fromkeys(NAMES, Estimate.undefined("no image has a name at this rank", **counts))
             continue
@@ -124,7 +136,7 @@ def estimate_variance_by_rank(
 
 
 def _at_rank(
-    species: SpeciesSums, taxon: np.ndarray, above: np.ndarray, counts: dict[str, int], settings: MeasureSettings
+    species: SpeciesSums, taxon: np.ndarray, above: np.ndarray, counts: dict[str, Any], settings: MeasureSettings
 ) -> dict[str, Estimate]:
     """Return both numbers from the sums of species, the taxon of each at the rank, and that taxon's parent."""
     n = counts["n_images"]

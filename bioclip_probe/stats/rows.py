@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -120,7 +121,7 @@ class Rows:
         return cls(tree, finite_rows(vectors), groups, groups)
 
     @cached_property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[str, Any]:
         """Numbers of images and taxa that enter, and of images that are left out."""
         n = int(np.sum(self.groups >= 0))
         return {"n_images": n, "n_taxa": len(self.tree.tips) if n else 0, "n_excluded": len(self.groups) - n}
