@@ -14,8 +14,6 @@ import numpy as np
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import (
-    N_BOOTSTRAP,
-    N_GROUPS,
     bootstrap_mean,
     bootstrap_weights,
     jackknife_groups,
@@ -24,8 +22,6 @@ from bioclip_probe.stats.resampling import (
     permutation_p,
 )
 
-CI_METHOD = f"percentile bootstrap, {N_BOOTSTRAP} replicates"
-JACKKNIFE = f"delete-group jackknife, at most {N_GROUPS} groups"
 N_BINS = 15
 NO_NAMES = "no test image has a name at this rank"
 
@@ -52,7 +48,7 @@ def bootstrap_method(settings: MeasureSettings) -> str:
     return f"percentile bootstrap, {settings.n_bootstrap} replicates"
 
 
-def interval(low: float, high: float, method: str = CI_METHOD, resampled: str = "species") -> dict[str, Any]:
+def interval(low: float, high: float, method: str, resampled: str = "species") -> dict[str, Any]:
     """Return the fields of an `Estimate` that describe its interval.
 
     Parameters
@@ -71,7 +67,7 @@ def interval(low: float, high: float, method: str = CI_METHOD, resampled: str = 
 
     Examples
     --------
-    >>> interval(float("nan"), float("nan"))
+    >>> interval(float("nan"), float("nan"), "percentile bootstrap")
     {}
     """
     if not np.isfinite(low):

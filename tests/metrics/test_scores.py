@@ -140,7 +140,7 @@ def test_settings_decide_replicates_groups_and_level():
 
 
 def test_an_undefined_interval_has_no_fields():
-    assert interval(np.nan, np.nan) == {}
+    assert interval(np.nan, np.nan, "m") == {}
     assert interval(0.25, 0.5, "m", "genus") == {"ci_low": 0.25, "ci_high": 0.5, "ci_method": "m", "resampled": "genus"}
 
 
