@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import confounds as module
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.stats.all_pairs.cross import jackknifed_cross_correlations
 from bioclip_probe.stats.resampling import jackknife_groups
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree import Placement, patristic_distances
 from tests.definitions import confounds as definitions
-from tests.definitions import similarity
 from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, unit_vectors, vectors_on_trees
 from tests.support.taxa import cophenetic_correlation, rng, star_phylogeny
 
@@ -49,16 +47,6 @@ def test_it_is_the_correlation_of_residuals(case, data):
         expected = math.nan
     assert found.value == pytest.approx(expected, abs=1e-5, nan_ok=True)
     assert (found.note == "") == math.isfinite(expected)
-
-
-@settings(max_examples=60)
-@given(st.integers(4, 14), st.integers(1, 4), st.data())
-def test_correlations_of_two_encoders_without_a_part_are_those_of_the_other_taxa(n, n_parts, data):
-    a, b = data.draw(unit_vectors(n)), data.draw(unit_vectors(n))
-    part = jackknife_groups(n, rng(), n_parts)
-    found = jackknifed_cross_correlations(a, b, part)
-    kept = [np.ones(n, dtype=bool), *(part != number for number in range(part.max() + 1))]
-    assert found == pytest.approx([similarity.rsa(a[own], b[own]) for own in kept], abs=1e-6, nan_ok=True)
 
 
 def test_residuals_by_numpy_agree_and_so_does_the_test_by_hand():

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.variance import NAMES, estimate_variance_by_rank
-from bioclip_probe.stats.all_pairs.variance import SpeciesSums
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, taxonomy
 from tests.definitions import variance as definitions
-from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, unit_vectors, vectors_on_trees
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, unit_vectors
 from tests.support.strategies import lineage_tables
 from tests.support.taxa import DEFAULT, rng
 
@@ -54,28 +53,6 @@ def test_both_are_their_definition_at_every_rank(case):
             assert (estimate.n_images, estimate.n_excluded) == (n, len(vectors) - n)
         if math.isfinite(estimates["nested_r2"].value):
             assert estimates["nested_r2"].chance == pytest.approx(definitions.chance_r2(vectors, placement, rank))
-
-
-@settings(max_examples=60)
-@given(vectors_on_trees(max_images=14), st.integers(1, 5))
-def test_sums_without_a_part_are_those_of_the_other_species(case, n_parts):
-    vectors, placement = case
-    _, species = np.unique(placement.node, return_inverse=True)
-    k = species.max() + 1
-    labels, part = np.arange(k) % 3, jackknife_groups(k, rng(), n_parts)
-    pick = (np.arange(k)[:, None] == species).astype(float)
-    sums = SpeciesSums(pick.sum(axis=1), pick @ vectors, pick @ (vectors**2).sum(axis=1), part)
-    for number in range(-1, part.max() + 1):
-        kept = part[species] != number
-        x, own = list(vectors[kept]), labels[species[kept]].tolist()
-        assert sums.n_images()[1 + number] == len(x)
-        assert sums.squares_of_means(labels)[1][1 + number] == len(set(own))
-        assert sums.squares_within(labels)[1 + number] == pytest.approx(definitions.within(x, own), abs=1e-9)
-        if x:
-            assert sums.squares_of_means(np.zeros(k))[0][1 + number] == pytest.approx(
-                len(x) * np.sum(np.mean(x, axis=0) ** 2), abs=1e-9
-            )
-            assert sums.total_squares()[1 + number] == pytest.approx(definitions.sum_of_squares(x), abs=1e-9)
 
 
 def test_the_interval_is_that_of_the_values_without_each_group_of_species():

@@ -73,14 +73,14 @@ def test_images_at_inner_nodes_and_nowhere_are_at_no_tip():
     assert tree.name.tolist() == ["r", "x", "a", "c"]  # b has no image
 
 
-def test_no_image_at_any_tip():
+def test_without_image_at_a_tip_there_are_no_centroids():
     placement = Placement(small_tree(), np.array([1, -1, 0]))
     found = centroids(np.eye(3), placement)
     assert found.groups.tolist() == [-1, -1, -1]
     assert found.counts.shape == found.spread.shape == (0,) and found.means.shape == found.directions.shape == (0, 3)
 
 
-def test_no_image_at_all():
+def test_without_images_there_are_no_centroids():
     found = centroids(np.zeros((0, 3)), Placement(small_tree(), np.zeros(0, dtype=int)))
     assert found.counts.shape == (0,) and found.groups.shape == (0,)
 
@@ -112,7 +112,7 @@ def test_higher_ranks_are_sums_of_their_children():
     np.testing.assert_allclose(merged.sums, family.about(merged.origin).sums, atol=1e-10)
 
 
-def test_inputs_stay_and_centroids_are_read_only():
+def test_inputs_are_unchanged_and_centroids_are_read_only():
     vectors = unit_rows(np.random.default_rng(0).standard_normal((4, 3)))
     before = vectors.copy()
     vectors.flags.writeable = False

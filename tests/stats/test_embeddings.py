@@ -26,7 +26,7 @@ def test_rows_are_divided_by_their_length(directions, scale):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int16])
-def test_any_number_type_comes_in(dtype):
+def test_any_number_type_is_accepted(dtype):
     # The squares of float16 would overflow from 256 on.
     vectors = np.array([[3, 4], [300, 400], [0, -7]], dtype=dtype)
     found = Embeddings.of(ids(3), vectors)
@@ -38,7 +38,7 @@ def test_huge_and_tiny_vectors_keep_their_direction():
     assert unit_rows(vectors).tolist() == [[1, 0], [0, 1]]
 
 
-def test_inputs_stay_and_outputs_are_read_only():
+def test_inputs_are_unchanged_and_outputs_are_read_only():
     vectors, names = some_vectors(), ids(6)
     before = vectors.copy()
     found = Embeddings.of(names, vectors)
@@ -49,7 +49,7 @@ def test_inputs_stay_and_outputs_are_read_only():
             array[0] = array[0]
 
 
-def test_centred_takes_the_mean_of_unit_vectors_away():
+def test_centring_subtracts_the_mean_of_the_unit_vectors():
     found = Embeddings.of(ids(6), some_vectors() + 5)
     mean = definitions.mean_vector(found.vectors)
     expected = [definitions.unit_vector(row - mean) for row in found.vectors.astype(float)]
@@ -57,7 +57,7 @@ def test_centred_takes_the_mean_of_unit_vectors_away():
     assert found.centred().ids.tolist() == found.ids.tolist()
 
 
-def test_centring_turns_with_the_embedding():
+def test_centring_commutes_with_rotation():
     rotation = np.linalg.qr(some_vectors(3, 3, seed=1))[0]
     found = Embeddings.of(ids(6), some_vectors())
     turned = Embeddings.of(ids(6), some_vectors() @ rotation)
@@ -79,20 +79,20 @@ def test_vectors_that_are_not_finite_are_named(bad):
         Embeddings.of(ids(6), vectors)
 
 
-def test_zero_vectors_are_named_five_of_them():
+def test_the_first_five_zero_vectors_are_named():
     vectors = some_vectors(9)
     vectors[1:8] = 0
     with pytest.raises(DataError, match="7 are zero: image-1, image-2, image-3, image-4, image-5 and 2 more"):
         Embeddings.of(ids(9), vectors)
 
 
-def test_ids_given_twice_are_named():
+def test_duplicate_ids_are_named():
     with pytest.raises(DataError, match="more than once: b"):
         Embeddings.of(np.array(["a", "b", "b"]), some_vectors(3))
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 4), (3, 2, 2)])
-def test_one_id_a_row(shape):
+def test_ids_that_are_not_one_per_row_are_refused(shape):
     with pytest.raises(DataError, match="one id per row"):
         Embeddings.of(ids(3), np.ones(shape))
 
@@ -105,7 +105,7 @@ def test_equal_vectors_cannot_be_centred(n):
         found.centred()
 
 
-def test_taking_a_row_twice_would_give_two_images_one_id():
+def test_a_row_cannot_be_taken_twice():
     found = Embeddings.of(ids(3), some_vectors(3))
     with pytest.raises(DataError, match="more than once: image-0"):
         found.take(np.array([0, 0]))

@@ -30,7 +30,7 @@ def test_expected_information_is_the_mean_over_all_permutations(images):
 
 @settings(max_examples=100)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(1, 9), st.integers(1, 9))
-def test_agreement_is_its_definition_and_scikit_learn(seed, n, k, n_taxa):
+def test_agreement_agrees_with_its_definition_and_scikit_learn(seed, n, k, n_taxa):
     draw = np.random.default_rng(seed)
     clusters, taxa = draw.integers(0, k, n), draw.integers(0, n_taxa, n)
     ami, ari = agreement(clusters, taxa)
@@ -44,7 +44,7 @@ def test_agreement_is_its_definition_and_scikit_learn(seed, n, k, n_taxa):
 
 
 @pytest.mark.parametrize(("k", "n_taxa"), [(2, 2), (3, 400), (80, 80)])
-def test_what_is_left_out_of_large_tables_is_negligible(k, n_taxa):
+def test_terms_left_out_of_large_tables_are_negligible(k, n_taxa):
     draw = np.random.default_rng(k)
     clusters, taxa = (draw.choice(m, 20_000, p=draw.dirichlet(np.full(m, 0.5))) for m in (k, n_taxa))
     table = peer.cluster.contingency_matrix(clusters, taxa, sparse=True)

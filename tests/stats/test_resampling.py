@@ -27,7 +27,7 @@ def test_weights_count_how_often_each_unit_is_drawn():
     np.testing.assert_allclose(weights.var(axis=0), 6 / 7, rtol=0.15)
 
 
-def test_weights_follow_their_generator():
+def test_weights_depend_on_the_seed():
     draws = [bootstrap_weights(5, 4, np.random.default_rng(seed)).tolist() for seed in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
 
@@ -44,13 +44,13 @@ def test_the_interval_is_that_of_numpy(replicates, level):
     assert min(replicates) <= low <= high <= max(replicates)
 
 
-def test_undefined_replicates_stand_aside_up_to_half_of_them():
+def test_undefined_replicates_are_ignored_up_to_half_of_them():
     assert percentile_interval(np.array([1, 1, np.nan, np.nan])) == (1, 1)
     assert np.isnan(percentile_interval(np.array([1, np.nan, np.nan]))).all()
     assert np.isnan(percentile_interval(np.array([]))).all()
 
 
-def test_the_mean_is_bootstrapped_by_drawing_whole_units():
+def test_the_bootstrap_of_a_mean_draws_units_with_all_their_images():
     rng = np.random.default_rng(0)
     units = np.repeat([30, 10, 20, 40, 50], [1, 4, 2, 8, 3])
     scores = rng.normal(0, 0.1, 18) + units / 10
@@ -75,7 +75,7 @@ def test_the_order_of_images_does_not_matter():
 
 
 def test_the_interval_of_a_mean_covers_it():
-    """Forty units of one image: the mean is near normal, so 95 % should hold it but for a little."""
+    """With forty units of one image the mean is nearly normal, so about 95 % of intervals cover it."""
     rng = np.random.default_rng(7)
     covered = 0
     for _ in range(200):
@@ -91,19 +91,19 @@ def test_fewer_than_two_units_have_no_interval(units):
 
 
 @given(st.integers(-9, 9), st.lists(st.integers(-9, 9), max_size=30))
-def test_p_counts_the_permutations_that_do_as_well(observed, null):
+def test_the_p_value_counts_permutations_that_are_as_large(observed, null):
     p = permutation_p(observed / 10, np.array(null) / 10)
     b = sum(value >= observed for value in null)
     assert p == (b + 1) / (len(null) + 1)
     assert 1 / (len(null) + 1) <= p <= 1
 
 
-def test_permutations_equal_but_for_rounding_are_ties():
+def test_permutations_equal_up_to_rounding_are_ties():
     assert permutation_p(0.1 + 0.2, np.array([0.3, 0.3 - 1e-8, 0.0])) == 3 / 4
 
 
 @pytest.mark.parametrize(("observed", "null"), [(np.nan, [0.1]), (0.1, [np.nan, 0.2])])
-def test_p_of_what_is_undefined_is_undefined(observed, null):
+def test_the_p_value_of_an_undefined_statistic_is_undefined(observed, null):
     assert math.isnan(permutation_p(observed, np.array(null)))
 
 
@@ -114,19 +114,19 @@ def test_groups_are_even_and_none_is_empty():
         assert n_units == 0 or sizes.max() - sizes.min() <= 1 <= sizes.min()
 
 
-def test_leaving_out_one_unit_after_the_other_gives_the_textbook_interval_of_a_mean():
+def test_the_jackknife_of_a_mean_is_the_textbook_interval():
     from scipy.stats import t
 
     values = np.random.default_rng(1).normal(3, 2, 25)
     low, high = jackknife(lambda rows: values[rows].mean(), np.arange(25), np.random.default_rng(0))
-    # The jackknife's values are a line in the values themselves, whose kurtosis tells the degrees of freedom.
+    # The leave-one-out values are linear in the values, whose kurtosis gives the degrees of freedom.
     pull = values - values.mean()
     freedom = min(2 * 25 / (25 * (pull**4).sum() / (pull**2).sum() ** 2 - 1), 24)
     expected = t.interval(0.95, freedom, values.mean(), values.std(ddof=1) / 5)
     np.testing.assert_allclose((low, high), expected, rtol=1e-12)
 
 
-def test_the_jackknife_leaves_out_whole_units_and_never_meets_the_rows_of_none():
+def test_the_jackknife_leaves_out_all_rows_of_a_unit_and_ignores_rows_without_unit():
     units = np.array([5, 5, -1, 2, 9, 2, 7])
     seen = []
     jackknife(lambda rows: seen.append(rows.tolist()) or 0.0, units, np.random.default_rng(0))
@@ -136,7 +136,7 @@ def test_the_jackknife_leaves_out_whole_units_and_never_meets_the_rows_of_none()
     ]  # fmt: skip
 
 
-def test_the_jackknife_keeps_to_its_bounds_and_says_when_it_knows_nothing():
+def test_the_jackknife_interval_is_cut_off_at_its_bounds_or_undefined():
     deleted = np.array([0.9, 1.0, 0.8])
     low, high = jackknife_interval(0.9, deleted, (0, 1))
     assert high == 1 and 0 <= low < 0.9
@@ -144,13 +144,13 @@ def test_the_jackknife_keeps_to_its_bounds_and_says_when_it_knows_nothing():
         assert np.isnan(jackknife_interval(value, others)).all()
 
 
-def test_a_few_units_that_carry_everything_leave_few_degrees_of_freedom():
+def test_a_few_units_that_determine_a_statistic_leave_few_degrees_of_freedom():
     assert effective_degrees_of_freedom(np.ones(40)) == 39
     assert effective_degrees_of_freedom(np.array([1.0, -1.0] * 20)) == 39
     assert 2 <= effective_degrees_of_freedom(np.eye(40)[0]) < 3
 
 
-def test_the_expanded_interval_is_the_percentile_interval_of_many_even_units_and_wider_of_few():
+def test_the_expanded_interval_equals_the_percentile_interval_for_many_units_and_is_wider_for_few():
     replicates = np.random.default_rng(0).normal(size=20_000)
     even = np.array([1.0, -1.0] * 500)
     np.testing.assert_allclose(expanded_interval(replicates, even, 10**6), percentile_interval(replicates), atol=0.02)

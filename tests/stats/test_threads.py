@@ -9,7 +9,7 @@ from bioclip_probe.stats.threads import SMALL_WORK, matched_threads, one_thread
 
 
 def threads():
-    """Threads of the linear algebra; those of OpenMP are each thread's own, and are not what is limited."""
+    """Return the numbers of threads of the linear algebra; those of OpenMP are per thread and are not limited."""
     return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
 
@@ -22,7 +22,7 @@ def test_small_work_has_one_thread_and_large_work_all(work, one):
     assert threads() == before
 
 
-def test_one_thread_until_the_last_has_gone():
+def test_the_limit_of_one_thread_lasts_until_the_last_thread_leaves():
     np.ones((2, 2)) @ np.ones((2, 2))
     before, first_in, first_may_go = threads(), Event(), Event()
 
@@ -39,12 +39,12 @@ def test_one_thread_until_the_last_has_gone():
             return threads()
 
     with ThreadPoolExecutor(2) as pool:
-        for _ in range(2):  # whoever set the limit is another thread than the one that takes it back
+        for _ in range(2):  # the thread that sets the limit is not the one that restores it
             first_in.clear(), first_may_go.clear()
             inside = pool.submit(first)
             assert pool.submit(second).result() == {1}
             assert threads() == before
-        with one_thread:  # and it is no matter which thread was the last to set one
+        with one_thread:  # it does not matter which thread was the last to set a limit
             assert threads() == {1}
     assert threads() == before
     with pytest.raises(ZeroDivisionError), one_thread:

@@ -33,7 +33,7 @@ def test_sums_along_the_tree_are_sums_over_pairs(made, random):
 
 
 def test_embeddings_that_nearly_coincide_keep_their_correlation():
-    """As those of an untrained network: cosine distances of 1e-5, give or take a tenth of that."""
+    """An untrained network gives such embeddings: cosine distances of 1e-5 that vary by a tenth."""
     rng = np.random.default_rng(0)
     placement = random_taxonomy(40, 200, rng)
     tips = np.searchsorted(placement.tree.tips, placement.node)

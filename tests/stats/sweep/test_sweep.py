@@ -165,7 +165,7 @@ def test_the_sweep_finds_the_nearest_neighbours():
 
 
 def test_the_number_of_threads_does_not_change_a_bit():
-    """A product by two threads of the linear algebra, of rows as long as these, has other last digits."""
+    """Two threads of the linear algebra give other last digits in products of rows as long as these."""
     rows, _ = images(n_images=2400, d=600)
     found = []
     for ours, of_algebra in ((1, 1), (1, 2), (2, 2), (5, 2)):
@@ -210,7 +210,7 @@ def test_the_order_of_rows_does_not_matter():
 
 
 def test_embeddings_that_nearly_coincide_keep_their_order():
-    """As those of an untrained network, at cosine distances around 1e-5."""
+    """An untrained network gives such embeddings, with cosine distances around 1e-5."""
     rows, _ = images()
     far = sweep.sweep(rows, anchors=True)
     vectors = unit_rows(np.eye(9)[8] + 3e-3 * np.pad(np.asarray(rows.vectors, float), ((0, 0), (0, 1))))
