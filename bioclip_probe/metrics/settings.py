@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bioclip_probe.errors import ProbeError
+from bioclip_probe.stats.defaults import LEVEL, N_BOOTSTRAP, N_GROUPS, N_PERMUTATIONS
 from bioclip_probe.tables import DEFAULT_SEED, RANKS
 
 
@@ -81,10 +82,12 @@ class MeasureSettings:
         default=None, metadata={"help": "measure N images of each species, drawn at random; default: all"}
     )
     seed: int = field(default=DEFAULT_SEED, metadata={"help": "seed of resampling, splits and projections"})
-    level: float = field(default=0.95, metadata={"help": "nominal coverage of the intervals"})
-    n_permutations: int = field(default=999, metadata={"help": "permutations of species for p-values and chance"})
-    n_bootstrap: int = field(default=999, metadata={"help": "bootstrap replicates"})
-    n_groups: int = field(default=40, metadata={"help": "most groups that the jackknife leaves out"})
+    level: float = field(default=LEVEL, metadata={"help": "nominal coverage of the intervals"})
+    n_permutations: int = field(
+        default=N_PERMUTATIONS, metadata={"help": "permutations of species for p-values and chance"}
+    )
+    n_bootstrap: int = field(default=N_BOOTSTRAP, metadata={"help": "bootstrap replicates"})
+    n_groups: int = field(default=N_GROUPS, metadata={"help": "most groups that the jackknife leaves out"})
     n_label_permutations: int = 20
     n_model_permutations: int = 199
     n_mutual_neighbors: int = 10

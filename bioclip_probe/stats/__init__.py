@@ -3,6 +3,7 @@
 =================== ==================================================================================
 `embeddings`        unit vectors with the ids of their images, and the check of vectors
 `estimate`          a number with its chance level, interval, counts and note
+`defaults`          numbers of replicates, groups and permutations, and the level of intervals
 `resampling`        bootstrap, delete-a-group jackknife, permutation p-value
 `rows`              images or centroids at the tips of a tree, and the units that are resampled
 `centroids`         taxa as the mean of their images

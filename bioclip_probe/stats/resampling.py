@@ -17,10 +17,7 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-#: Default number of bootstrap replicates, of jackknife groups, and nominal coverage of intervals.
-N_BOOTSTRAP = 999
-N_GROUPS = 40
-LEVEL = 0.95
+from bioclip_probe.stats.defaults import LEVEL, N_BOOTSTRAP, N_GROUPS
 
 
 def bootstrap_weights(n_units: int, n_bootstrap: int, rng: np.random.Generator) -> np.ndarray:
