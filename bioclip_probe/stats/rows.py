@@ -13,7 +13,8 @@ from bioclip_probe.errors import DataError, some
 from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
 from bioclip_probe.stats.centroids import centroids, tips_with_images
-from bioclip_probe.stats.resampling import N_GROUPS, jackknife_groups
+from bioclip_probe.stats.defaults import N_GROUPS
+from bioclip_probe.stats.resampling import jackknife_groups
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
 
