@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.metrics import ordinal
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
 from bioclip_probe.stats.rows import Rows
@@ -27,12 +28,16 @@ def made_up(n_species=40, n_images=120, signal=0.8, noise=0.3, d=16, seed=0):
     return signal_vectors(placement, d, signal, noise, generator), placement
 
 
-def rank_correlations(vectors, placement, rng, executor=None):
-    return ordinal.estimate_rank_correlations(Rows.taxa(vectors, placement), rng, DEFAULT, executor=executor)
+#: Values do not depend on the groups of the jackknife.
+FEW_GROUPS = MeasureSettings(n_groups=3)
 
 
-def distance_by_lca(vectors, placement, rng, executor=None):
-    return ordinal.estimate_distance_by_lca(Rows.taxa(vectors, placement.coarsen("species")), rng, DEFAULT, executor)
+def rank_correlations(vectors, placement, rng, settings=DEFAULT, executor=None):
+    return ordinal.estimate_rank_correlations(Rows.taxa(vectors, placement), rng, settings, executor=executor)
+
+
+def distance_by_lca(vectors, placement, rng, settings=DEFAULT, executor=None):
+    return ordinal.estimate_distance_by_lca(Rows.taxa(vectors, placement.coarsen("species")), rng, settings, executor)
 
 
 def image_rank_correlations(swept):
@@ -43,16 +48,16 @@ def lca_auc(swept):
     return ordinal.estimate_lca_auc(swept, DEFAULT)
 
 
-def swept(vectors, placement, seed=0, **more):
+def swept(vectors, placement, n_groups=40):
     rows = Rows.images(vectors, placement)
-    return sweep(rows, rows.jackknife_groups(None, rng(seed))[1], **more)
+    return sweep(rows, rows.jackknife_groups(None, rng(), n_groups)[1])
 
 
 def everything(vectors, placement):
-    found = swept(vectors, placement)
-    yield from rank_correlations(vectors, placement, rng()).values()
+    found = swept(vectors, placement, n_groups=3)
+    yield from rank_correlations(vectors, placement, rng(), FEW_GROUPS).values()
     yield from image_rank_correlations(found).values()
-    for table in (lca_auc(found), distance_by_lca(vectors, placement, rng())):
+    for table in (lca_auc(found), distance_by_lca(vectors, placement, rng(), FEW_GROUPS)):
         for row in table.values():
             yield from row.values()
 
@@ -191,8 +196,8 @@ def test_rotation_order_and_names_leave_all_as_it_is():
 def test_more_signal_is_more_order_and_none_is_chance():
     def values(signal):
         vectors, placement = made_up(150, 300, signal, 0.2, 64)
-        images = swept(vectors, placement)
-        taxa = rank_correlations(vectors, placement, rng())
+        images = swept(vectors, placement, n_groups=3)
+        taxa = rank_correlations(vectors, placement, rng(), FEW_GROUPS)
         auc = lca_auc(images)["kingdom"]["lca_auc"]
         estimates = [*taxa.values(), *image_rank_correlations(images).values(), auc]
         return np.array([estimate.value for estimate in estimates])
@@ -203,7 +208,7 @@ def test_more_signal_is_more_order_and_none_is_chance():
 
 
 def test_the_staircase_climbs_with_signal():
-    found = distance_by_lca(*made_up(300, 300, 1.0, 0.0, 256), rng())
+    found = distance_by_lca(*made_up(300, 300, 1.0, 0.0, 256), rng(), FEW_GROUPS)
     means = [found[rank]["lca_distance_mean"].value for rank in (*reversed(RANKS[:-1]), "root") if rank in found]
     assert means == sorted(means) and means[-1] > 3 * means[0]
 
@@ -262,10 +267,11 @@ def test_row_order_and_rotation_leave_the_staircase():
 
 def test_the_staircase_climbs_with_signal_and_is_flat_without():
     def means(signal: float) -> list[float]:
-        found = distance_by_lca(*taxa.made_up(300, 300, signal, 0.0, 256), rng())
+        found = distance_by_lca(*taxa.made_up(300, 300, signal, 0.0, 256), rng(), FEW_GROUPS)
         return [found[rank]["lca_distance_mean"].value for rank in (*reversed(RANKS[:-1]), "root") if rank in found]
 
-    assert means(1.0) == sorted(means(1.0)) and means(1.0)[-1] > 3 * means(1.0)[0]
+    full = means(1.0)
+    assert full == sorted(full) and full[-1] > 3 * full[0]
     assert np.ptp(means(0.0)) < 0.05
 
 

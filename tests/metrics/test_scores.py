@@ -145,7 +145,7 @@ def test_an_undefined_interval_has_no_fields():
 
 
 def test_mean_score_of_one_species_has_no_interval():
-    found = mean_score(np.ones(3), np.zeros(3, dtype=np.int64), rng(), chance=0.5)
+    found = mean_score(np.ones(3), np.zeros(3, dtype=np.int64), rng(), DEFAULTS, chance=0.5)
     assert (found.value, found.chance, found.ci_method) == (1, 0.5, "")
     assert np.isnan(found.ci_low)
 
@@ -232,14 +232,16 @@ def test_swap_p_is_near_that_of_all_swaps(seed, n_units):
     random = np.random.default_rng(seed)
     differences, units = random.integers(-1, 2, 20), random.integers(0, n_units, 20)
     expected = scores.swap_p(differences.tolist(), units.tolist())
-    assert swap_p(differences, units, rng()) == pytest.approx(expected, abs=0.07)
+    assert swap_p(differences, units, rng(), DEFAULTS.n_swaps) == pytest.approx(expected, abs=0.07)
 
 
 def test_swap_p_is_mcnemars_exact_test_where_images_are_species():
     for a, b in ((15, 4), (9, 9), (3, 0), (40, 20)):
         differences = np.concatenate([np.ones(a), -np.ones(b), np.zeros(30)])
         expected = binomtest(a, a + b, 0.5).pvalue
-        assert swap_p(differences, np.arange(len(differences)), rng()) == pytest.approx(expected, abs=0.04)
+        assert swap_p(differences, np.arange(len(differences)), rng(), DEFAULTS.n_swaps) == pytest.approx(
+            expected, abs=0.04
+        )
 
 
 def test_swap_p_is_uniform_where_neither_is_better():
@@ -250,10 +252,10 @@ def test_swap_p_is_uniform_where_neither_is_better():
     for _ in range(150):
         skill = random.beta(2, 2, (2, 40))[:, species]
         a, b = random.random((2, 200)) < skill
-        p.append(swap_p(a.astype(float) - b, species, random))
+        p.append(swap_p(a.astype(float) - b, species, random, DEFAULTS.n_swaps))
     assert kstest(p, "uniform").pvalue > 0.001
 
 
 def test_swap_p_without_any_difference_is_one():
-    assert swap_p(np.zeros(9), np.arange(9), rng()) == 1
-    assert swap_p(np.array([1.0, 1.0, -1.0, -1.0]), np.array([0, 1, 0, 1]), rng()) == 1
+    assert swap_p(np.zeros(9), np.arange(9), rng(), DEFAULTS.n_swaps) == 1
+    assert swap_p(np.array([1.0, 1.0, -1.0, -1.0]), np.array([0, 1, 0, 1]), rng(), DEFAULTS.n_swaps) == 1
