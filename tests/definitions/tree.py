@@ -1,76 +1,79 @@
-"""What the numbers of `bioclip_probe.tree` mean, written down as plainly as possible and as slowly as that is."""
+"""Definitions of the numbers of `bioclip_probe.tree`, as plain as possible and therefore slow."""
 
 from __future__ import annotations
 
 from bioclip_probe.tables import RANKS
+from bioclip_probe.tree import Tree
 
 
-def ancestors(tree, node: int) -> list[int]:
-    """The node itself and all above it, walking from parent to parent."""
+def ancestors(tree: Tree, node: int) -> list[int]:
+    """Return the node itself and all nodes above it, from parent to parent."""
     above = [int(node)]
     while tree.parent[above[-1]] != -1:
         above.append(int(tree.parent[above[-1]]))
     return above
 
 
-def children(tree, node: int) -> list[int]:
+def children(tree: Tree, node: int) -> list[int]:
+    """Return the nodes whose parent the node is."""
     return [child for child in range(len(tree)) if tree.parent[child] == node]
 
 
-def tips(tree) -> list[int]:
+def tips(tree: Tree) -> list[int]:
+    """Return the nodes without children."""
     return [node for node in range(len(tree)) if not children(tree, node)]
 
 
-def clade(tree, node: int) -> list[int]:
-    """The node and its descendants: all whose walk to the root meets it."""
+def clade(tree: Tree, node: int) -> list[int]:
+    """Return the node and its descendants: all nodes that have it among their ancestors."""
     return [other for other in range(len(tree)) if node in ancestors(tree, other)]
 
 
-def depth(tree, node: int) -> float:
+def depth(tree: Tree, node: int) -> float:
+    """Return the sum of the branches from the root to the node."""
     return sum(float(tree.length[step]) for step in ancestors(tree, node))
 
 
-def mrca(tree, a: int, b: int) -> int:
-    """The first ancestor of `a` that is an ancestor of `b` too."""
+def mrca(tree: Tree, a: int, b: int) -> int:
+    """Return the most recent common ancestor: the first ancestor of `a` that is also one of `b`."""
     above_b = ancestors(tree, b)
     return next(node for node in ancestors(tree, a) if node in above_b)
 
 
-def path_length(tree, a: int, b: int) -> float:
-    """Sum of the branches from `a` up to the most recent common ancestor and down to `b`."""
+def path_length(tree: Tree, a: int, b: int) -> float:
+    """Return the sum of the branches from `a` up to the most recent common ancestor and down to `b`."""
     top = mrca(tree, a, b)
     up = [node for node in ancestors(tree, a) if node not in ancestors(tree, top)]
     down = [node for node in ancestors(tree, b) if node not in ancestors(tree, top)]
     return sum(float(tree.length[node]) for node in up + down)
 
 
-def ancestor_at(tree, node: int, rank: str) -> int:
-    found = [step for step in ancestors(tree, node) if tree.rank[step] == RANKS.index(rank)]
-    return found[0] if found else -1
+def ancestor_at(tree: Tree, node: int, rank: str) -> int:
+    """Return the node of a rank at or above the node, -1 if there is none."""
+    of_rank = [step for step in ancestors(tree, node) if tree.rank[step] == RANKS.index(rank)]
+    return of_rank[0] if of_rank else -1
 
 
-def brownian_covariance(tree, a: int, b: int, signal: float) -> float:
-    """Pagel's: the path that two tips share, times λ unless they are the same tip."""
+def brownian_covariance(tree: Tree, a: int, b: int, signal: float) -> float:
+    """Return the length of the path that two tips share, times Pagel's λ unless they are the same tip."""
     shared = depth(tree, mrca(tree, a, b))
     return shared if a == b else signal * shared
 
 
 def known_path(lineage: list[str | None]) -> tuple[str | None, ...]:
-    """A lineage down to its deepest known name: what a taxon *is*."""
-    known = [place for place, name in enumerate(lineage) if name is not None]
+    """Return a lineage down to its deepest known name, which identifies a taxon."""
+    known = [rank for rank, name in enumerate(lineage) if name is not None]
     return tuple(lineage[: known[-1] + 1]) if known else ()
 
 
 def taxa(lineages: list[list[str | None]]) -> set[tuple[str | None, ...]]:
-    """All taxa of a table: every known name with all that stands before it."""
-    return {
-        tuple(lineage[: place + 1]) for lineage in lineages for place, name in enumerate(lineage) if name is not None
-    }
+    """Return all taxa of a table: every known name with all names before it."""
+    return {tuple(lineage[: rank + 1]) for lineage in lineages for rank, name in enumerate(lineage) if name is not None}
 
 
 def ranks_below_mrca(a: list[str | None], b: list[str | None]) -> int:
-    """Of two species: how many of the seven ranks lie below the last taxon they share, 7 if they share none."""
-    shared = [place for place in range(len(RANKS)) if a[place] is not None and a[: place + 1] == b[: place + 1]]
+    """Return how many of the seven ranks lie below the last taxon that two species share, 7 if they share none."""
+    shared = [rank for rank in range(len(RANKS)) if a[rank] is not None and a[: rank + 1] == b[: rank + 1]]
     return len(RANKS) - 1 - (shared[-1] if shared else -1)
 
 
@@ -82,7 +85,7 @@ PLACEHOLDERS = [
 
 
 def clean_name(name: object) -> str | None:
-    """A name without superfluous blanks, or None where it says that there is none."""
+    """Return a name without superfluous blanks, or None for a placeholder."""
     if not isinstance(name, str):
         return None
     name = " ".join(name.split())
@@ -91,7 +94,7 @@ def clean_name(name: object) -> str | None:
 
 
 def binomial(genus: str | None, species: str | None) -> str | None:
-    """Genus and epithet, of a cleaned genus and a cleaned species name."""
+    """Return genus and epithet from a cleaned genus and a cleaned name of a species."""
     if species is None:
         return None
     words = species.replace("_", " ").split()
