@@ -79,7 +79,7 @@ def mean_score(
     scores: np.ndarray,
     units: np.ndarray,
     rng: np.random.Generator,
-    settings: MeasureSettings | None = None,
+    settings: MeasureSettings,
     **counts: Any,
 ) -> Estimate:
     """Return the mean of per-image scores; its interval resamples `units` and keeps the score of each image.
@@ -91,7 +91,7 @@ def mean_score(
     units : ndarray, shape (n,), int64
         The species of each image.
     rng : numpy.random.Generator
-    settings : MeasureSettings, optional
+    settings : MeasureSettings
         `n_bootstrap` and `level` are used.
     **counts
         More fields of the `Estimate`: chance, n_taxa, n_excluded, note.
@@ -102,10 +102,10 @@ def mean_score(
 
     Examples
     --------
-    >>> mean_score(np.array([1.0, 0.0]), np.array([0, 1]), np.random.default_rng(0), chance=0.25).value
+    >>> rng = np.random.default_rng(0)
+    >>> mean_score(np.array([1.0, 0.0]), np.array([0, 1]), rng, MeasureSettings(), chance=0.25).value
     0.5
     """
-    settings = settings or MeasureSettings()
     ends = bootstrap_mean(scores, units, rng, settings.n_bootstrap, settings.level)
     return Estimate(
         float(np.mean(scores, dtype=np.float64)),
@@ -357,7 +357,7 @@ def estimate_calibration_error(
     return Estimate(value, chance=float(np.mean(null)), **interval(*ends, jackknife_method(settings)), n_images=n)
 
 
-def swap_p(differences: np.ndarray, units: np.ndarray, rng: np.random.Generator, n_swaps: int = 999) -> float:
+def swap_p(differences: np.ndarray, units: np.ndarray, rng: np.random.Generator, n_swaps: int) -> float:
     """Return the two-sided p-value of a mean of paired differences, by random swaps of the two sides of each species.
 
     Parameters
@@ -382,7 +382,7 @@ def swap_p(differences: np.ndarray, units: np.ndarray, rng: np.random.Generator,
 
     Examples
     --------
-    >>> swap_p(np.zeros(4), np.arange(4), np.random.default_rng(0))
+    >>> swap_p(np.zeros(4), np.arange(4), np.random.default_rng(0), n_swaps=99)
     1.0
     """
     _, unit = np.unique(units, return_inverse=True)
