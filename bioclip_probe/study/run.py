@@ -56,6 +56,15 @@ def collect_sample(plan: Plan, store: str | Path, executor: Executor | None = No
     ------
     ProbeError
         If the data, a model, the tree or the store cannot be used, in one line.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_plan
+    >>> with TemporaryDirectory() as folder:
+    ...     sample = collect_sample(corvid_plan(folder), f"{folder}/store")
+    >>> list(sample.embeddings)
+    ['corvids']
     """
     metrics.check_metrics(plan.measure.metrics)
     settings = plan.extraction if executor is None else replace(plan.extraction, engine=executor)
@@ -67,12 +76,33 @@ def collect_sample(plan: Plan, store: str | Path, executor: Executor | None = No
 
 
 def compared_in(sample: Sample, plan: Plan) -> list[str]:
-    """Return the names of the plan's models in its sample, without the controls, which come last."""
+    """Return the names of the plan's models in its sample, without the controls, which come last.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_plan
+    >>> with TemporaryDirectory() as folder:
+    ...     plan = corvid_plan(folder)
+    ...     compared_in(collect_sample(plan, f"{folder}/store"), plan)
+    ['corvids']
+    """
     return list(sample.embeddings)[: len(plan.compared)]
 
 
 def measure_step(sample: Sample, plan: Plan, executor: Executor | None = None) -> StepResult:
-    """Measure every encoder, every pair of encoders, and the names of taxa."""
+    """Measure every encoder, every pair of encoders, and the names of taxa.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_plan
+    >>> with TemporaryDirectory() as folder:
+    ...     plan = corvid_plan(folder)
+    ...     step = measure_step(collect_sample(plan, f"{folder}/store"), plan)
+    >>> sorted(step.tables["measurements"]["metric"].unique())
+    ['cophenetic_correlation', 'silhouette']
+    """
     tables = [
         measure(sample, plan.measure, executor),
         compare(sample, plan.measure),
@@ -82,14 +112,36 @@ def measure_step(sample: Sample, plan: Plan, executor: Executor | None = None) -
 
 
 def probe_step(sample: Sample, plan: Plan) -> StepResult:
-    """Ask the probes, and score their predictions."""
+    """Ask the probes, and score their predictions.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_plan
+    >>> with TemporaryDirectory() as folder:
+    ...     plan = corvid_plan(folder)
+    ...     step = probe_step(collect_sample(plan, f"{folder}/store"), plan)
+    >>> sorted(step.tables)
+    ['measurements', 'predictions']
+    """
     predictions = predict(sample, plan.probe)
     scores = score(sample, predictions, plan.measure)
     return StepResult({"predictions": predictions, "measurements": scores}, {"settings": asdict(plan.probe)})
 
 
 def project_step(sample: Sample, plan: Plan) -> StepResult:
-    """Project the compared models panel by panel, and measure the purity of the panels."""
+    """Project the compared models panel by panel, and measure the purity of the panels.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_plan
+    >>> with TemporaryDirectory() as folder:
+    ...     plan = corvid_plan(folder)
+    ...     step = project_step(collect_sample(plan, f"{folder}/store"), plan)
+    >>> sorted(step.tables)
+    ['coordinates', 'measurements']
+    """
     drawn = project(sample, plan.projection, compared_in(sample, plan))
     purity = measure_panels(sample, drawn.coordinates, plan.measure)
     record = {"settings": asdict(plan.projection), "panels": drawn.panels}
@@ -121,6 +173,15 @@ def run_steps(
     ------
     ProbeError
         If the plan cannot be run, or the folder holds another run and `fresh` is not set.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_plan
+    >>> with TemporaryDirectory() as folder:
+    ...     results = run_steps(corvid_plan(folder), f"{folder}/store", f"{folder}/out", ["measure"])
+    >>> list(results.record["steps"])
+    ['measure']
     """
     results.check_folder(out)  # before the long work
     begun = time.perf_counter()
@@ -160,12 +221,33 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path) -> results.Results
     ------
     ProbeError
         As for `run_steps`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_plan
+    >>> with TemporaryDirectory() as folder:
+    ...     results = reproduce(corvid_plan(folder), f"{folder}/store", f"{folder}/out")
+    >>> list(results.record["steps"])
+    ['measure', 'probe', 'project']
     """
     return run_steps(plan, store, out, fresh=True)
 
 
 def run_record(sample: Sample, plan: Plan, name: str, step: StepResult, seconds: float) -> dict:
-    """Return the record of a run with one of its steps, as `results.write` takes it."""
+    """Return the record of a run with one of its steps, as `results.write` takes it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_plan
+    >>> with TemporaryDirectory() as folder:
+    ...     plan = corvid_plan(folder)
+    ...     sample = collect_sample(plan, f"{folder}/store")
+    ...     record = run_record(sample, plan, "measure", StepResult({}), seconds=0.5)
+    >>> record["steps"]["measure"]["seconds"]
+    0.5
+    """
     own = {
         "command": provenance.command(),
         "finished": provenance.now(),
