@@ -69,19 +69,40 @@ class AnswersPair:
 
 
 class UnseenPair(AnswersPair):
-    """The answers of one probe about child taxa that it saw (`first`) and about child taxa held out (`second`)."""
+    """The answers of one probe about child taxa that it saw (`first`) and about child taxa held out (`second`).
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_answers
+    >>> UnseenPair(corvid_answers(), corvid_answers()).subject
+    'seen and unseen answers'
+    """
 
     subject: ClassVar[str] = "seen and unseen answers"
 
 
 class ShuffledPair(AnswersPair):
-    """The answers of one probe (`first`) and those to the control task with shuffled labels (`second`)."""
+    """The answers of one probe (`first`) and those to the control task with shuffled labels (`second`).
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_answers
+    >>> ShuffledPair(corvid_answers(), corvid_answers()).subject
+    'seen and shuffled answers'
+    """
 
     subject: ClassVar[str] = "seen and shuffled answers"
 
 
 class ModelPair(AnswersPair):
-    """The answers of one probe to the same questions on the embeddings of two models."""
+    """The answers of one probe to the same questions on the embeddings of two models.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvid_answers
+    >>> ModelPair(corvid_answers(), corvid_answers()).subject
+    'answers of two models'
+    """
 
     subject: ClassVar[str] = "answers of two models"
 

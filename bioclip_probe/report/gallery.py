@@ -70,6 +70,15 @@ def draw_all(results: Results) -> dict[str, Path | str]:
     -------
     dict from str to Path or str
         For each figure its PNG, or the reason why it could not be drawn.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.report.examples import two_models_measured
+    >>> with TemporaryDirectory() as folder:
+    ...     draw_all(replace(two_models_measured(), folder=Path(folder)))["headline"]
+    'there is no value of cophenetic_correlation to draw'
     """
     drawn: dict[str, Path | str] = {}
     for name in REGISTRY:
