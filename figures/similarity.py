@@ -1,6 +1,7 @@
-"""How alike any two models are, beyond chance.
+"""Draw the similarity of every two models beyond chance.
 
-Drawn from the tables of a study; by default the built-in world's (simulated), as `make demo` leaves them.
+The figure uses the tables of a study. By default they are those of the built-in world (simulated) that `make demo`
+writes.
 
     python figures/similarity.py [RESULTS]
 """
@@ -8,8 +9,8 @@ Drawn from the tables of a study; by default the built-in world's (simulated), a
 import sys
 from pathlib import Path
 
-from bioclip_probe import report
-from bioclip_probe.study import results
+from bioclip_probe.report import draw
+from bioclip_probe.study.results import read
 
-found = results.read(sys.argv[1] if len(sys.argv) > 1 else "results/world")
-print(report.draw(found, "similarity", Path(__file__).with_suffix("")))
+results = read(sys.argv[1] if len(sys.argv) > 1 else "results/world")
+print(draw(results, "similarity", Path(__file__).with_suffix("")))

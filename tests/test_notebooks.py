@@ -6,24 +6,24 @@ import nbformat
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-#: Run before the notebook's first cell: few replicates and sixty species, since a test asks whether it
-#: runs, not what it finds.
-QUICK = """
+#: Run before the first cell of the notebook: sixty species are enough to see that it runs.
+BEFORE = """
 import dataclasses
 
-import pytest
-
 import bioclip_probe as bp
-from tests.support.small_study import few_replicates
 
-few_replicates(pytest.MonkeyPatch())
-whole = bp.datasets.load("world")
-few = dataclasses.replace(whole, images=whole.images.iloc[:300], fingerprint="few")
+everything = bp.datasets.load("world")
+few = dataclasses.replace(everything, images=everything.images.iloc[:300], fingerprint="few")
 bp.datasets.load = lambda spec: few
+"""
+#: Run after the cell with the tag `parameters`: coarse p-values and intervals.
+PARAMETERS = """
+from tests.support.settings import FEW as SETTINGS
 """
 
 
 def read(path):
+    """Return a notebook."""
     return nbformat.read(path, as_version=4)
 
 
@@ -41,7 +41,9 @@ def test_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     monkeypatch.setenv("BIOCLIP_PROBE_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("PYTHONPATH", str(path.parents[1]))
     notebook = read(path)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(QUICK))
+    (parameters,) = (i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
+    notebook.cells.insert(parameters + 1, nbformat.v4.new_code_cell(PARAMETERS))
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(BEFORE))
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 5

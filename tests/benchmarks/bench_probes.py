@@ -226,9 +226,8 @@ def slice_of(n: int, d: int, n_taxa: int) -> Timing:
     """Return the timing of one evaluation of the objective and its gradient, and the peak memory of a fit."""
     import torch
 
-    optimiser = Optimiser(
-        max_iterations=2 * Optimiser().n_steps_kept
-    )  # enough iterations to fill the memory of the optimiser
+    # Enough iterations to fill the memory of the optimiser.
+    optimiser = Optimiser(max_iterations=2 * Optimiser().n_steps_kept)
     rng = np.random.default_rng(0)
     vectors, taxon = rng.standard_normal((n, d), dtype=np.float32), rng.integers(0, n_taxa, n)
     clock = Clock()
