@@ -134,8 +134,11 @@ def test_the_interval_is_the_jackknife_of_species_and_inputs_stay():
     assert np.array_equal(vectors, copies[0]) and np.array_equal(control, copies[1])
     part = jackknife_groups(60, rng(3))
     _, species = np.unique(placement.node, return_inverse=True)
+    two_groups = MeasureSettings(n_groups=2)  # of the values without a group no interval is needed
     deleted = [
-        residual_cophenetic_correlation(vectors[kept], control[kept], placement.take(kept), rng()).value
+        residual_cophenetic_correlation(
+            vectors[kept], control[kept], placement.take(kept), rng(), settings=two_groups
+        ).value
         for kept in (np.flatnonzero(part[species] != number) for number in range(40))
     ]
     error = math.sqrt(39 / 40 * np.sum((deleted - np.mean(deleted)) ** 2))
