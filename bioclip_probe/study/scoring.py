@@ -90,6 +90,16 @@ def score(sample: Sample, predictions: pd.DataFrame, settings: MeasureSettings |
     -------
     DataFrame
         A `MEASUREMENTS` table.
+
+    Examples
+    --------
+    >>> from bioclip_probe.probes.settings import ProbeSettings
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> from bioclip_probe.study.probing import predict
+    >>> sample = corvid_sample()
+    >>> scores = score(sample, predict(sample, ProbeSettings(probes=("lda",), protocols=("seen",))))
+    >>> scores["probe"].unique().tolist()
+    ['lda']
     """
     settings = replace(settings or MeasureSettings(), metrics=())
     answers = answers_by_question(sample, predictions, settings)
@@ -120,6 +130,16 @@ def answers_by_question(
     -------
     dict from Question to dict from rank to Answers
         In the order of the table.
+
+    Examples
+    --------
+    >>> from bioclip_probe.probes.settings import ProbeSettings
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> from bioclip_probe.study.probing import predict
+    >>> sample = corvid_sample()
+    >>> answers = answers_by_question(sample, predict(sample, ProbeSettings(probes=("lda",))), MeasureSettings())
+    >>> sorted(question.protocol for question in answers)
+    ['seen', 'shuffled', 'unseen']
     """
     node = pd.Index(taxon_paths(sample.placement.tree))
     images, units = pd.Index(sample.images["image_id"]), sample.placement.node
