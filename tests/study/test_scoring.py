@@ -34,7 +34,7 @@ def test_every_protocol_is_scored_and_compared_with_the_seen_one():
 
 
 def test_settings_decide_seed_and_replicates_and_not_which_scores_are_given():
-    sample = evolved_sample(scatter=0.5)
+    sample = evolved_sample(scatter=2.0)
     predictions = probing.probe(sample, ProbeSettings(probes=("knn",), protocols=("seen",)))
     few, seeded, named = (
         score(sample, predictions, replace(FEW, **changes))

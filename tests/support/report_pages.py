@@ -39,8 +39,8 @@ def page_of(folder: Path) -> tuple[str, Page]:
 
 
 def write_study(sample: Sample, out: Path) -> Path:
-    """Run all steps of the small study on a sample, with one probe, and write its report; return the results folder."""
-    small = plan(out, probe=ProbeSettings(probes=("linear",)))
+    """Run all steps of the small study on a sample, with one quick probe, and write its report; return the results folder."""
+    small = plan(out, probe=ProbeSettings(probes=("lda",), protocols=("seen",)))
     steps = {"measure": run.measure_step, "probe": run.probe_step, "project": run.project_step}
     for name, step in steps.items():
         result = step(sample, small)
