@@ -151,14 +151,13 @@ def check_vectors(vectors: np.ndarray, n: int | None = None) -> np.ndarray:
     if not np.issubdtype(vectors.dtype, np.floating):
         raise DataError(f"expected vectors of a float type, got {vectors.dtype}; {HOW_TO_NORMALISE}")
     norms = _norms(vectors)
-    for bad, demand, verb in (
-        (~np.isfinite(norms), "must be finite", "are not"),
-        (norms < SMALLEST_NORM, "must have a direction", "are zero"),
-        (np.abs(norms - 1) > NORM_TOLERANCE, "must have norm 1", "do not"),
+    for is_wrong, problem, remedy in (
+        (~np.isfinite(norms), "must be finite; {} are not", HOW_TO_LEAVE_OUT),
+        (norms < SMALLEST_NORM, "must have a direction; {} are zero", HOW_TO_LEAVE_OUT),
+        (np.abs(norms - 1) > NORM_TOLERANCE, "must have norm 1; {} do not", HOW_TO_NORMALISE),
     ):
-        if rows := np.flatnonzero(bad).tolist():
-            what_to_do = HOW_TO_NORMALISE if verb == "do not" else HOW_TO_LEAVE_OUT
-            raise DataError(f"vectors {demand}; {len(rows)} {verb}, in rows {some(rows)}; {what_to_do}")
+        if rows := np.flatnonzero(is_wrong).tolist():
+            raise DataError(f"vectors {problem.format(len(rows))}, in rows {some(rows)}; {remedy}")
     return vectors
 
 

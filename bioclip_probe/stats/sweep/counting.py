@@ -237,9 +237,10 @@ def _count_group(
     within_group: np.ndarray,
 ) -> None:
     """Add to `within_group` the pairs of an anchor with the members of its own jackknife group."""
+    bins, scale = binning.bins, binning.scale  # outside the loop, which runs for every pair
     for j in members:
         if j != own:
-            within_group[levels[j], bin_of(distances[j], binning.bins, binning.scale)] += 1
+            within_group[levels[j], bin_of(distances[j], bins, scale)] += 1
 
 
 @njit(cache=True, nogil=True)

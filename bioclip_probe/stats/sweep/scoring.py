@@ -86,8 +86,25 @@ def reduce_row(histogram: np.ndarray, harmonic: np.ndarray, scores: np.ndarray) 
         if not m:
             continue
         slope = harmonic[seen + m] - harmonic[seen]
-        _add_triplets(histogram[:, b], before, sizes, scores)
-        relevant = _add_precision(histogram[:, b], before, sizes, seen, slope, scores)
+        farther = tied = 0
+        for level in range(n_levels - 1, -1, -1):
+            count = histogram[level, b]
+            scores[RIGHT, level] += count * (farther + 0.5 * tied)
+            scores[TIED, level] += 0.5 * count * tied
+            tied += count
+            farther += sizes[level] - before[level] - count
+        share_of, step_of = 1 / m, 1 / max(m - 1, 1)
+        relevant = hits = total = 0
+        for level in range(n_levels - 1):
+            relevant += histogram[level, b]
+            hits += before[level]
+            total += sizes[level]
+            if relevant:
+                share = (relevant - 1) * step_of
+                expected = m * share + (hits + 1 - share * (seen + 1)) * slope
+                scores[AP, level] += relevant * share_of * expected
+                if seen < total:
+                    scores[R_PRECISION, level] += relevant * share_of * min(m, total - seen)
         if relevant:
             scores[HIERARCHICAL_AP, 0] += _hierarchical_ap(histogram[:, b], before, relevance, m, seen, slope)
         seen += m
@@ -105,51 +122,14 @@ def reduce_row(histogram: np.ndarray, harmonic: np.ndarray, scores: np.ndarray) 
 
 
 @njit(cache=True, nogil=True)
-def _add_triplets(counts: np.ndarray, before: np.ndarray, sizes: np.ndarray, scores: np.ndarray) -> None:
-    """Add the triplets in order, and half of those tied, whose nearer relative is in one bin.
-
-    `counts` are the numbers of rows in the bin by level, `before` those in nearer bins, `sizes` those in all bins.
-    """
-    farther = tied = 0
-    for level in range(len(counts) - 1, -1, -1):
-        n = counts[level]
-        scores[RIGHT, level] += n * (farther + 0.5 * tied)
-        scores[TIED, level] += 0.5 * n * tied
-        tied += n
-        farther += sizes[level] - before[level] - n
-
-
-@njit(cache=True, nogil=True)
-def _add_precision(
-    counts: np.ndarray, before: np.ndarray, sizes: np.ndarray, seen: int, slope: float, scores: np.ndarray
-) -> int:
-    """Add the contributions of one bin to AP and R-precision, and return how many of its rows are relevant.
-
-    `seen` rows are in nearer bins, and `slope` is the sum of 1/rank over the members of the bin.
-    """
-    n_levels, m = len(counts), counts.sum()
-    share_of, step_of = 1 / m, 1 / max(m - 1, 1)
-    relevant = hits = total = 0
-    for level in range(n_levels - 1):
-        relevant += counts[level]
-        hits += before[level]
-        total += sizes[level]
-        if relevant:
-            share = (relevant - 1) * step_of
-            expected = m * share + (hits + 1 - share * (seen + 1)) * slope
-            scores[AP, level] += relevant * share_of * expected
-            if seen < total:
-                scores[R_PRECISION, level] += relevant * share_of * min(m, total - seen)
-    return relevant
-
-
-@njit(cache=True, nogil=True)
 def _hierarchical_ap(
     counts: np.ndarray, before: np.ndarray, relevance: np.ndarray, m: int, seen: int, slope: float
 ) -> float:
     """Return the contribution of one bin to hierarchical AP, before division by Σ relevance.
 
-    It is as for AP, with min(relevance_k, relevance_j) in place of 1 for a hit.
+    It is as for AP, with min(relevance_k, relevance_j) in place of 1 for a hit. By level, `counts` are the numbers of
+    rows in the bin and `before` those in nearer bins; `m` and `seen` are their sums over levels. `slope` is the sum of
+    1/rank over the rows in the bin.
     """
     total = 0.0
     for level in range(len(counts) - 1):
