@@ -39,7 +39,7 @@ def page_of(folder: Path) -> tuple[str, Page]:
 
 
 def write_study(sample: Sample, out: Path) -> Path:
-    """Run all steps of the small study on a sample, with one quick probe, and write its report; return the results folder."""
+    """Run all steps of the small study on a sample, with one quick probe, write its report, and return the folder."""
     small = plan(out, probe=ProbeSettings(probes=("lda",), protocols=("seen",)))
     steps = {"measure": run.measure_step, "probe": run.probe_step, "project": run.project_step}
     for name, step in steps.items():
