@@ -14,7 +14,7 @@ from bioclip_probe.metrics.measurement import Measurement, measurements_at
 from bioclip_probe.metrics.retrieval import ONE_TAXON, SINGLE_IMAGES
 from bioclip_probe.metrics.scores import mean_score
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import K_NEIGHBOURS, SharedResults
+from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.sweep.binning import Levels
 from bioclip_probe.stats.sweep.sweep import Sweep
@@ -86,7 +86,7 @@ def estimate_lca_depth(swept: Sweep, rng: np.random.Generator, settings: Measure
     >>> round(estimate_lca_depth(swept, np.random.default_rng(0), MeasureSettings())["neighbour_lca_depth_1"].value, 2)
     4.0
     """
-    names = {f"neighbour_lca_depth_{k}": k for k in K_NEIGHBOURS if k <= swept.indices.shape[1]}
+    names = {f"neighbour_lca_depth_{k}": k for k in K_NEIGHBORS if k <= swept.indices.shape[1]}
     if reason := _Kinship.reason_undefined(swept):
         return dict.fromkeys(names, Estimate.undefined(reason, **swept.rows.counts))
     kinship = _Kinship.of(swept)

@@ -16,7 +16,7 @@ from bioclip_probe.errors import DataError, some
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.scores import adjusted, mean_score
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import K_NEIGHBOURS, SharedResults
+from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
@@ -141,7 +141,7 @@ def knn_purity(
     rows = []
     for rank in RANKS:
         images = LabelledImages.at(shared, rank)
-        for k in K_NEIGHBOURS:
+        for k in K_NEIGHBORS:
             name = f"knn_purity_{k}"
             rng = shared.stream(name, rank)
             purity = estimate_knn_purity(shared.neighbors(rank), images, k, rng, shared.settings)

@@ -21,8 +21,8 @@ from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 
-#: Numbers of neighbours that purity and kinship of neighbours are given for.
-K_NEIGHBOURS = (1, 5, 10)
+#: Numbers of nearest neighbours for which metrics of neighbours are given.
+K_NEIGHBORS = (1, 5, 10)
 
 
 @dataclass(eq=False)
@@ -165,7 +165,7 @@ class SharedResults:
     def image_sweep(self) -> tuple[str, Sweep]:
         """The rank that its jackknife leaves out, and the sweep over all pairs of images: scores and neighbours."""
         resampled, group = self.images.jackknife_groups(self.units, self.stream("sweep"), self.settings.n_groups)
-        k = max(K_NEIGHBOURS)
+        k = max(K_NEIGHBORS)
         workers = SweepWorkers(self.executor)
         return resampled, sweep(self.images, group, anchors=True, k=k, groups=self.groups, workers=workers)
 
@@ -186,7 +186,7 @@ class SharedResults:
         named = self.placement.at(rank) >= 0
         key = named.tobytes()
         if key not in self._neighbors:
-            self._neighbors[key] = nearest_neighbours(self.vectors, max(K_NEIGHBOURS), self.groups, among=named)[0]
+            self._neighbors[key] = nearest_neighbours(self.vectors, max(K_NEIGHBORS), self.groups, among=named)[0]
         return self._neighbors[key]
 
     def clusters(self, rank: str) -> np.ndarray:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bioclip_probe.metrics.kinship import estimate_lca_depth, estimate_mistake_severity
-from bioclip_probe.metrics.shared import K_NEIGHBOURS
+from bioclip_probe.metrics.shared import K_NEIGHBORS
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep.sweep import sweep
 from bioclip_probe.tree import Placement, patristic_distances
@@ -29,7 +29,7 @@ def test_neighbours_are_their_definitions_with_groups_left_out():
     steps = steps_between(placement)
     found = everything(vectors, placement, groups)
     near = [neighbours_of(vectors, 60, row, groups) for row in range(60)]
-    for k in K_NEIGHBOURS:
+    for k in K_NEIGHBORS:
         expected = np.mean([np.mean([7 - steps[row, other] for other in near[row][:k]]) for row in range(60)])
         chance = np.mean([np.mean([7 - steps[row, other] for other in near[row]]) for row in range(60)])
         assert found[f"neighbour_lca_depth_{k}"].value == pytest.approx(expected, abs=1e-9)
