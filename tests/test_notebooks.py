@@ -16,9 +16,12 @@ everything = bp.datasets.load("world")
 few = dataclasses.replace(everything, images=everything.images.iloc[:300], fingerprint="few")
 bp.datasets.load = lambda spec: few
 """
-#: Run after the cell with the tag `parameters`: coarse p-values and intervals.
+#: Run after the cell with the tag `parameters`: coarse p-values and intervals, and only the metrics that are drawn.
 PARAMETERS = """
-from tests.support.settings import FEW as SETTINGS
+from tests.support.settings import FEW
+
+LCA_DISTANCES = ("lca_distance_mean", *(f"lca_distance_q{q}" for q in ("05", "25", "50", "75", "95")))
+SETTINGS = dataclasses.replace(FEW, metrics=("cophenetic_correlation", "knn_purity_1", "cluster_purity", *LCA_DISTANCES))
 """
 
 
