@@ -20,8 +20,9 @@ bp.datasets.load = lambda spec: few
 PARAMETERS = """
 from tests.support.settings import FEW
 
-LCA_DISTANCES = ("lca_distance_mean", *(f"lca_distance_q{q}" for q in ("05", "25", "50", "75", "95")))
-SETTINGS = dataclasses.replace(FEW, metrics=("cophenetic_correlation", "knn_purity_1", "cluster_purity", *LCA_DISTANCES))
+distances = ("lca_distance_mean", *(f"lca_distance_q{q}" for q in ("05", "25", "50", "75", "95")))
+metrics = ("cophenetic_correlation", "knn_purity_1", "cluster_purity", *distances)
+SETTINGS = dataclasses.replace(FEW, metrics=metrics)
 """
 
 
