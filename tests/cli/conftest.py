@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.small_study import FOLDERS, grow
+
 
 @pytest.fixture(autouse=True)
 def log_as_before() -> Iterator[None]:
@@ -23,3 +25,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, to which every default path points."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def few(here: Path) -> str:
+    """Return ``--data`` for nine pictures of three crows."""
+    return f"inat21:{grow(here / 'val', FOLDERS[4:7], each=3)}"

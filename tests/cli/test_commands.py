@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from bioclip_probe import __version__
-from bioclip_probe.cli import main as cli
 from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.study import results
 from bioclip_probe.tables import RANKS
-from tests.support.command_line import command_names, refused, run
+from tests.support.command_line import refused, run
 from tests.support.pictures import paint
-from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, OF_TEXT, grow
+from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, OF_TEXT
 
-COMMANDS = command_names()
 #: Intervals and p-values are coarse; values are as they are.
 QUICK = ("--n-permutations", 19, "--n-bootstrap", 29)
-
-
-@pytest.fixture
-def few(here) -> str:
-    """``--data`` for nine pictures of three crows."""
-    return f"inat21:{grow(here / 'val', FOLDERS[4:7], each=3)}"
 
 
 def files(folder: Path) -> dict:
@@ -37,21 +25,11 @@ def files(folder: Path) -> dict:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
 
 
-# What works
-
-
 def test_models_and_datasets(capsys):
     for command, names in (("models", ("bioclip", "pixels", "local-dir:PATH")), ("datasets", ("world", "inat21:PATH"))):
         status, out, err = run(capsys, command)
         assert (status, err) == (0, "")
         assert all(name in out for name in names)
-
-
-@pytest.mark.parametrize("columns", [80, 200])
-def test_lists_fit_the_terminal(capsys, monkeypatch, columns):
-    monkeypatch.setenv("COLUMNS", str(columns))
-    for command in ("models", "datasets"):
-        assert max(map(len, run(capsys, command)[1].splitlines())) <= columns
 
 
 def test_a_phylogeny_is_checked_first_and_spoken_of_last(few, here, capsys):
@@ -62,13 +40,6 @@ def test_a_phylogeny_is_checked_first_and_spoken_of_last(few, here, capsys):
     out = run(capsys, "measure", *given)[1]
     assert "crows: 3 of 3 species are tips of the tree" in out
     assert out.splitlines()[-3].split() == ["CPCC", "all", "image", "pairs", "Spearman", "K_mult"]
-
-
-def test_one_picture_has_no_number(few, here, capsys):
-    (here / "one.csv").write_text(f"path,genus,species\n{next(here.rglob('*.png'))},Pica,pica\n")
-    given = ("--data", "table:one.csv", "--models", "pixels", "--quiet")
-    assert "no number of the summary is defined" in run(capsys, "measure", "--no-controls", *given)[1]
-    assert run(capsys, "taxa", "--rank", "class", *given)[1] == "pixels: 0 taxa of rank class\n"
 
 
 def test_the_steps_leave_what_the_whole_leaves(small_study, here, capsys):
@@ -196,9 +167,6 @@ def test_figures_by_name_and_all(small_study, here, capsys):
     assert "drilldown: not drawn: out holds no coordinates yet; run `bioclip-probe project" in out
 
 
-# What is refused
-
-
 @pytest.mark.parametrize("command", ["reproduce", "measure", "embed", "audit"])
 def test_a_missing_folder(here, capsys, command):
     assert "nowhere: no such folder" in refused(capsys, command, "--data", "inat21:nowhere")
@@ -323,100 +291,6 @@ def test_an_empty_folder_has_no_report(here, capsys, command):
     assert not files(here)
     (here / "notes.txt").touch()
     assert "notes.txt is a file; expected a folder of results" in refused(capsys, command, "--out", "notes.txt")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [[], ["nonsense"], ["measure", "--seed", "x"], ["taxa", "--rank", "tribe"], ["project", "--method", "mds"]],
-)
-def test_what_the_parser_refuses(arguments, capsys):
-    with pytest.raises(SystemExit) as told:
-        cli.main(arguments)
-    assert told.value.code == 2
-    assert "usage: bioclip-probe" in capsys.readouterr().err
-
-
-def test_interrupted(monkeypatch, capsys, here):
-    monkeypatch.setattr("bioclip_probe.study.run.collect", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
-    status, _, err = run(capsys, "measure", "--data", "inat21:x")
-    assert status == 130
-    assert "the same command goes on from there" in err
-
-
-def test_a_full_disk_is_one_line(monkeypatch, capsys, here):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device", "/big")
-
-    monkeypatch.setattr("bioclip_probe.study.run.collect", full)
-    assert refused(capsys, "measure", "--data", "inat21:x") == "bioclip-probe: No space left on device: /big"
-
-
-# Through a process of its own
-
-
-def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, **environment},
-        check=False,
-    )
-
-
-def test_help():
-    done = process("-m", "bioclip_probe", "--help")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert all(f"\n    {command}" in done.stdout for command in COMMANDS)
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_help(command, capsys):
-    with pytest.raises(SystemExit) as told:
-        cli.main([command, "--help"])
-    assert told.value.code == 0
-    assert "--quiet" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import bioclip_probe.cli.main",
-        "import bioclip_probe.cli.main as cli\ntry: cli.main(['--help'])\nexcept SystemExit: pass",
-        "import bioclip_probe.cli.main as cli\ntry: cli.main(['reproduce', '--help'])\nexcept SystemExit: pass",
-    ],
-)
-def test_help_waits_for_no_library(code):
-    """`--help` takes no longer than Python itself: it imports nothing that is large."""
-    heavy = (
-        "torch torchvision open_clip timm sklearn scipy matplotlib umap ete3 pandas numpy pyarrow PIL jinja2".split()
-    )
-    done = process("-c", f"{code}\nimport sys\nprint(*sorted(set(sys.modules) & set({heavy})), file=sys.stderr)")
-    assert (done.returncode, done.stderr.strip()) == (0, "")
-
-
-def test_models_are_listed_without_torch():
-    listing = "from bioclip_probe.cli.main import main; main(['models'])"
-    code = f"{listing}\nimport sys; print('torch' in sys.modules, file=sys.stderr)"
-    assert process("-c", code).stderr.strip() == "False"
-
-
-def test_version():
-    assert process("-m", "bioclip_probe", "--version").stdout == f"bioclip-probe {__version__}\n"
-
-
-def test_bad_input_through_a_process(tmp_path):
-    done = process(
-        "-m", "bioclip_probe", "reproduce", "--data", f"inat21:{tmp_path / 'no'}", "--out", f"{tmp_path / 'o'}"
-    )
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr == f"bioclip-probe: {tmp_path / 'no'}: no such folder\n"
-    assert not list(tmp_path.iterdir())
-
-
-# Real pictures
 
 
 def test_real_animals_with_their_phylogeny(shared_data, here, capsys):

@@ -1,0 +1,60 @@
+"""How a run of the command line ends: interrupted, on a full disk, through a process of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from bioclip_probe import __version__
+from tests.support.command_line import process, refused, run
+
+
+def test_interrupted(monkeypatch, capsys, here):
+    monkeypatch.setattr("bioclip_probe.study.run.collect", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    status, _, err = run(capsys, "measure", "--data", "inat21:x")
+    assert status == 130
+    assert "the same command goes on from there" in err
+
+
+def test_a_full_disk_is_one_line(monkeypatch, capsys, here):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "/big")
+
+    monkeypatch.setattr("bioclip_probe.study.run.collect", full)
+    assert refused(capsys, "measure", "--data", "inat21:x") == "bioclip-probe: No space left on device: /big"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import bioclip_probe.cli.main",
+        "import bioclip_probe.cli.main as cli\ntry: cli.main(['--help'])\nexcept SystemExit: pass",
+        "import bioclip_probe.cli.main as cli\ntry: cli.main(['reproduce', '--help'])\nexcept SystemExit: pass",
+    ],
+)
+def test_help_waits_for_no_library(code):
+    """`--help` takes no longer than Python itself: it imports nothing that is large."""
+    heavy = (
+        "torch torchvision open_clip timm sklearn scipy matplotlib umap ete3 pandas numpy pyarrow PIL jinja2".split()
+    )
+    done = process("-c", f"{code}\nimport sys\nprint(*sorted(set(sys.modules) & set({heavy})), file=sys.stderr)")
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+def test_models_are_listed_without_torch():
+    listing = "from bioclip_probe.cli.main import main; main(['models'])"
+    code = f"{listing}\nimport sys; print('torch' in sys.modules, file=sys.stderr)"
+    assert process("-c", code).stderr.strip() == "False"
+
+
+def test_version():
+    assert process("-m", "bioclip_probe", "--version").stdout == f"bioclip-probe {__version__}\n"
+
+
+def test_bad_input_through_a_process(tmp_path):
+    done = process(
+        "-m", "bioclip_probe", "reproduce", "--data", f"inat21:{tmp_path / 'no'}", "--out", f"{tmp_path / 'o'}"
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"bioclip-probe: {tmp_path / 'no'}: no such folder\n"
+    assert not list(tmp_path.iterdir())

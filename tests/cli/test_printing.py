@@ -1,0 +1,21 @@
+"""Tables and listings on the terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.command_line import run
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_lists_fit_the_terminal(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for command in ("models", "datasets"):
+        assert max(map(len, run(capsys, command)[1].splitlines())) <= columns
+
+
+def test_one_picture_has_no_number(few, here, capsys):
+    (here / "one.csv").write_text(f"path,genus,species\n{next(here.rglob('*.png'))},Pica,pica\n")
+    given = ("--data", "table:one.csv", "--models", "pixels", "--quiet")
+    assert "no number of the summary is defined" in run(capsys, "measure", "--no-controls", *given)[1]
+    assert run(capsys, "taxa", "--rank", "class", *given)[1] == "pixels: 0 taxa of rank class\n"

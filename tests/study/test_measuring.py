@@ -1,0 +1,135 @@
+"""Measurements of a sample: every encoder in both spaces, every pair, and whatever is undefined."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bioclip_probe import collect, study
+from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.projections.settings import ProjectionSettings
+from bioclip_probe.study import probing, results, scoring
+from bioclip_probe.tables import MEASUREMENTS, RANKS
+from tests.support.settings import FEW
+from tests.support.small_study import CONTROLS, FOLDERS, grow
+
+KEY = results.KEYS["measurements"]
+
+
+QUIET = ExtractionSettings(progress=False)
+
+
+PCA = ProjectionSettings(method="pca")
+
+
+def test_agreement_with_the_phylogeny_leaves_out_what_it_lacks(found):
+    table = found.measurements
+    rows = table[(table["tree"] == "tree") & (table["metric"] == "image_tree_correlation")]
+    assert set(rows["n_images"]) == {25}
+    assert set(rows["n_excluded"]) == {35}
+    assert set(rows["n_taxa"]) == {5}
+
+
+def test_whole_genera_are_resampled_where_asked(sample):
+    plain, genera = (study.measure(sample, replace(FEW, resample=rank)).set_index(KEY) for rank in ("species", "genus"))
+    found = genera[genera.index.get_level_values("metric") == "cophenetic_correlation"]
+    found = found[found.index.get_level_values("rank") == "species"]
+    assert set(found["resampled"]) == {"genus"}
+    np.testing.assert_allclose(genera["value"], plain["value"], rtol=1e-9, atol=1e-12)
+
+
+def test_pairs_of_encoders_and_what_is_left_beyond_each_control(sample):
+    found = study.compare(sample, FEW)
+    assert set(zip(found["encoder"], found["encoder_b"], strict=True)) == {CONTROLS, CONTROLS[::-1]}
+    residual = found[found["metric"] == "residual_cophenetic_correlation"]
+    assert residual["encoder_b"].tolist() == list(CONTROLS) and residual["p_value"].isna().all()
+    MEASUREMENTS.check(found)
+
+
+def test_equal_vectors_get_equal_numbers(sample):
+    """The streams are paired: two encoders meet the same resampled species and the same permutations."""
+    rows = np.flatnonzero(sample.images["family"] == "Corvidae")
+    part = sample.take(rows)
+    twins = {"one": part.embeddings["pixels"], "two": part.embeddings["pixels"]}
+    part = replace(part, embeddings=twins)
+    predictions = probing.probe(part)
+    coordinates = study.project(part, PCA).coordinates
+    scores = scoring.score(part, predictions, FEW)
+    for table in (
+        study.measure(part, FEW),
+        scores[scores["encoder_b"].isna()],
+        study.measure_panels(part, coordinates, FEW),
+        predictions,
+        coordinates,
+    ):
+        one, two = (table[table["encoder"] == name].drop(columns="encoder").reset_index(drop=True) for name in twins)
+        assert len(one)
+        pd.testing.assert_frame_equal(one, two)
+
+
+def test_where_centring_leaves_no_direction_the_numbers_are_undefined_and_say_so(sample):
+    """A part of one image, as in a table whose column `split` holds a stray word, stops nothing."""
+    images = sample.images.assign(split=["odd"] + ["val"] * (len(sample.images) - 1)).astype({"split": "str"})
+    table = study.measure(replace(sample, images=images, trees={}), FEW)
+    odd = table[table["split"] == "odd"]
+    assert set(odd["space"]) == {"raw", "centred"}
+    assert odd["value"].isna().all()
+    assert (odd["note"] != "").all()
+    assert odd.loc[odd["space"] == "centred", "note"].str.contains("without direction").all()
+    whole = table[(table["split"] == "val") & (table["space"] == "centred")]
+    assert whole["value"].notna().any()
+
+
+@pytest.mark.parametrize("rows", [[0], [0, 1], [0, 5, 10], range(5)])
+def test_a_handful_of_images(sample, rows):
+    """Whatever is undefined is a row that says so; nothing raises."""
+    part = sample.take(np.array(rows))
+    part = replace(part, trees={})
+    predictions = probing.probe(part)
+    coordinates = study.project(part, PCA).coordinates
+    table = pd.concat(
+        [study.measure(part, FEW), scoring.score(part, predictions, FEW), study.measure_panels(part, coordinates, FEW)],
+        ignore_index=True,
+    )
+    MEASUREMENTS.check(table)
+    assert (table.loc[table["value"].isna(), "note"] != "").all()
+    accuracy = table[table["metric"].isin(["top1_accuracy", "macro_accuracy"]) & table["encoder_b"].isna()]
+    assert len(accuracy) == 2 * (3 * len(RANKS) - 2) * len(CONTROLS)
+    assert accuracy["value"].isna().all(), "nothing can be learnt from so few"
+
+
+def test_taxa_of_a_rank(sample):
+    table, means = study.taxa(sample, "family", "pixels")
+    assert table["n_images"].sum() == 60
+    assert table["taxon"].is_unique
+    assert table["taxon"].str.endswith(tuple(table["name"])).all()
+    vectors = sample.embeddings["pixels"].vectors.astype(np.float64)
+    for row, mean in zip(table.itertuples(), means, strict=True):
+        inside = vectors[sample.images["family"] == row.name]
+        assert len(inside) == row.n_images
+        np.testing.assert_allclose(mean, inside.mean(0), atol=1e-6)
+        spread = np.sqrt(np.mean(np.sum((inside - inside.mean(0)) ** 2, axis=1)))
+        assert row.spread == pytest.approx(spread, abs=1e-6)
+
+
+def test_holes_are_counted_and_probed_around(tmp_path, monkeypatch):
+    """A table in which some images have no family."""
+    grow(tmp_path, FOLDERS[3:7], each=3)
+    rows = [
+        (path.relative_to(tmp_path).as_posix(), *path.parent.name.split("_")[1:])
+        for path in sorted(tmp_path.rglob("*.png"))
+    ]
+    table = pd.DataFrame(rows, columns=["path", *RANKS])
+    table.loc[:1, "family"] = "incertae sedis"
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    sample = collect(f"table:{tmp_path / 'labels.csv'}", ["pixels"], tmp_path / "store", settings=QUIET)
+    measured = study.measure(sample, FEW)
+    family = measured[(measured["rank"] == "family") & (measured["metric"] == "knn_purity_1")]
+    assert set(family["n_excluded"]) == {2}
+    predictions = probing.probe(sample)
+    family = predictions[(predictions["rank"] == "family") & (predictions["protocol"] == "seen")]
+    assert (family.loc[family["truth"].isna(), "split"] == "").all()
+    assert family["truth"].isna().sum() == 2

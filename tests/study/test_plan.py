@@ -1,0 +1,37 @@
+"""The plan: its defaults, and settings that it refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from bioclip_probe.errors import ProbeError
+from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.projections.settings import ProjectionSettings
+from bioclip_probe.study import results
+from bioclip_probe.study.plan import PAPER_MODELS, WORLD_MODELS, Plan
+from tests.support.small_study import CONTROLS
+
+KEY = results.KEYS["measurements"]
+
+
+QUIET = ExtractionSettings(progress=False)
+
+
+PCA = ProjectionSettings(method="pca")
+
+
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"workers": 0}])
+def test_extraction_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(ProbeError, match="must be"):
+        Plan(extraction=ExtractionSettings(**wrong))
+
+
+def test_plan_defaults():
+    assert Plan().compared == WORLD_MODELS
+    assert Plan(data="inat21:x").compared == PAPER_MODELS
+    assert Plan(data="inat21:x", models=("clip",)).encoders == (
+        "clip", "pixels", "color-histogram", "untrained-vit-b-16"
+    )  # fmt: skip
+    assert Plan(models=CONTROLS).encoders == CONTROLS
+    with pytest.raises(ProbeError, match="named twice: pixels"):
+        Plan(models=("pixels", "pixels"))

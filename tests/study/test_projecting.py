@@ -1,0 +1,59 @@
+"""The drill-down of a sample, and the purity of its panels."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from bioclip_probe import collect, study
+from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.projections import FIGURE_RANKS
+from bioclip_probe.projections.settings import ProjectionSettings
+from bioclip_probe.study import results
+from tests.support.encoders import use_encoders
+from tests.support.pictures import MeanColour
+from tests.support.settings import FEW
+from tests.support.small_study import FOLDERS, grow
+
+KEY = results.KEYS["measurements"]
+
+
+QUIET = ExtractionSettings(progress=False)
+
+
+PCA = ProjectionSettings(method="pca")
+
+
+def test_coordinates_are_the_panels_of_the_record(found):
+    drawn = found.coordinates.groupby(["encoder", "rank"], sort=False)
+    for name, panels in found.record["steps"]["project"]["panels"].items():
+        assert [panel["rank"] for panel in panels] == list(FIGURE_RANKS)
+        for panel in panels:
+            rows = drawn.get_group((name, panel["rank"]))
+            assert len(rows) == panel["n_images"]
+            plotted = rows[rows["plotted"]]["taxon"].value_counts().to_dict()
+            assert plotted == panel["plotted"]
+            assert bool(panel["note"]) == bool(rows["x"].isna().all())
+
+
+def test_a_constant_encoder_is_measured_and_said_to_be_undefined(tmp_path, monkeypatch):
+    class Constant(MeanColour):
+        name = "constant"
+
+        def encode(self, batch):
+            return np.ones((len(batch), 3), np.float32)
+
+    grow(tmp_path / "val", FOLDERS[4:7], each=3)
+    use_encoders(monkeypatch, lambda name: Constant())
+    sample = collect(f"inat21:{tmp_path / 'val'}", ["constant"], tmp_path / "store", settings=QUIET)
+    table = study.measure(sample, FEW)
+    assert (table.loc[table["value"].isna(), "note"] != "").all()
+    correlations = table[table["metric"].isin(["cophenetic_correlation", "image_tree_correlation"])]
+    assert correlations["value"].isna().all()
+    assert table.loc[table["space"] == "centred", "note"].str.contains("without direction").all()
+    drawn = study.project(sample)
+    assert drawn.coordinates["x"].isna().all()
+    json.dumps(drawn.panels)
+    panels = study.measure_panels(sample, drawn.coordinates, FEW)
+    assert (panels.loc[panels["metric"] == "panel_purity_2d", "note"] == "the panel could not be projected").all()
