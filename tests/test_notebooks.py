@@ -39,6 +39,7 @@ def test_stored_without_outputs(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of Jupyter's own machinery, not of the toolkit
 def test_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     nbclient = pytest.importorskip("nbclient")

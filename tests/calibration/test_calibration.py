@@ -27,6 +27,7 @@ def measured(setting: Setting, method: str, n_draws: int, settings: MeasureSetti
     return verdicts.table(planned, lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("design", "n", "method"),
     [
@@ -48,6 +49,7 @@ def test_p_is_uniform_where_there_is_no_signal(design, n, method):
     assert (table["verdict"] == "holds").all(), table[["method", "rate", "ks_p", "verdict"]]
 
 
+@pytest.mark.slow
 def test_the_study_detects_a_test_that_takes_pairs_as_independent():
     (row,) = measured(Setting("null", "world", "signal elsewhere", 100, 4), "pairs as independent", 400).itertuples()
     assert row.verdict == "rejects too often"
@@ -77,6 +79,7 @@ def test_signal_is_found_and_ranked():
     assert list(zip(order["than"], order["signal"], strict=True)) == [(0.0, 0.5), (0.5, 1.0)]  # in order of λ
 
 
+@pytest.mark.slow
 def test_intervals_cover_and_the_study_detects_one_that_does_not(monkeypatch):
     def a_third(resampled: Resampled) -> tuple[float, float]:
         low, high = CANDIDATES["percentile"](resampled)
