@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Two processes of tests, each with one thread of linear algebra: more would wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: demo test check lint figures clean
 
@@ -9,11 +11,11 @@ demo: $(VENV)/.installed
 	$(BIN)/bioclip-probe reproduce --store results/store --out results/world
 
 test: $(VENV)/.tested
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(PYTEST)
 
 # What to run while working: the fast tests, and lint.
 check: $(VENV)/.tested lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .

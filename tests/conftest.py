@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -34,13 +35,24 @@ def ete3() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run a whole study: pictures in ``val``, their phylogeny ``tree.nwk``, ``store``, and ``out`` with the report."""
+    """Run a whole study: pictures in ``val``, their phylogeny ``tree.nwk``, ``store``, and ``out`` with the report.
+
+    Where tests run in several processes, the first one that needs the study makes it, and the others wait.
+    """
+    from filelock import FileLock
+
     from bioclip_probe import report, study
     from tests.support.small_study import NEWICK, grow, plan
 
-    folder = tmp_path_factory.mktemp("small")
-    grow(folder / "val")
-    (folder / "tree.nwk").write_text(NEWICK)
-    study.reproduce(plan(folder / "val", tree=folder / "tree.nwk", tree_unit="Myr"), folder / "store", folder / "out")
-    report.write(folder / "out")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / "small_study"
+    with FileLock(shared / "small_study.lock"):
+        if not (folder / "done").exists():
+            grow(folder / "val")
+            (folder / "tree.nwk").write_text(NEWICK)
+            small = plan(folder / "val", tree=folder / "tree.nwk", tree_unit="Myr")
+            study.reproduce(small, folder / "store", folder / "out")
+            report.write(folder / "out")
+            (folder / "done").touch()
     return folder

@@ -16,6 +16,8 @@ from bioclip_probe.store.store import Store
 from tests.support.extraction import SlowColour, assert_same, embedded_here, thirty_pictures
 from tests.support.pictures import MeanColour
 
+pytestmark = pytest.mark.slow
+
 #: A look into the queue twice a second.
 PATIENCE = executors.SlurmPatience(0.5)
 

@@ -19,6 +19,8 @@ from tests.calibration.grounds import clades_at, ground, subtree
 from tests.calibration.intervals import CANDIDATES, Resampled
 from tests.calibration.plan import LARGE, Setting, study
 
+pytestmark = pytest.mark.slow
+
 
 def measured(setting: Setting, method: str, n_draws: int, settings: MeasureSettings | None = None) -> pd.DataFrame:
     """Return the rows of one method in one setting, computed in this process."""

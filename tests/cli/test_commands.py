@@ -16,6 +16,8 @@ from tests.support.command_line import refused, run
 from tests.support.pictures import paint
 from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, OF_TEXT
 
+pytestmark = pytest.mark.slow
+
 #: Intervals and p-values are coarse; values are as they are.
 QUICK = ("--n-permutations", 19, "--n-bootstrap", 29)
 
@@ -46,7 +48,7 @@ def test_the_steps_leave_what_the_whole_leaves(small_study, here, capsys):
     given = ("--data", f"inat21:{small_study / 'val'}", "--models", *CONTROLS, "--store", small_study / "store")
     given = (*given, "--no-controls", *QUICK, "--quiet")
     tree = ("--tree", small_study / "tree.nwk", "--tree-unit", "Myr")
-    probes = ("--probes", "lda", "simpleshot", "--shots", 1, 2)
+    probes = ("--probes", "lda", "simpleshot", "--protocols", "seen", "--shots", 1)
     whole = ("reproduce", *given, *tree, *probes, "--method", "pca", "--out", "whole")
     assert run(capsys, *whole)[0] == 0
     for command, *more in (("measure", *tree), ("probe", *probes), ("project", "--method", "pca")):
@@ -297,9 +299,9 @@ def test_real_animals_with_their_phylogeny(shared_data, here, capsys):
     """187 photographs, one a taxon: most ranks have single images, and the rows say so."""
     arguments = ("--data", f"table:{shared_data / 'animals' / 'labels.csv'}", "--models", *CONTROLS)
     tree = shared_data / "trees" / "mammals_gumbs2023.nwk"
-    status, _, _ = run(
-        capsys, "reproduce", *arguments, "--tree", tree, "--tree-unit", "Myr", "--method", "pca", "--quiet", *QUICK
-    )
+    arguments = (*arguments, "--tree", tree, "--tree-unit", "Myr", "--method", "pca", *QUICK)
+    probes = ("--probes", "linear", "--protocols", "seen", "--shots")
+    status, _, _ = run(capsys, "reproduce", *arguments, *probes, "--quiet")
     assert status == 0
     found, text = results.read("results"), Path("results/report.html").read_text("utf-8")
     (told,) = found.record["trees"].values()

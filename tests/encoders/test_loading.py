@@ -10,6 +10,8 @@ from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.errors import ModelError
 from tests.support.model_folders import vectors_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_names_resolve_to_what_is_shown_and_to_an_id():
     assert encoders.resolve("ViT-B-32/laion2b_s34b_b79k") == ("ViT-B-32/laion2b_s34b_b79k",) * 2

@@ -24,6 +24,8 @@ from bioclip_probe.encoders.weights import (
 from bioclip_probe.errors import ModelError
 from tests.support.model_folders import cached_snapshot, make_folder, use_cache, vectors_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_hashed_weights_are_those_that_open_clip_takes(tmp_path):
     from open_clip.factory import _find_checkpoint_in_dir

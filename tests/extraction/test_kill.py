@@ -17,6 +17,8 @@ from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
 from tests.support.pictures import MeanColour, paint_many
 
+pytestmark = pytest.mark.slow
+
 N_IMAGES = 120
 
 # A child forked from a process that has everything imported starts in a millisecond: many kills in little time.

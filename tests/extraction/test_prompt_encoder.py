@@ -16,6 +16,8 @@ from bioclip_probe.store.text_embeddings import read_names
 from bioclip_probe.store.verify import verify
 from tests.support.names import LetterCounts, letter_counts, one_magpie, store_with_pictures
 
+pytestmark = pytest.mark.slow
+
 QUIET = NameSettings(progress=False)
 SMALL_BLOCKS = NameSettings(block_size=4, progress=False)
 

@@ -18,6 +18,8 @@ from bioclip_probe.store.store import Store
 from tests.support.extraction import SlowColour, assert_same, embedded_here, painted_dataset, thirty_pictures
 from tests.support.pictures import MeanColour
 
+pytestmark = pytest.mark.slow
+
 SMALL_SHARDS = ExtractionSettings(batch_size=1, shard_size=2, progress=False)
 
 

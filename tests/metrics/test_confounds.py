@@ -16,6 +16,8 @@ from tests.definitions import confounds as definitions
 from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, unit_vectors, vectors_on_trees
 from tests.support.taxa import cophenetic_correlation, rng, star_phylogeny
 
+pytestmark = pytest.mark.slow
+
 FEW_DRAWS = MeasureSettings(n_permutations=99)
 
 

@@ -18,6 +18,8 @@ from tests.support.relatives import lineage_frame, related_vectors
 from tests.support.settings import FEW
 from tests.support.subjects import measured
 
+pytestmark = pytest.mark.slow
+
 OF_EMBEDDINGS = [name for name, entry in REGISTRY.items() if entry.subject == "embeddings"]
 OF_PAIRS = [name for name, entry in REGISTRY.items() if entry.subject in ("pair", "control pair")]
 

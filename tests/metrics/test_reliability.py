@@ -16,6 +16,8 @@ from tests.definitions import reliability as definitions
 from tests.support.made_up_vectors import random_taxonomy, unit_rows, unit_vectors, vectors_on_trees
 from tests.support.taxa import DEFAULT, cophenetic_correlation, rng, star_phylogeny
 
+pytestmark = pytest.mark.slow
+
 
 def noise_ceiling(vectors, placement, rng):
     return module.estimate_noise_ceiling(vectors, placement, rng, DEFAULT)

@@ -27,6 +27,8 @@ from tests.support.made_up_vectors import (
 from tests.support.strategies import trees
 from tests.support.taxa import DEFAULT, cophenetic_correlation, rng
 
+pytestmark = pytest.mark.slow
+
 
 def delta_hyperbolicity(vectors, placement, rng, settings=DEFAULT):
     return shape.estimate_delta_hyperbolicity(Rows.taxa(vectors, placement), rng, settings)

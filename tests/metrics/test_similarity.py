@@ -21,6 +21,8 @@ from tests.definitions import similarity as definitions
 from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, unit_vectors, vectors_on_trees
 from tests.support.taxa import DEFAULT, rng, star_phylogeny
 
+pytestmark = pytest.mark.slow
+
 DEFINITIONS = {"cka": definitions.cka, "rsa": definitions.rsa}
 
 

@@ -20,6 +20,8 @@ from tests.support.relatives import lineage_frame, related_vectors
 from tests.support.settings import FEW
 from tests.support.subjects import measured, measured_small, pairs_of_encoders, subjects_of, two_encoders
 
+pytestmark = pytest.mark.slow
+
 KEY = ["metric", "rank", "taxon", "tree", "split"]
 OF_EMBEDDINGS = [name for name, entry in REGISTRY.items() if entry.subject == "embeddings"]
 OF_PAIRS = [name for name, entry in REGISTRY.items() if entry.subject in ("pair", "control pair")]

@@ -15,6 +15,8 @@ from bioclip_probe.projections.registry import REGISTRY, catalogue
 from bioclip_probe.projections.tsne import tsne_settings
 from bioclip_probe.projections.umap import umap_settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():

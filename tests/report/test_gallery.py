@@ -19,6 +19,8 @@ from bioclip_probe.study.sample import collect
 from tests.support.measurement_tables import measurements
 from tests.support.small_study import FOLDERS, OF_TEXT, grow
 
+pytestmark = pytest.mark.slow
+
 CUSTOM = """
 import numpy
 

@@ -20,6 +20,8 @@ from tests.support.pictures import break_in_half, paint
 from tests.support.report_pages import page_of, write_study
 from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, OF_TEXT, grow
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)</script>"
 QUIET = ExtractionSettings(progress=False)
 

@@ -16,6 +16,8 @@ from bioclip_probe.study import results
 from bioclip_probe.tables import RANKS
 from tests.support.small_study import CONTROLS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found(small_study):

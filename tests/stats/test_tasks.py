@@ -26,6 +26,8 @@ from tests.support.made_up_vectors import random_taxonomy, signal_vectors
 from tests.support.pictures import MeanColour
 from tests.support.stores import fill_store, made_up_dataset
 
+pytestmark = pytest.mark.slow
+
 N, D, FAILED = 1500, 3, (0, 7, 31)
 SUMS = ("counts", "sums", "norms", "second", "third", "fourths", "origin")
 

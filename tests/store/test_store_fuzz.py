@@ -26,6 +26,8 @@ from bioclip_probe.store.store import Store
 from bioclip_probe.store.verify import verify
 from tests.support.pictures import MeanColour, break_in_half, paint_many
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ExtractionSettings(shard_size=3, progress=False)
 
 

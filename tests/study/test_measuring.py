@@ -16,6 +16,8 @@ from bioclip_probe.tables import MEASUREMENTS, RANKS
 from tests.support.settings import FEW
 from tests.support.small_study import CONTROLS, FOLDERS, grow
 
+pytestmark = pytest.mark.slow
+
 KEY = results.KEYS["measurements"]
 
 

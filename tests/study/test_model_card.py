@@ -17,6 +17,8 @@ from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.study import card_tasks, model_card, published, results
 from tests.support.pictures import paint
 
+pytestmark = pytest.mark.slow
+
 QUIET = ExtractionSettings(progress=False)
 
 

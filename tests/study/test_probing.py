@@ -17,6 +17,8 @@ from bioclip_probe.study import probing, scoring
 from bioclip_probe.tables import PREDICTIONS, RANKS
 from tests.support.evolved import evolved_sample
 
+pytestmark = pytest.mark.slow
+
 EACH_LEFT_OUT = ProbeSettings(probes=("knn",), protocols=("leave-one-out",))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from bioclip_probe import collect, study
 from bioclip_probe.extraction.settings import ExtractionSettings
@@ -15,6 +16,8 @@ from tests.support.encoders import use_encoders
 from tests.support.pictures import MeanColour
 from tests.support.settings import FEW
 from tests.support.small_study import FOLDERS, grow
+
+pytestmark = pytest.mark.slow
 
 KEY = results.KEYS["measurements"]
 

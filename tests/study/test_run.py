@@ -18,6 +18,8 @@ from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
 from tests.support.settings import FEW
 from tests.support.small_study import CONTROLS, OF_TEXT, plan
 
+pytestmark = pytest.mark.slow
+
 KEY = results.KEYS["measurements"]
 
 

@@ -16,6 +16,8 @@ from bioclip_probe.tables import MEASUREMENTS, RANKS
 from tests.support.evolved import EACH, evolved_sample
 from tests.support.settings import FEW
 
+pytestmark = pytest.mark.slow
+
 NEAREST = ProbeSettings(probes=("knn",))
 
 

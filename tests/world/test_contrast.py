@@ -7,6 +7,8 @@ from bioclip_probe import world
 from bioclip_probe.world import contrast
 from tests.definitions.world import cpcc, nearest_agrees, ranks_apart
 
+pytestmark = pytest.mark.slow
+
 
 def test_rank_distances_are_their_definition():
     taxa = world.taxa().iloc[::13].reset_index(drop=True)

@@ -9,6 +9,8 @@ import pytest
 from bioclip_probe import world
 from bioclip_probe.world import contrast, train
 
+pytestmark = pytest.mark.slow
+
 TINY = train.TrainingSettings(individuals=2, epochs=2, warm_up=1)
 
 

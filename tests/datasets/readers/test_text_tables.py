@@ -19,6 +19,8 @@ from bioclip_probe.tree.lineages import PLACEHOLDERS
 from tests.support.darwin_core import DWC, describe_archive, describe_table
 from tests.support.pictures import paint
 
+pytestmark = pytest.mark.slow
+
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 #: Values that spreadsheets, other systems, careless programs and attackers write into a field.
 HOSTILE = [
