@@ -15,7 +15,7 @@ test: $(VENV)/.tested
 
 # What to run while working: the fast tests, and lint.
 check: $(VENV)/.tested lint
-	$(PYTEST) -m "not slow"
+	$(PYTEST) tests -m "not slow"
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .

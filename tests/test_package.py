@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "bioclip_probe"
 OPTIONAL = ("anndata", "cluster", "hugging-face")  # imported where they are used, and missed in one line
@@ -21,6 +23,7 @@ def test_every_file_of_the_package_is_installed():
     assert all((path.parent / "__init__.py").is_file() for path in there if path.suffix == ".py")
 
 
+@pytest.mark.slow
 def test_everything_imported_is_declared():
     imported = set()
     for path in PACKAGE.rglob("*.py"):

@@ -75,6 +75,7 @@ def test_a_limit_that_is_none(data, capsys, wrong):
     assert f"expected a number of images, or a share below 100%; got '{wrong}'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_by_two_processes(data, here, capsys):
     embedded(capsys, data, "--engine", "processes:1")
     other = [*EMBED[:-1], "other"]
@@ -85,6 +86,7 @@ def test_by_two_processes(data, here, capsys):
     assert "no engine is called 'spark'" in refused(capsys, "embed", "--data", data, "--engine", "spark")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".parquet", ".npz", ".h5ad"])
 def test_what_is_exported_comes_in_again_beside_a_model(data, here, capsys, suffix):
     embedded(capsys, data)

@@ -46,6 +46,7 @@ def test_a_path_without_a_name_gets_a_suggestion(tmp_path):
         datasets.load(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_the_catalogue_needs_no_torch():
     program = "import sys; from bioclip_probe import datasets; datasets.catalogue(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

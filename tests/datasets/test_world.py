@@ -41,6 +41,7 @@ def test_a_wrong_source_is_one_clear_line(dataset, source):
         dataset.open(source)
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_stable_and_depends_on_the_seed(dataset):
     from bioclip_probe.datasets.world import load
 

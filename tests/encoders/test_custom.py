@@ -140,6 +140,7 @@ def test_a_missing_file_or_factory_is_refused(tmp_path):
         encoders.load(f"custom:{tmp_path / 'net.txt'}:Net")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not mobilenets.FOLDER.is_dir(), reason=f"no networks in {mobilenets.FOLDER.name}: set MOBILENETS")
 @pytest.mark.parametrize("factory", ["birds", "imagenet"])
 def test_the_two_mobilenets_run(factory, pictures):

@@ -15,6 +15,7 @@ from bioclip_probe.errors import ModelError
 from tests.support.model_folders import make_folder
 
 
+@pytest.mark.slow
 def test_a_batch_may_be_a_list_an_array_or_a_tensor(tiny, pictures):
     encoder = encoders.load(f"local-dir:{tiny}")
     batch = [encoder.preprocess(image) for image in pictures]

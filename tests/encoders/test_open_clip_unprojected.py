@@ -44,6 +44,7 @@ def test_its_record_says_so(tiny):
         encoder.encode_text(["the waves"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("projection", ["linear", "mlp"])
 def test_a_tower_of_timm_equals_open_clip_by_hand(tmp_path, pictures, projection):
     folder = make_folder(tmp_path / "timm", config=TINY | {"vision_cfg": TIMM | {"timm_proj": projection}})

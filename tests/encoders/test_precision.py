@@ -42,6 +42,7 @@ def test_auto_with_batch_normalisation_is_fp32(monkeypatch):
     assert resolve_precision("auto", "cpu", network) == "fp32" and resolve_precision("bf16", "cpu", network) == "bf16"
 
 
+@pytest.mark.slow
 def test_small_networks_and_custom_ones_are_fp32_by_default(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_cpu_has_bf16", lambda: True)
     (tmp_path / "wide.py").write_text(

@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
 from bioclip_probe import encoders
 from bioclip_probe.encoders.loading import factory_of
 from bioclip_probe.encoders.registry import FORMS, REGISTRY
 
 
+@pytest.mark.slow
 def test_the_catalogue_needs_no_torch():
     code = "import sys; from bioclip_probe import encoders; encoders.catalogue(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -53,6 +53,7 @@ def test_a_batch_is_cut_after_its_last_end_and_equals_the_full_length(kind, text
     assert positions == [7]
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.lists(st.integers(2, 16), min_size=1, max_size=6))
 def test_a_batch_of_any_lengths_is_cut_after_the_longest(lengths):

@@ -81,6 +81,7 @@ extract(datasets.load(sys.argv[1]), [Slow()], Store(sys.argv[2]), settings)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path, store):
     dataset = painted_dataset(tmp_path / "forty", 40)
     spec = f"table:{tmp_path / 'forty' / 'labels.csv'}"

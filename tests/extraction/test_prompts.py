@@ -131,6 +131,7 @@ def test_the_spelling_equals_that_of_the_captions_of_the_built_in_world(named):
         assert name_prompts(named[kind]) == captions[kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["world-taxonomic", "world-subset"])
 def test_the_models_of_the_world_learned_from_these_names(named, model):
     """The vocabulary that was shipped with a model was learnt from its captions, and from these it is learnt again."""
@@ -148,6 +149,7 @@ letters = st.text(string.ascii_lowercase, min_size=1, max_size=3).map("a{}".form
 lineages = st.tuples(*[st.none() | letters.map(str.capitalize)] * 6, st.none() | letters)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(lineages, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_names_of_any_taxa_are_complete_and_consistent(rows, random):

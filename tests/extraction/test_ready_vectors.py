@@ -97,6 +97,7 @@ number = st.floats(width=32, allow_subnormal=False)
 rows_of_three = st.one_of(st.none(), st.lists(number, min_size=3, max_size=3), st.lists(st.none() | number, max_size=5))
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     emb=st.lists(rows_of_three, min_size=0, max_size=6),

@@ -31,6 +31,7 @@ BALANCED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", BALANCED)
 def test_balanced_correlations_are_their_definition(metric):
     @settings(max_examples=60)
@@ -89,6 +90,7 @@ def test_a_phylogeny_has_no_ranks_to_balance():
         assert math.isnan(found.value) and found.note == "needs a taxonomy whose tips are of one rank"
 
 
+@pytest.mark.slow
 def test_balanced_p_is_uniform_for_independent_tips():
     from scipy.stats import kstest
 

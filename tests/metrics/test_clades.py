@@ -47,6 +47,7 @@ def paths(found):
 # What the numbers are.
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(in_a_taxonomy(), st.sampled_from((2, 3, 5)))
 def test_each_clade_has_the_correlation_of_its_own_pairs(case, fewest):

@@ -62,6 +62,7 @@ def test_purity_of_kmeans_equals_scikit_learn_contingency():
     assert cluster_purity(clusters, labels, species, rng()).value == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_intervals_of_agreement_cover_what_more_species_would_give():
     """Species of five families, each in its own place: most of them where their family is, all their images near."""
     random = np.random.default_rng(3)

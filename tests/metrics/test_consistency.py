@@ -12,6 +12,7 @@ from tests.definitions import paths as definition
 from tests.support.paths import all_right, check_row, images_of, path_answers, rows_by_metric
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(path_answers())
 def test_consistency_and_severity_equal_their_definitions(answers):

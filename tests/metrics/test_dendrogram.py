@@ -42,6 +42,7 @@ def everything(vectors, placement, seed=0):
     return found | dendrogram_purity(vectors, placement, labels(placement), rng(seed))
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(vectors_on_trees())
 def test_any_input_gives_numbers_within_bounds_or_says_why(case):

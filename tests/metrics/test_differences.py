@@ -55,6 +55,7 @@ def test_a_model_does_not_differ_from_itself_turned(difference):
         assert (found.value, found.p_value, found.ci_low, found.ci_high) == (0, 1, 0, 0)
 
 
+@pytest.mark.slow
 def test_models_of_equal_alignment_seldom_differ():
     """The same species, images scattered anew: no more than one in twenty below 0.05, but for chance, and some."""
     draw, p = rng(8), []

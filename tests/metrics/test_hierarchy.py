@@ -53,6 +53,7 @@ def within_labels(vectors, placement, labels, rng, settings=DEFAULT):
 # What the numbers are.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", CORRELATIONS)
 def test_correlations_are_their_definition(metric):
     @settings(max_examples=60)
@@ -77,6 +78,7 @@ def test_correlations_are_their_definition(metric):
     check()
 
 
+@pytest.mark.slow
 def test_correlations_are_those_of_scipy_and_scikit_bio():
     from scipy.stats import pearsonr, spearmanr
     from skbio import DistanceMatrix, TreeNode
@@ -166,6 +168,7 @@ def test_row_order_and_rotation_leave_all_as_it_is(metric):
             assert a == b if isinstance(a, str) else a == pytest.approx(b, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", CORRELATIONS)
 def test_more_signal_is_more_correlation(metric):
     def mean_over_worlds(signal: float, noise: float) -> float:
@@ -192,6 +195,7 @@ def test_a_perfect_embedding_reaches_one():
     assert found.value == pytest.approx(1) and found.p_value < 0.2
 
 
+@pytest.mark.slow
 def test_independent_tips_give_a_uniform_p():
     from scipy.stats import kstest
 

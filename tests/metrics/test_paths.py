@@ -17,6 +17,7 @@ from tests.support.paths import all_right, check_row, images_of, path_answers, r
 WHOLE = ("path_accuracy", "right_prefix", "consistent_pairs")
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(path_answers())
 def test_scores_of_whole_paths_equal_their_definitions(answers):
@@ -61,6 +62,7 @@ def test_an_error_ends_the_prefix_and_a_hole_does_not():
     assert rows["wrong_answer_severity", "family"]["value"] == 3
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(path_answers(), st.integers(0, 2**32 - 1))
 def test_the_order_of_images_changes_nothing(answers, seed):

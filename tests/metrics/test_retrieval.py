@@ -57,6 +57,7 @@ def lists(vectors, steps):
         yield [(float(steps[a, b]), float(1 - wide[a] @ wide[b])) for b in range(len(wide)) if b != a]
 
 
+@pytest.mark.slow
 def test_triplets_precision_and_hierarchical_ap_are_their_definitions():
     vectors, placement = made_up()
     steps = steps_between(placement)
@@ -87,6 +88,7 @@ def test_with_two_levels_hierarchical_ap_is_average_precision():
     assert found["hierarchical_ap"].chance == pytest.approx(found["average_precision species"].chance)
 
 
+@pytest.mark.slow
 def test_average_precision_is_that_of_scikit_learn():
     from sklearn.metrics import average_precision_score
 

@@ -41,6 +41,7 @@ def answers(draw):
     return truth, predicted, random.integers(0, 8, n), random.integers(0, n_taxa, 30)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(answers())
 def test_accuracies_equal_their_definitions_and_scikit_learn(case):
@@ -244,6 +245,7 @@ def test_swap_p_is_mcnemars_exact_test_where_images_are_species():
         )
 
 
+@pytest.mark.slow
 def test_swap_p_is_uniform_where_neither_is_better():
     """Two models of equal skill whose images of a species succeed and fail together."""
     random = np.random.default_rng(7)

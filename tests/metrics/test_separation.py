@@ -65,6 +65,7 @@ def labelled(draw):
 # Definitions
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(labelled(), st.integers(1, 6), st.booleans())
 def test_knn_purity_equals_its_definition(case, k, grouped):
@@ -152,6 +153,7 @@ def test_inputs_stay_and_results_repeat(metric):
         np.testing.assert_array_equal(array, copy)
 
 
+@pytest.mark.slow
 def test_shuffled_labels_give_chance():
     vectors, labels, species = labelled_world(n_taxa=5, per_taxon=20)
     named, shuffled = labels >= 0, labels.copy()

@@ -30,6 +30,7 @@ def is_star(tree: Tree, tips) -> bool:
     return len({tree_definitions.mrca(tree, a, b) for a in tips for b in tips if a < b}) < 2
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(vectors_on_trees(max_images=12))
 def test_it_is_its_definition(made):

@@ -102,6 +102,7 @@ def test_random_names_do_not_follow_the_tree():
 # Names in order from the root.
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(named())
 def test_radial_tau_is_scipys_over_the_names_that_a_species_has(made):
@@ -149,6 +150,7 @@ def test_radial_tau_is_given_where_there_is_a_root():
 # Images beside their names.
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(named(), st.integers(0, 2**32 - 1))
 def test_images_beside_names_equal_their_definition(made, seed):

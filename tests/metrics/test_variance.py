@@ -38,6 +38,7 @@ def made(signal=1.0, noise=0.5, n_species=60, seed=0):
 # What the numbers are.
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(in_a_taxonomy())
 def test_both_are_their_definition_at_every_rank(case):
@@ -91,6 +92,7 @@ def test_scikit_bio_agrees_on_the_pseudo_f():
 # What they claim.
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(in_a_taxonomy(holes=False))
 def test_without_holes_the_shares_add_up_to_the_r2_of_species(case):
@@ -102,6 +104,7 @@ def test_without_holes_the_shares_add_up_to_the_r2_of_species(case):
         assert sum(shares) == pytest.approx(r2, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_images_dealt_out_at_random_explain_what_chance_does():
     vectors, placement = made()
     draws = [variance_by_rank(vectors[rng(seed).permutation(len(vectors))], placement, rng()) for seed in range(40)]
@@ -125,6 +128,7 @@ def test_signal_on_the_tree_is_explained_at_high_ranks_and_without_it_at_low_one
         assert noisier[rank]["variance_ratio"].value < shares[0][rank]["variance_ratio"].value
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(in_a_taxonomy(), st.randoms(use_true_random=False))
 def test_rotation_and_the_order_of_rows_do_not_matter(case, random):
@@ -139,6 +143,7 @@ def test_rotation_and_the_order_of_rows_do_not_matter(case, random):
                 assert a == b if isinstance(a, str) else a == pytest.approx(b, abs=1e-7, rel=1e-6, nan_ok=True)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_what_more_species_would_give():
     """Genera drawn from one law: the share of many of them is the truth."""
     draw = rng(5)

@@ -68,6 +68,7 @@ def test_a_taxon_has_its_alphabetical_colour_in_every_model_and_in_the_legend(co
                 assert to_hex(colour) == expected[part.loc[tuple(place), "taxon"].split("|")[-1]]
 
 
+@pytest.mark.slow
 def test_models_stand_in_the_order_asked_for_and_controls_last():
     settings = FigureSettings(["bioclip", "pixels", "clip"], controls=("pixels",))
     figure = drilldown(coordinates(("pixels", "clip", "bioclip")), settings)
@@ -138,6 +139,7 @@ def test_a_panel_that_could_not_be_embedded_says_so():
     assert panel(figure, "clip", "species").texts[-1].get_text() == "n = 8"
 
 
+@pytest.mark.slow
 def test_a_panel_without_taxa_is_drawn_empty():
     table = coordinates(panels={**PANELS, "family": ("Animalia|Arthropoda|Insecta|Coleoptera", {})})
     figure = drilldown(table)

@@ -19,6 +19,7 @@ from bioclip_probe.plots.labels import (
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(min_size=1, max_size=60), unique=True, max_size=12))
 def test_short_names_are_short_and_no_two_alike(encoders):
     names = short_names(encoders)

@@ -12,6 +12,7 @@ from bioclip_probe.plots import by_rank, save
 from tests.support.measurement_tables import measurements
 
 
+@pytest.mark.slow
 def test_save_leaves_four_files_that_are_the_same_each_time(tmp_path):
     table = measurements().head(40)
     figure = by_rank(measurements(), ["cluster_purity"])

@@ -13,6 +13,7 @@ from bioclip_probe.tables import RANKS
 from tests.support.measurement_tables import measurements, texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "draw",
     [

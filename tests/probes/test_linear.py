@@ -72,6 +72,7 @@ def test_equals_the_same_protocol_with_another_solver(d):
     assert np.mean(found.predicted == predicted) == 1
 
 
+@pytest.mark.slow
 def test_the_default_tolerance_costs_no_accuracy():
     vectors, labels, split = made_up_images(n_taxa=12, per_taxon=40)
     quick = linear_probe(vectors, labels, split)
@@ -80,6 +81,7 @@ def test_the_default_tolerance_costs_no_accuracy():
     assert np.mean(quick.predicted == patient.predicted) > 0.95
 
 
+@pytest.mark.slow
 def test_dimensions_beyond_those_of_the_images_are_dropped_without_change():
     vectors, labels, split = made_up_images(d=8, per_taxon=10)
     random = np.random.default_rng(4)

@@ -32,6 +32,7 @@ def made_up_images(seed=0, n_taxa=6, per_taxon=15, d=8, signal=1.0):
     return vectors, labels, split_by_image(labels, rng)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([1, 2, 3, 8]))
 def test_equals_its_definition(seed, coarse, k):

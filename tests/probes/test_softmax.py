@@ -50,6 +50,7 @@ def test_weights_are_at_the_minimum_of_the_objective(c):
     assert np.abs(slope).max() < 3e-3 * max(np.abs(start).max(), 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     st.integers(0, 2**32 - 1),

@@ -27,6 +27,7 @@ def nested(random, n, holes=0.0):
     return labels
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(seeds, st.integers(0, 60), st.integers(1, 8))
 def test_at_one_rank_every_taxon_is_in_all_subsets_at_its_share(seed, n, n_taxa):
@@ -48,6 +49,7 @@ def test_at_one_rank_every_taxon_is_in_all_subsets_at_its_share(seed, n, n_taxa)
         assert np.all(np.abs(counts - len(held) * np.array([0.6, 0.2, 0.2])) <= 1.01)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(seeds, st.integers(0, 80), st.sampled_from([0.0, 0.2]))
 def test_an_image_is_in_one_subset_at_all_ranks(seed, n, holes):

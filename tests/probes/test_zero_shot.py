@@ -43,6 +43,7 @@ def check_answers(found, vectors, labels, names, ancestors, scale):
         assert found.confidence[image] == pytest.approx(best[0][0], rel=1e-4)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(3, 12), st.sampled_from([1.0, 10.0, 40.0]))
 def test_equals_its_definition(seed, n_species, scale):
@@ -74,6 +75,7 @@ def test_equals_scipy_s_softmax():
         np.testing.assert_allclose(found.confidence, summed.max(axis=1), rtol=1e-5)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(3, 12))
 def test_inputs_stay_and_lengths_and_numbers_of_taxa_change_nothing(seed, n_species):
@@ -224,6 +226,7 @@ def test_errors_name_what_is_wrong():
             zero_shot(vectors, labels[2:], [(species, names)], scale)
 
 
+@pytest.mark.slow
 def test_the_world_equals_open_clip_by_hand():
     """open_clip alone classifies the same pictures, as in its own examples."""
     folder = WORLD / "world-taxonomic"

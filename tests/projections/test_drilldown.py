@@ -62,6 +62,7 @@ def lineages(draw, holes: bool = False) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(RANKS), dtype="str")
 
 
+@pytest.mark.slow
 def test_the_published_panels_are_reproduced_exactly(shared_data):
     taxa = pd.read_csv(shared_data / "inat21" / "inat21_taxa.csv")
     placement = taxonomy(taxa.loc[taxa.index.repeat(10)])
@@ -71,6 +72,7 @@ def test_the_published_panels_are_reproduced_exactly(shared_data):
     assert all([name for name, _ in p["plotted"]] == sorted(name for name, _ in p["plotted"]) for p in panels)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(lineages())
 def test_equals_its_definition(frame):
@@ -78,6 +80,7 @@ def test_equals_its_definition(frame):
     assert [named(placement, panel) for panel in drill_down(placement)] == definition.drill_down(frame)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(lineages(holes=True), st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing_and_every_image_is_counted(frame, random):

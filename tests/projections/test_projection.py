@@ -74,6 +74,7 @@ def test_project_gives_the_declared_columns_and_every_image(beetles):
             assert taxon["hidden"].tolist() == is_outlier(taxon[["x", "y"]].to_numpy(), "corrected").tolist()
 
 
+@pytest.mark.slow
 def test_modes_share_their_coordinates_and_a_rank_left_out_changes_no_other(beetles):
     vectors = vectors_for(beetles)
     both = {
@@ -103,6 +104,7 @@ def test_a_panel_that_cannot_be_projected_keeps_its_rows_and_states_the_reason(b
         assert notes[rank]["settings"] == {}
 
 
+@pytest.mark.slow
 def test_the_record_is_json_and_states_the_settings_used(beetles):
     entries = json.loads(json.dumps(project(vectors_for(beetles), beetles, ProjectionSettings("tsne", seed=3)).panels))
     assert [entry["rank"] for entry in entries] == list(FIGURE_RANKS)

@@ -17,6 +17,7 @@ def small_tree() -> Tree:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(vectors_on_trees())
 def test_centroids_are_means_of_the_images_at_each_tip(made):
@@ -42,6 +43,7 @@ def test_centroids_are_means_of_the_images_at_each_tip(made):
     assert np.sum(found.groups < 0) == len(vectors) - sum(map(len, taxa.values()))
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(vectors_on_trees(), st.randoms(use_true_random=False))
 def test_the_order_of_images_does_not_matter(made, random):
@@ -53,6 +55,7 @@ def test_the_order_of_images_does_not_matter(made, random):
     assert np.array_equal(turned.groups, found.groups[order])
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(vectors_on_trees())
 def test_moments_of_images_are_grouped_by_tip(made):

@@ -8,6 +8,7 @@ from tests.support.made_up_vectors import random_taxonomy, vectors_on_trees
 from tests.support.taxa import rng
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(vectors_on_trees())
 def test_contrasts_of_some_tips_are_those_of_the_tree_without_the_others(case):

@@ -35,6 +35,7 @@ def inertia(vectors: np.ndarray, clusters: np.ndarray) -> float:
     return total
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 12), st.booleans())
 def test_every_named_image_has_a_cluster_and_lies_nearest_to_its_mean(seed, n, k, repeated):
@@ -91,6 +92,7 @@ def greedy_probabilities(points: np.ndarray, k: int) -> dict[tuple[int, ...], fl
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("centres_per_draw", [4, 0.1])
 def test_centres_drawn_ahead_have_the_distribution_of_those_drawn_one_by_one(centres_per_draw):
     """Three of six points: with 0.1, candidates for both further centres are drawn at once, and some rejected."""
@@ -117,6 +119,7 @@ def test_centres_are_points_and_no_point_is_chosen_twice():
         assert {row.tobytes() for row in centres} <= {row.tobytes() for row in vectors}
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_does_not_matter():
     vectors, labels = scattered(400, 12)
     order = rng(1).permutation(400)

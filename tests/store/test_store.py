@@ -95,6 +95,7 @@ def test_written_format(full):
     assert json.loads((home / "dataset.json").read_text())["notes"] == ["one note"]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_round_trip(data):

@@ -143,6 +143,7 @@ def test_precision_and_weights_are_remarks():
     assert found["differs_in"] == "the published number is recalled"
 
 
+@pytest.mark.slow
 def test_shots_and_probes_stand_beside_their_own():
     few = {"probe": "simpleshot", "protocol": "corrected", "shots": 5}
     (found,) = compare(row("bioclip", 0.66, **few), source="Rare Species dataset card").to_dict("records")

@@ -39,6 +39,7 @@ def stored(tmp_path, vectors, dtype="float32", shard_size=8) -> Store:
     return store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "at_once"), [("float32", 1), ("float32", 30), ("float32", 10**6), ("float16", 90)])
 def test_moments_of_a_store_are_those_in_memory(tmp_path, placement, vectors, dtype, at_once):
     store, small = stored(tmp_path, vectors, dtype), Streaming(numbers_at_once=at_once)
@@ -51,6 +52,7 @@ def test_moments_of_a_store_are_those_in_memory(tmp_path, placement, vectors, dt
         np.testing.assert_allclose(getattr(found, key), getattr(expected, key), atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shard_size", [1, 7, 60])
 def test_any_tasks_add_up_to_one_pass(tmp_path, placement, vectors, shard_size):
     """Tasks that meet few of the taxa, and not all of their parts."""

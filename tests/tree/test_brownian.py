@@ -39,6 +39,7 @@ def test_steps_along_branches_are_normal_and_independent():
     assert np.array_equal(traits[4], traits[1])  # a branch of length 0 changes nothing
 
 
+@pytest.mark.slow
 @given(trees(), st.integers(0, 3), st.floats(0, 1))
 def test_the_root_is_at_zero_and_the_generator_alone_decides(tree, n_traits, signal):
     length = tree.length.copy()

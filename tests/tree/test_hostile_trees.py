@@ -47,6 +47,7 @@ def estimates(metric, vectors, placement):
     return [row.estimate for row in metric(vectors, placement)]
 
 
+@pytest.mark.slow
 def test_seventy_thousand_tips_need_no_matrix_of_pairs():
     tree = parse_newick(bushy_newick(N_TIPS))
     assert len(tree.tips) == N_TIPS
@@ -75,6 +76,7 @@ def test_the_moments_of_a_large_tree_equal_those_over_all_pairs():
     assert found == pytest.approx(expected, abs=1e-10)
 
 
+@pytest.mark.slow
 def test_a_caterpillar_of_twenty_thousand_nodes_needs_no_recursion(ete3):
     tree = caterpillar(N_DEEP)
     k = len(tree.tips)

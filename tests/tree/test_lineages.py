@@ -31,6 +31,7 @@ def genus_species(genus, species) -> list:
     return clean_lineages(pd.DataFrame({"genus": genus, "species": species}))["species"].tolist()
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(lineage_tables())
 def test_cleaning_follows_its_definition_is_idempotent_and_keeps_the_input(frame):
@@ -41,6 +42,7 @@ def test_cleaning_follows_its_definition_is_idempotent_and_keeps_the_input(frame
     pd.testing.assert_frame_equal(frame, before)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(lineage_tables())
 def test_taxa_are_the_distinct_paths_and_every_row_is_placed_at_its_own(frame):
@@ -57,6 +59,7 @@ def test_taxa_are_the_distinct_paths_and_every_row_is_placed_at_its_own(frame):
         assert np.array_equal(place.at(rank) >= 0, [name is not None for name in taxa])
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(lineage_tables(min_rows=2))
 def test_distance_of_two_species_is_the_number_of_ranks_below_their_common_ancestor(frame):
@@ -72,6 +75,7 @@ def test_distance_of_two_species_is_the_number_of_ranks_below_their_common_ances
             assert distance[column[place.node[a]], column[place.node[b]]] == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.data(), lineage_tables())
 def test_the_order_of_the_rows_does_not_matter(data, frame):
@@ -83,6 +87,7 @@ def test_the_order_of_the_rows_does_not_matter(data, frame):
     assert audit(frame).to_dict("records") == audit(frame.iloc[order]).to_dict("records")
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(lineage_tables())
 def test_repeated_rows_add_nothing_to_the_tree(frame):
@@ -260,6 +265,7 @@ def test_inat21_has_its_published_numbers_of_taxa(inat21):
     assert "Malus ×domestica" in tree.name
 
 
+@pytest.mark.slow
 def test_the_audit_of_inat21_reports_sixteen_genera_of_two_parents_and_proboscidea(inat21):
     found = audit(inat21)
     twice = found[found["finding"] == "two parents"]
@@ -271,6 +277,7 @@ def test_the_audit_of_inat21_reports_sixteen_genera_of_two_parents_and_proboscid
     assert set(found["finding"]) == {"two parents", "homonym", "singletons"}
 
 
+@pytest.mark.slow
 def test_inat21_tree_distances_are_the_ranks_below_the_common_ancestor(inat21):
     place = taxonomy(inat21)
     distance = patristic_distances(place.tree, dtype=np.float32)

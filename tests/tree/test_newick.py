@@ -237,6 +237,7 @@ def test_nodes_of_ete3_have_rank_and_index_as_features(ete3):
     assert [(leaf.name, leaf.dist, leaf.rank, leaf.index) for leaf in drawn] == [("a", 1.5, 6, 1), ("b", 2.0, 6, 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "n_tips", "height"), [("birds_mctavish2025", 11167, 116.9), ("mammals_gumbs2023", 6286, 202.1)]
 )

@@ -59,6 +59,7 @@ def test_a_zip_bomb_is_refused(tmp_path):
         load(zip_archive(root))
 
 
+@pytest.mark.slow
 def test_a_damaged_zip_is_read_or_refused_in_one_line(tmp_path):
     path = zip_archive(write_archive(tmp_path / "a"))
     paint(tmp_path / "101.jpg")

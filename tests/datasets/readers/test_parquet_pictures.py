@@ -85,6 +85,7 @@ def test_only_some_rows_of_a_large_row_group_stay_in_memory(tmp_path):
         assert sum(values.nbytes for _, values in group._kept) <= 12_000
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12 warns about forks beside threads
 def test_threads_and_other_processes_open_the_same_pictures(root):
     dataset = datasets.load(f"table:{root}")
@@ -179,6 +180,7 @@ def test_a_missing_column_is_refused(root):
         ParquetPictures(root, "photo")("data/train-00001-of-00002.parquet:1")
 
 
+@pytest.mark.slow
 def test_damaged_files_give_pictures_or_one_line_errors(tmp_path):
     """The files are cut anywhere, or have flipped bits."""
     pictures = [encode_picture(made) for made in COLOURS[:10]]

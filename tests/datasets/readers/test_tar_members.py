@@ -151,6 +151,7 @@ def members(draw):
     return before + header(name[:100], size, kind, len(content)) + padded(content)
 
 
+@pytest.mark.slow
 @settings(QUICK, max_examples=60)
 @given(before=st.lists(members(), max_size=3), after=st.lists(members(), max_size=2))
 def test_a_good_picture_survives_hostile_members(tmp_path, before, after):
@@ -222,6 +223,7 @@ def test_random_bytes_are_refused(tmp_path, blocks, rest):
     assert load_colours(tmp_path / "any.tar")[0] is None
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.data())
 def test_flipped_bytes_give_pictures_or_one_line(tmp_path, data):
@@ -233,6 +235,7 @@ def test_flipped_bytes_give_pictures_or_one_line(tmp_path, data):
     load_colours(tmp_path / "flipped.tar")
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.data(), st.sampled_from(FORMATS))
 def test_a_truncated_tar_gives_the_pictures_before_the_cut(tmp_path, data, form):

@@ -10,6 +10,7 @@ from tests.support.made_up_vectors import unit_vectors
 from tests.support.taxa import rng
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(4, 14), st.integers(1, 4), st.data())
 def test_correlations_of_two_encoders_without_a_jackknife_group_are_those_of_the_other_taxa(n, n_groups, data):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +9,7 @@ from tests.support.made_up_vectors import unit_rows
 from tests.support.moments import assert_same_moments, grouped_vectors
 
 
+@pytest.mark.slow
 @given(grouped_vectors(), st.data(), st.integers(1, 5))
 def test_moments_without_a_jackknife_group_are_those_of_the_other_images(made, data, size):
     vectors, groups, n_groups = made

@@ -20,6 +20,7 @@ from tests.support.made_up_vectors import (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(images_on_tips(), st.integers(1, 3), st.sampled_from((1, 2**20)))
 def test_sums_between_jackknife_groups_are_those_of_their_pairs(made, n_groups, most_numbers):

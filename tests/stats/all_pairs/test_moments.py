@@ -12,6 +12,7 @@ from tests.support.made_up_vectors import half_squared_distance, unit_rows
 from tests.support.moments import assert_same_moments, grouped_vectors
 
 
+@pytest.mark.slow
 @given(grouped_vectors(), st.integers(1, 20), st.booleans())
 def test_moments_are_sums_for_any_block_size_and_origin(made, block, shift):
     vectors, groups, n_groups = made

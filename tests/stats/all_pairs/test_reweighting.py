@@ -53,6 +53,7 @@ def drawn_weights(data, n_units: int) -> np.ndarray:
     return np.array(data.draw(st.lists(row, min_size=1, max_size=3)), dtype=float)
 
 
+@pytest.mark.slow
 @given(vectors_of_tips(), st.data(), st.booleans())
 def test_weights_of_units_of_taxa_count_as_repetitions(made, data, coarse):
     vectors, tree = made
@@ -74,6 +75,7 @@ def test_weights_of_units_of_taxa_count_as_repetitions(made, data, coarse):
         assert value == pytest.approx(expected, abs=1e-8)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(vectors_on_trees(), st.data(), st.sampled_from(BLOCKS), st.booleans())
 def test_weights_of_units_of_images_count_as_repetitions(made, data, block, coarse):

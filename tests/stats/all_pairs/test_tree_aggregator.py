@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -6,6 +7,7 @@ from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
 from tests.support.made_up_vectors import vectors_of_tips
 
 
+@pytest.mark.slow
 @given(vectors_of_tips())
 def test_clade_sums_add_up_the_tips_of_each_clade(made):
     vectors, tree = made

@@ -14,6 +14,7 @@ from tests.definitions.tree import path_length
 from tests.support.made_up_vectors import images_on_tips, random_taxonomy, signal_vectors, unit_rows
 
 
+@pytest.mark.slow
 @given(images_on_tips(), st.randoms(use_true_random=False))
 def test_sums_along_the_tree_are_sums_over_pairs(made, random):
     vectors, groups, tree = made

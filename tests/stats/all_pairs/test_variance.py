@@ -10,6 +10,7 @@ from tests.support.made_up_vectors import vectors_on_trees
 from tests.support.taxa import rng
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(vectors_on_trees(max_images=14), st.integers(1, 5))
 def test_sums_without_a_jackknife_group_are_those_of_the_other_species(case, n_groups):

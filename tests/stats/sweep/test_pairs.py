@@ -39,6 +39,7 @@ def test_the_block_size_does_not_change_the_result():
         assert pairs.spearman_correlation(vectors, tree, block) == pytest.approx(number, rel=1e-11)
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(vectors_of_tips())
 def test_spearman_agrees_with_its_definition_on_binned_distances(made):

@@ -55,6 +55,7 @@ def cases(swept_rows):
         yield row, [(float(t[i, j]), float(c[i, j])) for j in range(len(at)) if j != i]
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(vectors_on_trees(max_images=6))
 def test_scores_and_counts_agree_with_their_definitions(made):
@@ -164,6 +165,7 @@ def test_the_sweep_finds_the_nearest_neighbours():
     np.testing.assert_array_equal(found.similarities, similarities)
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_does_not_change_a_bit():
     """Two threads of the linear algebra give other last digits in products of rows as long as these."""
     rows, _ = images(n_images=2400, d=600)
