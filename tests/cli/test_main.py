@@ -40,6 +40,7 @@ def test_help_waits_for_no_library(code):
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
 
+@pytest.mark.slow
 def test_models_are_listed_without_torch():
     listing = "from bioclip_probe.cli.main import main; main(['models'])"
     code = f"{listing}\nimport sys; print('torch' in sys.modules, file=sys.stderr)"
@@ -50,6 +51,7 @@ def test_version():
     assert process("-m", "bioclip_probe", "--version").stdout == f"bioclip-probe {__version__}\n"
 
 
+@pytest.mark.slow
 def test_bad_input_through_a_process(tmp_path):
     done = process(
         "-m", "bioclip_probe", "reproduce", "--data", f"inat21:{tmp_path / 'no'}", "--out", f"{tmp_path / 'o'}"

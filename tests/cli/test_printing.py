@@ -14,6 +14,7 @@ def test_lists_fit_the_terminal(capsys, monkeypatch, columns):
         assert max(map(len, run(capsys, command)[1].splitlines())) <= columns
 
 
+@pytest.mark.slow
 def test_one_picture_has_no_number(few, here, capsys):
     (here / "one.csv").write_text(f"path,genus,species\n{next(here.rglob('*.png'))},Pica,pica\n")
     given = ("--data", "table:one.csv", "--models", "pixels", "--quiet")

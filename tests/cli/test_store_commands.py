@@ -45,6 +45,7 @@ def test_status_and_verify_of_a_sound_store(data, here, capsys):
     assert run(capsys, "verify", "s", "--quiet")[:2] == (0, "whole and sound\n")
 
 
+@pytest.mark.slow
 def test_a_damaged_shard_is_found_refused_and_repaired(data, here, capsys):
     embedded(capsys, data)
     path = vectors_of(here / "s", 1)
@@ -113,6 +114,7 @@ def test_wrong_exports_and_stores(data, here, capsys):
     assert not list(here.glob("out*"))
 
 
+@pytest.mark.slow
 def test_names_beside_the_pictures(here, capsys):
     paint(here / "p" / "a.png")
     (here / "p" / "labels.csv").write_text("path,genus,species,common\na.png,Pica,pica,magpie\n")

@@ -73,6 +73,7 @@ def test_other_folders_are_refused(tmp_path):
         datasets.load(f"rare-species:{tmp_path}")
 
 
+@pytest.mark.slow
 def test_the_real_species(shared_data, tmp_path):
     taxa = pd.read_csv(shared_data / "rare_species" / "rare_species_taxa.csv", dtype="str")
     for i in range(len(taxa)):

@@ -96,6 +96,7 @@ def test_threads_may_preprocess_at_once(tiny):
 SIZES = [(1, 1), (1, 300), (300, 1), (31, 33), (32, 32), (33, 500), (224, 224), (640, 427), (2000, 1500)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resize_mode", ["squash", "shortest", "longest"])
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "1", "CMYK"])
 def test_preprocessed_pixels_equal_those_of_open_clip_bit_for_bit(tiny, tmp_path, mode, resize_mode):

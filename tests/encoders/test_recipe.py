@@ -20,6 +20,7 @@ def seen_by_a_worker(encoder, images):
     return os.getpid(), id(encoder), encoder.fingerprint, vectors
 
 
+@pytest.mark.slow
 def test_another_process_loads_it_once_and_gives_the_same_vectors(tiny, pictures, worker):
     encoder = encoders.load(f"local-dir:{tiny}", precision="bf16")
     (process, first, seen, vectors), (_, second, *_) = (

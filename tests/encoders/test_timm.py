@@ -51,6 +51,7 @@ def test_a_folder_of_timm_gives_the_vectors_of_timm_by_hand(tmp_path, model, pic
     assert ((half * full).sum(1) / np.linalg.norm(half, axis=1) / np.linalg.norm(full, axis=1)).min() > 0.999
 
 
+@pytest.mark.slow
 def test_preprocessed_pixels_equal_those_of_timm_bit_for_bit(tmp_path, model):
     timm.models.save_for_hf(model, tmp_path / "mine", safe_serialization=True)
     encoder = encoders.load(f"local-dir:{tmp_path / 'mine'}")

@@ -39,6 +39,7 @@ def test_records_and_summaries_come_in_the_order_of_the_models(dataset, store, t
     assert [summary.n_reused for _, summary in again] == [4, 4, 4]
 
 
+@pytest.mark.slow
 def test_the_vectors_of_another_precision_that_the_store_has_are_used(dataset, store):
     encoder = encoders.load("world-generic", precision="bf16")
     ((first, _),) = embed(dataset, ["world-generic"], store, IN_BF16)
@@ -64,6 +65,7 @@ def test_two_models_of_one_name_are_refused(dataset, store):
     assert pd.DataFrame(store.contents()).empty
 
 
+@pytest.mark.slow
 def test_names_are_embedded_in_the_precision_at_hand_beside_pictures_of_another_one(dataset, store):
     embed(dataset, ["world-taxonomic", "pixels"], store, IN_BF16)
     in_bf16, in_fp32 = (encoders.load("world-taxonomic", precision=precision) for precision in ("bf16", "fp32"))

@@ -127,6 +127,7 @@ def test_a_dataset_without_a_usable_picture_leaves_nothing_in_the_store(tmp_path
     assert not list(store.path.rglob("vectors-*"))
 
 
+@pytest.mark.slow
 def test_several_encoders_open_each_picture_once(tmp_path, store):
     dataset = painted_dataset(tmp_path / "ten", 10)
     (tmp_path / "ten" / "003.png").write_bytes(b"no picture")

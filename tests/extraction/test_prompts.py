@@ -181,6 +181,7 @@ def test_there_are_81_templates_with_one_place_for_the_name_each():
     assert all(template.count("{}") == 1 for template in templates)
 
 
+@pytest.mark.slow
 def test_the_module_needs_no_torch():
     code = "import sys, bioclip_probe.extraction.prompts; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -76,6 +76,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", BAD)
 def test_a_bad_row_is_a_failed_image(tmp_path, store, bad):
     value, kind, words = BAD[bad]
@@ -172,6 +173,7 @@ def test_the_fingerprint_depends_on_the_file_and_the_key_only(tmp_path):
     assert open_ready_vectors(path).fingerprint != open_ready_vectors(Path(f"{path}#other")).fingerprint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("export", [export.to_parquet, export.to_npz, export.to_anndata])
 def test_exported_vectors_can_be_stored_again(tmp_path, store, export):
     kept = Store(tmp_path / "first")
@@ -226,6 +228,7 @@ def test_a_full_disk_is_reported(tmp_path, store, monkeypatch):
 KINDS = ("v.parquet", "v.npz", "v.h5ad")
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(kind=st.sampled_from(KINDS), at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), cut=st.booleans())
 def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path_factory, kind, at, bit, cut):
@@ -248,6 +251,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path_factory, kind, a
         assert "\n" not in str(error)
 
 
+@pytest.mark.slow
 def test_a_record_that_is_not_one_is_ignored(tmp_path):
     for text in ("[", "[]", '{"dataset": 3, "encoder": []}', "[" * 100_000):
         path = write_npz(tmp_path / "v.npz", bioclip_probe=np.array(text))

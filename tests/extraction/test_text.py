@@ -185,6 +185,7 @@ def test_incomplete_blocks_are_embedded_again(few, harm):
     np.testing.assert_array_equal(names.vectors[names.table["row"]], letter_counts(names.table["text"]))
 
 
+@pytest.mark.slow
 def test_further_text_types_are_added(few):
     store, dataset, encoder = few
     encoder.tokenizer = lambda: open_clip.SimpleTokenizer(context_length=16)

@@ -31,6 +31,7 @@ def difference(first: Answers, second: Answers) -> dict:
     return row
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(answers_in_folds(), answers_in_folds())
 def test_paired_scores_equal_their_definition(a, b):
@@ -56,6 +57,7 @@ def test_paired_scores_equal_their_definition(a, b):
         assert -1 <= row["value"] <= 1 and np.isnan(row["p_value"])
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(answers_in_folds())
 def test_a_model_does_not_differ_from_itself(given_answers):
@@ -97,6 +99,7 @@ def test_differences_pair_images_within_folds():
     assert (found["value"], found["n_images"], found["n_excluded"]) == (-0.25, 3, 1)
 
 
+@pytest.mark.slow
 def test_p_values_are_uniform_where_models_are_equally_good():
     random, p = np.random.default_rng(11), []
     for seed in range(120):

@@ -18,6 +18,7 @@ from tests.support.answers import answers_in_folds, as_rows, in_families, made_a
 # One probe.
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(answers_in_folds(), st.booleans())
 def test_scores_equal_their_definitions(given_answers, balanced):
@@ -96,6 +97,7 @@ def test_chance_comes_from_train_then_from_the_images_tested():
         assert found["top1_accuracy"]["chance"] == expected
 
 
+@pytest.mark.slow
 def test_answers_by_chance_are_at_chance():
     random = np.random.default_rng(3)
     truth = random.choice(8, 4000, p=np.arange(1, 9) / 36)
@@ -123,6 +125,7 @@ def test_predictions_are_scored_on_test_images():
         assert (row["split"], row["n_images"], row["n_excluded"]) == ("test", 2, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -162,6 +165,7 @@ def test_arrays_of_different_lengths_are_refused_and_none_can_be_changed():
         kept.truth[0] = 5
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(answers_in_folds(), st.integers(0, 2**32 - 1))
 def test_the_order_of_rows_changes_nothing(given_answers, seed):
@@ -197,6 +201,7 @@ def test_the_highest_rank_and_answers_without_a_taxonomy_have_no_clades():
     assert "clade_accuracy" not in {row.metric for row in measure(made_answers([0, 1], [0, 1]))}
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(answers_in_folds())
 def test_accuracies_of_clades_add_up_to_that_of_all(given_answers):

@@ -57,6 +57,7 @@ def test_balanced_correlations_are_their_definition(metric):
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", BALANCED)
 def test_the_balanced_interval_leaves_out_species(metric):
     vectors, placement = made_up(14, 40)
@@ -71,6 +72,7 @@ def test_the_balanced_interval_leaves_out_species(metric):
     assert found.resampled == "species" and "jackknife" in found.ci_method
 
 
+@pytest.mark.slow
 def test_balance_sees_what_the_deepest_splits_hide():
     """Kingdoms apart and nothing below: nearly all pairs agree with the tree, most ranks do not."""
     placement = random_taxonomy(120, 120, rng(1))

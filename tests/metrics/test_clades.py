@@ -63,6 +63,7 @@ def test_each_clade_has_the_correlation_of_its_own_pairs(case, fewest):
         assert (estimate.note == "") == math.isfinite(expected[rank][path])
 
 
+@pytest.mark.slow
 def test_a_clade_is_its_own_study():
     vectors, placement = made()
     found = paths(clade_correlations(vectors, placement))
@@ -101,6 +102,7 @@ def test_the_summary_is_the_mean_and_the_spread_of_the_clades_that_enter():
 # What they claim.
 
 
+@pytest.mark.slow
 def test_without_signal_the_mean_is_none_and_with_it_every_rank_shows_it():
     with_tree = within_clade_correlation(clade_correlations(*made(1.0)), rng())
     without = [within_clade_correlation(clade_correlations(*made(0.0, seed=seed)), rng()) for seed in range(8)]
@@ -110,6 +112,7 @@ def test_without_signal_the_mean_is_none_and_with_it_every_rank_shows_it():
         assert abs(np.nanmean(values)) < 4 * np.nanstd(values) / np.sqrt(8)
 
 
+@pytest.mark.slow
 def test_separation_above_an_ancestor_does_not_count_inside_it():
     _, placement = made()
     kingdom = placement.at("kingdom")
@@ -121,6 +124,7 @@ def test_separation_above_an_ancestor_does_not_count_inside_it():
         assert abs(mean.value) < 0.15
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(in_a_taxonomy(), st.randoms(use_true_random=False))
 def test_rotation_and_the_order_of_rows_do_not_matter(case, random):

@@ -14,6 +14,7 @@ def rng():
     return np.random.default_rng(5)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(st.integers(0, 2**32 - 1), st.integers(3, 30), st.integers(1, 6), st.integers(2, 8))
 def test_cluster_numbers_equal_their_definitions_and_scikit_learn(seed, n, k, n_taxa):
@@ -37,6 +38,7 @@ def test_cluster_numbers_equal_their_definitions_and_scikit_learn(seed, n, k, n_
         assert agreement[f"cluster_{name}"].value == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(9, 40))
 def test_indices_without_a_group_of_species_are_those_of_the_images_that_are_left(seed, n):

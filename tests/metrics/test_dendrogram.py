@@ -55,6 +55,7 @@ def test_any_input_gives_numbers_within_bounds_or_says_why(case):
             assert math.isnan(found.ci_low) or low <= found.ci_low <= found.ci_high <= high
 
 
+@pytest.mark.slow
 def test_more_signal_agrees_more_and_none_is_chance():
     weak, strong = (everything(*made(strength)) for strength in (0.0, 1.0))
     for name, found in strong.items():
@@ -68,6 +69,7 @@ def test_more_signal_agrees_more_and_none_is_chance():
         assert strong[rank].value > strong[rank].chance + 0.15
 
 
+@pytest.mark.slow
 def test_rotation_order_and_inputs():
     vectors, placement = made()
     before = vectors.copy()

@@ -23,6 +23,7 @@ DIFFERENCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("difference", DIFFERENCES)
 def test_a_difference_is_one_less_the_other_and_turns_its_sign(difference):
     (a, placement), (b, _) = made_up(40, 120, noise=0.3), made_up(40, 120, noise=2.0)
@@ -35,6 +36,7 @@ def test_a_difference_is_one_less_the_other_and_turns_its_sign(difference):
     assert (found.n_images, found.n_taxa, found.resampled) == (120, 40, "species")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("difference", DIFFERENCES)
 def test_p_is_below_a_twentieth_where_the_interval_leaves_out_zero(difference):
     for seed in range(12):

@@ -230,6 +230,7 @@ def test_p_is_never_zero_and_says_how_many_permutations_there_were():
     assert found.p_value == 1 / (DEFAULT.n_permutations + 1)
 
 
+@pytest.mark.slow
 def test_a_test_within_orders_is_not_carried_by_the_orders():
     """Orders far apart, species within an order at random: the plain test sees it, the test within does not."""
     settings = MeasureSettings(n_permutations=199)
@@ -252,6 +253,7 @@ def test_a_test_within_labels_that_no_two_taxa_share_permutes_nothing():
         assert permutation_p(taxa.sums.correlation(), null) == 1
 
 
+@pytest.mark.slow
 def test_inputs_stay():
     vectors, placement = made_up()
     before = vectors.copy()
@@ -323,6 +325,7 @@ def test_a_star_has_no_correlation_between_taxa():
     assert apart.value > 0 and apart.note == ""
 
 
+@pytest.mark.slow
 def test_equal_vectors_have_no_correlation():
     _, placement = made_up()
     vectors = np.tile(unit_rows(rng().standard_normal((1, 512))), (len(placement), 1)).astype(np.float32)
@@ -330,6 +333,7 @@ def test_equal_vectors_have_no_correlation():
         assert found.note == "tree distance or embedding distance does not vary"
 
 
+@pytest.mark.slow
 def test_nearly_equal_vectors_have_one():
     """Networks before centring can have all cosines at 0.999: that is still an order."""
     placement = random_taxonomy(40, 160, rng())
@@ -349,6 +353,7 @@ def test_all_images_left_out():
     assert distance_by_lca(np.eye(3), placement) == {}
 
 
+@pytest.mark.slow
 def test_images_without_a_name_at_the_rank_are_left_out_and_counted():
     vectors, placement = made_up()
     lost = placement.node.copy()
@@ -363,6 +368,7 @@ def test_images_without_a_name_at_the_rank_are_left_out_and_counted():
         assert (found.n_images, found.n_excluded) == (kept.sum(), (~kept).sum())
 
 
+@pytest.mark.slow
 def test_a_centroid_that_cancels_out_makes_all_undefined_and_says_so():
     vectors, placement = made_up(n_images=40)
     vectors = np.concatenate([vectors, -vectors[:1]])
@@ -380,6 +386,7 @@ def test_a_centroid_that_cancels_out_makes_all_undefined_and_says_so():
 # Within the taxa of a rank.
 
 
+@pytest.mark.slow
 def test_what_separation_above_gives_alone_is_chance():
     placement = random_taxonomy(60, 60, rng(3))
     labels = {rank: placement.at(rank) for rank in ("class", "order")}

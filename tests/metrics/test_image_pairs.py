@@ -18,6 +18,7 @@ def brute_force(vectors: np.ndarray, tree: Tree, groups: np.ndarray) -> float:
     return float(np.corrcoef(t, (1 - vectors @ vectors.T)[upper])[0, 1])
 
 
+@pytest.mark.slow
 def test_the_correlation_of_two_thousand_images_is_brute_force():
     vectors, placement = made_up(300, 2_000, d=32)
     vectors = unit_rows(vectors.astype(float))

@@ -80,6 +80,7 @@ def test_rank_correlations_are_their_definitions_with_the_jackknife_between_taxa
         assert found[name].resampled == "species" and found[name].chance == 0
 
 
+@pytest.mark.slow
 def test_on_a_phylogeny_spearman_is_of_the_distances_themselves():
     from scipy.stats import kendalltau, spearmanr
 
@@ -112,6 +113,7 @@ def test_the_staircase_is_its_definition():
             assert row[name].note.startswith(f"{len(distances)} pairs")
 
 
+@pytest.mark.slow
 def test_intervals_of_the_staircase_leave_out_species():
     vectors, placement = made_up(30, 90)
     found = distance_by_lca(vectors, placement, rng(3))["root"]["lca_distance_mean"]
@@ -145,6 +147,7 @@ def test_the_lca_of_species_with_holes_is_the_deepest_shared_name():
     }
 
 
+@pytest.mark.slow
 def test_an_executor_finds_the_same(monkeypatch):
     """Of every call, here as there; small sweeps are sent too, so that no machine but the workers looks at pairs."""
     vectors, placement = made_up()
@@ -179,6 +182,7 @@ def test_auc_compares_neighbouring_ranks():
         assert 0 <= estimate.ci_low <= estimate.value <= estimate.ci_high <= 1 or math.isnan(estimate.ci_low)
 
 
+@pytest.mark.slow
 def test_rotation_order_and_names_leave_all_as_it_is():
     vectors, placement = made_up()
     order, rotation = rng().permutation(len(vectors)), np.linalg.qr(rng().standard_normal((16, 16)))[0]
@@ -193,6 +197,7 @@ def test_rotation_order_and_names_leave_all_as_it_is():
         assert (a.n_images, a.n_taxa, a.n_excluded) == (b.n_images, b.n_taxa, b.n_excluded)
 
 
+@pytest.mark.slow
 def test_more_signal_is_more_order_and_none_is_chance():
     def values(signal):
         vectors, placement = made_up(150, 300, signal, 0.2, 64)
@@ -223,6 +228,7 @@ def test_few_taxa_are_no_error(n):
     assert "at least 3 taxa" in rank_correlations(vectors, placement, rng())["kendall_tau_b"].note
 
 
+@pytest.mark.slow
 def test_vectors_all_equal_and_images_that_cancel_out():
     _, placement = made_up(10, 30)
     same = np.tile(unit_rows(np.ones((1, 4))), (30, 1))
@@ -253,6 +259,7 @@ def test_spearman_is_its_definition():
     assert rank_correlations(vectors, placement, rng())["spearman"].value == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_row_order_and_rotation_leave_the_staircase():
     vectors, placement = taxa.made_up()
     order, rotation = rng().permutation(len(vectors)), np.linalg.qr(rng().standard_normal((16, 16)))[0]
@@ -265,6 +272,7 @@ def test_row_order_and_rotation_leave_the_staircase():
             assert turned[rank][name].value == pytest.approx(estimate.value, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_staircase_climbs_with_signal_and_is_flat_without():
     def means(signal: float) -> list[float]:
         found = distance_by_lca(*taxa.made_up(300, 300, signal, 0.0, 256), rng(), FEW_GROUPS)

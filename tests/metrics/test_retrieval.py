@@ -135,6 +135,7 @@ def test_one_sweep_or_one_for_each_rank_is_the_same():
             assert one[rank][name].chance == pytest.approx(each[rank][name].chance, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_an_executor_finds_the_same(monkeypatch):
     vectors, placement = made_up()
     here = precision_by_rank(vectors, placement)

@@ -201,6 +201,7 @@ def test_a_calibrated_probe_is_at_its_chance_and_an_overconfident_one_above_it()
     assert overconfident.value == pytest.approx(0.4) and overconfident.chance < 0.1 and overconfident.ci_low > 0.3
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_calibration_error_covers():
     """Forty species of five images, confidences too high by a share: the interval holds the true error."""
     random = np.random.default_rng(4)

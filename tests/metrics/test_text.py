@@ -194,6 +194,7 @@ def illustrated(noise: float, n_species: int = 50, n: int = 200):
     return unit_rows(texts[placement.node] + noise * rng(3).standard_normal((n, 16))), placement, texts
 
 
+@pytest.mark.slow
 def test_images_at_their_names_are_in_full_agreement():
     vectors, placement, texts = illustrated(0.0)
     found = beside_images(vectors, placement, names_of(placement.tree, texts))
@@ -245,6 +246,7 @@ def test_images_that_cancel_out_give_a_row_that_says_so():
     assert found["image_text_accuracy", "kingdom"]["value"] >= 0
 
 
+@pytest.mark.slow
 def test_inputs_are_left_as_they_are():
     vectors, placement, texts = illustrated(0.2)
     before = vectors.copy(), texts.copy()

@@ -76,6 +76,7 @@ def test_models_stand_in_the_order_asked_for_and_controls_last():
     assert names == ["BioCLIP", "CLIP", "pixels"]
 
 
+@pytest.mark.slow
 def test_three_columns_put_the_ranks_in_two_blocks():
     six = drilldown(coordinates(), columns=6)
     two = drilldown(coordinates(), columns=2)
@@ -86,6 +87,7 @@ def test_three_columns_put_the_ranks_in_two_blocks():
     assert two.get_figwidth() == six.get_figwidth()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 8])
 def test_axes_do_not_overlap_and_stay_on_the_page(count):
     names = [f"custom:/a/very/long/way/to/networks/{'x' * 30}{k}.py:make" for k in range(count)]
@@ -118,6 +120,7 @@ def test_panel_purity_is_printed_under_its_panel():
         drilldown(coordinates(), measurements=twice)
 
 
+@pytest.mark.slow
 def test_simulated_data_are_marked():
     assert "simulated data" in texts(drilldown(coordinates(), FigureSettings(simulated=True)))
     assert "simulated data" in texts(drilldown(coordinates().assign(simulated=True)))

@@ -17,6 +17,7 @@ def test_a_metric_undefined_everywhere_is_drawn_empty():
     assert texts(headline(table)).count("undefined") == 6
 
 
+@pytest.mark.slow
 def test_each_number_is_printed_with_its_interval():
     figure = headline(measurements(), FigureSettings(controls=("pixels",)))
     axes = figure.axes[0]

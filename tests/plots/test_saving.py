@@ -35,6 +35,7 @@ def test_save_leaves_four_files_that_are_the_same_each_time(tmp_path):
         assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_failed_save_leaves_what_was_there(tmp_path):
     figure = by_rank(measurements(), ["cluster_purity"])
     (tmp_path / "f.png").write_text("old")

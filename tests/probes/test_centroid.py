@@ -28,6 +28,7 @@ def accuracy(labels, found):
     return np.mean(found.predicted[test] == labels[test])
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 7), st.integers(1, 3), st.integers(2, 6))
 def test_equals_its_definition(seed, n_taxa, shots, d):

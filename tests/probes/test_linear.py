@@ -96,6 +96,7 @@ def test_dimensions_beyond_those_of_the_images_are_dropped_without_change():
     np.testing.assert_array_equal(narrow.predicted, padded.predicted)
 
 
+@pytest.mark.slow
 def test_ranks_together_equal_each_rank_alone():
     vectors, labels, split = made_up_images(n_taxa=6, signal=2.0)
     ranks = np.stack([labels // 2, labels, np.where(labels == 0, -1, labels)])
@@ -121,6 +122,7 @@ def test_confidence_is_the_probability_of_the_prediction_and_place_that_of_the_t
     np.testing.assert_array_equal(found.place == 1, found.predicted == labels)
 
 
+@pytest.mark.slow
 def test_signal_is_learnt_and_shuffled_labels_give_chance():
     vectors, labels, split = made_up_images(signal=4.0)
     assert accuracy(labels, linear_probe(vectors, labels, split)) > 0.9

@@ -115,6 +115,7 @@ def test_order_rotation_and_names_change_nothing_and_inputs_stay():
     json.dumps(one.settings)
 
 
+@pytest.mark.slow
 def test_signal_is_learnt_and_shuffled_labels_give_chance():
     vectors, labels, split = made_up_images(n_taxa=10, per_taxon=40, signal=3.0)
     test = split[1] == "test"

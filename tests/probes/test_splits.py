@@ -112,6 +112,7 @@ def test_fractions_are_checked(fractions):
         split_by_image(np.zeros((1, 5), dtype=np.int64), np.random.default_rng(0), fractions)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(seeds, st.integers(0, 60), st.integers(3, 6), st.booleans())
 def test_a_tested_child_is_never_learnt_from(seed, n, folds, grouped):

@@ -56,6 +56,7 @@ def test_every_named_image_has_a_cluster_and_lies_nearest_to_its_mean(seed, n, k
         assert np.all(own <= distance.min(axis=1) + 1e-4)  # Lloyd's fixed point: no image would move
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_taxa", "n"), [(20, 600), (100, 1200)])
 def test_inertia_is_no_worse_than_that_of_scikit_learn(n_taxa, n):
     """scikit-learn defaults to greedy k-means++, one start, 300 iterations; compare means of 12 starts."""

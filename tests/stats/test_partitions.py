@@ -28,6 +28,7 @@ def test_expected_information_is_the_mean_over_all_permutations(images):
     assert expected_mutual_information(sizes(clusters), sizes(taxa)) == pytest.approx(np.mean(each), abs=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(1, 9), st.integers(1, 9))
 def test_agreement_agrees_with_its_definition_and_scikit_learn(seed, n, k, n_taxa):

@@ -117,6 +117,7 @@ def test_round_trip(data):
         assert store.failures("few", "mean/colour")["image_id"].tolist() == [f"i{i}" for i in sorted(failed)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ViT-B-32/laion2b", "custom:net.py:make", "local-dir:/x/y", "../..", "", "ä" * 300])
 def test_any_name_becomes_a_folder_inside(tmp_path, name):
     encoder = MeanColour()

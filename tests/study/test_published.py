@@ -106,6 +106,7 @@ def test_what_decides_is_told_and_does_not_match(change, differs_in):
     assert found["differs_in"] == differs_in
 
 
+@pytest.mark.slow
 def test_counts_of_images_decide_where_they_are_published():
     task = {"dataset": "meta-album-PLK_Mini", "protocol": "asis", "rank": None, "n_taxa": 86}
     (found,) = compare(row("clip", **task, n_images=3439), record=run("clip")).to_dict("records")
@@ -114,6 +115,7 @@ def test_counts_of_images_decide_where_they_are_published():
     assert found["matches"]
 
 
+@pytest.mark.slow
 def test_templates_decide():
     for templates, known in (("plain", "plain"), (None, "not known")):
         (found,) = compare(row("bioclip"), record=run("bioclip", templates=templates)).to_dict("records")
@@ -123,6 +125,7 @@ def test_templates_decide():
     assert compare(row("bioclip"), record=record)["matches"].all()
 
 
+@pytest.mark.slow
 def test_what_is_not_published_cannot_match():
     birds = {"dataset": "birds-525", "n_taxa": 525, "n_images": 2625}
     (found,) = compare(row("bioclip", **birds)).to_dict("records")
@@ -133,6 +136,7 @@ def test_what_is_not_published_cannot_match():
     assert found["differs_in"] == "names of world, published: not said of which taxa"
 
 
+@pytest.mark.slow
 def test_precision_and_weights_are_remarks():
     record = run("bioclip", precision="bf16", revision="")
     (found,) = compare(row("bioclip"), record=record).to_dict("records")
@@ -158,6 +162,7 @@ def test_shots_and_probes_stand_beside_their_own():
     assert "AdamW" in found["conditions"]
 
 
+@pytest.mark.slow
 def test_of_several_numbers_the_one_made_most_alike():
     rows = [row("clip", 0.1, protocol="scientific"), row("clip", 0.3, protocol="common"), row("clip", 0.2)]
     assert compare(*rows, record=run("clip"))["measured"].tolist() == [0.2]
@@ -176,6 +181,7 @@ def test_other_numbers_stand_beside_nothing(change):
     assert compare(row("bioclip") | change, source=None).empty
 
 
+@pytest.mark.slow
 def test_a_model_is_what_it_was_made_of_and_not_what_it_is_called():
     record = run("bioclip")
     record["encoders"][0] |= {"name": "mine"}
@@ -204,6 +210,7 @@ def test_a_simulated_run_covers_nothing():
     assert published.coverage(found, record) == "simulated: no published number is about these models and pictures"
 
 
+@pytest.mark.slow
 def test_coverage_is_one_line():
     record = run("bioclip", "clip")
     found = compare(row("bioclip"), row("clip"), record=record, source=None)
@@ -211,6 +218,7 @@ def test_coverage_is_one_line():
     assert "no published number is about the models and data" in published.coverage(found.iloc[:0], record)
 
 
+@pytest.mark.slow
 def test_the_input_stays_as_it_is():
     measurements = MEASUREMENTS.frame([row("bioclip"), row("clip", value=float("nan"))])
     before = measurements.copy()

@@ -73,6 +73,7 @@ def test_all_encoders_have_the_images_in_one_order(val):
     assert not found.simulated
 
 
+@pytest.mark.slow
 def test_no_part_of_a_dataset_passes_for_the_whole(val):
     whole = datasets.load(f"inat21:{val}")
     for parts, fine in ((["all", "rest", "rest"], False), (["all"] * 3, True), (["train", "test", None], True)):
@@ -95,6 +96,7 @@ def test_vectors_belong_to_their_images(val):
         np.testing.assert_allclose(vector, by_hand / np.linalg.norm(by_hand), atol=1e-6, err_msg=image_id)
 
 
+@pytest.mark.slow
 def test_a_second_run_embeds_nothing_anew(val, monkeypatch):
     first = collected(val)
     before = stamps(val.parent / "store")
@@ -234,6 +236,7 @@ def test_a_bad_model_stops_before_the_first_picture(val, tmp_path, models, line)
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_store_is_refused(val, tmp_path):
     collected(val)
     next((tmp_path / "store").rglob("vectors-00000.npy")).unlink()
@@ -284,6 +287,7 @@ def test_controls_are_told_by_what_they_are(val):
     assert collected(val).controls == list(CONTROLS)
 
 
+@pytest.mark.slow
 def test_vectors_may_be_kept_as_half_precision(val, tmp_path):
     full = collected(val)
     half = collect(f"inat21:{val}", CONTROLS, tmp_path / "half", settings=replace(QUIET, dtype="float16"))
@@ -293,6 +297,7 @@ def test_vectors_may_be_kept_as_half_precision(val, tmp_path):
     assert half.run != full.run
 
 
+@pytest.mark.slow
 def test_the_run_is_named_by_what_was_embedded_with_what(val):
     both, one = collected(val), collected(val, "pixels")
     assert both.run != one.run
@@ -315,6 +320,7 @@ def little_world():
     return replace(world, images=world.images.iloc[rows].reset_index(drop=True))
 
 
+@pytest.mark.slow
 def test_the_world_is_simulated_and_has_its_true_tree(little_world, tmp_path):
     found = collect(little_world, CONTROLS, tmp_path / "store", settings=QUIET)
     assert found.simulated

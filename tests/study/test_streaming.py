@@ -69,6 +69,7 @@ def test_any_tasks_add_up_to_one_pass(tmp_path, placement, vectors, shard_size):
             np.testing.assert_allclose(getattr(one.about(alone.origin), key), getattr(alone, key), atol=1e-11)
 
 
+@pytest.mark.slow
 def test_the_streamed_estimate_is_the_one_in_memory(tmp_path, placement, vectors):
     rng, store, small = np.random.default_rng(5), stored(tmp_path, vectors), Streaming(numbers_at_once=50)
     tree, split, n_excluded = stream_moments(store, "few", "mean/colour", placement, rng, small)

@@ -24,6 +24,7 @@ def caterpillar(k: int) -> Tree:
     return tree_of(parent, np.append(0, np.ones(2 * k - 2)))
 
 
+@pytest.mark.slow
 @given(trees())
 def test_the_distance_of_two_tips_is_the_length_of_their_path(tree):
     measured = patristic_distances(tree)
@@ -31,6 +32,7 @@ def test_the_distance_of_two_tips_is_the_length_of_their_path(tree):
     np.testing.assert_allclose(measured, expected, atol=1e-12)
 
 
+@pytest.mark.slow
 @given(trees())
 def test_distances_are_a_metric_on_a_tree(tree):
     distance = patristic_distances(tree)
@@ -49,6 +51,7 @@ def test_distances_are_a_metric_on_a_tree(tree):
         assert sums[1] == pytest.approx(sums[2], abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(lineage_tables(min_rows=3, holes=False))
 def test_on_an_ultrametric_tree_the_two_largest_of_three_distances_are_equal(frame):
@@ -59,12 +62,14 @@ def test_on_an_ultrametric_tree_the_two_largest_of_three_distances_are_equal(fra
             assert np.all(distance[a, b] <= np.maximum(distance[a], distance[b]))
 
 
+@pytest.mark.slow
 @given(trees(), st.floats(0.1, 10))
 def test_distances_scale_with_branch_lengths(tree, factor):
     longer = Tree(tree.parent, tree.length * factor, tree.name, tree.rank)
     np.testing.assert_allclose(patristic_distances(longer), factor * patristic_distances(tree), atol=1e-11)
 
 
+@pytest.mark.slow
 @given(trees(), st.data())
 def test_blocks_of_rows_together_are_the_upper_triangle(tree, data):
     k = len(tree.tips)
@@ -75,6 +80,7 @@ def test_blocks_of_rows_together_are_the_upper_triangle(tree, data):
     np.testing.assert_allclose(rows, np.triu(patristic_distances(tree))[start:stop, start:], atol=1e-12)
 
 
+@pytest.mark.slow
 @given(trees())
 def test_a_subset_of_tips_keeps_its_distances(tree):
     keep = tree.tips[::2]
@@ -83,6 +89,7 @@ def test_a_subset_of_tips_keeps_its_distances(tree):
     np.testing.assert_allclose(patristic_distances(smaller), patristic_distances(tree)[::2, ::2], atol=1e-12)
 
 
+@pytest.mark.slow
 @given(trees())
 def test_single_precision_is_close_and_the_tree_is_unchanged(tree):
     length = tree.length.copy()
@@ -108,6 +115,7 @@ def test_tips_below_branches_of_length_zero_have_distance_zero():
     assert not patristic_distances(tree_of([-1, 0, 1, 1, 0], [0] * 5)).any()
 
 
+@pytest.mark.slow
 def test_distances_on_a_caterpillar_of_5000_tips():
     tree = caterpillar(5000)
     depth = tree.depth[tree.tips].astype(np.float32)

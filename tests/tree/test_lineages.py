@@ -96,6 +96,7 @@ def test_repeated_rows_add_nothing_to_the_tree(frame):
     assert twice.node.tolist() == [*one.node, *one.node]
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(lineage_tables(holes=False))
 def test_without_missing_names_every_branch_is_half_a_rank_and_the_tree_is_ultrametric(frame):
@@ -119,6 +120,7 @@ def test_placeholders_count_as_missing_in_any_spelling(placeholder):
     assert clean["species"].isna().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hole", [*HOLES, np.nan, pd.NA, "Incertae Sedis", "Asteraceae incertae_sedis"])
 @pytest.mark.parametrize("rank", RANKS)
 def test_a_missing_name_is_no_taxon_and_the_child_hangs_from_the_nearest_ancestor(hole, rank):
@@ -254,6 +256,7 @@ def inat21(shared_data) -> pd.DataFrame:
     return pd.read_csv(shared_data / "inat21" / "inat21_taxa.csv")
 
 
+@pytest.mark.slow
 def test_inat21_has_its_published_numbers_of_taxa(inat21):
     place = taxonomy(inat21)
     tree = place.tree

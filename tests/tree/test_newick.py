@@ -38,6 +38,7 @@ def test_a_tree_is_read_into_preorder():
 NAMES = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), min_size=1, max_size=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(trees(), st.data())
 def test_any_tree_with_any_names_is_read_back_from_newick(tree, data):
@@ -60,6 +61,7 @@ def test_any_tree_is_read_back_from_ete3(tree):
     assert back.length.tolist() == tree.length.tolist()
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(trees(min_nodes=3))
 def test_scikit_bio_reads_the_same_tree(tree):

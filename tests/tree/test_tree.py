@@ -19,6 +19,7 @@ def tree_of(parent, length=None, rank=None, name=None) -> Tree:
     )
 
 
+@pytest.mark.slow
 @given(trees())
 def test_slices_tips_and_depths_equal_those_of_a_walk_over_the_tree(tree):
     for node in range(len(tree)):
@@ -27,6 +28,7 @@ def test_slices_tips_and_depths_equal_those_of_a_walk_over_the_tree(tree):
     assert tree.tips.tolist() == definitions.tips(tree)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(lineage_tables())
 def test_the_ancestor_at_a_rank_equals_that_of_a_walk_over_the_tree(frame):
@@ -88,6 +90,7 @@ def test_a_caterpillar_of_5000_tips_needs_no_recursion():
     assert len(small) == k + 1
 
 
+@pytest.mark.slow
 @given(trees())
 def test_the_arrays_of_a_tree_cannot_be_written_to(tree):
     for array in (tree.parent, tree.length, tree.name, tree.rank, tree.stop, tree.tips, tree.depth):
@@ -104,6 +107,7 @@ def test_the_arrays_that_a_tree_was_made_from_stay_writeable():
     assert (parent.tolist(), length.tolist()) == ([-1, 0], [0.0, 1.0])
 
 
+@pytest.mark.slow
 @given(st.data(), trees())
 def test_a_subset_keeps_names_depths_and_ancestors(data, tree):
     keep = data.draw(st.lists(st.integers(0, len(tree) - 1), max_size=6))
@@ -122,6 +126,7 @@ def test_a_subset_of_nodes_that_are_not_there_is_refused():
         tree_of([-1, 0]).subset(np.array([-1]))
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(lineage_tables(), st.sampled_from(RANKS))
 def test_coarsening_makes_the_taxa_of_a_rank_the_tips(frame, rank):
@@ -155,6 +160,7 @@ def test_a_path_skips_nodes_without_rank_below_others_with_one():
     assert tree.path(3) == "Animalia|Chordata"
 
 
+@pytest.mark.slow
 @given(placements())
 def test_a_placement_cannot_be_written_to_and_takes_rows(place):
     with pytest.raises(ValueError, match="read-only"):
@@ -170,6 +176,7 @@ def test_a_placement_outside_the_tree_is_refused(node):
         Placement(tree_of([-1, 0]), np.array(node))
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(lineage_tables(), st.sampled_from(RANKS))
 def test_the_taxon_of_a_rank_equals_that_of_a_walk_and_is_missing_for_an_image_outside_the_tree(frame, rank):

@@ -1,6 +1,7 @@
 """Pictures of the world: they are determined by seed, species and number, and plates hold them."""
 
 import numpy as np
+import pytest
 
 from bioclip_probe import world
 from bioclip_probe.world.pen import SIZE
@@ -16,6 +17,7 @@ def test_a_picture_is_determined_by_seed_species_and_number():
         assert np.any(picture != np.asarray(other))
 
 
+@pytest.mark.slow
 def test_every_species_can_be_drawn():
     for species in range(240):
         assert np.asarray(world.render(species, 0)).std() > 5

@@ -92,6 +92,7 @@ FIELDS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(QUICK, max_examples=200)
 @given(st.binary(min_size=1, max_size=100), FIELDS, st.sampled_from([*b"0015Lx"]), st.binary(max_size=3), st.data())
 def test_common_headers_are_parsed_as_tarfile_parses_them(name, size, kind, prefix, data):

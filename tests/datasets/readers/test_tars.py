@@ -134,6 +134,7 @@ def test_long_reading_logs_its_progress(tmp_path, caplog):
     ]
 
 
+@pytest.mark.slow
 def test_patterns_with_braces_and_wildcards(tmp_path):
     for number in (8, 9, 10, 11):
         write_tar(tmp_path / f"s-{number:03d}.tar", shard_members(str(number)))

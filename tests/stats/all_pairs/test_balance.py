@@ -21,6 +21,7 @@ def made_up(n_species=20, n_images=60):
     return vectors, placement, TreeSums(*image_moments(vectors, placement)), NodeSums.of(vectors, groups, tree)
 
 
+@pytest.mark.slow
 def test_permuted_values_are_balanced_covariances_on_the_scale_of_the_observed():
     """The images of each species, in uneven numbers, move to the place of another species."""
     vectors, placement, sums, observed = made_up()

@@ -24,6 +24,7 @@ def by_hand(vectors, groups, tree) -> np.ndarray:
     return at
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(images_on_tips(14, without_tip=True), st.sampled_from((1, 3, 64)))
 def test_sums_at_each_node_are_those_of_the_pairs_that_meet_there(made, most):
@@ -35,6 +36,7 @@ def test_sums_at_each_node_are_those_of_the_pairs_that_meet_there(made, most):
         np.testing.assert_allclose(sums, expected[node : tree.stop[node]].sum(axis=0), atol=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(images_on_tips(14, without_tip=True), st.sampled_from((1, 3, 64)), st.integers(1, 3))
 def test_sums_without_a_jackknife_group_are_those_of_the_other_tips(made, most, n_groups):
@@ -59,6 +61,7 @@ def test_the_order_of_rows_does_not_matter(made, random):
     np.testing.assert_allclose(turned.by_node, NodeSums.of(vectors, groups, tree).by_node, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_clades_larger_and_smaller_than_the_dimension_add_up():
     rng = np.random.default_rng(0)
     placement = random_taxonomy(200, 1_500, rng)

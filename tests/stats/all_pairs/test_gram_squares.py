@@ -23,6 +23,7 @@ def check(clades: CladeRows, sizes: BlockSizes) -> None:
             assert found[1 + number, node] == pytest.approx(expected, rel=1e-7, abs=1e-9)
 
 
+@pytest.mark.slow
 @given(images_on_tips(12), st.integers(0, 3), st.sampled_from((1, 3, 64)))
 def test_squared_norms_agree_with_products_of_all_pairs(made, n_groups, small_clade):
     vectors, tip, tree = made

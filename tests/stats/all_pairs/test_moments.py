@@ -34,6 +34,7 @@ def test_moments_are_sums_for_any_block_size_and_origin(made, block, shift):
     assert moments.distance_square_sum == pytest.approx(math.fsum(p * p for p in pairs), rel=1e-10, abs=1e-9)
 
 
+@pytest.mark.slow
 @given(grouped_vectors())
 def test_moments_about_another_origin_are_those_computed_with_it(made):
     vectors, groups, n_groups = made
@@ -42,6 +43,7 @@ def test_moments_about_another_origin_are_those_computed_with_it(made):
     assert_same_moments(first.about(origins[1]), second)
 
 
+@pytest.mark.slow
 @given(grouped_vectors(), st.integers(0, 14), st.booleans())
 def test_moments_of_two_sets_add_and_subtract(made, cut, other_origin):
     vectors, groups, n_groups = made
@@ -53,6 +55,7 @@ def test_moments_of_two_sets_add_and_subtract(made, cut, other_origin):
     assert_same_moments(together - second, first)
 
 
+@pytest.mark.slow
 @given(grouped_vectors(), st.data())
 def test_coarsened_moments_are_those_of_coarser_labels(made, data):
     vectors, groups, n_groups = made
@@ -61,6 +64,7 @@ def test_coarsened_moments_are_those_of_coarser_labels(made, data):
     assert_same_moments(Moments.of(vectors, groups, n_groups).coarsen(into, 3), coarse)
 
 
+@pytest.mark.slow
 @given(grouped_vectors(), st.randoms(use_true_random=False))
 def test_the_order_of_images_does_not_matter(made, random):
     vectors, groups, n_groups = made

@@ -34,6 +34,7 @@ def evolved(n_species: int = 60, seed: int = 0) -> tuple[np.ndarray, Tree]:
     return vectors[np.argsort(placement.node)], placement.tree
 
 
+@pytest.mark.slow
 @given(vectors_of_tips(), st.sampled_from(BLOCKS))
 def test_blocks_contain_every_pair_once(made, block):
     vectors, tree = made

@@ -18,6 +18,7 @@ def test_clade_sums_add_up_the_tips_of_each_clade(made):
         np.testing.assert_allclose(found[node], sum(below, np.zeros(vectors.shape[1])), atol=1e-12)
 
 
+@pytest.mark.slow
 @given(vectors_of_tips(), st.integers(1, 3))
 def test_sums_of_some_tips_are_those_of_the_others_set_to_zero(made, n_groups):
     vectors, tree = made

@@ -25,6 +25,7 @@ def cases(draw):
     return vectors, draw(st.integers(1, 8)), groups, among, draw(st.integers(1, 30))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(cases())
 def test_neighbours_agree_with_their_definition_for_any_block_size(case):

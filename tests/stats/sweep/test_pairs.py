@@ -32,6 +32,7 @@ def bound(vectors: np.ndarray) -> float:
     return distance_bound(((vectors - vectors.mean(axis=0)) ** 2).sum(axis=1) / 2)
 
 
+@pytest.mark.slow
 def test_the_block_size_does_not_change_the_result():
     vectors, tree = evolved()
     number = pairs.spearman_correlation(vectors, tree)

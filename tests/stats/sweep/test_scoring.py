@@ -30,6 +30,7 @@ def scores_of(histogram: np.ndarray) -> np.ndarray:
     return scores
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(histograms())
 def test_scores_agree_with_their_definitions(histogram):

@@ -179,6 +179,7 @@ def test_the_number_of_threads_does_not_change_a_bit():
         np.testing.assert_array_equal(other.similarities, found[0].similarities)
 
 
+@pytest.mark.slow
 def test_an_error_in_one_thread_stops_the_others(monkeypatch):
     rows, _ = images()
     seen = []
