@@ -16,17 +16,17 @@
 `custom`             networks of the user's own
 `controls`           pixels and colours
 `network`            the encoder that runs a torch network, with `precision`
-`encoder`            the interface of an encoder, its record and its fingerprint
-`recipe`             what an encoder is built from, and the cache of built encoders
+`encoder`            the record of an encoder, its fingerprint, and the base of all encoders
+`recipe`             the interface of an encoder, its recipe, and the cache of built encoders
 `ids`, `weights`     paths inside ids; weights files and their hashes
 ==================== ==================================================================================
 
 The import of this package does not import torch.
 """
 
-from bioclip_probe.encoders.encoder import Encoder, fingerprints_by_precision, is_control
+from bioclip_probe.encoders.encoder import fingerprints_by_precision, is_control
 from bioclip_probe.encoders.loading import RemoteEncoder, controls_for, known, load, load_remote, on_hub, resolve
-from bioclip_probe.encoders.recipe import Recipe, clear_cache
+from bioclip_probe.encoders.recipe import Encoder, Recipe, clear_cache
 from bioclip_probe.encoders.registry import catalogue
 from bioclip_probe.encoders.weights import WORLD
 

@@ -1,18 +1,14 @@
-"""The interface of an encoder: its methods, its record, its fingerprint, and the checks of its vectors.
+"""The record of an encoder, its fingerprint, the checks of its vectors, and the base of all encoders.
 
-An encoder turns pictures into vectors in three steps. `preprocess` takes one picture; worker threads call it in any
-order. `collate` makes a batch of preprocessed pictures; a thread calls it ahead of the model. `encode` returns the
-vectors of the batch as the network gives them, without normalisation. An encoder is pickled as its recipe, see
-`recipe`. Its `record` holds all that is known of the origin of the vectors, and its `fingerprint` is a hash of those
-fields of the record that change them.
+The record holds all that is known of the origin of the vectors. The fingerprint is a hash of those fields of the record
+that change the vectors. The interface of an encoder, `Encoder`, stands beside its recipe in `recipe`.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -22,140 +18,9 @@ from bioclip_probe.encoders.recipe import Recipe, rebuild
 from bioclip_probe.errors import ModelError
 from bioclip_probe.files import sha256_of_json
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 # The fields of a record that change the vectors. The place of the weights, the device and the versions of libraries
 # are not among them: they change the vectors by rounding only.
 FINGERPRINT_FIELDS = ("family", "architecture", "sha256", "preprocessing", "activation", "precision", "dimension")
-
-
-class Encoder(Protocol):
-    """A model that turns pictures, and for some models texts, into vectors.
-
-    Attributes
-    ----------
-    name : str
-        Its name in tables and figures.
-    dimension : int
-        Length d of its vectors.
-    has_text : bool
-        True where `encode_text` works.
-    record : dict
-        JSON-able: name, id, family, control (true for a baseline that has learnt nothing), architecture, revision,
-        sha256 and files of the weights, preprocessing, activation, precision, device, dimension, text, versions.
-    fingerprint : str
-        12 hex digits, a hash of the fields of the record that change the vectors.
-    recipe : Recipe
-        What another process builds the same encoder from.
-
-    Examples
-    --------
-    >>> import bioclip_probe as bp
-    >>> from PIL import Image
-    >>> encoder = bp.encoders.load("color-histogram")
-    >>> encoder.encode([encoder.preprocess(Image.new("RGB", (8, 8)))]).shape
-    (1, 512)
-    """
-
-    @property
-    def name(self) -> str:
-        """Name of the encoder in tables and figures."""
-
-    @property
-    def dimension(self) -> int:
-        """Length d of the vectors."""
-
-    @property
-    def has_text(self) -> bool:
-        """True where `encode_text` works."""
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """Everything that is known of the origin of the vectors."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of the fields of the record that change the vectors, 12 hex digits."""
-
-    @property
-    def recipe(self) -> Recipe:
-        """Recipe from which another process builds the same encoder."""
-
-    def preprocess(self, image: Image.Image) -> Any:
-        """Return one RGB picture as the encoder takes it. Several threads may call this at once.
-
-        Parameters
-        ----------
-        image : PIL.Image.Image
-
-        Returns
-        -------
-        Tensor or ndarray
-        """
-
-    def collate(self, pictures: Sequence[Any]) -> Any:
-        """Return a batch of preprocessed pictures in the form that `encode` takes fastest.
-
-        Another thread than the one that encodes may call this.
-
-        Parameters
-        ----------
-        pictures : sequence
-            b preprocessed pictures.
-
-        Returns
-        -------
-        Tensor or ndarray, shape (b, ...)
-        """
-
-    def encode(self, batch: Any) -> np.ndarray:
-        """Return the vectors of a batch of pictures.
-
-        Parameters
-        ----------
-        batch : Tensor, ndarray or sequence
-            b pictures as `collate` or as `preprocess` returned them.
-
-        Returns
-        -------
-        ndarray, shape (b, d), float32
-            Not normalised.
-        """
-
-    def parity(self, pictures: Sequence[Any]) -> float | None:
-        """Return how far the precision of the encoder changes its vectors.
-
-        Parameters
-        ----------
-        pictures : sequence
-            Preprocessed pictures.
-
-        Returns
-        -------
-        float or None
-            The smallest cosine between the vector of a picture and the vector that the same network gives in float32;
-            None where the encoder computes in float32.
-        """
-
-    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the vectors of texts.
-
-        Parameters
-        ----------
-        texts : sequence of str
-            n texts.
-
-        Returns
-        -------
-        ndarray, shape (n, d), float32
-            Not normalised.
-
-        Raises
-        ------
-        ModelError
-            If the encoder has no text tower.
-        """
 
 
 def fingerprint(record: dict[str, Any]) -> str:

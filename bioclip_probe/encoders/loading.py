@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from bioclip_probe.encoders import controls, custom, open_clip, timm
-from bioclip_probe.encoders.encoder import BaseEncoder, Encoder
+from bioclip_probe.encoders.encoder import BaseEncoder
 from bioclip_probe.encoders.ids import absolute_id, is_control_id, model_folder, public_id
-from bioclip_probe.encoders.recipe import Recipe, load_record
+from bioclip_probe.encoders.recipe import Encoder, Recipe, load_record
 from bioclip_probe.encoders.registry import FORMS, REGISTRY, SCHEMES, WRAPPERS
 from bioclip_probe.errors import ModelError, some
 

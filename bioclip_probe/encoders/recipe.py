@@ -1,4 +1,8 @@
-"""The recipe from which a process builds an encoder, and the cache of the encoders that a process has built.
+"""The interface of an encoder, the recipe from which a process builds one, and the cache of those that it has built.
+
+An encoder turns pictures into vectors in three steps. `preprocess` takes one picture; worker threads call it in any
+order. `collate` makes a batch of preprocessed pictures; a thread calls it ahead of the model. `encode` returns the
+vectors of the batch as the network gives them, without normalisation.
 
 A `Recipe` holds what `load` was given, without anything that another machine could read in another way: paths are
 absolute, and once a network is built from it, the precision and the revision are those that the network has. An
@@ -8,19 +12,148 @@ encoder is pickled as its recipe. The weights do not travel: each process reads 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bioclip_probe.encoders.ids import file_stamp, public_id
 from bioclip_probe.errors import ModelError
 
 if TYPE_CHECKING:
-    from bioclip_probe.encoders.encoder import Encoder
+    import numpy as np
+    from PIL import Image
 
 # One encoder is built at a time, because open_clip's warnings are collected for the whole process. The lock is
 # re-entrant, because a custom network may load another encoder.
 _BUILDING = threading.RLock()
+
+
+class Encoder(Protocol):
+    """A model that turns pictures, and for some models texts, into vectors.
+
+    Attributes
+    ----------
+    name : str
+        Its name in tables and figures.
+    dimension : int
+        Length d of its vectors.
+    has_text : bool
+        True where `encode_text` works.
+    record : dict
+        JSON-able: name, id, family, control (true for a baseline that has learnt nothing), architecture, revision,
+        sha256 and files of the weights, preprocessing, activation, precision, device, dimension, text, versions.
+    fingerprint : str
+        12 hex digits, a hash of the fields of the record that change the vectors.
+    recipe : Recipe
+        What another process builds the same encoder from.
+
+    Examples
+    --------
+    >>> import bioclip_probe as bp
+    >>> from PIL import Image
+    >>> encoder = bp.encoders.load("color-histogram")
+    >>> encoder.encode([encoder.preprocess(Image.new("RGB", (8, 8)))]).shape
+    (1, 512)
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the encoder in tables and figures."""
+
+    @property
+    def dimension(self) -> int:
+        """Length d of the vectors."""
+
+    @property
+    def has_text(self) -> bool:
+        """True where `encode_text` works."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Everything that is known of the origin of the vectors."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the fields of the record that change the vectors, 12 hex digits."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """Recipe from which another process builds the same encoder."""
+
+    def preprocess(self, image: Image.Image) -> Any:
+        """Return one RGB picture as the encoder takes it. Several threads may call this at once.
+
+        Parameters
+        ----------
+        image : PIL.Image.Image
+
+        Returns
+        -------
+        Tensor or ndarray
+        """
+
+    def collate(self, pictures: Sequence[Any]) -> Any:
+        """Return a batch of preprocessed pictures in the form that `encode` takes fastest.
+
+        Another thread than the one that encodes may call this.
+
+        Parameters
+        ----------
+        pictures : sequence
+            b preprocessed pictures.
+
+        Returns
+        -------
+        Tensor or ndarray, shape (b, ...)
+        """
+
+    def encode(self, batch: Any) -> np.ndarray:
+        """Return the vectors of a batch of pictures.
+
+        Parameters
+        ----------
+        batch : Tensor, ndarray or sequence
+            b pictures as `collate` or as `preprocess` returned them.
+
+        Returns
+        -------
+        ndarray, shape (b, d), float32
+            Not normalised.
+        """
+
+    def parity(self, pictures: Sequence[Any]) -> float | None:
+        """Return how far the precision of the encoder changes its vectors.
+
+        Parameters
+        ----------
+        pictures : sequence
+            Preprocessed pictures.
+
+        Returns
+        -------
+        float or None
+            The smallest cosine between the vector of a picture and the vector that the same network gives in float32;
+            None where the encoder computes in float32.
+        """
+
+    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the vectors of texts.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            n texts.
+
+        Returns
+        -------
+        ndarray, shape (n, d), float32
+            Not normalised.
+
+        Raises
+        ------
+        ModelError
+            If the encoder has no text tower.
+        """
 
 
 @dataclass(frozen=True)
