@@ -300,7 +300,7 @@ def test_real_animals_with_their_phylogeny(shared_data, here, capsys):
     arguments = ("--data", f"table:{shared_data / 'animals' / 'labels.csv'}", "--models", *CONTROLS)
     tree = shared_data / "trees" / "mammals_gumbs2023.nwk"
     arguments = (*arguments, "--tree", tree, "--tree-unit", "Myr", "--method", "pca", *QUICK)
-    probes = ("--probes", "linear", "--protocols", "seen", "--shots")
+    probes = ("--probes", "linear", "--protocols", "seen", "--shots", 1)
     status, _, _ = run(capsys, "reproduce", *arguments, *probes, "--quiet")
     assert status == 0
     found, text = results.read("results"), Path("results/report.html").read_text("utf-8")
