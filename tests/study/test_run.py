@@ -95,7 +95,15 @@ def test_children_held_out_are_never_learnt_from(found):
     assert set(of_genus["truth"].str.split("|").str[-1]) == {"Corvus"}, "the one genus with two species"
     gap = found.measurements[found.measurements["metric"] == "unseen_gap"]
     assert set(gap["protocol"]) == {"unseen"}
-    assert gap["value"].dropna().between(-1, 1).all()
+    assert (gap.loc[gap["value"].isna(), "note"] == "no image is tested on both sides").all()
+    seen = table[(table["protocol"] == "seen") & (table["encoder"] == "pixels") & (table["probe"] == "linear")]
+    seen = seen[(seen["split"] == "test") & seen["shots"].isna()]
+    both = seen.merge(tested[tested["predicted"].notna()], on=["rank", "image_id"], suffixes=("", "_unseen"))
+    assert set(both["rank"]) == {"phylum"}, "only phyla have enough child taxa to hold some out"
+    by_hand = (both["truth"] == both["predicted"]).mean() - (both["truth"] == both["predicted_unseen"]).mean()
+    own = gap[(gap["encoder"] == "pixels") & (gap["probe"] == "linear") & (gap["rank"] == "phylum")]
+    assert own["value"].item() == pytest.approx(by_hand)
+    assert own["n_images"].item() == len(both)
 
 
 def test_the_record(found, small_study):
