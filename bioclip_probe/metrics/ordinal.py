@@ -252,8 +252,8 @@ def estimate_lca_auc(
     """
     joint = swept.joint
     counts = joint.counts
-    auc, error = histograms.neighbouring_auc(counts)
-    deleted = joint.leave_one_out(lambda left: histograms.neighbouring_auc(left)[0])
+    auc, error = histograms.neighboring_auc(counts)
+    deleted = joint.leave_one_out(lambda left: histograms.neighboring_auc(left)[0])
     table = {}
     for level in np.flatnonzero(np.isfinite(auc)):
         ends = jackknife_interval(auc[level], deleted[:, level], SHARE, settings.level)

@@ -157,7 +157,7 @@ def estimate_knn_purity(
     Parameters
     ----------
     neighbors : ndarray, shape (n, ≥ k), int64
-        From `nearest_neighbours` with ``among=labels >= 0`` and the same groups. One sweep serves every rank at which
+        From `nearest_neighbors` with ``among=labels >= 0`` and the same groups. One sweep serves every rank at which
         the same images have a name.
     images : LabelledImages
     k : int

@@ -16,7 +16,7 @@ from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.embeddings import check_vectors
 from bioclip_probe.stats.kmeans import kmeans
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
-from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
+from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
 from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
@@ -186,7 +186,7 @@ class SharedResults:
         named = self.placement.at(rank) >= 0
         key = named.tobytes()
         if key not in self._neighbors:
-            self._neighbors[key] = nearest_neighbours(self.vectors, max(K_NEIGHBORS), self.groups, among=named)[0]
+            self._neighbors[key] = nearest_neighbors(self.vectors, max(K_NEIGHBORS), self.groups, among=named)[0]
         return self._neighbors[key]
 
     def clusters(self, rank: str) -> np.ndarray:

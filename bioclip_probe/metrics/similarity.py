@@ -26,7 +26,7 @@ from bioclip_probe.stats.all_pairs.distance_sums import (
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval, permutation_p
 from bioclip_probe.stats.rows import Rows, rank_of_tips
-from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
+from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
 from bioclip_probe.tree.tree import Placement
 
 #: Neighbours beyond the nearest ones that are kept to replace those that a jackknife group takes away.
@@ -254,7 +254,7 @@ def scores_by_neighbors(u: np.ndarray, v: np.ndarray, orders: np.ndarray, group:
     1.0
     """
     depth = min(len(u) - 1, k + min(int(np.bincount(group).max()), SPARE))
-    a, b = (nearest_neighbours(points, depth)[0] for points in (u, v))
+    a, b = (nearest_neighbors(points, depth)[0] for points in (u, v))
     near_a, near_b = a[:, :k], b[:, :k]
     null = []
     for order in orders:

@@ -4,7 +4,7 @@ from . import folds as folds
 from . import inputs as inputs
 from . import learning as learning
 from . import linear as linear
-from . import neighbours as neighbours
+from . import neighbors as neighbors
 from . import predictions as predictions
 from . import registry as registry
 from . import settings as settings

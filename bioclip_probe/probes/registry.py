@@ -63,7 +63,7 @@ def _lda(
 def _knn(
     vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, settings: LearnSettings = DEFAULT_SETTINGS
 ) -> list[Predictions]:
-    from bioclip_probe.probes.neighbours import knn
+    from bioclip_probe.probes.neighbors import knn
 
     return knn(vectors, labels, split, settings)
 
@@ -87,7 +87,7 @@ REGISTRY: dict[str, ProbeEntry] = {
             learns=True,
         ),
         ProbeEntry(
-            "knn", "vote of the nearest images, their number chosen on val", "`neighbours.knn`", _knn, learns=True
+            "knn", "vote of the nearest images, their number chosen on val", "`neighbors.knn`", _knn, learns=True
         ),
         ProbeEntry(
             "simpleshot",

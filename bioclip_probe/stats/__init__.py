@@ -44,7 +44,7 @@ The quadratic pass, `sweep`: one pass in blocks over all pairs.
 `scoring`           compiled loops that score an anchor from its counts
 `candidates`        compiled loops that search the nearest rows
 `histograms`        rank correlations and quantiles from counts
-`neighbours`        exact nearest neighbours
+`neighbors`         exact nearest neighbours
 `pairs`             Spearman correlation on a tree of many distances
 =================== ==================================================================================
 """

@@ -49,7 +49,7 @@ def kmeans(
 
     Notes
     -----
-    `starting_centres`, then scikit-learn's exact Lloyd iterations in float32. For unit rows, Euclidean distance and
+    `starting_centers`, then scikit-learn's exact Lloyd iterations in float32. For unit rows, Euclidean distance and
     cosine similarity give the same order. Rows are first put in an order of their own, so the order of the input does
     not matter. O(n·k·d·log k) for the centres and O(n·k·d) for each iteration; memory O(n·(d + 256) + k·d).
 
@@ -78,7 +78,7 @@ def kmeans(
     points = vectors[order].astype(np.float32, copy=False)
     points -= points.mean(axis=0, dtype=np.float64).astype(np.float32)
     for start in range(n_starts):
-        centres = starting_centres(points, k, rng)
+        centres = starting_centers(points, k, rng)
         with warnings.catch_warnings():
             # Fewer distinct points than k leave clusters empty; `cluster_purity` reports how many there are.
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -87,8 +87,8 @@ def kmeans(
     return clusters
 
 
-def starting_centres(
-    points: np.ndarray, k: int, rng: np.random.Generator, centres_per_draw: float = 4, most_candidates: int = 256
+def starting_centers(
+    points: np.ndarray, k: int, rng: np.random.Generator, centers_per_draw: float = 4, most_candidates: int = 256
 ) -> np.ndarray:
     """Return points far apart from which k-means starts, by greedy k-means++.
 
@@ -99,7 +99,7 @@ def starting_centres(
     k : int
         Number of centres.
     rng : numpy.random.Generator
-    centres_per_draw : float
+    centers_per_draw : float
         Candidates are drawn at once for one further centre per this many centres that there are already.
     most_candidates : int
         Largest number of candidates that are drawn at once. Neither number changes the distribution of the centres,
@@ -128,7 +128,7 @@ def starting_centres(
     Examples
     --------
     >>> points = np.array([[0.0], [0.1], [9.0]], dtype=np.float32)
-    >>> bool(starting_centres(points, 2, np.random.default_rng(0)).max() == 9)
+    >>> bool(starting_centers(points, 2, np.random.default_rng(0)).max() == 9)
     True
     """
     n, trials = len(points), 2 + int(math.log(k))
@@ -137,7 +137,7 @@ def starting_centres(
     nearest = _squared_distances(points, squares, np.array(centres))[0]
     while len(centres) < k:
         # The more centres there are, the less one more changes the distances, and the fewer candidates are rejected.
-        wanted = trials * min(max(1, int(len(centres) / centres_per_draw)), k - len(centres))
+        wanted = trials * min(max(1, int(len(centres) / centers_per_draw)), k - len(centres))
         candidates = _draw_rows(nearest, max(trials, min(wanted, most_candidates)), rng)
         distances = _squared_distances(points, squares, candidates)
         level = rng.random(len(candidates)) * nearest[candidates]

@@ -13,7 +13,7 @@ import numpy as np
 
 from bioclip_probe.world.evolution import PATTERNS, TRAITS
 from bioclip_probe.world.pen import Colour, Pen, curve, mix, oval
-from bioclip_probe.world.scene import rgb_colour
+from bioclip_probe.world.scene import rgb_color
 
 _INDIVIDUAL_SD = 0.05  # standard deviation of continuous traits between individuals of a species
 
@@ -83,10 +83,10 @@ def individual(traits: dict[str, Any], rng: np.random.Generator) -> Individual:
     away = 0.12 + 0.76 * own["accent"]
     return Individual(
         value=own,
-        base=rgb_colour(hue, full, light),
-        second=rgb_colour(hue + away, full * 0.9, light - 0.38 if light > 0.65 else light + 0.38),
-        belly=rgb_colour(hue, full * 0.35, min(1.0, light + 0.3)),
-        dark=rgb_colour(hue, 0.6, 0.16),
+        base=rgb_color(hue, full, light),
+        second=rgb_color(hue + away, full * 0.9, light - 0.38 if light > 0.65 else light + 0.38),
+        belly=rgb_color(hue, full * 0.35, min(1.0, light + 0.3)),
+        dark=rgb_color(hue, 0.6, 0.16),
         swing=tuple(rng.normal(0, 1, 2).tolist()),
     )
 

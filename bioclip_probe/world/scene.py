@@ -90,7 +90,7 @@ def random_scene(rng: np.random.Generator) -> Scene:
     )
 
 
-def rgb_colour(hue: float, saturation: float, value: float) -> Colour:
+def rgb_color(hue: float, saturation: float, value: float) -> Colour:
     """Return an RGB colour from hue, saturation and value.
 
     Parameters
@@ -107,7 +107,7 @@ def rgb_colour(hue: float, saturation: float, value: float) -> Colour:
 
     Examples
     --------
-    >>> rgb_colour(1 / 3, 1, 1)
+    >>> rgb_color(1 / 3, 1, 1)
     (0, 255, 0)
     """
     channels = colorsys.hsv_to_rgb(hue % 1.0, min(max(saturation, 0.0), 1.0), min(max(value, 0.0), 1.0))
@@ -133,10 +133,10 @@ def backdrop(scene: Scene) -> Image.Image:
     (192, 192)
     """
     side, rng = SIZE * SUPERSAMPLING, np.random.default_rng(scene.texture)
-    ground = rgb_colour(scene.hue, rng.uniform(0.1, 0.45), scene.tone)
+    ground = rgb_color(scene.hue, rng.uniform(0.1, 0.45), scene.tone)
     if scene.background == "plain":
         return Image.new("RGB", (side, side), ground)
-    other = rgb_colour(scene.hue + rng.normal(0, 0.06), rng.uniform(0.1, 0.5), scene.tone * rng.uniform(0.6, 1.2))
+    other = rgb_color(scene.hue + rng.normal(0, 0.06), rng.uniform(0.1, 0.5), scene.tone * rng.uniform(0.6, 1.2))
     if scene.background == "sky":
         steps = np.linspace(0, 1, side)[:, None, None]
         column = (np.array(ground) * (1 - steps) + np.array(other) * steps).astype(np.uint8)
@@ -181,7 +181,7 @@ def _clouded(a: Colour, b: Colour, rng: np.random.Generator, side: int) -> Image
 
 def _shade(scene: Scene, rng: np.random.Generator, spread: float = 0.15) -> Colour:
     """Return a random shade of the background."""
-    return rgb_colour(
+    return rgb_color(
         scene.hue + rng.normal(0, 0.03), rng.uniform(0.2, 0.55), scene.tone * rng.uniform(1 - 2 * spread, 1 + spread)
     )
 

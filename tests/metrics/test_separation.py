@@ -11,7 +11,7 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.scores import adjusted
 from bioclip_probe.metrics.separation import LabelledImages, estimate_knn_purity, estimate_silhouette
 from bioclip_probe.stats.kmeans import kmeans
-from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
+from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
 from tests.definitions import separation as definition
 from tests.support.labelled import DEFAULT, cluster_agreement, cluster_purity, labelled_world, unit_rows32
 
@@ -29,7 +29,7 @@ def silhouette(vectors, labels, species, rng, block=1024):
 
 
 def knn(vectors, labels, species, k=5, groups=None):
-    neighbours, _ = nearest_neighbours(vectors, k, groups, among=labels >= 0)
+    neighbours, _ = nearest_neighbors(vectors, k, groups, among=labels >= 0)
     return knn_purity(neighbours, labels, species, k, rng(), groups)
 
 
@@ -210,7 +210,7 @@ def test_knn_leaves_groups_out():
 
 def test_knn_refuses_neighbours_made_otherwise():
     vectors, labels, species = labelled_world()
-    every_row, _ = nearest_neighbours(vectors, 5)
+    every_row, _ = nearest_neighbors(vectors, 5)
     with pytest.raises(ValueError, match="among=labels >= 0"):
         knn_purity(every_row, labels, species, 5, rng())
     with pytest.raises(ValueError, match="at least k = 6"):

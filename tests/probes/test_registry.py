@@ -15,7 +15,7 @@ from bioclip_probe.probes.centroid import few_shot
 from bioclip_probe.probes.closed_form import lda, ridge
 from bioclip_probe.probes.learning import LearnSettings
 from bioclip_probe.probes.linear import linear
-from bioclip_probe.probes.neighbours import knn
+from bioclip_probe.probes.neighbors import knn
 from bioclip_probe.probes.registry import LEARNERS, PROTOCOLS, REGISTRY, catalogue, load
 
 FUNCTIONS = {"linear": linear, "ridge": ridge, "lda": lda, "knn": knn}

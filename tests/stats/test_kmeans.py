@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.stats.kmeans import kmeans, starting_centres
+from bioclip_probe.stats.kmeans import kmeans, starting_centers
 from bioclip_probe.stats.threads import matched_threads
 from tests.support.made_up_vectors import unit_rows
 
@@ -94,14 +94,14 @@ def greedy_probabilities(points: np.ndarray, k: int) -> dict[tuple[int, ...], fl
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("centres_per_draw", [4, 0.1])
-def test_centres_drawn_ahead_have_the_distribution_of_those_drawn_one_by_one(centres_per_draw):
+@pytest.mark.parametrize("centers_per_draw", [4, 0.1])
+def test_centres_drawn_ahead_have_the_distribution_of_those_drawn_one_by_one(centers_per_draw):
     """Three of six points: with 0.1, candidates for both further centres are drawn at once, and some rejected."""
     points = rng(3).standard_normal((6, 2)).astype(np.float32)
     place = {point.tobytes(): row for row, point in enumerate(points)}
     draw, times = rng(5), 4000
     drawn = [
-        tuple(place[row.tobytes()] for row in starting_centres(points, 3, draw, centres_per_draw)) for _ in range(times)
+        tuple(place[row.tobytes()] for row in starting_centers(points, 3, draw, centers_per_draw)) for _ in range(times)
     ]
     expected = greedy_probabilities(points, 3)
     assert set(drawn) <= set(expected) and sum(expected.values()) == pytest.approx(1)
@@ -115,7 +115,7 @@ def test_centres_drawn_ahead_have_the_distribution_of_those_drawn_one_by_one(cen
 def test_centres_are_points_and_no_point_is_chosen_twice():
     vectors, _ = scattered(300, 30)
     for k in (1, 2, 40, 299):
-        centres = starting_centres(vectors, k, rng())
+        centres = starting_centers(vectors, k, rng())
         assert centres.shape == (k, 24) and len(np.unique(centres, axis=0)) == k
         assert {row.tobytes() for row in centres} <= {row.tobytes() for row in vectors}
 

@@ -169,7 +169,7 @@ def kendall_tau_b(counts: np.ndarray) -> float:
     return float(np.sum(counts * (higher - lower)) / np.sqrt(untied[0]) / np.sqrt(untied[1]))
 
 
-def neighbouring_auc(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def neighboring_auc(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return how often a pair at one level is nearer than a pair at the next level that occurs; a tie counts half.
 
     Parameters
@@ -185,7 +185,7 @@ def neighbouring_auc(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Examples
     --------
-    >>> neighbouring_auc(np.array([[2.0, 0.0], [1.0, 1.0]]))[0].tolist()
+    >>> neighboring_auc(np.array([[2.0, 0.0], [1.0, 1.0]]))[0].tolist()
     [0.75, nan]
     """
     auc, error = np.full((2, len(counts)), np.nan)

@@ -24,7 +24,7 @@ from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep.binning import Bins, Levels
 from bioclip_probe.stats.sweep.counting import JackknifeGroups, Totals
 from bioclip_probe.stats.sweep.histograms import JointHistogram
-from bioclip_probe.stats.sweep.neighbours import Candidates
+from bioclip_probe.stats.sweep.neighbors import Candidates
 from bioclip_probe.stats.sweep.points import BLOCK, DevicePoints, Points
 from bioclip_probe.stats.sweep.scoring import N_SCORES, SIZE, score_sizes
 from bioclip_probe.stats.tasks import SharedValue, even_ranges, ordered_results, share_with_workers
@@ -53,7 +53,7 @@ class Sweep:
     chance : ndarray, the same shape
         The scores if all other rows were at one distance: the mean over random orders.
     indices, similarities : ndarray, shape (n, k)
-        Nearest neighbours, see `nearest_neighbours`.
+        Nearest neighbours, see `nearest_neighbors`.
     groups : ndarray, shape (n,), int64
         Rows of one group are no neighbours of each other; -1 is no group.
 
@@ -133,7 +133,7 @@ def sweep(
     k : int
         Number of nearest neighbours to find for each row.
     groups : ndarray, shape (n,), int64, optional
-        Groups for the nearest neighbours only, see `nearest_neighbours`.
+        Groups for the nearest neighbours only, see `nearest_neighbors`.
     workers : SweepWorkers
         What computes the sweep.
 

@@ -50,7 +50,7 @@ def test_mid_ranks_are_mean_ranks(counts):
 
 
 def test_auc_skips_levels_without_pairs_and_halves_ties():
-    auc, error = histograms.neighbouring_auc(np.array([[1.0, 1, 0], [0, 0, 0], [0, 2, 2]]))
+    auc, error = histograms.neighboring_auc(np.array([[1.0, 1, 0], [0, 0, 0], [0, 2, 2]]))
     assert auc[0] == pytest.approx((4 + 1 + 2) / 8) and error[0] == pytest.approx(1 / 8)
     assert np.isnan(auc[1:]).all()
 

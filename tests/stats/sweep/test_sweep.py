@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep import binning, histograms, scoring, sweep
-from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
+from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
 from bioclip_probe.stats.sweep.points import Points
 from bioclip_probe.tree import patristic_distances
 from tests.definitions import hierarchy as pairings
@@ -98,7 +98,7 @@ def check_counts(found, rows, jackknife_group, t, c, at, steps):
         expected = pairings.spearman(pairing)
         assert histograms.spearman(counts) == pytest.approx(expected, abs=1e-9, nan_ok=True)
         met = [step for step in steps if any(s == step for s, _ in pairing)]
-        auc, error = histograms.neighbouring_auc(counts)
+        auc, error = histograms.neighboring_auc(counts)
         for near, far in pairwise(met):
             lists = ([c for s, c in pairing if s == step] for step in (near, far))
             assert auc[steps.index(near)] == pytest.approx(definitions.auc(*lists))
@@ -160,7 +160,7 @@ def test_the_sweep_finds_the_nearest_neighbours():
     tips = np.where((rng.random(240) < 0.1) & (np.arange(240) >= 40), -1, rows.tips)  # every tip keeps its first image
     groups = rng.integers(-1, 60, 240)
     found = sweep.sweep(Rows(rows.tree, rows.vectors, tips, tips), k=6, groups=groups)
-    indices, similarities = nearest_neighbours(rows.vectors, 6, groups, tips >= 0)
+    indices, similarities = nearest_neighbors(rows.vectors, 6, groups, tips >= 0)
     np.testing.assert_array_equal(found.indices, indices)
     np.testing.assert_array_equal(found.similarities, similarities)
 

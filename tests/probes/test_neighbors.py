@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.probes.learning import LearnSettings
-from bioclip_probe.probes.neighbours import GRID, knn
+from bioclip_probe.probes.neighbors import GRID, knn
 from bioclip_probe.probes.splits import split_by_image
 from tests.definitions import closed_form as definition
 

@@ -14,7 +14,7 @@ from bioclip_probe.stats.sweep.points import BLOCK, Points
 PAIRS_AT_ONCE = 1 << 14
 
 
-def nearest_neighbours(
+def nearest_neighbors(
     vectors: np.ndarray,
     k: int,
     groups: np.ndarray | None = None,
@@ -59,7 +59,7 @@ def nearest_neighbours(
 
     Examples
     --------
-    >>> indices, similarities = nearest_neighbours(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], np.float32), k=1)
+    >>> indices, similarities = nearest_neighbors(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], np.float32), k=1)
     >>> indices.ravel().tolist(), similarities.ravel().round(3).tolist()
     ([1, 2, 1], [0.6, 0.8, 0.8])
     """

@@ -10,7 +10,7 @@ import numpy as np
 from bioclip_probe.probes.inputs import check_split, learning_obstacle, ranks_with_equal_splits
 from bioclip_probe.probes.learning import DEFAULT_SETTINGS, LearnSettings
 from bioclip_probe.probes.predictions import Predictions
-from bioclip_probe.stats.sweep.neighbours import Candidates
+from bioclip_probe.stats.sweep.neighbors import Candidates
 from bioclip_probe.stats.sweep.points import BLOCK, Points
 from bioclip_probe.stats.threads import matched_threads
 

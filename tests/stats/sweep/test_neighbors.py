@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.stats.sweep.neighbours import nearest_neighbours
+from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
 from tests.definitions import separation as definition
 
 
@@ -30,7 +30,7 @@ def cases(draw):
 @given(cases())
 def test_neighbours_agree_with_their_definition_for_any_block_size(case):
     vectors, k, groups, among, block = case
-    indices, similarities = nearest_neighbours(vectors, k, groups, among, block)
+    indices, similarities = nearest_neighbors(vectors, k, groups, among, block)
     assert indices.shape == similarities.shape == (len(vectors), k)
     for row in range(len(vectors)):
         expected = definition.neighbours_of(vectors, k, row, groups, among) if among[row] else []
@@ -49,8 +49,8 @@ def test_neighbours_agree_with_their_definition_for_any_block_size(case):
 def test_the_block_size_does_not_change_the_result_nor_the_inputs(case):
     vectors, k, groups, among, block = case
     before = vectors.copy(), groups.copy(), among.copy()
-    in_one_block = nearest_neighbours(vectors, k, groups, among, block=1000)
-    blocked = nearest_neighbours(vectors, k, groups, among, block=block)
+    in_one_block = nearest_neighbors(vectors, k, groups, among, block=1000)
+    blocked = nearest_neighbors(vectors, k, groups, among, block=block)
     np.testing.assert_array_equal(in_one_block[0], blocked[0])
     np.testing.assert_array_equal(in_one_block[1], blocked[1])
     for array, copy in zip((vectors, groups, among), before, strict=True):
@@ -59,7 +59,7 @@ def test_the_block_size_does_not_change_the_result_nor_the_inputs(case):
 
 def test_neighbours_agree_with_scikit_learn():
     vectors = units(np.random.default_rng(0), 300, 32)
-    indices, similarities = nearest_neighbours(vectors, 10, block=77)
+    indices, similarities = nearest_neighbors(vectors, 10, block=77)
     peer = NearestNeighbors(n_neighbors=10, metric="cosine", algorithm="brute").fit(vectors.astype(np.float64))
     distances, expected = peer.kneighbors()
     np.testing.assert_array_equal(indices, expected)
@@ -68,7 +68,7 @@ def test_neighbours_agree_with_scikit_learn():
 
 def test_ties_go_to_the_lower_row():
     vectors = np.tile(units(np.random.default_rng(1), 1, 16), (9, 1))
-    indices, _ = nearest_neighbours(vectors, 3, block=4)
+    indices, _ = nearest_neighbors(vectors, 3, block=4)
     np.testing.assert_array_equal(indices[:5], [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2]])
 
 
@@ -76,26 +76,26 @@ def test_order_of_rows_is_irrelevant_without_ties():
     rng = np.random.default_rng(2)
     vectors = units(rng, 60, 8)
     order = rng.permutation(60)
-    indices, _ = nearest_neighbours(vectors, 5)
-    shuffled, _ = nearest_neighbours(vectors[order], 5)
+    indices, _ = nearest_neighbors(vectors, 5)
+    shuffled, _ = nearest_neighbors(vectors[order], 5)
     np.testing.assert_array_equal(order[shuffled], indices[order])
 
 
 def test_one_row_and_no_row_have_no_neighbours():
-    assert nearest_neighbours(np.ones((1, 1), dtype=np.float32), 2)[0].tolist() == [[-1, -1]]
-    assert nearest_neighbours(np.ones((0, 3), dtype=np.float32), 2)[0].shape == (0, 2)
+    assert nearest_neighbors(np.ones((1, 1), dtype=np.float32), 2)[0].tolist() == [[-1, -1]]
+    assert nearest_neighbors(np.ones((0, 3), dtype=np.float32), 2)[0].shape == (0, 2)
 
 
 def test_groups_exclude_their_own_members_only():
     vectors = np.ones((4, 1), dtype=np.float32)
-    indices, _ = nearest_neighbours(vectors, 3, groups=np.array([7, 7, -1, -1]))
+    indices, _ = nearest_neighbors(vectors, 3, groups=np.array([7, 7, -1, -1]))
     assert indices.tolist() == [[2, 3, -1], [2, 3, -1], [0, 1, 3], [0, 1, 2]]
 
 
 def test_wrong_inputs_are_named():
     vectors = np.ones((3, 2), dtype=np.float32)
     with pytest.raises(ValueError, match="k of at least 1"):
-        nearest_neighbours(vectors, 0)
+        nearest_neighbors(vectors, 0)
     vectors[1, 0] = np.nan
     with pytest.raises(DataError, match="1 are not, in rows 1"):
-        nearest_neighbours(vectors, 1)
+        nearest_neighbors(vectors, 1)
