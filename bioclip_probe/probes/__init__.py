@@ -5,7 +5,7 @@
 `settings`       `ProbeSettings`: which probes a study runs, and how
 `linear`         logistic regression, optimised by `softmax`
 `closed_form`    ridge regression and linear discriminant analysis, from moments
-`neighbors`     a vote of the nearest images
+`neighbors`      a vote of the nearest images
 `centroid`       SimpleShot: the nearest of the means of a few images of each taxon
 `zero_shot`      the nearest of the names of taxa; learns nothing from images
 `splits`         splits of images into train, val and test
