@@ -31,6 +31,8 @@ RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 DEFAULT_SEED = 0
 #: Images in a shard of the store, and the types of its vectors; the first one is the default.
 SHARD_SIZE, DTYPES = 1024, ("float32", "float16")
+#: Prompts that names of taxa stand in: one, or the 81 of published zero-shot numbers; the first is the default.
+TEMPLATES = ("plain", "openai")
 
 
 @dataclass(frozen=True)

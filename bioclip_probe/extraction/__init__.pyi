@@ -6,5 +6,6 @@ from . import prompts as prompts
 from . import ready_vectors as ready_vectors
 from . import settings as settings
 from . import text as text
+from . import threads as threads
 from . import workers as workers
 from .settings import ExtractionSettings as ExtractionSettings

@@ -6,19 +6,17 @@ collated while they compute. All queues are bounded: memory stays constant, howe
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import DataError, ModelError, PictureError, ProbeError, one_line, some
-from bioclip_probe.executors import available_processors
 from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.extraction.threads import default_workers, map_ahead, thread_pool
 from bioclip_probe.store.shards import LEDGER
 
 if TYPE_CHECKING:
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
     from bioclip_probe.encoders import Encoder
 
-MAX_WORKERS = 16
 #: The least cosine with float32 that an encoder of another precision must keep, and how many pictures are compared.
 MIN_PARITY, N_COMPARED = 0.999, 8
 #: After so many pictures in a row without a finite vector, in whole batches, the encoder is at fault and not a picture.
@@ -36,8 +33,6 @@ MAX_NOT_FINITE = 8
 OpenPicture = Callable[[str], "Image.Image"]
 #: Parity by the fingerprint of an encoder. None: the encoder computes in float32.
 Parities = dict[str, float | None]
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -227,30 +222,6 @@ def encode_task_in_worker(
     return list(encode_tasks(open_picture, encoders, [task], settings, parities=_parities_of_this_process))
 
 
-def default_workers(encoders: Sequence[Encoder]) -> int:
-    """Return the number of threads that open pictures: one per processor, at most 16.
-
-    A network that runs on the same processors keeps half of them, because its threads would wait for the others.
-
-    Parameters
-    ----------
-    encoders : sequence of Encoder
-        Their records say on which devices they run.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> from bioclip_probe.encoders import load
-    >>> 1 <= default_workers([load("pixels")]) <= 16
-    True
-    """
-    on_cpu = any(str(encoder.record.get("device", "cpu")).startswith("cpu") for encoder in encoders)
-    return min(max(available_processors() // (2 if on_cpu else 1), 1), MAX_WORKERS)
-
-
 def _prepared(open_picture: OpenPicture, encoders: Sequence[Encoder], source: str) -> list[Any]:
     """Return one picture preprocessed for each encoder, or in its place the error that says why it cannot be used."""
     try:
@@ -358,63 +329,3 @@ def _check_finite(batch: _Batch, n_not_finite: int, encoder: str) -> None:
             f"{some(batch.image_ids)} among them; its weights are damaged, or its precision overflows: try "
             "--precision fp32"
         )
-
-
-def map_ahead(
-    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], limit: int
-) -> Iterator[Result]:
-    """Yield the results of a function on each item, in order, and compute the next ones ahead.
-
-    Parameters
-    ----------
-    pool : Executor
-        Computes the results.
-    function : callable
-        Takes one item.
-    items : iterable
-    limit : int
-        Results that are being computed or wait to be taken, at most.
-
-    Yields
-    ------
-    object
-        The result of the next item.
-
-    Examples
-    --------
-    >>> with thread_pool(2) as pool:
-    ...     list(map_ahead(pool, len, ["Pica", "Corvus"], limit=2))
-    [4, 6]
-    """
-    pending: deque[Future[Result]] = deque()
-    for item in items:
-        pending.append(pool.submit(function, item))
-        if len(pending) >= limit:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
-
-
-@contextmanager
-def thread_pool(n_threads: int) -> Iterator[Executor]:
-    """Yield a thread pool that cancels what it has not begun when the block ends, for instance by an error.
-
-    Parameters
-    ----------
-    n_threads : int
-
-    Yields
-    ------
-    Executor
-
-    Examples
-    --------
-    >>> with thread_pool(1) as pool:
-    ...     pool.submit(len, "Pica").result()
-    4
-    """
-    pool = ThreadPoolExecutor(n_threads)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -27,7 +27,6 @@ from bioclip_probe.store.append_only import AppendOnlyArray
 from bioclip_probe.store.text_embeddings import (
     NAMES,
     ROOT_RANK,
-    TEMPLATES,
     TEXT_TYPES,
     VERSION,
     NameFiles,
@@ -36,6 +35,7 @@ from bioclip_probe.store.text_embeddings import (
     read_files,
     write_files,
 )
+from bioclip_probe.tables import TEMPLATES
 
 if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset

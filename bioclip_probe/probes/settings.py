@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.probes.registry import PROTOCOLS, REGISTRY, SEEN, SHUFFLED, UNSEEN
-from bioclip_probe.tables import DEFAULT_SEED, check_name
+from bioclip_probe.tables import DEFAULT_SEED, TEMPLATES, check_name
 
 #: The probes of a whole study by default. Ridge regression and LDA add little to the linear probe.
 USUAL_PROBES = ("linear", "knn", "simpleshot", "zero_shot")
@@ -14,7 +14,6 @@ USUAL_SHOTS = (1, 2, 5, 10)
 DEFAULT_PROTOCOLS = (SEEN, UNSEEN, SHUFFLED)
 #: Folds of SimpleShot, and sets of prompts.
 MODES = ("corrected", "paper")
-TEMPLATES = ("plain", "openai")
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from bioclip_probe.errors import DataError, StoreError, one_line
 from bioclip_probe.files import sha256_of_file
 from bioclip_probe.store.append_only import AppendOnlyArray
 from bioclip_probe.store.records import add_checksum, check_checksum, read_json, write_file, write_json
-from bioclip_probe.tables import Column, Table
+from bioclip_probe.tables import TEMPLATES, Column, Table
 
 if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset
@@ -46,8 +46,6 @@ VERSION = 2
 REPAIR_HINT = "embed the names again"
 
 TEXT_TYPES = ("scientific", "common", "taxonomic", "scientific_common", "taxonomic_common")
-#: Prompts that a name stands in: one, or the 81 of published zero-shot numbers.
-TEMPLATES = ("plain", "openai")
 #: Rank of the root of all life in a `NAMES` table.
 ROOT_RANK = "life"
 #: Factor of the cosines of pictures and texts in CLIP, and in all models trained like it, at the limit of its training.

@@ -22,7 +22,8 @@ from bioclip_probe.store.journal import JOURNAL, ShardFacts
 from bioclip_probe.store.locks import is_being_written
 from bioclip_probe.store.shards import EmbeddingFolder
 from bioclip_probe.store.store import Store
-from bioclip_probe.store.text_embeddings import TEMPLATES, NameFiles, read_names
+from bioclip_probe.store.text_embeddings import NameFiles, read_names
+from bioclip_probe.tables import TEMPLATES
 
 FINDINGS = ("folder", "check", "finding")
 

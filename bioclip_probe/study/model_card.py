@@ -156,10 +156,10 @@ def _embedded(
     for kind in task.texts:
         of_class, different = pd.factorize(names[kind])
         blocks = [different[start : start + NAMES_AT_ONCE] for start in range(0, len(different), NAMES_AT_ONCE)]
-        told = f"{encoder.name} on the names of {task.title}", 0, len(different), settings.progress
+        bar = f"{encoder.name} on the names of {task.title}", 0, len(different), settings.progress
         vectors = []
         try:
-            with progress_bar(*told, "name") as advance:
+            with progress_bar(*bar, "name") as advance:
                 for block in blocks:
                     vectors.append(prompt_encoder.encode(block)[0])
                     advance(len(block))
@@ -183,8 +183,8 @@ def _by_name(
         labels = np.where(own >= 0, named.of_class[own], -1)
         found = zero_shot(vectors, labels[None], [(np.arange(len(named.vectors)), named.vectors)], named.logit_scale)
         n_classes, n_names = len(named.of_class), len(named.vectors)
-        told = f"{n_classes} classes have {n_names} different names; those of one name count as one"
-        note = told if n_names < n_classes else ""
+        shared = f"{n_classes} classes have {n_names} different names; those of one name count as one"
+        note = shared if n_names < n_classes else ""
         yield from _scored((labels, found), own, task, seed, note=note, **asked)
 
 

@@ -89,12 +89,12 @@ def test_a_wrong_metric_is_refused_before_the_work(few, here, capsys):
     assert not (here / "store").exists()
 
 
-@pytest.mark.parametrize("arguments", [("card", "tasks"), ("compare",)])
-def test_card_and_compare_run_from_the_command_line(small_study, here, capsys, arguments):
-    if arguments[0] == "compare":
-        status, out, _ = run(capsys, "compare", "--out", small_study / "out")
-        assert (status, out) == (0, "no published number is about the models and data of this run\n")
-        return
+def test_compare_runs_from_the_command_line(small_study, capsys):
+    status, out, _ = run(capsys, "compare", "--out", small_study / "out")
+    assert (status, out) == (0, "no published number is about the models and data of this run\n")
+
+
+def test_card_runs_from_the_command_line(here, capsys):
     rows = []
     for number, name in enumerate(("Leaf___spot", "Leaf___rust") * 3):
         paint(here / "tasks" / "plantdoc" / "images" / f"{number}.png", (40 * number, 90, 10))

@@ -1,8 +1,6 @@
 import contextlib
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from PIL import Image
 from bioclip_probe.datasets import Dataset, fingerprint_of
 from bioclip_probe.errors import ModelError
 from bioclip_probe.extraction import pipeline
-from bioclip_probe.extraction.pipeline import default_workers, map_ahead, thread_pool
 from bioclip_probe.store.store import Store
 from bioclip_probe.tables import IMAGES
 from tests.support.extraction import (
@@ -156,25 +153,6 @@ def test_an_encoder_that_overflows_for_many_in_a_row_stops_the_run(tmp_path, sto
     assert (found.n_ok, found.n_failed, found.n_reused) == (16, 8, 12)
 
 
-def test_the_queue_of_pictures_is_bounded():
-    """However slow the model, no more than `map_ahead` pictures are under way or wait for it."""
-    begun = 0
-    lock = threading.Lock()
-
-    def work(item):
-        nonlocal begun
-        with lock:
-            begun += 1
-        return item
-
-    with thread_pool(3) as pool:
-        for taken, item in enumerate(map_ahead(pool, work, range(50), 7), start=1):
-            time.sleep(0.002)
-            assert item == taken - 1
-            assert begun <= taken + 7
-    assert begun == 50
-
-
 def test_threads_open_pictures_while_the_model_computes(store):
     """The model holds its first batch back until a picture of the next one is opened."""
     images = IMAGES.frame([{"image_id": str(i), "source": str(i), "class": "Aves"} for i in range(6)])
@@ -192,11 +170,3 @@ def test_threads_open_pictures_while_the_model_computes(store):
 
     dataset = Dataset("waiting", images, open_picture, fingerprint_of(images))
     assert extract_one(dataset, Waiting(), store, batch_size=2, workers=2).n_ok == 6
-
-
-@pytest.mark.parametrize(
-    ("device", "processors", "workers"), [("cpu", 1, 1), ("cpu", 8, 4), ("cuda:0", 8, 8), ("cuda", 64, 16)]
-)
-def test_a_model_on_the_cpu_keeps_half_of_the_processors(monkeypatch, device, processors, workers):
-    monkeypatch.setattr(pipeline, "available_processors", lambda: processors)
-    assert default_workers([SimpleNamespace(record={"device": device})]) == workers

@@ -6,8 +6,7 @@ import pytest
 
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.probes.registry import LEARNERS, PROTOCOLS, REGISTRY
-from bioclip_probe.probes.settings import TEMPLATES, USUAL_SHOTS, ProbeSettings
-from bioclip_probe.store import text_embeddings
+from bioclip_probe.probes.settings import USUAL_SHOTS, ProbeSettings
 
 
 def test_unknown_names_are_answered_with_the_nearest():
@@ -33,10 +32,6 @@ def test_shots_are_counts_of_train_images_in_protocol_seen():
 def test_a_negative_seed_is_refused():
     with pytest.raises(ProbeError, match="the seed must be 0 or more; got -1"):
         ProbeSettings(seed=-1)
-
-
-def test_templates_are_those_of_the_store():
-    assert TEMPLATES == text_embeddings.TEMPLATES
 
 
 def test_every_probe_and_protocol_can_be_named():
