@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -58,11 +58,9 @@ class Measurement:
         dict
         """
         known = {"metric": self.metric, "rank": self.rank, "taxon": self.taxon, "split": self.split}
-        return {
-            **columns,
-            **{name: value for name, value in known.items() if value is not None},
-            **asdict(self.estimate),
-        }
+        numbers = asdict(replace(self.estimate, replicates=None))
+        del numbers["replicates"]
+        return {**columns, **{name: value for name, value in known.items() if value is not None}, **numbers}
 
 
 def measurements_at(rank: str, estimates: Mapping[str, Estimate]) -> list[Measurement]:

@@ -28,6 +28,10 @@ class MeasureSettings:
         Nominal coverage of the confidence intervals.
     n_permutations : int
         Permutations of species: p-values and chance of correlations with the tree and of K_mult.
+    n_primary_permutations : int
+        Permutations of species for the p-values of the primary endpoints.
+    n_null_permutations : int
+        Permutations of species for the chance level of numbers whose chance has no formula.
     n_bootstrap : int
         Bootstrap replicates.
     n_groups : int
@@ -86,6 +90,10 @@ class MeasureSettings:
     n_permutations: int = field(
         default=N_PERMUTATIONS, metadata={"help": "permutations of species for p-values and chance"}
     )
+    n_primary_permutations: int = field(
+        default=9999, metadata={"help": "permutations of species for the p-values of the primary endpoints"}
+    )
+    n_null_permutations: int = 20
     n_bootstrap: int = field(default=N_BOOTSTRAP, metadata={"help": "bootstrap replicates"})
     n_groups: int = field(default=N_GROUPS, metadata={"help": "most groups that the jackknife leaves out"})
     n_label_permutations: int = 20
@@ -113,6 +121,8 @@ class MeasureSettings:
             raise ProbeError(f"expected at least 1 image a species; got {self.per_species}")
         counts = {
             "n_permutations": self.n_permutations,
+            "n_primary_permutations": self.n_primary_permutations,
+            "n_null_permutations": self.n_null_permutations,
             "n_bootstrap": self.n_bootstrap,
             "n_groups": self.n_groups,
             "n_label_permutations": self.n_label_permutations,

@@ -14,6 +14,7 @@ from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.embeddings import check_vectors
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.kmeans import kmeans
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
@@ -76,6 +77,7 @@ class SharedResults:
             self.ranks = RANKS[-1:]
         if self.units is None and self.has_ranks and self.settings.resample != RANKS[-1]:
             self.units = ResamplingUnits(self.settings.resample, self.placement.at(self.settings.resample))
+        self._jackknives: dict[str, Jackknife] = {}
         self._taxa: dict[str, Rows] = {}
         self._neighbors: dict[bytes, np.ndarray] = {}
         self._clusters: dict[str, np.ndarray] = {}
@@ -127,6 +129,57 @@ class SharedResults:
         numpy.random.Generator
         """
         return random_stream(self.settings.seed, name, rank)
+
+    def jackknife(self, rank: str = RANKS[-1]) -> Jackknife:
+        """Return the groups of units that the intervals of numbers at a rank leave out.
+
+        The units are the taxa of the rank or of ``settings.resample``, whichever is higher. Every metric, every
+        encoder and every rank with the same units has the same groups, so that differences are paired.
+
+        Parameters
+        ----------
+        rank : str
+            ``species`` for numbers about images and species; the rank of the taxa for numbers whose pairs are taxa of a
+            higher rank.
+
+        Returns
+        -------
+        Jackknife
+        """
+        rank = min(rank, self.settings.resample, key=RANKS.index) if self.has_ranks else RANKS[-1]
+        if rank not in self._jackknives:
+            if self.has_ranks:
+                name, labels = rank, self.placement.node if rank == RANKS[-1] else self.placement.at(rank)
+            else:
+                name, labels = (self.units.name, self.units.labels) if self.units else (rank, self.placement.node)
+            # An image without a name at the rank belongs to its deepest known taxon, a unit of its own.
+            nodes = len(self.placement.tree) + self.placement.node
+            labels = np.where((labels < 0) & (self.placement.node >= 0), nodes, labels)
+            rng, n_groups = self.stream("jackknife", name), self.settings.n_groups
+            self._jackknives[rank] = Jackknife.of(name, labels, rng, n_groups, dated=not self.has_ranks)
+        return self._jackknives[rank]
+
+    def permuted_labels(self, rank: str) -> np.ndarray:
+        """Return the taxa of the images at a rank with whole species permuted over the tips: the species null.
+
+        Parameters
+        ----------
+        rank : str
+
+        Returns
+        -------
+        ndarray, shape (n_null_permutations, n), int64
+            The images of a species stay together, and each taxon keeps its number of species. -1 for an image without a
+            name at the rank. Every metric and every encoder has the same permutations.
+        """
+        labels, node = self.placement.at(rank), self.placement.node
+        named = labels >= 0
+        permuted = np.full((self.settings.n_null_permutations, len(labels)), -1, dtype=np.int64)
+        _, first, unit = np.unique(node[named], return_index=True, return_inverse=True)
+        of_unit, rng = labels[named][first], self.stream("species null", rank)
+        for row in permuted:
+            row[named] = rng.permutation(of_unit)[unit]
+        return permuted
 
     @cached_property
     def species(self) -> Placement:

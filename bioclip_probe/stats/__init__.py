@@ -5,6 +5,7 @@
 `estimate`          a number with its chance level, interval, counts and note
 `defaults`          numbers of replicates, groups and permutations, and the level of intervals
 `resampling`        bootstrap, delete-a-group jackknife, permutation p-value
+`jackknife`         the groups of units that intervals leave out
 `rows`              images or centroids at the tips of a tree, and the units that are resampled
 `centroids`         taxa as the mean of their images
 `subsampling`       random samples with equally many images of every taxon

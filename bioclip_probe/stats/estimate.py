@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,23 @@ class Estimate:
         Ends of the confidence interval (95 % by default).
     ci_method : str
         How the interval was made.
+    null : str
+        The null by which `chance` and `p_value` are meant: ``species`` (whole species permuted over the tips of the
+        tree, images staying with their species), ``images`` (labels permuted over images), ``within RANK`` (species
+        permuted inside each taxon of the rank). Empty without a chance level.
     resampled : str
         The unit that was resampled or permuted, a rank such as ``species``.
+    n_units : int
+        Number of units that were resampled; 0 without an interval.
     p_value : float
-        One-sided p-value of the permutation test, (b + 1)/(m + 1).
+        p-value: one-sided, (b + 1)/(m + 1), of a permutation test, or two-sided of a difference.
     n_images, n_taxa, n_excluded : int
         Numbers of images and taxa that entered, and of images that were left out.
     note : str
         Why the value is undefined, or what a reader must know about it.
+    replicates : ndarray, shape (G,), optional
+        The number without each group of units of the jackknife, in the order of the groups. Two encoders have the same
+        groups, so that the differences of their replicates give the interval of their difference. No column of tables.
 
     Examples
     --------
@@ -39,15 +50,18 @@ class Estimate:
 
     value: float
     chance: float = math.nan
+    null: str = ""
     ci_low: float = math.nan
     ci_high: float = math.nan
     ci_method: str = ""
     resampled: str = ""
+    n_units: int = 0
     p_value: float = math.nan
     n_images: int = 0
     n_taxa: int = 0
     n_excluded: int = 0
     note: str = ""
+    replicates: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def undefined(cls, note: str, n_images: int = 0, n_taxa: int = 0, n_excluded: int = 0) -> Estimate:

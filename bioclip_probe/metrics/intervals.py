@@ -1,0 +1,201 @@
+"""Confidence intervals of all metrics, from the statistic without each group of units, and their warnings.
+
+Every interval of a number is made here, so that all of them have the same groups, the same rules for few units and the
+same warnings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.stats import beta
+from scipy.stats import t as student_t
+
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.resampling import effective_degrees_of_freedom, jackknife_interval
+
+#: With fewer units there is no interval.
+FEWEST_UNITS = 10
+#: With fewer units on a dated tree, or fewer whole clades, the calibration study found that intervals are too narrow.
+CAUTIOUS_UNITS = 100
+SAME = 1e-12  # differences below this are rounding
+
+
+def with_interval(
+    estimate: Estimate,
+    deleted: np.ndarray,
+    jackknife: Jackknife,
+    settings: MeasureSettings,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> Estimate:
+    """Return an estimate with the interval of the delete-group jackknife.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        With its value, its counts and its own note.
+    deleted : ndarray, shape (G,)
+        The number without each group of `jackknife`.
+    jackknife : Jackknife
+    settings : MeasureSettings
+        `level` is used.
+    bounds : (float, float)
+        The range of the number. With bounds of 0 and 1 the number is a share: where it is 0 or 1 without every group,
+        its interval is the exact one of Clopper and Pearson with the number of units, since a share of 1 from few units
+        does not show that the next unit would be right.
+
+    Returns
+    -------
+    Estimate
+        With the ends of the interval, the resampled rank, the number of units and `replicates`. The interval is empty
+        with fewer than ten units or where the number does not exist without one of the groups, and the note says why.
+        The note warns where the calibration study (tests/calibration) found that intervals cover less than they say.
+
+    References
+    ----------
+    Kott 2001, J. Off. Stat. 17, 521 (jackknife); Clopper & Pearson 1934, Biometrika 26, 404.
+
+    Examples
+    --------
+    >>> jackknife = Jackknife.of("species", np.arange(12), np.random.default_rng(0))
+    >>> deleted = np.linspace(0.45, 0.55, jackknife.n_groups)
+    >>> estimate = with_interval(Estimate(0.5), deleted, jackknife, MeasureSettings(), (0.0, 1.0))
+    >>> estimate.ci_low < 0.5 < estimate.ci_high, estimate.n_units
+    (True, 12)
+    """
+    deleted = np.asarray(deleted, dtype=np.float64)
+    estimate = replace(estimate, resampled=jackknife.rank, n_units=jackknife.n_units, replicates=deleted)
+    if not np.isfinite(estimate.value):
+        return estimate
+    if jackknife.n_units < FEWEST_UNITS:
+        few = f"no interval: {jackknife.n_units} units ({jackknife.rank}), needs at least {FEWEST_UNITS}"
+        return with_note(estimate, few)
+    if not np.isfinite(deleted).all():
+        return with_note(estimate, "no interval: the number does not exist without some of the units")
+    same = np.abs(deleted - estimate.value).max(initial=0.0) < SAME
+    if bounds == (0.0, 1.0) and same and min(estimate.value, 1 - estimate.value) < SAME:
+        low, high = clopper_pearson(round(estimate.value) * jackknife.n_units, jackknife.n_units, settings.level)
+        method = "Clopper-Pearson, by unit"
+    else:
+        low, high = jackknife_interval(estimate.value, deleted, bounds, settings.level)
+        method = f"delete-group jackknife, {jackknife.n_groups} groups"
+    estimate = replace(estimate, ci_low=low, ci_high=high, ci_method=method)
+    return with_note(estimate, caution(jackknife))
+
+
+def with_note(estimate: Estimate, note: str) -> Estimate:
+    """Return an estimate with one more note.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    note : str
+        May be empty.
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> with_note(Estimate(0.5, note="12 pairs"), "no interval").note
+    '12 pairs; no interval'
+    """
+    return replace(estimate, note="; ".join(filter(None, (estimate.note, note))))
+
+
+def caution(jackknife: Jackknife) -> str:
+    """Return a warning where the calibration study found that intervals cover less than they say.
+
+    Parameters
+    ----------
+    jackknife : Jackknife
+
+    Returns
+    -------
+    str
+        Empty where intervals cover what they say.
+
+    Examples
+    --------
+    >>> caution(Jackknife("genus", 40, np.arange(40)))
+    'with 40 units (genus), fewer than 100, the interval may be too narrow'
+    >>> caution(Jackknife("species", 40, np.arange(40)))
+    ''
+    """
+    whole_clades = jackknife.rank not in ("species", "taxon")
+    if jackknife.n_units >= CAUTIOUS_UNITS or not (jackknife.dated or whole_clades):
+        return ""
+    few = f"with {jackknife.n_units} units ({jackknife.rank}), fewer than {CAUTIOUS_UNITS}"
+    return f"{few}, the interval may be too narrow"
+
+
+def clopper_pearson(successes: int, n: int, level: float) -> tuple[float, float]:
+    """Return the exact interval of a share of n independent units.
+
+    Parameters
+    ----------
+    successes, n : int
+        0 ≤ successes ≤ n, and n at least 1.
+    level : float
+        Nominal coverage.
+
+    Returns
+    -------
+    low, high : float
+        In [0, 1].
+
+    References
+    ----------
+    Clopper & Pearson 1934, Biometrika 26, 404.
+
+    Examples
+    --------
+    >>> low, high = clopper_pearson(10, 10, 0.95)
+    >>> round(low, 3), high
+    (0.692, 1.0)
+    """
+    tail = (1 - level) / 2
+    low = float(beta.ppf(tail, successes, n - successes + 1)) if successes else 0.0
+    high = float(beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
+    return low, high
+
+
+def jackknife_p(value: float, deleted: np.ndarray, alternative: str = "two-sided") -> float:
+    """Return the p-value of a number that is 0 under its null, from its jackknife replicates.
+
+    Parameters
+    ----------
+    value : float
+        The number, e.g. a difference of two encoders or a value less its chance.
+    deleted : ndarray, shape (G,)
+        The number without each group of units.
+    alternative : str
+        ``two-sided`` or ``greater``.
+
+    Returns
+    -------
+    float
+        That of value/se in Student's t with the effective degrees of freedom of the interval, so that p < 0.05 where
+        a 95 % interval leaves out 0. 1 for a value of 0; NaN with fewer than three groups, or where the number does not
+        exist without one of the groups.
+
+    Examples
+    --------
+    >>> round(jackknife_p(0.5, np.array([0.4, 0.5, 0.6, 0.5])), 3)
+    0.027
+    """
+    deleted = np.asarray(deleted, dtype=np.float64)
+    n_groups = len(deleted)
+    if n_groups < 3 or not np.isfinite(value) or not np.isfinite(deleted).all():
+        return np.nan
+    if abs(value) < SAME:
+        return 1.0 if alternative == "two-sided" else 0.5
+    error = max(float(np.sqrt((n_groups - 1) / n_groups * np.sum((deleted - deleted.mean()) ** 2))), SAME)
+    freedom = effective_degrees_of_freedom(deleted)
+    if alternative == "two-sided":
+        return float(2 * student_t.sf(abs(value) / error, freedom))
+    return float(student_t.sf(value / error, freedom))

@@ -1,0 +1,34 @@
+"""The groups of units that intervals leave out."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioclip_probe.metrics.examples import corvids
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.rows import Rows
+
+
+@given(st.lists(st.integers(-1, 6), min_size=1, max_size=40), st.integers(1, 8), st.integers(0, 99))
+def test_all_images_of_a_unit_are_in_one_group_and_no_group_is_empty(units, n_groups, seed):
+    units = np.array(units)
+    jackknife = Jackknife.of("species", units, np.random.default_rng(seed), n_groups)
+    assert jackknife.n_units == len(set(units[units >= 0]))
+    assert jackknife.n_groups == min(n_groups, jackknife.n_units)
+    assert all(len(set(jackknife.group[units == unit])) == 1 for unit in set(units))
+    assert set(jackknife.group[units < 0]) <= {-1}
+    assert set(jackknife.group[units >= 0]) == set(range(jackknife.n_groups))
+
+
+def test_without_each_leaves_out_one_group_after_the_other():
+    scores = np.array([1.0, 2.0, 3.0, 10.0])
+    jackknife = Jackknife("species", 2, np.array([0, 0, 1, -1]))
+    assert jackknife.without_each(lambda kept: scores[kept].mean()).tolist() == [3.0, 1.5]
+
+
+def test_groups_of_tips_are_those_of_their_images():
+    vectors, placement = corvids()
+    jackknife = Jackknife.of("species", placement.node, np.random.default_rng(0))
+    rows = Rows.taxa(vectors, placement)
+    assert jackknife.of_tips(rows)[rows.groups].tolist() == jackknife.group.tolist()
+    assert jackknife.take(np.array([2, 0])).group.tolist() == jackknife.group[[2, 0]].tolist()
