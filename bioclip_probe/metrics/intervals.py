@@ -22,6 +22,7 @@ FEWEST_UNITS = 10
 #: With fewer units on a dated tree, or fewer whole clades, the calibration study found that intervals are too narrow.
 CAUTIOUS_UNITS = 100
 SAME = 1e-12  # differences below this are rounding
+EXACT_METHOD = "Clopper-Pearson, by unit"
 
 
 def with_interval(
@@ -78,7 +79,7 @@ def with_interval(
     same = np.abs(deleted - estimate.value).max(initial=0.0) < SAME
     if bounds == (0.0, 1.0) and same and min(estimate.value, 1 - estimate.value) < SAME:
         low, high = clopper_pearson(round(estimate.value) * jackknife.n_units, jackknife.n_units, settings.level)
-        method = "Clopper-Pearson, by unit"
+        method = EXACT_METHOD
     else:
         low, high = jackknife_interval(estimate.value, deleted, bounds, settings.level)
         method = f"delete-group jackknife, {jackknife.n_groups} groups"

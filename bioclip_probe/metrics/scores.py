@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from bioclip_probe.metrics.intervals import EXACT_METHOD, with_interval, with_note
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.resampling import (
     bootstrap_mean,
     bootstrap_weights,
@@ -23,6 +25,7 @@ from bioclip_probe.stats.resampling import (
 )
 
 N_BINS = 15
+ROUNDING = 1e-12  # a chance level that is nearer to 1 leaves no room for a correction
 NO_NAMES = "no test image has a name at this rank"
 
 
@@ -115,19 +118,32 @@ def mean_score(
     )
 
 
-def adjusted(estimate: Estimate) -> Estimate:
+def adjusted(
+    estimate: Estimate,
+    chance_replicates: np.ndarray | None = None,
+    jackknife: Jackknife | None = None,
+    settings: MeasureSettings | None = None,
+) -> Estimate:
     """Return an estimate corrected for chance: (value - chance)/(1 - chance).
 
     Parameters
     ----------
     estimate : Estimate
+    chance_replicates : ndarray, shape (G,), optional
+        The chance level without each group of the jackknife, where it depends on the sample. Both parts of the
+        number are then recomputed without each group, (value_g - chance_g)/(1 - chance_g). Without it the one fixed
+        chance level corrects the ends of the interval.
+    jackknife : Jackknife, optional
+        The groups of `chance_replicates` and of the estimate's replicates; needed with the former.
+    settings : MeasureSettings, optional
+        `level` is used; needed with `chance_replicates`.
 
     Returns
     -------
     Estimate
-        At most 1, higher is better; 0 at chance, below 0 where the value is worse than chance. The same fixed chance
-        level corrects the ends of the interval. An undefined estimate stays undefined. With a chance level of 1, where
-        no image can be wrong, the result is undefined.
+        At most 1, higher is better; 0 at chance, below 0 where the value is worse than chance. Its `null` is that of
+        the estimate. An undefined estimate stays undefined. With a chance level of 1, where no image can be wrong, the
+        result is undefined. Where the value itself has no interval, neither has the corrected one.
 
     References
     ----------
@@ -140,15 +156,30 @@ def adjusted(estimate: Estimate) -> Estimate:
     """
     if np.isnan(estimate.value):
         return estimate
-    if not estimate.chance < 1 - 1e-12:
-        reason = "it has no chance level" if np.isnan(estimate.chance) else "chance alone is perfect"
+    chance = estimate.chance
+    if not chance < 1 - ROUNDING:
+        reason = "it has no chance level" if np.isnan(chance) else "chance alone is perfect"
         return Estimate.undefined(reason, estimate.n_images, estimate.n_taxa, estimate.n_excluded)
+    low, high = _correct(estimate.ci_low, chance), _correct(estimate.ci_high, chance)
+    replicates = None if estimate.replicates is None else _correct(estimate.replicates, chance)
+    corrected = replace(
+        estimate, value=_correct(estimate.value, chance), chance=0.0, ci_low=low, ci_high=high, replicates=replicates
+    )
+    if chance_replicates is None or jackknife is None or settings is None or estimate.replicates is None:
+        return corrected
+    deleted = _correct(estimate.replicates, np.asarray(chance_replicates, dtype=np.float64))
+    if np.isnan(estimate.ci_low) or estimate.ci_method == EXACT_METHOD:
+        return replace(corrected, replicates=deleted)
+    fresh = replace(corrected, ci_low=np.nan, ci_high=np.nan, ci_method="", note="")
+    fresh = with_interval(fresh, deleted, jackknife, settings, (-np.inf, 1.0))
+    return replace(fresh, note=estimate.note) if np.isfinite(fresh.ci_low) else with_note(fresh, estimate.note)
 
-    def correct(number: float) -> float:
-        return (number - estimate.chance) / (1 - estimate.chance)
 
-    low, high = correct(estimate.ci_low), correct(estimate.ci_high)
-    return replace(estimate, value=correct(estimate.value), chance=0.0, ci_low=low, ci_high=high)
+def _correct(number: Any, chance: Any) -> Any:
+    """Return (number - chance)/(1 - chance); NaN where chance is 1."""
+    room = np.where(np.asarray(chance) < 1 - ROUNDING, 1 - np.asarray(chance), np.nan)
+    corrected = (number - chance) / room
+    return corrected if np.ndim(corrected) else float(corrected)
 
 
 def estimate_top1_accuracy(

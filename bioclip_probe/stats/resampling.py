@@ -213,7 +213,7 @@ def effective_degrees_of_freedom(leave_one_out: np.ndarray) -> float:
     """
     deviations = leave_one_out - leave_one_out.mean()
     squares = float(np.sum(deviations**2))
-    kurtosis = len(deviations) * float(np.sum(deviations**4)) / squares**2 if squares > 0 else 1.0
+    kurtosis = len(deviations) * float(np.sum(deviations**4)) / squares**2 if squares**2 > 0 else 1.0
     return float(np.clip(2 * len(deviations) / max(kurtosis - 1, 1e-9), 2, max(len(deviations) - 1, 2)))
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, kstest
 from sklearn import metrics as peer
 
+from bioclip_probe.metrics.intervals import with_interval
 from bioclip_probe.metrics.scores import (
     adjusted,
     bootstrap_method,
@@ -21,7 +22,8 @@ from bioclip_probe.metrics.scores import (
 )
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import bootstrap_weights
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.resampling import bootstrap_weights, jackknife_interval
 from tests.definitions import probes as definition
 from tests.definitions import scores
 
@@ -128,6 +130,35 @@ def test_the_correction_for_chance_is_linear_and_keeps_the_other_fields():
     assert adjusted(Estimate(1.0)).note == "it has no chance level"
     undefined = Estimate.undefined("why", 3)
     assert adjusted(undefined) is undefined
+
+
+def test_the_corrected_interval_recomputes_chance_without_each_group():
+    jackknife = Jackknife.of("species", np.arange(40), rng())
+    values, chances = rng().normal([[0.6], [0.2]], 0.02, (2, jackknife.n_groups))
+    estimate = with_interval(Estimate(0.6, chance=0.2, note="n"), values, jackknife, DEFAULTS, (0.0, 1.0))
+    found = adjusted(estimate, chances, jackknife, DEFAULTS)
+    deleted = [(value - chance) / (1 - chance) for value, chance in zip(values, chances, strict=True)]
+    assert found.replicates.tolist() == pytest.approx(deleted)
+    assert (found.ci_low, found.ci_high) == pytest.approx(jackknife_interval(0.5, np.array(deleted)))
+    assert (found.value, found.chance, found.note) == (pytest.approx(0.5), 0.0, "n")
+    # With a chance level that depends on no species both ways agree.
+    fixed = adjusted(estimate, np.full(jackknife.n_groups, 0.2), jackknife, DEFAULTS)
+    assert (fixed.ci_low, fixed.ci_high) == pytest.approx((adjusted(estimate).ci_low, adjusted(estimate).ci_high))
+    assert fixed.replicates.tolist() == pytest.approx(adjusted(estimate).replicates.tolist())
+
+
+def test_a_corrected_number_without_its_own_interval_has_none_and_says_why_once():
+    jackknife = Jackknife.of("species", np.arange(9), rng())
+    estimate = with_interval(Estimate(0.6, chance=0.2), np.linspace(0.5, 0.7, 9), jackknife, DEFAULTS)
+    found = adjusted(estimate, np.full(9, 0.2), jackknife, DEFAULTS)
+    assert np.isnan(found.ci_low) and found.note == estimate.note != ""
+    jackknife = Jackknife.of("species", np.arange(40), rng())
+    estimate = with_interval(Estimate(0.6, chance=0.2), np.linspace(0.5, 0.7, 20), jackknife, DEFAULTS)
+    found = adjusted(estimate, np.r_[1.0, np.full(19, 0.2)], jackknife, DEFAULTS)
+    assert np.isnan(found.ci_low) and "does not exist without some" in found.note
+    perfect = with_interval(Estimate(1.0, chance=0.2), np.ones(20), jackknife, DEFAULTS, (0.0, 1.0))
+    found = adjusted(perfect, np.full(20, 0.2), jackknife, DEFAULTS)
+    assert found.value == found.ci_high == 1 and found.ci_low == pytest.approx((perfect.ci_low - 0.2) / 0.8)
 
 
 def test_settings_decide_replicates_groups_and_level():
