@@ -12,6 +12,7 @@
 `contrasts`         independent contrasts on a tree with branch lengths
 `dendrograms`       dendrograms of centroids, and their agreement with a tree
 `kmeans`            k-means for as many as ten thousand clusters
+`multiplicity`      p-values adjusted for the number of tests in a family
 `partitions`        agreement of two partitions
 `rotation`          vectors in the fewest dimensions that hold them
 `tasks`             tasks of an executor, a value that they share, results in order
