@@ -32,6 +32,8 @@ class Jackknife:
         Group of each image, from 0; -1 for an image that belongs to no unit. All images of a unit are in one group.
     dated : bool
         True on a tree with branch lengths, on which few units are less independent than in a taxonomy.
+    unit : ndarray, shape (n,), int64
+        Unit of each image; -1 for none. By default each group is a unit.
 
     Examples
     --------
@@ -47,9 +49,12 @@ class Jackknife:
     n_units: int
     group: np.ndarray
     dated: bool = False
+    unit: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "group", read_only(np.asarray(self.group, dtype=np.int64)))
+        unit = self.group if self.unit is None else self.unit
+        object.__setattr__(self, "unit", read_only(np.asarray(unit, dtype=np.int64)))
 
     @classmethod
     def of(
@@ -74,11 +79,11 @@ class Jackknife:
         Jackknife
         """
         has_unit = units >= 0
-        _, unit = np.unique(units[has_unit], return_inverse=True)
+        unit, group = np.full((2, len(units)), -1, dtype=np.int64)
+        _, unit[has_unit] = np.unique(units[has_unit], return_inverse=True)
         n_units = int(unit.max(initial=-1)) + 1
-        group = np.full(len(units), -1, dtype=np.int64)
-        group[has_unit] = jackknife_groups(n_units, rng, n_groups)[unit]
-        return cls(rank, n_units, group, dated)
+        group[has_unit] = jackknife_groups(n_units, rng, n_groups)[unit[has_unit]]
+        return cls(rank, n_units, group, dated, unit)
 
     @cached_property
     def n_groups(self) -> int:
@@ -99,6 +104,36 @@ class Jackknife:
         """
         return rows.per_tip(self.group)
 
+    def units_of_tips(self, rows: Rows) -> np.ndarray:
+        """Return the unit of each tip, numbered from 0 among the units that have a tip.
+
+        Parameters
+        ----------
+        rows : Rows
+            Rows of the same images. All images of a tip are in one unit.
+
+        Returns
+        -------
+        ndarray, shape (k,), int64
+        """
+        return np.unique(rows.per_tip(self.unit), return_inverse=True)[1]
+
+    def padded(self, value: float, deleted: np.ndarray) -> np.ndarray:
+        """Return a number without each group, where the last groups hold none of the rows that it is about.
+
+        Parameters
+        ----------
+        value : float
+            The number with all groups, which leaving out nothing gives again.
+        deleted : ndarray, shape (at most G,)
+            The number without each of the first groups.
+
+        Returns
+        -------
+        ndarray, shape (G,)
+        """
+        return np.concatenate([deleted, np.full(self.n_groups - len(deleted), value)])
+
     def take(self, rows: np.ndarray) -> Jackknife:
         """Return the groups of some images only; the numbers of the groups stay.
 
@@ -110,9 +145,10 @@ class Jackknife:
         Returns
         -------
         Jackknife
-            `n_units` is still that of all images.
+            `n_units` counts the units of these images.
         """
-        return Jackknife(self.rank, self.n_units, self.group[rows], self.dated)
+        unit = self.unit[rows]
+        return Jackknife(self.rank, len(np.unique(unit[unit >= 0])), self.group[rows], self.dated, unit)
 
     def without_each(self, statistic: Callable[[np.ndarray], float | np.ndarray]) -> np.ndarray:
         """Return a statistic without each group in turn.

@@ -32,3 +32,19 @@ def test_groups_of_tips_are_those_of_their_images():
     rows = Rows.taxa(vectors, placement)
     assert jackknife.of_tips(rows)[rows.groups].tolist() == jackknife.group.tolist()
     assert jackknife.take(np.array([2, 0])).group.tolist() == jackknife.group[[2, 0]].tolist()
+
+
+def test_units_of_tips_and_of_some_images_are_counted_again():
+    vectors, placement = corvids()
+    jackknife = Jackknife.of("genus", placement.at("genus"), np.random.default_rng(0))
+    rows = Rows.taxa(vectors, placement)
+    unit = jackknife.units_of_tips(rows)
+    assert unit[rows.groups].tolist() == np.unique(placement.at("genus"), return_inverse=True)[1].tolist()
+    same_genus = placement.at("genus") == placement.at("genus")[-1]
+    assert jackknife.n_units == 2 and jackknife.take(same_genus).n_units == 1
+    assert jackknife.take(np.zeros(3, dtype=bool)).n_units == 0
+
+
+def test_a_number_without_groups_that_hold_nothing_is_the_number_itself():
+    jackknife = Jackknife("species", 3, np.array([0, 1, 2]))
+    assert jackknife.padded(0.5, np.array([0.25])).tolist() == [0.25, 0.5, 0.5]
