@@ -33,6 +33,9 @@ def reproduce(options: argparse.Namespace) -> None:
         controls=not options.no_controls,
         tree=options.tree,
         tree_unit=options.tree_unit,
+        confounds=tuple(options.confound),
+        strata=tuple(options.within),
+        attributes=options.attributes,
         extraction=extraction_settings(options),
         measure=measure_settings(options),
         probe=probe_settings(options),
@@ -159,6 +162,9 @@ def measure(options: argparse.Namespace) -> None:
         controls=not options.no_controls,
         tree=options.tree,
         tree_unit=options.tree_unit,
+        confounds=tuple(options.confound),
+        strata=tuple(options.within),
+        attributes=options.attributes,
         extraction=extraction_settings(options),
         measure=measure_settings(options, tuple(options.metrics)),
         probe=ProbeSettings(probes=(), names=options.names, templates=options.templates),
@@ -279,10 +285,10 @@ def datasets(options: argparse.Namespace) -> None:
 def audit(options: argparse.Namespace) -> None:
     """Print what is odd about the names of a dataset, and what a phylogeny lacks."""
     from bioclip_probe import datasets
-    from bioclip_probe.tree import audit, match_species, read_tree
+    from bioclip_probe.tree import audit, match_species, read_trees
 
     dataset = datasets.load(options.data)
-    tree = read_tree(options.tree) if options.tree else None
+    tree = read_trees(options.tree, at_most=1)[0] if options.tree else None
     print(f"{dataset.name}: {len(dataset.images)} images")
     for note in dataset.notes:
         print(f"  {note}")

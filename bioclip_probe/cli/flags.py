@@ -126,8 +126,20 @@ def add_controls(sub: argparse.ArgumentParser) -> None:
 
 def add_tree(sub: argparse.ArgumentParser) -> None:
     """Add the flags of a phylogeny."""
-    sub.add_argument("--tree", type=Path, metavar="FILE", help="a phylogeny of the species: Newick or Nexus")
+    sub.add_argument(
+        "--tree", type=Path, metavar="FILE", help="a phylogeny of the species, or a sample: Newick or Nexus"
+    )
     sub.add_argument("--tree-unit", default="unknown", metavar="UNIT", help="of its branch lengths, e.g. Myr")
+
+
+def add_columns(sub: argparse.ArgumentParser) -> None:
+    """Add the flags of further columns of the images."""
+    confound = "columns that embeddings may follow instead of the tree: photographer, place, kind of picture"
+    sub.add_argument("--confound", nargs="+", default=(), metavar="COLUMN", help=confound)
+    within = "columns inside whose values species are permuted, for tests that such a column cannot mislead"
+    sub.add_argument("--within", nargs="+", default=(), metavar="COLUMN", help=within)
+    table = "table of image ids with these columns; default: the file of table:FILE or vectors:FILE"
+    sub.add_argument("--attributes", type=Path, metavar="FILE", help=table)
 
 
 def add_measuring(sub: argparse.ArgumentParser) -> None:
@@ -140,6 +152,7 @@ def add_measuring(sub: argparse.ArgumentParser) -> None:
 def add_intervals(sub: argparse.ArgumentParser) -> None:
     """Add the flags of intervals and p-values."""
     _setting(sub, MeasureSettings, "n_permutations", type=int, metavar="N")
+    _setting(sub, MeasureSettings, "n_primary_permutations", type=int, metavar="N")
     _setting(sub, MeasureSettings, "n_bootstrap", type=int, metavar="N")
     _setting(sub, MeasureSettings, "level", type=float, metavar="SHARE")
 
@@ -162,6 +175,7 @@ def interval_settings(options: argparse.Namespace) -> MeasureSettings:
         seed=options.seed,
         level=options.level,
         n_permutations=options.n_permutations,
+        n_primary_permutations=options.n_primary_permutations,
         n_bootstrap=options.n_bootstrap,
     )
 

@@ -10,6 +10,7 @@ from bioclip_probe.cli import commands
 from bioclip_probe.cli.flags import (
     AddFlags,
     add_card,
+    add_columns,
     add_controls,
     add_data,
     add_export,
@@ -52,13 +53,15 @@ def build_parser() -> argparse.ArgumentParser:
     study = (add_sources, add_controls, add_out)
     usual, linear = ProbeSettings(shots=USUAL_SHOTS), ProbeSettings(probes=("linear",))
     whole = "the whole study: embed, measure, probe, project, draw, report"
-    command(commands.reproduce, whole, *study, add_tree, add_projection, add_measuring, adder_of_probing(usual))
+    command(
+        commands.reproduce, whole, *study, add_tree, add_columns, add_projection, add_measuring, adder_of_probing(usual)
+    )
     command(commands.embed, "embed pictures into the store", add_sources, add_controls, add_names)
     command(commands.status, "how far each embedding in a store is, and what failed", add_store)
     command(commands.verify, "check a store: hashes, counts, vectors, orphans; exit status 1 if amiss", add_store)
     command(commands.export, "write embeddings as .parquet, .npz or .h5ad (AnnData)", add_store, add_export)
     command(commands.taxa, "embeddings of the taxa of a rank: counts, spread, and their vectors", add_sources, add_taxa)
-    measuring = (*study, add_tree, add_measuring, add_metrics, add_names, add_templates)
+    measuring = (*study, add_tree, add_columns, add_measuring, add_metrics, add_names, add_templates)
     command(commands.measure, "measure how embeddings follow the tree, at every rank", *measuring)
     probing = (*study, adder_of_probing(linear), add_mode, add_intervals)
     command(commands.probe, "ask probes to name taxa at every rank, and score them", *probing)

@@ -33,6 +33,12 @@ class Plan:
         A phylogeny of the species: Newick or Nexus.
     tree_unit : str
         Unit of its branch lengths, e.g. ``Myr``.
+    confounds : tuple of str
+        Columns such as photographer or kind of picture, that the geometry may follow instead of the tree.
+    strata : tuple of str
+        Columns inside whose values species are permuted, for tests that such a column cannot mislead.
+    attributes : Path, optional
+        A table of image ids with these columns; by default the file of ``table:FILE`` or ``vectors:FILE``.
     extraction : ExtractionSettings
     measure : MeasureSettings
     probe : ProbeSettings
@@ -56,6 +62,9 @@ class Plan:
     controls: bool = True
     tree: Path | None = None
     tree_unit: str = "unknown"
+    confounds: tuple[str, ...] = ()
+    strata: tuple[str, ...] = ()
+    attributes: Path | None = None
     extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
     measure: MeasureSettings = field(default_factory=MeasureSettings)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
@@ -67,6 +76,11 @@ class Plan:
         twice = sorted({model for model in self.models if self.models.count(model) > 1})
         if twice:
             raise ProbeError(f"a model is named twice: {', '.join(twice)}")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of images that the study needs beside taxa."""
+        return tuple(dict.fromkeys((*self.confounds, *self.strata)))
 
     @property
     def compared(self) -> tuple[str, ...]:

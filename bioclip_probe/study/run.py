@@ -13,6 +13,7 @@ import pandas as pd
 
 from bioclip_probe import executors, metrics, provenance
 from bioclip_probe.study import results
+from bioclip_probe.study.attributes import attributes_of
 from bioclip_probe.study.measuring import compare, measure, texts
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.probing import predict
@@ -70,6 +71,9 @@ def collect_sample(plan: Plan, store: str | Path, executor: Executor | None = No
     settings = plan.extraction if executor is None else replace(plan.extraction, engine=executor)
     phylogeny = Phylogeny(plan.tree, plan.tree_unit) if plan.tree else None
     sample = collect(plan.data, plan.encoders, store, phylogeny, plan.templates, settings)
+    if plan.columns:
+        columns = attributes_of(sample.images, plan.columns, plan.data, plan.attributes)
+        sample = replace(sample, attributes=columns)
     if plan.measure.per_species is None:
         return sample
     return sample.balanced(plan.measure.per_species, plan.measure.seed)

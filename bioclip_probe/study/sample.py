@@ -22,13 +22,14 @@ from bioclip_probe.stats.subsampling import balanced_rows
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.text_embeddings import NameEmbeddings, read_names
 from bioclip_probe.tables import MEASUREMENTS, RANKS
-from bioclip_probe.tree import Placement, Tree, audit, place_on, read_tree, taxonomy
+from bioclip_probe.tree import Placement, Tree, audit, place_on, read_trees, taxonomy
 from bioclip_probe.tree.lineages import ROOT_NAME
 
 log = logging.getLogger(__name__)
 
 WHOLE = "all"  # the split of measurements of all parts of a dataset together
 TRUE_TREE = "true tree"
+MOST_TREES = 100  # of a file of several phylogenies
 RESERVED_TREES = ("taxonomy", TRUE_TREE)  # in the column `tree` of measurements; a phylogeny has its file's name
 
 
@@ -54,6 +55,10 @@ class Sample:
         What was embedded with what: dataset, audit, encoders with revision and hash, failures. JSON-able.
     names : dict from encoder name to NameEmbeddings
         Embedded names of the dataset's taxa, of encoders that take text, where they were asked for.
+    tree_samples : dict from name to tuple of Placement
+        The images on every tree of a file of several trees; `trees` has the first of them.
+    attributes : DataFrame, n rows
+        Further columns of the images, such as photographer or place, see `attributes.attributes_of`.
 
     Examples
     --------
@@ -71,6 +76,8 @@ class Sample:
     trees: dict[str, tuple[Placement, pd.DataFrame]] = field(default_factory=dict)
     record: dict = field(default_factory=dict)
     names: dict[str, NameEmbeddings] = field(default_factory=dict)
+    tree_samples: dict[str, tuple[Placement, ...]] = field(default_factory=dict)
+    attributes: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def run(self) -> str:
@@ -117,6 +124,8 @@ class Sample:
             placement=self.placement.take(rows),
             embeddings={name: embeddings.take(rows) for name, embeddings in self.embeddings.items()},
             trees={name: (placement.take(rows), matches) for name, (placement, matches) in self.trees.items()},
+            tree_samples={name: tuple(tree.take(rows) for tree in trees) for name, trees in self.tree_samples.items()},
+            attributes=self.attributes.iloc[rows].reset_index(drop=True) if len(self.attributes) else self.attributes,
         )
 
     def named(self, encoder: str, kind: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -154,7 +163,9 @@ class Phylogeny:
     Attributes
     ----------
     path : Path
-        Newick or Nexus. Measurements on it carry the name of the file, without its ending.
+        Newick or Nexus. Measurements on it carry the name of the file, without its ending. Of a file of several trees,
+        such as a posterior sample, everything is measured on the first tree, and the tree signal on each of them or on
+        100 of them at equal steps.
     unit : str
         Unit of the branch lengths, e.g. ``Myr``.
 
@@ -181,15 +192,15 @@ class Phylogeny:
         """Name of the tree in measurements."""
         return Path(self.path).stem
 
-    def read(self) -> Tree:
-        """Return the tree.
+    def read(self) -> list[Tree]:
+        """Return the trees of the file.
 
         Raises
         ------
         TreeError
             If the file cannot be read or does not hold a tree.
         """
-        return read_tree(self.path, self.unit)
+        return read_trees(self.path, self.unit, MOST_TREES)
 
 
 def collect(
@@ -241,8 +252,8 @@ def collect(
     parts = set(dataset.images["split"].dropna())
     if WHOLE in parts and len(parts) > 1:
         raise DataError(f"'{dataset.name}' has a split called '{WHOLE}', which stands for the whole; rename it")
-    tree = phylogeny.read() if phylogeny else None
-    if tree is not None:  # a tree that fits none of the species stops the run before the long work
+    phylogenies = phylogeny.read() if phylogeny else []
+    for tree in phylogenies:  # a tree that fits none of the species stops the run before the long work
         place_on(tree, dataset.images["species"])
     opened = Store(store)
     embedded = embed(dataset, models, opened, settings)
@@ -256,8 +267,12 @@ def collect(
     trees = {}
     if dataset.tree is not None:
         trees[TRUE_TREE] = place_on(dataset.tree, usable["species"])
-    if phylogeny is not None and tree is not None:
-        trees[phylogeny.name] = place_on(tree, usable["species"])
+    tree_samples: dict[str, tuple[Placement, ...]] = {}
+    if phylogeny is not None:
+        placed = [place_on(tree, usable["species"]) for tree in phylogenies]
+        trees[phylogeny.name] = placed[0]
+        if len(placed) > 1:
+            tree_samples[phylogeny.name] = tuple(placement for placement, _ in placed)
     placement = taxonomy(usable)
     ids = usable["image_id"]
     record = {
@@ -276,6 +291,7 @@ def collect(
         trees,
         record,
         names,
+        tree_samples,
     )
 
 

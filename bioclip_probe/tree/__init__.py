@@ -7,6 +7,7 @@
 `clean_lineages`         a table of names → the seven ranks, cleaned
 `audit`                  lineages → a table of what is odd about them
 `read_tree`              a Newick or Nexus file → `Tree`
+`read_trees`             a file of several trees → a list of `Tree`
 `to_ete3`                `Tree` → a tree of ete3
 `match_species`          names of species → the tips of a phylogeny
 `place_on`               images of species → their placement on a phylogeny
@@ -20,7 +21,7 @@ from bioclip_probe.tree.brownian import brownian
 from bioclip_probe.tree.distances import patristic_distances, patristic_rows
 from bioclip_probe.tree.lineages import audit, clean_lineages, taxonomy
 from bioclip_probe.tree.matching import match_species, place_on
-from bioclip_probe.tree.newick import read_tree, to_ete3
+from bioclip_probe.tree.newick import read_tree, read_trees, to_ete3
 from bioclip_probe.tree.tree import Placement, Tree
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "patristic_rows",
     "place_on",
     "read_tree",
+    "read_trees",
     "taxonomy",
     "to_ete3",
 ]

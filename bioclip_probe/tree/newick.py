@@ -8,6 +8,7 @@ import re
 import warnings
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,19 +56,69 @@ def read_tree(path: str | Path, unit: str = "unknown") -> Tree:
     ...     read_tree(path, unit="Myr")
     Tree(3 tips, 5 nodes, unit='Myr')
     """
-    path = Path(path)
+    text = _text_of(Path(path))
+    try:
+        return parse_newick(next(_nexus_trees(text)) if _is_nexus(text) else text, unit)
+    except TreeError as error:
+        raise TreeError(f"{path}: {error}") from None
+
+
+def read_trees(path: str | Path, unit: str = "unknown", at_most: int | None = None) -> list[Tree]:
+    r"""Return all trees of a Newick or Nexus file, such as a posterior sample of phylogenies.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of one or more trees, which may be compressed by gzip.
+    unit : str
+        The unit of branch lengths, e.g. ``Myr``.
+    at_most : int, optional
+        Read this many trees at most, at equal steps through the file from its first tree on.
+
+    Returns
+    -------
+    list of Tree
+        In the order of the file, each as `read_tree` returns it.
+
+    Raises
+    ------
+    TreeError
+        As for `read_tree`, with the number of the tree.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "birds.nwk"
+    ...     _ = path.write_text("((a:1,b:1):2,c:3);\n((a:2,b:2):1,c:3);")
+    ...     read_trees(path, unit="Myr")
+    [Tree(3 tips, 5 nodes, unit='Myr'), Tree(3 tips, 5 nodes, unit='Myr')]
+    """
+    text = _text_of(Path(path))
+    trees, number = [], 0
+    try:
+        texts = list(_nexus_trees(text) if _is_nexus(text) else _newick_trees(text))
+        step = 1 if at_most is None else max(-(-len(texts) // at_most), 1)
+        for number in range(0, len(texts), step):
+            trees.append(parse_newick(texts[number], unit))
+    except TreeError as error:
+        raise TreeError(f"{path}: tree {number + 1}: {error}" if number else f"{path}: {error}") from None
+    return trees
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of a file, which may be compressed by gzip."""
     try:
         if path.suffix == ".gz":
             with gzip.open(path, "rt", encoding="utf-8-sig") as file:
-                text = file.read()
-        else:
-            text = path.read_text(encoding="utf-8-sig")
+                return file.read()
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:  # the middle two: a damaged gzip file
         raise TreeError(f"cannot read the tree {path}: {getattr(error, 'strerror', None) or error}") from error
-    try:
-        return parse_newick(_first_nexus_tree(text) if text.lstrip()[:6].upper() == "#NEXUS" else text, unit)
-    except TreeError as error:
-        raise TreeError(f"{path}: {error}") from None
+
+
+def _is_nexus(text: str) -> bool:
+    return text.lstrip()[:6].upper() == "#NEXUS"
 
 
 def parse_newick(text: str, unit: str = "unknown") -> Tree:
@@ -218,19 +269,32 @@ def _hide_quotes(text: str) -> tuple[str, dict[str, str]]:
     return _QUOTED_OR_COMMENT.sub(key_or_nothing, text).strip(), names
 
 
-def _first_nexus_tree(text: str) -> str:
-    """Return the first tree of a Nexus file as Newick, with the names of its translation table."""
+def _newick_trees(text: str) -> Iterator[str]:
+    """Yield the trees of a Newick text. A semicolon in a quoted name or a comment ends no tree."""
+    start = 0
+    for match in re.finditer(rf"{_QUOTED_OR_COMMENT.pattern}|(?P<end>;)", text):
+        if match["end"]:
+            yield text[start : match.end()]
+            start = match.end()
+    if text[start:].strip() or not start:
+        yield text[start:]
+
+
+def _nexus_trees(text: str) -> Iterator[str]:
+    """Yield the trees of a Nexus file as Newick, with the names of its translation table."""
     text = re.sub(rf"('[^']*')|{_COMMENT}", lambda match: match[1] or "", text)
     if text.count("'") % 2:
         raise TreeError("a Nexus file with a quote that does not end")
     names: dict[str, str] = {}
+    found = False
     for statement in re.findall(r"(?:'[^']*'|[^';])+", text):
         if table := re.match(r"\s*translate\s(.*)", statement, re.IGNORECASE | re.DOTALL):
             names = dict(re.findall(r"([^\s,]+)\s+((?:'[^']*')+|[^\s,]+)", table[1]))
         elif re.match(r"\s*u?tree\s[^=]*=", statement, re.IGNORECASE):
-            newick = statement.split("=", 1)[1] + ";"
-            return _with_names(newick, names)
-    raise TreeError("a Nexus file without a statement 'tree NAME = …;'")
+            found = True
+            yield _with_names(statement.split("=", 1)[1] + ";", names)
+    if not found:
+        raise TreeError("a Nexus file without a statement 'tree NAME = …;'")
 
 
 def _with_names(newick: str, names: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioclip_probe.errors import TreeError
-from bioclip_probe.tree import Tree, patristic_distances, read_tree, to_ete3
+from bioclip_probe.tree import Tree, patristic_distances, read_tree, read_trees, to_ete3
 from bioclip_probe.tree.newick import parse_newick
 from tests.support.strategies import trees
 
@@ -302,3 +302,29 @@ def test_a_tree_that_cannot_be_measured_is_refused_in_one_clear_line(text, line)
 def test_names_are_kept_as_they_are_written(text, names):
     tree = parse_newick(text)
     assert tree.name[tree.tips].tolist() == names
+
+
+def test_a_file_of_several_trees_is_read_whole(tmp_path):
+    newick = tmp_path / "sample.nwk"
+    newick.write_text("((a:1,b:1):2,c:3);\n[a comment; with an end](('b;b':2,a:2):1,c:3);\n")
+    first, second = read_trees(newick, "Myr")
+    assert first.length.tolist() == [0, 2, 1, 1, 3] and second.name[second.tips].tolist() == ["b;b", "a", "c"]
+    nexus = tmp_path / "sample.nex"
+    nexus.write_text(
+        "#NEXUS\nbegin trees;\ntranslate 1 a, 2 b, 3 c;\ntree x = ((1:1,2:1):2,3:3);\ntree y = ((1:1,3:1):2,2:3);\nend;"
+    )
+    assert [tree.name[tree.tips].tolist() for tree in read_trees(nexus)] == [["a", "b", "c"], ["a", "c", "b"]]
+    assert len(read_trees(nexus, at_most=1)) == 1
+    single = tmp_path / "single.nwk"
+    single.write_text("((a:1,b:1):2,c:3);")
+    assert len(read_trees(single)) == 1
+
+
+def test_an_error_in_a_file_of_several_trees_names_the_tree(tmp_path):
+    newick = tmp_path / "sample.nwk"
+    newick.write_text("((a:1,b:1):2,c:3);((a:1,a:1):2,c:3);")
+    with pytest.raises(TreeError, match=r"sample.nwk: tree 2: every tip needs a name of its own"):
+        read_trees(newick)
+    newick.write_text("((a:1,b:1):2,c:3);((a:1")
+    with pytest.raises(TreeError, match="tree 2"):
+        read_trees(newick)

@@ -1,0 +1,145 @@
+"""Further columns of the images, such as photographer, place or kind of picture, by which numbers may be misled."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bioclip_probe.datasets.readers import parquet
+from bioclip_probe.datasets.readers.columns import match_columns
+from bioclip_probe.datasets.readers.text_tables import read_columns
+from bioclip_probe.datasets.readers.vector_files import ID_NAMES, split_key
+from bioclip_probe.datasets.table import FORMATS, read_header
+from bioclip_probe.errors import DataError, one_line, some
+
+#: Columns that the table of images has itself.
+OWN_COLUMNS = ("group", "split", "label", "common")
+#: Forms of a dataset that is one file, which may hold further columns.
+FILE_FORMS = ("table:", "vectors:")
+
+
+def attributes_of(
+    images: pd.DataFrame, columns: Sequence[str], data: str = "", path: Path | None = None
+) -> pd.DataFrame:
+    """Return further columns of the images of a dataset.
+
+    Parameters
+    ----------
+    images : DataFrame, n rows
+        An `IMAGES` table.
+    columns : sequence of str
+        Names of the columns. Those of `OWN_COLUMNS` are taken from `images` if no file has them.
+    data : str
+        The dataset as `datasets.load` takes it. The file of ``table:FILE`` and ``vectors:FILE`` is searched by default.
+    path : Path, optional
+        A table with a column of image ids and the columns: .csv, .tsv, .txt, .parquet or .npz.
+
+    Returns
+    -------
+    DataFrame, n rows
+        In the order of `images`; missing where the file has no row or no value for an image.
+
+    Raises
+    ------
+    DataError
+        If no file has a column, the file cannot be read, names an image twice, or has a value for no image.
+
+    Examples
+    --------
+    >>> images = pd.DataFrame({"image_id": ["1", "2"], "group": ["Ada", "Bo"]})
+    >>> attributes_of(images, ["group"])["group"].tolist()
+    ['Ada', 'Bo']
+    """
+    columns = list(dict.fromkeys(columns))
+    if path is None:
+        form = next((form for form in FILE_FORMS if data.startswith(form)), None)
+        path = split_key(Path(data.removeprefix(form)))[0] if form else None
+        path = path if path and path.is_file() else None
+    own = [column for column in columns if column in OWN_COLUMNS and not (path and column in _column_names(path))]
+    attributes = images[own].reset_index(drop=True).astype("str")
+    others = [column for column in columns if column not in own]
+    if not others:
+        return attributes[columns]
+    if path is None:
+        ask = "give a table that has it and a column of image ids: --attributes FILE"
+        raise DataError(f"'{data}' has no column {some(others)}; {ask}")
+    of_file = _read(path, others)
+    rows = pd.Index(of_file.pop("image_id"))
+    if rows.has_duplicates:
+        raise DataError(f"{path} names images more than once: {some(rows[rows.duplicated()].unique())}")
+    position = rows.get_indexer(images["image_id"])
+    found = of_file.reindex(position).reset_index(drop=True)
+    for column in others:
+        if found[column].isna().all():
+            raise DataError(f"{path} gives no image of the dataset a value in '{column}'; do its image ids agree?")
+    return pd.concat([attributes, found], axis=1)[columns]
+
+
+def codes(values: pd.Series) -> np.ndarray:
+    """Return a number for each value of a column, -1 where it is missing.
+
+    Parameters
+    ----------
+    values : Series, n rows
+
+    Returns
+    -------
+    ndarray, shape (n,), int64
+
+    Examples
+    --------
+    >>> codes(pd.Series(["b", None, "a", "b"])).tolist()
+    [1, -1, 0, 1]
+    """
+    return pd.factorize(values, sort=True)[0].astype(np.int64)
+
+
+def _column_names(path: Path) -> list[str]:
+    """Return the columns, or the arrays, of a file."""
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return list(parquet.read_schema(path).names)
+    if suffix == ".npz":
+        with _open_arrays(path) as arrays:
+            return list(arrays.files)
+    if suffix in FORMATS:
+        return read_header(path)
+    raise DataError(f"{path}: columns of images are read from .csv, .tsv, .txt, .parquet and .npz")
+
+
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return some columns of a file as text, with the column ``image_id``."""
+    names = _column_names(path)
+    absent = [column for column in columns if column not in names]
+    if absent:
+        raise DataError(f"{path} lacks the columns {some(absent)}; it has: {some(names, 20)}")
+    matched = match_columns(names)
+    ids = matched.get("image_id") or next((name for name in names if name.lower() in ID_NAMES), matched.get("source"))
+    if ids is None:
+        raise DataError(f"{path} has no column of image ids: expected image_id, uuid or id; it has: {some(names, 20)}")
+    wanted = [ids, *columns]
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        table = parquet.read_text_columns(path, dict.fromkeys(wanted))
+    elif suffix == ".npz":
+        with _open_arrays(path) as arrays:
+            table = pd.DataFrame({name: np.ravel(arrays[name]).astype(str) for name in wanted}, dtype="str")
+    else:
+        table = read_columns(path, FORMATS[suffix], list(dict.fromkeys(wanted)))
+    table = table.replace("", None)
+    return pd.concat([table[ids].rename("image_id"), table[list(columns)]], axis=1)
+
+
+@contextmanager
+def _open_arrays(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    """Open a file of arrays without unpickling anything."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            yield arrays
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: cannot be read: {one_line(error)}") from error
