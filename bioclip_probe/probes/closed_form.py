@@ -13,8 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.probes.inputs import check_split, learning_obstacle, ranks_with_equal_splits
-from bioclip_probe.probes.learning import DEFAULT_SETTINGS, Chunks, LearnSettings
+from bioclip_probe.probes.inputs import (
+    check_split,
+    image_weights,
+    learning_obstacle,
+    ranks_with_equal_splits,
+    val_accuracy,
+)
+from bioclip_probe.probes.learning import DEFAULT_CHUNKS, DEFAULT_SETTINGS, Chunks, LearnSettings
 from bioclip_probe.probes.predictions import Predictions, rank_taxa
 from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
 from bioclip_probe.stats.threads import matched_threads
@@ -63,9 +69,11 @@ def ridge(
         n_k/n + (x − m)ᵀ A (λ + α)⁻¹ Aᵀ n_k (m_k − m)
 
     As in `linear`, all features are divided by one number, so that the mean squared norm of the train images about
-    their mean is 1 and α means the same at every width. The α with the highest top-1 accuracy on val is chosen; ties
-    go to the largest. Then the probe is fitted again on train and val together. Cost O(n·d²) for all ranks of
-    equal split and O(n·d·taxa) for the scores of each rank; memory O(taxa·d + d²) and chunks of scores.
+    their mean is 1 and α means the same at every width. The α with the highest accuracy on val is chosen; ties
+    go to the largest. With `settings.balanced` every square, mean and n_k is weighted by n/(taxa·images of the taxon),
+    and accuracy on val is the mean over taxa. Then the probe is fitted again on train and val together. Cost O(n·d²)
+    for all ranks of equal split (for each rank, where taxa are balanced) and O(n·d·taxa) for the scores of each rank;
+    memory O(taxa·d + d²) and chunks of scores.
 
     Examples
     --------
@@ -112,7 +120,8 @@ def lda(
     Each taxon is a normal distribution about its mean m_k, all have one covariance S, and the prior probability of a
     taxon is its share n_k/n of the images. S is the mean square about the mean of the taxon, shrunk by s towards a
     sphere: (1 − s) S + s tr(S)/d I. The score of taxon k is the logarithm of n_k/n less half the squared Mahalanobis
-    distance of the image from m_k, without the terms that are the same for all taxa. The shrinkage is chosen on val,
+    distance of the image from m_k, without the terms that are the same for all taxa. With `settings.balanced` all taxa
+    have the same prior probability and the same weight in S. The shrinkage is chosen on val,
     ties go to the largest, and the probe is fitted again on train and val together. Cost and memory are those of
     `ridge`, and O(d³) for each rank.
 
@@ -243,14 +252,56 @@ def _closed_form(
     learnable = np.flatnonzero([not obstacle for obstacle in obstacles])
     for same_split in ranks_with_equal_splits(split[learnable]):
         ranks = learnable[same_split]
-        with matched_threads(len(vectors) * vectors.shape[1] ** 2):
-            moments, taxa_of_groups = _moments(vectors, labels[ranks], split[ranks[0]], settings.refit)
-            fitters = [kind(subset, _unit(moments[0])) for subset in moments]
-        for rank, taxa in zip(ranks, taxa_of_groups, strict=True):
-            with matched_threads(len(vectors) * vectors.shape[1] * len(np.unique(taxa))):
-                fits = [fitter.fit(*_at_rank(subset, taxa)) for fitter, subset in zip(fitters, moments, strict=True)]
-                results[rank] = _predictions(kind, fits, vectors, labels[rank], split[rank], settings)
+        fits_of_ranks = (_balanced_fits if settings.balanced else _fits)(
+            kind, vectors, labels[ranks], split[ranks[0]], settings.refit
+        )
+        for rank, fits in zip(ranks, fits_of_ranks, strict=True):
+            results[rank] = _predictions(kind, fits, vectors, labels[rank], split[rank], settings)
     return results
+
+
+def _fits(
+    kind: _Kind, vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, refit: bool
+) -> Iterator[list[_Fitted | str]]:
+    """Yield the probes of train and of the final fit at each rank; all ranks share one pass over the images."""
+    with matched_threads(len(vectors) * vectors.shape[1] ** 2):
+        moments, taxa_of_groups = _moments(vectors, labels, split, refit)
+        fitters = [kind(subset, _unit(moments[0])) for subset in moments]
+    for taxa in taxa_of_groups:
+        with matched_threads(len(vectors) * vectors.shape[1] * len(np.unique(taxa))):
+            yield [fitter.fit(*_at_rank(subset, taxa)) for fitter, subset in zip(fitters, moments, strict=True)]
+
+
+def _balanced_fits(
+    kind: _Kind, vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, refit: bool
+) -> Iterator[list[_Fitted | str]]:
+    """Yield the probes of train and of the final fit at each rank, in which every taxon has the same weight."""
+    train, learnt = split == "train", np.isin(split, ("train", "val") if refit else ("train",))
+    rows = np.flatnonzero(learnt)
+    origin = approximate_mean(vectors[rows[:: max(1, len(rows) // 1024)]])
+    for own in labels:
+        with matched_threads(len(vectors) * vectors.shape[1] ** 2):
+            subsets = [_balanced_moments(vectors, own, np.flatnonzero(on), origin) for on in (train, learnt)]
+            unit = _unit(subsets[0][0])
+            yield [kind(moments, unit).fit(moments, taxa) for moments, taxa in subsets]
+
+
+def _balanced_moments(
+    vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, origin: np.ndarray
+) -> tuple[Moments, np.ndarray]:
+    """Return the moments of some images, weighted so that every taxon weighs the same, and the taxa."""
+    d, weight = vectors.shape[1], image_weights(labels[rows], balanced=True)
+    taxa, taxon = np.unique(labels[rows], return_inverse=True)
+    counts, sums, norms = np.zeros(len(taxa)), np.zeros((len(taxa), d)), np.zeros(len(taxa))
+    second = np.zeros((d, d))
+    for chunk in DEFAULT_CHUNKS.of(np.arange(len(rows))):
+        x = vectors[rows[chunk]] - origin
+        weighted = x * weight[chunk, None]
+        np.add.at(counts, taxon[chunk], weight[chunk])
+        np.add.at(sums, taxon[chunk], weighted)
+        np.add.at(norms, taxon[chunk], np.einsum("ij,ij->i", weighted, x))
+        second += weighted.T @ x
+    return Moments(counts, sums, norms, second, np.zeros(d), 0.0, origin), taxa
 
 
 def _moments(
@@ -303,11 +354,12 @@ def _predictions(
     if isinstance(on_train, str) or isinstance(final, str):
         return Predictions.undefined(split, next(fit for fit in fits if isinstance(fit, str)))
     grid, val = settings.grid or (), np.flatnonzero(split == "val")
-    right = dict.fromkeys(sorted(grid, reverse=True), 0)
-    for strength in right:
-        for rows, scores in on_train.scores(vectors, val, strength, settings.chunks):
-            right[strength] += int(np.sum(on_train.taxa[scores.argmax(axis=1)] == labels[rows]))
-    chosen = max(right, key=lambda strength: right[strength])  # ties go to the first, which is the largest
+    accuracy: dict[float, float] = {}
+    for strength in sorted(grid, reverse=True):
+        chunks = on_train.scores(vectors, val, strength, settings.chunks)
+        right = [on_train.taxa[scores.argmax(axis=1)] == labels[rows] for rows, scores in chunks]
+        accuracy[strength] = val_accuracy(np.concatenate(right), labels[val], settings.balanced)
+    chosen = max(accuracy, key=lambda strength: accuracy[strength])  # ties go to the first, which is the largest
     predicted, place = np.full(len(labels), -1), np.zeros(len(labels), dtype=np.int64)
     confidence = np.full(len(labels), np.nan)
     for rows, scores in final.scores(vectors, np.flatnonzero(split != ""), chosen, settings.chunks):
@@ -316,7 +368,7 @@ def _predictions(
     choice = {
         kind.strength: float(chosen),
         "grid": [float(strength) for strength in grid],
-        "val_accuracy": [right[strength] / len(val) for strength in grid],
+        "val_accuracy": [accuracy[strength] for strength in grid],
         "learnt_from": settings.learnt_from,
     }
     return Predictions(predicted, split, choice, "", place, confidence)

@@ -94,3 +94,53 @@ def ranks_with_equal_splits(split: np.ndarray) -> list[list[int]]:
     for rank, own_split in enumerate(split):
         ranks.setdefault(own_split.tobytes(), []).append(rank)
     return list(ranks.values())
+
+
+def image_weights(labels: np.ndarray, balanced: bool) -> np.ndarray:
+    """Return the weight of each image: 1, or the same total for every taxon.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (n,), int64
+        The taxon of each image, all known.
+    balanced : bool
+        Give every taxon the same total weight, n/taxa.
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+        Their mean is 1.
+
+    Examples
+    --------
+    >>> image_weights(np.array([3, 3, 3, 7]), balanced=True).round(2).tolist()
+    [0.67, 0.67, 0.67, 2.0]
+    """
+    if not balanced or not len(labels):
+        return np.ones(len(labels))
+    _, taxon, count = np.unique(labels, return_inverse=True, return_counts=True)
+    return (len(labels) / (len(count) * count))[taxon]
+
+
+def val_accuracy(right: np.ndarray, labels: np.ndarray, balanced: bool) -> float:
+    """Return the share of val images that are named correctly; with balanced taxa the mean of the shares of taxa.
+
+    Parameters
+    ----------
+    right : ndarray, shape (n,), bool
+        True where the taxon of the image is named.
+    labels : ndarray, shape (n,), int64
+        The taxon of each image; n ≥ 1.
+    balanced : bool
+
+    Returns
+    -------
+    float
+        In [0, 1], rounded to 12 digits, so that equal accuracies tie.
+
+    Examples
+    --------
+    >>> val_accuracy(np.array([True, True, True, False]), np.array([3, 3, 3, 7]), balanced=True)
+    0.5
+    """
+    return round(float(np.mean(image_weights(labels, balanced) * right)), 12)

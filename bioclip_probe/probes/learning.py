@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ class LearnSettings:
     refit : bool
         Fit the probe again on the train and val images once the hyperparameter is chosen. Otherwise the probe that was
         fitted on the train images gives the predictions.
+    balanced : bool
+        Give each taxon the same weight in training and when the hyperparameter is chosen, however many images it has.
+        Otherwise each image has the same weight, and a probe without any signal names the most frequent taxon.
     device : str
         Device of torch on which the probe is fitted: ``cpu``, ``cuda``. Probes that do not use torch (ridge regression,
         LDA and nearest neighbours) run on the processors whatever the device is.
@@ -81,6 +84,7 @@ class LearnSettings:
 
     grid: tuple[float, ...] | None = None
     refit: bool = True
+    balanced: bool = False
     device: str = "cpu"
     chunks: Chunks = DEFAULT_CHUNKS
 
@@ -95,7 +99,7 @@ class LearnSettings:
         -------
         LearnSettings
         """
-        return LearnSettings(grid, self.refit, self.device, self.chunks) if self.grid is None else self
+        return replace(self, grid=grid) if self.grid is None else self
 
     @property
     def learnt_from(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bioclip_probe.errors import some
-from bioclip_probe.probes.inputs import check_split, learning_obstacle
+from bioclip_probe.probes.inputs import check_split, image_weights, learning_obstacle, val_accuracy
 from bioclip_probe.probes.learning import DEFAULT_SETTINGS, LearnSettings
 from bioclip_probe.probes.predictions import Predictions, rank_taxa
 from bioclip_probe.probes.softmax import DEFAULT_OPTIMISER, Optimiser, Softmax, fit
@@ -65,10 +65,11 @@ def linear(
     row of W each, so that C means the same whatever the number of taxa; a binomial regression has the same optimum at
     C/2. The mean of the train images is subtracted and all features are divided by one number, so that the mean squared
     norm of the train images is 1: C means the same at every width, and a rotation of the embedding changes nothing. The
-    C with the highest top-1 accuracy on val is chosen; ties go to the smallest. Then the probe is fitted again on
-    train and val together, as in CLIP's linear probe (Radford et al. 2021, Appendix A.3). Cost O(n·d·taxa) an
-    iteration, some tens of iterations for each C. Memory: the features twice in float32, and taxa·d numbers in float64
-    some thirty times.
+    C with the highest accuracy on val is chosen; ties go to the smallest. With `settings.balanced` the loss of each
+    image has the weight n/(taxa·images of its taxon), and accuracy on val is the mean over taxa. Then the probe is
+    fitted again on train and val together, as in CLIP's linear probe (Radford et al. 2021, Appendix A.3). Cost
+    O(n·d·taxa) an iteration, some tens of iterations for each C. Memory: the features twice in float32, and taxa·d
+    numbers in float64 some thirty times.
 
     References
     ----------
@@ -205,14 +206,15 @@ def _learn(task: _RankTask, settings: LearnSettings, optimiser: Optimiser) -> Pr
     """Choose C on val, fit the final probe and name the taxa of all images."""
     grid, features, labels, split = settings.grid or (), task.features, task.labels, task.split
     taxa, taxa_learnt = np.unique(labels[split == "train"]), np.unique(labels[task.learnt])
-    accuracies, models = _fit_path(task, taxa, grid, optimiser)
+    accuracies, models = _fit_path(task, taxa, settings, optimiser)
     chosen = max(sorted(grid), key=lambda c: accuracies[c])
     start = models[chosen]
     if len(taxa_learnt) > len(taxa):  # val holds taxa that train lacks
         start, known = Softmax.zeros(len(taxa_learnt), features.shape[1]), np.searchsorted(taxa_learnt, taxa)
         start.weights[known], start.intercept[known] = models[chosen].weights, models[chosen].intercept
     taxon = np.searchsorted(taxa_learnt, labels[task.learnt])
-    model = fit(_take(features, task.learnt), taxon, start, chosen, optimiser)
+    weight = image_weights(taxon, settings.balanced)
+    model = fit(_take(features, task.learnt), taxon, start, chosen, optimiser, weight)
     named = np.flatnonzero(split != "")
     predicted, place, confidence = _name_taxa(model, features, labels, named, taxa_learnt, optimiser.cells)
     not_converged = sorted({c for c in grid if not models[c].converged} | (set() if model.converged else {chosen}))
@@ -230,7 +232,7 @@ def _learn(task: _RankTask, settings: LearnSettings, optimiser: Optimiser) -> Pr
 
 
 def _fit_path(
-    task: _RankTask, taxa: np.ndarray, grid: tuple[float, ...], optimiser: Optimiser
+    task: _RankTask, taxa: np.ndarray, settings: LearnSettings, optimiser: Optimiser
 ) -> tuple[dict[float, float], dict[float, Softmax]]:
     """Return val accuracy and model at each C, from strong to weak penalty, each fit started from the last."""
     features, labels, split = task.features, task.labels, task.split
@@ -239,10 +241,11 @@ def _fit_path(
     model = Softmax.zeros(len(taxa), features.shape[1])
     loose = replace(optimiser, tolerance=optimiser.path_tolerance)
     accuracies, models = {}, {}
-    for c in sorted(grid):
-        model = models[c] = fit(x, taxon, model, c, loose)
+    weight = image_weights(taxon, settings.balanced)
+    for c in sorted(settings.grid or ()):
+        model = models[c] = fit(x, taxon, model, c, loose, weight)
         predicted, _, _ = _name_taxa(model, features, labels, val, taxa, optimiser.cells)
-        accuracies[c] = float(np.mean(predicted[val] == labels[val]))
+        accuracies[c] = val_accuracy(predicted[val] == labels[val], labels[val], settings.balanced)
     return accuracies, models
 
 

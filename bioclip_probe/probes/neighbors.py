@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.probes.inputs import check_split, learning_obstacle, ranks_with_equal_splits
+from bioclip_probe.probes.inputs import (
+    check_split,
+    image_weights,
+    learning_obstacle,
+    ranks_with_equal_splits,
+    val_accuracy,
+)
 from bioclip_probe.probes.learning import DEFAULT_SETTINGS, LearnSettings
 from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.stats.sweep.neighbors import Candidates
@@ -58,9 +64,10 @@ def knn(
     -----
     Neighbours are the images of highest cosine similarity; ties go to the first. The taxon with most votes is named;
     ties go to the taxon with the larger sum of similarities, then to the lower number. The number of neighbours is the
-    one with the highest top-1 accuracy on val among neighbours in train; ties go to the largest. The final
-    neighbours are in train and val together. Where there are fewer images than neighbours, all of them vote. Ranks of
-    equal split share the neighbours. Cost O(n²·d), memory O(n·(d + k)).
+    one with the highest accuracy on val among neighbours in train; ties go to the largest. The final
+    neighbours are in train and val together. With `settings.balanced` a vote counts 1/(images of the taxon that can
+    vote), and accuracy on val is the mean over taxa. Where there are fewer images than neighbours, all of them vote.
+    Ranks of equal split share the neighbours. Cost O(n²·d), memory O(n·(d + k)).
 
     Examples
     --------
@@ -84,7 +91,9 @@ def knn(
         learnt = np.sort(np.concatenate([train, val])) if settings.refit else train
         of_all = _nearest(vectors, learnt, np.concatenate([train, val, test]), max(grid), block)
         for rank in ranks:
-            results[rank] = _predictions(of_val, of_all, labels[rank], split[rank], grid, settings.learnt_from)
+            own = labels[rank]
+            voters = [_Voters.of(own, rows, settings.balanced) for rows in (train, learnt)]
+            results[rank] = _predictions((of_val, of_all), voters, own, split[rank], grid, settings)
     return results
 
 
@@ -104,6 +113,21 @@ class _Nearest:
     rows: np.ndarray
     neighbours: np.ndarray
     similarities: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Voters:
+    """The taxon of each image, shape (n,), and what a vote for it counts, shape (n,): 0 for an image without a vote."""
+
+    taxon: np.ndarray
+    weight: np.ndarray
+
+    @classmethod
+    def of(cls, labels: np.ndarray, rows: np.ndarray, balanced: bool) -> _Voters:
+        """Return the votes of some rows."""
+        weight = np.zeros(len(labels))
+        weight[rows] = image_weights(labels[rows], balanced)
+        return cls(labels, weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,32 +157,42 @@ def _nearest(vectors: np.ndarray, learnt: np.ndarray, named: np.ndarray, k: int,
 
 
 def _predictions(
-    of_val: _Nearest, of_all: _Nearest, labels: np.ndarray, split: np.ndarray, grid: Sequence[int], learnt_from: str
+    nearest: tuple[_Nearest, _Nearest],
+    voters: Sequence[_Voters],
+    labels: np.ndarray,
+    split: np.ndarray,
+    grid: Sequence[int],
+    settings: LearnSettings,
 ) -> Predictions:
-    """Choose the number of neighbours on val, and name the taxa of all images."""
-    right = {k: np.sum(answers.predicted == labels[of_val.rows]) for k, answers in _votes(of_val, labels, grid)}
-    chosen = max(sorted(right, reverse=True), key=lambda k: right[k])
+    """Choose the number of neighbours on val with the first of two sets of voters, and name taxa with the second."""
+    (of_val, of_all), truth = nearest, labels[nearest[0].rows]
+    accuracy = {
+        k: val_accuracy(answers.predicted == truth, truth, settings.balanced)
+        for k, answers in _votes(of_val, voters[0], grid)
+    }
+    chosen = max(sorted(accuracy, reverse=True), key=lambda k: accuracy[k])
     predicted, place = np.full(len(labels), -1), np.zeros(len(labels), dtype=np.int64)
     confidence = np.full(len(labels), np.nan)
-    ((_, answers),) = _votes(of_all, labels, (chosen,))
+    ((_, answers),) = _votes(of_all, voters[1], (chosen,))
     predicted[of_all.rows], place[of_all.rows] = answers.predicted, answers.place
     confidence[of_all.rows] = answers.share
     choice = {
         "k": chosen,
         "grid": list(grid),
-        "val_accuracy": [float(right[k] / len(of_val.rows)) for k in grid],
-        "learnt_from": learnt_from,
+        "val_accuracy": [accuracy[k] for k in grid],
+        "learnt_from": settings.learnt_from,
     }
     return Predictions(predicted, split, choice, "", place, confidence)
 
 
-def _votes(nearest: _Nearest, labels: np.ndarray, grid: Sequence[int]) -> Iterator[tuple[int, _Answers]]:
+def _votes(nearest: _Nearest, voters: _Voters, grid: Sequence[int]) -> Iterator[tuple[int, _Answers]]:
     """Yield each k of the grid in ascending order, and the answers of the first k neighbours.
 
     Each neighbour has a column. The votes and similarities of a taxon stand in every column of that taxon.
     """
-    truth = labels[nearest.rows]
-    taxa = np.where(nearest.neighbours >= 0, labels[nearest.neighbours], -1)
+    truth = voters.taxon[nearest.rows]
+    taxa = np.where(nearest.neighbours >= 0, voters.taxon[nearest.neighbours], -1)
+    per_vote = np.where(taxa >= 0, voters.weight[nearest.neighbours], 0)
     votes, weight = np.zeros(taxa.shape, dtype=np.int64), np.zeros(taxa.shape)
     repeated = np.zeros(taxa.shape, dtype=bool)  # the taxon has an earlier column
     for column in range(max(grid)):
@@ -169,7 +203,7 @@ def _votes(nearest: _Nearest, labels: np.ndarray, grid: Sequence[int]) -> Iterat
         repeated[:, column] = same[:, :column].any(axis=1)
         if column + 1 in grid:
             first = slice(column + 1)
-            valid_votes = np.where(taxa[:, first] >= 0, votes[:, first], -1)
+            valid_votes = np.where(taxa[:, first] >= 0, votes[:, first] * per_vote[:, first], -1)
             yield column + 1, _count(taxa[:, first], valid_votes, weight[:, first], repeated[:, first], truth)
 
 
@@ -186,4 +220,5 @@ def _count(
     wins_tie = (weight > own_weight) | ((weight == own_weight) & (taxa < truth[:, None]))
     before = ~repeated & ((votes > own_votes) | ((votes == own_votes) & wins_tie))
     place = np.where((taxa == truth[:, None]).any(axis=1), 1 + before.sum(axis=1), 0)
-    return _Answers(predicted, place, votes.max(axis=1) / np.sum(taxa >= 0, axis=1))
+    total = np.where(repeated | (taxa < 0), 0, votes).sum(axis=1)
+    return _Answers(predicted, place, votes.max(axis=1) / total)

@@ -1,7 +1,7 @@
 """Multinomial logistic regression by L-BFGS, for many images and many taxa.
 
-The objective is C·Σ loss + ‖W‖²/2; the intercepts are not penalised. Three things make the optimiser fast. First,
-features are rotated into their principal axes; that changes no optimum, because the penalty does not depend on a
+The objective is C·Σ weight·loss + ‖W‖²/2; the intercepts are not penalised. Three things make the optimiser fast.
+First, features are rotated into their principal axes; that changes no optimum, because the penalty does not depend on a
 rotation. Second, in these axes the Hessian is nearly diagonal, w_k·λ_j + 1/(C·n) for taxon k and axis j, with w_k the
 mean of p(1 − p) and λ_j the variance along the axis; L-BFGS works on variables that are scaled by its root, and needs a
 fraction of the steps. Third, products are computed in float32, block by block; sums and weights are in float64.
@@ -135,7 +135,12 @@ class Softmax:
 
 
 def fit(
-    features: torch.Tensor, taxon: np.ndarray, start: Softmax, c: float, optimiser: Optimiser = DEFAULT_OPTIMISER
+    features: torch.Tensor,
+    taxon: np.ndarray,
+    start: Softmax,
+    c: float,
+    optimiser: Optimiser = DEFAULT_OPTIMISER,
+    weight: np.ndarray | None = None,
 ) -> Softmax:
     """Return the optimum at one C, starting from another model.
 
@@ -151,6 +156,8 @@ def fit(
     c : float
         Above 0; the larger, the weaker the penalty.
     optimiser : Optimiser
+    weight : ndarray, shape (n,), float64, optional
+        Weight of each row's loss, with a mean of 1; by default all are 1.
 
     Returns
     -------
@@ -178,6 +185,8 @@ def fit(
 
     n, (n_taxa, d) = len(taxon), start.weights.shape
     objective = _Objective(features, taxon, n_taxa, 1 / (c * n), optimiser.cells)
+    if weight is not None:
+        objective.weight = torch.from_numpy(weight).to(features)
     first = torch.from_numpy(np.column_stack([start.weights, start.intercept])).to(features.device)
     scale = objective.curvature(first).sqrt_()
 
@@ -248,12 +257,14 @@ class _Objective:
         self.features, self.penalty, self.n_taxa = features, penalty, n_taxa
         self.taxon = torch.from_numpy(np.ascontiguousarray(taxon)).to(features.device)
         self.block = max(cells // n_taxa, 1)
+        self.weight = features.new_ones(len(taxon))
 
     def __call__(self, weights: torch.Tensor) -> tuple[float, torch.Tensor]:
         """Return the objective and its gradient, shape (K, d + 1)."""
         loss, gradient = 0.0, weights.new_zeros(weights.shape)
-        for x, residual, block_loss, _ in self._blocks(weights):
+        for x, residual, block_loss, _, weight in self._blocks(weights):
             loss += block_loss
+            residual *= weight[:, None]
             gradient[:, :-1] += residual.T @ x
             gradient[:, -1] += residual.sum(dim=0)
         gradient /= len(self.taxon)
@@ -265,27 +276,30 @@ class _Objective:
         import torch
 
         spread = weights.new_zeros(self.n_taxa)
-        for _, residual, _, own in self._blocks(weights):
+        for _, residual, _, own, weight in self._blocks(weights):
             p = residual.scatter_add_(1, own[:, None], residual.new_ones((len(own), 1)))
-            spread += (p * (1 - p)).sum(dim=0)
+            spread += weight @ (p * (1 - p))
         spread = (spread / len(self.taxon)).clamp_(min=SMALLEST_CURVATURE / self.n_taxa)[:, None]
         variance = (self.features**2).mean(dim=0).to(weights.dtype)
         return torch.cat([spread * variance + self.penalty, spread], dim=1)
 
-    def _blocks(self, weights: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor, float, torch.Tensor]]:
-        """Yield features, p minus 1 for the own taxon, summed loss, and own taxon of each block of rows."""
+    def _blocks(
+        self, weights: torch.Tensor
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor, float, torch.Tensor, torch.Tensor]]:
+        """Yield features, p minus 1 for the own taxon, summed loss, own taxon and weight of each block of rows."""
         import torch
 
         transposed = weights[:, :-1].T.to(self.features.dtype).contiguous()
         intercept = weights[:, -1].to(self.features.dtype)
         for start in range(0, len(self.taxon), self.block):
-            x, own = self.features[start : start + self.block], self.taxon[start : start + self.block]
+            rows = slice(start, start + self.block)
+            x, own, weight = self.features[rows], self.taxon[rows], self.weight[rows]
             scores = torch.addmm(intercept, x, transposed)
             scores -= scores.amax(dim=1, keepdim=True)
             own_score = scores.gather(1, own[:, None]).squeeze(1)
             p = scores.exp_()
             total = p.sum(dim=1)
-            loss = float((total.log() - own_score).sum(dtype=torch.float64))
+            loss = float(((total.log() - own_score) * weight).sum(dtype=torch.float64))
             p /= total[:, None]
             p.scatter_add_(1, own[:, None], p.new_full((len(own), 1), -1.0))
-            yield x, p, loss, own
+            yield x, p, loss, own, weight

@@ -38,12 +38,16 @@ def lda_posterior(learnt, taxa, asked, shrinkage):
     return np.array(posterior)
 
 
-def vote(vectors, labels, learnt, row, k):
-    """Taxa among the k nearest of the rows `learnt`, `row` itself left out: (votes, similarity, taxon), best first."""
+def vote(vectors, labels, learnt, row, k, balanced=False):
+    """Taxa among the k nearest of the rows `learnt`, `row` itself left out: (votes, similarity, taxon), best first.
+
+    Balanced: a vote for a taxon counts one part in its images among `learnt`.
+    """
     cosine = {other: float(vectors[other].astype(float) @ vectors[row].astype(float)) for other in learnt}
     near = sorted((other for other in learnt if other != row), key=lambda other: (-cosine[other], other))[:k]
     ballots = []
     for taxon in {int(labels[other]) for other in near}:
         own = [cosine[other] for other in near if labels[other] == taxon]
-        ballots.append((len(own), sum(own), taxon))
+        share = 1 / sum(labels[other] == taxon for other in learnt) if balanced else 1
+        ballots.append((len(own) * share, sum(own), taxon))
     return sorted(ballots, key=lambda ballot: (-ballot[0], -ballot[1], ballot[2]))

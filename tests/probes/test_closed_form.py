@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from scipy.stats import ortho_group
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge, RidgeClassifier
@@ -106,7 +107,7 @@ def test_scores_equal_their_definitions(seed, n_taxa, d, strength):
     np.testing.assert_allclose(scores, definition.ridge_scores(rows / unit, taxa, rows / unit, strength), atol=1e-8)
     model = closed_form._Lda(moments, unit).fit(moments, np.unique(taxa))
     ((_, scores),) = model.scores(rows, every, strength, Chunks())
-    posterior = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    posterior = softmax(scores, axis=1)
     np.testing.assert_allclose(posterior, definition.lda_posterior(rows, taxa, rows, strength), atol=1e-8)
 
 

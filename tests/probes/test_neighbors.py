@@ -34,8 +34,8 @@ def made_up_images(seed=0, n_taxa=6, per_taxon=15, d=8, signal=1.0):
 
 @pytest.mark.slow
 @settings(max_examples=60)
-@given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([1, 2, 3, 8]))
-def test_equals_its_definition(seed, coarse, k):
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([1, 2, 3, 8]), st.booleans())
+def test_equals_its_definition(seed, coarse, k, balanced):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(8, 20))
     # Vectors of few different numbers have exact products, so that the definition has the same ties.
@@ -44,10 +44,10 @@ def test_equals_its_definition(seed, coarse, k):
     labels[:2] = 0, 1
     split = rng.choice(["train", "val", "test"], n)
     split[:4] = "train", "train", "val", "test"
-    (found,) = knn(vectors, labels[None], split[None], LearnSettings((k,)))
+    (found,) = knn(vectors, labels[None], split[None], LearnSettings((k,), balanced=balanced))
     learnt = np.flatnonzero(split != "test")
     for row in range(n):
-        ballots = definition.vote(vectors, labels, learnt.tolist(), row, k)
+        ballots = definition.vote(vectors, labels, learnt.tolist(), row, k, balanced)
         taxa = [taxon for _, _, taxon in ballots]
         assert found.predicted[row] == taxa[0]
         assert found.place[row] == (taxa.index(labels[row]) + 1 if labels[row] in taxa else 0)
