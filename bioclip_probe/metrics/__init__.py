@@ -16,7 +16,7 @@
 `separation`     purity of neighbours, silhouette
 `clusters`       purity and agreement of k-means clusters
 `panels`         purity in the panels of the drill-down
-`differences`    two embeddings: difference in tree correlation
+`differences`    two encoders: difference in any number
 `similarity`     two embeddings: how alike they are
 `confounds`      an embedding and a control: tree correlation beyond that of the control
 `answers`        the answers of a probe at one rank

@@ -21,8 +21,7 @@ from .consistency import rank_consistency as rank_consistency
 from .consistency import wrong_answer_severity as wrong_answer_severity
 from .dendrogram import dendrogram_agreement as dendrogram_agreement
 from .dendrogram import dendrogram_purity as dendrogram_purity
-from .differences import cophenetic_correlation_difference as cophenetic_correlation_difference
-from .differences import image_tree_correlation_difference as image_tree_correlation_difference
+from .differences import paired_differences as paired_differences
 from .hierarchy import cophenetic_correlation as cophenetic_correlation
 from .hierarchy import cophenetic_correlation_within as cophenetic_correlation_within
 from .image_pairs import image_tree_correlation as image_tree_correlation

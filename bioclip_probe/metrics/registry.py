@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -18,7 +18,6 @@ from bioclip_probe.metrics import (
     confounds,
     consistency,
     dendrogram,
-    differences,
     hierarchy,
     image_pairs,
     kinship,
@@ -51,8 +50,9 @@ class MetricEntry(Entry):
         Its label in figures.
     notes : str
         Its meaning, in one line.
-    function : callable
-        ``function(subject, placement, settings) -> list of Measurement``.
+    function : callable, optional
+        ``function(subject, placement, settings) -> list of Measurement``. None for a difference of two encoders:
+        `differences.paired_differences` makes it of the measurements of both.
     bounds : (float, float)
         The closed range of its value.
     better : str
@@ -87,7 +87,7 @@ class MetricEntry(Entry):
     by_part: bool = False
 
 
-SHARE, CORRELATION, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0), (-2.0, 2.0)
+SHARE, CORRELATION = (0.0, 1.0), (-1.0, 1.0)
 ADJUSTED, POSITIVE, DISTANCE = (float("-inf"), 1.0), (0.0, float("inf")), (0.0, 2.0)
 UNBOUNDED = (float("-inf"), float("inf"))
 # Metrics that draw at random among rows or taxa draw others where these are renamed or come in another order.
@@ -156,8 +156,6 @@ _SEPARATION = (
 )  # fmt: skip
 
 _COMPARISONS = (
-    MetricEntry("cophenetic_correlation_difference", "Difference in CPCC", "CPCC of the first less CPCC of the second, same species", differences.cophenetic_correlation_difference, DIFFERENCE, "higher", "paired jackknife: Efron & Stein 1981", subject="pair"),
-    MetricEntry("image_tree_correlation_difference", "Difference in tree correlation over image pairs", "tree correlation of all image pairs, the first less the second", differences.image_tree_correlation_difference, DIFFERENCE, "higher", "paired jackknife: Efron & Stein 1981", subject="pair"),
     MetricEntry("residual_cophenetic_correlation", "CPCC beyond a control", "CPCC once the centroid distance of a control is regressed out; no causal control", confounds.residual_cophenetic_correlation, CORRELATION, "higher", "Smouse et al. 1986; Guillot & Rousset 2013", subject="control pair"),
     MetricEntry("cka", "Debiased CKA", "debiased linear CKA of two encoders' species centroids", similarity.encoder_similarity, CORRELATION, "neither", "Song et al. 2012; Kornblith et al. 2019", subject="pair"),
     MetricEntry("cka_calibrated", "Debiased CKA beyond chance", "debiased linear CKA above what 95 % of permutations reach: (score - t)/(1 - t), or 0", similarity.encoder_similarity, SHARE, "neither", "Gröger et al. 2026", invariant=DRAWN, subject="pair"),
@@ -200,9 +198,38 @@ COMMANDS = {
     "panels": "project",
 }
 
-REGISTRY: dict[str, MetricEntry] = {
-    entry.name: entry for entry in (*_HIERARCHY, *_RELATIVES, *_SEPARATION, *_COMPARISONS, *_ANSWERS, *_TEXT)
+#: The name of a metric with this end is the difference of two encoders in it.
+DIFFERENCE = "_difference"
+#: The subject of a difference, by the subject of the metric. Other subjects are not compared between encoders.
+_COMPARED = {
+    "embeddings": "pair",
+    "answers": "answers of two models",
+    "answers at all ranks": "answers of two models",
 }
+
+
+def _difference(entry: MetricEntry) -> MetricEntry:
+    """Return the entry of the difference of two encoders in a metric."""
+    low, high = entry.bounds
+    return replace(
+        entry,
+        name=f"{entry.name}{DIFFERENCE}",
+        title=f"{entry.title}: difference",
+        notes=f"{entry.notes}; of one encoder less that of another, same images",
+        function=None,
+        bounds=(low - high, high - low),
+        source="paired jackknife: Kott 2001",
+        subject=_COMPARED[entry.subject],
+    )
+
+
+_ALONE = (*_HIERARCHY, *_RELATIVES, *_SEPARATION, *_COMPARISONS, *_ANSWERS, *_TEXT)
+_OWN = {entry.name for entry in _ALONE}
+_DIFFERENCES = (
+    _difference(entry) for entry in _ALONE if entry.subject in _COMPARED and f"{entry.name}{DIFFERENCE}" not in _OWN
+)
+
+REGISTRY: dict[str, MetricEntry] = {entry.name: entry for entry in (*_ALONE, *_DIFFERENCES)}
 
 
 def catalogue() -> pd.DataFrame:

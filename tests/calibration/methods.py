@@ -10,12 +10,13 @@ from scipy.stats import pearsonr
 
 from bioclip_probe.metrics.balanced import estimate_balanced_correlation
 from bioclip_probe.metrics.confounds import estimate_residual_correlation
-from bioclip_probe.metrics.differences import estimate_difference
-from bioclip_probe.metrics.hierarchy import estimate_cophenetic_correlation, estimate_within
-from bioclip_probe.metrics.image_pairs import estimate_image_correlation
+from bioclip_probe.metrics.differences import paired_differences
+from bioclip_probe.metrics.hierarchy import cophenetic_correlation, estimate_cophenetic_correlation, estimate_within
+from bioclip_probe.metrics.image_pairs import estimate_image_correlation, image_tree_correlation
 from bioclip_probe.metrics.ordinal import estimate_rank_correlations
 from bioclip_probe.metrics.reliability import estimate_noise_ceiling
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.signal import estimate_k_mult
 from bioclip_probe.metrics.similarity import estimate_similarity
 from bioclip_probe.metrics.variance import estimate_variance_by_rank
@@ -77,13 +78,20 @@ def balanced_images(simulated: SimulatedImages, rng: np.random.Generator, settin
 
 def cpcc_difference(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
     """Return the difference of two models in CPCC."""
-    return estimate_difference(taxa_of(simulated), second_taxa_of(simulated), rng, settings, simulated.units)
+    return _difference(cophenetic_correlation, simulated, settings)
 
 
 def image_difference(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
     """Return the difference of two models in the tree correlation over all pairs of images."""
-    second = Rows.images(simulated.second, simulated.placement)
-    return estimate_difference(images_of(simulated), second, rng, settings, simulated.units)
+    return _difference(image_tree_correlation, simulated, settings)
+
+
+def _difference(metric: Callable, simulated: SimulatedImages, settings: MeasureSettings) -> Estimate:
+    """Return the difference of two models in a metric at species."""
+    vectors = (simulated.vectors, simulated.second)
+    both = [SharedResults(each, simulated.placement, settings, units=simulated.units) for each in vectors]
+    *_, row = paired_differences(*(metric(shared, simulated.placement) for shared in both), settings)
+    return row.estimate
 
 
 def k_mult(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:

@@ -1,8 +1,8 @@
 """Sums over pairs of images by the jackknife groups of their taxa, from which leave-one-group-out correlations follow.
 
 Every sum of the linear pass is bilinear in the moments of two sets of images. One J × J matrix for each of the six sums
-holds the correlation, its values without each of the J groups, and the interaction of groups. The sum of c over the
-pairs of an image of group g and one of group h is B(g, h) = (n_g Q_h + n_h Q_g)/2 - s_g·s_h. With g_e the images of g
+holds the correlation and its values without each of the J groups. The sum of c over the pairs of an image of group g
+and one of group h is B(g, h) = (n_g Q_h + n_h Q_g)/2 - s_g·s_h. With g_e the images of g
 below edge e, Σ t c over the same pairs is Σ_e ℓ_e [B(g_e, h) + B(g, h_e) - 2 B(g_e, h_e)].
 """
 
@@ -117,60 +117,6 @@ class JackknifeSums:
         with np.errstate(invalid="ignore", divide="ignore"):
             flat = ~(tt - t * t / n > self.noise[0] * n) | ~(cc - c * c / n > self.noise[1] * n)
         return np.where(flat, np.nan, pearson(n, t, c, tt, cc, tc))
-
-    def influence(self) -> np.ndarray:
-        """Return the first-order contribution of the pairs of each two jackknife groups to the correlation.
-
-        Returns
-        -------
-        ndarray, shape (J, J), float64
-            Symmetric; its sum is 0.
-        """
-        n, t, c, tt, cc, tc = np.moveaxis(self.between, 2, 0)
-        total_n, *totals = self._total
-        mean_t, mean_c, mean_tt, mean_cc, _ = np.array(totals) / total_n
-        var_t, var_c = mean_tt - mean_t**2, mean_cc - mean_c**2
-        covariance = tc - mean_t * c - mean_c * t + mean_t * mean_c * n
-        square_t, square_c = tt - 2 * mean_t * t + mean_t**2 * n, cc - 2 * mean_c * c + mean_c**2 * n
-        scaling = self.correlation() / 2 * (square_t / var_t + square_c / var_c)
-        return (covariance / np.sqrt(var_t * var_c) - scaling) / total_n
-
-
-def interaction_variance(influence: np.ndarray) -> float:
-    """Return the excess of the jackknife variance that comes from the interaction of pairs of groups.
-
-    The jackknife takes a statistic for a sum over groups. What is left of the influence of pairs of groups after the
-    groups' own shares are subtracted has some variance σ². It adds 2J(J - 1)σ² to the variance of the statistic but
-    twice that to the jackknife variance. This function returns the excess. It matters where first-order shares vanish,
-    e.g. without any signal.
-
-    Parameters
-    ----------
-    influence : ndarray, shape (J, J)
-        Symmetric, with J ≥ 4.
-
-    Returns
-    -------
-    float
-        At least 0.
-
-    References
-    ----------
-    Efron & Stein 1981, Ann. Stat. 9, 586.
-
-    Examples
-    --------
-    >>> share = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
-    >>> interaction_variance(share[:, None] + share)
-    0.0
-    """
-    n_groups = len(influence)
-    apart = influence - np.diag(np.diag(influence))
-    mean = apart.sum() / (n_groups * (n_groups - 1))
-    share = (apart.sum(axis=1) - (n_groups - 1) * mean) / (n_groups - 2)
-    left = apart - mean - share[:, None] - share
-    np.fill_diagonal(left, 0.0)
-    return 2 * n_groups * (n_groups - 1) * float(np.sum(left**2)) / (n_groups * (n_groups - 3))
 
 
 def _symmetric_product(x: np.ndarray, y: np.ndarray) -> np.ndarray:

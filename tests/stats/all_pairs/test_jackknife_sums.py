@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
-from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums, interaction_variance
+from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
 from bioclip_probe.stats.all_pairs.moments import Moments
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
 from tests.definitions import hierarchy as definitions
@@ -56,32 +56,3 @@ def test_the_correlation_is_that_of_the_sums_along_the_tree():
     found = JackknifeSums.of(tree, JackknifeMoments.of([(vectors, groups)], np.arange(60) % 7))
     expected = TreeSums(tree, Moments.of(vectors, groups, 60)).correlation()
     assert found.correlation() == pytest.approx(expected, abs=1e-12)
-
-
-def test_influence_is_the_slope_of_the_correlation():
-    tree, vectors, groups = made_up()
-    found = JackknifeSums.of(tree, JackknifeMoments.of([(vectors, groups)], np.arange(60) % 7))
-    influence = found.influence()
-    assert influence.sum() == pytest.approx(0, abs=1e-12)
-    np.testing.assert_allclose(influence, influence.T, atol=1e-14)
-    step = 1e-6
-    for g, h in ((0, 0), (2, 5)):
-        more = found.between.copy()
-        more[g, h] *= 1 + step
-        changed = JackknifeSums(more, found.noise).correlation()
-        assert (changed - found.correlation()) / step == pytest.approx(influence[g, h], rel=1e-4, abs=1e-8)
-
-
-def test_groups_whose_contributions_add_up_do_not_interact():
-    share = np.random.default_rng(0).normal(size=9)
-    assert interaction_variance(share[:, None] + share + 3) == pytest.approx(0, abs=1e-20)
-
-
-def test_the_jackknife_counts_the_variance_of_pairs_twice():
-    """Independent pairs: the variance of the sum is 2J(J - 1)σ², and so is the excess."""
-    rng = np.random.default_rng(1)
-    found = []
-    for _ in range(300):
-        pairs = np.triu(rng.normal(0, 2, (12, 12)), 1)
-        found.append(interaction_variance(pairs + pairs.T))
-    assert np.mean(found) == pytest.approx(2 * 12 * 11 * 4, rel=0.05)
