@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
+from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
 from bioclip_probe.stats.centroids import centroids, tips_with_images
@@ -132,6 +133,23 @@ class Rows:
         """Sums over all pairs of rows, from which their correlation follows."""
         origin = approximate_mean(self.vectors[self.tips >= 0])
         return TreeSums(self.tree, Moments.of(self.vectors, self.tips, len(self.tree.tips), origin=origin))
+
+    def node_sums(self, group: np.ndarray, n_groups: int) -> list[NodeSums]:
+        """Return the sums over pairs of rows by common ancestor: over all pairs, then without each group of tips.
+
+        Parameters
+        ----------
+        group : ndarray, shape (k,), int64
+            The jackknife group of each tip, see `Jackknife.of_tips`.
+        n_groups : int
+
+        Returns
+        -------
+        list of NodeSums
+            Of length 1 + n_groups. Centroids without direction are left out.
+        """
+        lost = np.isnan(self.vectors).any(axis=1)
+        return NodeSums.with_jackknife(self.vectors, np.where(lost, -1, self.tips), self.tree, group, n_groups)
 
     def reason_undefined(self) -> str:
         """Return why a correlation over pairs of these rows does not exist, or an empty string if it does.
