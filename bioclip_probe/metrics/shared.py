@@ -12,6 +12,7 @@ import numpy as np
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.embeddings import check_vectors
 from bioclip_probe.stats.jackknife import Jackknife
@@ -208,6 +209,12 @@ class SharedResults:
             positions = np.arange(len(of_rank.counts))
             self._taxa[rank] = Rows(of_rank.tree, of_rank.directions, positions, of_rank.groups)
         return self._taxa[rank]
+
+    @cached_property
+    def species_node_sums(self) -> list[NodeSums]:
+        """Sums over pairs of species by common ancestor: of all species, then without each group of the jackknife."""
+        taxa, jackknife = self.taxa("species"), self.jackknife()
+        return taxa.node_sums(jackknife.of_tips(taxa), jackknife.n_groups)
 
     @cached_property
     def images(self) -> Rows:
