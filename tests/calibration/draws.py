@@ -6,28 +6,23 @@ method can be added, and the number of processes does not matter: the results st
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.tree import Placement
+from tests.calibration import resumable
 from tests.calibration.designs import DESIGNS, Scene, SimulatedImages
 from tests.calibration.grounds import clades_at, ground, subtree
 from tests.calibration.methods import INTERVALS, TESTS, by_name
 from tests.calibration.plan import TWO, Setting
+from tests.calibration.randomness import generator
 
-SEED = 20_261_124
 #: The number of draws that one process makes at a time.
 CHUNK = 20
 
@@ -45,11 +40,6 @@ class Chunk:
     def key(self) -> str:
         """The name of the chunk in the file of draws."""
         return f"{self.setting.key}|{self.method}|{self.start}-{self.stop}"
-
-
-def generator(*key: object) -> np.random.Generator:
-    """Return the random stream of a key; it is the same on every machine."""
-    return np.random.default_rng([SEED, *(crc32(str(part).encode()) for part in key)])
 
 
 def simulated(setting: Setting, number: int) -> SimulatedImages:
@@ -93,19 +83,18 @@ def target(setting: Setting, method: str) -> float:
 
 
 def outcomes(chunk: Chunk, settings: MeasureSettings | None = None) -> dict:
-    """Return one line of the file of draws: the key of the chunk, its seconds, and its numbers by name.
+    """Return one line of the file of draws: its numbers by name.
 
     Each draw gives the p-value and the value of a test, or the lower end, the upper end and the value of an interval. A
     line of intervals also holds the target. `settings` are `sufficient_settings` by default.
     """
     setting, method = chunk.setting, chunk.method
     settings = settings or sufficient_settings(chunk)
-    start = time.perf_counter()
     rows: dict[str, list] = {}
     for number in range(chunk.start, chunk.stop):
         for name, numbers in _one_draw(setting, method, number, settings).items():
             rows.setdefault(name, []).append([float(value) for value in numbers])
-    line = {"chunk": chunk.key, "seconds": time.perf_counter() - start, "outcomes": rows}
+    line = {"outcomes": rows}
     if setting.question == "coverage":
         line["target"] = target(setting, method)
     return line
@@ -145,65 +134,8 @@ def chunks(study: Iterable[tuple[Setting, int]]) -> list[Chunk]:
     return sorted(in_order_of_settings, key=lambda chunk: chunk.start)
 
 
-def read(path: Path) -> dict[str, dict]:
-    """Return the lines of a file of draws by the key of their chunk; an incomplete last line is left out."""
-    lines = {}
-    for text in path.read_text().splitlines() if path.is_file() else ():
-        try:
-            line = json.loads(text)
-        except json.JSONDecodeError:
-            continue
-        lines[line["chunk"]] = line
-    return lines
-
-
 def run(
     study: list[tuple[Setting, int]], path: Path, processes: int, report: Callable[[dict], None]
 ) -> dict[str, dict]:
-    """Make the draws that the file lacks, append them to it, and return all lines by the key of their chunk.
-
-    Every 20 seconds `report` is called with the lines so far.
-    """
-    wanted = chunks(study)
-    lines = {key: line for key, line in read(path).items() if key in {chunk.key for chunk in wanted}}
-    todo = [chunk for chunk in wanted if chunk.key not in lines]
-    print(f"{len(wanted):,} chunks of up to {CHUNK} draws, {len(todo):,} of them to do", flush=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    start = last_report = time.monotonic()
-    _end_incomplete_line(path)
-    with path.open("a") as file, _computed(todo, processes) as computed:
-        for n_done, line in enumerate(computed, 1):
-            lines[line["chunk"]] = line
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            if time.monotonic() - last_report > 20:
-                last_report = time.monotonic()
-                seconds = last_report - start
-                left = seconds / n_done * (len(todo) - n_done)
-                print(f"{n_done:,} of {len(todo):,} chunks, {seconds:.0f} s, about {left:.0f} s to go", flush=True)
-                report(lines)
-    return lines
-
-
-@contextmanager
-def _computed(todo: list[Chunk], processes: int) -> Iterator[Iterator[dict]]:
-    """Give the lines of the chunks as they are computed, in this process or in several."""
-    if processes == 1:
-        yield map(outcomes, todo)
-        return
-    with ProcessPoolExecutor(processes, get_context("spawn"), _one_thread) as pool:
-        yield (future.result() for future in as_completed([pool.submit(outcomes, chunk) for chunk in todo]))
-
-
-def _end_incomplete_line(path: Path) -> None:
-    """End an incomplete last line, so that the next draws begin on a new line."""
-    if path.is_file() and not path.read_bytes().endswith(b"\n"):
-        with path.open("a") as file:
-            file.write("\n")
-
-
-def _one_thread() -> None:
-    """Limit a process to one thread, so that two processes fill two cores."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1)
+    """Make the draws that a file lacks, append them to it, and return all lines by the key of their chunk."""
+    return resumable.run(chunks(study), outcomes, path, processes, report)

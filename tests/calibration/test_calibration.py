@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.all_pairs.moments import pearson
 from bioclip_probe.tree import patristic_distances
-from tests.calibration import draws, figure, methods, verdicts
+from tests.calibration import draws, figure, methods, resumable, verdicts
 from tests.calibration.designs import DESIGNS, Scene
 from tests.calibration.grounds import clades_at, ground, subtree
 from tests.calibration.intervals import CANDIDATES, Resampled
@@ -163,7 +163,7 @@ def test_an_interrupted_study_continues(tmp_path, capsys):
         key: line["outcomes"] for key, line in uninterrupted.items()
     }
     assert "1 of them to do" in capsys.readouterr().out
-    assert draws.read(file).keys() == uninterrupted.keys()
+    assert resumable.read(file).keys() == uninterrupted.keys()
 
 
 def test_every_method_and_ground_of_the_plan_exists_and_the_table_is_drawn():

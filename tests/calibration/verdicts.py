@@ -116,18 +116,18 @@ def test_columns(question: str, values: np.ndarray) -> dict:
     row = {"undefined": len(p) - len(defined), "mean": _mean(value)} | _rate(defined <= ALPHA + 1e-12)
     if question in ("null", "hazard"):
         row["ks_p"] = float(kstest(defined, "uniform").pvalue) if len(defined) else np.nan
-        row["verdict"] = _null_verdict(defined, row["ks_p"])
+        row["verdict"] = null_verdict(defined)
     return row
 
 
-def _null_verdict(p: np.ndarray, ks_p: float) -> str:
+def null_verdict(p: np.ndarray) -> str:
     """Return the verdict about p-values of a design without signal."""
     if not len(p):
         return "undefined, as it should be"
     low, high = clopper_pearson(int(np.sum(p <= ALPHA + 1e-12)), len(p), VERDICT_LEVEL)
     if low > ALPHA or kstest(p, "uniform", alternative="greater").pvalue < 1 - VERDICT_LEVEL:
         return "rejects too often"
-    return "holds" if high >= ALPHA and ks_p >= 1 - VERDICT_LEVEL else "rejects too rarely"
+    return "holds" if high >= ALPHA and kstest(p, "uniform").pvalue >= 1 - VERDICT_LEVEL else "rejects too rarely"
 
 
 def _coverage_columns(ends: np.ndarray, target: float) -> dict:
