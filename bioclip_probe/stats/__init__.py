@@ -47,6 +47,9 @@ The quadratic pass, `sweep`: one pass in blocks over all pairs.
 `candidates`        compiled loops that search the nearest rows
 `histograms`        rank correlations and quantiles from counts
 `neighbors`         exact nearest neighbours
+`cells`             images that nothing tells apart, in tree order, and the kin of each
+`selection`         compiled loops that search the nearest images at each level of kinship
+`neighbor_lists`    the nearest images of every image, which stay exact without a group of species
 `pairs`             Spearman correlation on a tree of many distances
 =================== ==================================================================================
 """

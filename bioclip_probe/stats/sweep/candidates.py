@@ -1,9 +1,17 @@
-"""Compiled search of a tile of distances for the rows that may be among the nearest of each anchor."""
+"""Compiled search of a tile of distances for the rows that may be among the nearest of each anchor.
+
+A tile is float32 and says which rows may be the nearest ones; `exact_distances` then compares these in float64.
+"""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
+
+#: Binary digits of a distance. Sums of the same terms in another order agree in them, so that equal distances tie.
+DIGITS = 40
 
 
 @njit(cache=True, nogil=True)
@@ -86,3 +94,90 @@ def gather_candidates(
             if row[j] <= limit[a] and j != own and (groups[own] < 0 or groups[j] != groups[own]):
                 neighbour[place] = j
                 place += 1
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def exact_distance(a: np.ndarray, b: np.ndarray, scale_a: float, scale_b: float) -> float:
+    """Return the cosine distance of two vectors in float64, rounded to 40 binary digits.
+
+    It is half the squared distance of the two vectors at norm 1. Unlike 1 − a·b it keeps its digits where the vectors
+    nearly coincide: its relative error is about 1e-16 over the distance of the vectors.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (d,), float32
+    scale_a, scale_b : float
+        One over the norm of each.
+
+    Returns
+    -------
+    float
+        In [0, 2]. Exchanging the two vectors changes nothing.
+
+    Examples
+    --------
+    >>> exact_distance(np.array([2.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32), 0.5, 1.0)
+    1.0
+    """
+    total = 0.0
+    for i in range(len(a)):
+        difference = np.float64(a[i]) * scale_a - np.float64(b[i]) * scale_b
+        total += difference * difference
+    mantissa, exponent = math.frexp(total / 2)
+    return math.ldexp(float(round(mantissa * 2.0**DIGITS)), exponent - DIGITS)
+
+
+@njit(cache=True, nogil=True)
+def exact_distances(vectors: np.ndarray, scale: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the cosine distance of pairs of rows in float64, see `exact_distance`.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d), float32
+    scale : ndarray, shape (n,), float64
+        One over the norm of each row, from `inverse_norms`.
+    left, right : ndarray, shape (p,), int64
+        Row numbers.
+
+    Returns
+    -------
+    ndarray, shape (p,), float64
+
+    Examples
+    --------
+    >>> rows = np.eye(2, dtype=np.float32)
+    >>> exact_distances(rows, inverse_norms(rows), np.array([0, 0]), np.array([0, 1])).tolist()
+    [0.0, 1.0]
+    """
+    distances = np.empty(len(left))
+    for pair in range(len(left)):
+        a, b = left[pair], right[pair]
+        distances[pair] = exact_distance(vectors[a], vectors[b], scale[a], scale[b])
+    return distances
+
+
+@njit(cache=True, nogil=True)
+def inverse_norms(vectors: np.ndarray) -> np.ndarray:
+    """Return one over the norm of each row, in float64; equal rows have equal results.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d), float32
+        No row is zero.
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+
+    Examples
+    --------
+    >>> inverse_norms(np.array([[0.0, 4.0]], dtype=np.float32)).tolist()
+    [0.25]
+    """
+    scale = np.empty(len(vectors))
+    for row in range(len(vectors)):
+        total = 0.0
+        for value in vectors[row]:
+            total += np.float64(value) * np.float64(value)
+        scale[row] = 1 / math.sqrt(total)
+    return scale

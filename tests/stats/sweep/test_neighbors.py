@@ -6,7 +6,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
-from tests.definitions import separation as definition
+from tests.definitions import nearest as definition
 
 
 def units(rng, n, d):
@@ -33,12 +33,12 @@ def test_neighbours_agree_with_their_definition_for_any_block_size(case):
     indices, similarities = nearest_neighbors(vectors, k, groups, among, block)
     assert indices.shape == similarities.shape == (len(vectors), k)
     for row in range(len(vectors)):
-        expected = definition.neighbours_of(vectors, k, row, groups, among) if among[row] else []
+        expected = definition.nearest(vectors, row, k, groups, among) if among[row] else []
         found = indices[row][indices[row] >= 0]
         assert np.all(indices[row, len(found) :] == -1)
         assert len(found) == len(expected)
         # The float64 sum of the definition may differ in the last bit and swap nearly equal rows: compare similarities.
-        wide = vectors.astype(np.float64)
+        wide = vectors / np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
         np.testing.assert_allclose(wide[found] @ wide[row], wide[expected] @ wide[row], atol=1e-12)
         np.testing.assert_allclose(similarities[row, : len(found)], wide[found] @ wide[row], atol=1e-12)
         assert np.isnan(similarities[row, len(found) :]).all()
@@ -64,6 +64,17 @@ def test_neighbours_agree_with_scikit_learn():
     distances, expected = peer.kneighbors()
     np.testing.assert_array_equal(indices, expected)
     np.testing.assert_allclose(1 - similarities, distances, atol=1e-6)
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-5])
+def test_vectors_that_nearly_coincide_have_the_neighbours_of_float64(spread):
+    rng = np.random.default_rng(3)
+    common = units(rng, 1, 24)
+    vectors = common + spread * rng.standard_normal((120, 24)) / np.sqrt(24)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    indices, _ = nearest_neighbors(vectors, 10, block=50)
+    expected = [definition.nearest(vectors, row, 10) for row in range(120)]
+    np.testing.assert_array_equal(indices, expected)
 
 
 def test_ties_go_to_the_lower_row():
