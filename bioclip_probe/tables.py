@@ -297,6 +297,7 @@ MEASUREMENTS = Table(
         Column("tree", "str", "the tree whose distances are used", "taxonomy | name of the phylogeny"),
         Column("rank", "str", "the rank of the taxa measured"),
         Column("taxon", "str", "the clade the number is about; missing for all"),
+        Column("column", "str", "the column of the images the number is about, e.g. photographer", later=True),
         Column("probe", "str", "the probe whose answers are scored; missing if the number is of no probe"),
         Column("protocol", "str", "the protocol of the probe; see PREDICTIONS"),
         Column("shots", "Int64", "images of each taxon that the probe learnt from; missing if it learnt from all"),
@@ -314,6 +315,8 @@ MEASUREMENTS = Table(
         Column("ci_low", "float64", "lower end of the 95 % interval"),
         Column("ci_high", "float64", "upper end of the 95 % interval"),
         Column("ci_method", "str", "method of the interval"),
+        Column("band_low", "float64", "lower end of the 95 % simultaneous band over the ranks of a curve", later=True),
+        Column("band_high", "float64", "upper end of the 95 % simultaneous band over the ranks of a curve", later=True),
         Column(
             "resampled",
             "str",
@@ -346,12 +349,17 @@ PREDICTIONS = Table(
         Column(
             "protocol",
             "str",
-            "other images of the same taxa; whole child taxa held out; labels shuffled between child taxa; few-shot as "
-            "published or with independent folds; or the text type of a zero-shot classifier",
-            "seen | unseen | shuffled | paper | corrected | a text type",
+            "other images of the same taxa; one probe asked about child taxa that it saw and that were held out; "
+            "labels shuffled between child taxa; few-shot as published or with independent folds; or the text type of "
+            "a zero-shot classifier",
+            "seen | seen-children | unseen | shuffled | paper | corrected | a text type",
         ),
         Column("shots", "Int64", "images of each taxon that the probe learnt from; missing if it learnt from all"),
-        Column("fold", "Int64", "number of the fold, from 0; missing if there is one split only"),
+        Column(
+            "fold",
+            "Int64",
+            "number of the fold, from 0 (deal × 5 + fold where children are dealt); missing if there is one split only",
+        ),
         Column("rank", "str", "the rank predicted"),
         Column("image_id", "str", "the picture"),
         Column("split", "str", "split of the probe", "train | val | test"),

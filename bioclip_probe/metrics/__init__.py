@@ -17,7 +17,10 @@
 `clusters`       purity and agreement of k-means clusters
 `panels`         purity in the panels of the drill-down
 `differences`    two encoders: difference in any number
+`bands`          simultaneous bands of numbers at several ranks
+`endpoints`      the four primary endpoints
 `similarity`     two embeddings: how alike they are
+`nuisance`       a column of the images: what embeddings follow beside the tree
 `confounds`      an embedding and a control: tree correlation beyond that of the control
 `answers`        the answers of a probe at one rank
 `answer_pairs`   the answers of two protocols, or of two models

@@ -13,6 +13,7 @@ from .answers import top1_accuracy as top1_accuracy
 from .answers import top5_accuracy as top5_accuracy
 from .balanced import balanced_image_tree_correlation as balanced_image_tree_correlation
 from .balanced import balanced_tree_correlation as balanced_tree_correlation
+from .bands import with_bands as with_bands
 from .clades import within_clade_correlation as within_clade_correlation
 from .clusters import cluster_agreement as cluster_agreement
 from .clusters import cluster_purity as cluster_purity
@@ -30,6 +31,10 @@ from .kinship import neighbour_lca_depth as neighbour_lca_depth
 from .measurement import Measurement as Measurement
 from .measurement import estimates as estimates
 from .measurement import random_stream as random_stream
+from .nuisance import ImageColumn as ImageColumn
+from .nuisance import column_agreement as column_agreement
+from .nuisance import cophenetic_correlation_within_values as cophenetic_correlation_within_values
+from .nuisance import knn_purity_within_values as knn_purity_within_values
 from .ordinal import distance_by_lca as distance_by_lca
 from .ordinal import image_rank_correlations as image_rank_correlations
 from .ordinal import lca_auc as lca_auc

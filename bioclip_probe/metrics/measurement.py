@@ -5,9 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 
 import numpy as np
 
+from bioclip_probe.metrics.intervals import with_note
 from bioclip_probe.stats.estimate import Estimate
 
 
@@ -27,6 +29,8 @@ class Measurement:
         Path of the clade that the number is about; None for all taxa.
     split : str, optional
         Part of the dataset that the number is about, where the metric itself chooses it.
+    column : str, optional
+        Column of the images that the number is about, e.g. ``photographer``.
 
     Examples
     --------
@@ -39,6 +43,7 @@ class Measurement:
     estimate: Estimate
     taxon: str | None = None
     split: str | None = None
+    column: str | None = None
 
     @property
     def value(self) -> float:
@@ -56,9 +61,16 @@ class Measurement:
         Returns
         -------
         dict
+            A value of less than half of the images says so in its note.
         """
+        estimate = self.estimate
+        if estimate.n_excluded > estimate.n_images and isfinite(estimate.value):
+            n_all = estimate.n_excluded + estimate.n_images
+            left_out = f"more than half of the images are left out: {estimate.n_excluded} of {n_all}"
+            estimate = with_note(estimate, left_out)
         known = {"metric": self.metric, "rank": self.rank, "taxon": self.taxon, "split": self.split}
-        numbers = asdict(replace(self.estimate, replicates=None))
+        known["column"] = self.column
+        numbers = asdict(replace(estimate, replicates=None))
         del numbers["replicates"]
         return {**columns, **{name: value for name, value in known.items() if value is not None}, **numbers}
 

@@ -21,6 +21,7 @@ from bioclip_probe.metrics import (
     hierarchy,
     image_pairs,
     kinship,
+    nuisance,
     ordinal,
     panels,
     paths,
@@ -181,6 +182,13 @@ _ANSWERS = (
     MetricEntry("wrong_answer_severity", "Ranks up from a wrong answer", "ranks from a wrong answer up to the taxon it shares with the truth", consistency.wrong_answer_severity, (1.0, 7.0), "lower", "Bertinetto et al. 2020", subject="answers at all ranks"),
 )  # fmt: skip
 
+_COLUMNS = (
+    MetricEntry("column_agreement", "Nearest image of the same value", "share of images whose nearest image has the same value of a column, e.g. photographer", nuisance.column_agreement, SHARE, "lower", "leave-one-out", subject="column of the images"),
+    MetricEntry("column_agreement_other_species", "Nearest other species of the same value", "share of images whose nearest image of another species has the same value of a column", nuisance.column_agreement, SHARE, "lower", "leave-one-out", subject="column of the images"),
+    MetricEntry("knn_purity_1_within_values", "Nearest other species inside one value", "share of images whose nearest image of another species, among those of the same value of a column, is of their taxon", nuisance.knn_purity_within_values, SHARE, "higher", "leave-one-out", needs_ranks=True, subject="column of the images"),
+    MetricEntry("cophenetic_correlation_within_values", "CPCC against permutation inside values", "CPCC of species beside a null that permutes species inside the values of a column only", nuisance.cophenetic_correlation_within_values, CORRELATION, "higher", "Mantel 1967", subject="column of the images"),
+)  # fmt: skip
+
 _TEXT = (
     MetricEntry("text_cophenetic_correlation", "CPCC of names", "CPCC of names: tree distance against distance of the names of taxa", text.text_cophenetic_correlation, CORRELATION, "higher", "Sokal & Rohlf 1962; p: Mantel 1967", subject="text"),
     MetricEntry("text_radial_tau", "Radial order of nested names", "Kendall's tau-b of rank and distance of a species' nested names from the name of all life", text.text_radial_tau, CORRELATION, "higher", "Sastry et al. 2025", subject="text"),
@@ -223,7 +231,7 @@ def _difference(entry: MetricEntry) -> MetricEntry:
     )
 
 
-_ALONE = (*_HIERARCHY, *_RELATIVES, *_SEPARATION, *_COMPARISONS, *_ANSWERS, *_TEXT)
+_ALONE = (*_HIERARCHY, *_RELATIVES, *_SEPARATION, *_COMPARISONS, *_ANSWERS, *_COLUMNS, *_TEXT)
 _OWN = {entry.name for entry in _ALONE}
 _DIFFERENCES = (
     _difference(entry) for entry in _ALONE if entry.subject in _COMPARED and f"{entry.name}{DIFFERENCE}" not in _OWN
