@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -34,6 +33,8 @@ class Jackknife:
         True on a tree with branch lengths, on which few units are less independent than in a taxonomy.
     unit : ndarray, shape (n,), int64
         Unit of each image; -1 for none. By default each group is a unit.
+    n_groups : int
+        Number of groups. Some of them may have no image here; by default the last one has.
 
     Examples
     --------
@@ -50,11 +51,13 @@ class Jackknife:
     group: np.ndarray
     dated: bool = False
     unit: np.ndarray = None  # type: ignore[assignment]
+    n_groups: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "group", read_only(np.asarray(self.group, dtype=np.int64)))
         unit = self.group if self.unit is None else self.unit
         object.__setattr__(self, "unit", read_only(np.asarray(unit, dtype=np.int64)))
+        object.__setattr__(self, "n_groups", self.n_groups or int(self.group.max(initial=-1)) + 1)
 
     @classmethod
     def of(
@@ -84,11 +87,6 @@ class Jackknife:
         n_units = int(unit.max(initial=-1)) + 1
         group[has_unit] = jackknife_groups(n_units, rng, n_groups)[unit[has_unit]]
         return cls(rank, n_units, group, dated, unit)
-
-    @cached_property
-    def n_groups(self) -> int:
-        """Number of groups."""
-        return int(self.group.max(initial=-1)) + 1
 
     def of_tips(self, rows: Rows) -> np.ndarray:
         """Return the group of each tip.
@@ -135,7 +133,7 @@ class Jackknife:
         return np.concatenate([deleted, np.full(self.n_groups - len(deleted), value)])
 
     def take(self, rows: np.ndarray) -> Jackknife:
-        """Return the groups of some images only; the numbers of the groups stay.
+        """Return the groups of some images only; the groups keep their numbers, and those without an image stay.
 
         Parameters
         ----------
@@ -148,7 +146,8 @@ class Jackknife:
             `n_units` counts the units of these images.
         """
         unit = self.unit[rows]
-        return Jackknife(self.rank, len(np.unique(unit[unit >= 0])), self.group[rows], self.dated, unit)
+        n_units = len(np.unique(unit[unit >= 0]))
+        return Jackknife(self.rank, n_units, self.group[rows], self.dated, unit, self.n_groups)
 
     def without_each(self, statistic: Callable[[np.ndarray], float | np.ndarray]) -> np.ndarray:
         """Return a statistic without each group in turn.

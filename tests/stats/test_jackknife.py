@@ -48,3 +48,11 @@ def test_units_of_tips_and_of_some_images_are_counted_again():
 def test_a_number_without_groups_that_hold_nothing_is_the_number_itself():
     jackknife = Jackknife("species", 3, np.array([0, 1, 2]))
     assert jackknife.padded(0.5, np.array([0.25])).tolist() == [0.25, 0.5, 0.5]
+
+
+def test_groups_without_an_image_stay_so_that_numbers_of_two_encoders_have_the_same_groups():
+    jackknife = Jackknife.of("species", np.arange(30), np.random.default_rng(0), n_groups=6)
+    few = jackknife.take(np.flatnonzero(jackknife.group < 2))
+    assert (few.n_groups, few.n_units) == (6, 10)
+    scores = np.arange(10.0)
+    assert few.without_each(lambda kept: scores[kept].mean())[2:].tolist() == [scores.mean()] * 4
