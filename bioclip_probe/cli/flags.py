@@ -43,6 +43,12 @@ def _setting(
     sub.add_argument(flag, type=type, choices=choices, metavar=metavar, default=default, help=text)
 
 
+def _switch(sub: argparse.ArgumentParser, settings: Settings, name: str) -> None:
+    """Add the flag of one field that is true or false, with the field's help."""
+    declared = next(item for item in fields(settings) if item.name == name)
+    sub.add_argument("--" + name.replace("_", "-"), action="store_true", help=declared.metadata["help"])
+
+
 def add_data(sub: argparse.ArgumentParser) -> None:
     """Add the flag of the dataset."""
     help = "dataset, see `bioclip-probe datasets`; default: %(default)s"
@@ -207,6 +213,8 @@ def adder_of_probing(usual: ProbeSettings) -> AddFlags:
         default = " ".join(map(str, usual.shots)) or "all images only"
         shots = f"ask protocol seen again after K images of each taxon; default: {default}"
         sub.add_argument("--shots", nargs="*", type=int, metavar="K", help=shots)
+        _setting(sub, ProbeSettings, "n_deals", type=int, metavar="N")
+        _switch(sub, ProbeSettings, "own_split")
         add_templates(sub)
 
     return add
@@ -224,6 +232,8 @@ def probe_settings(options: argparse.Namespace) -> ProbeSettings:
         shots=tuple(shots),
         mode=options.mode,
         templates=options.templates,
+        n_deals=options.n_deals,
+        own_split=options.own_split,
         seed=options.seed,
         device=options.device,
     )

@@ -9,6 +9,7 @@
 `centroid`       SimpleShot: the nearest of the means of a few images of each taxon
 `zero_shot`      the nearest of the names of taxa; learns nothing from images
 `splits`         splits of images into train, val and test
+`children`       deals of child taxa to folds, which learn from some and are asked about all
 `folds`          folds of SimpleShot: support and queries
 `predictions`    `Predictions`, the result of a probe at one rank
 `learning`       `LearnSettings`, which all probes that learn take

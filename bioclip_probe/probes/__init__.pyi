@@ -19,6 +19,7 @@ from .registry import LEAVE_ONE_OUT as LEAVE_ONE_OUT
 from .registry import PROTOCOLS as PROTOCOLS
 from .registry import REGISTRY as REGISTRY
 from .registry import SEEN as SEEN
+from .registry import SEEN_CHILDREN as SEEN_CHILDREN
 from .registry import SHUFFLED as SHUFFLED
 from .registry import UNSEEN as UNSEEN
 from .registry import ProbeEntry as ProbeEntry

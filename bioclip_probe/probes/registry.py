@@ -105,15 +105,28 @@ REGISTRY: dict[str, ProbeEntry] = {
 #: Names of the probes that learn from a split.
 LEARNERS = tuple(name for name, entry in REGISTRY.items() if entry.learns)
 
-SEEN, UNSEEN, SHUFFLED, LEAVE_ONE_OUT = "seen", "unseen", "shuffled", "leave-one-out"
+SEEN, SHUFFLED, LEAVE_ONE_OUT = "seen", "shuffled", "leave-one-out"
+#: Two questions to one probe, about nearly the same images: of children that it learnt from, and of children held out.
+SEEN_CHILDREN, UNSEEN = "seen-children", "unseen"
 
 #: The protocols by which a probe that learns can be tested.
 PROTOCOLS: dict[str, Entry] = {
     entry.name: entry
     for entry in (
-        Entry(SEEN, "other images of the taxa, and of their children, that it learnt from", "`splits.split_by_image`"),
         Entry(
-            UNSEEN, "children of its taxa that it never saw, at each rank above species", "`splits.hold_out_children`"
+            SEEN,
+            "other images of the taxa, and of their children, that it learnt from",
+            "`splits.split_by_image`, or the dataset's own train and test images",
+        ),
+        Entry(
+            SEEN_CHILDREN,
+            "what to hold `unseen` against: the same probes, taxa and images, where the child was learnt from",
+            "`children.hold_out_children`",
+        ),
+        Entry(
+            UNSEEN,
+            "children of its taxa that it never saw, at each rank above species; taxa weigh the same in training",
+            "`children.hold_out_children`",
         ),
         Entry(SHUFFLED, "the control task: labels shuffled between child taxa", "`splits.shuffle_children`"),
         Entry(LEAVE_ONE_OUT, "each image by all others, for small collections", "`splits.leave_one_out`"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bioclip_probe.errors import ProbeError
-from bioclip_probe.probes.registry import PROTOCOLS, REGISTRY, SEEN, SHUFFLED, UNSEEN
+from bioclip_probe.probes.registry import PROTOCOLS, REGISTRY, SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN
 from bioclip_probe.tables import DEFAULT_SEED, TEMPLATES, check_name
 
 #: The probes of a whole study by default. Ridge regression and LDA add little to the linear probe.
 USUAL_PROBES = ("linear", "knn", "simpleshot", "zero_shot")
 USUAL_SHOTS = (1, 2, 5, 10)
-DEFAULT_PROTOCOLS = (SEEN, UNSEEN, SHUFFLED)
+DEFAULT_PROTOCOLS = (SEEN, SEEN_CHILDREN, UNSEEN, SHUFFLED)
 #: Folds of SimpleShot, and sets of prompts.
 MODES = ("corrected", "paper")
 
@@ -35,6 +35,11 @@ class ProbeSettings:
         zero-shot numbers).
     names : bool
         Embed the names of taxa, where a model takes text, and measure them. Zero-shot probes embed them in any case.
+    n_deals : int
+        Times that the children of taxa are dealt to folds anew, in the protocols ``seen-children`` and ``unseen``.
+        Their numbers are means over the deals.
+    own_split : bool
+        Divide the images of protocol ``seen`` at random, even where the dataset has train and test images of its own.
     seed : int
         Seed of splits and folds.
     device : str
@@ -43,13 +48,13 @@ class ProbeSettings:
     Raises
     ------
     ProbeError
-        If a name is unknown, a number of shots or the seed is out of range, or there are shots without protocol
-        ``seen``.
+        If a name is unknown, a number of shots or of deals or the seed is out of range, or there are shots without
+        protocol ``seen``.
 
     Examples
     --------
     >>> ProbeSettings(probes=("ridge", "lda"), shots=(1, 5)).protocols
-    ('seen', 'unseen', 'shuffled')
+    ('seen', 'seen-children', 'unseen', 'shuffled')
     >>> ProbeSettings(protocols=("unseen",), shots=(1,))
     Traceback (most recent call last):
         ...
@@ -69,6 +74,14 @@ class ProbeSettings:
         metadata={"help": "names in one prompt (plain), or the mean of the 81 that published numbers use"},
     )
     names: bool = field(default=False, metadata={"help": "embed the names of all taxa too, where a model takes text"})
+    n_deals: int = field(
+        default=3,
+        metadata={"help": "times that children are dealt to folds anew, for protocols seen-children, unseen"},
+    )
+    own_split: bool = field(
+        default=False,
+        metadata={"help": "divide the images of protocol seen anew, even where the dataset has train and test images"},
+    )
     seed: int = DEFAULT_SEED
     device: str = "cpu"
 
@@ -85,5 +98,7 @@ class ProbeSettings:
             raise ProbeError(f"unknown mode '{self.mode}'; expected one of: {', '.join(MODES)}")
         if self.templates not in TEMPLATES:
             raise ProbeError(f"templates are {' or '.join(TEMPLATES)}; got '{self.templates}'")
+        if self.n_deals < 1:
+            raise ProbeError(f"children are dealt to folds at least once; got {self.n_deals}")
         if self.seed < 0:
             raise ProbeError(f"the seed must be 0 or more; got {self.seed}")

@@ -12,7 +12,12 @@ import numpy as np
 
 from bioclip_probe.probes.inputs import SUBSETS
 
-N_FOLDS = 5
+#: How datasets call their subsets, in lower case.
+SPELLINGS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
 
 def split_by_image(
@@ -68,7 +73,7 @@ def split_by_image(
     labelled = np.flatnonzero((labels >= 0).any(axis=0))
     if not len(labelled):
         return split
-    subset = _assign_subsets(_number_taxa(labels[:, labelled]), _number_groups(groups, labelled), fractions, rng)
+    subset = _assign_subsets(_number_taxa(labels[:, labelled]), number_groups(groups, labelled), fractions, rng)
     for rank, own in enumerate(labels):
         rows = np.flatnonzero(own[labelled] >= 0)
         _, taxon = np.unique(own[labelled][rows], return_inverse=True)
@@ -79,78 +84,76 @@ def split_by_image(
     return split
 
 
-def hold_out_children(
-    labels: np.ndarray,
-    children: np.ndarray,
-    rng: np.random.Generator,
-    folds: int = N_FOLDS,
-    groups: np.ndarray | None = None,
+def split_as_given(
+    labels: np.ndarray, given: np.ndarray, rng: np.random.Generator, groups: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return splits that test each taxon on child taxa that the probe has not seen.
+    """Return the split that a dataset comes with, for each rank.
 
     Parameters
     ----------
-    labels : ndarray, shape (n,), int64
-        Taxon of each image, −1 for none.
-    children : ndarray, shape (n,), int64
-        Taxon of each image at the next lower rank, −1 for none.
+    labels : ndarray, shape (R, n), int64
+        Taxon of each image at each of R ranks, −1 for none.
+    given : ndarray, shape (n,), of str
+        The dataset's own words, see `given_subsets`.
     rng : numpy.random.Generator
-    folds : int
-        At least 3. The children of each taxon are dealt to the folds in random order, the largest first. Each goes to
-        the fold with the fewest images of the taxon; ties go to the fold with the fewest images of all taxa.
+        Draws the val images where the dataset has none: a fifth of its train images, spread over the taxa.
     groups : ndarray, shape (n,), int64, optional
-        Observation or photographer of each image: a probe learns from no image whose group is tested. −1 belongs to no
-        group.
+        Observation or photographer of each image: images of one group are not divided between train and val. −1 belongs
+        to no group. The test images stay as they are given.
 
     Returns
     -------
-    ndarray, shape (folds, n), of str
-        In split f the children of fold f are the test images, those of the next fold val, the others train. Images
-        without a label at either rank, and images of taxa with one child, are empty: they cannot be tested on another
-        child. Every other image is tested in exactly one split, by a probe that has seen other children of its taxon in
-        train or val.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 3 folds.
+    ndarray, shape (R, n), of str
+        ``train``, ``val``, ``test``, or empty for an image that is left out at a rank: it has no label or no subset
+        there, or its taxon has no image to learn from or none to test.
 
     Examples
     --------
-    >>> genus, species = np.zeros(3, dtype=int), np.arange(3)
-    >>> splits = hold_out_children(genus, species, np.random.default_rng(0), folds=3)
-    >>> np.sum(splits == "test", axis=0).tolist()
-    [1, 1, 1]
+    >>> given = np.array(["Training", "Training", "Testing", "Testing"])
+    >>> (split,) = split_as_given(np.array([[3, 3, 3, 7]]), given, np.random.default_rng(0))
+    >>> split[2:].tolist()  # nothing can be learnt about taxon 7
+    ['test', '']
     """
-    if folds < 3:
-        raise ValueError(f"expected at least 3 folds (train, val, test), got {folds}")
-    split = np.full((folds, len(labels)), "", dtype="<U5")
-    rows = np.flatnonzero((labels >= 0) & (children >= 0))
-    fold_of_image = _deal_children(labels[rows], children[rows], folds, rng)
-    rows, fold_of_image = rows[fold_of_image >= 0], fold_of_image[fold_of_image >= 0]
-    group = _number_groups(groups, rows)
-    for fold in range(folds):
-        subset = np.where(fold_of_image == fold, "test", np.where(fold_of_image == (fold + 1) % folds, "val", "train"))
-        shares_group = np.isin(group, group[subset == "test"]) & (subset != "test")
-        split[fold, rows] = np.where(shares_group, "", subset)
+    subset = given_subsets(given)
+    train = np.flatnonzero((subset == "train") & (labels >= 0).any(axis=0))
+    if len(train) and not (subset == "val").any():
+        # Drawn as train, val and train, the val images are spread over the taxa as those of `split_by_image`.
+        drawn = _assign_subsets(_number_taxa(labels[:, train]), number_groups(groups, train), (0.6, 0.2, 0.2), rng)
+        subset[train[drawn == 1]] = "val"
+    split = np.where(labels >= 0, subset, "")
+    for own, own_split in zip(labels, split, strict=True):
+        learnt, tested = (own[np.isin(own_split, names)] for names in (("train", "val"), ("test",)))
+        own_split[~np.isin(own, np.intersect1d(learnt, tested))] = ""
     return split
 
 
-def _deal_children(labels: np.ndarray, children: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the fold of the child of each image; −1 for the images of taxa with one child."""
-    pairs, child, size = np.unique(np.stack([labels, children]), axis=1, return_inverse=True, return_counts=True)
-    _, taxon, n_children = np.unique(pairs[0], return_inverse=True, return_counts=True)
-    fold_of_child = np.full(len(size), -1)
-    of_taxon, of_all = np.zeros((len(n_children), folds)), np.zeros(folds)  # images in each fold
-    order = rng.permutation(len(size))
-    for c in order[np.argsort(-size[order], kind="stable")].tolist():
-        own = of_taxon[taxon[c]]
-        fold = min((own[f], of_all[f], f) for f in range(folds))[-1]
-        fold_of_child[c] = fold
-        own[fold] += size[c]
-        of_all[fold] += size[c]
-    fold_of_child[n_children[taxon] < 2] = -1
-    return fold_of_child[child.ravel()]
+def given_subsets(given: np.ndarray) -> np.ndarray:
+    """Return ``train``, ``val`` or ``test`` for each of a dataset's own words for them.
+
+    Parameters
+    ----------
+    given : ndarray, shape (n,), of str
+        For instance ``Training``, ``validation`` or ``test``; letter case does not matter. Where a dataset has train
+        and val and no test images, as iNaturalist's competitions have, its val images are the test images.
+
+    Returns
+    -------
+    ndarray, shape (n,), of str
+        Empty for any other word; empty throughout if there are no train or no test images.
+
+    Examples
+    --------
+    >>> given_subsets(np.array(["Training", "validation", "extra"])).tolist()
+    ['train', 'test', '']
+    >>> given_subsets(np.array(["seen", "unseen"])).tolist()
+    ['', '']
+    """
+    words, which = np.unique(given, return_inverse=True)
+    subset = np.array([SPELLINGS.get(word.strip().lower(), "") for word in words.tolist()], dtype="<U5")[which]
+    if not (subset == "test").any():
+        subset[subset == "val"] = "test"
+    has_both = (subset == "train").any() and (subset == "test").any()
+    return subset if has_both else np.full(len(subset), "", dtype="<U5")
 
 
 def leave_one_out(labels: np.ndarray, rng: np.random.Generator, groups: np.ndarray | None = None) -> np.ndarray:
@@ -178,7 +181,7 @@ def leave_one_out(labels: np.ndarray, rng: np.random.Generator, groups: np.ndarr
     [['test', 'train', ''], ['train', 'test', '']]
     """
     rows = np.flatnonzero(labels >= 0)
-    group = _number_groups(groups, rows)
+    group = number_groups(groups, rows)
     _, taxon = np.unique(labels[rows], return_inverse=True)
     taxon_of_group = np.unique(np.stack([taxon, group]), axis=1)[0]
     kept = np.bincount(taxon_of_group, minlength=taxon.max(initial=-1) + 1)[taxon] > 1
@@ -258,8 +261,26 @@ def limit_shots(split: np.ndarray, labels: np.ndarray, shots: int, rng: np.rando
     return limited
 
 
-def _number_groups(groups: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
-    """Return the group of each row, numbered from 0; a row of group −1 is a group of its own, and all are without."""
+def number_groups(groups: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+    """Return the group of each row as a number.
+
+    Parameters
+    ----------
+    groups : ndarray, shape (n,), int64, optional
+        −1 belongs to no group. Without it every image is a group of its own.
+    rows : ndarray, shape (m,), int64
+        Row numbers.
+
+    Returns
+    -------
+    ndarray, shape (m,), int64
+        From 0. A row of group −1 is a group of its own.
+
+    Examples
+    --------
+    >>> number_groups(np.array([7, -1, 7, -1]), np.arange(4)).tolist()
+    [0, 1, 0, 2]
+    """
     if groups is None:
         return np.arange(len(rows))
     own = groups[rows]

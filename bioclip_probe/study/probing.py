@@ -7,31 +7,23 @@ that the settings name. `scoring.score` turns predictions into numbers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe import probes
-from bioclip_probe.errors import ProbeError, some
+from bioclip_probe.errors import some
 from bioclip_probe.executors import resolve_device
 from bioclip_probe.extraction.prompts import MAIN_TYPE, TEXT_TYPES
 from bioclip_probe.metrics.measurement import random_stream
-from bioclip_probe.probes import LEAVE_ONE_OUT, SEEN, SHUFFLED, UNSEEN, LearnSettings, ProbeSettings
+from bioclip_probe.probes import LEAVE_ONE_OUT, SEEN_CHILDREN, SHUFFLED, UNSEEN, LearnSettings, ProbeSettings
 from bioclip_probe.probes import folds as few_shot_folds
 from bioclip_probe.probes.centroid import few_shot as simpleshot_in_folds
 from bioclip_probe.probes.predictions import Predictions
-from bioclip_probe.probes.splits import (
-    N_FOLDS,
-    hold_out_children,
-    leave_one_out,
-    limit_shots,
-    shuffle_children,
-    split_by_image,
-)
 from bioclip_probe.probes.zero_shot import zero_shot as nearest_name
 from bioclip_probe.probes.zero_shot import zero_shot_summed
+from bioclip_probe.study.protocols import MOST_LEFT_OUT, Task, tasks_of_protocols
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import PREDICTIONS, RANKS
 from bioclip_probe.tree import Tree
@@ -40,36 +32,7 @@ log = logging.getLogger(__name__)
 
 CHOSEN = ("C", "alpha", "shrinkage", "k")  # hyperparameters that a probe chooses on val
 TYPES = (MAIN_TYPE, *(kind for kind in TEXT_TYPES if kind != MAIN_TYPE))
-MOST_LEFT_OUT = 2000
 LINEAR_ONLY = ProbeSettings(probes=("linear",))
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """One split of the images for the probes, at all ranks.
-
-    Attributes
-    ----------
-    protocol : str
-        Name in `probes.PROTOCOLS`, or the mode or text type of a probe that does not learn from a split.
-    labels : ndarray, shape (R, n), int64
-        Taxa to be named; −1 for none.
-    split : ndarray, shape (R, n), of str
-        ``train``, ``val``, ``test``, or empty.
-    left_out : ndarray, shape (R, n), bool
-        Images that no task of the protocol asks about at that rank; the first task of a protocol lists them.
-    shots, fold : int, optional
-    whole : bool
-        Keep the answers on train and val images too: the chance level is computed from them.
-    """
-
-    protocol: str
-    labels: np.ndarray
-    split: np.ndarray
-    left_out: np.ndarray
-    shots: int | None = None
-    fold: int | None = None
-    whole: bool = False
 
 
 def probe(sample: Sample, settings: ProbeSettings = LINEAR_ONLY, *, most_left_out: int = MOST_LEFT_OUT) -> pd.DataFrame:
@@ -104,15 +67,16 @@ def probe(sample: Sample, settings: ProbeSettings = LINEAR_ONLY, *, most_left_ou
     learners = {name: probes.load(name) for name in settings.probes if name in probes.LEARNERS}
     device = resolve_device(settings.device)
     tables = [PREDICTIONS.frame()]
-    for task in _tasks(sample, settings, most_left_out) if learners else ():
-        about = f"{task.protocol}{_numbered(', shots', task.shots)}{_numbered(', fold', task.fold)}"
+    for tasks in tasks_of_protocols(sample, settings, most_left_out) if learners else ():
+        task, about = tasks[0], " and ".join(task.protocol for task in tasks)
+        about += f"{_numbered(', shots', task.shots)}{_numbered(', fold', task.fold)}"
         for encoder, embeddings in sample.embeddings.items():
             for name, learn in learners.items():
                 if task.protocol != LEAVE_ONE_OUT:
                     log.info("probing %s: %s, %s", encoder, name, about)
-                how = LearnSettings(refit=task.shots is None, device=device)
+                how = LearnSettings(refit=task.shots is None, balanced=task.balanced, device=device)
                 predictions = learn(embeddings.vectors, task.labels, task.split, how)
-                tables.append(_table(sample, encoder, name, task, predictions))
+                tables += [_table(sample, encoder, name, answered, predictions) for answered in tasks]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -250,69 +214,6 @@ def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _tasks(sample: Sample, settings: ProbeSettings, most_left_out: int) -> Iterator[Task]:
-    """Yield the splits of each protocol."""
-    seed, labels = settings.seed, np.stack([sample.placement.at(rank) for rank in RANKS])
-    split = split_by_image(labels, random_stream(seed, "split"), groups=sample.groups)
-    for protocol in settings.protocols:
-        if protocol == SEEN:
-            yield Task(SEEN, labels, split, split == "", whole=True)
-            yield from _few_image_tasks(labels, split, settings.shots, seed)
-        elif protocol == UNSEEN:
-            yield from _unseen_tasks(labels, sample.groups, seed)
-        elif protocol == SHUFFLED:
-            yield _shuffled_task(labels, split, seed)
-        else:
-            yield from _leave_one_out_tasks(labels, sample.groups, seed, most_left_out)
-
-
-def _few_image_tasks(labels: np.ndarray, split: np.ndarray, shots: Sequence[int], seed: int) -> Iterator[Task]:
-    """Yield the split with more and more train images, up to the last number that leaves any out, at each rank."""
-    for k in sorted(shots):
-        rows = [limit_shots(split[r], labels[r], k, random_stream(seed, "shots", rank)) for r, rank in enumerate(RANKS)]
-        thinned = np.stack(rows)
-        thinned[(thinned == split).all(axis=1)] = ""  # that is the whole split, which has a task already
-        if (thinned != "").any():
-            yield Task(SEEN, labels, thinned, split == "", shots=k)
-
-
-def _unseen_tasks(labels: np.ndarray, groups: np.ndarray, seed: int) -> Iterator[Task]:
-    """Yield the folds in which whole child taxa are held out."""
-    splits = np.full((N_FOLDS, *labels.shape), "", dtype="<U5")
-    for rank in range(len(RANKS) - 1):
-        rng = random_stream(seed, UNSEEN, RANKS[rank])
-        splits[:, rank] = hold_out_children(labels[rank], labels[rank + 1], rng, groups=groups)
-    left_out = (splits != "test").all(axis=0)
-    for fold, split in enumerate(splits):
-        yield Task(UNSEEN, labels, split, left_out & (fold == 0), fold=fold)
-
-
-def _shuffled_task(labels: np.ndarray, split: np.ndarray, seed: int) -> Task:
-    """Return the control task: labels shuffled between child taxa, on the same split."""
-    shuffled = np.full_like(labels, -1)
-    for rank in range(len(RANKS) - 1):
-        rng = random_stream(seed, SHUFFLED, RANKS[rank])
-        shuffled[rank] = shuffle_children(labels[rank], labels[rank + 1], rng)
-    named = np.where(shuffled >= 0, split, "")
-    return Task(SHUFFLED, shuffled, named, named == "")
-
-
-def _leave_one_out_tasks(labels: np.ndarray, groups: np.ndarray, seed: int, most_left_out: int) -> Iterator[Task]:
-    """Yield one split for each image, which alone is tested."""
-    n = labels.shape[1]
-    if n > most_left_out:
-        raise ProbeError(f"{LEAVE_ONE_OUT} learns a probe for each image: at most {most_left_out}, got {n}; ask {SEEN}")
-    splits = np.full((n, *labels.shape), "", dtype="<U5")
-    for rank, own in enumerate(labels):
-        by_image = leave_one_out(own, random_stream(seed, LEAVE_ONE_OUT, RANKS[rank]), groups)
-        if len(by_image):
-            splits[np.argmax(by_image == "test", axis=1), rank] = by_image
-    left_out = (splits != "test").all(axis=0)
-    for image in np.flatnonzero(~left_out.all(axis=0)):
-        yield Task(LEAVE_ONE_OUT, labels, splits[image], left_out)
-        left_out = np.zeros_like(left_out)
-
-
 def _table(
     sample: Sample,
     encoder: str,
@@ -324,12 +225,16 @@ def _table(
     """Return the predictions of one encoder and probe on one task as rows of the table."""
     paths = taxon_paths(sample.placement.tree)
     tables = []
-    for rank, labels, left_out, of_rank in zip(ranks, task.labels, task.left_out, predictions, strict=True):
-        if rank == RANKS[-1] and task.protocol in (UNSEEN, SHUFFLED):
+    all_tested = np.ones(task.labels.shape, dtype=bool)
+    tested = all_tested if task.tested is None else task.tested
+    for rank, labels, left_out, asked, of_rank in zip(
+        ranks, task.labels, task.left_out, tested, predictions, strict=True
+    ):
+        if rank == RANKS[-1] and task.protocol in (SEEN_CHILDREN, UNSEEN, SHUFFLED):
             continue  # species have no child taxa
         if of_rank.note and probe != "simpleshot" and task.protocol != LEAVE_ONE_OUT:
             log.info("%s, %s at rank %s: %s", encoder, probe, rank, of_rank.note)
-        kept = of_rank.split != "" if task.whole else of_rank.split == "test"
+        kept = of_rank.split != "" if task.whole else (of_rank.split == "test") & asked
         rows = np.flatnonzero(kept | left_out)
         place_of_truth = np.asarray(of_rank.place)[rows]
         place = pd.array(place_of_truth, dtype="Int64")

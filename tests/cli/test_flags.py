@@ -24,7 +24,7 @@ def test_every_flag_arrives_in_its_settings() -> None:
     given = "--batch-size 7 --workers 3 --shard-size 9 --dtype float16 --max-failures 1% --retry-failed --device cpu"
     given += " --precision bf16 --engine processes:2 --quiet --resample genus --per-species 4 --seed 5 --level 0.9"
     given += " --n-permutations 19 --n-bootstrap 29 --probes lda --protocols seen --shots 1 2 --templates openai"
-    given += " --method umap --mode paper"
+    given += " --n-deals 2 --own-split --method umap --mode paper"
     options = build_parser().parse_args(["reproduce", *given.split()])
     assert extraction_settings(options) == ExtractionSettings(
         device="cpu",
@@ -47,6 +47,8 @@ def test_every_flag_arrives_in_its_settings() -> None:
         shots=(1, 2),
         mode="paper",
         templates="openai",
+        n_deals=2,
+        own_split=True,
         seed=5,
         device="cpu",
     )

@@ -29,6 +29,11 @@ def test_shots_are_counts_of_train_images_in_protocol_seen():
     assert ProbeSettings(shots=USUAL_SHOTS).shots == (1, 2, 5, 10)
 
 
+def test_children_are_dealt_at_least_once():
+    with pytest.raises(ProbeError, match="at least once; got 0"):
+        ProbeSettings(n_deals=0)
+
+
 def test_a_negative_seed_is_refused():
     with pytest.raises(ProbeError, match="the seed must be 0 or more; got -1"):
         ProbeSettings(seed=-1)

@@ -1,4 +1,4 @@
-"""Splits: every taxon in all subsets, groups together, children held out, labels shuffled, shots limited."""
+"""Splits: every taxon in all subsets, groups together, as the dataset has it, labels shuffled, shots limited."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from bioclip_probe.probes.inputs import SUBSETS
 from bioclip_probe.probes.splits import (
-    hold_out_children,
+    given_subsets,
     leave_one_out,
     limit_shots,
     shuffle_children,
+    split_as_given,
     split_by_image,
 )
 
@@ -112,38 +113,54 @@ def test_fractions_are_checked(fractions):
         split_by_image(np.zeros((1, 5), dtype=np.int64), np.random.default_rng(0), fractions)
 
 
-@pytest.mark.slow
-@settings(max_examples=150)
-@given(seeds, st.integers(0, 60), st.integers(3, 6), st.booleans())
-def test_a_tested_child_is_never_learnt_from(seed, n, folds, grouped):
+@settings(max_examples=100)
+@given(seeds, st.integers(1, 60), st.booleans(), st.booleans())
+def test_a_given_split_is_kept_and_val_is_drawn_from_train_alone(seed, n, has_val, grouped):
     random = np.random.default_rng(seed)
-    _, labels, children = nested(random, n, holes=0.1)
+    labels = nested(random, n, holes=0.1)
+    words = ["Training", "TEST", "unlabelled", *(["Validation"] if has_val else [])]
+    given_words = random.choice(words, n)
     groups = random.integers(-1, 8, n) if grouped else None
-    splits = hold_out_children(labels, children, random, folds, groups)
-    assert splits.shape == (folds, n)
-    for split in splits:
-        learnt, test = np.isin(split, ["train", "val"]), split == "test"
-        assert not set(children[learnt]) & set(children[test])
-        if groups is not None:
-            assert not set(groups[learnt & (groups >= 0)]) & set(groups[test & (groups >= 0)])
-        else:
-            assert set(labels[test]) <= set(labels[learnt])
-    named = (labels >= 0) & (children >= 0)
-    for image in range(n):
-        siblings = len(set(children[named & (labels == labels[image])]))
-        tested = np.sum(splits[:, image] == "test")
-        assert tested == (1 if named[image] and siblings > 1 else 0)
+    split = split_as_given(labels, given_words, random, groups)
+    both = {"Training", "TEST"} <= set(given_words) or {"Training", "Validation"} <= set(given_words)
+    test_word = "TEST" if "TEST" in given_words else "Validation"
+    for own, of_rank in zip(labels, split, strict=True):
+        assert np.all(of_rank[own < 0] == "")
+        assert np.all(given_words[of_rank == "test"] == test_word)
+        learnt = np.isin(of_rank, ["train", "val"])
+        assert set(given_words[learnt]) <= {"Training", "Validation"}
+        assert set(own[learnt]) == set(own[of_rank == "test"])
+        for taxon in np.unique(own[own >= 0]) if both else ():
+            mine = given_words[own == taxon]
+            able = np.any(mine == test_word) and (np.any(mine == "Training") or np.any(mine == "Validation"))
+            if test_word == "TEST" and able:
+                assert np.sum(of_rank[own == taxon] == "test") == np.sum(mine == "TEST")
+        if grouped and not has_val:
+            for group in range(8):
+                assert not {"train", "val"} <= set(of_rank[(groups == group) & (given_words == "Training")])
+    if not both:
+        assert np.all(split == "")
 
 
-def test_children_are_dealt_to_folds_evenly():
-    children = np.repeat(np.arange(50), 4)
-    splits = hold_out_children(children // 10, children, np.random.default_rng(0))
-    for split in splits:
-        for taxon in range(5):
-            own = split[children // 10 == taxon]
-            assert [np.sum(own == name) for name in SUBSETS] == [24, 8, 8]
-    with pytest.raises(ValueError, match="at least 3 folds"):
-        hold_out_children(children // 10, children, np.random.default_rng(0), folds=2)
+def test_without_given_val_images_a_fifth_of_train_is_val_in_every_taxon():
+    low = np.repeat(np.arange(10), 20)
+    given_words = np.where(np.arange(200) % 2, "train", "test")
+    split = split_as_given(np.stack([low // 5, low]), given_words, np.random.default_rng(0))
+    for own, of_rank in zip(np.stack([low // 5, low]), split, strict=True):
+        for taxon in np.unique(own):
+            counts = [np.sum(of_rank[own == taxon] == name) for name in SUBSETS]
+            assert counts == [0.4 * np.sum(own == taxon), 0.1 * np.sum(own == taxon), 0.5 * np.sum(own == taxon)]
+
+
+def test_words_that_are_no_split_are_no_split():
+    for words in (["seen", "unseen"], ["train", "extra"], ["test"], ["", "test"]):
+        assert set(given_subsets(np.array(words))) == {""}
+    assert given_subsets(np.array([" Valid ", "dev", "training", "Testing"])).tolist() == [
+        "val",
+        "val",
+        "train",
+        "test",
+    ]
 
 
 @settings(max_examples=100)
