@@ -13,7 +13,10 @@
 `shape`          how close the embedding is to any tree; distances along its surface
 `retrieval`      triplets, average precision
 `kinship`        ranks that nearest neighbours share; the severity of mistakes
-`separation`     purity of neighbours, silhouette
+`nearest`        purity of neighbours, of all and of those of other species
+`neighborhoods`  the neighbours that count, and what a memoriser of species would reach
+`hubs`           images that are neighbours of very many others
+`separation`     silhouette
 `clusters`       purity and agreement of k-means clusters
 `panels`         purity in the panels of the drill-down
 `differences`    two encoders: difference in any number

@@ -25,12 +25,16 @@ from .dendrogram import dendrogram_purity as dendrogram_purity
 from .differences import paired_differences as paired_differences
 from .hierarchy import cophenetic_correlation as cophenetic_correlation
 from .hierarchy import cophenetic_correlation_within as cophenetic_correlation_within
+from .hubs import hubness as hubness
 from .image_pairs import image_tree_correlation as image_tree_correlation
 from .kinship import mistake_severity as mistake_severity
 from .kinship import neighbour_lca_depth as neighbour_lca_depth
 from .measurement import Measurement as Measurement
 from .measurement import estimates as estimates
 from .measurement import random_stream as random_stream
+from .nearest import knn_purity as knn_purity
+from .nearest import knn_purity_other_children as knn_purity_other_children
+from .nearest import knn_purity_other_species as knn_purity_other_species
 from .nuisance import ImageColumn as ImageColumn
 from .nuisance import column_agreement as column_agreement
 from .nuisance import cophenetic_correlation_within_values as cophenetic_correlation_within_values
@@ -56,7 +60,6 @@ from .retrieval import hierarchical_ap as hierarchical_ap
 from .retrieval import precision_by_rank as precision_by_rank
 from .retrieval import triplet_accuracy as triplet_accuracy
 from .separation import LabelledImages as LabelledImages
-from .separation import knn_purity as knn_purity
 from .separation import silhouette as silhouette
 from .settings import MeasureSettings as MeasureSettings
 from .shape import delta_hyperbolicity as delta_hyperbolicity

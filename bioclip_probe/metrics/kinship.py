@@ -1,25 +1,32 @@
 """Kinship of nearest neighbours: how far up the tree an image meets the images nearest to it.
 
-Intervals resample the species of the images and keep every score as it is. Images at no tip of the tree are left out
-and counted.
+Chance is exact under the species null, in which whole species are permuted over the tips of the tree and images stay
+with their species: a neighbour of the own species stays one, and a neighbour of another species meets the image where
+two species drawn at random meet. Images at exactly one distance tie, and scores are means over random orders of tied
+images. Intervals leave out groups of species, as images and as neighbours, and compute the number again. Images without
+a name at species rank are left out and counted.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
+from bioclip_probe.metrics.intervals import with_interval, with_note
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
-from bioclip_probe.metrics.retrieval import ONE_TAXON, SINGLE_IMAGES
-from bioclip_probe.metrics.scores import mean_score
+from bioclip_probe.metrics.nearest import NO_NAME, ONE_TAXON, SINGLE_IMAGES
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.sweep.binning import Levels
-from bioclip_probe.stats.sweep.sweep import Sweep
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
+
+#: Ranks from an image up to where it meets a neighbour, by level.
+HEIGHTS = np.arange(len(RANKS) + 1)
+ROUNDING = 1e-9  # shares below this are 0 but for rounding
 
 
 def neighbour_lca_depth(
@@ -36,8 +43,9 @@ def neighbour_lca_depth(
     -------
     list of Measurement
         ``neighbour_lca_depth_1``, ``_5`` and ``_10``, at species: the mean depth of the common ancestor, in ranks: 7
-        for one species, 6 for one genus, 0 where nothing is shared. Higher is better. Chance is the mean over all
-        candidates. An image with fewer candidates is scored on those it has; one without any is left out.
+        for one species, 6 for one genus, 0 where nothing is shared. Higher is better. Chance is that of the species
+        null: 7 for a neighbour of the own species, the mean depth of two species for another one. An image with fewer
+        candidates is scored on those it has; one without any is left out.
 
     Raises
     ------
@@ -52,58 +60,50 @@ def neighbour_lca_depth(
     4.0
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    rng = shared.stream("neighbour_lca_depth")
-    return measurements_at("species", estimate_lca_depth(shared.image_sweep[1], rng, shared.settings))
+    lists, jackknife = shared.neighbors("species"), shared.jackknife()
+    estimates = {
+        f"neighbour_lca_depth_{k}": estimate_lca_depth(lists, k, jackknife, shared.settings) for k in K_NEIGHBORS
+    }
+    return measurements_at("species", estimates)
 
 
-def estimate_lca_depth(swept: Sweep, rng: np.random.Generator, settings: MeasureSettings) -> dict[str, Estimate]:
-    """Return `neighbour_lca_depth` from a sweep.
+def estimate_lca_depth(lists: NeighborLists, k: int, jackknife: Jackknife, settings: MeasureSettings) -> Estimate:
+    """Return `neighbour_lca_depth` of the k nearest images.
 
     Parameters
     ----------
-    swept : Sweep
-        The sweep over the images of species in a taxonomy, with its k nearest images; depths of more neighbours than k
-        are not given.
-    rng : numpy.random.Generator
+    lists : NeighborLists
+        Of the images with a name at species rank.
+    k : int
+    jackknife : Jackknife
+        Of all images; its groups are those of the lists.
     settings : MeasureSettings
-        `n_bootstrap` and `level` are used.
+        `level` is used.
 
     Returns
     -------
-    dict from metric to Estimate
-
-    Raises
-    ------
-    ValueError
-        If the sweep found no neighbours.
+    Estimate
 
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> from bioclip_probe.stats.rows import Rows
-    >>> from bioclip_probe.stats.sweep.sweep import sweep
-    >>> swept = sweep(Rows.images(*corvids()), k=1)
-    >>> round(estimate_lca_depth(swept, np.random.default_rng(0), MeasureSettings())["neighbour_lca_depth_1"].value, 2)
+    >>> shared = SharedResults(*corvids())
+    >>> lists = shared.neighbors("species")
+    >>> round(estimate_lca_depth(lists, 1, shared.jackknife(), shared.settings).value, 2)
     4.0
     """
-    names = {f"neighbour_lca_depth_{k}": k for k in K_NEIGHBORS if k <= swept.indices.shape[1]}
-    if reason := _Kinship.reason_undefined(swept):
-        return dict.fromkeys(names, Estimate.undefined(reason, **swept.rows.counts))
-    kinship = _Kinship.of(swept)
-    depth = len(RANKS) - kinship.step
-    chance = len(RANKS) - (kinship.candidates @ kinship.steps) / kinship.candidates.sum(axis=1)
-    return {
-        name: mean_score(
-            np.nanmean(depth[:, :k], axis=1),
-            kinship.tips,
-            rng,
-            settings,
-            chance=float(chance.mean()),
-            n_taxa=len(np.unique(kinship.tips)),
-            n_excluded=len(swept.rows.tips) - len(kinship.tips),
-        )
-        for name, k in names.items()
-    }
+    scored = lists.candidates().any(axis=1)
+    if reason := _reason_undefined(lists, scored):
+        return _undefined(reason, lists, jackknife)
+
+    def depth(left_out: int) -> tuple[float, float]:
+        """Return the mean depth and its chance without a jackknife group."""
+        shares = lists.shares(k, 0, left_out)
+        by_level = _mean(shares, lists.kept(left_out) * shares.any(axis=1))
+        chance = (1 - by_level[0]) * (lists.meeting_levels(left_out) @ HEIGHTS)
+        return len(RANKS) - float(by_level @ HEIGHTS), len(RANKS) - float(chance)
+
+    return _estimate(lists, scored, depth, jackknife, settings, (0.0, float(len(RANKS))))
 
 
 def mistake_severity(
@@ -120,8 +120,8 @@ def mistake_severity(
     -------
     list of Measurement
         One, at species: the mean height of the common ancestor, in ranks: 1 for one genus, 7 where nothing is shared;
-        lower is better. Chance is the mean over all candidates of other species. Only images with a candidate of their
-        own species enter. Read it beside `knn_purity`: fewer mistakes may be worse ones.
+        lower is better. Chance is the mean height over pairs of species: that of the species null. Only images with a
+        candidate of their own species enter. Read it beside `knn_purity`: fewer mistakes may be worse ones.
 
     Raises
     ------
@@ -140,119 +140,91 @@ def mistake_severity(
     'every taxon has a single image'
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    name = "mistake_severity"
-    estimate = estimate_mistake_severity(shared.image_sweep[1], shared.stream(name), shared.settings)
-    return [Measurement(name, "species", estimate)]
+    estimate = estimate_mistake_severity(shared.neighbors("species"), shared.jackknife(), shared.settings)
+    return [Measurement("mistake_severity", "species", estimate)]
 
 
-def estimate_mistake_severity(swept: Sweep, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
-    """Return `mistake_severity` from a sweep.
+def estimate_mistake_severity(lists: NeighborLists, jackknife: Jackknife, settings: MeasureSettings) -> Estimate:
+    """Return `mistake_severity`.
 
     Parameters
     ----------
-    swept, rng, settings
+    lists, jackknife, settings
         As for `estimate_lca_depth`.
 
     Returns
     -------
     Estimate
 
-    Raises
-    ------
-    ValueError
-        If the sweep found no neighbours.
-
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> from bioclip_probe.stats.rows import Rows
-    >>> from bioclip_probe.stats.sweep.sweep import sweep
-    >>> swept = sweep(Rows.images(*corvids()), k=1)
-    >>> estimate_mistake_severity(swept, np.random.default_rng(0), MeasureSettings()).note
+    >>> shared = SharedResults(*corvids())
+    >>> estimate_mistake_severity(shared.neighbors("species"), shared.jackknife(), shared.settings).note
     'every taxon has a single image'
     """
-    if reason := _Kinship.reason_undefined(swept):
-        return Estimate.undefined(reason, **swept.rows.counts)
-    kinship = _Kinship.of(swept)
-    has_own = kinship.candidates[:, kinship.steps == 0].sum(axis=1) > 0
-    wrong = has_own & (kinship.step[:, 0] > 0)
-    if not wrong.any():
+    candidates = lists.candidates()
+    if reason := _reason_undefined(lists, candidates.any(axis=1)):
+        return _undefined(reason, lists, jackknife)
+    has_own = candidates[:, 0] > 0
+    mistakes = has_own * (1 - lists.shares(1)[:, 0])
+    scored = mistakes > ROUNDING
+    if not scored.any():
         reason = "no nearest image is of another species" if has_own.any() else SINGLE_IMAGES
-        return Estimate.undefined(reason, **swept.rows.counts)
-    others = np.where(kinship.steps > 0, kinship.candidates[wrong], 0)
-    return mean_score(
-        kinship.step[wrong, 0],
-        kinship.tips[wrong],
-        rng,
-        settings,
-        chance=float(np.mean((others @ kinship.steps) / others.sum(axis=1))),
-        n_taxa=len(np.unique(kinship.tips[wrong])),
-        n_excluded=len(swept.rows.tips) - int(wrong.sum()),
-        note=f"{wrong.sum():,} mistakes of {has_own.sum():,} images",
+        return _undefined(reason, lists, jackknife)
+
+    def severity(left_out: int) -> tuple[float, float]:
+        """Return the mean height over mistakes and its chance without a jackknife group."""
+        shares = lists.shares(1, 0, left_out)
+        shares[:, 0] = 0
+        by_level = _mean(shares, lists.kept(left_out) * (lists.candidates(left_out)[:, 0] > 0))
+        total = by_level.sum()
+        height = float(by_level @ HEIGHTS / total) if total > ROUNDING else np.nan
+        return height, float(lists.meeting_levels(left_out) @ HEIGHTS)
+
+    estimate = _estimate(lists, scored, severity, jackknife, settings, (1.0, float(len(RANKS))))
+    size = lists.cells.size
+    return with_note(estimate, f"{mistakes @ size:,.4g} mistakes of {has_own @ size:,} images")
+
+
+def _reason_undefined(lists: NeighborLists, scored: np.ndarray) -> str:
+    """Return why there is no kinship; empty if there is."""
+    n_species = int(lists.taxa(0).max(initial=-1)) + 1
+    if n_species < 2:
+        return (NO_NAME, ONE_TAXON)[n_species]
+    return "" if scored.any() else "no image has a candidate"
+
+
+def _undefined(reason: str, lists: NeighborLists, jackknife: Jackknife) -> Estimate:
+    """Return an undefined estimate with its counts."""
+    n = len(lists.rows)
+    return Estimate.undefined(reason, n, int(lists.taxa(0).max(initial=-1)) + 1, len(jackknife.group) - n)
+
+
+def _mean(shares: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the weighted mean over cells of the shares by level; NaN without any weight."""
+    total = weight.sum()
+    return weight @ shares / total if total else np.full(shares.shape[1], np.nan)
+
+
+def _estimate(
+    lists: NeighborLists,
+    scored: np.ndarray,
+    statistic: Callable[[int], tuple[float, float]],
+    jackknife: Jackknife,
+    settings: MeasureSettings,
+    bounds: tuple[float, float],
+) -> Estimate:
+    """Return the estimate of a statistic, which returns a value and its chance; `scored` are the cells that enter."""
+    (value, chance), *without = lists.without_each(statistic)
+    rows = lists.rows[scored[lists.cell]]
+    estimate = Estimate(
+        value,
+        chance=chance,
+        null="species",
+        n_images=len(rows),
+        n_taxa=len(np.unique(lists.taxa(0)[scored])),
+        n_excluded=len(jackknife.group) - len(rows),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Kinship:
-    """Tree distances, in ranks, of the m images that have a neighbour to their nearest images and to all candidates.
-
-    `tips` (m,) are their species, `step` (m, k) the tree distances to their neighbours with NaN for no neighbour,
-    `steps` (L,) the tree distances that occur, and `candidates` (m, L) how many candidates are at each.
-    """
-
-    tips: np.ndarray
-    step: np.ndarray
-    steps: np.ndarray
-    candidates: np.ndarray
-
-    @staticmethod
-    def reason_undefined(swept: Sweep) -> str:
-        """Return why there is no kinship; empty if there is."""
-        near = swept.indices
-        if not near.shape[1]:
-            raise ValueError("expected a sweep that found neighbours: pass k")
-        if not np.any(near[:, 0] >= 0):
-            return "no image has a candidate"
-        if swept.rows.counts["n_taxa"] < 2:
-            return ONE_TAXON
-        return "" if _levels(swept).clades else "needs a taxonomy"
-
-    @classmethod
-    def of(cls, swept: Sweep) -> _Kinship:
-        """Return the kinship of a sweep for which it is defined."""
-        tips, near, levels = swept.rows.tips, swept.indices, _levels(swept)
-        rows = np.flatnonzero(near[:, 0] >= 0)
-        own, other = np.repeat(tips[rows], near.shape[1]), tips[near[rows]].ravel()
-        step = levels.steps[levels.between_tips(own, other)].reshape(len(rows), -1)
-        step[near[rows] < 0] = np.nan
-        first, last = levels.clades
-        n_tips = len(swept.rows.tree.tips)
-        images = np.concatenate([[0], np.cumsum(np.bincount(tips[tips >= 0], minlength=n_tips))])
-        within = (images[last] - images[first]).T[tips[rows]]
-        candidates = np.diff(within, axis=1, prepend=0)
-        candidates[:, 0] -= 1  # the image itself
-        candidates -= _group_members(swept, rows, levels)
-        return cls(tips[rows], step, levels.steps, candidates)
-
-
-def _levels(swept: Sweep) -> Levels:
-    """Return the levels of tree distance between the tips of a sweep."""
-    return Levels.of(swept.rows.tree, np.arange(len(swept.rows.tree.tips)))
-
-
-def _group_members(swept: Sweep, rows: np.ndarray, levels: Levels) -> np.ndarray:
-    """Return how many other images of each row's own group are at each level, shape (m, L): they are no candidates."""
-    members_at = np.zeros((len(rows), len(levels.steps)), dtype=np.int64)
-    position = np.full(len(swept.rows.tips), -1)
-    position[rows] = np.arange(len(rows))
-    grouped = np.flatnonzero((swept.groups >= 0) & (swept.rows.tips >= 0))
-    grouped = grouped[np.argsort(swept.groups[grouped], kind="stable")]
-    cuts = np.flatnonzero(np.diff(swept.groups[grouped])) + 1
-    for members in np.split(grouped, cuts) if len(grouped) else ():
-        tip, own, count = np.unique(swept.rows.tips[members], return_inverse=True, return_counts=True)
-        level = levels.between_tips(np.repeat(tip, len(tip)), np.tile(tip, len(tip))).reshape(len(tip), -1)
-        others = np.stack([(level == one) @ count for one in range(len(levels.steps))], axis=1)
-        others[:, 0] -= 1
-        is_row = position[members] >= 0
-        members_at[position[members][is_row]] += others[own[is_row]]
-    return members_at
+    deleted = jackknife.padded(value, np.array([one for one, _ in without]))
+    return with_interval(estimate, deleted, jackknife.take(rows), settings, bounds)

@@ -18,7 +18,7 @@ from bioclip_probe.stats.embeddings import check_vectors
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.kmeans import kmeans
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
-from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
+from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists, neighbor_lists
 from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
@@ -80,7 +80,7 @@ class SharedResults:
             self.units = ResamplingUnits(self.settings.resample, self.placement.at(self.settings.resample))
         self._jackknives: dict[str, Jackknife] = {}
         self._taxa: dict[str, Rows] = {}
-        self._neighbors: dict[bytes, np.ndarray] = {}
+        self._neighbors: dict[bytes, NeighborLists] = {}
         self._clusters: dict[str, np.ndarray] = {}
 
     @classmethod
@@ -229,24 +229,25 @@ class SharedResults:
         workers = SweepWorkers(self.executor)
         return resampled, sweep(self.images, group, anchors=True, k=k, groups=self.groups, workers=workers)
 
-    def neighbors(self, rank: str) -> np.ndarray:
-        """Return the nearest images of each image among those with a name at a rank.
+    def neighbors(self, *ranks: str) -> NeighborLists:
+        """Return the nearest images of each image among those with a name at some ranks.
 
         One search serves all ranks at which the same images have a name.
 
         Parameters
         ----------
-        rank : str
+        *ranks : str
 
         Returns
         -------
-        ndarray, shape (n, 10), int64
-            Row numbers, nearest first; -1 where there are no more candidates.
+        NeighborLists
+            They suffice for ten neighbours, without each group of the `jackknife` too.
         """
-        named = self.placement.at(rank) >= 0
+        named = np.all([self.placement.at(rank) >= 0 for rank in ranks], axis=0)
         key = named.tobytes()
         if key not in self._neighbors:
-            self._neighbors[key] = nearest_neighbors(self.vectors, max(K_NEIGHBORS), self.groups, among=named)[0]
+            group, k = self.jackknife().group, max(K_NEIGHBORS)
+            self._neighbors[key] = neighbor_lists(self.vectors, self.placement, group, k, self.groups, named)
         return self._neighbors[key]
 
     def clusters(self, rank: str) -> np.ndarray:

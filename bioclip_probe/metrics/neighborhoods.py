@@ -1,0 +1,237 @@
+"""Which neighbours of an image count and how many of them agree with it, and what a memoriser of species would reach.
+
+The chance level above species rank is exact. Under the species null, whole species are permuted over the tips of the
+tree and images stay with their species. A neighbour of the own species then always agrees. A neighbour of another
+species agrees with probability q = Σ_t K_t (K_t − 1)/(K (K − 1)), where K_t of the K species are of taxon t. An image
+is scored only if it can be right: if a candidate is of its taxon. Where no candidate is of its own species that depends
+on the permutation, and the probability, given that the image is scored, is q/P with
+
+    P = Σ_t K_t/K · (1 − C(K − K_t, E)/C(K − 1, E)),
+
+where E is the number of other species that have a candidate. If photographers exclude no whole species, E = K − 1 and P
+is the share of species whose taxon has another species. For other child taxa the same holds with child taxa in place of
+species.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import gammaln
+
+from bioclip_probe.stats.resampling import permutation_p
+from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists, matching_weight
+
+#: Labels of units that are permuted at once, at most.
+LABELS_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Which neighbours count, and when they agree.
+
+    Attributes
+    ----------
+    lists : NeighborLists
+        Of the images with a name at the rank.
+    k : int
+        Number of nearest images.
+    level : int
+        Neighbours that meet the image at this level or below agree with it: the level of the rank.
+    least : int
+        Neighbours meet the image at this level or above: 0 for all, 1 for those of other species, the level of the rank
+        for those of other child taxa.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> from bioclip_probe.metrics.shared import SharedResults
+    >>> from bioclip_probe.stats.sweep.cells import level_of
+    >>> shared = SharedResults(*corvids())
+    >>> question = Question(shared.neighbors("genus"), 1, level_of("genus"), 1)
+    >>> question.scores()[:2].round(6).tolist()  # a magpie is nearest to the other magpie; the raven cannot be right
+    [1.0, 0.5]
+    """
+
+    lists: NeighborLists
+    k: int
+    level: int
+    least: int = 0
+
+    @cached_property
+    def unit(self) -> np.ndarray:
+        """The unit of each cell that the null permutes: its species, or its child taxon."""
+        return self.lists.taxa(max(self.least - 1, 0))
+
+    @cached_property
+    def taxon(self) -> np.ndarray:
+        """The taxon of each cell."""
+        return self.lists.taxa(self.level)
+
+    @cached_property
+    def taxon_of_unit(self) -> np.ndarray:
+        """The taxon of each unit."""
+        return self.taxon[np.unique(self.unit, return_index=True)[1]]
+
+    def scored(self, left_out: int = -1) -> np.ndarray:
+        """Return the number of images of each cell that can be right.
+
+        Parameters
+        ----------
+        left_out : int
+            Jackknife group that is left out; -1 for none.
+
+        Returns
+        -------
+        ndarray, shape (c,), int64
+        """
+        candidates = self.lists.candidates_without_each[left_out + 1]
+        can_be_right = candidates[:, self.least : self.level + 1].any(axis=1)
+        return np.where(can_be_right, self.lists.kept(left_out), 0)
+
+    def scores(self, left_out: int = -1) -> np.ndarray:
+        """Return the purity, its chance level, and the highest purity that can be reached.
+
+        Parameters
+        ----------
+        left_out : int
+            Jackknife group that is left out; -1 for none.
+
+        Returns
+        -------
+        ndarray, shape (3,)
+            NaN where no image can be right or fewer than two taxa are left.
+        """
+        weight, kept = self.scored(left_out), self.lists.kept(left_out)
+        if not weight.any() or len(np.unique(self.taxon[kept > 0])) < 2:
+            return np.full(3, np.nan)
+        candidates = self.lists.candidates_without_each[left_out + 1]
+        share = self.lists.shares_without_each(self.k, self.least)[left_out + 1]
+        right = share[:, self.least : self.level + 1].sum(axis=1)
+        same = candidates[:, self.least : self.level + 1].sum(axis=1)
+        all_candidates = np.maximum(candidates[:, self.least :].sum(axis=1), 1)
+        reachable = np.minimum(same / np.minimum(all_candidates, self.k), 1)
+        chance = self.chances(share[:, 0], left_out) if self.level else same / all_candidates
+        return np.array([right, chance, reachable]) @ weight / weight.sum()
+
+    def chances(self, own: np.ndarray, left_out: int = -1) -> np.ndarray:
+        """Return the purity that each cell expects under the null, given that it can be right.
+
+        Parameters
+        ----------
+        own : ndarray, shape (c,)
+            Share of its own species among its neighbours.
+        left_out : int
+            Jackknife group that is left out; -1 for none.
+
+        Returns
+        -------
+        ndarray, shape (c,)
+        """
+        kept = self.lists.kept(left_out)
+        units = np.unique(self.unit[kept > 0])
+        sizes = np.bincount(self.taxon_of_unit[units])
+        agrees = agreement_chance(sizes)
+        can_be_right = chance_to_be_right(sizes, len(units) - 1 - self._excluded_units(kept))
+        if not self.least:
+            has_own = self.lists.candidates_without_each[left_out + 1][:, 0] > 0
+            can_be_right = np.where(has_own, 1.0, can_be_right)
+        agrees = np.divide(agrees, can_be_right, out=np.zeros(len(kept)), where=can_be_right > 0)
+        return own + (1 - own) * agrees
+
+    def _excluded_units(self, kept: np.ndarray) -> np.ndarray:
+        """Return how many other units have all their images by the photographer of each cell."""
+        group, excluded = self.lists.cells.group, np.zeros(len(kept), dtype=np.int64)
+        cells = np.flatnonzero((group >= 0) & (kept > 0))
+        if not len(cells):
+            return excluded
+        images = np.bincount(self.unit, weights=kept)
+        pairs, pair = np.unique(np.stack([group[cells], self.unit[cells]]), axis=1, return_inverse=True)
+        whole = np.bincount(pair.ravel(), weights=kept[cells]) == images[pairs[1]]
+        photographer = np.unique(group[cells], return_inverse=True)[1]
+        n_whole = np.bincount(np.unique(pairs[0], return_inverse=True)[1], weights=whole).astype(np.int64)
+        excluded[cells] = n_whole[photographer] - whole[pair.ravel()]
+        return excluded
+
+    def p_value(self, rng: np.random.Generator, n_permutations: int) -> float:
+        """Return the p-value of the purity among other units, by permuting the taxa of whole units.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        n_permutations : int
+
+        Returns
+        -------
+        float
+            One-sided: the share of permutations in which as many neighbours agree, (b + 1)/(m + 1). The statistic is
+            the sum over all images, in which an image that cannot be right counts 0.
+
+        Raises
+        ------
+        ValueError
+            If neighbours of the own species count.
+        """
+        if not self.least:
+            raise ValueError("there is no p-value where neighbours of the own species count")
+        links = self.lists.links(self.k, self.least)
+        at_once = max(1, LABELS_AT_ONCE // max(len(self.taxon_of_unit), 1))
+        null = []
+        for start in range(0, n_permutations, at_once):
+            labels = np.tile(self.taxon_of_unit, (min(at_once, n_permutations - start), 1))
+            null.append(matching_weight(links, rng.permuted(labels, axis=1, out=labels)))
+        observed = matching_weight(links, self.taxon_of_unit[None])[0]
+        return permutation_p(observed / links[2].sum(), np.concatenate(null) / links[2].sum())
+
+
+def agreement_chance(sizes: np.ndarray) -> float:
+    """Return the probability that two different units drawn at random are of one taxon.
+
+    Parameters
+    ----------
+    sizes : ndarray of int
+        Number of units of each taxon.
+
+    Returns
+    -------
+    float
+        q = Σ_t K_t (K_t − 1)/(K (K − 1)).
+
+    Examples
+    --------
+    >>> agreement_chance(np.array([2, 2]))
+    0.3333333333333333
+    """
+    n = int(sizes.sum())
+    return float(np.sum(sizes * (sizes - 1)) / (n * (n - 1))) if n > 1 else 0.0
+
+
+def chance_to_be_right(sizes: np.ndarray, n_candidates: np.ndarray) -> np.ndarray:
+    """Return the probability that one of some other units is of the taxon of a unit, all drawn at random.
+
+    Parameters
+    ----------
+    sizes : ndarray of int
+        Number of units of each taxon.
+    n_candidates : ndarray of int
+        Number of other units that are drawn; less than the number of all units.
+
+    Returns
+    -------
+    ndarray, float64
+        P in the docstring of this module.
+
+    Examples
+    --------
+    >>> chance_to_be_right(np.array([2, 2, 1]), np.array([4, 0])).tolist()
+    [0.8, 0.0]
+    """
+    sizes = sizes[sizes > 0]
+    n = int(sizes.sum())
+    drawn, position = np.unique(n_candidates, return_inverse=True)
+    left = n - sizes - drawn[:, None]
+    ways = gammaln(n - sizes + 1) - gammaln(np.maximum(left, 0) + 1) - gammaln(n) + gammaln(n - drawn)[:, None]
+    none = np.where(left >= 0, np.exp(ways), 0.0)
+    return np.clip(1 - none @ sizes / n, 0, 1)[position]
