@@ -2,7 +2,8 @@
 
 One sweep counts all pairs by level of tree distance and bin of cosine distance (`stats.sweep`). Counts without a group
 of species follow by subtraction, so that the delete-group jackknife needs no second sweep. In a taxonomy a level is a
-rank; on a tree with many distances a level holds a 64th of the pairs.
+rank; on a tree with many distances a level holds a 64th of the pairs. Distances that differ by rounding only are tied
+(`stats.sweep.ties`).
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.metrics.measurement import Measurement, measurements_at, measurements_by_rank, random_stream
-from bioclip_probe.metrics.scores import interval, jackknife_method
+from bioclip_probe.metrics.intervals import with_interval
+from bioclip_probe.metrics.measurement import Measurement, measurements_at, measurements_by_rank
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import jackknife_interval
-from bioclip_probe.stats.rows import ResamplingUnits, Rows
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep import histograms
 from bioclip_probe.stats.sweep.binning import lca_rank
 from bioclip_probe.stats.sweep.histograms import JointHistogram
 from bioclip_probe.stats.sweep.pairs import spearman_correlation
+from bioclip_probe.stats.sweep.replicates import Replicates
 from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
+from bioclip_probe.stats.sweep.ties import with_tied_heights
+from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -47,10 +51,13 @@ def rank_correlations(
     Returns
     -------
     list of Measurement
-        ``spearman`` and ``kendall_tau_b``, in [-1, 1]; higher is better, 0 without any signal. τ-b cannot reach 1 where
-        one side has more ties than the other, as in a taxonomy. On a tree with more than 64 distances, ρ uses the
-        distances themselves (to a millionth of the largest); τ-b and both intervals use 64 levels. Undefined where
-        `cophenetic_correlation` is undefined. The interval leaves out one group of units after the other.
+        ``spearman`` and ``kendall_tau_b``, in [-1, 1]; higher is better. Chance is 0, exactly, under the species null:
+        for every permutation of species there is an equally likely one that exchanges two pairs. τ-b cannot reach 1
+        where one side has more ties than the other, as in a taxonomy. Where the tips of a dated tree are equally deep,
+        pairs with the same common ancestor tie, and so do pairs whose ancestors are equally old within the rounding of
+        the tree. On a tree with more than 64 distances, ρ uses the distances themselves (to a millionth of the
+        largest); τ-b and both intervals use 64 levels. Undefined where `cophenetic_correlation` is undefined. The
+        interval leaves out one group of species after the other.
 
     Raises
     ------
@@ -69,19 +76,12 @@ def rank_correlations(
     [0.87, 0.82]
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    rng = shared.stream("rank_correlations")
-    taxa = shared.taxa("species")
-    return measurements_at(
-        "species", estimate_rank_correlations(taxa, rng, shared.settings, shared.units, shared.executor)
-    )
+    of_taxa = shared.taxa("species"), shared.jackknife(), shared.settings, shared.executor
+    return measurements_at("species", estimate_rank_correlations(*of_taxa))
 
 
 def estimate_rank_correlations(
-    taxa: Rows,
-    rng: np.random.Generator,
-    settings: MeasureSettings,
-    units: ResamplingUnits | None = None,
-    executor: Executor | None = None,
+    taxa: Rows, jackknife: Jackknife, settings: MeasureSettings, executor: Executor | None = None
 ) -> dict[str, Estimate]:
     """Return `rank_correlations` of the taxa at the tips of one tree.
 
@@ -89,12 +89,10 @@ def estimate_rank_correlations(
     ----------
     taxa : Rows
         Centroids, see `Rows.taxa`.
-    rng : numpy.random.Generator
-        It draws the groups of the jackknife.
+    jackknife : Jackknife
+        Of the images of the taxa.
     settings : MeasureSettings
-        `n_groups` and `level` are used.
-    units : ResamplingUnits, optional
-        What the interval leaves out; by default the taxa themselves.
+        `level` is used.
     executor : Executor, optional
         Its workers compare all pairs.
 
@@ -105,19 +103,26 @@ def estimate_rank_correlations(
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> taxa = Rows.taxa(*corvids())
-    >>> round(estimate_rank_correlations(taxa, np.random.default_rng(0), MeasureSettings())["spearman"].value, 2)
+    >>> shared = SharedResults(*corvids())
+    >>> table = estimate_rank_correlations(shared.taxa("species"), shared.jackknife(), shared.settings)
+    >>> round(table["spearman"].value, 2)
     0.87
     """
     if reason := taxa.reason_undefined():
         return dict.fromkeys(("spearman", "kendall_tau_b"), Estimate.undefined(reason, **taxa.counts))
-    name, group = taxa.jackknife_groups(units, rng, settings.n_groups)
-    pairs = _CountedPairs(taxa, sweep(taxa, group, workers=SweepWorkers(executor)).joint, name, settings)
-    exact = spearman_correlation(taxa.vectors, taxa.tree) if pairs.joint.binned else None
+    tied = Rows(with_tied_heights(taxa.tree), taxa.vectors, taxa.tips, taxa.groups)
+    joint = sweep(tied, _left_out_species(taxa, jackknife), workers=SweepWorkers(executor)).joint
+    pairs = _CountedPairs(taxa, joint, jackknife, settings)
+    exact = spearman_correlation(tied.vectors, tied.tree) if joint.binned else None
     return {
-        "spearman": pairs.correlation(histograms.spearman, exact),
-        "kendall_tau_b": pairs.correlation(histograms.kendall_tau_b),
+        "spearman": pairs.correlation(histograms.spearman, 0.0, exact),
+        "kendall_tau_b": pairs.correlation(histograms.kendall_tau_b, 0.0),
     }
+
+
+def _left_out_species(taxa: Rows, jackknife: Jackknife) -> Replicates:
+    """Return the groups of the jackknife for rows that are taxa."""
+    return Replicates.jackknife(jackknife.of_tips(taxa), jackknife.n_groups)
 
 
 def image_rank_correlations(
@@ -133,8 +138,11 @@ def image_rank_correlations(
     Returns
     -------
     list of Measurement
-        ``image_spearman`` and ``image_kendall_tau_b``, as in `rank_correlations`. Images of one species are at tree
-        distance 0. On a tree with more than 64 distances, both use levels that hold equal shares of the pairs.
+        ``image_spearman`` and ``image_kendall_tau_b``, in [-1, 1]; higher is better. Images of one species are at tree
+        distance 0, so that recognising species alone gives more than 0. Chance is therefore that of the species null:
+        the mean over ``n_null_permutations`` permutations of whole species over the tips, from the pairs of up to
+        ``n_null_anchors`` images with all others. There is no p-value from so few permutations. The interval leaves out
+        one group of species after the other.
 
     Raises
     ------
@@ -153,23 +161,22 @@ def image_rank_correlations(
     ['image_spearman', 'image_kendall_tau_b']
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    resampled, swept = shared.image_sweep
-    return measurements_at("species", estimate_image_rank_correlations(swept, shared.settings, resampled))
+    of_images = shared.image_sweep, shared.jackknife(), shared.settings
+    return measurements_at("species", estimate_image_rank_correlations(*of_images))
 
 
 def estimate_image_rank_correlations(
-    swept: Sweep, settings: MeasureSettings, resampled: str = "species"
+    swept: Sweep, jackknife: Jackknife, settings: MeasureSettings
 ) -> dict[str, Estimate]:
     """Return `image_rank_correlations` from a sweep.
 
     Parameters
     ----------
     swept : Sweep
-        The sweep over ``Rows.images(vectors, placement)``, with the groups that the jackknife leaves out.
+        The sweep over the images of species in a taxonomy with the groups of the jackknife, from `sweep_images`.
+    jackknife : Jackknife
     settings : MeasureSettings
         `level` is used.
-    resampled : str
-        Rank of the units that the groups are made of.
 
     Returns
     -------
@@ -178,16 +185,19 @@ def estimate_image_rank_correlations(
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> swept = sweep(Rows.images(*corvids()))
-    >>> round(estimate_image_rank_correlations(swept, MeasureSettings())["image_spearman"].value, 2)
+    >>> shared = SharedResults(*corvids())
+    >>> table = estimate_image_rank_correlations(shared.image_sweep, shared.jackknife(), shared.settings)
+    >>> round(table["image_spearman"].value, 2)
     0.87
     """
     names = ("image_spearman", "image_kendall_tau_b")
     if reason := swept.rows.reason_undefined():
         return dict.fromkeys(names, Estimate.undefined(reason, **swept.rows.counts))
-    pairs = _CountedPairs(swept.rows, swept.joint, resampled, settings)
-    statistics = (histograms.spearman, histograms.kendall_tau_b)
-    return {name: pairs.correlation(statistic) for name, statistic in zip(names, statistics, strict=True)}
+    pairs, table = _CountedPairs(swept.rows, swept.joint, jackknife, settings), {}
+    for name, statistic in zip(names, (histograms.spearman, histograms.kendall_tau_b), strict=True):
+        null = [statistic(counts) for counts in swept.permuted_counts]
+        table[name] = pairs.correlation(statistic, float(np.mean(null)) if null else np.nan)
+    return table
 
 
 def lca_auc(
@@ -204,9 +214,13 @@ def lca_auc(
     -------
     list of Measurement
         One for each rank of the closer pair's common ancestor, from ``species`` up to the last but one rank that
-        occurs. In [0, 1], higher is better, 1/2 without any signal; ties count 1/2. Pairs of one rank may lie anywhere
-        on the tree, so that the metric asks for one scale of distance all over it; `triplet_accuracy` compares about
-        one anchor. The note says how much the bins of distance can change the value: half of the ties within them.
+        occurs. In [0, 1], higher is better; ties count 1/2. Chance is 1/2: above species under the species null, by
+        symmetry, and at ``species`` with labels permuted over images. Pairs of one rank may lie anywhere on the tree,
+        so that the metric asks for one scale of distance all over it. A value below 1/2, as is common at ``family``,
+        does not mean that relatives are farther apart than others. It means that scales differ among clades: clades
+        that reach up to the next rank are compact, and those with many pairs at this rank are wide. `triplet_accuracy`
+        compares about one anchor and does not depend on scales. The interval leaves out one group of species after the
+        other. The note says how much the bins of distance can change the value: half of the ties within them.
 
     Raises
     ------
@@ -225,19 +239,16 @@ def lca_auc(
     [('genus', 1.0)]
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    resampled, swept = shared.image_sweep
-    return measurements_by_rank(estimate_lca_auc(swept, shared.settings, resampled))
+    return measurements_by_rank(estimate_lca_auc(shared.image_sweep, shared.jackknife(), shared.settings))
 
 
-def estimate_lca_auc(
-    swept: Sweep, settings: MeasureSettings, resampled: str = "species"
-) -> dict[str, dict[str, Estimate]]:
+def estimate_lca_auc(swept: Sweep, jackknife: Jackknife, settings: MeasureSettings) -> dict[str, dict[str, Estimate]]:
     """Return `lca_auc` from a sweep.
 
     Parameters
     ----------
-    swept, settings, resampled
-        As for `estimate_image_rank_correlations`, on a taxonomy of species.
+    swept, jackknife, settings
+        As for `estimate_image_rank_correlations`.
 
     Returns
     -------
@@ -246,8 +257,8 @@ def estimate_lca_auc(
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> swept = sweep(Rows.images(*corvids()))
-    >>> estimate_lca_auc(swept, MeasureSettings())["genus"]["lca_auc"].value
+    >>> shared = SharedResults(*corvids())
+    >>> estimate_lca_auc(shared.image_sweep, shared.jackknife(), shared.settings)["genus"]["lca_auc"].value
     1.0
     """
     joint = swept.joint
@@ -256,11 +267,11 @@ def estimate_lca_auc(
     deleted = joint.leave_one_out(lambda left: histograms.neighboring_auc(left)[0])
     table = {}
     for level in np.flatnonzero(np.isfinite(auc)):
-        ends = jackknife_interval(auc[level], deleted[:, level], SHARE, settings.level)
-        fields = interval(*ends, jackknife_method(settings), resampled)
         note = f"{counts[level].sum():,.0f} pairs; bins can hide {error[level]:.1e}"
-        estimate = Estimate(float(auc[level]), chance=0.5, **fields, note=note, **swept.rows.counts)
-        table[lca_rank(joint.steps[level])] = {"lca_auc": estimate}
+        rank = lca_rank(joint.steps[level])
+        null = "images" if rank == RANKS[-1] else "species"
+        estimate = Estimate(float(auc[level]), chance=0.5, null=null, note=note, **swept.rows.counts)
+        table[rank] = {"lca_auc": with_interval(estimate, deleted[:, level], jackknife, settings, SHARE)}
     return table
 
 
@@ -280,9 +291,9 @@ def distance_by_lca(
         ``lca_distance_mean`` and ``lca_distance_q05`` … ``q95``, cosine distance in [0, 2], for each rank that occurs
         from ``genus`` up to ``kingdom`` and ``root`` (no known rank in common). Where a rank is a hole, two species
         share the next known rank above, so that their tree distance is the most that it can be. In an embedding that
-        follows the tree the distance grows from rank to rank. Means are exact, quantiles to the width of a bin. The
-        interval leaves out species; it is missing where one group of species takes part in all pairs of a rank. All
-        are undefined if the images of a species cancel out.
+        follows the tree the distance grows from rank to rank; there is no chance level. Means are exact, quantiles to
+        the width of a bin. The interval leaves out one group of species after the other; it is missing where one group
+        takes part in all pairs of a rank. All are undefined if the images of a species cancel out.
 
     Raises
     ------
@@ -298,13 +309,12 @@ def distance_by_lca(
     [('genus', 0.2), ('root', 0.7)]
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    rng = random_stream(shared.settings.seed, "distance_by_lca")
-    table = estimate_distance_by_lca(shared.taxa("species"), rng, shared.settings, shared.executor)
-    return measurements_by_rank(table)
+    of_taxa = shared.taxa("species"), shared.jackknife(), shared.settings, shared.executor
+    return measurements_by_rank(estimate_distance_by_lca(*of_taxa))
 
 
 def estimate_distance_by_lca(
-    taxa: Rows, rng: np.random.Generator, settings: MeasureSettings, executor: Executor | None = None
+    taxa: Rows, jackknife: Jackknife, settings: MeasureSettings, executor: Executor | None = None
 ) -> dict[str, dict[str, Estimate]]:
     """Return `distance_by_lca` of the species at the tips of a taxonomy.
 
@@ -312,7 +322,7 @@ def estimate_distance_by_lca(
     ----------
     taxa : Rows
         Centroids of the species.
-    rng, settings, executor
+    jackknife, settings, executor
         As for `estimate_rank_correlations`.
 
     Returns
@@ -322,8 +332,8 @@ def estimate_distance_by_lca(
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> taxa = Rows.taxa(*corvids())
-    >>> list(estimate_distance_by_lca(taxa, np.random.default_rng(0), MeasureSettings()))
+    >>> shared = SharedResults(*corvids())
+    >>> list(estimate_distance_by_lca(shared.taxa("species"), shared.jackknife(), shared.settings))
     ['genus', 'root']
     """
     if taxa.counts["n_taxa"] < 2:
@@ -335,18 +345,17 @@ def estimate_distance_by_lca(
         steps = joint.steps[joint.counts.sum(axis=1) > 0]
         undefined = Estimate.undefined(reason, **taxa.counts)
         return {lca_rank(step): dict.fromkeys(LCA_DISTANCES, undefined) for step in steps}
-    name, group = taxa.jackknife_groups(None, rng, settings.n_groups)
-    joint = sweep(taxa, group, workers=SweepWorkers(executor)).joint
-    statistics = np.concatenate([_mean_distances(taxa, group, joint.steps), _quantiles(joint)], axis=2)
+    left_out = _left_out_species(taxa, jackknife)
+    joint = sweep(taxa, left_out, workers=SweepWorkers(executor)).joint
+    statistics = np.concatenate([_mean_distances(taxa, left_out, joint.steps), _quantiles(joint)], axis=2)
     table = {}
     for level, n_pairs in enumerate(joint.counts.sum(axis=1)):
         if n_pairs:
             note = f"{n_pairs:,.0f} pairs of species"
             estimates = {}
             for metric, (value, *deleted) in zip(LCA_DISTANCES, statistics[:, level].T, strict=True):
-                ends = jackknife_interval(value, np.array(deleted), DISTANCE, settings.level)
-                fields = interval(*ends, jackknife_method(settings), name)
-                estimates[metric] = Estimate(float(value), **fields, note=note, **taxa.counts)
+                estimate = Estimate(float(value), note=note, **taxa.counts)
+                estimates[metric] = with_interval(estimate, np.array(deleted), jackknife, settings, DISTANCE)
             table[lca_rank(joint.steps[level])] = estimates
     return table
 
@@ -360,9 +369,9 @@ def _quantiles(joint: JointHistogram) -> np.ndarray:
     return np.stack([quantiles(joint.counts), *joint.leave_one_out(quantiles)])
 
 
-def _mean_distances(rows: Rows, group: np.ndarray, steps: np.ndarray) -> np.ndarray:
+def _mean_distances(rows: Rows, left_out: Replicates, steps: np.ndarray) -> np.ndarray:
     """Return the mean distance at each step, of all pairs and without each group, shape (1 + G, L, 1); not binned."""
-    sums = NodeSums.with_jackknife(rows.vectors, rows.tips, rows.tree, group, int(group.max()) + 1)
+    sums = NodeSums.with_jackknife(rows.vectors, rows.tips, rows.tree, left_out.group, left_out.n_groups)
     step = 2 * (rows.tree.depth[rows.tree.tips[0]] - rows.tree.depth)
     level = np.abs(step[:, None] - steps).argmin(axis=1)
     means = []
@@ -376,22 +385,23 @@ def _mean_distances(rows: Rows, group: np.ndarray, steps: np.ndarray) -> np.ndar
 
 @dataclass(frozen=True, eq=False)
 class _CountedPairs:
-    """The pairs of some rows, counted by tree distance and embedding distance.
-
-    `joint` holds the counts, `resampled` names the units of its jackknife groups.
-    """
+    """The pairs of some rows, counted by tree distance and embedding distance with the groups of the jackknife."""
 
     rows: Rows
     joint: JointHistogram
-    resampled: str
+    jackknife: Jackknife
     settings: MeasureSettings
 
-    def correlation(self, statistic: Callable[[np.ndarray], float], exact: float | None = None) -> Estimate:
-        """Return a rank correlation of the counts; `exact` replaces its value where that is known without levels."""
-        value = statistic(self.joint.counts) if exact is None else exact
-        deleted = self.joint.leave_one_out(statistic)
-        ends = jackknife_interval(value, deleted, CORRELATION, self.settings.level)
-        fields = interval(*ends, jackknife_method(self.settings), self.resampled)
+    def correlation(
+        self, statistic: Callable[[np.ndarray], float], chance: float, exact: float | None = None
+    ) -> Estimate:
+        """Return a rank correlation of the counts; `exact` replaces its value where that is known without levels.
+
+        The numbers without each group are then moved by what the levels change in the number itself.
+        """
+        binned, deleted = statistic(self.joint.counts), self.joint.leave_one_out(statistic)
+        value = binned if exact is None else exact
         levels = f"tree distances in {len(self.joint.steps)} levels"
         note = levels if self.joint.binned and exact is None else ""
-        return Estimate(float(value), chance=0.0, **fields, note=note, **self.rows.counts)
+        estimate = Estimate(float(value), chance=chance, null="species", note=note, **self.rows.counts)
+        return with_interval(estimate, deleted + (value - binned), self.jackknife, self.settings, CORRELATION)

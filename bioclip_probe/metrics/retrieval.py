@@ -1,31 +1,36 @@
 """Retrieval of relatives: all other images, sorted by their distance from one image, the anchor.
 
-One sweep (`stats.sweep`) gives the scores of each anchor over all other images, not over a sample of them. Intervals
-resample the species of the anchors and keep every score as it is: a species drawn twice would be its own perfect
-neighbour. Distances in one bin are tied, and a score is its mean over the orders of those that tie. Images at no tip
-of the tree are left out and counted.
+One sweep (`stats.sweep`) gives the scores of each anchor over all other images, not over a sample of them. Distances in
+one bin are tied, and a score is its mean over the orders of those that tie. Images at no tip of the tree are left out
+and counted.
+
+Intervals leave out one group of species after the other, as anchors and as candidates (`metrics.intervals`). Chance is
+that of the species null: the mean over permutations of whole species over the tips of the tree, images staying with
+their species. A memoriser of species that knows no tree reaches it. The same sweep computes it, with up to
+``settings.n_null_anchors`` anchors.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
+from typing import NamedTuple
 
 import numpy as np
 
+from bioclip_probe.metrics.intervals import with_interval
 from bioclip_probe.metrics.measurement import Measurement, measurements_by_rank
-from bioclip_probe.metrics.scores import bootstrap_method, interval, mean_score
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import SharedResults
+from bioclip_probe.metrics.shared import SharedResults, sweep_images
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import bootstrap_weights, percentile_interval
-from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.sweep import scoring
 from bioclip_probe.stats.sweep.binning import lca_rank
-from bioclip_probe.stats.sweep.scoring import AP, HIERARCHICAL_AP, R_PRECISION, RIGHT, SIZE, TIED
-from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
+from bioclip_probe.stats.sweep.sweep import Sweep
 from bioclip_probe.tables import RANKS
-from bioclip_probe.tree.tree import Placement
+from bioclip_probe.tree.tree import Placement, Tree
 
 SINGLE_IMAGES, ONE_TAXON = "every taxon has a single image", "only one taxon"
+SINGLE_SPECIES = "every taxon has a single species"
+SHARE = (0.0, 1.0)
 
 
 def triplet_accuracy(
@@ -42,9 +47,12 @@ def triplet_accuracy(
     -------
     list of Measurement
         One for each rank of the common ancestor of the anchor and the nearer relative, from ``species`` up; the farther
-        relative is any that meets the anchor higher. In [0, 1], higher is better, chance 1/2; ties count 1/2. All
-        triplets have the same weight, so that anchors with many relatives weigh more. The note gives the number of
-        triplets and how much the bins of distance can change the value: half of the triplets that tie in one.
+        relative is any that meets the anchor higher. In [0, 1], higher is better; ties count 1/2. All triplets have the
+        same weight, so that anchors with many relatives weigh more. Chance is 1/2, by symmetry: above species both
+        relatives are of other species than the anchor, and a permutation of species that exchanges the two is as likely
+        as any other. At ``species`` the null is that labels are permuted over images. The interval leaves out species
+        as anchors and as relatives. The note gives the number of triplets and how much the bins of distance can change
+        the value: half of the triplets that tie in one.
 
     Raises
     ------
@@ -59,22 +67,22 @@ def triplet_accuracy(
     [('genus', 1.0)]
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    rng = shared.stream("triplet_accuracy")
-    return measurements_by_rank(estimate_triplet_accuracy(shared.image_sweep[1], rng, shared.settings))
+    table = estimate_triplet_accuracy(shared.image_sweep, shared.jackknife(), shared.settings)
+    return measurements_by_rank(table)
 
 
 def estimate_triplet_accuracy(
-    swept: Sweep, rng: np.random.Generator, settings: MeasureSettings
+    swept: Sweep, jackknife: Jackknife, settings: MeasureSettings
 ) -> dict[str, dict[str, Estimate]]:
     """Return `triplet_accuracy` from a sweep.
 
     Parameters
     ----------
     swept : Sweep
-        The sweep over the images of species in a taxonomy, ``sweep(Rows.images(…), anchors=True)``.
-    rng : numpy.random.Generator
+        The sweep over the images of species in a taxonomy with the groups of the jackknife, ``sweep_images(…)``.
+    jackknife : Jackknife
     settings : MeasureSettings
-        `n_bootstrap` and `level` are used.
+        `level` is used.
 
     Returns
     -------
@@ -88,21 +96,21 @@ def estimate_triplet_accuracy(
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> swept = sweep(Rows.images(*corvids()), anchors=True, k=1)
-    >>> estimate_triplet_accuracy(swept, np.random.default_rng(0), MeasureSettings())["genus"]["triplet_accuracy"].value
+    >>> shared = SharedResults(*corvids())
+    >>> table = estimate_triplet_accuracy(shared.image_sweep, shared.jackknife(), shared.settings)
+    >>> table["genus"]["triplet_accuracy"].value
     1.0
     """
-    scores, tips = _anchors(swept)
-    size = scores[:, SIZE]
-    total = size * (size.sum(axis=1, keepdims=True) - np.cumsum(size, axis=1))
-    table = {}
-    for level in np.flatnonzero(total.sum(axis=0)):
-        value, fields = _ratio(scores[:, RIGHT, level], total[:, level], tips, rng, settings)
-        n_triplets = total[:, level].sum()
-        hidden = scores[:, TIED, level].sum() / n_triplets
-        note = f"{n_triplets:,.0f} triplets; bins can hide {hidden:.1e}"
-        estimate = Estimate(value, chance=0.5, **fields, **swept.rows.counts, note=note)
-        table[lca_rank(swept.joint.steps[level])] = {"triplet_accuracy": estimate}
+    sums, table = _sums(swept), {}
+    for level in np.flatnonzero(sums[scoring.TRIPLETS]):
+        column = _Column(scoring.RIGHT, scoring.TRIPLETS, int(level))
+        n_triplets = sums[scoring.TRIPLETS, level]
+        note = f"{n_triplets:,.0f} triplets; bins can hide {sums[scoring.TIED, level] / n_triplets:.1e}"
+        rank = lca_rank(swept.joint.steps[level])
+        null = "images" if rank == RANKS[-1] else "species"
+        estimate = Estimate(float(column.of(sums)), chance=0.5, null=null, note=note, **swept.rows.counts)
+        deleted = column.of(swept.without_group)
+        table[rank] = {"triplet_accuracy": with_interval(estimate, deleted, jackknife, settings, SHARE)}
     return table
 
 
@@ -121,9 +129,16 @@ def precision_by_rank(
     list of Measurement
         ``average_precision``: the mean over the R images of the anchor's taxon of the share of that taxon among all
         images that are as near as they. ``r_precision``: that share among the R nearest. Both in [0, 1], higher is
-        better, means over anchors. Chance is exact, over random orders: for AP, with R of N relevant and H_N = Σ 1/i,
-        it is q + (1 - q)·H_N/N with q = (R - 1)/(N - 1); for R-precision R/N. An image whose taxon has no other image
-        is not scored, and counted in ``n_excluded``; one without a name at the rank is left out altogether.
+        better, means over anchors. ``average_precision_other_species`` and ``r_precision_other_species``, from
+        ``kingdom`` to ``genus``: the same once the images of the anchor's own species are taken away, so that
+        recognising the species does not help.
+
+        Chance above species is that of the species null: the mean over permutations of whole species over the tips.
+        (No formula is known where species have unequal numbers of images.) At ``species`` it is exact, over random
+        orders of images: for AP, with R of N relevant and H_N = Σ 1/i, it is q + (1 - q)·H_N/N with
+        q = (R - 1)/(N - 1); for R-precision R/N. An anchor without a relevant image is not scored, and counted in
+        ``n_excluded``; an image without a name at the rank is left out altogether. An image that is known to a genus
+        only counts as of a species with the other images that are known to that genus only.
 
     Raises
     ------
@@ -138,95 +153,117 @@ def precision_by_rank(
     --------
     >>> from bioclip_probe.metrics.examples import corvids
     >>> vectors, placement = corvids()
-    >>> [row.value for row in precision_by_rank(vectors, placement) if row.rank == "genus"]
-    [1.0, 1.0]
+    >>> [(row.metric, row.value) for row in precision_by_rank(vectors, placement) if row.rank == "genus"][::2]
+    [('average_precision', 1.0), ('average_precision_other_species', 1.0)]
     """
-    shared = SharedResults.of(embeddings, placement, settings)
-    rng, swept = shared.stream("precision_by_rank"), shared.image_sweep[1]
-    return measurements_by_rank(
-        estimate_precision_by_rank(shared.vectors, shared.placement, rng, shared.settings, swept, shared.executor)
-    )
+    shared, table = SharedResults.of(embeddings, placement, settings), {}
+    for rank in RANKS:
+        named = shared.placement.at(rank) >= 0
+        if np.array_equal(shared.images.tips >= 0, named):
+            swept = shared.image_sweep
+        else:
+            swept = sweep_images(shared, _species_in_taxa(shared.placement, rank))
+        table[rank] = estimate_precision(swept, shared.placement, rank, shared.jackknife(), shared.settings)
+    return measurements_by_rank(table)
 
 
-def estimate_precision_by_rank(
-    vectors: np.ndarray,
-    placement: Placement,
-    rng: np.random.Generator,
-    settings: MeasureSettings,
-    swept: Sweep | None = None,
-    executor: Executor | None = None,
-) -> dict[str, dict[str, Estimate]]:
-    """Return `precision_by_rank` as a table.
+def _species_in_taxa(placement: Placement, rank: str) -> Placement:
+    """Return the images with a name at a rank in the tree of its taxa and their species, with distances in ranks.
+
+    An image without a species is at a tip with those of the same deepest name.
+    """
+    below = len(RANKS) - 1 - RANKS.index(rank)
+    labels, tips = placement.at(rank), np.full(len(placement), -1)
+    named = labels >= 0
+    pairs, tip = np.unique(np.stack([labels[named], placement.node[named]]), axis=1, return_inverse=True)
+    parent, length = [-1], [0.0]
+    node = np.zeros(pairs.shape[1], dtype=np.int64)
+    for number, taxon in enumerate(pairs[0]):
+        if number == 0 or taxon != pairs[0, number - 1]:
+            above = len(parent)
+            parent.append(0)
+            length.append((len(RANKS) - below) / 2)
+        node[number] = len(parent)
+        parent.append(above)
+        length.append(below / 2)
+    names = np.array([f"{number}" for number in range(len(parent))], dtype=object)
+    tips[named] = node[tip.ravel()]
+    return Placement(Tree(np.array(parent), np.array(length), names, np.full(len(parent), -1), "rank"), tips)
+
+
+def estimate_precision(
+    swept: Sweep, placement: Placement, rank: str, jackknife: Jackknife, settings: MeasureSettings
+) -> dict[str, Estimate]:
+    """Return `precision_by_rank` at one rank from a sweep.
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d)
+    swept : Sweep
+        The sweep over the images with a name at the rank, from `sweep_images`.
     placement : Placement
         The images in a taxonomy.
-    rng : numpy.random.Generator
-        It serves one rank after the other.
+    rank : str
+    jackknife : Jackknife
     settings : MeasureSettings
-        `n_bootstrap` and `level` are used.
-    swept : Sweep, optional
-        The sweep over the images of ``placement.coarsen("species")``, with anchors. It serves every rank at which the
-        same images have a name; where other images do, another sweep is made.
-    executor : Executor, optional
-        Its workers make those other sweeps.
+        `level` is used.
 
     Returns
     -------
-    dict from rank to dict from metric to Estimate
+    dict from metric to Estimate
+
+    Raises
+    ------
+    ValueError
+        If the sweep scored no anchors.
 
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> vectors, placement = corvids()
-    >>> table = estimate_precision_by_rank(vectors, placement, np.random.default_rng(0), MeasureSettings())
-    >>> table["genus"]["r_precision"].value
+    >>> shared = SharedResults(*corvids())
+    >>> of_sweep = shared.image_sweep, shared.placement
+    >>> estimate_precision(*of_sweep, "genus", shared.jackknife(), shared.settings)["r_precision"].value
     1.0
     """
-    table = {}
-    for number, rank in enumerate(RANKS):
-        named = placement.at(rank) >= 0
-        if swept is None or not np.array_equal(swept.rows.tips >= 0, named):
-            of_rank = sweep(Rows.images(vectors, placement.coarsen(rank)), anchors=True, workers=SweepWorkers(executor))
-            level = 0
-        else:
-            of_rank = swept
-            level = int(np.searchsorted(swept.joint.steps, len(RANKS) - 1 - number + 0.5)) - 1
-        table[rank] = _precision(of_rank, level, (placement.at(rank), placement.node), rng, settings)
-    return table
-
-
-def _precision(
-    swept: Sweep,
-    level: int,
-    taxa_and_species: tuple[np.ndarray, np.ndarray],
-    rng: np.random.Generator,
-    settings: MeasureSettings,
-) -> dict[str, Estimate]:
-    """Return both precisions where all images up to a level of a sweep are relevant."""
-    names = ("average_precision", "r_precision")
-    taxa, species = taxa_and_species
+    level = int(np.searchsorted(swept.joint.steps, len(RANKS) - 1 - RANKS.index(rank) + 0.5)) - 1
+    of_all, of_others = ("average_precision", "r_precision"), ()
+    if rank != RANKS[-1]:
+        of_others = tuple(f"{name}_other_species" for name in of_all)
+    columns = {
+        name: _Column(which, scored, level)
+        for names, scored in ((of_all, scoring.SCORED), (of_others, scoring.SCORED_OTHER))
+        for name, which in zip(names, (scored - 2, scored - 1), strict=bool(names))
+    }
+    sums, taxa = _sums(swept), placement.at(rank)
     rows = np.flatnonzero(swept.rows.tips >= 0)
-    n_taxa, n_excluded = len(np.unique(taxa[rows])), len(taxa) - len(rows)
-    scored = rows[swept.scores[rows, SIZE, : level + 1].sum(axis=1) > 0]
-    if n_taxa < 2 or not len(scored):
-        one_or_none = ONE_TAXON if n_taxa else "no image has a name at this rank"
-        reason = one_or_none if n_taxa < 2 else SINGLE_IMAGES
-        return dict.fromkeys(names, Estimate.undefined(reason, len(rows), n_taxa, n_excluded))
-    return {
-        name: mean_score(
-            swept.scores[scored, which, level],
-            species[scored],
-            rng,
-            settings,
-            chance=float(swept.chance[scored, which, level].mean()),
+    n_taxa, table = len(np.unique(taxa[rows])), {}
+    for name, column in columns.items():
+        scored = rows[swept.scores[rows, column.below, level] > 0]
+        if n_taxa < 2 or not len(scored):
+            single = SINGLE_SPECIES if name in of_others else SINGLE_IMAGES
+            reason = single if n_taxa >= 2 else ONE_TAXON if n_taxa else "no image has a name at this rank"
+            table[name] = Estimate.undefined(reason, len(rows), n_taxa, len(taxa) - len(rows))
+            continue
+        chance = column.of(swept.tied) if rank == RANKS[-1] else _mean(column.of(swept.permuted))
+        estimate = Estimate(
+            float(column.of(sums)),
+            chance=float(chance),
+            null="images" if rank == RANKS[-1] else "species",
+            n_images=len(scored),
             n_taxa=len(np.unique(taxa[scored])),
             n_excluded=len(taxa) - len(scored),
         )
-        for name, which in zip(names, (AP, R_PRECISION), strict=True)
-    }
+        deleted = column.of(swept.without_group)
+        deleted[_taxa_without_each(taxa[rows], jackknife.group[rows], len(deleted)) < 2] = np.nan
+        table[name] = with_interval(estimate, deleted, jackknife, settings, SHARE)
+    return table
+
+
+def _taxa_without_each(taxa: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray:
+    """Return how many taxa are left without each group, shape (G,)."""
+    taxon, groups = np.unique(np.stack([taxa, group]), axis=1)
+    first = np.unique(taxon, return_index=True, return_counts=True)
+    lost = groups[first[1][first[2] == 1]]  # the only group of a taxon
+    return len(first[0]) - np.bincount(lost, minlength=n_groups)
 
 
 def hierarchical_ap(
@@ -246,7 +283,9 @@ def hierarchical_ap(
         those j that are not farther than k, k itself among them; rank_k is the number of all images not farther than k.
         In [0, 1], higher is better; with two levels it is average precision. Of the L levels that occur in the tree,
         counted from the highest (l = 0, least shared), the relevance is l/(L - 1) over the number of images at level l
-        (the paper's, with α = 1). Chance is the exact mean over random orders.
+        (the paper's, with α = 1). Chance is that of the species null, the mean over permutations of whole species over
+        the tips: it is high, because a memoriser of species finds the most relevant images. The interval leaves out
+        species as anchors and as relatives, and keeps L.
 
     Raises
     ------
@@ -265,17 +304,16 @@ def hierarchical_ap(
     1.0
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    name = "hierarchical_ap"
-    estimate = estimate_hierarchical_ap(shared.image_sweep[1], shared.stream(name), shared.settings)
-    return [Measurement(name, "species", estimate)]
+    estimate = estimate_hierarchical_ap(shared.image_sweep, shared.jackknife(), shared.settings)
+    return [Measurement("hierarchical_ap", "species", estimate)]
 
 
-def estimate_hierarchical_ap(swept: Sweep, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+def estimate_hierarchical_ap(swept: Sweep, jackknife: Jackknife, settings: MeasureSettings) -> Estimate:
     """Return `hierarchical_ap` from a sweep.
 
     Parameters
     ----------
-    swept, rng, settings
+    swept, jackknife, settings
         As for `estimate_triplet_accuracy`.
 
     Returns
@@ -290,50 +328,49 @@ def estimate_hierarchical_ap(swept: Sweep, rng: np.random.Generator, settings: M
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> swept = sweep(Rows.images(*corvids()), anchors=True, k=1)
-    >>> estimate_hierarchical_ap(swept, np.random.default_rng(0), MeasureSettings()).value
+    >>> shared = SharedResults(*corvids())
+    >>> estimate_hierarchical_ap(shared.image_sweep, shared.jackknife(), shared.settings).value
     1.0
     """
-    scores, tips = _anchors(swept)
-    chance = swept.chance[swept.rows.tips >= 0, HIERARCHICAL_AP, 0]
-    scored = np.isfinite(scores[:, HIERARCHICAL_AP, 0])
-    counts = swept.rows.counts
+    column = _Column(scoring.HIERARCHICAL_AP, scoring.SCORED_HIERARCHICAL, 0)
+    sums, counts = _sums(swept), swept.rows.counts
+    tips = swept.rows.tips
+    scored = swept.scores[:, scoring.SCORED_HIERARCHICAL, 0] > 0 if len(swept.scores) else np.zeros(len(tips), bool)
     if not scored.any():
-        return Estimate.undefined(
-            "no two images share a taxon" if len(tips) > 1 else "needs at least 2 images", **counts
-        )
-    return mean_score(
-        scores[scored, HIERARCHICAL_AP, 0],
-        tips[scored],
-        rng,
-        settings,
-        chance=float(chance[scored].mean()),
+        few = "no two images share a taxon" if counts["n_images"] > 1 else "needs at least 2 images"
+        return Estimate.undefined(few, **counts)
+    estimate = Estimate(
+        float(column.of(sums)),
+        chance=float(_mean(column.of(swept.permuted))),
+        null="species",
+        n_images=int(scored.sum()),
         n_taxa=len(np.unique(tips[scored])),
-        n_excluded=counts["n_excluded"] + int((~scored).sum()),
+        n_excluded=len(tips) - int(scored.sum()),
     )
+    return with_interval(estimate, column.of(swept.without_group), jackknife, settings, SHARE)
 
 
-def _anchors(swept: Sweep) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores and tips of the images at a tip."""
+class _Column(NamedTuple):
+    """A number that is a ratio of two sums over anchors at one level, see `scoring.RIGHT`."""
+
+    above: int
+    below: int
+    level: int
+
+    def of(self, sums: np.ndarray) -> np.ndarray:
+        """Return the number from sums of shape (…, N_SCORES, L); NaN where it does not exist."""
+        above, below = sums[..., self.above, self.level], sums[..., self.below, self.level]
+        return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
+
+
+def _mean(values: np.ndarray) -> float:
+    """Return the mean of the values that exist; NaN if none does."""
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else np.nan
+
+
+def _sums(swept: Sweep) -> np.ndarray:
+    """Return the sums of scores over anchors."""
     if not len(swept.scores) and len(swept.rows.tips):
         raise ValueError("expected a sweep that scored anchors: pass anchors=True")
-    rows = np.flatnonzero(swept.rows.tips >= 0)
-    return swept.scores[rows], swept.rows.tips[rows]
-
-
-def _ratio(
-    numerators: np.ndarray,
-    denominators: np.ndarray,
-    units: np.ndarray,
-    rng: np.random.Generator,
-    settings: MeasureSettings,
-) -> tuple[float, dict]:
-    """Return the ratio of two sums over images, and the fields of the interval that resamples units."""
-    _, unit = np.unique(units, return_inverse=True)
-    sums = np.stack([np.bincount(unit, weights=each) for each in (numerators, denominators)], axis=1)
-    value = float(sums[:, 0].sum() / sums[:, 1].sum())
-    if len(sums) < 2:
-        return value, {}
-    above, below = (bootstrap_weights(len(sums), settings.n_bootstrap, rng) @ sums).T
-    replicates = np.divide(above, below, out=np.full(settings.n_bootstrap, np.nan), where=below > 0)
-    return value, interval(*percentile_interval(replicates, settings.level), bootstrap_method(settings))
+    return swept.sums

@@ -32,6 +32,8 @@ class MeasureSettings:
         Permutations of species for the p-values of the primary endpoints.
     n_null_permutations : int
         Permutations of species for the chance level of numbers whose chance has no formula.
+    n_null_anchors : int
+        Images, drawn at random, that are scored as anchors for that chance level of retrieval; with fewer, all are.
     n_bootstrap : int
         Bootstrap replicates.
     n_groups : int
@@ -50,10 +52,14 @@ class MeasureSettings:
         Shuffles of answers, for the chance of consistency between ranks.
     n_halves : int
         Times that the images of each species are divided into two halves, for the noise ceiling.
+    n_attainable_draws : int
+        Embeddings that are simulated for the attainable CPCC.
     n_hyperbolicity_species, n_hyperbolicity_draws : int
         Species of one draw, and draws, of the delta hyperbolicity.
     n_geodesic_neighbors, n_geodesic_species : int
         Nearest species that the graph of geodesic distances joins, and how many species are drawn where there are more.
+    max_recluster : int
+        With more images times taxa, k-means clusters have no interval, which would need them without each group.
     max_dendrogram_species : int
         With more species the dendrogram has no interval, which would need one dendrogram for each jackknife group.
     min_clade_species : int
@@ -94,6 +100,7 @@ class MeasureSettings:
         default=9999, metadata={"help": "permutations of species for the p-values of the primary endpoints"}
     )
     n_null_permutations: int = 20
+    n_null_anchors: int = 2000
     n_bootstrap: int = field(default=N_BOOTSTRAP, metadata={"help": "bootstrap replicates"})
     n_groups: int = field(default=N_GROUPS, metadata={"help": "most groups that the jackknife leaves out"})
     n_label_permutations: int = 20
@@ -103,10 +110,12 @@ class MeasureSettings:
     n_calibration_draws: int = 99
     n_shuffles: int = 19
     n_halves: int = 10
+    n_attainable_draws: int = 20
     n_hyperbolicity_species: int = 100
     n_hyperbolicity_draws: int = 40
     n_geodesic_neighbors: int = 10
     n_geodesic_species: int = 1000
+    max_recluster: int = 5_000_000
     max_dendrogram_species: int = 2000
     min_clade_species: int = 5
 
@@ -123,6 +132,7 @@ class MeasureSettings:
             "n_permutations": self.n_permutations,
             "n_primary_permutations": self.n_primary_permutations,
             "n_null_permutations": self.n_null_permutations,
+            "n_null_anchors": self.n_null_anchors,
             "n_bootstrap": self.n_bootstrap,
             "n_groups": self.n_groups,
             "n_label_permutations": self.n_label_permutations,
@@ -132,10 +142,12 @@ class MeasureSettings:
             "n_calibration_draws": self.n_calibration_draws,
             "n_shuffles": self.n_shuffles,
             "n_halves": self.n_halves,
+            "n_attainable_draws": self.n_attainable_draws,
             "n_hyperbolicity_species": self.n_hyperbolicity_species,
             "n_hyperbolicity_draws": self.n_hyperbolicity_draws,
             "n_geodesic_neighbors": self.n_geodesic_neighbors,
             "n_geodesic_species": self.n_geodesic_species,
+            "max_recluster": self.max_recluster,
             "max_dendrogram_species": self.max_dendrogram_species,
             "min_clade_species": self.min_clade_species,
         }

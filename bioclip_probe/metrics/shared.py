@@ -15,10 +15,12 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.embeddings import check_vectors
+from bioclip_probe.stats.evolution import Evolution
 from bioclip_probe.stats.jackknife import Jackknife
-from bioclip_probe.stats.kmeans import kmeans
+from bioclip_probe.stats.kmeans import Clusters
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists, neighbor_lists
+from bioclip_probe.stats.sweep.replicates import Replicates
 from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
@@ -81,7 +83,7 @@ class SharedResults:
         self._jackknives: dict[str, Jackknife] = {}
         self._taxa: dict[str, Rows] = {}
         self._neighbors: dict[bytes, NeighborLists] = {}
-        self._clusters: dict[str, np.ndarray] = {}
+        self._clusters: dict[str, Clusters] = {}
 
     @classmethod
     def of(
@@ -192,6 +194,12 @@ class SharedResults:
         """The centroids of the species, with the number and the scatter of their images."""
         return centroids(self.vectors, self.species)
 
+    @cached_property
+    def evolution(self) -> Evolution:
+        """Brownian motion along the tree, fitted to the means of the species."""
+        group = self.jackknife().of_tips(self.taxa(RANKS[-1]))
+        return Evolution(self.vectors, self.species_centroids, group)
+
     def taxa(self, rank: str) -> Rows:
         """Return the centroids of the taxa of a rank as unit vectors, with their sums over all pairs.
 
@@ -222,12 +230,9 @@ class SharedResults:
         return Rows.images(self.vectors, self.species)
 
     @cached_property
-    def image_sweep(self) -> tuple[str, Sweep]:
-        """The rank that its jackknife leaves out, and the sweep over all pairs of images: scores and neighbours."""
-        resampled, group = self.images.jackknife_groups(self.units, self.stream("sweep"), self.settings.n_groups)
-        k = max(K_NEIGHBORS)
-        workers = SweepWorkers(self.executor)
-        return resampled, sweep(self.images, group, anchors=True, k=k, groups=self.groups, workers=workers)
+    def image_sweep(self) -> Sweep:
+        """The sweep over all pairs of images of species, with the scores of all anchors; see `sweep_images`."""
+        return sweep_images(self, self.species)
 
     def neighbors(self, *ranks: str) -> NeighborLists:
         """Return the nearest images of each image among those with a name at some ranks.
@@ -250,8 +255,8 @@ class SharedResults:
             self._neighbors[key] = neighbor_lists(self.vectors, self.placement, group, k, self.groups, named)
         return self._neighbors[key]
 
-    def clusters(self, rank: str) -> np.ndarray:
-        """Return k-means clusters, as many as the rank has taxa; see `kmeans`.
+    def clusters(self, rank: str) -> Clusters:
+        """Return k-means clusters, as many as the rank has taxa, without each group of the `jackknife` too.
 
         Parameters
         ----------
@@ -259,12 +264,47 @@ class SharedResults:
 
         Returns
         -------
-        ndarray, shape (starts, n), int64
-            -1 for an image without a name at the rank.
+        Clusters
+            With more than `max_recluster` images times taxa, of all images only.
         """
         if rank not in self._clusters:
-            self._clusters[rank] = kmeans(self.vectors, self.placement.at(rank), self.stream("kmeans", rank))
+            labels, rng = self.placement.at(rank), self.stream("kmeans", rank)
+            size = np.sum(labels >= 0) * len(np.unique(labels[labels >= 0]))
+            groups = self.jackknife() if size <= self.settings.max_recluster else None
+            again = (groups.group, groups.n_groups) if groups else ()
+            self._clusters[rank] = Clusters.of(self.vectors, labels, rng, *again)
         return self._clusters[rank]
+
+
+def sweep_images(shared: SharedResults, placement: Placement) -> Sweep:
+    """Return the sweep over all pairs of images at the tips of a tree.
+
+    Parameters
+    ----------
+    shared : SharedResults
+    placement : Placement
+        The same images in a tree whose tips are species.
+
+    Returns
+    -------
+    Sweep
+        With the scores of all anchors, of all images and without each group of the jackknife of species. In a taxonomy
+        also those with whole species permuted over the tips, the same for every encoder, of up to ``n_null_anchors``
+        anchors.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> shared = SharedResults(*corvids())
+    >>> sweep_images(shared, shared.species).joint.counts.sum()
+    np.float64(10.0)
+    """
+    rows, settings, jackknife = Rows.images(shared.vectors, placement), shared.settings, shared.jackknife()
+    replicates = Replicates.jackknife(jackknife.group, jackknife.n_groups)
+    if shared.has_ranks:
+        rng, n, n_anchors = shared.stream("species null"), settings.n_null_permutations, settings.n_null_anchors
+        replicates = replicates.with_permutations(rows, rng, n, n_anchors)
+    return sweep(rows, replicates, anchors=True, workers=SweepWorkers(shared.executor))
 
 
 @dataclass(eq=False)

@@ -14,6 +14,8 @@ from bioclip_probe.tree.tree import Tree
 
 #: Largest number of bins of embedding distance: where anchors are scored or levels are many, and elsewhere. See `Bins`.
 N_BINS, N_FINE_BINS = 2048, 16_384
+#: Number of coarse bins, at most: for scores without each group of the jackknife, and on permuted trees.
+N_COARSE_BINS = 128
 #: Largest number of levels of tree distance; on a tree with more distances each level holds an equal share of pairs.
 N_LEVELS = 64
 #: Cells of tree distance and embedding distance that bins are made of; fine bins are made of fine cells.
@@ -160,6 +162,17 @@ class Bins:
 
     binning: Binning
     edges: np.ndarray
+
+    @property
+    def coarse(self) -> np.ndarray:
+        """The coarse bin of each bin, shape (B,), int64: its own where there are at most `N_COARSE_BINS` bins."""
+        n_bins = len(self.edges) - 1
+        return np.arange(n_bins) * min(N_COARSE_BINS, n_bins) // n_bins
+
+    @property
+    def n_coarse(self) -> int:
+        """Number of coarse bins."""
+        return min(N_COARSE_BINS, len(self.edges) - 1)
 
     @classmethod
     def of(cls, points: Points, fine: bool, block: int = BLOCK) -> Bins:

@@ -1,8 +1,7 @@
-"""Inner loops of the sweep over pairs: find the level and the bin of each pair, and count them.
+"""Inner loops of the sweep over pairs: find the level and the bin of each pair, and count the pairs.
 
-The functions are compiled by numba and release the interpreter's lock, so that threads share the rows of a tile.
-Pairs may be counted on another device (`points.DevicePoints.count`); `scoring` reduces the counts of an anchor to its
-scores, always on the processor.
+The functions are compiled by numba and release the interpreter's lock, so that threads share the blocks of rows.
+Distances may be multiplied and binned on another device (`points.DevicePoints`); they are always counted here.
 
 An anchor is a row whose distances to all other rows are looked at. A level is a class of equal tree distance, from 0
 (nearest) on; a bin is a class of nearly equal embedding distance.
@@ -14,8 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-
-from bioclip_probe.stats.sweep.scoring import reduce_row
 
 
 class Binning(NamedTuple):
@@ -49,7 +46,7 @@ class JackknifeGroups(NamedTuple):
 
     Examples
     --------
-    >>> JackknifeGroups.of(np.array([1, 0, 1])).members.tolist()
+    >>> JackknifeGroups.of(np.array([1, 0, 1]), 2).members.tolist()
     [1, 0, 2]
     """
 
@@ -58,25 +55,26 @@ class JackknifeGroups(NamedTuple):
     starts: np.ndarray
 
     @classmethod
-    def of(cls, group: np.ndarray) -> JackknifeGroups:
+    def of(cls, group: np.ndarray, n_groups: int) -> JackknifeGroups:
         """Sort rows by their jackknife group.
 
         Parameters
         ----------
         group : ndarray, shape (n,), int64
             From 0.
+        n_groups : int
+            Number of groups, some of which may have no row.
 
         Returns
         -------
         JackknifeGroups
         """
         members = np.argsort(group, kind="stable")
-        starts = np.searchsorted(group[members], np.arange(int(group.max(initial=-1)) + 2))
-        return cls(group.astype(np.int64), members, starts)
+        return cls(group.astype(np.int64), members, np.searchsorted(group[members], np.arange(n_groups + 1)))
 
 
 class Totals(NamedTuple):
-    """Arrays to which a sweep adds, and the harmonic numbers that it needs.
+    """Arrays to which a sweep adds.
 
     Attributes
     ----------
@@ -84,21 +82,18 @@ class Totals(NamedTuple):
         Ordered pairs by jackknife group of the anchor, level and bin.
     within_group : ndarray, shape (G, L, B), int64
         The pairs of them whose other row is in the same group.
-    harmonic : ndarray, shape (n + 1,), float64
-        Harmonic numbers 0, 1, 1 + 1/2, …
-    scores : ndarray, shape (n, N_SCORES, L), float64
-        Scores of each anchor, see `scoring`; of shape (0, …) if anchors are not scored.
+    permuted : ndarray, shape (P, L, b), int64
+        Ordered pairs on each permuted tree by level and coarse bin; their anchors are those of `PermutedTips`.
 
     Examples
     --------
-    >>> Totals(*np.zeros((2, 1, 2, 3), dtype=int), np.zeros(4), np.zeros((0, 7, 2))).by_group.shape
+    >>> Totals(*np.zeros((2, 1, 2, 3), dtype=int), np.zeros((0, 2, 3), dtype=int)).by_group.shape
     (1, 2, 3)
     """
 
     by_group: np.ndarray
     within_group: np.ndarray
-    harmonic: np.ndarray
-    scores: np.ndarray
+    permuted: np.ndarray
 
 
 @njit(cache=True, nogil=True)
@@ -197,111 +192,57 @@ def fill_levels_from_clades(start: int, first: np.ndarray, last: np.ndarray, lev
 
 
 @njit(cache=True, nogil=True)
-def count_row(
-    distances: np.ndarray, levels: np.ndarray, own: int, bins: np.ndarray, scale: np.float32, histogram: np.ndarray
-) -> None:
-    """Count a row of distances by level and bin, without the anchor itself.
+def fill_bins(distances: np.ndarray, bins: np.ndarray, scale: np.float32, result: np.ndarray) -> None:
+    """Write the bins of distances.
 
     Parameters
     ----------
-    distances : ndarray, shape (n,), float32
-    levels : ndarray, shape (n,), uint8
-    own : int
-        The row of the anchor.
+    distances : ndarray, shape (b, n), float32
     bins, scale
         See `Binning`.
-    histogram : ndarray, shape (L, B)
-        Overwritten with the counts.
+    result : ndarray, shape (b, n), uint16
+        Filled with the bins.
 
     Examples
     --------
-    >>> histogram = np.zeros((2, 2), dtype=np.int32)
-    >>> distances, levels = np.array([0.0, 0.1, 1.0], dtype=np.float32), np.array([0, 1, 1], dtype=np.uint8)
-    >>> count_row(distances, levels, 0, np.array([0, 1]), np.float32(1.0), histogram)
-    >>> histogram.tolist()
-    [[0, 0], [1, 1]]
+    >>> result = np.zeros((1, 2), dtype=np.uint16)
+    >>> fill_bins(np.array([[0.1, 1.0]], dtype=np.float32), np.array([0, 1], dtype=np.uint16), np.float32(1), result)
+    >>> result.tolist()
+    [[0, 1]]
     """
-    histogram[:] = 0
-    for j in range(len(distances)):
-        histogram[levels[j], bin_of(distances[j], bins, scale)] += 1
-    histogram[levels[own], bin_of(distances[own], bins, scale)] -= 1
+    for a in range(len(distances)):
+        for j in range(distances.shape[1]):
+            result[a, j] = bin_of(distances[a, j], bins, scale)
 
 
 @njit(cache=True, nogil=True)
-def _count_group(
-    distances: np.ndarray,
-    levels: np.ndarray,
-    own: int,
-    members: np.ndarray,
-    binning: Binning,
-    within_group: np.ndarray,
-) -> None:
-    """Add to `within_group` the pairs of an anchor with the members of its own jackknife group."""
-    bins, scale = binning.bins, binning.scale  # outside the loop, which runs for every pair
-    for j in members:
-        if j != own:
-            within_group[levels[j], bin_of(distances[j], bins, scale)] += 1
-
-
-@njit(cache=True, nogil=True)
-def tally(
-    tile: np.ndarray, levels: np.ndarray, start: int, binning: Binning, groups: JackknifeGroups, totals: Totals
-) -> None:
-    """Count the pairs of a tile of rows by jackknife group of the anchor, and score the anchors.
+def count_pairs(bins: np.ndarray, levels: np.ndarray, start: int, groups: JackknifeGroups, totals: Totals) -> None:
+    """Count the pairs of a block of rows by jackknife group of the anchor, level and bin.
 
     Parameters
     ----------
-    tile : ndarray, shape (b, n), float32
-        Distances of the rows from `start` on and all rows.
+    bins : ndarray, shape (b, n), uint16
+        Bins of the distances of the rows from `start` on and all rows.
     levels : ndarray, shape (b, n), uint8
         Levels of the same pairs.
     start : int
-    binning : Binning
-        Of embedding distance.
     groups : JackknifeGroups
     totals : Totals
-        The counts are added to it, and the scores are written into it.
+        The counts are added to it.
 
     Examples
     --------
-    >>> totals = Totals(*np.zeros((2, 1, 2, 2), dtype=int), np.array([0, 1, 1.5]), np.zeros((0, 7, 2)))
-    >>> tile, levels = np.array([[0.0, 1.0], [1.0, 0.0]], np.float32), np.array([[0, 1], [1, 0]], np.uint8)
-    >>> tally(tile, levels, 0, Binning(np.array([0, 1]), np.float32(1)), JackknifeGroups.of(np.zeros(2, int)), totals)
+    >>> totals = Totals(*np.zeros((2, 1, 2, 2), dtype=int), np.zeros((0, 2, 2), dtype=int))
+    >>> bins, levels = np.array([[0, 1], [1, 0]], np.uint16), np.array([[0, 1], [1, 0]], np.uint8)
+    >>> count_pairs(bins, levels, 0, JackknifeGroups.of(np.zeros(2, int), 1), totals)
     >>> totals.by_group.tolist()
     [[[0, 0], [0, 2]]]
     """
-    histogram = np.zeros(totals.by_group.shape[1:], dtype=np.int32)
-    for a in range(len(tile)):
+    for a in range(len(bins)):
         own, g = start + a, groups.group[start + a]
-        count_row(tile[a], levels[a], own, binning.bins, binning.scale, histogram)
-        members = groups.members[groups.starts[g] : groups.starts[g + 1]]
-        _count_group(tile[a], levels[a], own, members, binning, totals.within_group[g])
-        totals.by_group[g] += histogram
-        if len(totals.scores):
-            reduce_row(histogram, totals.harmonic, totals.scores[own])
-
-
-@njit(cache=True, nogil=True)
-def tally_histograms(histograms: np.ndarray, start: int, groups: JackknifeGroups, totals: Totals) -> None:
-    """Do the rest of `tally` where the rows of a tile were counted on another device.
-
-    Parameters
-    ----------
-    histograms : ndarray, shape (b, L, B), int32
-        Counts of each row of the tile.
-    start : int
-    groups : JackknifeGroups
-    totals : Totals
-        All but `within_group` is updated.
-
-    Examples
-    --------
-    >>> totals = Totals(*np.zeros((2, 1, 1, 1), dtype=int), np.array([0, 1, 1.5]), np.zeros((0, 7, 1)))
-    >>> tally_histograms(np.ones((2, 1, 1), np.int32), 0, JackknifeGroups.of(np.zeros(2, int)), totals)
-    >>> totals.by_group.tolist()
-    [[[2]]]
-    """
-    for a in range(len(histograms)):
-        totals.by_group[groups.group[start + a]] += histograms[a]
-        if len(totals.scores):
-            reduce_row(histograms[a], totals.harmonic, totals.scores[start + a])
+        for j in range(bins.shape[1]):
+            totals.by_group[g, levels[a, j], bins[a, j]] += 1
+        totals.by_group[g, levels[a, own], bins[a, own]] -= 1
+        for j in groups.members[groups.starts[g] : groups.starts[g + 1]]:
+            if j != own:
+                totals.within_group[g, levels[a, j], bins[a, j]] += 1

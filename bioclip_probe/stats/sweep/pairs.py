@@ -14,16 +14,17 @@ from bioclip_probe.stats.all_pairs.moments import pearson
 from bioclip_probe.stats.all_pairs.reweighting import DEFAULT_SIZES, pair_blocks
 from bioclip_probe.stats.sweep.histograms import mid_ranks
 from bioclip_probe.stats.sweep.points import distance_bound
+from bioclip_probe.stats.sweep.ties import distance_rounding, with_tied_heights
 from bioclip_probe.tree.tree import Tree
 
-#: Bins of either distance: each is a millionth of `points.distance_bound`, or of the largest tree distance.
+#: Bins of either distance, at most: a millionth of `points.distance_bound`, or of the largest tree distance, each.
 N_RANK_BINS = 2**20
 
 
 def spearman_correlation(vectors: np.ndarray, tree: Tree, block: int = DEFAULT_SIZES.rows) -> float:
     """Return the Spearman correlation of tree distance and cosine distance over pairs of taxa.
 
-    Ties have their mean rank.
+    Ties have their mean rank. Tree distances that differ by the rounding of the tree only are ties.
 
     Parameters
     ----------
@@ -42,7 +43,8 @@ def spearman_correlation(vectors: np.ndarray, tree: Tree, block: int = DEFAULT_S
     Notes
     -----
     Two passes over the pairs: the first counts each distance in `N_RANK_BINS` bins, the second sums products of ranks.
-    Pairs in one bin are tied. So the rounding of a published tree cannot rank pairs that share their common ancestor.
+    Pairs in one bin are tied. On an ultrametric tree heights are replaced by their ranks first, see
+    `with_tied_heights`; elsewhere a bin of tree distance is no narrower than the rounding of the branch lengths.
 
     Examples
     --------
@@ -51,8 +53,9 @@ def spearman_correlation(vectors: np.ndarray, tree: Tree, block: int = DEFAULT_S
     >>> round(spearman_correlation(vectors, tree), 3)
     0.866
     """
-    highest = 2 * float(tree.depth.max())
-    if not highest:
+    tree = with_tied_heights(tree)
+    highest = max(2 * float(tree.depth.max()), distance_rounding(tree) * (N_RANK_BINS - 1))
+    if not tree.depth.max():
         return np.nan
     about_mean = vectors - vectors.mean(axis=0)
     farthest = distance_bound(np.einsum("ij,ij->i", about_mean, about_mean) / 2)

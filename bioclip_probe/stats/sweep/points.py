@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bioclip_probe.stats.sweep.candidates import candidate_limits, gather_candidates
-from bioclip_probe.stats.sweep.counting import Binning, JackknifeGroups, Totals, tally, tally_histograms
+from bioclip_probe.stats.sweep.counting import Binning, fill_bins
 
 #: Default number of rows of a tile.
 BLOCK = 256
@@ -59,8 +59,7 @@ class Points:
     bound : float
         A bound on the distance of any two, see `distance_bound`.
     norm_range : float
-        Half the range of the squared norms, which are not exactly 1 in float32: 1 − u·v and ‖u − v‖²/2 may order pairs
-        differently if they differ by less.
+        Half the range of the squared norms, which are not exactly 1 in float32.
 
     Examples
     --------
@@ -143,27 +142,31 @@ class Points:
             rows = slice(start, min(start + block, len(self)))
             yield start, self.distances(rows, buffer[: rows.stop - start])
 
-    def tally(
-        self, start: int, tile: Any, level: np.ndarray, binning: Binning, groups: JackknifeGroups, totals: Totals
-    ) -> None:
-        """Add the pairs of a tile to the totals, see `counting.tally`.
+    def bins(self, tile: Any, binning: Binning) -> np.ndarray:
+        """Return the bin of each distance of a tile.
 
         Parameters
         ----------
-        start, tile
+        tile : ndarray, shape (b, n), float32, or a tensor
             From `tiles`.
-        level : ndarray, shape (b, n), uint8
-            Levels of the same pairs.
         binning : Binning
-        groups : JackknifeGroups
-        totals : Totals
+
+        Returns
+        -------
+        ndarray, shape (b, n), uint16
         """
-        tally(tile, level, start, binning, groups, totals)
+        result = np.empty(tile.shape, dtype=np.uint16)
+        fill_bins(tile, binning.bins, binning.scale, result)
+        return result
 
     @property
     def slack(self) -> float:
-        """The distance beyond the k-th nearest row in float32 at which one of the k nearest may lie."""
-        return ROUNDING * self.bound + self.norm_range
+        """The distance beyond the k-th nearest row in float32 at which one of the k nearest may lie.
+
+        The nearest are those of the rows with norm 1 exactly. Of rows with norms p and q, ‖u − v‖²/2 is p q times that
+        distance, plus (p − q)²/2.
+        """
+        return (ROUNDING + 2 * self.norm_range) * self.bound + self.norm_range**2
 
     def candidates(self, start: int, tile: Any, groups: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return all pairs of which the second row may be among the k nearest rows of the first.
@@ -189,7 +192,7 @@ class Points:
 
 
 class DevicePoints(Points):
-    """Points on a device of torch, where tiles are computed and counted.
+    """Points on a device of torch, where tiles are computed and binned.
 
     Examples
     --------
@@ -229,52 +232,13 @@ class DevicePoints(Points):
             left[:, d], left[:, d + 1] = rows[:, d + 1], rows[:, d]
             yield start, left @ self.tensor.T
 
-    def tally(
-        self, start: int, tile: Any, level: np.ndarray, binning: Binning, groups: JackknifeGroups, totals: Totals
-    ) -> None:
-        """Add the pairs of a tile to the totals; see `Points.tally`."""
-        histograms = self.count(start, tile, level, binning, groups, totals.within_group)
-        tally_histograms(histograms, start, groups, totals)
-
-    def count(
-        self,
-        start: int,
-        tile: Any,
-        level: np.ndarray,
-        binning: Binning,
-        groups: JackknifeGroups,
-        within_group: np.ndarray,
-    ) -> np.ndarray:
-        """Count the rows of a tile by level and bin.
-
-        Parameters
-        ----------
-        start, tile, level, binning, groups
-            See `Points.tally`.
-        within_group : ndarray, shape (G, L, B), int64
-            The pairs within the jackknife group of the anchor are added to it.
-
-        Returns
-        -------
-        ndarray, shape (b, L, B), int32
-        """
+    def bins(self, tile: Any, binning: Binning) -> np.ndarray:
+        """Return the bin of each distance of a tile; see `Points.bins`."""
         import torch
 
-        n_groups, n_levels, n_bins = within_group.shape
-        device, b = tile.device, len(tile)
         cells = (tile * float(binning.scale) + 0.5).to(torch.int64).clamp_(0, len(binning.bins) - 1)
-        place = torch.from_numpy(binning.bins.astype(np.int64)).to(device)[cells]
-        place += torch.from_numpy(level).to(device).to(torch.int64) * n_bins
-        rows = torch.arange(b, device=device)
-        others = torch.ones(tile.shape, dtype=torch.bool, device=device)
-        others[rows, start + rows] = False
-        size = n_levels * n_bins
-        counts = torch.bincount((place + rows[:, None] * size)[others], minlength=b * size)
-        group = torch.from_numpy(groups.group).to(device)
-        own = group[start : start + b, None]
-        inside = torch.bincount((place + own * size)[others & (own == group)], minlength=n_groups * size)
-        within_group += inside.cpu().numpy().reshape(within_group.shape)
-        return counts.to(torch.int32).cpu().numpy().reshape(b, n_levels, n_bins)
+        table = torch.from_numpy(binning.bins.astype(np.int16)).to(tile.device)
+        return table[cells].cpu().numpy().view(np.uint16)
 
     def candidates(self, start: int, tile: Any, groups: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return all pairs of which the second row may be among the k nearest rows; see `Points.candidates`."""

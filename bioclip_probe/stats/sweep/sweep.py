@@ -2,7 +2,8 @@
 
 The rows stand in tree order, so row i of the tree distance is a running minimum (see `tree.distances`); where all tips
 are equally deep, a clade is a slice of columns. A tile of distances is one float32 product. From each tile, every pair
-is counted in a bin, the counts of each anchor are reduced to its scores, and its nearest rows are kept.
+is counted in a bin, the counts of each anchor are reduced to its scores, and its nearest rows are kept. The counts also
+give the scores without each group of the jackknife, and those on trees over whose tips species are permuted.
 
 The distance of two unit vectors is ‖u − v‖²/2. Computed about the mean vector, it keeps its digits where embeddings
 nearly coincide, as those of an untrained network do.
@@ -21,11 +22,13 @@ from typing import NamedTuple
 import numpy as np
 
 from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.sweep.anchors import AnchorScores, PermutedTips, score_anchors, score_permuted
 from bioclip_probe.stats.sweep.binning import Bins, Levels
-from bioclip_probe.stats.sweep.counting import JackknifeGroups, Totals
+from bioclip_probe.stats.sweep.counting import JackknifeGroups, Totals, count_pairs
 from bioclip_probe.stats.sweep.histograms import JointHistogram
 from bioclip_probe.stats.sweep.neighbors import Candidates
 from bioclip_probe.stats.sweep.points import BLOCK, DevicePoints, Points
+from bioclip_probe.stats.sweep.replicates import Replicates
 from bioclip_probe.stats.sweep.scoring import N_SCORES, SIZE, score_sizes
 from bioclip_probe.stats.tasks import SharedValue, even_ranges, ordered_results, share_with_workers
 from bioclip_probe.stats.threads import one_thread
@@ -46,12 +49,16 @@ class Sweep:
     joint : JointHistogram
         Counts of pairs by level of tree distance and bin of embedding distance.
     scores : ndarray, shape (n, N_SCORES, L), float64
-        Scores of each row as anchor, by level: triplets in order whose nearer relative is at the level, half of those
-        tied within a bin, average precision and R-precision where all rows up to the level are relevant, hierarchical
-        AP (in column 0), and the number of rows at the level. Rows that are left out are NaN. The shape is (0, …) if
+        Scores of each row as anchor, by level, see `scoring`. Rows that are left out are NaN. The shape is (0, …) if
         anchors are not scored.
-    chance : ndarray, the same shape
-        The scores if all other rows were at one distance: the mean over random orders.
+    without_group : ndarray, shape (G, N_SCORES, L), float64
+        Sums of the scores over anchors without each group of the jackknife: its rows are no anchors and no candidates.
+    permuted : ndarray, shape (P, N_SCORES, L), float64
+        Sums of the scores over some anchors, with species permuted over the tips.
+    permuted_counts : ndarray, shape (P, L, b), float64
+        Counts of the pairs of these anchors with all rows by level and coarse bin, with species permuted over the tips.
+    tied : ndarray, shape (N_SCORES, L), float64
+        Sums of the scores if all other rows were at one distance: the means over random orders.
     indices, similarities : ndarray, shape (n, k)
         Nearest neighbours, see `nearest_neighbors`.
     groups : ndarray, shape (n,), int64
@@ -70,14 +77,23 @@ class Sweep:
     rows: Rows
     joint: JointHistogram
     scores: np.ndarray
-    chance: np.ndarray
+    without_group: np.ndarray
+    permuted: np.ndarray
+    permuted_counts: np.ndarray
+    tied: np.ndarray
     indices: np.ndarray
     similarities: np.ndarray
     groups: np.ndarray
 
     def __post_init__(self) -> None:
-        for key in ("scores", "chance", "indices", "similarities", "groups"):
-            object.__setattr__(self, key, read_only(getattr(self, key)))
+        arrays = {key: value for key, value in vars(self).items() if isinstance(value, np.ndarray)}
+        for key, value in arrays.items():
+            object.__setattr__(self, key, read_only(value))
+
+    @property
+    def sums(self) -> np.ndarray:
+        """Sums of the scores over all anchors, shape (N_SCORES, L)."""
+        return np.nansum(self.scores, axis=0)
 
 
 @dataclass(frozen=True)
@@ -114,7 +130,7 @@ DEFAULT_WORKERS = SweepWorkers()
 
 def sweep(
     rows: Rows,
-    jackknife_group: np.ndarray | None = None,
+    replicates: Replicates | None = None,
     anchors: bool = False,
     k: int = 0,
     groups: np.ndarray | None = None,
@@ -126,8 +142,8 @@ def sweep(
     ----------
     rows : Rows
         Unit vectors at the tips of a tree; rows at no tip are left out.
-    jackknife_group : ndarray, shape (tips,), int64, optional
-        The jackknife group of each tip, from 0 on; all in one by default.
+    replicates : Replicates, optional
+        The groups of the jackknife, and the permutations of species; by default all rows are in one group.
     anchors : bool
         Score each row as the anchor of all others.
     k : int
@@ -141,9 +157,16 @@ def sweep(
     -------
     Sweep
 
+    Raises
+    ------
+    ValueError
+        If species are permuted on a tree whose tips are not equally deep.
+
     Notes
     -----
-    O(n² d) in float32; memory O(block·n) and 16·G·L·B bytes of counts for each thread, and a copy of the rows.
+    O(n² d) in float32; memory O(block·n) and 16·G·L·B bytes of counts for each thread, and a copy of the rows. Each
+    anchor costs O(n + G·L·b) more for scores without each group, and O(P·(n + L·b)) more if it is one of those that are
+    scored on permuted trees; b is the number of coarse bins, at most 128.
 
     Examples
     --------
@@ -154,26 +177,51 @@ def sweep(
     >>> result.joint.counts.sum(axis=1).tolist(), result.indices.ravel().tolist()
     ([0.0, 1.0, 2.0], [1, 0, 1])
     """
+    replicates = Replicates.none(len(rows.tips)) if replicates is None else replicates
     order = np.flatnonzero(rows.tips >= 0)
     order = order[np.lexsort((rows.vectors[order, 0], rows.tips[order]))]
     tips = rows.tips[order]
     points, levels = Points.of(rows.vectors, order), Levels.of(rows.tree, tips)
     with one_thread:
         bins = Bins.of(points, fine=not anchors and bool(levels.clades), block=workers.block)
-    group_of_row = np.zeros(len(tips), dtype=np.int64) if jackknife_group is None else jackknife_group[tips]
-    jackknife = JackknifeGroups.of(group_of_row)
+    jackknife = JackknifeGroups.of(replicates.group[order], replicates.n_groups)
+    species = _permuted_tips(rows, order, replicates, levels)
     candidates = Candidates.of(rows.vectors, order, k, groups)
-    inputs = SweepInputs(points, levels, bins, jackknife, anchors, candidates, workers.device, workers.block)
+    inputs = SweepInputs(points, levels, bins, jackknife, species, anchors, candidates, workers.device, workers.block)
     result = _compute(inputs, workers)
-    chance = np.full_like(result.scores, np.nan)
-    score_sizes(np.ascontiguousarray(result.scores[:, SIZE]).astype(np.int64), inputs.harmonic, chance)
-    scores = np.full((2, len(rows.tips) if anchors else 0, *chance.shape[1:]), np.nan)
-    scores[:, order if anchors else order[:0]] = result.scores, chance
+    scores = np.full((len(rows.tips) if anchors else 0, *result.scores.shape[1:]), np.nan)
+    scores[order if anchors else order[:0]] = result.scores
+    tied = np.zeros(result.scores.shape[1:])
+    score_sizes(np.ascontiguousarray(result.scores[:, SIZE]).astype(np.int64), inputs.harmonic, tied)
     indices, similarities = candidates.empty_results(len(rows.tips))
     indices[order], similarities[order] = result.indices, result.similarities
     joint = JointHistogram(levels.steps, bins.edges, result.by_group, result.within_group, levels.binned)
-    no_groups = np.full(len(rows.tips), -1)
-    return Sweep(rows, joint, scores[0], scores[1], indices, similarities, no_groups if groups is None else groups)
+    no_groups = np.full(len(rows.tips), -1) if groups is None else groups
+    without_group, permuted = _replicated_sums(result, replicates.n_groups)
+    counts = result.permuted / 2
+    return Sweep(rows, joint, scores, without_group, permuted, counts, tied, indices, similarities, no_groups)
+
+
+def _permuted_tips(rows: Rows, order: np.ndarray, replicates: Replicates, levels: Levels) -> PermutedTips:
+    """Return the permutations of species for rows in some order."""
+    ends = np.zeros((2, len(levels.steps), 0), dtype=np.int64)
+    if len(replicates.orders):
+        if not levels.clades:
+            raise ValueError("species can be permuted on a tree whose tips are equally deep only")
+        ends = Levels.of(rows.tree, np.arange(len(rows.tree.tips))).clades
+    return PermutedTips(rows.tips[order], replicates.orders, *ends, replicates.anchors[order])
+
+
+def _replicated_sums(result: SweepResult, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return sums of scores without each group and on permuted trees, from those of each block.
+
+    The former are moved by what the coarse bins change in the sums of all rows, so that they go with these.
+    """
+    sums = result.sums.sum(axis=0)
+    without_group, permuted = sums[1 : 1 + n_groups], sums[1 + n_groups :]
+    fine, coarse = result.scores.sum(axis=0), sums[0]
+    ratio = np.divide(fine, coarse, out=np.ones_like(fine), where=coarse > 0)
+    return without_group * ratio, permuted
 
 
 class SweepResult(NamedTuple):
@@ -182,21 +230,30 @@ class SweepResult(NamedTuple):
     Attributes
     ----------
     by_group, within_group : ndarray, shape (G, L, B), int64
+    permuted : ndarray, shape (P, L, b), int64
     scores : ndarray, shape (rows, N_SCORES, L), float64
+    sums : ndarray, shape (blocks, 1 + G + P, N_SCORES, L), float64
+        Of each block on its own: added in the order of the blocks they have the same bits, whatever computed them.
     indices, similarities : ndarray, shape (rows, k)
 
     Examples
     --------
-    >>> counts = np.zeros((1, 2, 3), dtype=np.int64)
-    >>> SweepResult(counts, counts, np.zeros((4, 7, 2)), np.zeros((4, 1), int), np.zeros((4, 1))).scores.shape
-    (4, 7, 2)
+    >>> counts, scores = np.zeros((1, 2, 3), dtype=np.int64), np.zeros((4, 12, 2))
+    >>> SweepResult(counts, counts, counts, scores, scores[None], np.zeros((4, 1), int), np.zeros((4, 1))).scores.shape
+    (4, 12, 2)
     """
 
     by_group: np.ndarray
     within_group: np.ndarray
+    permuted: np.ndarray
     scores: np.ndarray
+    sums: np.ndarray
     indices: np.ndarray
     similarities: np.ndarray
+
+
+#: Number of the fields of a `SweepResult` that are added.
+N_ADDED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +266,7 @@ class SweepInputs:
     levels : Levels
     bins : Bins
     groups : JackknifeGroups
+    species : PermutedTips
     anchors : bool
     candidates : Candidates
     device : str, optional
@@ -219,9 +277,11 @@ class SweepInputs:
     >>> from bioclip_probe.tree.tree import Tree
     >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 1]), np.array([*"rab"], object), [-1] * 3)
     >>> vectors, rows = np.eye(2, dtype=np.float32), np.arange(2)
-    >>> points, groups = Points.of(vectors, rows), JackknifeGroups.of(np.zeros(2, dtype=np.int64))
-    >>> bins, candidates = Bins.of(points, fine=False), Candidates.of(vectors, rows, 0, None)
-    >>> inputs = SweepInputs(points, Levels.of(tree, rows), bins, groups, False, candidates, None, block=2)
+    >>> points, groups = Points.of(vectors, rows), JackknifeGroups.of(np.zeros(2, dtype=np.int64), 1)
+    >>> levels, bins = Levels.of(tree, rows), Bins.of(points, fine=False)
+    >>> candidates = Candidates.of(vectors, rows, 0, None)
+    >>> species = PermutedTips(rows, np.zeros((0, 2), dtype=np.int64), *levels.clades, np.zeros(2, dtype=bool))
+    >>> inputs = SweepInputs(points, levels, bins, groups, species, False, candidates, None, block=2)
     >>> inputs.compare(0, 2).by_group.sum(axis=2).tolist()
     [[0, 2]]
     """
@@ -230,6 +290,7 @@ class SweepInputs:
     levels: Levels
     bins: Bins
     groups: JackknifeGroups
+    species: PermutedTips
     anchors: bool
     candidates: Candidates
     device: str | None
@@ -264,18 +325,21 @@ class SweepInputs:
         """
         points = self.points if self.device is None else DevicePoints.on(self.device, self.points)
         nearest = self.candidates.empty_results(len(points))
-        scores = np.empty((len(points) if self.anchors else 0, N_SCORES, self.shape[1]))
-        totals = [
-            Totals(np.zeros(self.shape, np.int64), np.zeros(self.shape, np.int64), self.harmonic, scores)
-            for _ in range(n_threads)
-        ]
+        results = self._empty_results(start, stop)
+        totals = [self._empty_totals() for _ in range(n_threads)]
         blocks = iter(range(start, stop, self.block))  # each thread that is free takes the next one
 
         def compare_blocks(total: Totals) -> None:
             """Compare blocks of rows with all rows until none is left."""
             for first, tile in points.tiles(self.block, blocks):
-                level = self.levels.of_rows(first, first + len(tile))
-                points.tally(first, tile, level, self.bins.binning, self.groups, total)
+                bins, level = points.bins(tile, self.bins.binning), self.levels.of_rows(first, first + len(tile))
+                count_pairs(bins, level, first, self.groups, total)
+                if self.anchors:
+                    block = (first - start) // self.block
+                    scores, sums = results[0][first - start : first - start + len(tile)], results[1][block]
+                    out = AnchorScores(self.harmonic, self.bins.coarse, scores, sums)
+                    score_anchors(bins, level, first, self.groups, out)
+                    score_permuted(bins, first, self.species, total, out)
                 self.candidates.update(first, tile, points, nearest)
 
         with one_thread, ThreadPoolExecutor(n_threads) as pool:
@@ -286,16 +350,27 @@ class SweepInputs:
                 deque(blocks, maxlen=0)  # after an error, or Ctrl-C, no thread begins another block
             for job in jobs:
                 job.result()
-        by_group = sum((total.by_group for total in totals), np.zeros(self.shape, dtype=np.int64))
-        within_group = sum((total.within_group for total in totals), np.zeros(self.shape, dtype=np.int64))
-        return SweepResult(by_group, within_group, *(rows[start:stop] for rows in (scores, *nearest)))
+        added = (sum(arrays[1:], arrays[0]) for arrays in zip(*totals, strict=True))
+        return SweepResult(*added, *results, *(rows[start:stop] for rows in nearest))
+
+    def _empty_totals(self) -> Totals:
+        """Return counts of no pairs."""
+        pairs = np.zeros((2, *self.shape), dtype=np.int64)
+        shape = (len(self.species.orders), self.shape[1], self.bins.n_coarse)
+        return Totals(*pairs, np.zeros(shape, dtype=np.int64))
+
+    def _empty_results(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return scores of some rows, and their sums by block, to be filled."""
+        n_rows, n_blocks = (stop - start, -(-(stop - start) // self.block)) if self.anchors else (0, 0)
+        n_sums, of_anchor = 1 + self.shape[0] + len(self.species.orders), (N_SCORES, self.shape[1])
+        return np.zeros((n_rows, *of_anchor)), np.zeros((n_blocks, n_sums, *of_anchor))
 
 
 def _compute(inputs: SweepInputs, workers: SweepWorkers) -> SweepResult:
     """Return the results of all rows, computed in this process or by the workers of an executor."""
     n, block = len(inputs.points), inputs.block
     if workers.executor is None:
-        n_threads = workers.n_threads or (1 if workers.device else _threads(n))
+        n_threads = workers.n_threads or _threads(n)
         return inputs.compare(0, n, n_threads)
     least = PER_COUNT * 2 * math.prod(inputs.shape) / max(n * block, 1)
     ranges = [
@@ -304,12 +379,12 @@ def _compute(inputs: SweepInputs, workers: SweepWorkers) -> SweepResult:
     with share_with_workers(inputs) as shared:
         results = ordered_results(workers.executor, _compare_range, [(shared, *rows) for rows in ranges])
         first = next(results)
-        by_row = [first[2:]]
+        by_row = [first[N_ADDED:]]
         for result in results:
-            np.add(first.by_group, result.by_group, out=first.by_group)
-            np.add(first.within_group, result.within_group, out=first.within_group)
-            by_row.append(result[2:])
-    return SweepResult(*first[:2], *(np.concatenate(column) for column in zip(*by_row, strict=True)))
+            for total, more in zip(first[:N_ADDED], result[:N_ADDED], strict=True):
+                np.add(total, more, out=total)
+            by_row.append(result[N_ADDED:])
+    return SweepResult(*first[:N_ADDED], *(np.concatenate(column) for column in zip(*by_row, strict=True)))
 
 
 def _compare_range(shared: SharedValue, start: int, stop: int) -> SweepResult:
