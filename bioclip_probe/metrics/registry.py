@@ -12,12 +12,14 @@ from bioclip_probe.errors import ProbeError
 from bioclip_probe.metrics import (
     answer_pairs,
     answers,
+    attainable,
     balanced,
     clades,
     clusters,
     confounds,
     consistency,
     dendrogram,
+    dimension,
     hierarchy,
     hubs,
     image_pairs,
@@ -34,6 +36,7 @@ from bioclip_probe.metrics import (
     signal,
     similarity,
     text,
+    tree_signal,
     variance,
 )
 from bioclip_probe.tables import Entry
@@ -92,7 +95,7 @@ class MetricEntry(Entry):
 
 SHARE, CORRELATION = (0.0, 1.0), (-1.0, 1.0)
 ADJUSTED, POSITIVE, DISTANCE = (float("-inf"), 1.0), (0.0, float("inf")), (0.0, 2.0)
-UNBOUNDED = (float("-inf"), float("inf"))
+UNBOUNDED, DIMENSION = (float("-inf"), float("inf")), (1.0, float("inf"))
 # Metrics that draw at random among rows or taxa draw others where these are renamed or come in another order.
 DRAWN, CLUSTERED, SHUFFLED = ("rotation", "order"), ("order", "names"), ("order",)
 
@@ -113,6 +116,10 @@ _HIERARCHY = (
     MetricEntry("lca_distance_q50", "Centroid distance by common ancestor, 50 % quantile", "50 % quantile of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
     MetricEntry("lca_distance_q75", "Centroid distance by common ancestor, 75 % quantile", "75 % quantile of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
     MetricEntry("lca_distance_q95", "Centroid distance by common ancestor, 95 % quantile", "95 % quantile of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
+    MetricEntry("pagel_lambda", "Tree signal (Pagel's λ)", "share of the covariance between species that the tree carries: 1 under Brownian motion along it", tree_signal.pagel_lambda, SHARE, "higher", "Pagel 1999; Ives et al. 2007"),
+    MetricEntry("effective_dimension", "Independent directions in which species differ", "participation ratio of the covariance of species given their tree", dimension.effective_dimension, DIMENSION, "neither", "Gao et al. 2017"),
+    MetricEntry("attainable_cophenetic_correlation", "CPCC under Brownian motion", "the CPCC that Brownian motion along the tree would give with the same spectrum and noise", attainable.attainable_cophenetic_correlation, CORRELATION, "neither", "Felsenstein 1985", invariant=SHUFFLED),
+    MetricEntry("relative_cophenetic_correlation", "CPCC over that of Brownian motion", "CPCC over what Brownian motion along the tree would give with the same spectrum and noise", attainable.attainable_cophenetic_correlation, UNBOUNDED, "higher", "Felsenstein 1985", invariant=SHUFFLED),
     MetricEntry("k_mult", "Phylogenetic signal (K_mult)", "phylogenetic signal: 1 under Brownian motion along the tree", signal.k_mult, POSITIVE, "higher", "Adams 2014"),
     MetricEntry("dendrogram_cophenetic_correlation", "Dendrogram heights", "tree distance against height in the dendrogram of centroids", dendrogram.dendrogram_agreement, CORRELATION, "higher", "Sokal & Rohlf 1962"),
     MetricEntry("dendrogram_triplet_accuracy", "Triplets of the dendrogram", "share of the tree's triplets that the dendrogram of centroids resolves alike", dendrogram.dendrogram_agreement, SHARE, "higher", "Critchlow et al. 1996"),
@@ -127,10 +134,12 @@ _HIERARCHY = (
 _RELATIVES = (
     MetricEntry("image_spearman", "Spearman correlation over image pairs", "rank correlation of tree and embedding distance, all pairs of images", ordinal.image_rank_correlations, CORRELATION, "higher", "Spearman 1904", needs_ranks=True),
     MetricEntry("image_kendall_tau_b", "Kendall's tau-b over image pairs", "Kendall's tau-b of tree and embedding distance, all pairs of images", ordinal.image_rank_correlations, CORRELATION, "higher", "Kendall 1945", needs_ranks=True),
-    MetricEntry("lca_auc", "AUC against the next rank", "how often images that meet at a rank are closer than images that meet at the next", ordinal.lca_auc, SHARE, "higher", "Mann & Whitney 1947", needs_ranks=True),
+    MetricEntry("lca_auc", "AUC against the next rank", "how often images that meet at a rank are closer than images that meet at the next; below 1/2 where distances have another scale in one clade than in another", ordinal.lca_auc, SHARE, "higher", "Mann & Whitney 1947", needs_ranks=True),
     MetricEntry("triplet_accuracy", "Triplets in order", "share of all triplets of images whose nearer relative is the closer", retrieval.triplet_accuracy, SHARE, "higher", "all triplets, none sampled", needs_ranks=True),
     MetricEntry("average_precision", "Average precision", "average precision of finding images of the same taxon", retrieval.precision_by_rank, SHARE, "higher", "Manning et al. 2008, ch. 8", needs_ranks=True),
     MetricEntry("r_precision", "R-precision", "share of the taxon among as many nearest images as it has others", retrieval.precision_by_rank, SHARE, "higher", "Manning et al. 2008, ch. 8", needs_ranks=True),
+    MetricEntry("average_precision_other_species", "Average precision among other species", "average precision of finding images of the same taxon and of another species; images of the own species are left out", retrieval.precision_by_rank, SHARE, "higher", "Manning et al. 2008, ch. 8", needs_ranks=True),
+    MetricEntry("r_precision_other_species", "R-precision among other species", "share of the taxon among as many nearest images of other species as it has there", retrieval.precision_by_rank, SHARE, "higher", "Manning et al. 2008, ch. 8", needs_ranks=True),
     MetricEntry("hierarchical_ap", "Hierarchical average precision (H-AP)", "average precision where nearer relatives are more relevant (H-AP)", retrieval.hierarchical_ap, SHARE, "higher", "Ramzi et al. 2022", needs_ranks=True),
     MetricEntry("neighbour_lca_depth_1", "Ranks shared with the nearest image", "ranks shared with the nearest image", kinship.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
     MetricEntry("neighbour_lca_depth_5", "Ranks shared with the 5 nearest images", "ranks shared with the 5 nearest images", kinship.neighbour_lca_depth, (0.0, 7.0), "higher", "", needs_ranks=True),
