@@ -8,7 +8,10 @@
 `clades`         tree correlation inside each clade
 `variance`       variance of images explained by the taxa of each rank
 `reliability`    the noise ceiling that the scatter of images sets
-`signal`         phylogenetic signal
+`signal`         phylogenetic signal K_mult
+`tree_signal`    Pagel's λ of the whole embedding
+`dimension`      in how many independent directions species differ
+`attainable`     CPCC under Brownian motion along the tree
 `dendrogram`     the dendrogram of centroids against the tree
 `shape`          how close the embedding is to any tree; distances along its surface
 `retrieval`      triplets, average precision

@@ -11,6 +11,7 @@ from .answers import clade_accuracy as clade_accuracy
 from .answers import macro_accuracy as macro_accuracy
 from .answers import top1_accuracy as top1_accuracy
 from .answers import top5_accuracy as top5_accuracy
+from .attainable import attainable_cophenetic_correlation as attainable_cophenetic_correlation
 from .balanced import balanced_image_tree_correlation as balanced_image_tree_correlation
 from .balanced import balanced_tree_correlation as balanced_tree_correlation
 from .bands import with_bands as with_bands
@@ -23,6 +24,7 @@ from .consistency import wrong_answer_severity as wrong_answer_severity
 from .dendrogram import dendrogram_agreement as dendrogram_agreement
 from .dendrogram import dendrogram_purity as dendrogram_purity
 from .differences import paired_differences as paired_differences
+from .dimension import effective_dimension as effective_dimension
 from .hierarchy import cophenetic_correlation as cophenetic_correlation
 from .hierarchy import cophenetic_correlation_within as cophenetic_correlation_within
 from .hubs import hubness as hubness
@@ -75,4 +77,5 @@ from .text import image_text_accuracy as image_text_accuracy
 from .text import image_text_rsa as image_text_rsa
 from .text import text_cophenetic_correlation as text_cophenetic_correlation
 from .text import text_radial_tau as text_radial_tau
+from .tree_signal import pagel_lambda as pagel_lambda
 from .variance import variance_by_rank as variance_by_rank

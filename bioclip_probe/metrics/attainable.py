@@ -1,0 +1,173 @@
+"""Attainable CPCC: what Brownian motion along the tree would give an embedding of the same spectrum and noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bioclip_probe.metrics.intervals import with_interval, with_note
+from bioclip_probe.metrics.measurement import Measurement
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
+from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
+from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
+from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.evolution import Evolution
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.rows import Rows
+from bioclip_probe.tree.tree import Placement
+
+#: Below this attainable CPCC, a ratio to it says nothing.
+LEAST_ATTAINABLE = 0.05
+
+
+def attainable_cophenetic_correlation(
+    embeddings: np.ndarray | SharedResults, placement: Placement, settings: MeasureSettings | None = None
+) -> list[Measurement]:
+    """Return the CPCC that Brownian motion along the tree would give on average, and CPCC over it.
+
+    CPCC rises with the number of independent directions and falls with the scatter of images. Two embeddings with the
+    same tree signal can differ in it from 0.2 to 0.9. The attainable value holds these two as they are and sets
+    Pagel's λ to 1.
+
+    Parameters
+    ----------
+    embeddings, settings
+        As for `cophenetic_correlation`.
+    placement : Placement
+        The images on a phylogeny, ultrametric or not, or in a taxonomy.
+
+    Returns
+    -------
+    list of Measurement
+        At species. ``attainable_cophenetic_correlation``, in [-1, 1], is the mean CPCC of `n_attainable_draws`
+        simulated embeddings. Their species evolve along the tree from the phylogenetic mean, with the spectrum, the
+        variance and the effective dimension of the covariance of evolution; each mean gets the sampling error of its
+        number of images; then the means are put on the sphere. One draw can reach more than the mean: with few
+        independent directions single draws differ by 0.15, and the note gives their standard deviation. It has no
+        interval.
+        ``relative_cophenetic_correlation`` is CPCC over it: 0 without signal (null: species permuted over the tips), 1
+        on average for Brownian motion along the tree; it can exceed 1, by the luck of one evolution or where old
+        splits stand out more than under Brownian motion. Higher is better. The interval leaves out one group of units
+        after the other, both in CPCC and in the simulated embeddings. It leaves out that the spectrum and the noise of
+        the simulation are themselves estimates, and that there are few draws. Undefined where the attainable value is
+        below 0.05.
+
+    Raises
+    ------
+    DataError
+        As for `cophenetic_correlation`.
+
+    Notes
+    -----
+    O(k·d²) for each draw, with k species.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> [row.metric for row in attainable_cophenetic_correlation(vectors, placement)]
+    ['attainable_cophenetic_correlation', 'relative_cophenetic_correlation']
+    """
+    shared = SharedResults.of(embeddings, placement, settings)
+    rng = shared.stream("attainable_cophenetic_correlation")
+    taxa = shared.taxa("species")
+    estimates = estimate_attainable(taxa, shared.evolution, shared.jackknife(), rng, shared.settings)
+    return [Measurement(name, "species", estimate) for name, estimate in estimates.items()]
+
+
+def estimate_attainable(
+    taxa: Rows, evolution: Evolution, jackknife: Jackknife, rng: np.random.Generator, settings: MeasureSettings
+) -> dict[str, Estimate]:
+    """Return `attainable_cophenetic_correlation` of the species at the tips of one tree.
+
+    Parameters
+    ----------
+    taxa : Rows
+        Centroids of the species.
+    evolution : Evolution
+        Of the same species, with the groups of `jackknife`.
+    jackknife : Jackknife
+    rng : numpy.random.Generator
+    settings : MeasureSettings
+        `n_attainable_draws` and `level` are used.
+
+    Returns
+    -------
+    dict from metric to Estimate
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> shared = SharedResults.of(*corvids())
+    >>> rng = np.random.default_rng(0)
+    >>> found = estimate_attainable(shared.taxa("species"), shared.evolution, shared.jackknife(), rng, shared.settings)
+    >>> list(found)
+    ['attainable_cophenetic_correlation', 'relative_cophenetic_correlation']
+    """
+    names = ("attainable_cophenetic_correlation", "relative_cophenetic_correlation")
+    if reason := taxa.reason_undefined() or evolution.reason_undefined():
+        return dict.fromkeys(names, Estimate.undefined(reason, **taxa.counts))
+    drawn = [_correlations(rows, evolution.group) for rows in simulated_centroids(taxa, evolution, rng, settings)]
+    values, parts = (np.array(each) for each in zip(*drawn, strict=True))
+    n_draws = f"mean of {len(values)} draws, standard deviation {values.std():.2f}"
+    attainable = Estimate(float(values.mean()), note=n_draws, **taxa.counts)
+    attainable = with_note(attainable, evolution.note)
+    if attainable.value < LEAST_ATTAINABLE:
+        reason = f"the attainable CPCC is {attainable.value:.2f}, below {LEAST_ATTAINABLE}"
+        return dict(zip(names, (attainable, Estimate.undefined(reason, **taxa.counts)), strict=True))
+    value, deleted = _correlations(taxa, evolution.group)
+    relative = Estimate(value / attainable.value, chance=0.0, null="species", note=evolution.note, **taxa.counts)
+    relative = with_interval(relative, deleted / parts.mean(axis=0), jackknife, settings)
+    return dict(zip(names, (attainable, relative), strict=True))
+
+
+def simulated_centroids(
+    taxa: Rows, evolution: Evolution, rng: np.random.Generator, settings: MeasureSettings
+) -> list[Rows]:
+    """Return the centroids of embeddings that evolved along the tree by Brownian motion, with a spectrum that is given.
+
+    Parameters
+    ----------
+    taxa : Rows
+        Centroids of the species.
+    evolution : Evolution
+        Of the same species: the spectrum, the variance and the noise.
+    rng : numpy.random.Generator
+    settings : MeasureSettings
+        `n_attainable_draws` is used.
+
+    Returns
+    -------
+    list of Rows
+        One for each draw.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> shared = SharedResults.of(*corvids())
+    >>> few = MeasureSettings(n_attainable_draws=2)
+    >>> draws = simulated_centroids(shared.taxa("species"), shared.evolution, np.random.default_rng(0), few)
+    >>> [rows.vectors.shape for rows in draws]
+    [(3, 2), (3, 2)]
+    """
+    covariance, likelihood = evolution.covariance, evolution.likelihood
+    values, directions = covariance.spectrum()
+    evolve = (directions * np.sqrt(evolution.fit.variance * values)).T
+    noise_values, noise_directions = np.linalg.eigh(evolution.within.covariance)
+    scatter = (noise_directions * np.sqrt(np.maximum(noise_values, 0.0))).T
+    sampling, d = 1 / np.sqrt(evolution.taxa.counts), len(values)
+    draws = []
+    for _ in range(settings.n_attainable_draws):
+        means = covariance.mean + likelihood.splits.draw(d, rng) @ evolve
+        means += sampling[:, None] * (rng.standard_normal(means.shape) @ scatter)
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        draws.append(replace(taxa, vectors=means))
+    return draws
+
+
+def _correlations(taxa: Rows, group: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return CPCC, and CPCC without each jackknife group."""
+    sums = JackknifeSums.of(taxa.tree, JackknifeMoments.of([(taxa.vectors, taxa.tips)], group))
+    return sums.correlation(), sums.without_each_group()

@@ -1,0 +1,373 @@
+"""The likelihood of species means under Brownian motion along a tree, with Pagel's λ and the means' sampling error.
+
+The summed outer product of d traits, S = Σ_j m_j m_jᵀ, has the expectation::
+
+    V = g·C_λ + diag(e)
+
+C holds the depths of common ancestors below the first split of the tree, and C_λ is C with its off-diagonal multiplied
+by λ. g is the evolutionary variance of all d traits together per unit of branch length. e_i is the variance of all d
+traits of the mean of species i that the scatter of its images causes. The pseudo-REML log-likelihood is that of one
+trait with this covariance::
+
+    -½ [log|V| + log(1ᵀV⁻¹1) + tr(V⁻¹S)]
+
+with S about the phylogenetic mean. If the d traits are independent and equally variable, it is one d-th of their
+log-likelihood, up to a constant; if not, it has the same expected score of 0 at the true λ and g. Only traces enter, so
+that rotations change nothing and d may exceed the number of species.
+
+V is the covariance of a tree: λ shortens inner branches and lengthens the branches of tips, and e lengthens those of
+tips again. Independent contrasts of that tree have the variances T_c, and::
+
+    log|V| + log(1ᵀV⁻¹1) = Σ_c log T_c        tr(V⁻¹S) = Σ_c ‖contrast c‖²/T_c
+
+up to a constant. One pass up the tree gives the sum, one pass down its derivative by every branch, at O(nodes·d).
+
+References
+----------
+Felsenstein 1973, Am. J. Hum. Genet. 25, 471; Pagel 1999, Nature 401, 877; Freckleton et al. 2002, Am. Nat. 160, 712;
+Ives et al. 2007, Syst. Biol. 56, 252 (sampling error); Clavel et al. 2019, Syst. Biol. 68, 93 (many traits).
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy.optimize import minimize
+
+from bioclip_probe.stats.pruning import trait_pass, variance_pass
+from bioclip_probe.stats.rotation import rotate_into_span
+from bioclip_probe.tree.tree import Tree
+
+#: Traits that one thread carries through the tree at a time; their values at all nodes stay in its cache.
+BLOCK = 16
+#: Up to this many numbers one thread is as fast as several.
+SMALL_WORK = 2**18
+#: The evolutionary variance is searched between these shares of the variance between species.
+VARIANCE_RANGE = (1e-7, 1e2)
+#: The highest λ where two tips are at one point of the tree, so that V is singular at 1.
+NEARLY_ONE = 1 - 1e-6
+#: λ from which the search begins; the best of them is refined.
+STARTS = (0.0, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True)
+class BrownianFit:
+    """The parameters that maximise the pseudo-REML likelihood.
+
+    Attributes
+    ----------
+    signal : float
+        Pagel's λ, in [0, 1].
+    variance : float
+        g, above 0.
+    log_likelihood : float
+        At these parameters, up to a constant.
+
+    Examples
+    --------
+    >>> BrownianFit(0.5, 1.0, -3.0).signal
+    0.5
+    """
+
+    signal: float
+    variance: float
+    log_likelihood: float
+
+
+class BrownianTree:
+    """The nodes of a tree that matter for Brownian motion: its tips, and the nodes at which it splits.
+
+    Parameters
+    ----------
+    tree : Tree
+        With k tips.
+
+    Attributes
+    ----------
+    parent : ndarray, shape (m,), int64
+        The parent of each node, which comes before it; -1 at the first split.
+    tip : ndarray, shape (m,), int64
+        The tip position of each node; -1 at a split.
+    depth : ndarray, shape (m,), float64
+        Distance below the first split. What all lineages share explains no difference.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 1, 1]), np.array([0.0, 9, 1, 2]), np.array([*"rxab"], object), [-1] * 4)
+    >>> splits = BrownianTree(tree)
+    >>> splits.parent.tolist(), splits.tip.tolist(), splits.depth.tolist()
+    ([-1, 0, 0], [-1, 0, 1], [0.0, 1.0, 2.0])
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        children = np.bincount(tree.parent[1:], minlength=len(tree))
+        kept = children != 1
+        nearest = np.where(kept, np.arange(len(tree)), -1).tolist()
+        for node, above in enumerate(tree.parent.tolist()):
+            if nearest[node] < 0 and above >= 0:
+                nearest[node] = nearest[above]
+        nodes = np.flatnonzero(kept)
+        new = np.cumsum(kept) - 1
+        above = np.array(nearest)[tree.parent[nodes[1:]]]
+        self.parent = np.concatenate([[-1], new[above]])
+        self.tip = np.full(len(nodes), -1)
+        self.tip[new[tree.tips]] = np.arange(len(tree.tips))
+        self.depth = tree.depth[nodes] - tree.depth[nodes[0]]
+
+    @cached_property
+    def tips(self) -> np.ndarray:
+        """The node of each tip position, shape (k,), int64."""
+        return np.flatnonzero(self.tip >= 0)
+
+    @cached_property
+    def depth_above(self) -> np.ndarray:
+        """Depth of the parent of each node, shape (m,), float64; 0 at the first split."""
+        return np.where(self.parent >= 0, self.depth[self.parent], 0.0)
+
+    def lengths(self, signal: float) -> np.ndarray:
+        """Return the length of the branch above each node once λ has changed it, shape (m,), float64."""
+        lengths = signal * (self.depth - self.depth_above)
+        lengths[self.tips] = self.depth[self.tips] - signal * self.depth_above[self.tips]
+        return lengths
+
+    def draw(self, n_traits: int, rng: np.random.Generator) -> np.ndarray:
+        """Return independent traits of the tips after Brownian motion from the first split, which is at 0.
+
+        Parameters
+        ----------
+        n_traits : int
+            Each has variance 1 per unit of branch length.
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        ndarray, shape (k, n_traits), float64
+        """
+        traits = rng.standard_normal((len(self.parent), n_traits))
+        traits *= np.sqrt(self.depth - self.depth_above)[:, None]
+        for node in range(1, len(self.parent)):
+            traits[node] += traits[self.parent[node]]
+        return traits[self.tips]
+
+    def nodes_above(self, kept: np.ndarray) -> np.ndarray:
+        """Return True for each node with a tip that is kept at or below it, shape (m,), bool."""
+        present = np.zeros(len(self.parent), dtype=bool)
+        present[self.tips[kept]] = True
+        for node in range(len(present) - 1, 0, -1):
+            if present[node]:
+                present[self.parent[node]] = True
+        return present
+
+
+@dataclass(frozen=True, eq=False)
+class BrownianLikelihood:
+    """The pseudo-REML likelihood of the means of species at the tips of a tree.
+
+    Attributes
+    ----------
+    splits : BrownianTree
+        With k tips.
+    blocks : ndarray, shape (blocks, k, BLOCK), float64
+        The means less their average, as `in_blocks` returns them.
+    errors : ndarray, shape (k,), float64
+        e, the sampling variance of each mean, summed over the d traits; 0 where it is unknown.
+    kept : ndarray, shape (k,), bool
+        The tips that enter. The tree keeps its first split without the others.
+
+    Examples
+    --------
+    >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), np.array([*"rxabc"], object), [-1] * 5)
+    >>> means = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
+    >>> likelihood = BrownianLikelihood.of(BrownianTree(tree), means, np.zeros(3))
+    >>> likelihood.fit().signal > 0.5
+    True
+    """
+
+    splits: BrownianTree
+    blocks: np.ndarray
+    errors: np.ndarray
+    kept: np.ndarray
+
+    @classmethod
+    def of(cls, splits: BrownianTree, means: np.ndarray, errors: np.ndarray) -> BrownianLikelihood:
+        """Return the likelihood of all tips.
+
+        Parameters
+        ----------
+        splits : BrownianTree
+            With k tips.
+        means : ndarray, shape (k, d)
+            Means of the species; not on the sphere.
+        errors : ndarray, shape (k,)
+
+        Returns
+        -------
+        BrownianLikelihood
+        """
+        means = np.asarray(means, dtype=np.float64)
+        blocks = in_blocks(rotate_into_span(means - means.mean(axis=0)))
+        return cls(splits, blocks, np.asarray(errors, dtype=np.float64), np.ones(len(means), dtype=bool))
+
+    def permuted(self, order: np.ndarray) -> BrownianLikelihood:
+        """Return the likelihood with species permuted over the tips; each keeps its mean and its sampling error.
+
+        Parameters
+        ----------
+        order : ndarray, shape (k,), int64
+            Species ``order[i]`` stands at tip i.
+
+        Returns
+        -------
+        BrownianLikelihood
+        """
+        return replace(self, blocks=np.ascontiguousarray(self.blocks[:, order]), errors=self.errors[order])
+
+    @cached_property
+    def present(self) -> np.ndarray:
+        """True for each node with a tip that enters at or below it, shape (m,), bool."""
+        return self.splits.nodes_above(self.kept)
+
+    @cached_property
+    def scale(self) -> float:
+        """The variance between species per unit of branch length, all d traits together."""
+        rows = self.blocks[:, self.kept]
+        squares = np.square(rows).sum() - np.square(rows.sum(axis=1)).sum() / rows.shape[1]
+        depth = self.splits.depth[self.splits.tips[self.kept]].mean()
+        return float(squares / max(rows.shape[1] - 1, 1) / depth)
+
+    def lengths(self, signal: float, variance: float) -> np.ndarray:
+        """Return the variance of the branch above each node, with sampling errors at the tips.
+
+        Parameters
+        ----------
+        signal, variance : float
+            λ in [0, 1], and g above 0.
+
+        Returns
+        -------
+        ndarray, shape (m,), float64
+        """
+        lengths = variance * self.splits.lengths(signal)
+        lengths[self.splits.tips] += self.errors
+        return lengths
+
+    def value(self, signal: float, variance: float) -> float:
+        """Return the pseudo-REML log-likelihood, up to a constant.
+
+        Parameters
+        ----------
+        signal, variance : float
+            λ in [0, 1], and g above 0.
+
+        Returns
+        -------
+        float
+            -inf where V is singular.
+        """
+        return -0.5 * self._objective(signal, variance)[0]
+
+    def fit(self, start: BrownianFit | None = None, threads: ThreadPoolExecutor | None = None) -> BrownianFit:
+        """Return the λ in [0, 1] and the g that maximise the likelihood.
+
+        Parameters
+        ----------
+        start : BrownianFit, optional
+            Where the search begins; by default at the best of several λ.
+        threads : ThreadPoolExecutor, optional
+            They share the traits.
+
+        Returns
+        -------
+        BrownianFit
+
+        Raises
+        ------
+        ValueError
+            If two tips are at one point of the tree for every λ, so that V is singular.
+        """
+        n = max(int(self.kept.sum()) - 1, 1)
+
+        def per_contrast(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+            signal, variance = float(parameters[0]), self.scale * float(np.exp(parameters[1]))
+            value, by_signal, by_variance = self._objective(signal, variance, threads)
+            return value / n, np.array([by_signal, by_variance * variance]) / n
+
+        if not np.isfinite(self.value(0.0, self.scale)):
+            raise ValueError("two tips are at one point of the tree, and their sampling error is 0")
+        highest = 1.0 if np.isfinite(self.value(1.0, self.scale)) else NEARLY_ONE
+        if start is not None:
+            begin = np.array([np.clip(start.signal, 0.02, 0.98), np.log(start.variance / self.scale)])
+        else:
+            depth = self.splits.depth[self.splits.tips[self.kept]].mean()
+            share = max(1 - self.errors[self.kept].mean() / (self.scale * depth), 0.05)
+            points = (np.array([signal, np.log(share)]) for signal in STARTS)
+            begin = min(points, key=lambda point: per_contrast(point)[0])
+        bounds = [(0.0, highest), tuple(np.log(VARIANCE_RANGE))]
+        options = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 200}
+        found = minimize(per_contrast, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        return BrownianFit(float(found.x[0]), float(self.scale * np.exp(found.x[1])), -0.5 * n * float(found.fun))
+
+    def _objective(
+        self, signal: float, variance: float, threads: ThreadPoolExecutor | None = None
+    ) -> tuple[float, float, float]:
+        """Return -2 log-likelihood and its derivatives by λ and by g."""
+        splits, tips = self.splits, self.splits.tips
+        lengths = self.lengths(signal, variance)
+        log_det, share, precision, by_length = variance_pass(splits.parent, lengths, self.present)
+        if not np.isfinite(log_det):
+            return np.inf, 0.0, 0.0
+        arguments = splits.parent, splits.tip, self.present, share, precision
+        run = threads.map if threads else map
+        squares = np.sum(list(run(lambda block: trait_pass(block, *arguments), self.blocks)), axis=0)
+        by_length -= squares[1:]
+        by_signal = variance * (splits.depth - splits.depth_above)
+        by_signal[tips] = -variance * splits.depth_above[tips]
+        by_variance = splits.lengths(signal)
+        return log_det + squares[0], float(by_length @ by_signal[1:]), float(by_length @ by_variance[1:])
+
+
+def n_threads(work: float) -> int:
+    """Return the number of threads that share some work.
+
+    Parameters
+    ----------
+    work : float
+        Numbers that are looked at.
+
+    Returns
+    -------
+    int
+        1 for little work, else one per processor, at most 8.
+
+    Examples
+    --------
+    >>> n_threads(10)
+    1
+    """
+    return 1 if work < SMALL_WORK else min(os.cpu_count() or 1, 8)
+
+
+def in_blocks(traits: np.ndarray) -> np.ndarray:
+    """Return traits in blocks of `BLOCK` columns, the last one filled with zeros.
+
+    Parameters
+    ----------
+    traits : ndarray, shape (k, d), float64
+
+    Returns
+    -------
+    ndarray, shape (blocks, k, BLOCK), float64
+
+    Examples
+    --------
+    >>> in_blocks(np.ones((2, 20))).sum(axis=(1, 2)).tolist()
+    [32.0, 8.0]
+    """
+    k, d = traits.shape
+    padded = np.zeros((k, -(-d // BLOCK) * BLOCK))
+    padded[:, :d] = traits
+    return np.ascontiguousarray(padded.reshape(k, -1, BLOCK).transpose(1, 0, 2))
