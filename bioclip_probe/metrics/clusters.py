@@ -1,23 +1,141 @@
-"""Agreement of k-means clusters with the taxa of one rank.
+"""Agreement of k-means clusters with the taxa of one rank, beside what a memoriser of species without a tree reaches.
 
-An image without a name at the rank is in no cluster and is counted in ``n_excluded``. Intervals resample species and
-keep the clusters as they are.
+An image without a name at the rank is in no cluster and is counted in ``n_excluded``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
 import numpy as np
 
+from bioclip_probe.metrics.intervals import SAME, with_interval, with_note
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
-from bioclip_probe.metrics.scores import adjusted, interval, jackknife_method, mean_score
+from bioclip_probe.metrics.scores import adjusted
 from bioclip_probe.metrics.separation import LabelledImages
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.partitions import contingency_cells, partition_agreement
-from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.kmeans import Clusters
+from bioclip_probe.stats.partitions import cluster_purities, partition_agreements
+from bioclip_probe.stats.permutation import PermutedLabels
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """A function of clusters and labels that gives one number or several.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of the s numbers.
+    function : callable
+        Takes the clusters of images, shape (n,), and P labellings of them, shape (P, n), and returns the numbers of
+        each labelling, shape (P, s).
+    bounds : (float, float)
+        The range of the numbers.
+    corrected : bool
+        True if the numbers are 0 on average when labels are permuted over images.
+
+    Examples
+    --------
+    >>> PURITY.names
+    ('cluster_purity',)
+    """
+
+    names: tuple[str, ...]
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    bounds: tuple[float, float]
+    corrected: bool
+
+
+PURITY = Index(("cluster_purity",), cluster_purities, (0.0, 1.0), corrected=False)
+AGREEMENT = Index(("cluster_ami", "cluster_ari"), partition_agreements, (-np.inf, 1.0), corrected=True)
+
+
+@dataclass(frozen=True, eq=False)
+class ClusteredImages:
+    """Images with their taxa and clusters, the permutations that give chance, and the groups of the interval.
+
+    Attributes
+    ----------
+    images : LabelledImages
+    clusters : Clusters
+    jackknife : Jackknife
+        Of the same images.
+    permuted : PermutedLabels, optional
+        Labels with whole species permuted. None where taxa are species: chance then permutes labels over images.
+    stream : callable
+        Returns the random stream of permutations of labels over images, from its beginning.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> ClusteredImages.at(SharedResults(vectors, placement), "genus").null
+    'species'
+    """
+
+    images: LabelledImages
+    clusters: Clusters
+    jackknife: Jackknife
+    permuted: PermutedLabels | None
+    stream: Callable[[], np.random.Generator]
+
+    @classmethod
+    def at(cls, shared: SharedResults, rank: str) -> ClusteredImages:
+        """Return the clustered images of an embedding with their taxa at a rank.
+
+        Parameters
+        ----------
+        shared : SharedResults
+        rank : str
+
+        Returns
+        -------
+        ClusteredImages
+        """
+        images, permuted = LabelledImages.at(shared, rank), None
+        if rank != RANKS[-1]:
+            n, rng = shared.settings.n_null_permutations, shared.stream("species null", rank)
+            permuted = PermutedLabels.of(images.labels, shared.placement.node, n, rng)
+        stream = partial(shared.stream, "cluster labels", rank)
+        return cls(images, shared.clusters(rank), shared.jackknife(), permuted, stream)
+
+    @property
+    def null(self) -> str:
+        """The name of the null."""
+        return "species" if self.permuted else "images"
+
+    def chance(self, index: Index, clusters: np.ndarray, kept: np.ndarray, n_permutations: int) -> np.ndarray:
+        """Return the mean of an index over permuted labels.
+
+        Parameters
+        ----------
+        index : Index
+        clusters : ndarray, shape (n,), int64
+        kept : ndarray, shape (n,), bool
+            Images with a cluster and a label that enter.
+        n_permutations : int
+            Permutations of labels over images, where taxa are species.
+
+        Returns
+        -------
+        ndarray, shape (s,)
+        """
+        if self.permuted:
+            return index.function(clusters[kept], self.permuted.without(kept)[:, kept]).mean(axis=0)
+        if index.corrected:
+            return np.zeros(len(index.names))
+        # Sorted, so that chance does not depend on the order of rows.
+        labels, rng = np.sort(self.images.labels[kept]), self.stream()
+        permuted = np.array([rng.permutation(labels) for _ in range(n_permutations)])
+        return index.function(np.sort(clusters[kept]), permuted).mean(axis=0)
 
 
 def cluster_purity(
@@ -30,18 +148,23 @@ def cluster_purity(
     embeddings, placement
         As for `cophenetic_correlation`, in a taxonomy.
     settings : MeasureSettings, optional
-        `n_label_permutations`, `n_bootstrap` and `level` are used.
+        `n_null_permutations`, `n_label_permutations`, `max_recluster`, `n_groups`, `resample` and `level` are used.
 
     Returns
     -------
     list of Measurement
         ``cluster_purity`` in (0, 1], higher is better, and ``cluster_purity_adjusted``, corrected for chance, see
         `adjusted`, for each rank, with as many clusters as the rank has taxa. The mean over the starts of k-means. More
-        clusters give more purity, so that the value needs its chance level: the mean purity when labels are permuted
-        over images (null: images), 20 times for each start. Taxa with a single image take part. The note gives the
-        number of clusters and the spread over starts (population standard deviation). In the interval each cluster
-        keeps its most frequent taxon; choosing it again in each replicate would raise purity by the absence of species
-        alone.
+        clusters give more purity, so that the value needs its chance level. Above species, chance is the mean purity of
+        the same clusters when whole species are permuted over the tips of the tree (null: species), which is what a
+        perfect memoriser of species without any tree reaches; at species, when labels are permuted over images (null:
+        images). Taxa with a single image take part. The note gives the number of clusters and the spread over starts
+        (population standard deviation).
+
+        The interval is a delete-group jackknife: without each group of species the images are clustered again, from
+        where all of them ended at the first start, and chance is computed again too. It describes how far the number
+        depends on the species. With more than `max_recluster` images times taxa there is none, since clusters that are
+        held fixed give intervals that are too narrow.
 
     Raises
     ------
@@ -59,56 +182,7 @@ def cluster_purity(
     >>> [row.value for row in cluster_purity(vectors, placement) if row.rank == "genus"]
     [1.0, 1.0]
     """
-    shared = SharedResults.of(embeddings, placement, settings)
-    name, rows = "cluster_purity", []
-    for rank in RANKS:
-        images = LabelledImages.at(shared, rank)
-        purity = estimate_cluster_purity(shared.clusters(rank), images, shared.stream(name, rank), shared.settings)
-        rows += measurements_at(rank, {name: purity, f"{name}_adjusted": adjusted(purity)})
-    return rows
-
-
-def estimate_cluster_purity(
-    clusters: np.ndarray, images: LabelledImages, rng: np.random.Generator, settings: MeasureSettings
-) -> Estimate:
-    """Return `cluster_purity` at one rank.
-
-    Parameters
-    ----------
-    clusters : ndarray, shape (n_starts, n), int64
-        From `kmeans` with the same labels.
-    images : LabelledImages
-    rng : numpy.random.Generator
-        It draws the permutations, and then the replicates.
-    settings : MeasureSettings
-
-    Returns
-    -------
-    Estimate
-
-    Examples
-    --------
-    >>> images = LabelledImages(np.array([0, 0, 1, 1]), np.arange(4))
-    >>> estimate_cluster_purity(np.array([[0, 0, 1, 1]]), images, np.random.default_rng(0), MeasureSettings()).value
-    1.0
-    """
-    if reason := images.reason_undefined():
-        return images.undefined(reason)
-    starts, taxa = clusters[:, images.named], images.labels[images.named]
-    scores = np.stack([_majority(start, taxa) for start in starts])
-    # Sorted, so that chance does not depend on the order of rows.
-    permuted = [rng.permutation(np.sort(taxa)) for _ in range(settings.n_label_permutations)]
-    chance = np.mean([_majority(np.sort(start), labelling).mean() for start in starts for labelling in permuted])
-    return mean_score(
-        scores.mean(axis=0),
-        images.species[images.named],
-        rng,
-        settings,
-        chance=float(chance),
-        n_taxa=images.n_taxa,
-        n_excluded=images.n_excluded,
-        note=_starts_note(starts, scores.mean(axis=1)),
-    )
+    return _at_each_rank(PURITY, SharedResults.of(embeddings, placement, settings))
 
 
 def cluster_agreement(
@@ -118,17 +192,20 @@ def cluster_agreement(
 
     Parameters
     ----------
-    embeddings, placement, settings
+    embeddings, placement
         As for `cophenetic_correlation`, in a taxonomy.
+    settings : MeasureSettings, optional
+        As for `cluster_purity`.
 
     Returns
     -------
     list of Measurement
         ``cluster_ami`` and ``cluster_ari``, each the mean over the starts of k-means. Both are 1 for equal partitions
-        and 0 on average for random ones of the same sizes; higher is better. The note is as in `cluster_purity`. The
-        interval is a delete-group jackknife over species with the clusters held fixed: a species drawn twice, as in a
-        bootstrap, would add pairs that agree by construction. It describes how far the numbers depend on the species,
-        not on the starts.
+        and 0 on average for labels that are permuted over images; higher is better. That correction knows no species:
+        a model that recognises species and knows no tree is far above 0 at the ranks above. So their chance above
+        species is the mean over permutations of whole species (null: species), and ``cluster_ami_adjusted`` and
+        ``cluster_ari_adjusted`` are corrected for it: 0 for a memoriser of species without a tree, 1 for equal
+        partitions. At species chance is 0 (null: images). Note and interval are as in `cluster_purity`.
 
     Raises
     ------
@@ -137,97 +214,104 @@ def cluster_agreement(
 
     References
     ----------
-    As for `partition_agreement`.
+    As for `partition_agreements`.
 
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
     >>> vectors, placement = corvids()
     >>> [row.value for row in cluster_agreement(vectors, placement) if row.rank == "genus"]
-    [1.0, 1.0]
+    [1.0, 1.0, 1.0, 1.0]
     """
-    shared = SharedResults.of(embeddings, placement, settings)
+    return _at_each_rank(AGREEMENT, SharedResults.of(embeddings, placement, settings))
+
+
+def _at_each_rank(index: Index, shared: SharedResults) -> list[Measurement]:
+    """Return the numbers of an index at each rank, plain and adjusted."""
     rows = []
     for rank in RANKS:
-        rng = shared.stream("cluster_agreement", rank)
-        images = LabelledImages.at(shared, rank)
-        rows += measurements_at(rank, estimate_cluster_agreement(shared.clusters(rank), images, rng, shared.settings))
+        rows += measurements_at(rank, estimate_index(index, ClusteredImages.at(shared, rank), shared.settings))
     return rows
 
 
-def estimate_cluster_agreement(
-    clusters: np.ndarray, images: LabelledImages, rng: np.random.Generator, settings: MeasureSettings
+def estimate_index(
+    index: Index, clustered: ClusteredImages, settings: MeasureSettings, without_interval: str = ""
 ) -> dict[str, Estimate]:
-    """Return `cluster_agreement` at one rank.
+    """Return `cluster_purity` or `cluster_agreement` of some images.
 
     Parameters
     ----------
-    clusters, images
-        As for `estimate_cluster_purity`.
-    rng : numpy.random.Generator
-        It draws the groups of the jackknife.
+    index : Index
+        `PURITY` or `AGREEMENT`.
+    clustered : ClusteredImages
     settings : MeasureSettings
-        `n_groups` and `level` are used.
+        `n_label_permutations`, `max_recluster` and `level` are used.
+    without_interval : str, optional
+        The note where there are no clusters without each group; by default that there are too many images and taxa.
 
     Returns
     -------
     dict from metric to Estimate
+        ``<name>`` and ``<name>_adjusted`` for each name of the index.
 
     Examples
     --------
-    >>> images = LabelledImages(np.array([0, 0, 1, 1]), np.arange(4))
-    >>> clusters, rng = np.array([[0, 0, 1, 1]]), np.random.default_rng(0)
-    >>> estimate_cluster_agreement(clusters, images, rng, MeasureSettings())["cluster_ari"].value
-    1.0
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> shared = SharedResults(*corvids())
+    >>> estimate_index(PURITY, ClusteredImages.at(shared, "genus"), shared.settings)["cluster_purity"].null
+    'species'
     """
-    names = ("cluster_ami", "cluster_ari")
+    images, starts = clustered.images, clustered.clusters.starts
     if reason := images.reason_undefined():
-        return dict.fromkeys(names, images.undefined(reason))
-    named = images.named
-    starts, taxa = clusters[:, named], images.labels[named]
-    _, unit = np.unique(images.species[named], return_inverse=True)
-    group = jackknife_groups(int(unit.max()) + 1, rng, settings.n_groups)[unit]
-    agreements = np.array([agreement_without_groups(start, taxa, group) for start in starts])
-    estimates = {}
-    for name, of_index in zip(names, np.moveaxis(agreements, 2, 0), strict=True):
-        value, *deleted = of_index.mean(axis=0)
-        ends = jackknife_interval(value, np.array(deleted), (-np.inf, 1.0), settings.level)
-        estimates[name] = Estimate(
-            float(value),
-            chance=0.0,
-            **interval(*ends, jackknife_method(settings)),
+        return {name: images.undefined(reason) for each in index.names for name in (each, f"{each}_adjusted")}
+    named, n_permutations = images.named, settings.n_label_permutations
+    by_start = np.array([index.function(start[named], images.labels[None, named])[0] for start in starts])
+    chance = np.mean([clustered.chance(index, start, named, n_permutations) for start in starts], axis=0)
+    deleted = _without_each_group(index, clustered, n_permutations)
+    too_many = f"no interval: more than {settings.max_recluster:,} images times taxa, too many to cluster them again"
+    jackknife, estimates = clustered.jackknife.take(named), {}
+    for number, name in enumerate(index.names):
+        estimate = Estimate(
+            float(by_start[:, number].mean()),
+            chance=float(chance[number]),
+            null=clustered.null,
             n_images=int(named.sum()),
             n_taxa=images.n_taxa,
             n_excluded=images.n_excluded,
-            note=_starts_note(starts, of_index[:, 0]),
+            note=_starts_note(starts[:, named], by_start[:, number]),
         )
+        if deleted is None:
+            estimate = with_note(estimate, without_interval or too_many)
+            estimates |= {name: estimate, f"{name}_adjusted": adjusted(estimate)}
+            continue
+        values, chances = deleted[:, :, number].T
+        estimate = _with_varying_interval(with_interval(estimate, values, jackknife, settings, index.bounds))
+        estimates |= {name: estimate, f"{name}_adjusted": adjusted(estimate, chances, jackknife, settings)}
     return estimates
 
 
-def agreement_without_groups(clusters: np.ndarray, taxa: np.ndarray, group: np.ndarray) -> list[tuple[float, float]]:
-    """Return both indices of agreement of all images, and without each group of species in turn.
+def _without_each_group(index: Index, clustered: ClusteredImages, n_permutations: int) -> np.ndarray | None:
+    """Return values and chance levels without each group, shape (G, 2, s); NaN where taxa cannot be told apart."""
+    without, images = clustered.clusters.without_groups, clustered.images
+    if without is None:
+        return None
+    rows = []
+    for clusters in without:
+        kept = clusters >= 0
+        if LabelledImages(images.labels[kept], images.species[kept]).reason_undefined():
+            rows.append(np.full((2, len(index.names)), np.nan))
+            continue
+        value = index.function(clusters[kept], images.labels[None, kept])[0]
+        rows.append(np.array([value, clustered.chance(index, clusters, kept, n_permutations)]))
+    return np.array(rows)
 
-    Parameters
-    ----------
-    clusters, taxa, group : ndarray, shape (n,), int64
-        The cluster, the taxon and the jackknife group of each image; groups are numbered from 0.
 
-    Returns
-    -------
-    list of (float, float)
-        Adjusted mutual information and adjusted Rand index, 1 + G pairs; one pair with fewer than three groups.
-
-    Examples
-    --------
-    >>> agreement_without_groups(np.array([0, 0, 1, 1]), np.array([5, 5, 7, 7]), np.array([0, 1, 0, 1]))
-    [(1.0, 1.0)]
-    """
-    cluster, taxon, cell = contingency_cells(clusters, taxa)
-    n_groups = int(group.max()) + 1
-    counts = np.bincount(cell * n_groups + group, minlength=len(cluster) * n_groups).reshape(len(cluster), n_groups)
-    total = counts.sum(axis=1)
-    tables = [total, *(total - counts.T)] if n_groups > 2 else [total]
-    return [partition_agreement(cluster, taxon, count) for count in tables]
+def _with_varying_interval(estimate: Estimate) -> Estimate:
+    """Return the estimate without an interval of width 0, which would only say that few units agree."""
+    if estimate.ci_high - estimate.ci_low > SAME or np.isnan(estimate.ci_low):
+        return estimate
+    estimate = replace(estimate, ci_low=np.nan, ci_high=np.nan, ci_method="")
+    return with_note(estimate, "no interval: the number is the same without any of the groups")
 
 
 def _starts_note(starts: np.ndarray, values: np.ndarray) -> str:
@@ -235,12 +319,3 @@ def _starts_note(starts: np.ndarray, values: np.ndarray) -> str:
     sizes = sorted({len(np.unique(start)) for start in starts})
     count = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     return f"{count} clusters; sd over {len(starts)} starts {np.std(values):.4f}"
-
-
-def _majority(clusters: np.ndarray, taxa: np.ndarray) -> np.ndarray:
-    """Return 1 for images of the most frequent taxon of their cluster, 0 for others; m taxa that tie get 1/m each."""
-    cluster, _, cell = contingency_cells(clusters, taxa)
-    count = np.bincount(cell)
-    _, starts = np.unique(cluster, return_index=True)
-    largest = count == np.maximum.reduceat(count, starts)[cluster]
-    return (largest / np.add.reduceat(largest.astype(np.int64), starts)[cluster])[cell]

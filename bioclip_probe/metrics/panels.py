@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from bioclip_probe.metrics.clusters import estimate_cluster_purity
+from bioclip_probe.metrics.clusters import PURITY, ClusteredImages, estimate_index
 from bioclip_probe.metrics.measurement import Measurement, random_stream
-from bioclip_probe.metrics.scores import adjusted
 from bioclip_probe.metrics.separation import LabelledImages
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.kmeans import kmeans
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.kmeans import Clusters
+from bioclip_probe.stats.permutation import PermutedLabels
+from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
+
+FIXED_PLANE = "no interval: the plane would have to be drawn again without each group of species"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +83,44 @@ class Panels:
         """True in a taxonomy."""
         return self.placement.tree.unit == "rank"
 
+    def clustered(self, panel: Panel, points: np.ndarray, again: bool) -> ClusteredImages:
+        """Return the images of a panel with their clusters.
+
+        Parameters
+        ----------
+        panel : Panel
+        points : ndarray, shape (n, any)
+            Positions of the images of the panel.
+        again : bool
+            Cluster them again without each group of species, for the interval.
+
+        Returns
+        -------
+        ClusteredImages
+            The units of the jackknife are the species of the panel that are plotted, or their taxa of
+            ``settings.resample``.
+        """
+        images, settings = panel.images, self.settings
+        stream = partial(random_stream, settings.seed)
+        jackknife = self._jackknife(panel)
+        groups = (jackknife.group, jackknife.n_groups) if again else ()
+        clusters = Clusters.of(points, images.labels, stream("kmeans", panel.rank), *groups)
+        permuted = None
+        if panel.rank != RANKS[-1]:
+            rng, n_permutations = stream("species null", "panel", panel.rank), settings.n_null_permutations
+            permuted = PermutedLabels.of(images.labels, images.species, n_permutations, rng)
+        return ClusteredImages(images, clusters, jackknife, permuted, partial(stream, "cluster labels", panel.rank))
+
+    def _jackknife(self, panel: Panel) -> Jackknife:
+        """Return the groups of the plotted units of a panel."""
+        images, rank = panel.images, self.settings.resample
+        units = images.species
+        if rank != RANKS[-1]:
+            above = self.placement.tree.ancestor_at(rank)[units]
+            units = np.where(above >= 0, above, len(self.placement.tree) + units)
+        units = np.where(images.named, units, -1)
+        return Jackknife.of(rank, units, random_stream(self.settings.seed, "jackknife", rank), self.settings.n_groups)
+
 
 def panel_purity(
     panels: Panels, placement: Placement | None = None, settings: MeasureSettings | None = None
@@ -96,7 +139,9 @@ def panel_purity(
     -------
     list of Measurement
         ``panel_purity`` and ``panel_purity_adjusted`` for each panel, as `cluster_purity` with as many clusters as
-        plotted taxa; `taxon` is the path of the taxon in focus.
+        plotted taxa; `taxon` is the path of the taxon in focus. Above species, chance permutes the species of the panel
+        over its plotted taxa (null: species). The interval clusters the images of the panel again without each group of
+        its species; there is none with fewer than ten of them.
 
     Examples
     --------
@@ -104,8 +149,14 @@ def panel_purity(
     >>> [row.value for row in panel_purity(corvid_panels())]
     [1.0, 1.0]
     """
-    points = [panel.vectors for panel in panels.panels]
-    return _purities("panel_purity", panels.panels, points, settings or panels.settings)
+    panels = replace(panels, settings=settings) if settings else panels
+    rows = []
+    for panel in panels.panels:
+        size = panel.images.named.sum() * panel.images.n_taxa
+        clustered = panels.clustered(panel, panel.vectors, again=size <= panels.settings.max_recluster)
+        estimates = estimate_index(PURITY, clustered, panels.settings)
+        rows += _measurements("panel_purity", panel, list(estimates.values()))
+    return rows
 
 
 def panel_purity_2d(
@@ -121,8 +172,9 @@ def panel_purity_2d(
     Returns
     -------
     list of Measurement
-        ``panel_purity_2d`` and ``panel_purity_2d_adjusted``, as in `panel_purity`; undefined where the panel could not
-        be projected.
+        ``panel_purity_2d`` and ``panel_purity_2d_adjusted``, as in `panel_purity`, but without an interval, since the
+        plane would have to be drawn again without each group of species; undefined where the panel could not be
+        projected.
 
     Examples
     --------
@@ -130,23 +182,23 @@ def panel_purity_2d(
     >>> panel_purity_2d(corvid_panels())[0].estimate.note
     'the panel could not be projected'
     """
-    points = [panel.coordinates for panel in panels.panels]
-    return _purities("panel_purity_2d", panels.panels, points, settings or panels.settings)
-
-
-def _purities(
-    metric: str, panels: Sequence[Panel], points: Sequence[np.ndarray], settings: MeasureSettings
-) -> list[Measurement]:
-    """Return the purity of each panel with its points, plain and adjusted."""
+    panels = replace(panels, settings=settings) if settings else panels
     rows = []
-    for panel, of_panel in zip(panels, points, strict=True):
-        images = panel.images
-        if np.isfinite(of_panel).all():
-            clusters = kmeans(of_panel, images.labels, random_stream(settings.seed, "kmeans", panel.rank))
-            rng = random_stream(settings.seed, metric, panel.rank)
-            purity = estimate_cluster_purity(clusters, images, rng, settings)
+    for panel in panels.panels:
+        if np.isfinite(panel.coordinates).all():
+            clustered = panels.clustered(panel, panel.coordinates, again=False)
+            estimates = list(estimate_index(PURITY, clustered, panels.settings, FIXED_PLANE).values())
         else:
-            purity = Estimate.undefined("the panel could not be projected", n_images=int(images.named.sum()))
-        rows.append(Measurement(metric, panel.rank, purity, taxon=panel.focus))
-        rows.append(Measurement(f"{metric}_adjusted", panel.rank, adjusted(purity), taxon=panel.focus))
+            reason = "the panel could not be projected"
+            estimates = [Estimate.undefined(reason, n_images=int(panel.images.named.sum()))] * 2
+        rows += _measurements("panel_purity_2d", panel, estimates)
     return rows
+
+
+def _measurements(metric: str, panel: Panel, estimates: Sequence[Estimate]) -> list[Measurement]:
+    """Return the plain and the adjusted number of a panel."""
+    names = (metric, f"{metric}_adjusted")
+    return [
+        Measurement(name, panel.rank, estimate, taxon=panel.focus)
+        for name, estimate in zip(names, estimates, strict=True)
+    ]

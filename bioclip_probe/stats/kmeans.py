@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +12,64 @@ from bioclip_probe.errors import DataError, some
 
 #: Lloyd's iterations stop when the centres move by less than this share of the mean variance.
 TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """K-means clusters of images, and the clusters without each group of the jackknife.
+
+    Attributes
+    ----------
+    starts : ndarray, shape (S, n), int64
+        Clusters of each start; -1 for an image without a name.
+    without_groups : ndarray, shape (G, n), int64, optional
+        Clusters that the first start gives without each group, see `clusters_without`; -1 for the group too. None
+        where they would take too long.
+
+    Examples
+    --------
+    >>> vectors = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], dtype=np.float32)
+    >>> labels, group = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    >>> Clusters.of(vectors, labels, np.random.default_rng(0), group).without_groups.shape
+    (2, 4)
+    """
+
+    starts: np.ndarray
+    without_groups: np.ndarray | None
+
+    @classmethod
+    def of(
+        cls,
+        vectors: np.ndarray,
+        labels: np.ndarray,
+        rng: np.random.Generator,
+        group: np.ndarray | None = None,
+        n_groups: int | None = None,
+    ) -> Clusters:
+        """Cluster images, and cluster them again without each group.
+
+        Parameters
+        ----------
+        vectors, labels, rng
+            As for `kmeans`; there are as many clusters as taxa.
+        group : ndarray, shape (n,), int64, optional
+            Jackknife group of each image; -1 for none. By default images are not clustered again.
+        n_groups : int, optional
+            Number of groups, some of which may have no image; by default the last one has.
+
+        Returns
+        -------
+        Clusters
+        """
+        starts = kmeans(vectors, labels, rng)
+        if group is None:
+            return cls(starts, None)
+        without = []
+        for number in range(int(group.max()) + 1 if n_groups is None else n_groups):
+            kept = (group >= 0) & (group != number)
+            k = len(np.unique(labels[kept & (labels >= 0)]))
+            without.append(clusters_without(vectors, starts[0], kept, k))
+        return cls(starts, np.array(without))
 
 
 def kmeans(
@@ -60,9 +119,6 @@ def kmeans(
     >>> bool(clusters[0] == clusters[1] != clusters[2] == clusters[3])
     True
     """
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-
     named = np.flatnonzero(labels >= 0)
     broken = named[~np.isfinite(vectors[named]).all(axis=1)]
     if len(broken):
@@ -74,17 +130,79 @@ def kmeans(
         return clusters
     along = np.einsum("ij,j->i", vectors[named], rng.standard_normal(vectors.shape[1]))
     order = named[np.argsort(along, kind="stable")]
-    # With the mean subtracted, float32 distinguishes distances even if all cosines are near 1.
-    points = vectors[order].astype(np.float32, copy=False)
-    points -= points.mean(axis=0, dtype=np.float64).astype(np.float32)
+    points = _without_mean(vectors[order])
     for start in range(n_starts):
-        centres = starting_centers(points, k, rng)
-        with warnings.catch_warnings():
-            # Fewer distinct points than k leave clusters empty; `cluster_purity` reports how many there are.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            lloyd = KMeans(k, init=centres, n_init=1, max_iter=max_iterations, tol=TOLERANCE, copy_x=False)
-            clusters[start, order] = lloyd.fit(points).labels_
+        clusters[start, order] = _lloyd(points, starting_centers(points, k, rng), max_iterations)
     return clusters
+
+
+def clusters_without(
+    vectors: np.ndarray, clusters: np.ndarray, kept: np.ndarray, k: int, max_iterations: int = 50
+) -> np.ndarray:
+    """Return k-means clusters of some of the images, beginning with the clusters of all.
+
+    Starting where all images ended, and not anew, shows what the left-out images change and not what another start
+    would.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d), float32
+        As for `kmeans`.
+    clusters : ndarray, shape (n,), int64
+        One start of `kmeans`; -1 for images without a cluster.
+    kept : ndarray, shape (n,), bool
+        Images that stay; those without a cluster are left out anyway.
+    k : int
+        Number of clusters. Where more clusters than this have images left, the largest ones give the centres; where
+        fewer have, the images that are farthest from any centre are centres too.
+    max_iterations : int
+        Largest number of Lloyd's iterations.
+
+    Returns
+    -------
+    ndarray, shape (n,), int64
+        -1 for images that are left out.
+
+    Examples
+    --------
+    >>> vectors = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], dtype=np.float32)
+    >>> clusters_without(vectors, np.array([0, 0, 1, 1]), np.array([True, True, True, False]), 2).tolist()
+    [0, 0, 1, -1]
+    """
+    rows = np.flatnonzero(kept & (clusters >= 0))
+    again = np.full(len(clusters), -1, dtype=np.int64)
+    if k >= len(rows):
+        again[rows] = np.arange(len(rows))
+        return again
+    points = _without_mean(vectors[rows])
+    number, sizes = np.unique(clusters[rows], return_inverse=True, return_counts=True)[1:]
+    order = np.argsort(number, kind="stable")
+    sums = np.add.reduceat(points[order], np.cumsum(sizes) - sizes, axis=0, dtype=np.float64)
+    centres = (sums / sizes[:, None])[np.sort(np.argsort(-sizes, kind="stable")[:k])].astype(np.float32)
+    while len(centres) < k:
+        distances = np.min([np.sum((points - centre) ** 2, axis=1) for centre in centres], axis=0)
+        centres = np.concatenate([centres, points[[np.argmax(distances)]]])
+    again[rows] = _lloyd(points, centres, max_iterations)
+    return again
+
+
+def _without_mean(rows: np.ndarray) -> np.ndarray:
+    """Return a copy with the mean subtracted: float32 then distinguishes distances even if all cosines are near 1."""
+    points = rows.astype(np.float32)
+    points -= points.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return points
+
+
+def _lloyd(points: np.ndarray, centres: np.ndarray, max_iterations: int) -> np.ndarray:
+    """Return the clusters of Lloyd's exact iterations from given centres; `points` may change by rounding."""
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        # Fewer distinct points than clusters leave clusters empty; `cluster_purity` reports how many there are.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        lloyd = KMeans(len(centres), init=centres, n_init=1, max_iter=max_iterations, tol=TOLERANCE, copy_x=False)
+        return np.asarray(lloyd.fit(points).labels_, dtype=np.int64)
 
 
 def starting_centers(

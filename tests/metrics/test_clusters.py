@@ -1,17 +1,33 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as peer
 
-from bioclip_probe.metrics.clusters import agreement_without_groups
+from bioclip_probe.metrics.clusters import AGREEMENT, PURITY, cluster_agreement, cluster_purity, estimate_index
+from bioclip_probe.metrics.measurement import estimates
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.kmeans import kmeans
+from bioclip_probe.stats.resampling import jackknife_interval
+from bioclip_probe.tree import taxonomy
 from tests.definitions import separation as definition
-from tests.support.labelled import cluster_agreement, cluster_purity, labelled_world
+from tests.support.labelled import cluster_numbers, clustered, labelled_world
+from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows
+from tests.support.settings import FEW
+
+NAMES = ("cluster_purity", "cluster_ami", "cluster_ari")
 
 
 def rng():
     return np.random.default_rng(5)
+
+
+def every_number(shared: SharedResults, rank: str) -> dict:
+    """Return all cluster numbers of an embedding at one rank."""
+    rows = cluster_purity(shared, shared.placement) + cluster_agreement(shared, shared.placement)
+    return {row.metric: row.estimate for row in rows if row.rank == rank}
 
 
 @pytest.mark.slow
@@ -21,37 +37,21 @@ def test_cluster_numbers_equal_their_definitions_and_scikit_learn(seed, n, k, n_
     random = np.random.default_rng(seed)
     clusters, labels = random.integers(0, k, (2, n)), random.integers(-1, n_taxa, n)
     clusters[:, labels < 0] = -1
-    purity = cluster_purity(clusters, labels, labels, rng())
-    agreement = cluster_agreement(clusters, labels, labels, rng())
-    if np.isnan(purity.value):
-        assert purity.note and agreement["cluster_ami"].note == agreement["cluster_ari"].note == purity.note
+    found = cluster_numbers(clusters, labels, labels)
+    if np.isnan(found["cluster_purity"].value):
+        assert len({estimate.note for estimate in found.values()}) == 1 and found["cluster_ami"].note
         return
     taxa = labels[labels >= 0]
     starts = clusters[:, labels >= 0]
-    assert purity.value == pytest.approx(np.mean([definition.cluster_purity(start, taxa) for start in starts]))
+    expected = np.mean([definition.cluster_purity(start, taxa) for start in starts])
+    assert found["cluster_purity"].value == pytest.approx(expected)
     ari = np.mean([definition.adjusted_rand(start, taxa) for start in starts])
-    assert agreement["cluster_ari"].value == pytest.approx(ari, abs=1e-9)
+    assert found["cluster_ari"].value == pytest.approx(ari, abs=1e-9)
     # Strings, for scikit-learn warns of many distinct numbers.
     names = [f"t{taxon}" for taxon in taxa]
     for name, outsider in (("ami", peer.adjusted_mutual_info_score), ("ari", peer.adjusted_rand_score)):
         expected = np.mean([outsider(names, [f"c{c}" for c in start]) for start in starts])
-        assert agreement[f"cluster_{name}"].value == pytest.approx(expected, abs=1e-9)
-
-
-@pytest.mark.slow
-@settings(max_examples=50)
-@given(st.integers(0, 2**32 - 1), st.integers(9, 40))
-def test_indices_without_a_group_of_species_are_those_of_the_images_that_are_left(seed, n):
-    random = np.random.default_rng(seed)
-    clusters, taxa, species = random.integers(0, 4, n), random.integers(0, 3, n), random.integers(0, 9, n)
-    group = np.unique(species, return_inverse=True)[1] % 3
-    found = agreement_without_groups(clusters, taxa, group)
-    for (ami, ari), left in zip(found, [group >= 0, group != 0, group != 1, group != 2], strict=False):
-        # Where every image is alone in both, chance is all there is: we say 0 and scikit-learn 1.
-        if len(set(clusters[left])) > 1 and 1 < len(set(taxa[left])) < left.sum():
-            both = [f"t{t}" for t in taxa[left]], [f"c{c}" for c in clusters[left]]
-            assert ami == pytest.approx(peer.adjusted_mutual_info_score(*both), abs=1e-9)
-            assert ari == pytest.approx(peer.adjusted_rand_score(*both), abs=1e-9)
+        assert found[f"cluster_{name}"].value == pytest.approx(expected, abs=1e-9)
 
 
 def test_purity_of_kmeans_equals_scikit_learn_contingency():
@@ -61,31 +61,115 @@ def test_purity_of_kmeans_equals_scikit_learn_contingency():
     assert np.all(clusters[:, ~named] == -1)
     tables = [peer.cluster.contingency_matrix(labels[named], start[named]) for start in clusters]
     expected = np.mean([table.max(axis=0).sum() / named.sum() for table in tables])
-    assert cluster_purity(clusters, labels, species, rng()).value == pytest.approx(expected)
+    assert cluster_numbers(clusters, labels, species)["cluster_purity"].value == pytest.approx(expected)
+
+
+def test_chance_is_the_mean_over_long_permutations_of_species_and_of_images():
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"genus": np.repeat([f"G{i}" for i in range(6)], 4)})
+    frame["species"] = [f"{genus} s{number % 4}" for number, genus in enumerate(frame["genus"])]
+    frame = frame.loc[frame.index.repeat(random.integers(1, 6, len(frame)))].reset_index(drop=True)
+    vectors = unit_rows(random.standard_normal((24, 8))[pd.factorize(frame["species"])[0]]).astype(np.float32)
+    long = MeasureSettings(n_null_permutations=300, n_label_permutations=300, n_groups=3)
+    shared = SharedResults(vectors, taxonomy(frame), long)
+    genus, species = shared.placement.at("genus"), shared.placement.at("species")
+    names, code = np.unique(species, return_inverse=True)
+    of_species = np.array([genus[species == name][0] for name in names])
+    expected = {"genus": [], "species": []}
+    for _ in range(300):
+        permuted = random.permutation(of_species)[code]
+        expected["genus"] += [definition.cluster_purity(start, permuted) for start in shared.clusters("genus").starts]
+        permuted = random.permutation(species)
+        expected["species"] += [
+            definition.cluster_purity(start, permuted) for start in shared.clusters("species").starts
+        ]
+    for rank, null in (("genus", "species"), ("species", "images")):
+        found = every_number(shared, rank)
+        assert found["cluster_purity"].chance == pytest.approx(np.mean(expected[rank]), abs=0.01)
+        assert {estimate.null for estimate in found.values()} == {null}
+    # Permuted over images, both indices are 0 on average.
+    assert found["cluster_ami"].chance == found["cluster_ari"].chance == 0
 
 
 @pytest.mark.slow
-def test_intervals_of_agreement_cover_what_more_species_would_give():
-    """Species of five families, each in its own place: most of them where their family is, all their images near."""
+def test_a_memoriser_of_species_without_a_tree_is_at_chance():
+    """Its images agree with the taxa above far better than images that are permuted; adjusted, all of it is gone."""
+    beyond = []
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        placement = random_taxonomy(60, 300, random)
+        of_node = random.standard_normal((len(placement.tree), 32))
+        vectors = unit_rows(of_node[placement.node] + 0.2 * random.standard_normal((300, 32))).astype(np.float32)
+        found = every_number(SharedResults(vectors, placement, MeasureSettings(seed=seed)), "order")
+        assert found["cluster_ami"].value > 0.1
+        for name in NAMES:
+            number = found[f"{name}_adjusted"]
+            assert number.ci_low <= 0 <= number.ci_high and number.null == "species"
+        beyond.append([found[f"{name}_adjusted"].value for name in NAMES])
+    assert np.abs(np.mean(beyond, axis=0)).max() < 0.02
+
+
+@pytest.mark.slow
+def test_a_model_that_knows_the_tree_is_beyond_chance():
+    placement = random_taxonomy(60, 300, rng())
+    vectors = signal_vectors(placement, 32, 1.0, 0.1, rng())
+    found = every_number(SharedResults(vectors, placement), "order")
+    assert all(found[f"{name}_adjusted"].ci_low > 0 for name in NAMES)
+
+
+def test_the_interval_clusters_again_without_each_group_and_recomputes_chance():
+    vectors, labels, species = labelled_world(n_taxa=12)
+    shared_clusters = kmeans(vectors, labels, rng())
     random = np.random.default_rng(3)
+    again = np.array([np.where(labels >= 0, random.integers(0, 12, len(labels)), -1) for _ in range(20)])
+    both = clustered(shared_clusters, labels, species)
+    again[both.jackknife.group == np.arange(20)[:, None]] = -1
+    both = clustered(shared_clusters, labels, species, again)
+    for index in (PURITY, AGREEMENT):
+        found = estimate_index(index, both, MeasureSettings())
+        for number, name in enumerate(index.names):
+            values, chances = [], []
+            for start in again:
+                kept = start >= 0
+                values.append(index.function(start[kept], labels[None, kept])[0, number])
+                chances.append(index.function(start[kept], both.permuted.without(kept)[:, kept])[:, number].mean())
+            ends = jackknife_interval(found[name].value, np.array(values), index.bounds)
+            assert (found[name].ci_low, found[name].ci_high) == pytest.approx(ends)
+            corrected = (np.array(values) - chances) / (1 - np.array(chances))
+            assert found[f"{name}_adjusted"].replicates == pytest.approx(corrected)
+            assert found[name].n_units == 24 and found[name].resampled == "species"
 
-    def sample(n_species):
-        species = np.repeat(np.arange(n_species), 6)
-        family = random.integers(0, 5, n_species)
-        home = np.where(random.random(n_species) < 0.6, family, random.integers(0, 5, n_species))
-        cluster = np.where(random.random(len(species)) < 0.8, home[species], random.integers(0, 5, len(species)))
-        return cluster_agreement(cluster[None], family[species], species, random)
 
-    truth = sample(4000)
-    found = [sample(80) for _ in range(100)]
-    for name in truth:
-        covered = [each[name].ci_low <= truth[name].value <= each[name].ci_high for each in found]
-        assert 88 <= sum(covered) <= 100
-        assert found[0][name].ci_method.startswith("delete-group jackknife") and found[0][name].resampled == "species"
+def test_with_too_many_images_and_taxa_there_is_no_interval_and_the_note_says_why():
+    placement = random_taxonomy(30, 60, rng())
+    vectors = signal_vectors(placement, 8, 1.0, 0.3, rng())
+    few = MeasureSettings(max_recluster=600, n_null_permutations=3)
+    shared = SharedResults(vectors, placement, few)
+    assert shared.clusters("species").without_groups is None and shared.clusters("kingdom").without_groups is not None
+    for number in every_number(shared, "species").values():
+        assert np.isnan(number.ci_low) and "more than 600 images times taxa" in number.note
 
 
-def test_majorities_that_tie_share():
+def test_intervals_resample_the_rank_that_is_asked_for():
+    placement = random_taxonomy(60, 120, rng())
+    vectors = signal_vectors(placement, 8, 1.0, 0.3, rng())
+    shared = SharedResults(vectors, placement, MeasureSettings(resample="family", n_null_permutations=3))
+    found = estimates(cluster_purity(shared, placement), "cluster_purity")["order"]
+    assert found.resampled == "family" and found.n_units == len(np.unique(placement.at("family")))
+
+
+def test_perfect_agreement_of_few_species_claims_no_certainty():
+    frame = pd.DataFrame({"genus": np.repeat(["A", "B"], 12)})
+    frame["species"] = [f"{genus} s{number // 2}" for number, genus in enumerate(frame["genus"])]
+    vectors = unit_rows(np.where(frame["genus"].to_numpy()[:, None] == "A", [[1.0, 0.1]], [[0.1, 1.0]]))
+    found = every_number(SharedResults(vectors.astype(np.float32), taxonomy(frame), FEW), "genus")
+    purity, ami = found["cluster_purity"], found["cluster_ami"]
+    assert (purity.value, purity.ci_high) == (1, 1) and purity.ci_low == pytest.approx(0.025 ** (1 / 12))
+    assert ami.value == pytest.approx(1) and np.isnan(ami.ci_low) and "the same without any" in ami.note
+
+
+def test_one_cluster_has_the_share_of_the_most_frequent_taxon():
     clusters, labels = np.zeros((1, 4), dtype=np.int64), np.array([0, 0, 1, 1])
-    found = cluster_purity(clusters, labels, labels, rng())
-    assert (found.value, found.ci_low, found.ci_high) == (0.5, 0.5, 0.5)
-    assert found.note == "1 clusters; sd over 1 starts 0.0000"
+    found = cluster_numbers(clusters, labels, np.arange(4))["cluster_purity"]
+    assert (found.value, found.chance) == (0.5, 0.5)
+    assert found.note.startswith("1 clusters; sd over 1 starts 0.0000")

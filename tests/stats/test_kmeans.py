@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.stats.kmeans import kmeans, starting_centers
+from bioclip_probe.stats.kmeans import Clusters, clusters_without, kmeans, starting_centers
 from bioclip_probe.stats.threads import matched_threads
 from tests.support.made_up_vectors import unit_rows
 
@@ -162,3 +162,36 @@ def test_inputs_are_unchanged_and_vectors_that_are_not_finite_are_refused():
     broken[[9, 13], 1] = np.nan  # row 9 has no name and is ignored
     with pytest.raises(DataError, match=r"1 are not, in rows 13$"):
         kmeans(broken, labels, rng())
+
+
+def test_clusters_without_some_images_begin_where_all_images_ended():
+    vectors, labels = scattered(200, 8, noise=0.3)
+    clusters, kept = kmeans(vectors, labels, rng(), n_starts=1)[0], np.arange(200) % 7 > 0
+    again = clusters_without(vectors, clusters, kept, 8)
+    named = kept & (labels >= 0)
+    assert np.array_equal(again >= 0, named) and len(np.unique(again[named])) == 8
+    assert adjusted_rand_score(again[named], clusters[named]) > 0.9
+    # As good as clusters that begin anew.
+    anew = kmeans(vectors[named], labels[named], rng(), 8)
+    assert inertia(vectors[named], again[named]) < 1.1 * min(inertia(vectors[named], start) for start in anew)
+
+
+@pytest.mark.parametrize("k", [1, 3, 6, 9])
+def test_fewer_or_more_clusters_than_before_and_as_many_as_images(k):
+    points = np.repeat(np.eye(6, dtype=np.float32), 4, axis=0) + 0.01 * rng().standard_normal((24, 6), dtype=np.float32)
+    clusters = np.repeat(np.arange(6), 4)
+    again = clusters_without(points, clusters, clusters > 1, k)
+    assert len(np.unique(again[clusters > 1])) == k and set(again[clusters < 2]) == {-1}
+    alone = clusters_without(points, clusters, np.arange(24) < 3, k)
+    assert len(np.unique(alone[:3])) == min(k, 3)
+
+
+def test_groups_without_an_image_are_clustered_too_and_taxa_are_counted_again():
+    vectors, labels = scattered(60, 4, noise=0.1)
+    group = np.where(labels == 2, 1, 0)
+    clusters = Clusters.of(vectors, labels, rng(), group, n_groups=3)
+    assert clusters.without_groups.shape == (3, 60)
+    assert np.array_equal(clusters.starts, kmeans(vectors, labels, rng()))
+    assert len(np.unique(clusters.without_groups[1][(labels >= 0) & (labels != 2)])) == 3
+    assert adjusted_rand_score(clusters.without_groups[2], clusters.starts[0]) == 1
+    assert Clusters.of(vectors, labels, rng()).without_groups is None

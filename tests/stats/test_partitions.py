@@ -7,13 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as peer
 
-from bioclip_probe.stats.partitions import contingency_cells, expected_mutual_information, partition_agreement
+from bioclip_probe.stats.partitions import cluster_purities, expected_information, partition_agreements
 from tests.definitions import separation as definition
 
 
 def agreement(clusters, taxa):
-    cluster, taxon, cell = contingency_cells(np.asarray(clusters), np.asarray(taxa))
-    return partition_agreement(cluster, taxon, np.bincount(cell))
+    return partition_agreements(np.asarray(clusters), np.asarray(taxa)[None])[0]
+
+
+def expected_mutual_information(rows, columns):
+    """The mean over permutations of all images of the mutual information of sets of these sizes."""
+    return expected_information(rows, columns, rows.sum()).sum()
 
 
 def sizes(labels):
@@ -53,12 +57,21 @@ def test_terms_left_out_of_large_tables_are_negligible(k, n_taxa):
     assert expected_mutual_information(sizes(clusters), sizes(taxa)) == pytest.approx(expected, rel=1e-8)
 
 
-def test_equal_partitions_agree_and_cells_may_be_empty():
+def test_equal_partitions_agree():
     taxa = np.array([0, 0, 1, 1, 2])
     assert agreement(taxa + 5, taxa) == pytest.approx((1, 1))
-    cluster, taxon, cell = contingency_cells(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 0, 0, 1, 2]))
-    left = np.bincount(cell) - np.eye(len(cluster), dtype=int)[0]
-    assert partition_agreement(cluster, taxon, left) == pytest.approx(agreement([0, 1, 1, 2, 2], [1, 0, 0, 1, 2]))
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(1, 6))
+def test_many_labellings_at_once_are_each_of_them_alone(seed, n, k):
+    draw = np.random.default_rng(seed)
+    clusters, labellings = draw.integers(0, k, n), draw.integers(0, 5, (4, n)) * draw.integers(0, 2, (4, 1))
+    assert partition_agreements(clusters, labellings) == pytest.approx(
+        np.array([agreement(clusters, labels) for labels in labellings])
+    )
+    expected = [[definition.cluster_purity(clusters, labels)] for labels in labellings]
+    assert cluster_purities(clusters, labellings) == pytest.approx(np.array(expected))
 
 
 def test_ten_thousand_clusters_of_ten_thousand_taxa_take_no_minutes():

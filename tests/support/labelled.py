@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioclip_probe.metrics.clusters import estimate_cluster_agreement, estimate_cluster_purity
+from bioclip_probe.metrics.clusters import AGREEMENT, PURITY, ClusteredImages, estimate_index
 from bioclip_probe.metrics.separation import LabelledImages
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.kmeans import Clusters
+from bioclip_probe.stats.permutation import PermutedLabels
 
 DEFAULT = MeasureSettings()
 
@@ -29,13 +32,21 @@ def labelled_world(
     return unit_rows32(vectors), labels, species
 
 
-def cluster_purity(clusters: np.ndarray, labels: np.ndarray, species: np.ndarray, rng: np.random.Generator) -> Estimate:
-    """Return the purity of clusters."""
-    return estimate_cluster_purity(clusters, LabelledImages(labels, species), rng, DEFAULT)
+def clustered(
+    clusters: np.ndarray,
+    labels: np.ndarray,
+    species: np.ndarray,
+    without_groups: np.ndarray | None = None,
+    settings: MeasureSettings = DEFAULT,
+) -> ClusteredImages:
+    """Return images with given clusters; the null permutes species, and the units of the jackknife are species."""
+    images = LabelledImages(labels, species)
+    permuted = PermutedLabels.of(labels, species, settings.n_null_permutations, np.random.default_rng(1))
+    jackknife = Jackknife.of("species", species, np.random.default_rng(2), settings.n_groups)
+    return ClusteredImages(images, Clusters(clusters, without_groups), jackknife, permuted, np.random.default_rng)
 
 
-def cluster_agreement(
-    clusters: np.ndarray, labels: np.ndarray, species: np.ndarray, rng: np.random.Generator
-) -> dict[str, Estimate]:
-    """Return the agreement of clusters and taxa."""
-    return estimate_cluster_agreement(clusters, LabelledImages(labels, species), rng, DEFAULT)
+def cluster_numbers(clusters: np.ndarray, labels: np.ndarray, species: np.ndarray) -> dict[str, Estimate]:
+    """Return purity and agreement of clusters and taxa, without intervals."""
+    both = clustered(clusters, labels, species)
+    return estimate_index(PURITY, both, DEFAULT) | estimate_index(AGREEMENT, both, DEFAULT)
