@@ -44,6 +44,11 @@ def r_precision(others, step):
     return mean(sum(t <= step for t, _ in ranked[:relevant]) / relevant for ranked in orders(others))
 
 
+def other_species(others):
+    """The list without the images of the anchor's own species."""
+    return [(t, c) for t, c in others if t > 0]
+
+
 def hierarchical_ap(others, steps):
     """Ramzi et al. 2022; `steps` are the tree distances that can occur, ascending."""
     last = len(steps) - 1

@@ -20,6 +20,7 @@ from bioclip_probe.errors import DataError, ProbeError, StoreError
 from bioclip_probe.stats import tasks
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep import sweep
+from bioclip_probe.stats.sweep.replicates import Replicates
 from bioclip_probe.store.store import Store
 from bioclip_probe.study.streaming import Streaming, stream_moments
 from tests.support.made_up_vectors import random_taxonomy, signal_vectors
@@ -63,7 +64,8 @@ def swept():
     rows = Rows.images(signal_vectors(placement, 300, 0.8, 1.0, rng), placement)
     tips = np.where((rng.random(N) < 0.1) & (np.arange(N) >= 200), -1, rows.tips)
     rows = Rows(rows.tree, rows.vectors, tips, tips)
-    arguments = {"jackknife_group": np.arange(200) % 2, "anchors": True, "k": 4, "groups": rng.integers(-1, 500, N)}
+    replicates = Replicates.jackknife(tips % 2, 2).with_permutations(rows, rng, 2, 300)
+    arguments = {"replicates": replicates, "anchors": True, "k": 4, "groups": rng.integers(-1, 500, N)}
     return rows, arguments, sweep.sweep(rows, **arguments)
 
 
@@ -117,7 +119,8 @@ def die_once(mark: Path, function, *arguments):
 def assert_same_sweep(found: sweep.Sweep, expected: sweep.Sweep) -> None:
     for key in ("steps", "edges", "by_group", "within_group"):
         np.testing.assert_array_equal(getattr(found.joint, key), getattr(expected.joint, key))
-    for key in ("scores", "chance", "indices", "similarities", "groups"):
+    of_rows = ("scores", "indices", "similarities", "groups")
+    for key in (*of_rows, "without_group", "permuted", "permuted_counts", "tied"):
         np.testing.assert_array_equal(getattr(found, key), getattr(expected, key))
 
 

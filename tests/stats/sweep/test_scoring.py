@@ -41,22 +41,34 @@ def test_scores_agree_with_their_definitions(histogram):
     for level, step in enumerate(steps):
         assert scores[scoring.SIZE, level] == histogram[level].sum()
         assert scores[scoring.RIGHT, level] == pytest.approx(definitions.triplets(others, step)[0])
-        if any(s <= step for s, _ in others):
-            assert scores[scoring.AP, level] == pytest.approx(definitions.average_precision(others, step))
-            assert scores[scoring.R_PRECISION, level] == pytest.approx(definitions.r_precision(others, step))
+        assert scores[scoring.TRIPLETS, level] == definitions.triplets(others, step)[1]
+        for first, candidates in ((scoring.AP, others), (scoring.AP_OTHER, definitions.other_species(others))):
+            ap, r_precision, scored = scores[first : first + 3, level]
+            assert scored == any(s <= step for s, _ in candidates)
+            if scored:
+                assert ap == pytest.approx(definitions.average_precision(candidates, step))
+                assert r_precision == pytest.approx(definitions.r_precision(candidates, step))
+            else:
+                assert ap == r_precision == 0
     expected = definitions.hierarchical_ap(others, steps)
-    assert scores[scoring.HIERARCHICAL_AP, 0] == pytest.approx(expected, nan_ok=True)
+    assert scores[scoring.SCORED_HIERARCHICAL, 0] == math.isfinite(expected)
+    assert scores[scoring.HIERARCHICAL_AP, 0] == pytest.approx(expected if math.isfinite(expected) else 0)
 
 
-def test_the_chance_level_is_the_mean_over_all_orders():
-    sizes = np.array([[2, 1, 2]])
-    scores = np.zeros((1, scoring.N_SCORES, 3))
-    scoring.score_sizes(sizes, harmonic(5), scores)
+def test_the_score_of_sizes_is_the_mean_over_all_orders():
+    scores = np.zeros((scoring.N_SCORES, 3))
+    scoring.score_sizes(np.array([[2, 1, 2]]), harmonic(5), scores)
     levels = [0, 0, 1, 2, 2]
     orders = [
         scores_of(np.array([[order[place] == level for place in range(5)] for level in range(3)]).astype(int))
         for order in set(permutations(levels))
     ]
-    np.testing.assert_allclose(scores[0, scoring.AP], np.mean(orders, axis=0)[scoring.AP])
-    np.testing.assert_allclose(scores[0, scoring.R_PRECISION], np.mean(orders, axis=0)[scoring.R_PRECISION])
-    assert math.isclose(scores[0, scoring.HIERARCHICAL_AP, 0], np.mean(orders, axis=0)[scoring.HIERARCHICAL_AP, 0])
+    expected = np.mean(orders, axis=0)
+    expected[scoring.TIED] = scores[scoring.TIED]  # in an order without ties there is none
+    np.testing.assert_allclose(scores, expected, atol=1e-12)
+
+
+def test_scores_of_sizes_are_added():
+    sums = np.ones((scoring.N_SCORES, 2))
+    scoring.score_sizes(np.array([[1, 3], [0, 4]]), harmonic(4), sums)
+    assert sums[scoring.R_PRECISION].tolist() == [1.25, 3.0] and sums[scoring.SCORED].tolist() == [2.0, 3.0]

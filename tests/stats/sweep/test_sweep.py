@@ -10,7 +10,8 @@ from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep import binning, histograms, scoring, sweep
 from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
 from bioclip_probe.stats.sweep.points import Points
-from bioclip_probe.tree import patristic_distances
+from bioclip_probe.stats.sweep.replicates import Replicates
+from bioclip_probe.tree import Placement, Tree, patristic_distances
 from tests.definitions import hierarchy as pairings
 from tests.definitions import retrieval as definitions
 from tests.definitions.tree import path_length
@@ -31,6 +32,12 @@ def distances(rows):
     vectors = np.asarray(rows.vectors, dtype=float)[at]
     c = np.array([[pairings.cosine_distance(u, v) for v in vectors] for u in vectors]).reshape(len(at), len(at))
     return at, t, c
+
+
+def replicates(rows, group, n_orders=0, n_anchors=10**6, seed=1):
+    """Jackknife groups, and permutations of the tips."""
+    plain = Replicates.jackknife(group, int(group.max(initial=0)) + 1)
+    return plain.with_permutations(rows, np.random.default_rng(seed), n_orders, n_anchors) if n_orders else plain
 
 
 def is_unambiguous(c, t, widest, highest):
@@ -64,34 +71,60 @@ def test_scores_and_counts_agree_with_their_definitions(made):
     at, t, c = distances(rows)
     widest = Points.of(np.asarray(vectors), at).bound
     assume(is_unambiguous(c, t, widest, 2 * rows.tree.depth[rows.tree.tips].max()))
-    jackknife_group = np.arange(len(rows.tree.tips)) % 3
-    found = sweep.sweep(rows, jackknife_group, anchors=True)
+    group = np.where(rows.tips >= 0, rows.tips % 3, -1)
+    found = sweep.sweep(rows, replicates(rows, group), anchors=True)
     steps = sorted({0.0, *np.unique(t).tolist()})
     assert found.joint.steps == pytest.approx(steps, abs=1e-3)
+    tied = np.zeros(found.tied.shape)
     for row, others in cases(rows):
         scores = found.scores[row]
-        for level, step in enumerate(steps):
-            right, _ = definitions.triplets(others, step)
-            assert scores[scoring.RIGHT, level] == pytest.approx(right)
-            assert scores[scoring.SIZE, level] == sum(s == step for s, _ in others)
-            if any(s <= step for s, _ in others):
-                expected = definitions.average_precision(others, step), definitions.r_precision(others, step)
-                assert scores[[scoring.AP, scoring.R_PRECISION], level] == pytest.approx(expected)
-                tied = [(s, 0.0) for s, _ in others]
-                if len(others) <= 4:
-                    chance = definitions.average_precision(tied, step), definitions.r_precision(tied, step)
-                    assert found.chance[row, [scoring.AP, scoring.R_PRECISION], level] == pytest.approx(chance)
-        expected = definitions.hierarchical_ap(others, steps) if len(steps) > 1 else math.nan
-        assert scores[scoring.HIERARCHICAL_AP, 0] == pytest.approx(expected, nan_ok=True)
+        check_scores(scores, others, steps)
+        if len(others) <= 4:
+            tied += scores_of([(s, 0.0) for s, _ in others], steps)
+    if len(at) <= 5:
+        np.testing.assert_allclose(found.tied, tied, atol=1e-9)
     assert np.isnan(found.scores[rows.tips < 0]).all()
-    check_counts(found, rows, jackknife_group, t, c, at, steps)
+    check_counts(found, rows, group, t, c, at, steps)
+    check_sums_without_each_group(found, rows, group, t, c, at, steps)
 
 
-def check_counts(found, rows, jackknife_group, t, c, at, steps):
-    """The joint histogram, whole and without each jackknife_group: its counts and the rank statistics that follow."""
+def scores_of(others, steps):
+    """All scores of an anchor from its list."""
+    scores = np.zeros((scoring.N_SCORES, len(steps)))
+    for level, step in enumerate(steps):
+        scores[scoring.SIZE, level] = sum(s == step for s, _ in others)
+        scores[[scoring.RIGHT, scoring.TRIPLETS], level] = definitions.triplets(others, step)
+        scores[scoring.TIED, level] = sum(c == d for s, c in others for r, d in others if s == step < r) / 2
+        for first, candidates in ((scoring.AP, others), (scoring.AP_OTHER, definitions.other_species(others))):
+            if any(s <= step for s, _ in candidates):
+                precisions = definitions.average_precision(candidates, step), definitions.r_precision(candidates, step)
+                scores[first : first + 3, level] = *precisions, 1
+    expected = definitions.hierarchical_ap(others, steps) if len(steps) > 1 else math.nan
+    if math.isfinite(expected):
+        scores[[scoring.HIERARCHICAL_AP, scoring.SCORED_HIERARCHICAL], 0] = expected, 1
+    return scores
+
+
+def check_scores(scores, others, steps):
+    """The scores of an anchor against their definitions."""
+    np.testing.assert_allclose(scores, scores_of(others, steps), atol=1e-9)
+
+
+def check_sums_without_each_group(found, rows, group, t, c, at, steps):
+    """Sums of scores over the anchors that are left, with the candidates that are left."""
+    c = np.round(c, 6)
+    for left_out in range(len(found.without_group)):
+        kept = [i for i, row in enumerate(at) if group[row] != left_out]
+        lists = [[(float(t[i, j]), float(c[i, j])) for j in kept if j != i] for i in kept]
+        expected = sum((scores_of(others, steps) for others in lists), np.zeros(found.tied.shape))
+        np.testing.assert_allclose(found.without_group[left_out], expected, atol=1e-9)
+
+
+def check_counts(found, rows, group, t, c, at, steps):
+    """The joint histogram, whole and without each group: its counts and the rank statistics that follow."""
     for left_out in (None, *range(len(found.joint.by_group))):
         counts = found.joint.counts if left_out is None else found.joint.without_group(left_out)
-        kept = [i for i, row in enumerate(at) if left_out is None or jackknife_group[rows.tips[row]] != left_out]
+        kept = [i for i, row in enumerate(at) if left_out is None or group[row] != left_out]
         pairing = [(float(t[i, j]), round(float(c[i, j]), 6)) for i, j in combinations(kept, 2)]
         assert counts.sum(axis=1).tolist() == [sum(s == step for s, _ in pairing) for step in steps]
         assert histograms.kendall_tau_b(counts) == pytest.approx(definitions.kendall_tau_b(pairing), nan_ok=True)
@@ -142,16 +175,16 @@ def test_binned_statistics_agree_with_scipy_and_scikit_learn():
 
 def test_a_torch_device_counts_the_same_pairs():
     rows, _ = images()
-    jackknife_group = np.arange(len(rows.tree.tips)) % 5
+    arguments = {"replicates": replicates(rows, rows.tips % 5, 3, 50), "anchors": True, "k": 4}
     groups = np.arange(240) // 3
-    here = sweep.sweep(rows, jackknife_group, anchors=True, k=4, groups=groups)
-    there = sweep.sweep(
-        rows, jackknife_group, anchors=True, k=4, groups=groups, workers=sweep.SweepWorkers(device="cpu")
-    )
+    here = sweep.sweep(rows, **arguments, groups=groups)
+    there = sweep.sweep(rows, **arguments, groups=groups, workers=sweep.SweepWorkers(device="cpu"))
     # Another order of summation may move a pair to the next bin.
     assert np.abs(here.joint.by_group - there.joint.by_group).sum() <= 1e-3 * here.joint.by_group.sum()
     assert np.abs(here.joint.within_group - there.joint.within_group).sum() <= 1e-3 * here.joint.within_group.sum()
     np.testing.assert_allclose(here.scores, there.scores, rtol=1e-3, atol=1e-2)
+    np.testing.assert_allclose(here.without_group, there.without_group, rtol=1e-3, atol=1e-2)
+    np.testing.assert_allclose(here.permuted, there.permuted, rtol=1e-3, atol=1e-2)
     np.testing.assert_array_equal(here.indices, there.indices)
 
 
@@ -172,10 +205,12 @@ def test_the_number_of_threads_does_not_change_a_bit():
     found = []
     for ours, of_algebra in ((1, 1), (1, 2), (2, 2), (5, 2)):
         with threadpool_limits(of_algebra):
-            found.append(sweep.sweep(rows, anchors=True, k=3, workers=sweep.SweepWorkers(n_threads=ours)))
+            workers = sweep.SweepWorkers(n_threads=ours)
+            found.append(sweep.sweep(rows, replicates(rows, rows.tips % 4, 2, 500), anchors=True, k=3, workers=workers))
     for other in found[1:]:
         np.testing.assert_array_equal(other.joint.counts, found[0].joint.counts)
-        np.testing.assert_array_equal(other.scores, found[0].scores)
+        for name in ("scores", "without_group", "permuted", "permuted_counts", "tied"):
+            np.testing.assert_array_equal(getattr(other, name), getattr(found[0], name))
         np.testing.assert_array_equal(other.similarities, found[0].similarities)
 
 
@@ -201,6 +236,54 @@ def test_the_block_size_does_not_change_the_result(block):
     blocked = sweep.sweep(rows, anchors=True, workers=sweep.SweepWorkers(n_threads=3, block=block))
     assert np.abs(in_one_block.joint.by_group - blocked.joint.by_group).sum() <= 40  # rounding next to an edge
     np.testing.assert_allclose(in_one_block.scores, blocked.scores, rtol=1e-3, atol=1e-2)
+
+
+def precisions(sums):
+    """Numbers that are made of sums of scores."""
+    ratios = [(scoring.RIGHT, scoring.TRIPLETS), (scoring.HIERARCHICAL_AP, scoring.SCORED_HIERARCHICAL)]
+    ratios += [(scoring.AP, scoring.SCORED), (scoring.AP_OTHER, scoring.SCORED_OTHER)]
+    ratios += [(scoring.R_PRECISION, scoring.SCORED), (scoring.R_PRECISION_OTHER, scoring.SCORED_OTHER)]
+    return np.array([sums[above] / np.maximum(sums[below], 1) for above, below in ratios])
+
+
+def test_scores_without_a_group_are_those_of_a_sweep_over_the_rest():
+    rows, _ = images(n_images=600, noise=1.0)
+    group = rows.tips % 6
+    found = sweep.sweep(rows, replicates(rows, group), anchors=True)
+    for left_out in range(6):
+        kept = group != left_out
+        node = rows.tree.tips[rows.tips[kept]]
+        alone = sweep.sweep(Rows.images(rows.vectors[kept], Placement(rows.tree, node)), anchors=True)
+        level = [int(np.argmin(np.abs(found.joint.steps - step))) for step in alone.joint.steps]
+        got, expected = found.without_group[left_out][:, level], alone.sums
+        for exact in (scoring.TRIPLETS, scoring.SCORED, scoring.SCORED_OTHER, scoring.SIZE):
+            np.testing.assert_array_equal(got[exact], expected[exact])
+        if len(level) == len(found.joint.steps):  # else the relevance of hierarchical AP counts other levels
+            np.testing.assert_allclose(precisions(got), precisions(expected), atol=5e-3)
+        assert np.mean(np.abs(precisions(got) - precisions(expected))[[0, 2, 3, 4, 5]]) < 5e-4
+
+
+def test_scores_on_a_permuted_tree_are_those_of_rows_that_moved():
+    rows, _ = images(noise=1.0)
+    several = replicates(rows, rows.tips % 2, n_orders=3)
+    found = sweep.sweep(rows, several, anchors=True)
+    for order, sums, counts in zip(several.orders, found.permuted, found.permuted_counts, strict=True):
+        moved = sweep.sweep(Rows(rows.tree, rows.vectors, order[rows.tips], order[rows.groups]), anchors=True)
+        for exact in (scoring.TRIPLETS, scoring.SCORED, scoring.SCORED_OTHER, scoring.SIZE):
+            np.testing.assert_array_equal(sums[exact], moved.sums[exact])
+        np.testing.assert_allclose(precisions(sums), precisions(moved.sums), atol=5e-3)  # coarse bins
+        np.testing.assert_array_equal(counts.sum(axis=1), moved.joint.counts.sum(axis=1))
+        expected = histograms.spearman(moved.joint.counts)
+        assert histograms.spearman(counts) == pytest.approx(expected, abs=1e-3)
+
+
+def test_species_are_not_permuted_on_an_uneven_tree():
+    rows, rng = images()
+    tree = rows.tree
+    uneven = Tree(tree.parent, tree.length * rng.uniform(0.5, 1.5, len(tree)), tree.name, tree.rank)
+    rows = Rows(uneven, rows.vectors, rows.tips, rows.groups)
+    with pytest.raises(ValueError, match="equally deep"):
+        sweep.sweep(rows, replicates(rows, rows.tips % 2, n_orders=1), anchors=True)
 
 
 def test_the_order_of_rows_does_not_matter():
