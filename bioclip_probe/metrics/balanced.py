@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from bioclip_probe.metrics.image_pairs import jackknifed
+from bioclip_probe.metrics.image_pairs import BOUNDS, with_null
+from bioclip_probe.metrics.intervals import with_interval
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.balance import balanced_correlation, permuted_balanced_correlations
 from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.rows import ResamplingUnits, Rows
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree.tree import NO_RANK, Placement
 
 
@@ -31,9 +35,10 @@ def balanced_tree_correlation(
     Returns
     -------
     list of Measurement
-        One, at species, in [-1, 1]; higher is better, 0 without any signal. Chance and `p_value` permute species
-        (null: species); the interval leaves out groups of units. Undefined, beyond where CPCC is, on a tree without
-        ranks.
+        One, at species, in [-1, 1]; higher is better, 0 without any signal. Chance is the mean with whole species
+        permuted over the tips (null: species); `p_value` is one-sided, and one heritable trait is enough for a small
+        one, as for `cophenetic_correlation`. The interval recomputes the correlation without each group of units.
+        Undefined, beyond where CPCC is, on a tree without ranks.
 
     Raises
     ------
@@ -48,8 +53,9 @@ def balanced_tree_correlation(
     0.76
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    name = "balanced_tree_correlation"
-    estimate = estimate_balanced_correlation(shared.taxa("species"), shared.stream(name), shared.settings, shared.units)
+    name, taxa = "balanced_tree_correlation", shared.taxa("species")
+    sums = [] if reason_undefined(taxa) else shared.species_node_sums
+    estimate = estimate_balanced_correlation(taxa, sums, shared.jackknife(), shared.stream(name), shared.settings)
     return [Measurement(name, "species", estimate)]
 
 
@@ -66,7 +72,8 @@ def balanced_image_tree_correlation(
     Returns
     -------
     list of Measurement
-        As for `balanced_tree_correlation`, over pairs of images; pairs of one species are among them.
+        As for `balanced_tree_correlation`, over pairs of images; pairs of one species are among them, so that chance,
+        what a memoriser of species reaches, is above 0.
 
     Raises
     ------
@@ -81,13 +88,14 @@ def balanced_image_tree_correlation(
     0.76
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    name = "balanced_image_tree_correlation"
-    estimate = estimate_balanced_correlation(shared.images, shared.stream(name), shared.settings, shared.units)
+    name, images, jackknife = "balanced_image_tree_correlation", shared.images, shared.jackknife()
+    sums = [] if reason_undefined(images) else images.node_sums(jackknife.of_tips(images), jackknife.n_groups)
+    estimate = estimate_balanced_correlation(images, sums, jackknife, shared.stream(name), shared.settings)
     return [Measurement(name, "species", estimate)]
 
 
 def estimate_balanced_correlation(
-    rows: Rows, rng: np.random.Generator, settings: MeasureSettings, units: ResamplingUnits | None = None
+    rows: Rows, sums: Sequence[NodeSums], jackknife: Jackknife, rng: np.random.Generator, settings: MeasureSettings
 ) -> Estimate:
     """Return a correlation of tree distance and embedding distance in which every rank has the same weight.
 
@@ -95,7 +103,10 @@ def estimate_balanced_correlation(
     ----------
     rows : Rows
         Centroids of taxa, or images.
-    rng, settings, units
+    sums : sequence of NodeSums
+        See `Rows.node_sums`: of all rows, then without each group. They are not looked at where the number is
+        undefined.
+    jackknife, rng, settings
         As for `estimate_cophenetic_correlation`.
 
     Returns
@@ -105,19 +116,38 @@ def estimate_balanced_correlation(
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> taxa = Rows.taxa(*corvids())
-    >>> round(estimate_balanced_correlation(taxa, np.random.default_rng(0), MeasureSettings()).value, 2)
+    >>> taxa, rng = Rows.taxa(*corvids()), np.random.default_rng(0)
+    >>> jackknife = Jackknife.of("species", taxa.groups, rng)
+    >>> sums = taxa.node_sums(jackknife.of_tips(taxa), jackknife.n_groups)
+    >>> round(estimate_balanced_correlation(taxa, sums, jackknife, rng, MeasureSettings()).value, 2)
     0.76
     """
-    reason = rows.reason_undefined()
-    ranks = np.unique(rows.tree.rank[rows.tree.tips])
-    if not reason and (len(ranks) > 1 or ranks[0] == NO_RANK):
-        reason = "needs a taxonomy whose tips are of one rank"
-    if reason:
+    if reason := reason_undefined(rows):
         return Estimate.undefined(reason, **rows.counts)
-    name, group = rows.jackknife_groups(units, rng, settings.n_groups)
-    sums, *without_group = NodeSums.with_jackknife(rows.vectors, rows.tips, rows.tree, group, int(group.max()) + 1)
-    value = balanced_correlation(sums)
-    null = permuted_balanced_correlations(rows.sums, sums, settings.n_permutations, rng)
-    deleted = np.array([balanced_correlation(others) for others in without_group])
-    return jackknifed(value, deleted, null, Estimate(value, resampled=name, **rows.counts), settings)
+    value, *deleted = (balanced_correlation(each) for each in sums)
+    null = permuted_balanced_correlations(rows.sums, sums[0], settings.n_permutations, rng)
+    estimate = with_null(Estimate(value, **rows.counts), null)
+    return with_interval(estimate, np.array(deleted), jackknife.take(rows.groups >= 0), settings, BOUNDS)
+
+
+def reason_undefined(rows: Rows) -> str:
+    """Return why rows have no balanced correlation, or an empty string if they have one.
+
+    Parameters
+    ----------
+    rows : Rows
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> reason_undefined(Rows.taxa(*corvids()))
+    ''
+    """
+    ranks = np.unique(rows.tree.rank[rows.tree.tips])
+    if not rows.reason_undefined() and (len(ranks) > 1 or ranks[0] == NO_RANK):
+        return "needs a taxonomy whose tips are of one rank"
+    return rows.reason_undefined()

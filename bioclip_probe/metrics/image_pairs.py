@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from bioclip_probe.metrics.intervals import with_interval
 from bioclip_probe.metrics.measurement import Measurement
-from bioclip_probe.metrics.scores import interval, jackknife_method
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import jackknife_interval, permutation_p
-from bioclip_probe.stats.rows import ResamplingUnits, Rows
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.resampling import permutation_p
+from bioclip_probe.stats.rows import Rows, rank_of_tips
 from bioclip_probe.tree.tree import Placement, Tree
 
 BOUNDS = (-1.0, 1.0)
@@ -37,9 +39,10 @@ def image_tree_correlation(
     -------
     list of Measurement
         One, at species, in [-1, 1]; higher is better. Images of one species are at tree distance 0. They are alike
-        without any regard to the tree, so that chance is not 0 but the mean of the permuted values (null: species
-        permuted), and values compare between embeddings of the same images only. The interval leaves out one group of
-        units after the other; `p_value` is one-sided.
+        without any regard to the tree, so that chance is not 0 but the mean of the permuted values (null: whole species
+        permuted over the tips, what a memoriser of species reaches), and values compare between embeddings of the same
+        images only. The interval recomputes the correlation without each group of units. `p_value` is one-sided; as for
+        `cophenetic_correlation`, one heritable trait is enough for a small one.
 
     Raises
     ------
@@ -59,12 +62,12 @@ def image_tree_correlation(
     """
     shared = SharedResults.of(embeddings, placement, settings)
     name = "image_tree_correlation"
-    estimate = estimate_image_correlation(shared.images, shared.stream(name), shared.settings, shared.units)
+    estimate = estimate_image_correlation(shared.images, shared.jackknife(), shared.stream(name), shared.settings)
     return [Measurement(name, "species", estimate)]
 
 
 def estimate_image_correlation(
-    images: Rows, rng: np.random.Generator, settings: MeasureSettings, units: ResamplingUnits | None = None
+    images: Rows, jackknife: Jackknife, rng: np.random.Generator, settings: MeasureSettings
 ) -> Estimate:
     """Return `image_tree_correlation` of the images at the tips of one tree.
 
@@ -72,7 +75,7 @@ def estimate_image_correlation(
     ----------
     images : Rows
         See `Rows.images`.
-    rng, settings, units
+    jackknife, rng, settings
         As for `estimate_cophenetic_correlation`.
 
     Returns
@@ -82,22 +85,22 @@ def estimate_image_correlation(
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> images = Rows.images(*corvids())
-    >>> round(estimate_image_correlation(images, np.random.default_rng(0), MeasureSettings()).value, 2)
+    >>> images, rng = Rows.images(*corvids()), np.random.default_rng(0)
+    >>> jackknife = Jackknife.of("species", images.groups, rng)
+    >>> round(estimate_image_correlation(images, jackknife, rng, MeasureSettings()).value, 2)
     0.69
     """
     if images.counts["n_taxa"] < 3:
         return Estimate.undefined(images.reason_undefined(), **images.counts)
-    name, group = images.jackknife_groups(units, rng, settings.n_groups)
-    moments = JackknifeMoments.of([(images.vectors, images.tips)], group)
-    return streamed_tree_correlation(images.tree, moments, rng, name, images.counts["n_excluded"], settings)
+    moments = JackknifeMoments.of([(images.vectors, images.tips)], jackknife.of_tips(images))
+    own = jackknife.take(images.groups >= 0)
+    return _estimate(images.tree, moments, own, rng, images.counts, settings)
 
 
 def streamed_tree_correlation(
     tree: Tree,
     moments: JackknifeMoments,
     rng: np.random.Generator,
-    resampled: str = "species",
     n_excluded: int = 0,
     settings: MeasureSettings | None = None,
 ) -> Estimate:
@@ -108,10 +111,8 @@ def streamed_tree_correlation(
     tree : Tree
         Its k tips are the groups of `moments`, each with images.
     moments : JackknifeMoments
-        Its jackknife groups are left out one after the other for the interval.
+        Its jackknife groups are left out one after the other for the interval; each tip is a unit.
     rng : numpy.random.Generator
-    resampled : str
-        Rank of the units that the jackknife groups are made of.
     n_excluded : int
         Images that are not among them.
     settings : MeasureSettings, optional
@@ -130,37 +131,42 @@ def streamed_tree_correlation(
     >>> round(streamed_tree_correlation(images.tree, moments, np.random.default_rng(0)).value, 2)
     0.69
     """
-    settings = settings or MeasureSettings()
     k = len(moments.jackknife_group)
     n_images = int(sum(of_group.n for of_group in moments.by_group))
     counts: dict[str, Any] = {"n_images": n_images, "n_taxa": k if n_images else 0, "n_excluded": n_excluded}
     if counts["n_taxa"] < 3:
         return Estimate.undefined(f"needs at least 3 taxa, found {counts['n_taxa']}", **counts)
+    dated = tree.unit != "rank"
+    jackknife = Jackknife(rank_of_tips(tree), k, moments.jackknife_group, dated, np.arange(k))
+    return _estimate(tree, moments, jackknife, rng, counts, settings or MeasureSettings())
+
+
+def _estimate(
+    tree: Tree,
+    moments: JackknifeMoments,
+    jackknife: Jackknife,
+    rng: np.random.Generator,
+    counts: Mapping[str, Any],
+    settings: MeasureSettings,
+) -> Estimate:
+    """Return the correlation with its chance level, p-value and interval."""
     sums = JackknifeSums.of(tree, moments)
     value = sums.correlation()
     if math.isnan(value):
         return Estimate.undefined("tree distance or embedding distance does not vary", **counts)
     null = permuted_correlations(TreeSums(tree, moments.total), settings.n_permutations, rng)
-    return jackknifed(value, sums.without_each_group(), null, Estimate(value, resampled=resampled, **counts), settings)
+    deleted = jackknife.padded(value, sums.without_each_group())
+    return with_interval(with_null(Estimate(value, **counts), null), deleted, jackknife, settings, BOUNDS)
 
 
-def jackknifed(
-    value: float, deleted: np.ndarray, null: np.ndarray, estimate: Estimate, settings: MeasureSettings
-) -> Estimate:
-    """Return an estimate with chance and p-value from a null, and its interval from the values without groups of units.
+def with_null(estimate: Estimate, null: np.ndarray) -> Estimate:
+    """Return an estimate with chance level and p-value from its values with whole species permuted over the tips.
 
     Parameters
     ----------
-    value : float
-        A correlation.
-    deleted : ndarray, shape (G,)
-        Its values without each group of units in turn.
+    estimate : Estimate
     null : ndarray, shape (m,)
         Its values with species permuted.
-    estimate : Estimate
-        With `resampled` and its counts.
-    settings : MeasureSettings
-        `level` is used.
 
     Returns
     -------
@@ -168,14 +174,9 @@ def jackknifed(
 
     Examples
     --------
-    >>> deleted, null = np.array([0.4, 0.5, 0.6]), np.zeros(4)
-    >>> jackknifed(0.5, deleted, null, Estimate(0.5, resampled="species"), MeasureSettings()).p_value
-    0.2
+    >>> estimate = with_null(Estimate(0.5), np.array([0.0, 0.1, 0.2, 0.1]))
+    >>> round(estimate.chance, 2), estimate.p_value, estimate.null
+    (0.1, 0.2, 'species')
     """
-    ends = jackknife_interval(value, deleted, BOUNDS, settings.level)
-    return replace(
-        estimate,
-        chance=float(null.mean()),
-        p_value=permutation_p(value, null),
-        **interval(*ends, jackknife_method(settings), estimate.resampled),
-    )
+    p = permutation_p(estimate.value, null)
+    return replace(estimate, chance=float(null.mean()), p_value=p, null="species")

@@ -23,6 +23,7 @@ from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.similarity import estimate_similarity
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows, finite_rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement, Tree
@@ -176,7 +177,8 @@ def text_cophenetic_correlation(
         tree, new = texts.tree.coarsen(rank)
         rows = Rows.taxa(vectors, Placement(tree, new[taxa]))
         rng = random_stream(settings.seed, metric, rank)
-        estimate = estimate_cophenetic_correlation(rows, rng, settings)
+        jackknife = Jackknife.of(rank, rows.groups, rng, settings.n_groups)
+        estimate = estimate_cophenetic_correlation(rows, jackknife, rng, settings)
         measurements.append(Measurement(metric, rank, replace(estimate, n_images=0)))
     return measurements
 

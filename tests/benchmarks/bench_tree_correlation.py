@@ -21,7 +21,7 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +29,18 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.datasets import Dataset
-from bioclip_probe.metrics.balanced import estimate_balanced_correlation
-from bioclip_probe.metrics.hierarchy import estimate_cophenetic_correlation
-from bioclip_probe.metrics.image_pairs import estimate_image_correlation
+from bioclip_probe.metrics.balanced import balanced_image_tree_correlation, balanced_tree_correlation
+from bioclip_probe.metrics.hierarchy import cophenetic_correlation
+from bioclip_probe.metrics.image_pairs import image_tree_correlation
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.stats.centroids import image_moments
-from bioclip_probe.stats.rows import Rows
 from bioclip_probe.store.shards import LEDGER
 from bioclip_probe.store.store import Store
 from bioclip_probe.study.streaming import stream_moments
-from bioclip_probe.tables import IMAGES
+from bioclip_probe.tables import IMAGES, RANKS
 from bioclip_probe.tree import Placement, brownian, patristic_distances
 from tests.benchmarks.bench_tree_distance import synthetic_taxonomy
 
@@ -112,23 +112,25 @@ def permutations(vectors: np.ndarray, placement: Placement, number: int) -> floa
     return float(permuted_correlations(sums, number, np.random.default_rng(0)).mean())
 
 
-#: The whole metrics: the rows that they compare, and the estimator of their value, p-value and interval.
+#: The whole metrics: value, chance level, p-value and interval.
 WHOLE = {
-    "all images": (Rows.images, estimate_image_correlation),
-    "all images, balanced": (Rows.images, estimate_balanced_correlation),
-    "species": (Rows.taxa, estimate_cophenetic_correlation),
-    "species, balanced": (Rows.taxa, estimate_balanced_correlation),
+    "all images": image_tree_correlation,
+    "all images, balanced": balanced_image_tree_correlation,
+    "species": cophenetic_correlation,
+    "species, balanced": balanced_tree_correlation,
 }
 
 
 def whole(name: str) -> Callable[[np.ndarray, Placement], float]:
     """Return the call that computes a whole metric."""
-    rows_of, estimator = WHOLE[name]
+    metric = WHOLE[name]
 
-    def estimate(vectors: np.ndarray, placement: Placement) -> float:
-        return estimator(rows_of(vectors, placement), np.random.default_rng(0), MeasureSettings()).value
+    def value(vectors: np.ndarray, placement: Placement) -> float:
+        settings = MeasureSettings()
+        settings = replace(settings, n_primary_permutations=settings.n_permutations)
+        return metric(SharedResults(vectors, placement, settings, ranks=RANKS[-1:]), placement)[-1].value
 
-    return estimate
+    return value
 
 
 CASES = {

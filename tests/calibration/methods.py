@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import pearsonr
 
-from bioclip_probe.metrics.balanced import estimate_balanced_correlation
+from bioclip_probe.metrics.balanced import estimate_balanced_correlation, reason_undefined
 from bioclip_probe.metrics.confounds import estimate_residual_correlation
 from bioclip_probe.metrics.differences import paired_differences
 from bioclip_probe.metrics.hierarchy import cophenetic_correlation, estimate_cophenetic_correlation, estimate_within
@@ -23,7 +23,8 @@ from bioclip_probe.metrics.variance import estimate_variance_by_rank
 from bioclip_probe.stats.all_pairs.reweighting import weighted_correlations, weighted_image_correlations
 from bioclip_probe.stats.centroids import centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.rows import Rows, rank_of_tips
 from bioclip_probe.tree import patristic_distances
 from tests.calibration.designs import SimulatedImages
 from tests.calibration.intervals import CANDIDATES, Resampled
@@ -50,9 +51,19 @@ def second_taxa_of(simulated: SimulatedImages) -> Rows:
     return Rows.taxa(simulated.second, simulated.placement)
 
 
+def jackknife_of(
+    rows: Rows, simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings
+) -> Jackknife:
+    """Return the groups of the sampled units, which are the species by default."""
+    units = simulated.units
+    name, labels = (units.name, units.labels) if units else (rank_of_tips(rows.tree), rows.groups)
+    return Jackknife.of(name, labels, rng, settings.n_groups, dated=rows.tree.unit != "rank")
+
+
 def cpcc(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
     """Return CPCC of the species."""
-    return estimate_cophenetic_correlation(taxa_of(simulated), rng, settings, simulated.units)
+    taxa = taxa_of(simulated)
+    return estimate_cophenetic_correlation(taxa, jackknife_of(taxa, simulated, rng, settings), rng, settings)
 
 
 def cpcc_within_orders(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
@@ -63,17 +74,25 @@ def cpcc_within_orders(simulated: SimulatedImages, rng: np.random.Generator, set
 
 def all_images(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
     """Return the tree correlation over all pairs of images."""
-    return estimate_image_correlation(images_of(simulated), rng, settings, simulated.units)
+    images = images_of(simulated)
+    return estimate_image_correlation(images, jackknife_of(images, simulated, rng, settings), rng, settings)
 
 
 def balanced(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
     """Return CPCC with equal weights for the ranks."""
-    return estimate_balanced_correlation(taxa_of(simulated), rng, settings, simulated.units)
+    return _balanced(taxa_of(simulated), simulated, rng, settings)
 
 
 def balanced_images(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
     """Return the tree correlation over all pairs of images with equal weights for the ranks."""
-    return estimate_balanced_correlation(images_of(simulated), rng, settings, simulated.units)
+    return _balanced(images_of(simulated), simulated, rng, settings)
+
+
+def _balanced(rows: Rows, simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return the correlation over pairs of rows with equal weights for the ranks."""
+    jackknife = jackknife_of(rows, simulated, rng, settings)
+    sums = [] if reason_undefined(rows) else rows.node_sums(jackknife.of_tips(rows), jackknife.n_groups)
+    return estimate_balanced_correlation(rows, sums, jackknife, rng, settings)
 
 
 def cpcc_difference(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:

@@ -168,6 +168,23 @@ def balanced_pearson(by_rank) -> float:
     return covariance / math.sqrt(variance_t * variance_c)
 
 
+def parts_of_correlation(by_rank) -> dict[int, float]:
+    """What the pairs of each rank add to the mean over all pairs of the product of standardised distances."""
+    pairs = [pair for pairing in by_rank.values() for pair in pairing]
+    if len(pairs) < 2 or any(max(side) - min(side) < SAME for side in zip(*pairs, strict=True)):
+        return dict.fromkeys(by_rank, math.nan)
+    means = [math.fsum(side) / len(pairs) for side in zip(*pairs, strict=True)]
+    deviations = [
+        math.sqrt(math.fsum((value - mean) ** 2 for value in side) / len(pairs))
+        for side, mean in zip(zip(*pairs, strict=True), means, strict=True)
+    ]
+    return {
+        rank: math.fsum((t - means[0]) / deviations[0] * (c - means[1]) / deviations[1] for t, c in pairing)
+        / len(pairs)
+        for rank, pairing in by_rank.items()
+    }
+
+
 def taxa_by_rank(vectors, placement) -> dict[int, list[tuple[float, float]]]:
     """Pairs of taxa by the rank of the node where they meet."""
     at, tree, found = directions(vectors, placement), placement.tree, {}

@@ -5,24 +5,33 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from bioclip_probe.metrics.balanced import estimate_balanced_correlation
+from bioclip_probe.metrics.balanced import balanced_image_tree_correlation as metric_of_images
+from bioclip_probe.metrics.balanced import balanced_tree_correlation as metric_of_taxa
+from bioclip_probe.metrics.balanced import estimate_balanced_correlation, reason_undefined
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
-from bioclip_probe.stats.rows import ResamplingUnits, Rows
+from bioclip_probe.metrics.shared import SharedResults
+from bioclip_probe.stats.resampling import jackknife_interval
+from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree import Placement
 from tests.definitions import hierarchy as definitions
 from tests.support.made_up_vectors import random_taxonomy, unit_rows, vectors_on_trees
-from tests.support.taxa import DEFAULT, cophenetic_correlation, made_up, random_phylogeny, rng
+from tests.support.taxa import DEFAULT, cophenetic_correlation, jackknife_of, made_up, random_phylogeny, rng
 
 FEW_DRAWS = MeasureSettings(n_permutations=9)
 
 
-def balanced_tree_correlation(vectors, placement, rng, settings=DEFAULT, units=None):
-    return estimate_balanced_correlation(Rows.taxa(vectors, placement), rng, settings, units)
+def balanced_tree_correlation(vectors, placement, rng, settings=DEFAULT):
+    return balanced(Rows.taxa(vectors, placement), rng, settings)
 
 
-def balanced_image_tree_correlation(vectors, placement, rng, settings=DEFAULT, units=None):
-    return estimate_balanced_correlation(Rows.images(vectors, placement), rng, settings, units)
+def balanced_image_tree_correlation(vectors, placement, rng, settings=DEFAULT):
+    return balanced(Rows.images(vectors, placement), rng, settings)
+
+
+def balanced(rows, rng, settings):
+    jackknife = jackknife_of(rows, settings.n_groups)
+    sums = [] if reason_undefined(rows) else rows.node_sums(jackknife.of_tips(rows), jackknife.n_groups)
+    return estimate_balanced_correlation(rows, sums, jackknife, rng, settings)
 
 
 BALANCED = {
@@ -50,8 +59,8 @@ def test_balanced_correlations_are_their_definition(metric):
         except ZeroDivisionError:  # a centroid without direction
             expected = math.nan
         assert found.value == pytest.approx(expected, abs=1e-7, nan_ok=True)
-        assert bool(found.note) == math.isnan(found.value)
-        if not found.note:
+        assert found.note or not math.isnan(found.value)
+        if not math.isnan(found.value):
             assert -1 <= found.value <= 1 and 0 < found.p_value <= 1
 
     check()
@@ -62,11 +71,12 @@ def test_balanced_correlations_are_their_definition(metric):
 def test_the_balanced_interval_leaves_out_species(metric):
     vectors, placement = made_up(14, 40)
     found = metric(vectors, placement, rng(2))
-    part, species = jackknife_groups(14, rng(2)), np.searchsorted(placement.tree.tips, placement.node)
+    group = jackknife_of(Rows.images(vectors, placement)).group
     deleted = [
         definitions.balanced_pearson(BALANCED[metric](vectors[kept], placement.take(np.flatnonzero(kept))))
-        for kept in (part[species] != number for number in range(14))
+        for kept in (group != number for number in range(14))
     ]
+    np.testing.assert_allclose(found.replicates, deleted, atol=1e-7)
     expected = jackknife_interval(found.value, np.array(deleted), (-1, 1))
     np.testing.assert_allclose((found.ci_low, found.ci_high), expected, atol=1e-6)
     assert found.resampled == "species" and "jackknife" in found.ci_method
@@ -118,12 +128,31 @@ def test_row_order_and_rotation_leave_the_balanced(metric):
         assert a == b if isinstance(a, str) else a == pytest.approx(b, abs=1e-8)
 
 
+@pytest.mark.parametrize("metric", [metric_of_taxa, metric_of_images])
+def test_the_unit_that_is_asked_for_is_left_out_and_the_null_is_named(metric):
+    vectors, placement = made_up(60, 120)
+    settings = MeasureSettings(n_permutations=9, resample="genus")
+    [row] = metric(vectors, placement, settings)
+    jackknife = SharedResults(vectors, placement, settings).jackknife()
+    assert (row.estimate.resampled, row.estimate.n_units) == ("genus", len(np.unique(placement.at("genus"))))
+    assert row.estimate.null == "species"
+    kept = jackknife.group != 3
+    [without] = metric(vectors[kept], placement.take(kept), settings)
+    assert row.estimate.replicates[3] == pytest.approx(without.value, abs=1e-7)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", BALANCED)
-def test_taxa_without_a_unit_stand_alone(metric):
-    vectors, placement = made_up(20, 50)
-    none = metric(vectors, placement, rng(), FEW_DRAWS, ResamplingUnits("genus", np.full(50, -1)))
-    own = metric(vectors, placement, rng(), FEW_DRAWS)
-    assert none.resampled == "genus" and (none.ci_low, none.ci_high) == (own.ci_low, own.ci_high)
+def test_a_memoriser_of_species_is_at_chance(metric):
+    placement = random_taxonomy(40, 160, rng(6))
+    beyond = []
+    for seed in range(40):
+        species = rng(seed).standard_normal((len(placement.tree), 12))[placement.node]
+        vectors = unit_rows(1 + species + 0.3 * rng(seed).standard_normal(species.shape))
+        found = metric(vectors, placement, rng(seed), MeasureSettings(n_permutations=49, n_groups=3))
+        beyond.append(found.value - found.chance)
+        assert found.chance > 0.2 or metric is balanced_tree_correlation
+    assert abs(np.mean(beyond)) < 4 * np.std(beyond) / math.sqrt(40)
 
 
 def test_inputs_stay():
@@ -131,5 +160,5 @@ def test_inputs_stay():
     before = vectors.copy()
     vectors.flags.writeable = False
     for metric in BALANCED:
-        metric(vectors, placement, rng(), FEW_DRAWS, ResamplingUnits("genus", placement.at("genus")))
+        metric(vectors, placement, rng(), FEW_DRAWS)
     assert np.array_equal(vectors, before)

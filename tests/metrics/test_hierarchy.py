@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 
 from bioclip_probe.errors import DataError
+from bioclip_probe.metrics.hierarchy import cophenetic_correlation as metric_of_ranks
 from bioclip_probe.metrics.hierarchy import estimate_within
 from bioclip_probe.metrics.ordinal import estimate_distance_by_lca, estimate_rank_correlations
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.all_pairs.tree_sums import permuted_correlations
-from bioclip_probe.stats.resampling import bootstrap_weights, expanded_interval, jackknife_groups, permutation_p
-from bioclip_probe.stats.rows import ResamplingUnits, Rows
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.resampling import bootstrap_weights, expanded_interval, permutation_p
+from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances, taxonomy
 from tests.definitions import hierarchy as definitions
@@ -21,6 +23,7 @@ from tests.support.taxa import (
     DEFAULT,
     cophenetic_correlation,
     image_tree_correlation,
+    jackknife_of,
     made_up,
     random_phylogeny,
     rng,
@@ -137,7 +140,7 @@ def test_the_interval_of_taxa_is_that_of_species_drawn_by_hand():
     for _ in range(5):
         same.permutation(12)  # the Mantel test draws first
     taxa = definitions.images_of_taxa(placement)
-    group = jackknife_groups(12, same)
+    group = jackknife_of(Rows.taxa(vectors, placement)).of_tips(Rows.taxa(vectors, placement))
     left = [(group != g).astype(float) for g in range(12)]
     found_by_hand = [
         definitions.pearson(
@@ -147,7 +150,9 @@ def test_the_interval_of_taxa_is_that_of_species_drawn_by_hand():
     ]
     expected = expanded_interval(np.array(found_by_hand[12:]), np.arctanh(found_by_hand[:12]), 12)
     np.testing.assert_allclose((found.ci_low, found.ci_high), expected, atol=1e-6)
-    assert found.resampled == "species" and "bootstrap" in found.ci_method
+    np.testing.assert_allclose(found.replicates, found_by_hand[:12], atol=1e-6)
+    assert (found.resampled, found.n_units, found.null) == ("species", 12, "species")
+    assert "bootstrap" in found.ci_method
 
 
 # What changes them, and what does not.
@@ -322,7 +327,7 @@ def test_a_star_has_no_correlation_between_taxa():
     # Of images it has: they are together or apart.
     twice = np.repeat(np.arange(8), 2)
     apart = image_tree_correlation(vectors[twice], star(8).take(twice), rng())
-    assert apart.value > 0 and apart.note == ""
+    assert apart.value > 0 and apart.note == "no interval: 8 units (kingdom), needs at least 10"
 
 
 @pytest.mark.slow
@@ -400,6 +405,7 @@ def test_permuting_within_nothing_is_the_plain_test_with_its_chance():
     vectors, placement = made_up()
     plain = cophenetic_correlation(vectors, placement, rng())
     found = within_labels(vectors, placement, {"all": np.zeros(len(placement), dtype=int)}, rng())
+    assert found["all"].null == "within all"
     assert (found["all"].value, found["all"].p_value) == (plain.value, plain.p_value)
     assert abs(found["all"].chance) < 0.02
 
@@ -412,21 +418,21 @@ def test_where_no_two_taxa_can_be_exchanged():
     assert found["kingdom"].note == "tree distance or embedding distance does not vary"
 
 
-# Whole genera drawn together.
+# Units.
 
 
 def test_the_interval_of_units_draws_them_whole():
     settings = MeasureSettings(n_permutations=1, n_bootstrap=30)
-    vectors, placement = made_up(14, 30)
-    families = ResamplingUnits("family", placement.at("family"))
-    found = cophenetic_correlation(vectors, placement, rng(3), settings, families)
+    vectors, placement = made_up(24, 40)
+    classes = Jackknife.of("class", placement.at("class"), rng(), 20)
+    found = cophenetic_correlation(vectors, placement, rng(3), settings, classes)
     same = rng(3)
-    same.permutation(14)
-    family = placement.tree.ancestor_at("family")
-    units = np.unique(family[placement.tree.tips])
-    unit_of = {int(tip): int(family[tip]) for tip in placement.tree.tips}
-    group = jackknife_groups(len(units), same)
-    left = [(group != g).astype(float) for g in range(len(units))]
+    same.permutation(24)
+    of_class = placement.tree.ancestor_at("class")
+    units = np.unique(of_class[placement.tree.tips])
+    unit_of = {int(tip): int(of_class[tip]) for tip in placement.tree.tips}
+    group = np.array([classes.group[placement.at("class") == unit][0] for unit in units])
+    left = [(group != g).astype(float) for g in range(classes.n_groups)]
     by_hand = np.array(
         [
             definitions.pearson(
@@ -439,12 +445,54 @@ def test_the_interval_of_units_draws_them_whole():
     )
     expected = expanded_interval(by_hand[len(left) :], np.arctanh(by_hand[: len(left)]), len(units))
     np.testing.assert_allclose((found.ci_low, found.ci_high), expected, atol=1e-6)
-    assert found.resampled == "family"
+    assert (found.resampled, found.n_units) == ("class", len(units)) and len(units) < 24
+    assert f"with {len(units)} units (class)" in found.note
 
 
-@pytest.mark.parametrize("metric", CORRELATIONS)
-def test_taxa_without_a_unit_stand_alone(metric):
-    vectors, placement = made_up(20, 50)
-    none = metric(vectors, placement, rng(), FEW_DRAWS, ResamplingUnits("genus", np.full(50, -1)))
-    own = metric(vectors, placement, rng(), FEW_DRAWS)
-    assert none.resampled == "genus" and (none.ci_low, none.ci_high) == (own.ci_low, own.ci_high)
+def test_the_unit_that_is_asked_for_reaches_every_rank():
+    vectors, placement = made_up(40, 80)
+    by_rank = metric_of_ranks(vectors, placement, MeasureSettings(resample="family", n_permutations=9, n_bootstrap=9))
+    units = {row.rank: row.estimate.resampled for row in by_rank if math.isfinite(row.value)}
+    assert units["species"] == units["genus"] == units["family"] == "family" and units["order"] == "order"
+    n_families = len(np.unique(placement.at("family")))
+    assert by_rank[-1].estimate.n_units == by_rank[-2].estimate.n_units == n_families
+
+
+def test_few_units_have_no_interval_and_few_on_a_dated_tree_a_warning():
+    vectors, placement = made_up(8, 16)
+    few = cophenetic_correlation(vectors, placement, rng(), FEW_DRAWS)
+    assert math.isnan(few.ci_low) and few.note == "no interval: 8 units (species), needs at least 10"
+    assert few.replicates is not None and math.isfinite(few.p_value)
+    tree = random_phylogeny(40)
+    dated = cophenetic_correlation(unit_rows(rng().standard_normal((40, 6))), Placement(tree, tree.tips), rng())
+    assert dated.note == "with 40 units (species), fewer than 100, the interval may be too narrow"
+
+
+# Known truth.
+
+
+@pytest.mark.slow
+def test_a_memoriser_of_species_is_at_chance_at_every_rank():
+    """Species at random directions about a common one: no tree at any rank, whatever the sizes of its taxa."""
+    placement = random_taxonomy(60, 180, rng(6))
+    few, beyond, p = MeasureSettings(n_permutations=19, n_primary_permutations=19, n_bootstrap=2, n_groups=3), [], []
+    for seed in range(40):
+        species = rng(seed).standard_normal((len(placement.tree), 12))[placement.node]
+        rows = metric_of_ranks(unit_rows(1 + species).astype(np.float32), placement, few)[1:]
+        beyond.append([row.value - row.estimate.chance for row in rows])
+        p.append([row.estimate.p_value for row in rows])
+        assert {row.estimate.null for row in rows} == {"species"}
+    assert np.all(np.abs(np.mean(beyond, axis=0)) < 4 * np.std(beyond, axis=0) / math.sqrt(40))
+    assert np.all(np.abs(np.mean(p, axis=0) - 0.525) < 4 * 0.29 / math.sqrt(40))
+
+
+def test_the_mantel_test_finds_one_heritable_habitat_without_any_tree():
+    """The p-value of a single trait that evolved along the tree is small, as the docstring warns."""
+    placement = random_taxonomy(60, 60, rng(2))
+    settings = MeasureSettings(n_permutations=99, n_bootstrap=2, n_groups=3)
+    small = 0
+    for seed in range(20):
+        habitat = brownian(placement.tree, 1, rng(seed))[placement.node]
+        vectors = unit_rows(np.concatenate([habitat, np.full_like(habitat, 3.0)], axis=1)).astype(np.float32)
+        small += cophenetic_correlation(vectors, placement, rng(seed), settings).p_value < 0.05
+    assert small >= 10

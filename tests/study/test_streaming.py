@@ -9,6 +9,7 @@ from bioclip_probe.metrics.image_pairs import estimate_image_correlation, stream
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.centroids import image_moments
 from bioclip_probe.stats.embeddings import unit_rows
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.store.store import Store
 from bioclip_probe.study.streaming import Streaming, stream_moments
@@ -73,13 +74,15 @@ def test_any_tasks_add_up_to_one_pass(tmp_path, placement, vectors, shard_size):
 def test_the_streamed_estimate_is_the_one_in_memory(tmp_path, placement, vectors):
     rng, store, small = np.random.default_rng(5), stored(tmp_path, vectors), Streaming(numbers_at_once=50)
     tree, split, n_excluded = stream_moments(store, "few", "mean/colour", placement, rng, small)
-    found = streamed_tree_correlation(tree, split, rng, "species", n_excluded)
+    found = streamed_tree_correlation(tree, split, rng, n_excluded)
     kept = np.setdiff1d(np.arange(N), FAILED)
     alone = Placement(placement.tree, np.where(np.isin(np.arange(N), FAILED), -1, placement.node))
     whole = unit_rows(np.where(np.isin(np.arange(N), kept)[:, None], vectors, 1.0))
-    expected = estimate_image_correlation(Rows.images(whole, alone), np.random.default_rng(5), MeasureSettings())
+    images, same = Rows.images(whole, alone), np.random.default_rng(5)
+    jackknife = Jackknife.of("species", images.groups, same)
+    expected = estimate_image_correlation(images, jackknife, same, MeasureSettings())
     for key, value in vars(expected).items():
-        assert getattr(found, key) == (pytest.approx(value, abs=1e-9) if isinstance(value, float) else value)
+        assert getattr(found, key) == (value if isinstance(value, str) else pytest.approx(value, abs=1e-9))
 
 
 def test_images_at_no_tip_are_left_out_and_counted(tmp_path, placement, vectors):
@@ -103,7 +106,7 @@ def test_nothing_at_any_tip(tmp_path, placement, vectors):
     nowhere = Placement(placement.tree, np.full(N, -1))
     tree, split, n_excluded = stream_moments(stored(tmp_path, vectors), "few", "mean/colour", nowhere)
     assert n_excluded == N and not split.by_group
-    found = streamed_tree_correlation(tree, split, np.random.default_rng(0), "species", n_excluded)
+    found = streamed_tree_correlation(tree, split, np.random.default_rng(0), n_excluded)
     assert found.note == "needs at least 3 taxa, found 0" and found.n_excluded == N
 
 

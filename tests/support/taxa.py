@@ -9,7 +9,8 @@ from bioclip_probe.metrics.hierarchy import estimate_cophenetic_correlation
 from bioclip_probe.metrics.image_pairs import estimate_image_correlation
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.rows import ResamplingUnits, Rows
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.rows import Rows, rank_of_tips
 from bioclip_probe.tree import Placement, Tree, taxonomy
 from tests.support.made_up_vectors import random_taxonomy, signal_vectors
 
@@ -60,15 +61,22 @@ def star_phylogeny(n: int) -> Tree:
     return Tree(np.r_[-1, np.zeros(n, dtype=int)], np.r_[0, np.ones(n)], name, np.full(n + 1, -1))
 
 
+def jackknife_of(rows: Rows, n_groups: int = DEFAULT.n_groups) -> Jackknife:
+    """Return a jackknife whose units are the taxa at the tips."""
+    return Jackknife.of(rank_of_tips(rows.tree), rows.groups, rng(), n_groups, dated=rows.tree.unit != "rank")
+
+
 def cophenetic_correlation(
     vectors: np.ndarray,
     placement: Placement,
     rng: np.random.Generator,
     settings: MeasureSettings = DEFAULT,
-    units: ResamplingUnits | None = None,
+    jackknife: Jackknife | None = None,
 ) -> Estimate:
     """Return CPCC of the taxa at the tips."""
-    return estimate_cophenetic_correlation(Rows.taxa(vectors, placement), rng, settings, units)
+    taxa = Rows.taxa(vectors, placement)
+    jackknife = jackknife or jackknife_of(taxa, settings.n_groups)
+    return estimate_cophenetic_correlation(taxa, jackknife, rng, settings)
 
 
 def image_tree_correlation(
@@ -76,7 +84,9 @@ def image_tree_correlation(
     placement: Placement,
     rng: np.random.Generator,
     settings: MeasureSettings = DEFAULT,
-    units: ResamplingUnits | None = None,
+    jackknife: Jackknife | None = None,
 ) -> Estimate:
     """Return the tree correlation over pairs of images at the tips."""
-    return estimate_image_correlation(Rows.images(vectors, placement), rng, settings, units)
+    images = Rows.images(vectors, placement)
+    jackknife = jackknife or jackknife_of(images, settings.n_groups)
+    return estimate_image_correlation(images, jackknife, rng, settings)
