@@ -16,6 +16,7 @@ from bioclip_probe.metrics import (
     balanced,
     clades,
     clusters,
+    components,
     confounds,
     consistency,
     dendrogram,
@@ -24,6 +25,7 @@ from bioclip_probe.metrics import (
     hubs,
     image_pairs,
     kinship,
+    lca_shares,
     nearest,
     nuisance,
     ordinal,
@@ -100,8 +102,9 @@ UNBOUNDED, DIMENSION = (float("-inf"), float("inf")), (1.0, float("inf"))
 DRAWN, CLUSTERED, SHUFFLED = ("rotation", "order"), ("order", "names"), ("order",)
 
 _HIERARCHY = (
-    MetricEntry("cophenetic_correlation", "Cophenetic correlation (CPCC)", "CPCC: tree distance against centroid distance, all pairs of taxa", hierarchy.cophenetic_correlation, CORRELATION, "higher", "Sokal & Rohlf 1962; Zeng et al. 2023; p: Mantel 1967", by_part=True),
+    MetricEntry("cophenetic_correlation", "Cophenetic correlation (CPCC)", "CPCC: tree distance against centroid distance, all pairs of taxa; one heritable trait is enough for a small p", hierarchy.cophenetic_correlation, CORRELATION, "higher", "Sokal & Rohlf 1962; Zeng et al. 2023; p: Mantel 1967", by_part=True),
     MetricEntry("cophenetic_correlation_within", "CPCC, permuted within the rank", "CPCC; its chance and p permute species within taxa of the rank only", hierarchy.cophenetic_correlation_within, CORRELATION, "higher", "Mantel 1967, stratified", needs_ranks=True),
+    MetricEntry("cophenetic_share", "Part of CPCC by common ancestor", "part of CPCC from pairs of species by the rank of their lowest common ancestor; the parts add up to CPCC", lca_shares.cophenetic_share, CORRELATION, "higher", "by moments, exact", needs_ranks=True),
     MetricEntry("image_tree_correlation", "Tree correlation over image pairs", "tree distance against embedding distance, all pairs of images", image_pairs.image_tree_correlation, CORRELATION, "higher", "by moments, exact", by_part=True),
     MetricEntry("balanced_tree_correlation", "CPCC, ranks at one weight", "CPCC with every rank of a common ancestor at one weight", balanced.balanced_tree_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True, by_part=True),
     MetricEntry("balanced_image_tree_correlation", "Image pairs, ranks at one weight", "tree distance against embedding distance, all pairs of images, every rank of a common ancestor at one weight", balanced.balanced_image_tree_correlation, CORRELATION, "higher", "by moments, exact", needs_ranks=True, by_part=True),
@@ -129,6 +132,9 @@ _HIERARCHY = (
     MetricEntry("disattenuated_cophenetic_correlation", "CPCC over its noise ceiling", "CPCC over its noise ceiling", reliability.noise_ceiling, UNBOUNDED, "higher", "Spearman 1904", invariant=DRAWN, by_part=True),
     MetricEntry("nested_r2", "Variance explained by the rank", "share of the variance of images that the rank explains beyond the ranks above", variance.variance_by_rank, SHARE, "higher", "analysis of variance", needs_ranks=True),
     MetricEntry("variance_ratio", "Variance between over within taxa (pseudo-F)", "variance between taxa over variance within (pseudo-F)", variance.variance_by_rank, POSITIVE, "higher", "Anderson 2001", needs_ranks=True),
+    MetricEntry("variance_component", "Variance component of the rank", "share of the variance of images that arises at the rank, by nested random effects", components.variance_components, UNBOUNDED, "neither", "Henderson 1953", needs_ranks=True),
+    MetricEntry("variance_component_between_species", "Variance component of the rank, between species", "share of the variance between species that arises at the rank, by nested random effects", components.variance_components, UNBOUNDED, "neither", "Henderson 1953", needs_ranks=True),
+    MetricEntry("heritable_share", "Heritable share of what species differ in", "share of the variance between species that arises above species: what relatives share", components.variance_components, UNBOUNDED, "higher", "Henderson 1953; Lynch & Walsh 1998", needs_ranks=True, by_part=True),
 )  # fmt: skip
 
 _RELATIVES = (
