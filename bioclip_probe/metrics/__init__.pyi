@@ -18,6 +18,7 @@ from .bands import with_bands as with_bands
 from .clades import within_clade_correlation as within_clade_correlation
 from .clusters import cluster_agreement as cluster_agreement
 from .clusters import cluster_purity as cluster_purity
+from .components import variance_components as variance_components
 from .confounds import residual_cophenetic_correlation as residual_cophenetic_correlation
 from .consistency import rank_consistency as rank_consistency
 from .consistency import wrong_answer_severity as wrong_answer_severity
@@ -31,6 +32,7 @@ from .hubs import hubness as hubness
 from .image_pairs import image_tree_correlation as image_tree_correlation
 from .kinship import mistake_severity as mistake_severity
 from .kinship import neighbour_lca_depth as neighbour_lca_depth
+from .lca_shares import cophenetic_share as cophenetic_share
 from .measurement import Measurement as Measurement
 from .measurement import estimates as estimates
 from .measurement import random_stream as random_stream
