@@ -88,7 +88,7 @@ def estimate_effective_dimension(evolution: Evolution, jackknife: Jackknife, set
     >>> from bioclip_probe.metrics.examples import corvids
     >>> shared = SharedResults.of(*corvids())
     >>> round(estimate_effective_dimension(shared.evolution, shared.jackknife(), shared.settings).value, 2)
-    'no interval: 3 units (species), needs at least 10'
+    1.44
     """
     if reason := evolution.reason_undefined():
         return Estimate.undefined(reason)

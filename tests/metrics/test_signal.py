@@ -1,5 +1,5 @@
 import math
-from dataclasses import astuple
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import signal
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.centroids import centroids
-from bioclip_probe.stats.rows import ResamplingUnits
+from bioclip_probe.stats.contrasts import Contrasts, Edges, centred_traits, permuted_signal
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.tree import Placement, Tree, brownian
 from bioclip_probe.tree.newick import parse_newick
 from tests.definitions import hierarchy
@@ -21,8 +23,9 @@ from tests.support.taxa import rng
 FEW_DRAWS = MeasureSettings(n_permutations=19)
 
 
-def k_mult(vectors, placement, rng, units=None):
-    return signal.estimate_k_mult(centroids(vectors, placement), rng, FEW_DRAWS, units)
+def k_mult(vectors, placement, rng, name="k_mult"):
+    jackknife = Jackknife.of("species", placement.node, np.random.default_rng(3))
+    return signal.estimate_k_mult(centroids(vectors, placement), jackknife, rng, FEW_DRAWS)[name]
 
 
 def is_star(tree: Tree, tips) -> bool:
@@ -38,7 +41,7 @@ def test_it_is_its_definition(made):
     taxa = hierarchy.images_of_taxa(placement)
     found = k_mult(vectors, placement, rng())
     assert (found.n_taxa, found.n_images) == (len(taxa), sum(map(len, taxa.values())))
-    assert bool(found.note) == math.isnan(found.value)
+    assert found.note or not math.isnan(found.value)
     tree, tips = placement.tree, list(taxa)
     if len(tips) < 3 or is_star(tree, tips) or definitions.coincide(tree, tips):
         assert found.note
@@ -47,7 +50,7 @@ def test_it_is_its_definition(made):
     # A stem changes nothing, and lets the inverse exist where a tip is at the root.
     expected = definitions.k_mult(traits, definitions.shared_depths(tree, tips) + 1.0)
     assert found.value == pytest.approx(expected, rel=1e-6, nan_ok=True)
-    if not found.note:
+    if not math.isnan(found.value):
         assert 1 / 20 <= found.p_value <= 1 and found.chance > 0
         assert math.isnan(found.ci_low) or 0 <= found.ci_low <= found.value <= found.ci_high
 
@@ -89,15 +92,41 @@ def test_rotation_order_and_scale_of_the_tree_change_nothing():
         k_mult(vectors[order], placement.take(order), rng()),
         k_mult(vectors, Placement(longer, placement.node), rng()),
     ):
-        assert astuple(other)[:4] == pytest.approx(astuple(expected)[:4], rel=1e-5)
+        for field in ("value", "chance", "ci_low", "ci_high"):
+            assert getattr(other, field) == pytest.approx(getattr(expected, field), rel=1e-5)
         assert other.p_value == expected.p_value
 
 
 def test_units_are_resampled():
     vectors, placement = made(1.0)
-    found = k_mult(vectors, placement, rng(), ResamplingUnits("family", placement.at("family")))
-    assert found.resampled == "family"
-    assert found.ci_low < found.value < found.ci_high
+    by_species = signal.k_mult(vectors, placement, FEW_DRAWS)[0].estimate
+    by_family = signal.k_mult(vectors, placement, replace(FEW_DRAWS, resample="family"))[0].estimate
+    assert (by_species.resampled, by_family.resampled) == ("species", "family")
+    assert by_family.ci_low < by_family.value < by_family.ci_high
+    assert by_family.ci_low != by_species.ci_low and by_family.n_units < by_species.n_units == by_species.n_taxa
+    assert by_family.value == by_species.value and len(by_family.replicates) == 20
+
+
+def test_replicates_are_the_signal_without_each_group_of_species():
+    vectors, placement = made(1.0, 30)
+    shared = SharedResults(vectors, placement, FEW_DRAWS)
+    jackknife = shared.jackknife()
+    found = signal.k_mult(shared, placement)[0].estimate
+    kept = jackknife.group != 4
+    without = signal.k_mult(vectors[kept], placement.take(kept), FEW_DRAWS)[0].estimate
+    assert found.replicates[4] == pytest.approx(without.value, rel=1e-9)
+    assert found.null == "species" and found.n_units == 30
+
+
+def test_z_is_in_standard_deviations_of_the_permuted_values():
+    blind, signalled = (k_mult(*made(strength), rng(), "k_mult_z") for strength in (0.0, 1.0))
+    assert abs(blind.value) < 3 < 6 < signalled.value
+    assert blind.chance == 0 and math.isnan(blind.ci_low) and "own null" in blind.note
+    vectors, placement = made(1.0)
+    found = k_mult(vectors, placement, rng())
+    traits = centred_traits(centroids(vectors, placement).means)
+    null = permuted_signal(Contrasts.of(Edges(centroids(vectors, placement).tree)), traits, 19, rng())
+    assert signalled.value == pytest.approx((found.value - null.mean()) / null.std(), rel=1e-9)
 
 
 @pytest.mark.parametrize(
