@@ -33,6 +33,7 @@ SINGLE_IMAGES = "every taxon has a single image"
 ALONE = "no image has a candidate of its taxon among other {}"
 ALL_OWN = "every neighbour is of the image's own species: nothing is left to correct for chance"
 SHARE, ADJUSTED = (0.0, 1.0), (-np.inf, 1.0)
+ROUNDING = 1e-9  # shares below this are 0 but for rounding
 #: The rank and the number of neighbours of the primary endpoint, whose p-value has more permutations.
 PRIMARY = ("family", 1)
 
@@ -58,8 +59,8 @@ def knn_purity(
 
         Above species rank, chance is that of the species null (see `neighborhoods`): what a perfect memoriser of
         species without any tree reaches. The adjusted number, (purity − chance)/(1 − chance), is then about neighbours
-        of other species alone, and does not exist where there are none. At species rank chance is the share of
-        candidates that are of the own species: the images null.
+        of other species alone: ``n_images`` counts the images that have such a neighbour, and without any it does not
+        exist. At species rank chance is the share of candidates that are of the own species: the images null.
 
     Raises
     ------
@@ -114,14 +115,29 @@ def estimate_knn_purity(
     scores, purity = _estimate(question, null, SINGLE_IMAGES, jackknife, settings)
     if not np.isfinite(purity.value):
         return purity, purity
-    values, chances, _ = scores.T
-    left = 1 - chances
-    corrected = np.divide(values - chances, left, out=np.full(len(left), np.nan), where=left > 1e-12)
-    counts = {"n_images": purity.n_images, "n_taxa": purity.n_taxa, "n_excluded": purity.n_excluded}
-    if not np.isfinite(corrected[0]):
-        return purity, Estimate.undefined(ALL_OWN if question.level else "chance alone is perfect", **counts)
+    values, chances, _, free = scores.T
+    # The same two numbers among the free neighbours alone: those of other species, or all at species rank.
+    right, chances = (
+        1 - np.divide(1 - each, free, out=np.full(len(free), np.nan), where=free > ROUNDING)
+        for each in (values, chances)
+    )
+    enter = question.scored() * (question.free() > ROUNDING) > 0
+    rows = question.lists.rows[enter[question.lists.cell]]
+    counts = {"n_images": len(rows), "n_taxa": len(np.unique(question.taxon[enter]))}
+    counts["n_excluded"] = len(jackknife.group) - len(rows)
+    if not len(rows) or chances[0] > 1 - ROUNDING:
+        return purity, Estimate.undefined("chance alone is perfect" if len(rows) else ALL_OWN, **counts)
+    share = with_interval(Estimate(float(right[0])), right[1:], jackknife.take(rows), settings, SHARE)
+    corrected = (right - chances) / (1 - chances)
     adjusted = Estimate(float(corrected[0]), chance=0.0, null=null, **counts)
-    return purity, with_interval(adjusted, corrected[1:], _scored_jackknife(question, jackknife), settings, ADJUSTED)
+    adjusted = with_interval(adjusted, corrected[1:], jackknife.take(rows), settings, ADJUSTED)
+    if share.ci_method.startswith("Clopper"):  # no neighbour agrees, or all do, whichever species are left out
+        low, high = ((end - chances[0]) / (1 - chances[0]) for end in (share.ci_low, share.ci_high))
+        adjusted = replace(adjusted, ci_low=low, ci_high=high, ci_method=share.ci_method)
+    if len(rows) < purity.n_images:
+        some_free = f"{len(rows):,} of {purity.n_images:,} images have a neighbour of another species"
+        adjusted = with_note(adjusted, some_free)
+    return purity, adjusted
 
 
 def knn_purity_other_species(
@@ -258,14 +274,14 @@ def estimate_purity_among_others(
 def _estimate(
     question: Question, null: str, alone: str, jackknife: Jackknife, settings: MeasureSettings
 ) -> tuple[np.ndarray, Estimate]:
-    """Return the scores of all images and without each group, shape (G + 1, 3), and the purity with its interval."""
+    """Return the scores of all images and without each group, shape (G + 1, 4), and the purity with its interval."""
     n, taxon, weight = len(jackknife.group), question.taxon, question.scored()
     named, n_taxa = int(question.lists.kept().sum()), int(taxon.max(initial=-1)) + 1
     if n_taxa < 2 or not weight.any():
         reason = (NO_NAME, ONE_TAXON)[n_taxa] if n_taxa < 2 else alone
-        return np.zeros((0, 3)), Estimate.undefined(reason, named, n_taxa, n - named)
+        return np.zeros((0, 4)), Estimate.undefined(reason, named, n_taxa, n - named)
     scores = np.array([question.scores(left_out) for left_out in range(-1, question.lists.n_groups)])
-    value, chance, reachable = scores[0].tolist()
+    value, chance, reachable, _ = scores[0].tolist()
     purity = Estimate(
         value,
         chance=chance,

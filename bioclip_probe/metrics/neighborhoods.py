@@ -92,7 +92,9 @@ class Question:
         return np.where(can_be_right, self.lists.kept(left_out), 0)
 
     def scores(self, left_out: int = -1) -> np.ndarray:
-        """Return the purity, its chance level, and the highest purity that can be reached.
+        """Return the purity, its chance level, the highest purity possible, and the share of free neighbours.
+
+        Free are the neighbours of which the null permutes the taxon: those of other species, or all at species rank.
 
         Parameters
         ----------
@@ -101,28 +103,41 @@ class Question:
 
         Returns
         -------
-        ndarray, shape (3,)
+        ndarray, shape (4,)
             NaN where no image can be right or fewer than two taxa are left.
         """
         weight, kept = self.scored(left_out), self.lists.kept(left_out)
         if not weight.any() or len(np.unique(self.taxon[kept > 0])) < 2:
-            return np.full(3, np.nan)
+            return np.full(4, np.nan)
         candidates = self.lists.candidates_without_each[left_out + 1]
         share = self.lists.shares_without_each(self.k, self.least)[left_out + 1]
         right = share[:, self.least : self.level + 1].sum(axis=1)
         same = candidates[:, self.least : self.level + 1].sum(axis=1)
         all_candidates = np.maximum(candidates[:, self.least :].sum(axis=1), 1)
         reachable = np.minimum(same / np.minimum(all_candidates, self.k), 1)
-        chance = self.chances(share[:, 0], left_out) if self.level else same / all_candidates
-        return np.array([right, chance, reachable]) @ weight / weight.sum()
+        chance = self.chances(left_out) if self.level else same / all_candidates
+        return np.array([right, chance, reachable, self.free(left_out)]) @ weight / weight.sum()
 
-    def chances(self, own: np.ndarray, left_out: int = -1) -> np.ndarray:
-        """Return the purity that each cell expects under the null, given that it can be right.
+    def free(self, left_out: int = -1) -> np.ndarray:
+        """Return the share of neighbours of each cell of which the null permutes the taxon.
 
         Parameters
         ----------
-        own : ndarray, shape (c,)
-            Share of its own species among its neighbours.
+        left_out : int
+            Jackknife group that is left out; -1 for none.
+
+        Returns
+        -------
+        ndarray, shape (c,)
+        """
+        own = self.lists.shares_without_each(self.k, self.least)[left_out + 1][:, 0]
+        return 1 - own if self.level else np.ones(len(own))
+
+    def chances(self, left_out: int = -1) -> np.ndarray:
+        """Return the purity that each cell expects under the species null, given that it can be right.
+
+        Parameters
+        ----------
         left_out : int
             Jackknife group that is left out; -1 for none.
 
@@ -139,7 +154,7 @@ class Question:
             has_own = self.lists.candidates_without_each[left_out + 1][:, 0] > 0
             can_be_right = np.where(has_own, 1.0, can_be_right)
         agrees = np.divide(agrees, can_be_right, out=np.zeros(len(kept)), where=can_be_right > 0)
-        return own + (1 - own) * agrees
+        return 1 - self.free(left_out) * (1 - agrees)
 
     def _excluded_units(self, kept: np.ndarray) -> np.ndarray:
         """Return how many other units have all their images by the photographer of each cell."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from itertools import permutations
 
 import numpy as np
@@ -48,31 +47,38 @@ def nearest(vectors, row, k, groups=None, among=None):
     return sorted(candidates, key=lambda other: (distance(vectors[row], vectors[other]), other))[:k]
 
 
-def purity(vectors, labels, k, kept, groups=None, own=None):
-    """{row: expected share of its own label among its k nearest} of the rows that can be right."""
-    shares = {}
+def neighborhoods(vectors, k, kept, groups=None, own=None):
+    """{row: (its candidates, {neighbour: expected share})}."""
+    both = {}
     for row in kept:
         candidates = candidates_of(row, kept, groups, own)
-        if any(labels[other] == labels[row] for other in candidates):
-            near = expected_neighbors(vectors, row, candidates, k)
-            shares[row] = sum(share for other, share in near.items() if labels[other] == labels[row])
-    return shares
+        both[row] = candidates, expected_neighbors(vectors, row, candidates, k) if candidates else {}
+    return both
 
 
-def chance_over_permutations(vectors, unit, taxon_of_unit, k, kept, groups=None, own=None):
+def purity(labels, neighborhoods):
+    """{row: expected share of its own label among its nearest} of the rows that have a candidate of their label."""
+    return {
+        row: sum(share for other, share in near.items() if labels[other] == labels[row])
+        for row, (candidates, near) in neighborhoods.items()
+        if any(labels[other] == labels[row] for other in candidates)
+    }
+
+
+def chance_over_permutations(unit, taxon_of_unit, neighborhoods):
     """What each row of `purity` expects when the taxa of whole units are permuted in all ways.
 
     It is the mean over the permutations in which the row can be right. `unit` is the unit of each row.
     """
     units = sorted(taxon_of_unit)
-    total, times = dict.fromkeys(kept, Fraction(0)), dict.fromkeys(kept, 0)
+    total, times = dict.fromkeys(neighborhoods, 0.0), dict.fromkeys(neighborhoods, 0)
     for order in permutations([taxon_of_unit[one] for one in units]):
         taxon = dict(zip(units, order, strict=True))
-        labels = {row: taxon[unit[row]] for row in kept}
-        for row, share in purity(vectors, labels, k, kept, groups, own).items():
-            total[row] += Fraction(share)
+        labels = {row: taxon[unit[row]] for row in neighborhoods}
+        for row, share in purity(labels, neighborhoods).items():
+            total[row] += share
             times[row] += 1
-    return {row: float(total[row] / times[row]) for row in kept if times[row]}
+    return {row: total[row] / times[row] for row in neighborhoods if times[row]}
 
 
 def occurrences(vectors, k, kept, groups=None):

@@ -5,34 +5,6 @@ from itertools import combinations
 import numpy as np
 
 
-def neighbours_of(vectors, k, row, groups=None, among=None):
-    """The k nearest rows to `row`, nearest first, equals by row number."""
-    vectors = np.asarray(vectors, dtype=np.float64)
-    others = []
-    for other in range(len(vectors)):
-        if other == row or (among is not None and not among[other]):
-            continue
-        if groups is not None and groups[row] >= 0 and groups[other] == groups[row]:
-            continue
-        others.append((-float(sum(vectors[row] * vectors[other])), other))
-    return [other for _, other in sorted(others)[:k]]
-
-
-def knn_purity(vectors, labels, k, groups=None):
-    """Purity, chance, and the number of images scored."""
-    shares, chances = [], []
-    for row in range(len(labels)):
-        if labels[row] < 0:
-            continue
-        candidates = neighbours_of(vectors, len(labels), row, groups, labels >= 0)
-        relatives = [other for other in candidates if labels[other] == labels[row]]
-        if relatives:
-            nearest = candidates[:k]
-            shares.append(sum(labels[other] == labels[row] for other in nearest) / len(nearest))
-            chances.append(len(relatives) / len(candidates))
-    return np.mean(shares), np.mean(chances), len(shares)
-
-
 def cluster_purity(clusters, taxa):
     """The share of images in the largest taxon of their cluster."""
     total = 0
@@ -53,20 +25,21 @@ def adjusted_rand(clusters, taxa):
 
 
 def silhouettes(vectors, labels):
-    """The silhouette of each image in cosine distance."""
+    """The silhouette of each image in cosine distance, half the squared distance at norm 1."""
     vectors = np.asarray(vectors, dtype=np.float64)
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     scores = []
     for row in range(len(labels)):
         distances = {}
         for other in range(len(labels)):
             if other != row:
-                distances.setdefault(labels[other], []).append(1 - sum(vectors[row] * vectors[other]))
+                distances.setdefault(labels[other], []).append(np.sum((vectors[row] - vectors[other]) ** 2) / 2)
         own = distances.pop(labels[row], None)
         if own is None:
             scores.append(0.0)
             continue
         a, b = np.mean(own), min(np.mean(each) for each in distances.values())
-        scores.append((b - a) / max(a, b) if max(a, b) > 1e-6 else 0.0)
+        scores.append((b - a) / max(a, b) if max(a, b) > 0 else 0.0)
     return np.array(scores)
 
 

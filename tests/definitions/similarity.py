@@ -6,7 +6,7 @@ from itertools import combinations, permutations
 import numpy as np
 
 from tests.definitions.hierarchy import cosine_distance, pearson
-from tests.definitions.separation import neighbours_of
+from tests.definitions.nearest import nearest
 
 
 def dot(u, v) -> float:
@@ -46,7 +46,7 @@ def rsa(a, b) -> float:
 def mutual_knn(a, b, k) -> float:
     shares = []
     for row in range(len(a)):
-        near_a, near_b = neighbours_of(a, k, row), neighbours_of(b, k, row)
+        near_a, near_b = nearest(a, row, k), nearest(b, row, k)
         shares.append(len(set(near_a) & set(near_b)) / k)
     return math.fsum(shares) / len(shares)
 
