@@ -5,7 +5,7 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import ControlPair, EmbeddingPair, SharedResults
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
+from bioclip_probe.stats.sweep.neighbor_lists import neighbor_lists
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement
 from tests.support.made_up_vectors import unit_rows
@@ -30,10 +30,12 @@ def test_neighbors_of_a_rank_are_found_among_the_images_with_a_name():
     groups = rng().integers(-1, 20, 60)
     shared = SharedResults(vectors, Placement(placement.tree, node), groups=groups)
     named = np.arange(60) % 5 > 0
-    expected = nearest_neighbors(shared.vectors, 10, groups, among=named)[0]
-    assert np.array_equal(shared.neighbors("species"), expected)
-    assert shared.neighbors("kingdom") is shared.neighbors("genus")
-    assert not np.array_equal(shared.neighbors("genus"), expected)
+    expected = neighbor_lists(shared.vectors, shared.placement, shared.jackknife().group, 10, groups, named)
+    found = shared.neighbors("species")
+    assert np.array_equal(found.rows, np.flatnonzero(named))
+    assert np.array_equal(found.shares(10), expected.shares(10))
+    assert shared.neighbors("kingdom") is shared.neighbors("genus") is shared.neighbors("family", "genus")
+    assert len(shared.neighbors("genus").rows) == 60 and shared.neighbors("family", "species") is found
 
 
 def test_the_resampled_rank_decides_the_units():

@@ -177,11 +177,11 @@ def _assert_same_rows(function: Callable, rows: list[metrics.Measurement], plain
 @pytest.mark.parametrize(
     ("metric", "not_needed"),
     [
-        ("cophenetic_correlation", ("sweep", "nearest_neighbors", "kmeans")),
-        ("average_precision", ("nearest_neighbors", "kmeans")),
+        ("cophenetic_correlation", ("sweep", "neighbor_lists", "kmeans")),
+        ("average_precision", ("neighbor_lists", "kmeans")),
         ("knn_purity_5", ("sweep", "kmeans", "centroids")),
-        ("cluster_ami", ("sweep", "nearest_neighbors", "centroids")),
-        ("silhouette", ("sweep", "nearest_neighbors", "kmeans", "centroids")),
+        ("cluster_ami", ("sweep", "neighbor_lists", "centroids")),
+        ("silhouette", ("sweep", "neighbor_lists", "kmeans", "centroids")),
     ],
 )
 def test_only_what_a_metric_needs_is_computed(metric, not_needed, monkeypatch):
@@ -202,10 +202,10 @@ def test_what_metrics_share_is_computed_once(monkeypatch):
 
         return counting
 
-    for name in ("sweep", "nearest_neighbors"):
+    for name in ("sweep", "neighbor_lists"):
         monkeypatch.setattr(shared_module, name, counted(name, getattr(shared_module, name)))
     measure(metrics.SharedResults(related_vectors(frame), taxonomy(frame), FEW))
-    assert sorted(calls) == ["nearest_neighbors", "sweep"]
+    assert sorted(calls) == ["neighbor_lists", "sweep"]
 
 
 def test_parts_of_a_dataset_have_the_metrics_that_are_given_for_parts():
