@@ -360,6 +360,7 @@ PREDICTIONS = Table(
             "Int64",
             "number of the fold, from 0 (deal × 5 + fold where children are dealt); missing if there is one split only",
         ),
+        Column("n_choices", "Int64", "number of taxa that the probe chose among", later=True),
         Column("rank", "str", "the rank predicted"),
         Column("image_id", "str", "the picture"),
         Column("split", "str", "split of the probe", "train | val | test"),

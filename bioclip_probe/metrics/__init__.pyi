@@ -1,3 +1,7 @@
+from .accuracies import clade_accuracy as clade_accuracy
+from .accuracies import macro_accuracy as macro_accuracy
+from .accuracies import top1_accuracy as top1_accuracy
+from .accuracies import top5_accuracy as top5_accuracy
 from .answer_pairs import AnswersPair as AnswersPair
 from .answer_pairs import ModelPair as ModelPair
 from .answer_pairs import ShuffledPair as ShuffledPair
@@ -6,15 +10,11 @@ from .answer_pairs import selectivity as selectivity
 from .answer_pairs import top1_accuracy_difference as top1_accuracy_difference
 from .answer_pairs import unseen_gap as unseen_gap
 from .answers import Answers as Answers
-from .answers import calibration_error as calibration_error
-from .answers import clade_accuracy as clade_accuracy
-from .answers import macro_accuracy as macro_accuracy
-from .answers import top1_accuracy as top1_accuracy
-from .answers import top5_accuracy as top5_accuracy
 from .attainable import attainable_cophenetic_correlation as attainable_cophenetic_correlation
 from .balanced import balanced_image_tree_correlation as balanced_image_tree_correlation
 from .balanced import balanced_tree_correlation as balanced_tree_correlation
 from .bands import with_bands as with_bands
+from .calibration import calibration_error as calibration_error
 from .clades import within_clade_correlation as within_clade_correlation
 from .clusters import cluster_agreement as cluster_agreement
 from .clusters import cluster_purity as cluster_purity
@@ -22,6 +22,7 @@ from .components import variance_components as variance_components
 from .confounds import residual_cophenetic_correlation as residual_cophenetic_correlation
 from .consistency import rank_consistency as rank_consistency
 from .consistency import wrong_answer_severity as wrong_answer_severity
+from .dendrogram import clade_recovery as clade_recovery
 from .dendrogram import dendrogram_agreement as dendrogram_agreement
 from .dendrogram import dendrogram_purity as dendrogram_purity
 from .differences import paired_differences as paired_differences

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.answers import SPLIT, Answers
+from bioclip_probe.metrics.intervals import jackknife_p, with_interval
 from bioclip_probe.metrics.measurement import Measurement, random_stream
-from bioclip_probe.metrics.scores import mean_score, swap_p
+from bioclip_probe.metrics.scores import TaxaInFolds, swap_p
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.tree.tree import Placement
 
 
@@ -110,22 +113,23 @@ class ModelPair(AnswersPair):
 def unseen_gap(
     pair: AnswersPair, placement: Placement | None = None, settings: MeasureSettings | None = None
 ) -> list[Measurement]:
-    """Return the accuracy that is lost on child taxa which were held out of training.
+    """Return the accuracy over taxa that is lost on child taxa which were held out of training.
 
     Parameters
     ----------
     pair : UnseenPair
-        Answers of protocol ``seen``, then of ``unseen``.
+        Answers of protocol ``seen-children``, then of ``unseen``: the same probes are asked about both.
     placement : Placement, optional
         Every metric takes one; it changes nothing here.
     settings : MeasureSettings, optional
-        `n_bootstrap`, `level` and `seed` are used; by default the settings of the first answers.
+        `level` is used; by default the settings of the first answers.
 
     Returns
     -------
     list of Measurement
-        One: the accuracy of the first less that of the second over the images tested in both, paired by image. In
-        [-1, 1], lower is better; 0 where the probe knows the taxon, and not only those of its children that it saw.
+        One: `macro_accuracy` of the first less that of the second, over the images tested in both. In [-1, 1], lower is
+        better. 0 for a probe that names a child it never saw as well as one that it saw, and for a probe without any
+        signal. The interval recomputes both without each group of child taxa, and `p_value` is two-sided, of no gap.
 
     Examples
     --------
@@ -133,7 +137,22 @@ def unseen_gap(
     >>> unseen_gap(UnseenPair(corvid_answers(), corvid_answers()))[0].value
     0.0
     """
-    return [_difference("unseen_gap", pair, settings, same_folds=False)]
+    settings = settings or pair.settings
+    tested = pair.first.tested, pair.second.tested
+    images = np.intersect1d(tested[0].image, tested[1].image)
+    if not len(images):
+        return [_nothing_shared("unseen_gap", pair)]
+    sides = [answers.take(np.isin(answers.image, images)) for answers in tested]
+    taxa = [TaxaInFolds.of(answers.truth, answers.fold) for answers in sides]
+    value = taxa[0].mean(sides[0].right) - taxa[1].mean(sides[1].right)
+    groups = [pair.first.jackknife.take(answers.image) for answers in sides]
+    means = [
+        each.without_each(partial(own.mean, answers.right))
+        for each, own, answers in zip(groups, taxa, sides, strict=True)
+    ]
+    estimate = Estimate(value, chance=0.0, null=pair.second.null)
+    estimate = _with_p(estimate, means[0] - means[1], groups[0], settings)
+    return [_counted("unseen_gap", pair, estimate, images)]
 
 
 def selectivity(
@@ -152,7 +171,8 @@ def selectivity(
     -------
     list of Measurement
         One: the accuracy of the first less that of the second over the images tested in both, paired by image. In
-        [-1, 1], higher is better; 0 where a probe learns a taxon only as a list of its children.
+        [-1, 1], higher is better; 0 where a probe learns a taxon only as a list of its children. The interval
+        recomputes both without each group of species, and `p_value` is two-sided, of no difference.
 
     References
     ----------
@@ -178,13 +198,14 @@ def top1_accuracy_difference(
     placement : Placement, optional
         Every metric takes one; it changes nothing here.
     settings : MeasureSettings, optional
-        `n_bootstrap`, `n_swaps`, `level` and `seed` are used; by default the settings of the first answers.
+        `n_swaps`, `level` and `seed` are used; by default the settings of the first answers.
 
     Returns
     -------
     list of Measurement
-        One, in [-1, 1], above 0 where the first is better, paired by image and fold. The interval resamples species;
-        `p_value` is two-sided and swaps the two models species by species, see `scores.swap_p`.
+        One, in [-1, 1], above 0 where the first is better, paired by image and fold. The interval recomputes both
+        without each group of species; `p_value` is two-sided and swaps the two models species by species, see
+        `scores.swap_p`.
 
     References
     ----------
@@ -200,33 +221,53 @@ def top1_accuracy_difference(
 
 
 def _difference(metric: str, pair: AnswersPair, settings: MeasureSettings | None, same_folds: bool) -> Measurement:
-    """Return the difference in accuracy; with the same folds the two sides can be swapped, so it has a p-value."""
+    """Return the mean over shared images of the difference in accuracy; the sides of the same folds can be swapped."""
     settings = settings or pair.settings
     n_folds = 1 + max(int(answers.fold.max(initial=0)) for answers in (pair.first, pair.second))
     sides = [_scores_by_question(answers.tested, n_folds if same_folds else 0) for answers in (pair.first, pair.second)]
     shared, *rows = np.intersect1d(sides[0][0], sides[1][0], return_indices=True)
-    all_images = np.union1d(pair.first.image, pair.second.image)
+    if not len(shared):
+        return _nothing_shared(metric, pair)
     images = shared // n_folds if same_folds else shared
-    n_images = len(np.unique(images))
-    if not n_images:
-        estimate = Estimate.undefined("no image is tested on both sides", n_excluded=len(all_images))
-        return Measurement(metric, pair.rank, estimate, split=SPLIT)
-    first, second = (scores[own] for (_, scores, _), own in zip(sides, rows, strict=True))
-    units = sides[0][2][rows[0]]
-    rng = random_stream(settings.seed, metric, pair.rank)
-    estimate = mean_score(first - second, units, rng, settings, chance=0.0)
-    p = swap_p(first - second, units, rng, settings.n_swaps) if same_folds else np.nan
-    tested = pair.first.tested
-    taxa = np.unique(tested.truth[np.isin(tested.image, images)])
-    counts: dict[str, Any] = {"n_images": n_images, "n_taxa": len(taxa), "n_excluded": len(all_images) - n_images}
-    return Measurement(metric, pair.rank, replace(estimate, p_value=p, **counts), split=SPLIT)
+    difference = sides[0][1][rows[0]] - sides[1][1][rows[1]]
+    jackknife = pair.first.jackknife.take(images)
+    deleted = jackknife.without_each(lambda kept: difference[kept].mean() if kept.any() else np.nan)
+    null = "images" if same_folds else "species"
+    estimate = _with_p(Estimate(float(difference.mean()), chance=0.0, null=null), deleted, jackknife, settings)
+    if same_folds:
+        rng = random_stream(settings.seed, metric, pair.rank)
+        estimate = replace(estimate, p_value=swap_p(difference, jackknife.unit, rng, settings.n_swaps))
+    return _counted(metric, pair, estimate, np.unique(images))
 
 
-def _scores_by_question(tested: Answers, n_folds: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the numbers of the questions in ascending order, the mean score of each and its species.
+def _with_p(estimate: Estimate, deleted: np.ndarray, jackknife: Jackknife, settings: MeasureSettings) -> Estimate:
+    """Return a difference with its interval and, where it has one, the two-sided p-value of no difference."""
+    estimate = with_interval(estimate, deleted, jackknife, settings, (-1.0, 1.0))
+    if np.isnan(estimate.ci_low):
+        return estimate
+    return replace(estimate, p_value=jackknife_p(estimate.value, deleted))
+
+
+def _counted(metric: str, pair: AnswersPair, estimate: Estimate, images: np.ndarray) -> Measurement:
+    """Return the measurement with the counts of the images that are tested on both sides."""
+    tested, n_all = pair.first.tested, len(np.union1d(pair.first.image, pair.second.image))
+    n_taxa = len(np.unique(tested.truth[np.isin(tested.image, images)]))
+    estimate = replace(estimate, n_images=len(images), n_taxa=n_taxa, n_excluded=n_all - len(images))
+    return Measurement(metric, pair.rank, estimate, split=SPLIT)
+
+
+def _nothing_shared(metric: str, pair: AnswersPair) -> Measurement:
+    """Return an undefined measurement: the two sides were asked about different images."""
+    n_excluded = len(np.union1d(pair.first.image, pair.second.image))
+    estimate = Estimate.undefined("no image is tested on both sides", n_excluded=n_excluded)
+    return Measurement(metric, pair.rank, estimate, split=SPLIT)
+
+
+def _scores_by_question(tested: Answers, n_folds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of the questions in ascending order, and the mean score of each.
 
     A question is an image or, where `n_folds` is not 0, an image in a fold.
     """
     question = tested.image * n_folds + tested.fold if n_folds else tested.image
-    questions, first, inverse = np.unique(question, return_index=True, return_inverse=True)
-    return questions, np.bincount(inverse, weights=tested.right) / np.bincount(inverse), tested.units[first]
+    questions, inverse = np.unique(question, return_inverse=True)
+    return questions, np.bincount(inverse, weights=tested.right) / np.bincount(inverse)

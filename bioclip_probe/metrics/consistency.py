@@ -10,7 +10,7 @@ import numpy as np
 from bioclip_probe.metrics.answers import SPLIT
 from bioclip_probe.metrics.measurement import Measurement, random_stream
 from bioclip_probe.metrics.paths import PathAnswers, mean_of_defined
-from bioclip_probe.metrics.scores import mean_score
+from bioclip_probe.metrics.scores import estimate_mean
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.tables import RANKS
@@ -27,13 +27,13 @@ def rank_consistency(
     answers, placement
         As for `paths.path_accuracy`.
     settings : MeasureSettings, optional
-        `n_bootstrap`, `level` and `seed` are used; by default the settings of the answers.
+        `level` is used; by default the settings of the answers.
 
     Returns
     -------
     list of Measurement
         One for each rank from phylum to species, in [0, 1], higher is better. Correct and wrong answers count alike.
-        Chance compares an answer with the answers above of all images.
+        Chance compares an answer with the answers above of all images (the null of images).
 
     Examples
     --------
@@ -45,8 +45,7 @@ def rank_consistency(
     settings = settings or answers.settings
     measurements = []
     for rank in RANKS[1:]:
-        rng = random_stream(settings.seed, "rank_consistency", rank)
-        estimate = estimate_rank_consistency(answers, rank, rng, settings)
+        estimate = estimate_rank_consistency(answers, rank, settings)
         measurements.append(Measurement("rank_consistency", rank, estimate, split=SPLIT))
     return measurements
 
@@ -61,13 +60,14 @@ def wrong_answer_severity(
     answers, placement
         As for `paths.path_accuracy`.
     settings : MeasureSettings, optional
-        `n_bootstrap`, `n_shuffles`, `level` and `seed` are used; by default the settings of the answers.
+        `n_shuffles`, `level` and `seed` are used; by default the settings of the answers.
 
     Returns
     -------
     list of Measurement
         One for each rank, in [1, 7], lower is better. 1 is a sister taxon; at species 7 is another kingdom. Chance
-        takes the wrong answers from other images.
+        takes the wrong answers from other images (the null of images). The interval is about the images that are named
+        wrongly: the mean without each group of their species.
 
     References
     ----------
@@ -89,9 +89,7 @@ def wrong_answer_severity(
     return measurements
 
 
-def estimate_rank_consistency(
-    answers: PathAnswers, rank: str, rng: np.random.Generator, settings: MeasureSettings
-) -> Estimate:
+def estimate_rank_consistency(answers: PathAnswers, rank: str, settings: MeasureSettings) -> Estimate:
     """Return `rank_consistency` at one rank.
 
     Parameters
@@ -99,9 +97,8 @@ def estimate_rank_consistency(
     answers : PathAnswers
     rank : str
         Below kingdom.
-    rng : numpy.random.Generator
     settings : MeasureSettings
-        `n_bootstrap` and `level` are used.
+        `level` is used.
 
     Returns
     -------
@@ -111,7 +108,7 @@ def estimate_rank_consistency(
     --------
     >>> from bioclip_probe.metrics.examples import corvid_paths
     >>> paths = corvid_paths()
-    >>> estimate_rank_consistency(paths, "genus", np.random.default_rng(0), MeasureSettings()).note
+    >>> estimate_rank_consistency(paths, "genus", MeasureSettings()).note
     'no image is answered at this rank and above'
     """
     predicted, known, ancestors, r = answers.predicted, answers.known, answers.ancestors, RANKS.index(rank)
@@ -125,13 +122,13 @@ def estimate_rank_consistency(
         return Estimate.undefined("no image is answered at this rank and above", n_excluded=n_excluded)
     ancestor = ancestors[above[images], predicted[r, images]]
     answer_above = predicted[above[images], images]
-    counts = {
+    fields = {
         "chance": _chance_agreement(ancestor, answer_above, above[images]),
+        "null": "images",
         "n_taxa": len(np.unique(predicted[r, images])),
         "n_excluded": n_excluded,
     }
-    score = (ancestor == answer_above).astype(np.float64)
-    return mean_score(score, answers.units[images], rng, settings, **counts)
+    return estimate_mean(ancestor == answer_above, answers.left_out.take(images), settings, **fields)
 
 
 def _chance_agreement(ancestor: np.ndarray, answer_above: np.ndarray, rank_above: np.ndarray) -> float:
@@ -154,7 +151,7 @@ def estimate_severity(answers: PathAnswers, rank: str, rng: np.random.Generator,
     rank : str
     rng : numpy.random.Generator
     settings : MeasureSettings
-        `n_bootstrap`, `n_shuffles` and `level` are used.
+        `n_shuffles` and `level` are used.
 
     Returns
     -------
@@ -169,7 +166,7 @@ def estimate_severity(answers: PathAnswers, rank: str, rng: np.random.Generator,
     """
     r = RANKS.index(rank)
     known, ancestors = answers.known[r], answers.ancestors[: r + 1]
-    truth, predicted, units = answers.truth[r, known], answers.predicted[r, known], answers.units[known]
+    truth, predicted = answers.truth[r, known], answers.predicted[r, known]
     n_excluded = int(np.sum(answers.truth[r] >= 0)) - len(truth)
     wrong = truth != predicted
     if not wrong.any():
@@ -180,12 +177,15 @@ def estimate_severity(answers: PathAnswers, rank: str, rng: np.random.Generator,
         shuffled = rng.permutation(predicted)
         other = shuffled != truth
         null.append(mean_of_defined(ranks_apart(truth[other], shuffled[other], ancestors)))
-    counts = {
+    fields = {
         "chance": mean_of_defined(null),
+        "null": "images",
         "n_taxa": len(np.unique(truth[wrong])),
         "n_excluded": n_excluded,
     }
-    return mean_score(ranks_apart(truth[wrong], predicted[wrong], ancestors), units[wrong], rng, settings, **counts)
+    jackknife = answers.left_out.take(np.flatnonzero(known)[wrong])
+    bounds = (1.0, float(len(RANKS)))
+    return estimate_mean(ranks_apart(truth[wrong], predicted[wrong], ancestors), jackknife, settings, bounds, **fields)
 
 
 def ranks_apart(a: np.ndarray, b: np.ndarray, ancestors: np.ndarray) -> np.ndarray:

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.metrics.answers import Answers
+from bioclip_probe.metrics.intervals import taxon_jackknife
 from bioclip_probe.metrics.panels import Panel, Panels
 from bioclip_probe.metrics.paths import PathAnswers
 from bioclip_probe.metrics.separation import LabelledImages
+from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.text import TextEmbeddings
 from bioclip_probe.tables import RANKS
@@ -51,7 +53,8 @@ def corvid_answers() -> Answers:
         confidence=np.ones(n),
         split=np.full(n, "test"),
         fold=np.zeros(n, dtype=np.int64),
-        units=placement.node,
+        n_choices=np.full(n, 2),
+        jackknife=taxon_jackknife(placement, "species", MeasureSettings()),
         rank="genus",
         placement=placement,
     )

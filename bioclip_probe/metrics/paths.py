@@ -2,7 +2,8 @@
 
 A rank is known for an image that has a name there and was tested there. A rank at which the probe could not be trained
 is known for no image. Unknown ranks are skipped: the rank below is compared with the next known rank above. Chance
-gives the answers of one image, at all ranks together, to another image.
+gives the answers of one image, at all ranks together, to another image (the null of images). Intervals recompute a mean
+without each group of species, the probes being given.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import ClassVar
 import numpy as np
 
 from bioclip_probe.metrics.answers import SPLIT, Answers
+from bioclip_probe.metrics.intervals import taxon_jackknife
 from bioclip_probe.metrics.measurement import Measurement, random_stream
-from bioclip_probe.metrics.scores import mean_score
+from bioclip_probe.metrics.scores import estimate_mean
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement, Tree
 
@@ -35,8 +38,10 @@ class PathAnswers:
         Nodes of the taxonomy at each of the R ranks of `RANKS`. -1 in `truth` where the image has no name or was not
         tested, in `predicted` where there is no answer.
     placement : Placement
-        The n images in a taxonomy, each at its species, which intervals resample.
+        The n images in a taxonomy, each at its species.
     settings : MeasureSettings
+    jackknife : Jackknife, optional
+        The groups of units of the n images that intervals leave out; by default groups of these images' species.
 
     Raises
     ------
@@ -58,6 +63,7 @@ class PathAnswers:
     predicted: np.ndarray
     placement: Placement
     settings: MeasureSettings = field(default_factory=MeasureSettings)
+    jackknife: Jackknife | None = None
 
     def __post_init__(self) -> None:
         shape = (len(RANKS), len(self.placement))
@@ -92,17 +98,18 @@ class PathAnswers:
                 raise ValueError("answers across ranks need images that are asked once, got several folds of one image")
             column = np.searchsorted(image, own.image)
             truth[RANKS.index(rank), column], predicted[RANKS.index(rank), column] = own.truth, own.predicted
-        return cls(truth, predicted, placement.take(image), settings or MeasureSettings())
+        jackknife = next(iter(answers.values())).jackknife.take(image)
+        return cls(truth, predicted, placement.take(image), settings or MeasureSettings(), jackknife)
 
     @property
     def tree(self) -> Tree:
         """The taxonomy."""
         return self.placement.tree
 
-    @property
-    def units(self) -> np.ndarray:
-        """The species of each image, shape (n,), int64."""
-        return self.placement.node
+    @cached_property
+    def left_out(self) -> Jackknife:
+        """The groups of units of the images that intervals leave out."""
+        return self.jackknife or taxon_jackknife(self.placement, SPECIES, self.settings)
 
     @cached_property
     def ancestors(self) -> np.ndarray:
@@ -121,7 +128,7 @@ class PathAnswers:
 
     def shuffled(self, rng: np.random.Generator) -> PathAnswers:
         """Return each image with the answers of another image; where either has no answer, there is none."""
-        return replace(self, predicted=self.predicted[:, rng.permutation(len(self.units))])
+        return replace(self, predicted=self.predicted[:, rng.permutation(self.predicted.shape[1])])
 
 
 def path_accuracy(
@@ -135,7 +142,7 @@ def path_accuracy(
     placement : Placement, optional
         Every metric takes one; here it is that of the answers.
     settings : MeasureSettings, optional
-        `n_bootstrap`, `n_shuffles`, `level` and `seed` are used; by default the settings of the answers.
+        `n_shuffles`, `level` and `seed` are used; by default the settings of the answers.
 
     Returns
     -------
@@ -175,7 +182,7 @@ def right_prefix(
     --------
     >>> from bioclip_probe.metrics.examples import corvid_paths
     >>> paths = corvid_paths()
-    >>> right_prefix(paths)[0].estimate.note
+    >>> right_prefix(paths)[0].estimate.note.split(";")[0]
     'of 1.00 ranks known on average'
     """
     return [_mean_over_images("right_prefix", answers, settings, _right_prefix, fewest_ranks=1)]
@@ -227,10 +234,16 @@ def _mean_over_images(
         return Measurement(metric, SPECIES, estimate, split=SPLIT)
     rng = random_stream(settings.seed, metric, SPECIES)
     chance = mean_of_defined([mean_of_defined(score(answers.shuffled(rng))) for _ in range(settings.n_shuffles)])
-    counts = {"chance": chance, "n_excluded": n_excluded}
-    estimate = mean_score(score(answers)[images], answers.units[images], rng, settings, **counts)
     n_ranks = answers.known[:, images].sum(axis=0).mean()
-    return Measurement(metric, SPECIES, replace(estimate, note=f"of {n_ranks:.2f} ranks known on average"), split=SPLIT)
+    fields = {
+        "chance": chance,
+        "null": "images",
+        "n_excluded": n_excluded,
+        "note": f"of {n_ranks:.2f} ranks known on average",
+    }
+    bounds = (0.0, float(len(RANKS)) if score is _right_prefix else 1.0)
+    estimate = estimate_mean(score(answers)[images], answers.left_out.take(images), settings, bounds, **fields)
+    return Measurement(metric, SPECIES, estimate, split=SPLIT)
 
 
 def _all_right(answers: PathAnswers) -> np.ndarray:

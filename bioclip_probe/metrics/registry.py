@@ -10,10 +10,11 @@ import pandas as pd
 from bioclip_probe import tables
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.metrics import (
+    accuracies,
     answer_pairs,
-    answers,
     attainable,
     balanced,
+    calibration,
     clades,
     clusters,
     components,
@@ -128,6 +129,9 @@ _HIERARCHY = (
     MetricEntry("dendrogram_cophenetic_correlation", "Dendrogram heights", "tree distance against height in the dendrogram of centroids", dendrogram.dendrogram_agreement, CORRELATION, "higher", "Sokal & Rohlf 1962"),
     MetricEntry("dendrogram_triplet_accuracy", "Triplets of the dendrogram", "share of the tree's triplets that the dendrogram of centroids resolves alike", dendrogram.dendrogram_agreement, SHARE, "higher", "Critchlow et al. 1996"),
     MetricEntry("dendrogram_purity", "Purity of dendrogram clades", "share of a taxon in the smallest clade of the dendrogram that holds two of its species", dendrogram.dendrogram_purity, SHARE, "higher", "Heller & Ghahramani 2005", needs_ranks=True),
+    MetricEntry("robinson_foulds", "Clades that tree and dendrogram do not share", "normalised Robinson-Foulds distance of the dendrogram of species centroids and the tree: share of all their clades that only one of the two has", dendrogram.clade_recovery, SHARE, "lower", "Robinson & Foulds 1981"),
+    MetricEntry("clade_recall", "Taxa that are clades of the dendrogram", "share of the tree's clades (at a rank: of its taxa with two species or more) that are clades of the dendrogram of species centroids", dendrogram.clade_recovery, SHARE, "higher", "Robinson & Foulds 1981; Day 1985"),
+    MetricEntry("clade_precision", "Clades of the dendrogram that are in the tree", "share of the clades of the dendrogram of species centroids that are clades of the tree; low where the tree has polytomies", dendrogram.clade_recovery, SHARE, "higher", "Robinson & Foulds 1981; Day 1985"),
     MetricEntry("split_half_reliability", "Split-half reliability of distances", "centroid distances from one half of the images against those from the other", reliability.noise_ceiling, CORRELATION, "higher", "Spearman 1910", invariant=DRAWN, by_part=True),
     MetricEntry("noise_ceiling", "Noise ceiling of CPCC", "the most that CPCC could be, given the scatter of images within species", reliability.noise_ceiling, SHARE, "higher", "Spearman 1910; Brown 1910", invariant=DRAWN, by_part=True),
     MetricEntry("disattenuated_cophenetic_correlation", "CPCC over its noise ceiling", "CPCC over its noise ceiling", reliability.noise_ceiling, UNBOUNDED, "higher", "Spearman 1904", invariant=DRAWN, by_part=True),
@@ -171,7 +175,9 @@ _SEPARATION = (
     MetricEntry("cluster_purity", "k-means purity", "share of images in a k-means cluster of their taxon, k = taxa", clusters.cluster_purity, SHARE, "higher", "Manning et al. 2008, eq. 16.1", invariant=CLUSTERED, needs_ranks=True),
     MetricEntry("cluster_purity_adjusted", "k-means purity beyond chance", "share of images in a k-means cluster of their taxon, beyond chance: (purity - chance)/(1 - chance)", clusters.cluster_purity, ADJUSTED, "higher", "Cohen 1960", invariant=SHUFFLED, needs_ranks=True),
     MetricEntry("cluster_ami", "k-means AMI", "adjusted mutual information of k-means clusters and taxa", clusters.cluster_agreement, ADJUSTED, "higher", "Vinh et al. 2010", invariant=CLUSTERED, needs_ranks=True),
+    MetricEntry("cluster_ami_adjusted", "k-means AMI beyond chance", "adjusted mutual information of k-means clusters and taxa, beyond that of species permuted over the tips: (value - chance)/(1 - chance)", clusters.cluster_agreement, ADJUSTED, "higher", "Cohen 1960", invariant=SHUFFLED, needs_ranks=True),
     MetricEntry("cluster_ari", "k-means ARI", "adjusted Rand index of k-means clusters and taxa", clusters.cluster_agreement, ADJUSTED, "higher", "Hubert & Arabie 1985", invariant=CLUSTERED, needs_ranks=True),
+    MetricEntry("cluster_ari_adjusted", "k-means ARI beyond chance", "adjusted Rand index of k-means clusters and taxa, beyond that of species permuted over the tips: (value - chance)/(1 - chance)", clusters.cluster_agreement, ADJUSTED, "higher", "Cohen 1960", invariant=SHUFFLED, needs_ranks=True),
     MetricEntry("silhouette", "Silhouette", "mean cosine silhouette of the taxa", separation.silhouette, CORRELATION, "higher", "Rousseeuw 1987", needs_ranks=True),
     MetricEntry("panel_purity", "k-means purity in the panel", "k-means purity, k = plotted taxa, in a panel of Section 4.6, full dimension", panels.panel_purity, SHARE, "higher", "as cluster_purity", invariant=CLUSTERED, subject="panels"),
     MetricEntry("panel_purity_adjusted", "k-means purity in the panel beyond chance", "k-means purity in a panel of Section 4.6, full dimension, beyond chance: (purity - chance)/(1 - chance)", panels.panel_purity, ADJUSTED, "higher", "Cohen 1960", invariant=SHUFFLED, subject="panels"),
@@ -190,12 +196,12 @@ _COMPARISONS = (
 )  # fmt: skip
 
 _ANSWERS = (
-    MetricEntry("top1_accuracy", "Accuracy", "share of test images whose taxon the probe names", answers.top1_accuracy, SHARE, "higher", "linear probe: Alain & Bengio 2017", subject="answers"),
-    MetricEntry("top5_accuracy", "Truth among the first five", "share of test images whose taxon is among the first five that the probe ranks", answers.top5_accuracy, SHARE, "higher", "", subject="answers"),
-    MetricEntry("macro_accuracy", "Accuracy, mean over taxa", "share of test images whose taxon the probe names, averaged over taxa", answers.macro_accuracy, SHARE, "higher", "", subject="answers"),
-    MetricEntry("clade_accuracy", "Accuracy inside clades", "share of a clade's test images whose taxon the probe names", answers.clade_accuracy, SHARE, "higher", "", subject="answers", needs_ranks=True),
-    MetricEntry("calibration_error", "Expected calibration error", "how far a probe's confidence is from its share of right answers, 15 bins of equally many", answers.calibration_error, SHARE, "lower", "Naeini et al. 2015; Guo et al. 2017; Nguyen & O'Connor 2015", subject="answers"),
-    MetricEntry("unseen_gap", "Seen less unseen children", "accuracy with children seen in training less accuracy with children held out, same images", answer_pairs.unseen_gap, CORRELATION, "lower", "", subject="seen and unseen answers"),
+    MetricEntry("top1_accuracy", "Accuracy", "share of test images whose taxon the probe names", accuracies.top1_accuracy, SHARE, "higher", "linear probe: Alain & Bengio 2017", subject="answers"),
+    MetricEntry("top5_accuracy", "Truth among the first five", "share of test images whose taxon is among the first five that the probe ranks", accuracies.top5_accuracy, SHARE, "higher", "", subject="answers"),
+    MetricEntry("macro_accuracy", "Accuracy, mean over taxa", "share of test images whose taxon the probe names, averaged over taxa", accuracies.macro_accuracy, SHARE, "higher", "", subject="answers"),
+    MetricEntry("clade_accuracy", "Accuracy inside clades", "share of a clade's test images whose taxon the probe names", accuracies.clade_accuracy, SHARE, "higher", "", subject="answers", needs_ranks=True),
+    MetricEntry("calibration_error", "Expected calibration error", "how far a probe's confidence is from its share of right answers, 15 bins of equally many", calibration.calibration_error, SHARE, "lower", "Naeini et al. 2015; Guo et al. 2017; Nguyen & O'Connor 2015", subject="answers"),
+    MetricEntry("unseen_gap", "Seen less unseen children", "accuracy over taxa with children seen in training less that with children held out, same probes and images", answer_pairs.unseen_gap, CORRELATION, "lower", "", subject="seen and unseen answers"),
     MetricEntry("selectivity", "Selectivity over the control task", "accuracy less that of a control task with labels shuffled between children, same images", answer_pairs.selectivity, CORRELATION, "higher", "Hewitt & Liang 2019", subject="seen and shuffled answers"),
     MetricEntry("top1_accuracy_difference", "Difference in accuracy", "accuracy of the first less accuracy of the second, same images", answer_pairs.top1_accuracy_difference, CORRELATION, "higher", "p: McNemar 1947, species swapped whole", subject="answers of two models"),
     MetricEntry("path_accuracy", "Whole path right", "share of test images that are named right at every rank", paths.path_accuracy, SHARE, "higher", "Tan et al. 2025", subject="answers at all ranks"),

@@ -1,4 +1,4 @@
-"""Estimates from one score per image: means, accuracies, calibration, and the correction for chance.
+"""Estimates from one score per image: means and accuracies, and the correction for chance.
 
 Chance correction is the same everywhere: a metric reports its plain value and, in a column of its own, its chance
 level. `adjusted` turns the two into the second metric ``<name>_adjusted`` = (value - chance)/(1 - chance).
@@ -6,27 +6,22 @@ level. `adjusted` turns the two into the second metric ``<name>_adjusted`` = (va
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from bioclip_probe.metrics.intervals import EXACT_METHOD, with_interval, with_note
+from bioclip_probe.metrics.intervals import EXACT_METHOD, jackknife_p, with_interval, with_note
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.resampling import (
     bootstrap_mean,
-    bootstrap_weights,
-    jackknife_groups,
-    jackknife_interval,
-    percentile_interval,
     permutation_p,
 )
 
-N_BINS = 15
+SHARE = (0.0, 1.0)  # range of an accuracy
 ROUNDING = 1e-12  # a chance level that is nearer to 1 leaves no room for a correction
-NO_NAMES = "no test image has a name at this rank"
 
 
 def jackknife_method(settings: MeasureSettings) -> str:
@@ -35,7 +30,7 @@ def jackknife_method(settings: MeasureSettings) -> str:
     Examples
     --------
     >>> jackknife_method(MeasureSettings())
-    'delete-group jackknife, at most 40 groups'
+    'delete-group jackknife, at most 20 groups'
     """
     return f"delete-group jackknife, at most {settings.n_groups} groups"
 
@@ -182,52 +177,162 @@ def _correct(number: Any, chance: Any) -> Any:
     return corrected if np.ndim(corrected) else float(corrected)
 
 
-def estimate_top1_accuracy(
-    truth: np.ndarray,
-    predicted: np.ndarray,
-    units: np.ndarray,
-    rng: np.random.Generator,
+def estimate_mean(
+    scores: np.ndarray,
+    jackknife: Jackknife,
     settings: MeasureSettings,
-    train: np.ndarray | None = None,
+    bounds: tuple[float, float] = SHARE,
+    **fields: Any,
 ) -> Estimate:
-    """Return the share of images whose taxon is predicted correctly.
+    """Return the mean of per-image scores, with the interval of the mean over the images that are left.
 
     Parameters
     ----------
-    truth, predicted : ndarray, shape (n,), int64
-        Taxa of the test images. Images of unknown truth (-1) are left out and counted; a prediction of -1 is wrong.
-    units : ndarray, shape (n,), int64
-        The species of each image, which the interval resamples.
-    rng : numpy.random.Generator
+    scores : ndarray, shape (n,)
+        One finite score per image, n ≥ 1. The score of an image does not depend on other images.
+    jackknife : Jackknife
+        The groups of the same n images.
     settings : MeasureSettings
-        `n_bootstrap` and `level` are used.
-    train : ndarray, shape (m,), int64, optional
-        Taxa of the training images. Chance is `constant_accuracy` with them. Without them chance is the accuracy of
-        always naming the taxon that is most frequent in `truth`, which no constant answer exceeds.
+        `level` is used.
+    bounds : (float, float)
+        Range of the scores.
+    **fields
+        More fields of the `Estimate`: chance, null, n_taxa, n_excluded, note.
 
     Returns
     -------
     Estimate
-        In [0, 1], higher is better.
 
     Examples
     --------
-    >>> truth, predicted = np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])
-    >>> rng = np.random.default_rng(0)
-    >>> estimate_top1_accuracy(truth, predicted, np.arange(4), rng, MeasureSettings()).value
-    0.75
+    >>> jackknife = Jackknife("species", 2, np.array([0, 1]))
+    >>> estimate_mean(np.array([1.0, 0.0]), jackknife, MeasureSettings(), chance=0.25).replicates.tolist()
+    [0.0, 1.0]
     """
-    known = truth >= 0
-    n_excluded = int((~known).sum())
-    if not known.any():
-        return Estimate.undefined(NO_NAMES, n_excluded=n_excluded)
-    truth, right = truth[known], (truth == predicted)[known]
-    counts = {
-        "chance": constant_accuracy(truth, truth if train is None else train),
-        "n_taxa": len(np.unique(truth)),
-        "n_excluded": n_excluded,
-    }
-    return mean_score(right, units[known], rng, settings, **counts)
+    scores = np.asarray(scores, dtype=np.float64)
+    estimate = Estimate(float(scores.mean()), n_images=len(scores), **fields)
+    return with_interval(
+        estimate, jackknife.without_each(lambda kept: _mean(scores[kept])), jackknife, settings, bounds
+    )
+
+
+def _mean(scores: np.ndarray) -> float:
+    """Return the mean; NaN without any score."""
+    return float(scores.mean()) if len(scores) else np.nan
+
+
+@dataclass(frozen=True, eq=False)
+class TaxaInFolds:
+    """Answers by taxon and fold, of which every taxon of a fold has the same weight, and every fold.
+
+    Attributes
+    ----------
+    cell : ndarray, shape (m,), int64
+        The taxon and fold of each answer as one number.
+    fold_of_cell : ndarray, shape (c,), int64
+
+    Examples
+    --------
+    >>> taxa = TaxaInFolds.of(truth=np.array([3, 3, 3, 7]), fold=np.zeros(4, dtype=int))
+    >>> taxa.mean(np.array([1.0, 1.0, 1.0, 0.0]))
+    0.5
+    """
+
+    cell: np.ndarray
+    fold_of_cell: np.ndarray
+
+    @classmethod
+    def of(cls, truth: np.ndarray, fold: np.ndarray) -> TaxaInFolds:
+        """Return the taxa of some answers.
+
+        Parameters
+        ----------
+        truth, fold : ndarray, shape (m,), int64
+
+        Returns
+        -------
+        TaxaInFolds
+        """
+        _, taxon = np.unique(truth, return_inverse=True)
+        folds, fold_number = np.unique(fold, return_inverse=True)
+        cells, cell = np.unique(taxon * len(folds) + fold_number, return_inverse=True)
+        return cls(cell, cells % max(len(folds), 1))
+
+    def mean(self, scores: np.ndarray, kept: np.ndarray | None = None) -> float:
+        """Return the mean over folds of the mean over the taxa of the fold of the mean score of their answers.
+
+        Parameters
+        ----------
+        scores : ndarray, shape (m,)
+        kept : ndarray, shape (m,), bool, optional
+            The answers that count; by default all. Taxa and folds without an answer are left out.
+
+        Returns
+        -------
+        float
+            NaN without any answer.
+        """
+        cell = self.cell if kept is None else self.cell[kept]
+        scores = scores if kept is None else scores[kept]
+        if not len(cell):
+            return np.nan
+        n = np.bincount(cell, minlength=len(self.fold_of_cell))
+        sums = np.bincount(cell, weights=scores, minlength=len(n))
+        fold = self.fold_of_cell[n > 0]
+        taxa = np.bincount(fold)
+        means = np.bincount(fold, weights=sums[n > 0] / n[n > 0])[taxa > 0] / taxa[taxa > 0]
+        return float(means.mean())
+
+
+def estimate_macro_accuracy(
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    fold: np.ndarray,
+    n_choices: np.ndarray,
+    jackknife: Jackknife,
+    settings: MeasureSettings,
+) -> Estimate:
+    """Return the mean over taxa of the share of their images that are predicted correctly, averaged over folds.
+
+    Every taxon has the same weight, however many images it has.
+
+    Parameters
+    ----------
+    truth, predicted : ndarray, shape (m,), int64
+        Taxa of the answers, all known; m ≥ 1.
+    fold : ndarray, shape (m,), int64
+        The fold of each answer.
+    n_choices : ndarray, shape (m,), int64
+        Number of taxa that the probe of the fold chose among.
+    jackknife : Jackknife
+        The groups of the same m answers.
+    settings : MeasureSettings
+        `level` is used.
+
+    Returns
+    -------
+    Estimate
+        In [0, 1], higher is better. Chance is the mean over folds of 1/(taxa to choose from). A probe without any
+        signal is right for that share, whatever the sizes of its taxa, as long as all of them are asked about in the
+        fold: the shares of its answers that name each taxon sum to 1. `p_value` is that of a value above chance.
+
+    Examples
+    --------
+    >>> truth, predicted = np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0])
+    >>> once, two = np.zeros(4, dtype=int), np.full(4, 2)
+    >>> jackknife = Jackknife("species", 4, np.arange(4))
+    >>> estimate = estimate_macro_accuracy(truth, predicted, once, two, jackknife, MeasureSettings())
+    >>> estimate.value, estimate.chance
+    (0.5, 0.5)
+    """
+    taxa, right, blind = TaxaInFolds.of(truth, fold), (truth == predicted).astype(np.float64), 1 / n_choices
+    value, chance = taxa.mean(right), taxa.mean(blind)
+    deleted, chance_deleted = jackknife.without_each(lambda kept: [taxa.mean(right, kept), taxa.mean(blind, kept)]).T
+    estimate = Estimate(value, chance=chance, n_images=len(truth), n_taxa=len(np.unique(truth)))
+    estimate = with_interval(estimate, deleted, jackknife, settings, SHARE)
+    if np.isnan(estimate.ci_low):
+        return estimate
+    return replace(estimate, p_value=jackknife_p(value - chance, deleted - chance_deleted, "greater"))
 
 
 def constant_accuracy(truth: np.ndarray, train: np.ndarray, k: int = 1) -> float:
@@ -261,131 +366,6 @@ def constant_accuracy(truth: np.ndarray, train: np.ndarray, k: int = 1) -> float
     sure, tied = times > last, times == last
     share = min((k - sure.sum()) / tied.sum(), 1.0)
     return float((np.isin(truth, taxa[sure]).sum() + share * np.isin(truth, taxa[tied]).sum()) / len(truth))
-
-
-def estimate_macro_accuracy(
-    truth: np.ndarray,
-    predicted: np.ndarray,
-    units: np.ndarray,
-    rng: np.random.Generator,
-    settings: MeasureSettings,
-) -> Estimate:
-    """Return the mean over taxa of the share of their images that are predicted correctly.
-
-    Every taxon has the same weight, however many images it has.
-
-    Parameters
-    ----------
-    truth, predicted, units, rng, settings
-        As for `estimate_top1_accuracy`. A bootstrap replicate leaves out the taxa none of whose species it draws.
-
-    Returns
-    -------
-    Estimate
-        In [0, 1], higher is better. Chance is 1/taxa: every constant answer that names one of the taxa reaches it.
-
-    Examples
-    --------
-    >>> truth, predicted = np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0])
-    >>> rng = np.random.default_rng(0)
-    >>> estimate_macro_accuracy(truth, predicted, np.arange(4), rng, MeasureSettings()).value
-    0.5
-    """
-    known = truth >= 0
-    n_excluded = int((~known).sum())
-    if not known.any():
-        return Estimate.undefined(NO_NAMES, n_excluded=n_excluded)
-    taxa, taxon = np.unique(truth[known], return_inverse=True)
-    right = (truth == predicted)[known].astype(np.float64)
-    recall = np.bincount(taxon, weights=right) / np.bincount(taxon)
-    ends = _macro_interval(right, taxon, units[known], rng, settings)
-    return Estimate(
-        float(recall.mean()),
-        chance=1 / len(taxa),
-        **interval(*ends, bootstrap_method(settings)),
-        n_images=len(taxon),
-        n_taxa=len(taxa),
-        n_excluded=n_excluded,
-    )
-
-
-def _macro_interval(
-    right: np.ndarray, taxon: np.ndarray, units: np.ndarray, rng: np.random.Generator, settings: MeasureSettings
-) -> tuple[float, float]:
-    """Return the bootstrap interval of the mean recall; NaN with fewer than two units."""
-    _, unit = np.unique(units, return_inverse=True)
-    n_units = int(unit.max()) + 1
-    if n_units < 2:
-        return np.nan, np.nan
-    cells, cell = np.unique(taxon * n_units + unit, return_inverse=True)
-    cell_taxon, cell_unit = np.divmod(cells, n_units)
-    _, starts = np.unique(cell_taxon, return_index=True)
-    weights = bootstrap_weights(n_units, settings.n_bootstrap, rng)[:, cell_unit]
-    hits = np.add.reduceat(weights * np.bincount(cell, weights=right), starts, axis=1)
-    images = np.add.reduceat(weights * np.bincount(cell), starts, axis=1)
-    drawn = images > 0
-    recall = np.divide(hits, images, out=np.zeros_like(hits), where=drawn)
-    return percentile_interval(recall.sum(axis=1) / drawn.sum(axis=1), settings.level)
-
-
-def estimate_calibration_error(
-    confidence: np.ndarray,
-    right: np.ndarray,
-    units: np.ndarray,
-    rng: np.random.Generator,
-    settings: MeasureSettings,
-) -> Estimate:
-    """Return the expected calibration error: how far confidence is from the share of correct answers.
-
-    ECE = Σ_b |Σ_{i in b} (right_i - confidence_i)| / n, over 15 bins of equally many answers, sorted by confidence.
-
-    Parameters
-    ----------
-    confidence : ndarray, shape (n,), float64
-        The probability that the probe gave to each of its answers, n ≥ 1. Equal confidences share a bin.
-    right : ndarray, shape (n,), bool
-        True where the answer is correct.
-    units : ndarray, shape (n,), int64
-        The species of each image.
-    rng : numpy.random.Generator
-    settings : MeasureSettings
-        `n_groups`, `n_calibration_draws` and `level` are used.
-
-    Returns
-    -------
-    Estimate
-        In [0, 1], lower is better. Chance is the error of a perfectly calibrated probe with the same confidences. It
-        lies above 0, because few answers scatter: each answer is drawn correct with its own probability. The interval
-        leaves out groups of species. A bootstrap would lie too high, since it adds scatter to a sum of absolute values.
-
-    References
-    ----------
-    Naeini et al. 2015, AAAI, eq. 3; Guo et al. 2017, ICML, eq. 3 (bins of equal width); Nguyen & O'Connor 2015, EMNLP,
-    section 3.2 (bins of equally many); Bröcker & Smith 2007, Weather and Forecasting 22, 651 (a calibrated probe).
-
-    Examples
-    --------
-    >>> confidence, right = np.full(4, 0.75), np.array([True, True, True, False])
-    >>> estimate_calibration_error(confidence, right, np.arange(4), np.random.default_rng(0), MeasureSettings()).value
-    0.0
-    """
-    n = len(confidence)
-    bins = np.searchsorted(np.sort(confidence), confidence) * N_BINS // n
-    _, unit = np.unique(units, return_inverse=True)
-    group = jackknife_groups(int(unit.max()) + 1, rng, settings.n_groups)[unit]
-    n_groups = int(group.max()) + 1
-    excess = np.bincount(group * N_BINS + bins, weights=right - confidence, minlength=n_groups * N_BINS)
-    excess, answers = excess.reshape(n_groups, N_BINS), np.bincount(group)
-    value = float(np.abs(excess.sum(axis=0)).sum() / n)
-    ends = (np.nan, np.nan)
-    if n_groups > 1:
-        deleted = np.abs(excess.sum(axis=0) - excess).sum(axis=1) / (n - answers)
-        ends = jackknife_interval(value, deleted, (0.0, 1.0), settings.level)
-    null = [
-        np.abs(np.bincount(bins, weights=(rng.random(n) < confidence) - confidence)).sum() / n
-        for _ in range(settings.n_calibration_draws)
-    ]
-    return Estimate(value, chance=float(np.mean(null)), **interval(*ends, jackknife_method(settings)), n_images=n)
 
 
 def swap_p(differences: np.ndarray, units: np.ndarray, rng: np.random.Generator, n_swaps: int) -> float:

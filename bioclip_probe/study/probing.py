@@ -248,12 +248,19 @@ def _table(
             "predicted": paths.take(of_rank.predicted[rows], allow_fill=True),
             "place": place,
             "confidence": np.asarray(of_rank.confidence)[rows],
+            "n_choices": _n_choices(labels, of_rank.split),
             "chosen": ", ".join(f"{name} = {value:g}" for name, value in chosen.items()),
         }
         tables.append(pd.DataFrame(columns))
     table = pd.concat(tables, ignore_index=True)
     table = table.assign(run=sample.run, encoder=encoder, dataset=sample.dataset, probe=probe)
     return PREDICTIONS.frame(table.assign(protocol=task.protocol, shots=task.shots, fold=task.fold))
+
+
+def _n_choices(labels: np.ndarray, split: np.ndarray) -> int:
+    """Return the number of taxa that a probe chose among: those that it learnt from, or all that have a name."""
+    learnt = labels[np.isin(split, ("train", "val")) & (labels >= 0)]
+    return len(np.unique(learnt if len(learnt) else labels[labels >= 0]))
 
 
 def taxon_paths(tree: Tree) -> pd.api.extensions.ExtensionArray:

@@ -14,19 +14,24 @@ import pandas as pd
 
 from bioclip_probe import metrics
 from bioclip_probe.metrics.answers import Answers
+from bioclip_probe.metrics.intervals import taxon_jackknife, with_note
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.probes import SEEN, SHUFFLED, UNSEEN
+from bioclip_probe.probes import SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.study.probing import taxon_paths
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 
 #: Probes that do not learn class frequencies: they have as many images of each taxon, or its name only.
 BALANCED = ("simpleshot", "zero_shot", "zero_shot_summed")
+#: Protocols that ask about the children of taxa. Taxa weigh the same in training, and intervals leave out children.
+OF_CHILDREN = (SEEN_CHILDREN, UNSEEN)
 #: Probes that learn nothing from the images of the dataset, so that their scores on its parts can be compared.
 BY_NAME = ("zero_shot", "zero_shot_summed")
 #: Scores that every probe and protocol has. Accuracy inside clades is given for all training images of protocol `SEEN`.
 SCORES = ("top1_accuracy", "top5_accuracy", "macro_accuracy", "calibration_error")
+OTHER_SPECIES = "each part has other species, which may be easier or harder: compare models in a part, not parts"
 
 
 @dataclass(frozen=True)
@@ -139,26 +144,32 @@ def answers_by_question(
     >>> sample = corvid_sample()
     >>> answers = answers_by_question(sample, predict(sample, ProbeSettings(probes=("lda",))), MeasureSettings())
     >>> sorted(question.protocol for question in answers)
-    ['seen', 'shuffled', 'unseen']
+    ['seen', 'seen-children', 'shuffled', 'unseen']
     """
     node = pd.Index(taxon_paths(sample.placement.tree))
-    images, units = pd.Index(sample.images["image_id"]), sample.placement.node
+    images = pd.Index(sample.images["image_id"])
+    jackknives: dict[str, Jackknife] = {}
     table = predictions.assign(shots=predictions["shots"].fillna(0).astype(np.int64))
     answers: dict[Question, dict[str, Answers]] = {}
     for (*asked, rank), rows in table.groupby(["encoder", "probe", "protocol", "shots", "rank"], sort=False):
         question = Question(*asked)
-        image = images.get_indexer(rows["image_id"])
+        of_children = question.protocol in OF_CHILDREN
+        unit = RANKS[RANKS.index(rank) + 1] if of_children else RANKS[-1]
+        if unit not in jackknives:
+            jackknives[unit] = taxon_jackknife(sample.placement, unit, settings)
         answers.setdefault(question, {})[rank] = Answers(
-            image=image,
+            image=images.get_indexer(rows["image_id"]),
             truth=node.get_indexer(rows["truth"]),
             predicted=node.get_indexer(rows["predicted"]),
             place=rows["place"].fillna(0).to_numpy(np.int64),
             confidence=rows["confidence"].to_numpy(np.float64),
             split=rows["split"].to_numpy(dtype=object).astype(str),
             fold=rows["fold"].fillna(0).to_numpy(np.int64),
-            units=units[image],
+            n_choices=rows["n_choices"].fillna(0).to_numpy(np.int64),
+            jackknife=jackknives[unit],
             rank=rank,
-            balanced=question.probe in BALANCED,
+            balanced=of_children or question.probe in BALANCED,
+            unseen=question.protocol == UNSEEN,
             placement=sample.placement,
             settings=settings,
         )
@@ -185,15 +196,16 @@ def _accuracy_by_part(sample: Sample, answers: Answers) -> Iterator[Measurement]
     n_taxa = len(np.unique(answers.tested.truth))
     for name in names if len(names) > 1 and n_taxa else ():
         (top1,) = metrics.top1_accuracy(answers.take(part == name), sample.placement)
-        yield replace(top1, split=f"test, {name}", estimate=replace(top1.estimate, chance=1 / n_taxa))
+        estimate = with_note(replace(top1.estimate, chance=1 / n_taxa), OTHER_SPECIES)
+        yield replace(top1, split=f"test, {name}", estimate=estimate)
 
 
 def _protocols_compared(answers: dict[Question, dict[str, Answers]]) -> Iterator[dict]:
-    """Yield the rows that compare protocol `SEEN` of a probe with its other protocols."""
+    """Yield the rows that compare two protocols of a probe."""
+    pairs = {SEEN_CHILDREN: (UNSEEN, metrics.UnseenPair), SEEN: (SHUFFLED, metrics.ShuffledPair)}
     for question, by_rank in answers.items():
-        if (question.protocol, question.shots) != (SEEN, 0):
-            continue
-        for protocol, pair in ((UNSEEN, metrics.UnseenPair), (SHUFFLED, metrics.ShuffledPair)):
+        if question.protocol in pairs and not question.shots:
+            protocol, pair = pairs[question.protocol]
             other = replace(question, protocol=protocol)
             for rank, others in answers.get(other, {}).items():
                 if rank in by_rank:

@@ -5,14 +5,23 @@ import itertools
 import numpy as np
 
 
-def calibration_error(confidence, right, n_bins=15):
+def calibration_error(confidence, right, weight=None, n_bins=15):
     """Bins of equally many by confidence, equal confidences in the bin of the first of them."""
     n = len(confidence)
+    weight = [1] * n if weight is None else weight
     bins = {}
-    for c, r in zip(confidence, right, strict=True):
+    for c, r, w in zip(confidence, right, weight, strict=True):
         lower = sum(other < c for other in confidence)
-        bins.setdefault(lower * n_bins // n, []).append(r - c)
-    return sum(abs(sum(members)) for members in bins.values()) / n
+        bins.setdefault(lower * n_bins // n, []).append(w * (r - c))
+    return sum(abs(sum(members)) for members in bins.values()) / sum(weight)
+
+
+def macro_accuracy(truth, predicted, fold):
+    """Mean over folds of the mean over the taxa that a fold asks about of the share of right answers."""
+    folds = {}
+    for taxon, answer, number in zip(truth, predicted, fold, strict=True):
+        folds.setdefault(number, {}).setdefault(taxon, []).append(taxon == answer)
+    return np.mean([np.mean([np.mean(right) for right in taxa.values()]) for taxa in folds.values()])
 
 
 def most_frequent_accuracies(truth, train, k):

@@ -51,10 +51,18 @@ def test_paired_scores_equal_their_definition(a, b):
             assert np.isnan(row["value"]) and row["note"] == "no image is tested on both sides"
             continue
         expected, shared = definition.paired_difference(*sides)
+        if name == "unseen_gap":
+            expected = np.subtract(*(macro_accuracy_over(shared, side) for side in (a, b)))
         assert row["value"] == pytest.approx(expected)
         assert (row["metric"], row["n_images"]) == (name, len(shared))
         assert row["n_images"] + row["n_excluded"] == len(set(a.image) | set(b.image))
-        assert -1 <= row["value"] <= 1 and np.isnan(row["p_value"])
+        assert -1 <= row["value"] <= 1
+        assert np.isnan(row["p_value"]) == np.isnan(row["ci_low"])
+
+
+def macro_accuracy_over(images: list, side: Answers) -> float:
+    rows = (side.split == "test") & (side.truth >= 0) & (side.predicted >= 0) & np.isin(side.image, images)
+    return definition.macro_accuracy(side.truth[rows], side.predicted[rows], side.fold[rows])
 
 
 @pytest.mark.slow
@@ -110,14 +118,30 @@ def test_p_values_are_uniform_where_models_are_equally_good():
 
 def test_a_probe_that_knows_a_taxon_by_its_children_has_a_gap_and_no_selectivity():
     """The probe has learnt each child taxon that it saw, with whatever label the child was given."""
-    species = np.arange(120) % 12
-    genus, family = species // 2, species // 6
+    species = np.arange(240) % 48
+    genus, family = species // 4, species // 24
     seen = made_answers(family, family, units=species)
     unseen = made_answers(family, (family + genus) % 2, units=species, fold=species % 5)
     shuffled = made_answers(np.roll(family, 3), np.roll(family, 3), units=species)
     (gap,), (own,) = unseen_gap(UnseenPair(seen, unseen)), selectivity(ShuffledPair(seen, shuffled))
-    assert gap.value > 0.3 and gap.estimate.ci_low > 0
-    assert own.value == 0
+    assert gap.value > 0.3 and gap.estimate.ci_low > 0 and gap.estimate.p_value < 0.01
+    assert own.value == 0 and own.estimate.p_value == 1
+
+
+@pytest.mark.slow
+def test_the_gap_is_at_zero_where_children_that_were_seen_are_named_no_better():
+    """Each child has its own skill, and seeds in 20 where the interval leaves out 0 are about one."""
+    random, species = np.random.default_rng(5), np.arange(400) % 80
+    truth, n_out = species // 10, 0
+    for _ in range(150):
+        skill = random.beta(2, 2, 80)[species]
+        sides = [
+            made_answers(truth, np.where(random.random(400) < skill, truth, 9), units=species, fold=species % 5)
+            for _ in range(2)
+        ]
+        (gap,) = unseen_gap(UnseenPair(*sides))
+        n_out += not gap.estimate.ci_low <= 0 <= gap.estimate.ci_high
+    assert n_out / 150 < 0.09
 
 
 def test_without_shared_images_there_is_a_row_that_says_so():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bioclip_probe.metrics.answers import Answers
 from bioclip_probe.metrics.paths import PathAnswers, path_accuracy
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import taxonomy
 from tests.definitions import paths as definition
@@ -66,7 +67,7 @@ def test_an_error_ends_the_prefix_and_a_hole_does_not():
 @settings(max_examples=20)
 @given(path_answers(), st.integers(0, 2**32 - 1))
 def test_the_order_of_images_changes_nothing(answers, seed):
-    order = np.random.default_rng(seed).permutation(len(answers.units))
+    order = np.random.default_rng(seed).permutation(len(answers.placement))
     reordered = PathAnswers(
         answers.truth[:, order], answers.predicted[:, order], answers.placement.take(order), answers.settings
     )
@@ -94,10 +95,11 @@ def test_answers_at_ranks_are_joined_by_image():
         image = random.permutation(80)
         split = np.where((image % 3 == 0) & ((image % 2 == 0) | (rank != "genus")), "test", "train")
         n = np.zeros(80, dtype=np.int64)
-        by_rank[rank] = Answers(image, own[image], own[image], n + 1, n + 0.5, split, n, answers.units[image])
+        rows = (image, own[image], own[image], n + 1, n + 0.5, split, n, n)
+        by_rank[rank] = Answers(*rows, answers.left_out)
     joined = PathAnswers.of(by_rank, answers.placement)
     tested = np.arange(0, 80, 3)
-    np.testing.assert_array_equal(joined.units, answers.units[tested])
+    np.testing.assert_array_equal(joined.left_out.group, answers.left_out.group[tested])
     np.testing.assert_array_equal(joined.truth[-1], answers.truth[-1, tested])
     genus = RANKS.index("genus")
     np.testing.assert_array_equal(joined.predicted[genus], np.where(tested % 2, -1, answers.truth[genus, tested]))
@@ -107,7 +109,8 @@ def test_answers_at_ranks_are_joined_by_image():
 
 def test_folds_that_ask_about_an_image_twice_are_refused():
     twice = np.zeros(2, dtype=np.int64)
-    answers = Answers(twice, twice, twice, twice, twice + 0.5, np.full(2, "test"), np.arange(2), twice)
+    rows = (twice, twice, twice, twice, twice + 0.5, np.full(2, "test"), np.arange(2), twice)
+    answers = Answers(*rows, Jackknife("species", 1, twice))
     with pytest.raises(ValueError, match="several folds of one image"):
         PathAnswers.of({"genus": answers}, all_right().placement)
 

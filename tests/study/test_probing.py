@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,49 @@ def test_what_evolves_along_the_tree_is_named_and_kin_never_seen_are_too(learner
     assert accuracy(found, protocol="seen", rank="species") > 0.9
     assert accuracy(found, protocol="unseen", rank="genus") > 0.6
     assert accuracy(found, protocol="unseen", rank="genus") > accuracy(found, protocol="shuffled", rank="genus") - 0.4
+    assert accuracy(found, protocol="seen-children", rank="genus") > 0.8
     PREDICTIONS.check(found)
+
+
+def test_one_probe_is_asked_about_children_that_it_saw_and_that_it_never_saw():
+    sample = evolved_sample(scatter=0.5)
+    found = probing.probe(sample, ProbeSettings(probes=("knn",), protocols=("unseen", "seen-children"), n_deals=2))
+    tested = found[(found["split"] == "test") & (found["rank"] == "genus")]
+    assert set(tested["fold"]) == set(range(10)), "two deals of five folds"
+    assert (tested["n_choices"] == 4).all()
+    times = tested.groupby(["protocol", "image_id"]).size()
+    assert (times["seen-children"] == 2).all() and (times["unseen"] >= 2).all(), "every image, in each deal"
+    assert len(times["seen-children"]) == len(times["unseen"]) == len(sample.images)
+    asked = tested.groupby(["protocol", "fold"])["truth"].nunique()
+    assert (asked == 4).all(), "every genus, in each fold"
+    alone = probing.probe(sample, ProbeSettings(probes=("knn",), protocols=("unseen",), n_deals=2))
+    pd.testing.assert_frame_equal(alone, found[found["protocol"] == "unseen"].reset_index(drop=True))
+
+
+def test_the_datasets_own_train_and_test_are_used_unless_others_are_asked_for(caplog):
+    sample = evolved_sample(scatter=0.5)
+    given = pd.Series(np.where(np.arange(len(sample.images)) % 3 == 0, "Test", "train"), dtype="str")
+    given[:6] = "train"  # the first species has no test image
+    sample = replace(sample, images=sample.images.assign(split=given))
+    settings = ProbeSettings(probes=("knn",), protocols=("seen",))
+    with caplog.at_level("INFO"):
+        found = probing.probe(sample, settings)
+    assert "learns from the 66 images that the dataset gives for training, and tests its 30 test images" in caplog.text
+    given_of = dict(zip(sample.images["image_id"], given, strict=True))
+    for rank, rows in found.groupby("rank"):
+        assert set(rows.loc[rows["split"] == "test", "image_id"].map(given_of)) == {"Test"}
+        assert set(rows.loc[rows["split"].isin(["train", "val"]), "image_id"].map(given_of)) == {"train"}
+        assert (rows["split"] == "").sum() == (6 if rank == "species" else 0)
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        own = probing.probe(sample, replace(settings, own_split=True))
+    assert "own split (Test, train) is not used, as was asked" in caplog.text
+    assert set(own.loc[own["split"] == "test", "image_id"].map(given_of)) == {"Test", "train"}
+    parts = replace(sample, images=sample.images.assign(split=given.map({"Test": "unseen", "train": "seen"})))
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        probing.probe(parts, settings)
+    assert "(seen, unseen) has no train and test images and is not used; call its parts train and test" in caplog.text
 
 
 def test_without_signal_probes_are_at_chance():
@@ -46,7 +89,7 @@ def test_without_signal_probes_are_at_chance():
         assert abs(accuracy(found, protocol=protocol, rank=rank) - chance) < 0.2
     scores = scoring.score(sample, found)
     gap = scores[(scores["metric"] == "unseen_gap") & (scores["rank"] == "genus")]
-    assert ((gap["ci_low"] <= 0.2) & (gap["ci_high"] >= -0.2)).all()
+    assert len(gap) == 2 and ((gap["ci_low"] <= 0) & (gap["ci_high"] >= 0)).all()
 
 
 def test_more_shots_are_asked_until_they_are_all():

@@ -26,13 +26,21 @@ def test_every_protocol_is_scored_and_compared_with_the_seen_one():
     scores = score(sample, probing.probe(sample, NEAREST), FEW)
     MEASUREMENTS.check(scores)
     protocols = scores.groupby("metric")["protocol"].agg(set)
-    assert protocols["top1_accuracy"] == {"seen", "unseen", "shuffled"}
+    assert protocols["top1_accuracy"] == {"seen", "seen-children", "unseen", "shuffled"}
     assert (protocols["unseen_gap"], protocols["selectivity"]) == ({"unseen"}, {"shuffled"})
     assert protocols["clade_accuracy"] == protocols["path_accuracy"] == {"seen"}
     assert scores["taxon"].notna().equals(scores["metric"] == "clade_accuracy")
-    top1 = scores[(scores["metric"] == "top1_accuracy")].set_index(["protocol", "rank"])["value"]
-    gap = scores[scores["metric"] == "unseen_gap"].set_index("rank")["value"]
-    assert gap["genus"] == pytest.approx(top1["seen", "genus"] - top1["unseen", "genus"], abs=0.25)
+    macro = scores[(scores["metric"] == "macro_accuracy")].set_index(["protocol", "rank"])
+    gap = scores[scores["metric"] == "unseen_gap"].set_index("rank")
+    for rank in ("family", "genus"):
+        seen, unseen = macro.loc[("seen-children", rank)], macro.loc[("unseen", rank)]
+        assert seen["n_images"] == unseen["n_images"] == gap.loc[rank, "n_images"] == len(sample.images)
+        assert seen["n_taxa"] == unseen["n_taxa"] and seen["chance"] == unseen["chance"] == 1 / seen["n_taxa"]
+        assert gap.loc[rank, "value"] == pytest.approx(seen["value"] - unseen["value"])
+    genus = macro.loc[("unseen", "genus")]
+    assert (genus["resampled"], genus["n_units"], genus["null"]) == ("species", 16, "species")
+    assert macro.loc[("unseen", "family"), "resampled"] == "genus", "the children of families"
+    assert genus["p_value"] < 0.05 and np.isnan(macro.loc[("seen-children", "genus"), "p_value"])
 
 
 def test_settings_decide_seed_and_replicates_and_not_which_scores_are_given():
@@ -42,10 +50,18 @@ def test_settings_decide_seed_and_replicates_and_not_which_scores_are_given():
         score(sample, predictions, replace(FEW, **changes))
         for changes in ({}, {"seed": 1}, {"metrics": ("cophenetic_correlation",)})
     )
-    assert few["ci_method"].dropna().str.contains("29 replicates").any()
+    assert few["ci_method"].dropna().str.contains("16 groups").any()
     pd.testing.assert_series_equal(few["value"], seeded["value"])
     assert (few["ci_low"].dropna() != seeded["ci_low"].dropna()).any()
     pd.testing.assert_frame_equal(few, named)
+
+
+def test_whole_genera_and_families_can_be_left_out_of_every_score():
+    sample = evolved_sample(scatter=0.5)
+    predictions = probing.probe(sample, NEAREST)
+    for rank in ("genus", "family"):
+        scores = score(sample, predictions, replace(FEW, resample=rank))
+        assert set(scores["resampled"].dropna()) <= {*RANKS[: RANKS.index(rank) + 1], ""}
 
 
 def test_points_of_a_curve_are_scored_and_not_compared():
@@ -69,7 +85,8 @@ def test_answers_hold_the_rows_of_their_question():
     assert list(by_rank) == [rank for rank in RANKS if rank in set(predictions["rank"])]
     genus = predictions[predictions["rank"] == "genus"]
     np.testing.assert_array_equal(by_rank["genus"].right == 1, genus["truth"] == genus["predicted"])
-    np.testing.assert_array_equal(by_rank["genus"].units, sample.placement.node[by_rank["genus"].image])
+    np.testing.assert_array_equal(by_rank["genus"].n_choices, 4)
+    assert by_rank["genus"].left_out.n_units == 16
 
 
 def test_no_predictions_have_no_scores():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bioclip_probe.metrics.answers import Answers
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.suite import measure
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.tables import MEASUREMENTS
 from bioclip_probe.tree import taxonomy
 from tests.support.settings import FEW
@@ -24,16 +25,24 @@ def made_answers(
     units: np.ndarray | None = None,
     **columns: object,
 ) -> Answers:
-    """Return answers at genus; each column that is not given is as simple as possible."""
+    """Return answers at genus; each column that is not given is as simple as possible.
+
+    `units` are those of the rows, by default of each image its own.
+    """
     truth, predicted = np.asarray(truth), np.asarray(predicted)
     n = len(truth)
+    image = np.asarray(columns.get("image", np.arange(n)))
+    unit = np.arange(int(image.max(initial=-1)) + 1)
+    if units is not None:
+        unit[image] = units
     simple = {
-        "image": np.arange(n),
+        "image": image,
         "place": (truth == predicted).astype(np.int64),
         "confidence": np.full(n, np.nan),
         "split": np.full(n, split) if isinstance(split, str) else np.asarray(split),
         "fold": np.zeros(n, dtype=np.int64),
-        "units": np.arange(n) if units is None else np.asarray(units),
+        "n_choices": np.zeros(n, dtype=np.int64),
+        "jackknife": Jackknife.of("species", unit, np.random.default_rng(0)),
         "rank": "genus",
     }
     return Answers(truth=truth, predicted=predicted, **{**simple, **columns})
