@@ -225,21 +225,20 @@ def estimate_precision(
     1.0
     """
     level = int(np.searchsorted(swept.joint.steps, len(RANKS) - 1 - RANKS.index(rank) + 0.5)) - 1
-    of_all, of_others = ("average_precision", "r_precision"), ()
-    if rank != RANKS[-1]:
-        of_others = tuple(f"{name}_other_species" for name in of_all)
     columns = {
-        name: _Column(which, scored, level)
-        for names, scored in ((of_all, scoring.SCORED), (of_others, scoring.SCORED_OTHER))
-        for name, which in zip(names, (scored - 2, scored - 1), strict=bool(names))
+        "average_precision": _Column(scoring.AP, scoring.SCORED, level),
+        "r_precision": _Column(scoring.R_PRECISION, scoring.SCORED, level),
     }
+    if rank != RANKS[-1]:
+        columns["average_precision_other_species"] = _Column(scoring.AP_OTHER, scoring.SCORED_OTHER, level)
+        columns["r_precision_other_species"] = _Column(scoring.R_PRECISION_OTHER, scoring.SCORED_OTHER, level)
     sums, taxa = _sums(swept), placement.at(rank)
     rows = np.flatnonzero(swept.rows.tips >= 0)
     n_taxa, table = len(np.unique(taxa[rows])), {}
     for name, column in columns.items():
         scored = rows[swept.scores[rows, column.below, level] > 0]
         if n_taxa < 2 or not len(scored):
-            single = SINGLE_SPECIES if name in of_others else SINGLE_IMAGES
+            single = SINGLE_SPECIES if column.below == scoring.SCORED_OTHER else SINGLE_IMAGES
             reason = single if n_taxa >= 2 else ONE_TAXON if n_taxa else "no image has a name at this rank"
             table[name] = Estimate.undefined(reason, len(rows), n_taxa, len(taxa) - len(rows))
             continue

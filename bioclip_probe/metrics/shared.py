@@ -19,6 +19,7 @@ from bioclip_probe.stats.evolution import Evolution
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.kmeans import Clusters
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
+from bioclip_probe.stats.sampled_dendrograms import SampledDendrograms
 from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists, neighbor_lists
 from bioclip_probe.stats.sweep.replicates import Replicates
 from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
@@ -255,6 +256,13 @@ class SharedResults:
             self._neighbors[key] = neighbor_lists(self.vectors, self.placement, group, k, self.groups, named)
         return self._neighbors[key]
 
+    @cached_property
+    def dendrograms(self) -> SampledDendrograms:
+        """The dendrogram of the species, and those of halves of them unless there are too many species."""
+        taxa, settings = self.taxa("species"), self.settings
+        n_halves = settings.n_half_samples if len(taxa.vectors) <= settings.max_dendrogram_species else 0
+        return SampledDendrograms.of(taxa, self.jackknife(), n_halves, self.stream("half samples"))
+
     def clusters(self, rank: str) -> Clusters:
         """Return k-means clusters, as many as the rank has taxa, without each group of the `jackknife` too.
 
@@ -297,7 +305,7 @@ def sweep_images(shared: SharedResults, placement: Placement) -> Sweep:
     >>> from bioclip_probe.metrics.examples import corvids
     >>> shared = SharedResults(*corvids())
     >>> sweep_images(shared, shared.species).joint.counts.sum()
-    np.float64(10.0)
+    np.float64(3.0)
     """
     rows, settings, jackknife = Rows.images(shared.vectors, placement), shared.settings, shared.jackknife()
     replicates = Replicates.jackknife(jackknife.group, jackknife.n_groups)

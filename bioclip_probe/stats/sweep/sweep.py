@@ -2,8 +2,8 @@
 
 The rows stand in tree order, so row i of the tree distance is a running minimum (see `tree.distances`); where all tips
 are equally deep, a clade is a slice of columns. A tile of distances is one float32 product. From each tile, every pair
-is counted in a bin, the counts of each anchor are reduced to its scores, and its nearest rows are kept. The counts also
-give the scores without each group of the jackknife, and those on trees over whose tips species are permuted.
+is counted in a bin, and the counts of each anchor are reduced to its scores. The counts also give the scores without
+each group of the jackknife, and those on trees over whose tips species are permuted.
 
 The distance of two unit vectors is ‖u − v‖²/2. Computed about the mean vector, it keeps its digits where embeddings
 nearly coincide, as those of an untrained network do.
@@ -26,7 +26,6 @@ from bioclip_probe.stats.sweep.anchors import AnchorScores, PermutedTips, score_
 from bioclip_probe.stats.sweep.binning import Bins, Levels
 from bioclip_probe.stats.sweep.counting import JackknifeGroups, Totals, count_pairs
 from bioclip_probe.stats.sweep.histograms import JointHistogram
-from bioclip_probe.stats.sweep.neighbors import Candidates
 from bioclip_probe.stats.sweep.points import BLOCK, DevicePoints, Points
 from bioclip_probe.stats.sweep.replicates import Replicates
 from bioclip_probe.stats.sweep.scoring import N_SCORES, SIZE, score_sizes
@@ -59,10 +58,6 @@ class Sweep:
         Counts of the pairs of these anchors with all rows by level and coarse bin, with species permuted over the tips.
     tied : ndarray, shape (N_SCORES, L), float64
         Sums of the scores if all other rows were at one distance: the means over random orders.
-    indices, similarities : ndarray, shape (n, k)
-        Nearest neighbours, see `nearest_neighbors`.
-    groups : ndarray, shape (n,), int64
-        Rows of one group are no neighbours of each other; -1 is no group.
 
     Examples
     --------
@@ -81,9 +76,6 @@ class Sweep:
     permuted: np.ndarray
     permuted_counts: np.ndarray
     tied: np.ndarray
-    indices: np.ndarray
-    similarities: np.ndarray
-    groups: np.ndarray
 
     def __post_init__(self) -> None:
         arrays = {key: value for key, value in vars(self).items() if isinstance(value, np.ndarray)}
@@ -132,11 +124,9 @@ def sweep(
     rows: Rows,
     replicates: Replicates | None = None,
     anchors: bool = False,
-    k: int = 0,
-    groups: np.ndarray | None = None,
     workers: SweepWorkers = DEFAULT_WORKERS,
 ) -> Sweep:
-    """Look at every pair of rows once from either end, and return counts, scores and nearest neighbours.
+    """Look at every pair of rows once from either end, and return counts and scores.
 
     Parameters
     ----------
@@ -146,10 +136,6 @@ def sweep(
         The groups of the jackknife, and the permutations of species; by default all rows are in one group.
     anchors : bool
         Score each row as the anchor of all others.
-    k : int
-        Number of nearest neighbours to find for each row.
-    groups : ndarray, shape (n,), int64, optional
-        Groups for the nearest neighbours only, see `nearest_neighbors`.
     workers : SweepWorkers
         What computes the sweep.
 
@@ -173,9 +159,8 @@ def sweep(
     >>> from bioclip_probe.tree.tree import Placement, Tree
     >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), np.array([*"rxabc"], object), [-1] * 5)
     >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], dtype=np.float32)
-    >>> result = sweep(Rows.images(vectors, Placement(tree, np.array([2, 3, 4]))), k=1)
-    >>> result.joint.counts.sum(axis=1).tolist(), result.indices.ravel().tolist()
-    ([0.0, 1.0, 2.0], [1, 0, 1])
+    >>> sweep(Rows.images(vectors, Placement(tree, np.array([2, 3, 4])))).joint.counts.sum(axis=1).tolist()
+    [0.0, 1.0, 2.0]
     """
     replicates = Replicates.none(len(rows.tips)) if replicates is None else replicates
     order = np.flatnonzero(rows.tips >= 0)
@@ -186,30 +171,25 @@ def sweep(
         bins = Bins.of(points, fine=not anchors and bool(levels.clades), block=workers.block)
     jackknife = JackknifeGroups.of(replicates.group[order], replicates.n_groups)
     species = _permuted_tips(rows, order, replicates, levels)
-    candidates = Candidates.of(rows.vectors, order, k, groups)
-    inputs = SweepInputs(points, levels, bins, jackknife, species, anchors, candidates, workers.device, workers.block)
+    inputs = SweepInputs(points, levels, bins, jackknife, species, anchors, workers.device, workers.block)
     result = _compute(inputs, workers)
     scores = np.full((len(rows.tips) if anchors else 0, *result.scores.shape[1:]), np.nan)
     scores[order if anchors else order[:0]] = result.scores
     tied = np.zeros(result.scores.shape[1:])
     score_sizes(np.ascontiguousarray(result.scores[:, SIZE]).astype(np.int64), inputs.harmonic, tied)
-    indices, similarities = candidates.empty_results(len(rows.tips))
-    indices[order], similarities[order] = result.indices, result.similarities
     joint = JointHistogram(levels.steps, bins.edges, result.by_group, result.within_group, levels.binned)
-    no_groups = np.full(len(rows.tips), -1) if groups is None else groups
     without_group, permuted = _replicated_sums(result, replicates.n_groups)
-    counts = result.permuted / 2
-    return Sweep(rows, joint, scores, without_group, permuted, counts, tied, indices, similarities, no_groups)
+    return Sweep(rows, joint, scores, without_group, permuted, result.permuted / 2, tied)
 
 
 def _permuted_tips(rows: Rows, order: np.ndarray, replicates: Replicates, levels: Levels) -> PermutedTips:
     """Return the permutations of species for rows in some order."""
-    ends = np.zeros((2, len(levels.steps), 0), dtype=np.int64)
+    first = last = np.zeros((len(levels.steps), 0), dtype=np.int64)
     if len(replicates.orders):
         if not levels.clades:
             raise ValueError("species can be permuted on a tree whose tips are equally deep only")
-        ends = Levels.of(rows.tree, np.arange(len(rows.tree.tips))).clades
-    return PermutedTips(rows.tips[order], replicates.orders, *ends, replicates.anchors[order])
+        first, last = Levels.of(rows.tree, np.arange(len(rows.tree.tips))).clades
+    return PermutedTips(rows.tips[order], replicates.orders, first, last, replicates.anchors[order])
 
 
 def _replicated_sums(result: SweepResult, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
@@ -225,7 +205,7 @@ def _replicated_sums(result: SweepResult, n_groups: int) -> tuple[np.ndarray, np
 
 
 class SweepResult(NamedTuple):
-    """Results for a range of rows: counts, which are added, and scores and neighbours, which are concatenated.
+    """Results for a range of rows: counts, which are added, and scores, which are concatenated.
 
     Attributes
     ----------
@@ -234,12 +214,11 @@ class SweepResult(NamedTuple):
     scores : ndarray, shape (rows, N_SCORES, L), float64
     sums : ndarray, shape (blocks, 1 + G + P, N_SCORES, L), float64
         Of each block on its own: added in the order of the blocks they have the same bits, whatever computed them.
-    indices, similarities : ndarray, shape (rows, k)
 
     Examples
     --------
     >>> counts, scores = np.zeros((1, 2, 3), dtype=np.int64), np.zeros((4, 12, 2))
-    >>> SweepResult(counts, counts, counts, scores, scores[None], np.zeros((4, 1), int), np.zeros((4, 1))).scores.shape
+    >>> SweepResult(counts, counts, counts, scores, scores[None]).scores.shape
     (4, 12, 2)
     """
 
@@ -248,8 +227,6 @@ class SweepResult(NamedTuple):
     permuted: np.ndarray
     scores: np.ndarray
     sums: np.ndarray
-    indices: np.ndarray
-    similarities: np.ndarray
 
 
 #: Number of the fields of a `SweepResult` that are added.
@@ -268,7 +245,6 @@ class SweepInputs:
     groups : JackknifeGroups
     species : PermutedTips
     anchors : bool
-    candidates : Candidates
     device : str, optional
     block : int
 
@@ -279,9 +255,8 @@ class SweepInputs:
     >>> vectors, rows = np.eye(2, dtype=np.float32), np.arange(2)
     >>> points, groups = Points.of(vectors, rows), JackknifeGroups.of(np.zeros(2, dtype=np.int64), 1)
     >>> levels, bins = Levels.of(tree, rows), Bins.of(points, fine=False)
-    >>> candidates = Candidates.of(vectors, rows, 0, None)
     >>> species = PermutedTips(rows, np.zeros((0, 2), dtype=np.int64), *levels.clades, np.zeros(2, dtype=bool))
-    >>> inputs = SweepInputs(points, levels, bins, groups, species, False, candidates, None, block=2)
+    >>> inputs = SweepInputs(points, levels, bins, groups, species, False, None, block=2)
     >>> inputs.compare(0, 2).by_group.sum(axis=2).tolist()
     [[0, 2]]
     """
@@ -292,7 +267,6 @@ class SweepInputs:
     groups: JackknifeGroups
     species: PermutedTips
     anchors: bool
-    candidates: Candidates
     device: str | None
     block: int
 
@@ -324,8 +298,7 @@ class SweepInputs:
         A block is one product by one thread, whichever thread computes it, so it always has the same bits.
         """
         points = self.points if self.device is None else DevicePoints.on(self.device, self.points)
-        nearest = self.candidates.empty_results(len(points))
-        results = self._empty_results(start, stop)
+        scores, sums = self._empty_results(start, stop)
         totals = [self._empty_totals() for _ in range(n_threads)]
         blocks = iter(range(start, stop, self.block))  # each thread that is free takes the next one
 
@@ -335,12 +308,10 @@ class SweepInputs:
                 bins, level = points.bins(tile, self.bins.binning), self.levels.of_rows(first, first + len(tile))
                 count_pairs(bins, level, first, self.groups, total)
                 if self.anchors:
-                    block = (first - start) // self.block
-                    scores, sums = results[0][first - start : first - start + len(tile)], results[1][block]
-                    out = AnchorScores(self.harmonic, self.bins.coarse, scores, sums)
+                    own = scores[first - start : first - start + len(tile)], sums[(first - start) // self.block]
+                    out = AnchorScores(self.harmonic, self.bins.coarse, *own)
                     score_anchors(bins, level, first, self.groups, out)
                     score_permuted(bins, first, self.species, total, out)
-                self.candidates.update(first, tile, points, nearest)
 
         with one_thread, ThreadPoolExecutor(n_threads) as pool:
             jobs = [pool.submit(compare_blocks, total) for total in totals]
@@ -350,14 +321,14 @@ class SweepInputs:
                 deque(blocks, maxlen=0)  # after an error, or Ctrl-C, no thread begins another block
             for job in jobs:
                 job.result()
-        added = (sum(arrays[1:], arrays[0]) for arrays in zip(*totals, strict=True))
-        return SweepResult(*added, *results, *(rows[start:stop] for rows in nearest))
+        by_group, within_group, permuted = (sum(arrays[1:], arrays[0]) for arrays in zip(*totals, strict=True))
+        return SweepResult(by_group, within_group, permuted, scores, sums)
 
     def _empty_totals(self) -> Totals:
         """Return counts of no pairs."""
-        pairs = np.zeros((2, *self.shape), dtype=np.int64)
+        by_group, within_group = np.zeros((2, *self.shape), dtype=np.int64)
         shape = (len(self.species.orders), self.shape[1], self.bins.n_coarse)
-        return Totals(*pairs, np.zeros(shape, dtype=np.int64))
+        return Totals(by_group, within_group, np.zeros(shape, dtype=np.int64))
 
     def _empty_results(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Return scores of some rows, and their sums by block, to be filled."""

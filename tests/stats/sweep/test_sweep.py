@@ -8,7 +8,6 @@ from threadpoolctl import threadpool_limits
 
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep import binning, histograms, scoring, sweep
-from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
 from bioclip_probe.stats.sweep.points import Points
 from bioclip_probe.stats.sweep.replicates import Replicates
 from bioclip_probe.tree import Placement, Tree, patristic_distances
@@ -175,27 +174,15 @@ def test_binned_statistics_agree_with_scipy_and_scikit_learn():
 
 def test_a_torch_device_counts_the_same_pairs():
     rows, _ = images()
-    arguments = {"replicates": replicates(rows, rows.tips % 5, 3, 50), "anchors": True, "k": 4}
-    groups = np.arange(240) // 3
-    here = sweep.sweep(rows, **arguments, groups=groups)
-    there = sweep.sweep(rows, **arguments, groups=groups, workers=sweep.SweepWorkers(device="cpu"))
+    several = replicates(rows, rows.tips % 5, 3, 50)
+    here = sweep.sweep(rows, several, anchors=True)
+    there = sweep.sweep(rows, several, anchors=True, workers=sweep.SweepWorkers(device="cpu"))
     # Another order of summation may move a pair to the next bin.
     assert np.abs(here.joint.by_group - there.joint.by_group).sum() <= 1e-3 * here.joint.by_group.sum()
     assert np.abs(here.joint.within_group - there.joint.within_group).sum() <= 1e-3 * here.joint.within_group.sum()
     np.testing.assert_allclose(here.scores, there.scores, rtol=1e-3, atol=1e-2)
     np.testing.assert_allclose(here.without_group, there.without_group, rtol=1e-3, atol=1e-2)
     np.testing.assert_allclose(here.permuted, there.permuted, rtol=1e-3, atol=1e-2)
-    np.testing.assert_array_equal(here.indices, there.indices)
-
-
-def test_the_sweep_finds_the_nearest_neighbours():
-    rows, rng = images()
-    tips = np.where((rng.random(240) < 0.1) & (np.arange(240) >= 40), -1, rows.tips)  # every tip keeps its first image
-    groups = rng.integers(-1, 60, 240)
-    found = sweep.sweep(Rows(rows.tree, rows.vectors, tips, tips), k=6, groups=groups)
-    indices, similarities = nearest_neighbors(rows.vectors, 6, groups, tips >= 0)
-    np.testing.assert_array_equal(found.indices, indices)
-    np.testing.assert_array_equal(found.similarities, similarities)
 
 
 @pytest.mark.slow
@@ -206,12 +193,11 @@ def test_the_number_of_threads_does_not_change_a_bit():
     for ours, of_algebra in ((1, 1), (1, 2), (2, 2), (5, 2)):
         with threadpool_limits(of_algebra):
             workers = sweep.SweepWorkers(n_threads=ours)
-            found.append(sweep.sweep(rows, replicates(rows, rows.tips % 4, 2, 500), anchors=True, k=3, workers=workers))
+            found.append(sweep.sweep(rows, replicates(rows, rows.tips % 4, 2, 500), anchors=True, workers=workers))
     for other in found[1:]:
         np.testing.assert_array_equal(other.joint.counts, found[0].joint.counts)
         for name in ("scores", "without_group", "permuted", "permuted_counts", "tied"):
             np.testing.assert_array_equal(getattr(other, name), getattr(found[0], name))
-        np.testing.assert_array_equal(other.similarities, found[0].similarities)
 
 
 @pytest.mark.slow
@@ -219,11 +205,11 @@ def test_an_error_in_one_thread_stops_the_others(monkeypatch):
     rows, _ = images()
     seen = []
 
-    def update(self, start, tile, points, found):
+    def count_pairs(bins, level, start, groups, totals):
         seen.append(start)
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sweep.Candidates, "update", update)
+    monkeypatch.setattr(sweep, "count_pairs", count_pairs)
     with pytest.raises(ZeroDivisionError):
         sweep.sweep(rows, workers=sweep.SweepWorkers(n_threads=2, block=1))
     assert len(seen) <= 10
@@ -331,5 +317,5 @@ def test_levels_of_a_phylogeny_hold_equal_shares_of_pairs():
 def test_inputs_are_unchanged():
     rows, _ = images()
     before = rows.vectors.copy(), rows.tips.copy()
-    sweep.sweep(rows, anchors=True, k=2, groups=np.zeros(240, dtype=int))
+    sweep.sweep(rows, anchors=True)
     assert np.array_equal(rows.vectors, before[0]) and np.array_equal(rows.tips, before[1])
