@@ -61,7 +61,9 @@ class MeasureSettings:
     max_recluster : int
         With more images times taxa, k-means clusters have no interval, which would need them without each group.
     max_dendrogram_species : int
-        With more species the dendrogram has no interval, which would need one dendrogram for each jackknife group.
+        With more species the dendrogram has no interval, which needs the dendrogram of each half sample.
+    n_half_samples : int
+        Random halves of the jackknife groups, for the intervals of dendrograms.
     min_clade_species : int
         A clade with fewer species has no correlation of its own: three species have three pairs, five have ten.
 
@@ -117,6 +119,7 @@ class MeasureSettings:
     n_geodesic_species: int = 1000
     max_recluster: int = 5_000_000
     max_dendrogram_species: int = 2000
+    n_half_samples: int = 40
     min_clade_species: int = 5
 
     def __post_init__(self) -> None:
@@ -149,6 +152,7 @@ class MeasureSettings:
             "n_geodesic_species": self.n_geodesic_species,
             "max_recluster": self.max_recluster,
             "max_dendrogram_species": self.max_dendrogram_species,
+            "n_half_samples": self.n_half_samples,
             "min_clade_species": self.min_clade_species,
         }
         for name, count in counts.items():

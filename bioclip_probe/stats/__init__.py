@@ -16,9 +16,13 @@
 `evolution`           the fit of Brownian motion to an embedding, and without each jackknife group
 `tree_score`          a test of tree signal that is cheap to permute
 `dendrograms`         dendrograms of centroids, and their agreement with a tree
+`clade_recovery`      clades that a dendrogram shares with a tree or with taxa
+`sampled_dendrograms` the dendrogram of all taxa, and those of random halves of them
+`half_samples`        random halves of units, for statistics that are not smooth
 `kmeans`              k-means for as many as ten thousand clusters
 `multiplicity`        p-values adjusted for the number of tests in a family
-`partitions`          agreement of two partitions
+`partitions`          agreement of clusters with many labellings
+`permutation`         labels with whole species permuted
 `rotation`            vectors in the fewest dimensions that hold them
 `tasks`               tasks of an executor, a value that they share, results in order
 `threads`             threads of the linear algebra, matched to the size of the work

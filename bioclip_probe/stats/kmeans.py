@@ -179,9 +179,12 @@ def clusters_without(
     order = np.argsort(number, kind="stable")
     sums = np.add.reduceat(points[order], np.cumsum(sizes) - sizes, axis=0, dtype=np.float64)
     centres = (sums / sizes[:, None])[np.sort(np.argsort(-sizes, kind="stable")[:k])].astype(np.float32)
-    while len(centres) < k:
-        distances = np.min([np.sum((points - centre) ** 2, axis=1) for centre in centres], axis=0)
-        centres = np.concatenate([centres, points[[np.argmax(distances)]]])
+    if len(centres) < k:
+        squares = np.einsum("ij,ij->i", points, points)
+        nearest = _squared_distances_to(points, squares, centres).min(axis=0)
+        while len(centres) < k:
+            centres = np.concatenate([centres, points[[np.argmax(nearest)]]])
+            nearest = np.minimum(nearest, _squared_distances_to(points, squares, centres[-1:])[0])
     again[rows] = _lloyd(points, centres, max_iterations)
     return again
 
@@ -283,10 +286,15 @@ def _draw_rows(weights: np.ndarray, size: int, rng: np.random.Generator) -> np.n
 
 def _squared_distances(points: np.ndarray, squares: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Return the squared distance of each chosen point to every point, shape (len(chosen), n), float32; 0 to itself."""
-    distances = points[chosen] @ points.T
-    distances *= -2
-    distances += squares
-    distances += squares[chosen, None]
-    np.maximum(distances, 0, out=distances)
+    distances = _squared_distances_to(points, squares, points[chosen])
     distances[np.arange(len(chosen)), chosen] = 0
     return distances
+
+
+def _squared_distances_to(points: np.ndarray, squares: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Return the squared distance of each centre to every point, shape (c, n), float32."""
+    distances = centres @ points.T
+    distances *= -2
+    distances += squares
+    distances += np.einsum("ij,ij->i", centres, centres)[:, None]
+    return np.maximum(distances, 0, out=distances)

@@ -59,3 +59,24 @@ def purity(height, labels) -> float:
             clade = smallest_clade(height, len(labels), a, b)
             shares.append(sum(labels[c] == labels[a] for c in clade) / len(clade))
     return math.fsum(shares) / len(shares) if shares else math.nan
+
+
+def clades_of_nodes(nodes, k: int) -> set[frozenset]:
+    """The sets of tips below nodes that hold two of them and not all."""
+    return {frozenset(tips) for tips in nodes if 1 < len(tips) < k}
+
+
+def clades_of_heights(height) -> set[frozenset]:
+    """The clades of a dendrogram, by the matrix of joining heights: all that join no later than two of them do."""
+    k = len(height)
+    return clades_of_nodes((smallest_clade(height, k, a, b) for a, b in combinations(range(k), 2)), k)
+
+
+def clades_of_depths(depth) -> set[frozenset]:
+    """The clades of a tree, by the matrix of depths of common ancestors."""
+    return clades_of_heights([[-each for each in row] for row in depth])
+
+
+def robinson_foulds(one: set[frozenset], other: set[frozenset]) -> float:
+    """Clades of one of the two only, as a share of the clades of both."""
+    return len(one ^ other) / (len(one) + len(other)) if one else math.nan
