@@ -240,19 +240,6 @@ class DevicePoints(Points):
         table = torch.from_numpy(binning.bins.astype(np.int16)).to(tile.device)
         return table[cells].cpu().numpy().view(np.uint16)
 
-    def candidates(self, start: int, tile: Any, groups: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return all pairs of which the second row may be among the k nearest rows; see `Points.candidates`."""
-        import torch
-
-        group = torch.from_numpy(groups).to(tile.device)
-        rows = torch.arange(len(tile), device=tile.device)
-        own = group[start : start + len(tile), None]
-        far = tile.masked_fill((own >= 0) & (own == group), torch.inf)
-        far[rows, start + rows] = torch.inf
-        limit = far.topk(k, dim=1, largest=False).values[:, -1:] + self.slack
-        anchor, neighbour = torch.nonzero((far <= limit) & (far < torch.inf), as_tuple=True)
-        return anchor.cpu().numpy() + start, neighbour.cpu().numpy()
-
 
 def _left_factors(rows: np.ndarray) -> np.ndarray:
     """Return (−a, ‖a‖²/2, 1) for each point (a, 1, ‖a‖²/2)."""
