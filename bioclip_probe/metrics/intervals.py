@@ -116,9 +116,37 @@ def taxon_jackknife(placement: Placement, rank: str, settings: MeasureSettings) 
     """
     rank = min(rank, settings.resample, key=RANKS.index)
     labels = placement.node if rank == RANKS[-1] else placement.at(rank)
-    nodes = len(placement.tree) + placement.node
-    labels = np.where((labels < 0) & (placement.node >= 0), nodes, labels)
-    return Jackknife.of(rank, labels, random_stream(settings.seed, "jackknife", rank), settings.n_groups)
+    return unit_jackknife(rank, labels, placement, settings)
+
+
+def unit_jackknife(name: str, units: np.ndarray, placement: Placement, settings: MeasureSettings) -> Jackknife:
+    """Return the groups of given units that intervals leave out.
+
+    Parameters
+    ----------
+    name : str
+        Rank of the units.
+    units : ndarray, shape (n,), int64
+        The unit of each image, -1 for none.
+    placement : Placement
+        The images in a taxonomy, or on a phylogeny.
+    settings : MeasureSettings
+        `n_groups` and `seed` are used.
+
+    Returns
+    -------
+    Jackknife
+        An image without a unit belongs to its deepest known taxon, a unit of its own.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> unit_jackknife("genus", np.array([4, 4, -1]), corvids()[1], MeasureSettings()).n_units
+    2
+    """
+    units = np.where((units < 0) & (placement.node >= 0), len(placement.tree) + placement.node, units)
+    dated = placement.tree.unit != "rank"
+    return Jackknife.of(name, units, random_stream(settings.seed, "jackknife", name), settings.n_groups, dated)
 
 
 def with_note(estimate: Estimate, note: str) -> Estimate:

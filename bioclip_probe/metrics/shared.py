@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from bioclip_probe.errors import DataError
+from bioclip_probe.metrics.intervals import taxon_jackknife, unit_jackknife
 from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.all_pairs.clades import NodeSums
@@ -153,14 +154,10 @@ class SharedResults:
         rank = min(rank, self.settings.resample, key=RANKS.index) if self.has_ranks else RANKS[-1]
         if rank not in self._jackknives:
             if self.has_ranks:
-                name, labels = rank, self.placement.node if rank == RANKS[-1] else self.placement.at(rank)
+                self._jackknives[rank] = taxon_jackknife(self.placement, rank, self.settings)
             else:
                 name, labels = (self.units.name, self.units.labels) if self.units else (rank, self.placement.node)
-            # An image without a name at the rank belongs to its deepest known taxon, a unit of its own.
-            nodes = len(self.placement.tree) + self.placement.node
-            labels = np.where((labels < 0) & (self.placement.node >= 0), nodes, labels)
-            rng, n_groups = self.stream("jackknife", name), self.settings.n_groups
-            self._jackknives[rank] = Jackknife.of(name, labels, rng, n_groups, dated=not self.has_ranks)
+                self._jackknives[rank] = unit_jackknife(name, labels, self.placement, self.settings)
         return self._jackknives[rank]
 
     def permuted_labels(self, rank: str) -> np.ndarray:
