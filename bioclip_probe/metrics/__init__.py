@@ -29,6 +29,8 @@
 `nuisance`       a column of the images: what embeddings follow beside the tree
 `confounds`      an embedding and a control: tree correlation beyond that of the control
 `answers`        the answers of a probe at one rank
+`accuracies`     how many of the answers are right: over images, over taxa, in clades
+`calibration`    how far the confidence of a probe is from the share of its right answers
 `answer_pairs`   the answers of two protocols, or of two models
 `paths`          the answers of a probe at all ranks
 `consistency`    answers at one rank against the answer at the rank above
