@@ -53,6 +53,8 @@ The quadratic pass, `sweep`: one pass in blocks over all pairs.
 `binning`             levels of tree distance and bins of embedding distance
 `counting`            compiled loops that count pairs
 `scoring`             compiled loops that score an anchor from its counts
+`anchors`             compiled loops that score anchors, without each jackknife group and on permuted trees too
+`replicates`          jackknife groups, and permutations of species over the tips
 `candidates`          compiled loops that search the nearest rows
 `histograms`          rank correlations and quantiles from counts
 `neighbors`           exact nearest neighbours
@@ -60,5 +62,6 @@ The quadratic pass, `sweep`: one pass in blocks over all pairs.
 `selection`           compiled loops that search the nearest images at each level of kinship
 `neighbor_lists`      the nearest images of every image, which stay exact without a group of species
 `pairs`               Spearman correlation on a tree of many distances
+`ties`                tree distances that are equal but for rounding
 ===================== ==================================================================================
 """
