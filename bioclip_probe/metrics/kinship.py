@@ -13,9 +13,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bioclip_probe.metrics.intervals import with_interval, with_note
+from bioclip_probe.metrics.intervals import with_note
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
 from bioclip_probe.metrics.nearest import NO_NAME, ONE_TAXON, SINGLE_IMAGES
+from bioclip_probe.metrics.neighborhoods import with_exact_ends
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
 from bioclip_probe.stats.estimate import Estimate
@@ -227,4 +228,5 @@ def _estimate(
         n_excluded=len(jackknife.group) - len(rows),
     )
     deleted = jackknife.padded(value, np.array([one for one, _ in without]))
-    return with_interval(estimate, deleted, jackknife.take(rows), settings, bounds)
+    ends = np.tile(bounds, (len(deleted) + 1, 1))
+    return with_exact_ends(estimate, deleted, ends, jackknife.take(rows), settings)

@@ -16,9 +16,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from bioclip_probe.metrics.intervals import with_interval, with_note
+from bioclip_probe.metrics.intervals import with_note
 from bioclip_probe.metrics.measurement import Measurement
-from bioclip_probe.metrics.neighborhoods import Question
+from bioclip_probe.metrics.neighborhoods import Question, with_exact_ends
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
 from bioclip_probe.stats.estimate import Estimate
@@ -32,7 +32,6 @@ ONE_TAXON = "only one taxon"
 SINGLE_IMAGES = "every taxon has a single image"
 ALONE = "no image has a candidate of its taxon among other {}"
 ALL_OWN = "every neighbour is of the image's own species: nothing is left to correct for chance"
-SHARE, ADJUSTED = (0.0, 1.0), (-np.inf, 1.0)
 ROUNDING = 1e-9  # shares below this are 0 but for rounding
 #: The rank and the number of neighbours of the primary endpoint, whose p-value has more permutations.
 PRIMARY = ("family", 1)
@@ -115,11 +114,11 @@ def estimate_knn_purity(
     scores, purity = _estimate(question, null, SINGLE_IMAGES, jackknife, settings)
     if not np.isfinite(purity.value):
         return purity, purity
-    values, chances, _, free = scores.T
-    # The same two numbers among the free neighbours alone: those of other species, or all at species rank.
-    right, chances = (
+    values, chances, reachable, free = scores.T
+    # The same numbers among the free neighbours alone: those of other species, or all at species rank.
+    right, chances, best = (
         1 - np.divide(1 - each, free, out=np.full(len(free), np.nan), where=free > ROUNDING)
-        for each in (values, chances)
+        for each in (values, chances, reachable)
     )
     enter = question.scored() * (question.free() > ROUNDING) > 0
     rows = question.lists.rows[enter[question.lists.cell]]
@@ -127,13 +126,9 @@ def estimate_knn_purity(
     counts["n_excluded"] = len(jackknife.group) - len(rows)
     if not len(rows) or chances[0] > 1 - ROUNDING:
         return purity, Estimate.undefined("chance alone is perfect" if len(rows) else ALL_OWN, **counts)
-    share = with_interval(Estimate(float(right[0])), right[1:], jackknife.take(rows), settings, SHARE)
-    corrected = (right - chances) / (1 - chances)
+    corrected, ends = ((each - chances) / (1 - chances) for each in (right, np.array([0 * best, best])))
     adjusted = Estimate(float(corrected[0]), chance=0.0, null=null, **counts)
-    adjusted = with_interval(adjusted, corrected[1:], jackknife.take(rows), settings, ADJUSTED)
-    if share.ci_method.startswith("Clopper"):  # no neighbour agrees, or all do, whichever species are left out
-        low, high = ((end - chances[0]) / (1 - chances[0]) for end in (share.ci_low, share.ci_high))
-        adjusted = replace(adjusted, ci_low=low, ci_high=high, ci_method=share.ci_method)
+    adjusted = with_exact_ends(adjusted, corrected[1:], ends.T, jackknife.take(rows), settings)
     if len(rows) < purity.n_images:
         some_free = f"{len(rows):,} of {purity.n_images:,} images have a neighbour of another species"
         adjusted = with_note(adjusted, some_free)
@@ -281,6 +276,8 @@ def _estimate(
         reason = (NO_NAME, ONE_TAXON)[n_taxa] if n_taxa < 2 else alone
         return np.zeros((0, 4)), Estimate.undefined(reason, named, n_taxa, n - named)
     scores = np.array([question.scores(left_out) for left_out in range(-1, question.lists.n_groups)])
+    # The last groups may hold no image with a name; leaving them out changes nothing.
+    scores = np.concatenate([scores, np.tile(scores[:1], (jackknife.n_groups + 1 - len(scores), 1))])
     value, chance, reachable, _ = scores[0].tolist()
     purity = Estimate(
         value,
@@ -292,10 +289,6 @@ def _estimate(
     )
     if reachable < 1 - 1e-12:
         purity = with_note(purity, f"at most {reachable:.3f} can be reached: some taxa have few images")
-    deleted = jackknife.padded(value, scores[1:, 0])
-    return scores, with_interval(purity, deleted, _scored_jackknife(question, jackknife), settings, SHARE)
-
-
-def _scored_jackknife(question: Question, jackknife: Jackknife) -> Jackknife:
-    """Return the jackknife groups of the images that are scored."""
-    return jackknife.take(question.lists.rows[question.scored()[question.lists.cell] > 0])
+    ends = np.stack([np.zeros(len(scores)), scores[:, 2]], axis=1)
+    rows = question.lists.rows[weight[question.lists.cell] > 0]
+    return scores, with_exact_ends(purity, scores[1:, 0], ends, jackknife.take(rows), settings)

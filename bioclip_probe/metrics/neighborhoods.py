@@ -15,12 +15,16 @@ species.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy.special import gammaln
 
+from bioclip_probe.metrics.intervals import with_interval
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.resampling import permutation_p
 from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists, matching_weight
 
@@ -250,3 +254,48 @@ def chance_to_be_right(sizes: np.ndarray, n_candidates: np.ndarray) -> np.ndarra
     ways = gammaln(n - sizes + 1) - gammaln(np.maximum(left, 0) + 1) - gammaln(n) + gammaln(n - drawn)[:, None]
     none = np.where(left >= 0, np.exp(ways), 0.0)
     return np.clip(1 - none @ sizes / n, 0, 1)[position]
+
+
+def with_exact_ends(
+    estimate: Estimate,
+    deleted: np.ndarray,
+    ends: np.ndarray,
+    jackknife: Jackknife,
+    settings: MeasureSettings,
+) -> Estimate:
+    """Return an estimate with its interval, which is exact where the number is at an end of its range.
+
+    Where the number is as low or as high as it can be whichever group is left out, the jackknife has no width. The
+    interval is then that of Clopper and Pearson for a share of 0 or 1 of the units, on the scale of the range.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        With its value, its counts and its own note.
+    deleted : ndarray, shape (G,)
+        The number without each group of `jackknife`.
+    ends : ndarray, shape (G + 1, 2)
+        The range of the number, with all images and without each group: how low and how high it can be.
+    jackknife : Jackknife
+    settings : MeasureSettings
+        `level` is used.
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> jackknife, ends = Jackknife("species", 20, np.arange(20)), np.array([[0, 0.4]] * 21)
+    >>> estimate = with_exact_ends(Estimate(0.4), np.full(20, 0.4), ends, jackknife, MeasureSettings())
+    >>> round(estimate.ci_low, 2), estimate.ci_high
+    (0.33, 0.4)
+    """
+    low, width = ends[:, 0], ends[:, 1] - ends[:, 0]
+    values = np.append(estimate.value, deleted)
+    share = np.divide(values - low, width, out=np.full(len(values), np.nan), where=width > 0)
+    exact = with_interval(replace(estimate, value=float(share[0])), share[1:], jackknife, settings, (0.0, 1.0))
+    if not exact.ci_method.startswith("Clopper"):
+        return with_interval(estimate, deleted, jackknife, settings, (float(low[0]), float(ends[0, 1])))
+    scaled = {name: float(low[0] + width[0] * getattr(exact, name)) for name in ("ci_low", "ci_high")}
+    return replace(exact, value=estimate.value, replicates=deleted, **scaled)

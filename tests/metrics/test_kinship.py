@@ -96,6 +96,7 @@ def test_a_group_that_holds_all_leaves_no_candidate():
 
 def test_undefined_says_why():
     vectors, placement = made_up(15, 60, noise=0.0)
+    assert 6 < everything(vectors, placement)["neighbour_lca_depth_1"].ci_low < 7
     assert everything(vectors, placement)["mistake_severity"].note == "no nearest image is of another species"
     one = np.flatnonzero(placement.node == placement.node[0])
     assert everything(vectors[one], placement.take(one))["neighbour_lca_depth_1"].note == "only one taxon"
