@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from bioclip_probe.metrics.measurement import Measurement, measurements_by_rank, random_stream
-from bioclip_probe.metrics.scores import interval, jackknife_method
+from bioclip_probe.metrics.intervals import with_interval
+from bioclip_probe.metrics.measurement import Measurement, measurements_by_rank
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.distance_sums import SMALLEST_DISTANCE
 from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
 from bioclip_probe.stats.all_pairs.variance import SpeciesSums
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import finite_rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 
 NAMES = ("nested_r2", "variance_ratio")
+BOUNDS = {"nested_r2": (0.0, 1.0), "variance_ratio": (0.0, np.inf)}
 
 
 def variance_by_rank(
@@ -40,14 +42,17 @@ def variance_by_rank(
 
         ``nested_r2`` = (SS_between(taxa) - SS_between(ancestors))/SS_total, in [0, 1]. Higher: the rank tells more
         about the position of an image than the ranks above do. Without holes the shares of all ranks add up to the R²
-        of species. Chance, for images that are assigned to taxa at random, is (K - P)/(n - 1): it is large where taxa
-        have few images. Species that differ independently of the tree give every rank more than that, about
-        (K - P)/(species - 1) of their R².
+        of species.
         ``variance_ratio`` = (SS_between/(K - 1))/(SS_within/(n - K)), the pseudo-F of PERMANOVA; at least 0, higher is
-        better. Chance is 1, up to the difference of a ratio of means from a mean of ratios. It grows with the images
-        per taxon, so that encoders compare over the same images only.
+        better. It grows with the images per taxon, so that encoders compare over the same images only.
 
-        Both intervals leave out one group of species after the other. Undefined where nothing varies; the ratio also
+        Above species, chance is the mean of `n_null_permutations` permutations of whole species over the tips (null:
+        species): what a memoriser of species without a tree reaches, about (K - P)/(species - 1) of the R² of species.
+        At species it is what images at random reach (null: images): (K - P)/(n - 1), and a ratio of 1. Since the shares
+        add up, variance that high ranks explain is missing at low ones, whose share may lie below chance in a model
+        that follows the tree closely; `variance_components` are free of that.
+
+        The intervals recompute the numbers without each group of units. Undefined where nothing varies; the ratio also
         with one taxon, or if no taxon has two images that differ.
 
     Raises
@@ -57,7 +62,8 @@ def variance_by_rank(
 
     Notes
     -----
-    O(n d²) for the moments, of which only the sums are used, and O(species·d) a rank, intervals included.
+    O(n d²) for the moments, of which only the sums are used, and O(species·d) for each rank and each permutation. For
+    shares that are free of the sizes of taxa and of images, see `variance_components`.
 
     References
     ----------
@@ -72,12 +78,19 @@ def variance_by_rank(
     [('genus', 0.81), ('species', 0.19)]
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    rng = random_stream(shared.settings.seed, "variance_by_rank")
-    return measurements_by_rank(estimate_variance_by_rank(shared.vectors, shared.placement, rng, shared.settings))
+    return measurements_by_rank(
+        estimate_variance_by_rank(
+            shared.vectors, shared.placement, shared.jackknife(), shared.permuted_labels, shared.settings
+        )
+    )
 
 
 def estimate_variance_by_rank(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, settings: MeasureSettings
+    vectors: np.ndarray,
+    placement: Placement,
+    jackknife: Jackknife,
+    permuted_labels: Callable[[str], np.ndarray],
+    settings: MeasureSettings,
 ) -> dict[str, dict[str, Estimate]]:
     """Return `variance_by_rank` as a table.
 
@@ -87,10 +100,12 @@ def estimate_variance_by_rank(
         Unit vectors, one per image.
     placement : Placement
         The images in a taxonomy of all ranks.
-    rng : numpy.random.Generator
-        It draws the groups of the jackknife, rank by rank.
+    jackknife : Jackknife
+        Groups of the same images.
+    permuted_labels : callable
+        Gives the taxa of the images at a rank with whole species permuted, see `SharedResults.permuted_labels`.
     settings : MeasureSettings
-        `n_groups` and `level` are used.
+        `level` is used.
 
     Returns
     -------
@@ -104,21 +119,21 @@ def estimate_variance_by_rank(
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> table = estimate_variance_by_rank(*corvids(), np.random.default_rng(0), MeasureSettings())
-    >>> round(table["genus"]["nested_r2"].value, 2)
+    >>> shared = SharedResults.of(*corvids())
+    >>> how = (shared.jackknife(), shared.permuted_labels, shared.settings)
+    >>> round(estimate_variance_by_rank(shared.vectors, shared.placement, *how)["genus"]["nested_r2"].value, 2)
     0.81
     """
     finite_rows(vectors)
     has_node = placement.node >= 0
-    nodes, unit = np.unique(placement.node[has_node], return_inverse=True)
-    units = np.full(len(placement), -1)
+    nodes, first, unit = np.unique(placement.node[has_node], return_index=True, return_inverse=True)
+    first, units = np.flatnonzero(has_node)[first], np.full(len(placement), -1)
     units[has_node] = unit
     origin = approximate_mean(vectors[has_node]) if has_node.any() else None
     moments = Moments.of(vectors, units, len(nodes), origin=origin)
-    tree = placement.tree
     table = {}
     for rank in RANKS:
-        taxon = tree.ancestor_at(rank)[nodes]
+        taxon = placement.tree.ancestor_at(rank)[nodes]
         named = taxon >= 0
         n_images = int(moments.counts[named].sum())
         counts: dict[str, Any] = {
@@ -129,35 +144,65 @@ def estimate_variance_by_rank(
         if not n_images:
             table[rank] = dict.fromkeys(NAMES, Estimate.undefined("no image has a name at this rank", **counts))
             continue
-        group = jackknife_groups(int(named.sum()), rng, settings.n_groups)
-        species = SpeciesSums(moments.counts[named], moments.sums[named], moments.norms[named], group)
-        table[rank] = _at_rank(species, taxon[named], tree.parent[taxon[named]], counts, settings)
+        sums = (moments.counts[named], moments.sums[named], moments.norms[named])
+        numbers = _Numbers.of(SpeciesSums(*sums, jackknife.group[first[named]]), taxon[named], placement.tree.parent)
+        chance = {"nested_r2": (numbers.n_taxa - numbers.n_above) / max(n_images - 1, 1), "variance_ratio": 1.0}
+        if rank != RANKS[-1]:
+            species = SpeciesSums(*sums, np.zeros(int(named.sum()), dtype=np.int64))
+            moved = permuted_labels(rank)[:, first[named]]
+            permuted = [_Numbers.of(species, labels, placement.tree.parent) for labels in moved]
+            chance = {name: float(np.mean([each.values[name][0] for each in permuted])) for name in NAMES}
+        null = "images" if rank == RANKS[-1] else "species"
+        own = jackknife.take(np.isin(placement.node, nodes[named]))
+        table[rank] = {
+            name: _estimate(numbers, name, Estimate(np.nan, chance[name], null, **counts), own, settings)
+            for name in NAMES
+        }
     return table
 
 
-def _at_rank(
-    species: SpeciesSums, taxon: np.ndarray, above: np.ndarray, counts: dict[str, Any], settings: MeasureSettings
-) -> dict[str, Estimate]:
-    """Return both numbers from the sums of species, the taxon of each at the rank, and that taxon's parent."""
-    n = counts["n_images"]
-    images, total, within = species.n_images(), species.total_squares(), species.squares_within(taxon)
-    squares, k = species.squares_of_means(taxon)
-    squares_above, n_above = species.squares_of_means(above)
-    varies = total > SMALLEST_DISTANCE * images
-    if not varies[0]:
-        return dict.fromkeys(NAMES, Estimate.undefined("the vectors do not vary", **counts))
-    shares = _ratio(squares - squares_above, total, varies)
-    chance = float((k[0] - n_above[0]) / (n - 1))
-    estimates = {"nested_r2": _estimate(shares, Estimate(np.nan, chance, **counts), (0.0, 1.0), settings)}
-    if reason := _reason_no_ratio(k[0], within[0], n):
-        return estimates | {"variance_ratio": Estimate.undefined(reason, **counts)}
-    scattered = (k > 1) & (images > k) & (within > SMALLEST_DISTANCE * images)
-    between = _ratio(total - within, k - 1, k > 1)
-    ratios = _ratio(between, _ratio(within, images - k, scattered), scattered)
-    return estimates | {"variance_ratio": _estimate(ratios, Estimate(np.nan, 1.0, **counts), (0.0, np.inf), settings)}
+@dataclass(frozen=True, eq=False)
+class _Numbers:
+    """Both numbers of a rank, of all species and without each group, and why they may be undefined."""
+
+    values: dict[str, np.ndarray]
+    reasons: dict[str, str]
+    n_taxa: int
+    n_above: int
+
+    @classmethod
+    def of(cls, species: SpeciesSums, taxon: np.ndarray, parent: np.ndarray) -> _Numbers:
+        """Return the numbers from the sums of species, the taxon of each at the rank, and the parent of each taxon."""
+        images, total, within = species.n_images(), species.total_squares(), species.squares_within(taxon)
+        squares, k = species.squares_of_means(taxon)
+        squares_above, n_above = species.squares_of_means(parent[taxon])
+        varies = total > SMALLEST_DISTANCE * images
+        scattered = (k > 1) & (images > k) & (within > SMALLEST_DISTANCE * images)
+        between = _ratio(total - within, k - 1, k > 1)
+        values = {
+            "nested_r2": _ratio(squares - squares_above, total, varies),
+            "variance_ratio": _ratio(between, _ratio(within, images - k, scattered), scattered),
+        }
+        flat = "" if varies[0] else "the vectors do not vary"
+        reasons = {"nested_r2": flat, "variance_ratio": flat or _reason_no_ratio(k[0], within[0], images[0])}
+        return cls(values, reasons, round(k[0]), round(n_above[0]))
 
 
-def _reason_no_ratio(k: float, within: float, n: int) -> str:
+def _estimate(
+    numbers: _Numbers, name: str, blank: Estimate, jackknife: Jackknife, settings: MeasureSettings
+) -> Estimate:
+    """Return `blank` with the value and the interval of a number, or the reason why it is undefined."""
+    if numbers.reasons[name]:
+        return replace(blank, chance=np.nan, null="", note=numbers.reasons[name])
+    bounds = BOUNDS[name]
+    value = float(np.clip(numbers.values[name][0], *bounds))
+    if name == "nested_r2" and numbers.n_taxa == numbers.n_above:
+        return replace(blank, value=value, note="no taxon above this rank is divided by it")
+    deleted = jackknife.padded(value, numbers.values[name][1:])
+    return with_interval(replace(blank, value=value), deleted, jackknife, settings, bounds)
+
+
+def _reason_no_ratio(k: float, within: float, n: float) -> str:
     """Return why the variance ratio does not exist; empty if it does."""
     if k < 2:
         return "needs at least 2 taxa, found 1"
@@ -169,10 +214,3 @@ def _reason_no_ratio(k: float, within: float, n: int) -> str:
 def _ratio(numerator: np.ndarray, denominator: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Return the ratio, NaN elsewhere."""
     return np.divide(numerator, denominator, out=np.full(len(where), np.nan), where=where)
-
-
-def _estimate(values: np.ndarray, blank: Estimate, bounds: tuple[float, float], settings: MeasureSettings) -> Estimate:
-    """Return `blank` with the value of all images and its interval, from the values without one group of species."""
-    value = float(np.clip(values[0], *bounds))
-    ends = jackknife_interval(value, values[1:], bounds, settings.level)
-    return replace(blank, value=value, **interval(*ends, jackknife_method(settings)))

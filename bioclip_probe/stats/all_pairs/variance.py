@@ -31,7 +31,7 @@ class SpeciesSums:
     sums : ndarray, shape (k, d), float64
     norms : ndarray, shape (k,), float64
     jackknife_group : ndarray, shape (k,), int64
-        From 0 to J - 1; no group is empty.
+        From 0 to J - 1. A group without species is left out for nothing.
 
     Examples
     --------
