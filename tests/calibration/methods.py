@@ -19,7 +19,7 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.signal import estimate_k_mult
 from bioclip_probe.metrics.similarity import estimate_similarity
-from bioclip_probe.metrics.variance import estimate_variance_by_rank
+from bioclip_probe.metrics.variance import variance_by_rank
 from bioclip_probe.stats.all_pairs.reweighting import weighted_correlations, weighted_image_correlations
 from bioclip_probe.stats.centroids import centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate
@@ -130,8 +130,9 @@ def noise_ceiling(simulated: SimulatedImages, rng: np.random.Generator, settings
 
 def variance(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
     """Return the variance that two of the seven ranks explain."""
-    by_rank = estimate_variance_by_rank(simulated.vectors, simulated.placement, rng, settings)
-    return {f"{name} of {rank}": by_rank[rank][name] for rank in ("order", "genus") for name in by_rank[rank]}
+    shared = SharedResults(simulated.vectors, simulated.placement, settings, units=simulated.units)
+    rows = variance_by_rank(shared, simulated.placement)
+    return {f"{row.metric} of {row.rank}": row.estimate for row in rows if row.rank in ("order", "genus")}
 
 
 def rank_correlations(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
