@@ -93,7 +93,18 @@ def estimate_effective_dimension(evolution: Evolution, jackknife: Jackknife, set
     if reason := evolution.reason_undefined():
         return Estimate.undefined(reason)
     d = evolution.vectors.shape[1]
-    estimate = Estimate(evolution.covariance.effective_dimension, note=evolution.note)
-    if evolution.covariance.trace_of_square <= 1 / d:
+    covariance = evolution.covariance
+    deleted = evolution.squared_trace_without_each()
+    # One over the dimension is estimated without bias, and may lie below 1/d; so its interval is made and turned over.
+    inverse = with_interval(Estimate(covariance.trace_of_square), deleted, jackknife, settings, (1 / d, 1.0))
+    estimate = replace(
+        inverse,
+        value=covariance.effective_dimension,
+        ci_low=1 / inverse.ci_high,
+        ci_high=1 / inverse.ci_low,
+        replicates=1 / np.clip(deleted, 1 / d, 1.0),
+        note=evolution.note,
+    )
+    if covariance.trace_of_square <= 1 / d:
         estimate = with_note(estimate, "no direction stands out: it lies at its upper bound")
-    return with_interval(estimate, evolution.dimension_without_each(), jackknife, settings, (1.0, float(d)))
+    return with_note(estimate, inverse.note)

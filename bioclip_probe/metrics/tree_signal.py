@@ -40,7 +40,7 @@ def pagel_lambda(
         size say, gives a λ of 1. Read it beside `effective_dimension`.
 
         The summed covariance of the species means is V = g·C_λ + diag(e). C holds the depths of common ancestors below
-        the first split, C_λ is C with its off-diagonal times λ, and e_i is the variance of images within species,
+        the root of the tree, C_λ is C with its off-diagonal times λ, and e_i is the variance of images within species,
         pooled over species, over the number of images of species i. λ and g maximise the pseudo-REML likelihood,
         see `bioclip_probe.stats.brownian_likelihood`. Without a species of two images, e is unknown and taken as 0:
         scatter of images then lowers λ, and the note says so.

@@ -4,10 +4,10 @@ The summed outer product of d traits, S = Σ_j m_j m_jᵀ, has the expectation::
 
     V = g·C_λ + diag(e)
 
-C holds the depths of common ancestors below the first split of the tree, and C_λ is C with its off-diagonal multiplied
-by λ. g is the evolutionary variance of all d traits together per unit of branch length. e_i is the variance of all d
-traits of the mean of species i that the scatter of its images causes. The pseudo-REML log-likelihood is that of one
-trait with this covariance::
+C holds the depths of common ancestors below the root of the tree, and C_λ is C with its off-diagonal multiplied by λ.
+A sample of species keeps the root of the whole tree, so that λ means the same for every sample. g is the evolutionary
+variance of all d traits together per unit of branch length. e_i is the variance of all d traits of the mean of species
+i that the scatter of its images causes. The pseudo-REML log-likelihood is that of one trait with this covariance::
 
     -½ [log|V| + log(1ᵀV⁻¹1) + tr(V⁻¹S)]
 
@@ -50,8 +50,8 @@ SMALL_WORK = 2**18
 VARIANCE_RANGE = (1e-7, 1e2)
 #: The highest λ where two tips are at one point of the tree, so that V is singular at 1.
 NEARLY_ONE = 1 - 1e-6
-#: λ from which the search begins; the best of them is refined.
-STARTS = (0.0, 0.25, 0.5, 0.75, 0.95)
+#: λ from which the search begins; the likelihood of few species can have more than one maximum.
+STARTS = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,14 @@ class BrownianTree:
     tip : ndarray, shape (m,), int64
         The tip position of each node; -1 at a split.
     depth : ndarray, shape (m,), float64
-        Distance below the first split. What all lineages share explains no difference.
+        Distance below the root of the tree.
 
     Examples
     --------
     >>> tree = Tree(np.array([-1, 0, 1, 1]), np.array([0.0, 9, 1, 2]), np.array([*"rxab"], object), [-1] * 4)
     >>> splits = BrownianTree(tree)
     >>> splits.parent.tolist(), splits.tip.tolist(), splits.depth.tolist()
-    ([-1, 0, 0], [-1, 0, 1], [0.0, 1.0, 2.0])
+    ([-1, 0, 0], [-1, 0, 1], [9.0, 10.0, 11.0])
     """
 
     def __init__(self, tree: Tree) -> None:
@@ -116,7 +116,7 @@ class BrownianTree:
         self.parent = np.concatenate([[-1], new[above]])
         self.tip = np.full(len(nodes), -1)
         self.tip[new[tree.tips]] = np.arange(len(tree.tips))
-        self.depth = tree.depth[nodes] - tree.depth[nodes[0]]
+        self.depth = tree.depth[nodes]
 
     @cached_property
     def tips(self) -> np.ndarray:
@@ -125,8 +125,14 @@ class BrownianTree:
 
     @cached_property
     def depth_above(self) -> np.ndarray:
-        """Depth of the parent of each node, shape (m,), float64; 0 at the first split."""
-        return np.where(self.parent >= 0, self.depth[self.parent], 0.0)
+        """Depth of the parent of each node, shape (m,), float64; that of the first split is its own depth."""
+        return np.asarray(self.depth[np.maximum(self.parent, 0)])
+
+    @cached_property
+    def is_star(self) -> bool:
+        """True if no branch parts two tips from others, so that all tips are equally related."""
+        inner = self.depth[self.tip < 0]
+        return bool(np.all(inner <= inner.min(initial=np.inf)))
 
     def lengths(self, signal: float) -> np.ndarray:
         """Return the length of the branch above each node once λ has changed it, shape (m,), float64."""
@@ -176,7 +182,7 @@ class BrownianLikelihood:
     errors : ndarray, shape (k,), float64
         e, the sampling variance of each mean, summed over the d traits; 0 where it is unknown.
     kept : ndarray, shape (k,), bool
-        The tips that enter. The tree keeps its first split without the others.
+        The tips that enter. The tree keeps its root without the others.
 
     Examples
     --------
@@ -276,7 +282,7 @@ class BrownianLikelihood:
         Parameters
         ----------
         start : BrownianFit, optional
-            Where the search begins; by default at the best of several λ.
+            Where the search begins; by default at several λ.
         threads : ThreadPoolExecutor, optional
             They share the traits.
 
@@ -300,16 +306,19 @@ class BrownianLikelihood:
             raise ValueError("two tips are at one point of the tree, and their sampling error is 0")
         highest = 1.0 if np.isfinite(self.value(1.0, self.scale)) else NEARLY_ONE
         if start is not None:
-            begin = np.array([np.clip(start.signal, 0.02, 0.98), np.log(start.variance / self.scale)])
+            begins = [(np.clip(start.signal, 0.02, 0.98), np.log(start.variance / self.scale))]
         else:
             depth = self.splits.depth[self.splits.tips[self.kept]].mean()
             share = max(1 - self.errors[self.kept].mean() / (self.scale * depth), 0.05)
-            points = (np.array([signal, np.log(share)]) for signal in STARTS)
-            begin = min(points, key=lambda point: per_contrast(point)[0])
+            begins = [(signal, np.log(share)) for signal in STARTS]
         bounds = [(0.0, highest), tuple(np.log(VARIANCE_RANGE))]
         options = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 200}
-        found = minimize(per_contrast, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-        return BrownianFit(float(found.x[0]), float(self.scale * np.exp(found.x[1])), -0.5 * n * float(found.fun))
+        ends = [
+            minimize(per_contrast, np.array(begin), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+            for begin in begins
+        ]
+        best = min(ends, key=lambda end: float(end.fun))
+        return BrownianFit(float(best.x[0]), float(self.scale * np.exp(best.x[1])), -0.5 * n * float(best.fun))
 
     def _objective(
         self, signal: float, variance: float, threads: ThreadPoolExecutor | None = None

@@ -88,22 +88,22 @@ class Evolution:
         """The scatter of images within species."""
         return self._pooled(self._scatter.sum(axis=0), np.ones(len(self.group), dtype=bool))
 
-    def dimension_without_each(self) -> np.ndarray:
-        """Return the effective dimension without each jackknife group.
+    def squared_trace_without_each(self) -> np.ndarray:
+        """Return tr(R²), one over the effective dimension, without each jackknife group.
 
         Returns
         -------
         ndarray, shape (G,), float64
             NaN where fewer than three species stay.
         """
-        total, dimensions = self._scatter.sum(axis=0), np.full(self.n_groups, np.nan)
+        total, traces = self._scatter.sum(axis=0), np.full(self.n_groups, np.nan)
         parts = zip(self.likelihoods_without_each, self.fits_without_each, strict=True)
         for number, (likelihood, fit) in enumerate(parts):
             if likelihood is not None and fit is not None:
                 within = self._pooled(total - self._scatter[number], likelihood.kept)
                 part = ContrastCovariance.of(likelihood, fit, self.taxa.means, self.taxa.counts, within)
-                dimensions[number] = part.effective_dimension
-        return dimensions
+                traces[number] = part.trace_of_square
+        return traces
 
     def reason_undefined(self) -> str:
         """Return why the model cannot be fitted, or an empty string if it can.
@@ -117,7 +117,7 @@ class Evolution:
             return f"needs at least 3 taxa, found {k}"
         splits, likelihood = self.likelihood.splits, self.likelihood
         depth = splits.depth[splits.tips].mean()
-        if not np.any(splits.depth[splits.tip < 0] > 0):
+        if splits.is_star:
             return "on a star tree all taxa are equally related"
         if likelihood.scale * depth <= FLAT:
             return "the centroids do not vary"
