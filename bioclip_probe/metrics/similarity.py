@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bioclip_probe.metrics.intervals import with_interval, with_note
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
-from bioclip_probe.metrics.scores import interval, jackknife_method
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import EmbeddingPair
 from bioclip_probe.stats.all_pairs.distance_sums import (
@@ -24,8 +24,9 @@ from bioclip_probe.stats.all_pairs.distance_sums import (
     distance_sums,
 )
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import jackknife_groups, jackknife_interval, permutation_p
-from bioclip_probe.stats.rows import Rows, rank_of_tips
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.resampling import permutation_p
+from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
 from bioclip_probe.tree.tree import Placement
 
@@ -50,7 +51,7 @@ def encoder_similarity(
     placement : Placement
         As for `cophenetic_correlation`; species are compared.
     settings : MeasureSettings, optional
-        `n_model_permutations` (199 by default), `n_mutual_neighbors` (10), `n_groups` and `level` are used.
+        `n_model_permutations` (199 by default), `n_mutual_neighbors` (10), `n_groups`, `resample` and `level` are used.
 
     Returns
     -------
@@ -64,8 +65,9 @@ def encoder_similarity(
         of the m permuted scores and the score itself, so that it is above 0 in at most 5 % of independent pairs.
 
         Higher is more alike; all are 1 for an encoder with itself or a rotation of itself. Chance is the mean over
-        permutations of the species of one encoder, p is one-sided, (b + 1)/(m + 1). The interval leaves out one group
-        of species after the other; the same fixed τ corrects the ends for a calibrated score.
+        permutations of the species of one encoder (null: species), p is one-sided, (b + 1)/(m + 1). The interval leaves
+        out one group of units after the other and computes the score again; the same fixed τ corrects the ends for a
+        calibrated score. A high score does not show that either encoder knows the tree: all that both see counts.
 
     Raises
     ------
@@ -93,12 +95,13 @@ def encoder_similarity(
     """
     pair = EmbeddingPair.of(embeddings, placement, settings)
     rng = pair.first.stream("similarity")
-    estimates = estimate_similarity(pair.first.taxa("species"), pair.second.taxa("species"), rng, pair.settings)
+    both = (pair.first.taxa("species"), pair.second.taxa("species"))
+    estimates = estimate_similarity(*both, pair.first.jackknife(), rng, pair.settings)
     return measurements_at("species", estimates)
 
 
 def estimate_similarity(
-    taxa: Rows, other: Rows, rng: np.random.Generator, settings: MeasureSettings
+    taxa: Rows, other: Rows, jackknife: Jackknife, rng: np.random.Generator, settings: MeasureSettings
 ) -> dict[str, Estimate]:
     """Return the numbers of `encoder_similarity`.
 
@@ -106,8 +109,10 @@ def estimate_similarity(
     ----------
     taxa, other : Rows
         Centroids of the same species in both embeddings.
+    jackknife : Jackknife
+        Of the images of the species.
     rng : numpy.random.Generator
-        It draws the groups of the jackknife, and then the permutations.
+        It draws the permutations.
     settings : MeasureSettings
 
     Returns
@@ -117,15 +122,17 @@ def estimate_similarity(
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> taxa = Rows.taxa(*corvids())
-    >>> estimate_similarity(taxa, taxa, np.random.default_rng(0), MeasureSettings())["cka"].note
+    >>> vectors, placement = corvids()
+    >>> taxa, rng = Rows.taxa(vectors, placement), np.random.default_rng(0)
+    >>> jackknife = Jackknife.of("species", placement.node, rng)
+    >>> estimate_similarity(taxa, taxa, jackknife, rng, MeasureSettings())["cka"].note
     'needs at least 4 taxa, found 3'
     """
     n, needed = taxa.counts["n_taxa"], 2 * settings.n_mutual_neighbors + 1
     reasons = dict.fromkeys(BOUNDS, _reason_undefined(taxa, other))
     scores: dict[str, Scores] = {}
     if not reasons["cka"]:
-        scores = _scores(taxa.vectors, other.vectors, rng, settings)
+        scores = _scores(taxa.vectors, other.vectors, jackknife.of_tips(taxa), rng, settings)
         same = "the distances of one encoder do not vary from pair to pair"
         reasons = {name: same if math.isnan(scores[name].value) else "" for name in BOUNDS}
     if not reasons["mutual_knn"] and n < needed:
@@ -134,9 +141,12 @@ def estimate_similarity(
     for name, reason in reasons.items():
         raw = calibrated = Estimate.undefined(reason, **taxa.counts)
         if not reason:
-            blank = Estimate(math.nan, resampled=rank_of_tips(taxa.tree), **taxa.counts)
-            raw = _estimate(scores[name], BOUNDS[name], blank, settings)
-            calibrated = _calibrated(raw, scores[name])
+            own = scores[name]
+            chance, p = float(np.mean(own.null)), permutation_p(own.value, own.null)
+            raw = Estimate(own.value, chance=chance, null="species", p_value=p, **taxa.counts)
+            deleted = jackknife.padded(own.value, own.deleted)
+            raw = with_interval(raw, deleted, jackknife, settings, BOUNDS[name])
+            calibrated = _calibrated(raw, own)
         table |= {name: raw, f"{name}_calibrated": calibrated}
     return table
 
@@ -178,11 +188,12 @@ def _reason_undefined(taxa: Rows, other: Rows) -> str:
     return f"the images of {lost} taxa cancel out: their centroid has no direction" if lost else ""
 
 
-def _scores(u: np.ndarray, v: np.ndarray, rng: np.random.Generator, settings: MeasureSettings) -> dict[str, Scores]:
+def _scores(
+    u: np.ndarray, v: np.ndarray, group: np.ndarray, rng: np.random.Generator, settings: MeasureSettings
+) -> dict[str, Scores]:
     """Return all scores of two sets of directions, NaN where the distances of one of them do not vary."""
     # The set with the shorter mean is permuted, so that the order of the two does not matter.
     u, v = sorted((u, v), key=lambda directions: -np.linalg.norm(directions.sum(axis=0)))
-    group = jackknife_groups(len(u), rng, settings.n_groups)
     orders = np.array([rng.permutation(len(u)) for _ in range(settings.n_model_permutations)])
     scores = scores_by_distance(centred_points(u), centred_points(v), orders, group)
     if math.isnan(scores["rsa"].value):
@@ -278,23 +289,17 @@ def _share_in_common(near_a: np.ndarray, near_b: np.ndarray) -> float:
     return float(np.mean((near_a[:, :, None] == near_b[:, None, :]).any(axis=2)))
 
 
-def _estimate(scores: Scores, bounds: tuple[float, float], blank: Estimate, settings: MeasureSettings) -> Estimate:
-    """Return `blank` with a score, its null and its interval."""
-    ends = jackknife_interval(scores.value, scores.deleted, bounds, settings.level)
-    fields = interval(*ends, jackknife_method(settings), blank.resampled) or {"resampled": ""}
-    p = permutation_p(scores.value, scores.null)
-    return replace(blank, value=scores.value, chance=float(np.mean(scores.null)), p_value=p, **fields)
-
-
 def _calibrated(raw: Estimate, scores: Scores) -> Estimate:
     """Return the part of the score beyond its threshold, as a share of the most that it could be."""
     threshold = scores.threshold
     if threshold >= 1 - 1e-9:
         return Estimate.undefined("chance alone is perfect", raw.n_images, raw.n_taxa, raw.n_excluded)
 
-    def beyond(score: float) -> float:
-        return max((score - threshold) / (1 - threshold), 0.0) if math.isfinite(score) else score
+    def beyond(score: float | np.ndarray) -> np.ndarray:
+        return np.maximum((score - threshold) / (1 - threshold), 0.0)  # NaN stays NaN
 
+    value, low, high = (float(beyond(number)) for number in (raw.value, raw.ci_low, raw.ci_high))
+    replicates = None if raw.replicates is None else beyond(raw.replicates)
     note = f"beyond {threshold:.4f}, the {1 - ALPHA:.0%} point of {len(scores.null)} permutations"
-    low, high = beyond(raw.ci_low), beyond(raw.ci_high)
-    return replace(raw, value=beyond(raw.value), chance=0.0, note=note, ci_low=low, ci_high=high)
+    calibrated = replace(raw, value=value, chance=0.0, note=note, ci_low=low, ci_high=high, replicates=replicates)
+    return with_note(calibrated, raw.note)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import pearsonr
 
 from bioclip_probe.metrics.balanced import estimate_balanced_correlation, reason_undefined
-from bioclip_probe.metrics.confounds import estimate_residual_correlation
+from bioclip_probe.metrics.confounds import (
+    distance_correlation,
+    estimate_residual_correlation,
+    permuted_partial_correlations,
+)
 from bioclip_probe.metrics.differences import paired_differences
 from bioclip_probe.metrics.hierarchy import cophenetic_correlation, estimate_cophenetic_correlation, estimate_within
 from bioclip_probe.metrics.image_pairs import estimate_image_correlation, image_tree_correlation
@@ -24,6 +28,7 @@ from bioclip_probe.stats.all_pairs.reweighting import weighted_correlations, wei
 from bioclip_probe.stats.centroids import centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.resampling import permutation_p
 from bioclip_probe.stats.rows import Rows, rank_of_tips
 from bioclip_probe.tree import patristic_distances
 from tests.calibration.designs import SimulatedImages
@@ -120,7 +125,11 @@ def k_mult(simulated: SimulatedImages, rng: np.random.Generator, settings: Measu
 
 def residual(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
     """Return CPCC beyond a control, with the p-value that the study rejects."""
-    return estimate_residual_correlation(taxa_of(simulated), second_taxa_of(simulated), rng, settings, test=True)
+    taxa, control = taxa_of(simulated), second_taxa_of(simulated)
+    estimate = estimate_residual_correlation(taxa, control)
+    of_control = distance_correlation(taxa, control)
+    null = permuted_partial_correlations(taxa.sums, control.sums, of_control, rng, settings.n_permutations)
+    return replace(estimate, p_value=permutation_p(estimate.value, null))
 
 
 def noise_ceiling(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
@@ -142,7 +151,9 @@ def rank_correlations(simulated: SimulatedImages, rng: np.random.Generator, sett
 
 def between_encoders(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
     """Return the raw similarities of two models; the calibrated ones have the same p-values."""
-    similarities = estimate_similarity(taxa_of(simulated), second_taxa_of(simulated), rng, settings)
+    taxa, second = taxa_of(simulated), second_taxa_of(simulated)
+    jackknife = jackknife_of(taxa, simulated, rng, settings)
+    similarities = estimate_similarity(taxa, second, jackknife, rng, settings)
     return {name: similarities[name] for name in ("cka", "rsa", "mutual_knn")}
 
 
