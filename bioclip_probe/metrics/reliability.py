@@ -1,4 +1,4 @@
-"""The noise ceiling: the most that the tree correlation could be, given how the images of a species scatter."""
+"""The noise ceiling: the tree correlation that perfect species would have, given how their images scatter."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.sparse import csr_array
 
+from bioclip_probe.metrics.intervals import with_interval
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
-from bioclip_probe.metrics.scores import interval, jackknife_method
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.cross import jackknifed_cross_correlations
@@ -16,14 +16,16 @@ from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
 from bioclip_probe.stats.centroids import tips_with_images
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import jackknife_interval
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree.tree import Placement
 
 #: Below this reliability of halves, the corrected value is mostly the error of the correction.
 MIN_RELIABILITY = 0.1
 NAMES = ("split_half_reliability", "noise_ceiling", "disattenuated_cophenetic_correlation")
-BOUNDS = ((-1.0, 1.0), (0.0, 1.0), (-np.inf, np.inf))
+#: The null by which the chance level of each is 0; the ceiling has none.
+NULLS = ("images", "", "species")
+BOUNDS = ((-1.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf))
 
 
 def noise_ceiling(
@@ -36,24 +38,28 @@ def noise_ceiling(
     embeddings, placement
         As for `cophenetic_correlation`; species are compared.
     settings : MeasureSettings, optional
-        `n_halves` (10 by default), `n_groups` and `level` are used.
+        `n_halves` (10 by default) and `level` are used.
 
     Returns
     -------
     list of Measurement
         Three, at species, all over the species with at least two images; the images of the others are counted as
-        excluded.
+        excluded. Higher is better.
 
         ``split_half_reliability``: the images of each species are divided at random into two halves, and the centroid
         distances of one half are correlated with those of the other over all pairs of species; r is the mean over ten
-        random divisions. In [-1, 1].
+        random divisions. In [-1, 1]; 0 where images know nothing about species (null: images).
         ``noise_ceiling``: sqrt(2r/(1 + r)), the correlation of the distances from all images with noiseless ones, by
-        the formula of Spearman and Brown. In [0, 1]. No embedding with such scatter could have a higher CPCC.
-        ``disattenuated_cophenetic_correlation``: CPCC over the ceiling, what CPCC would be without scatter; it can
-        exceed 1. Higher is better, 0 without any signal.
+        the formula of Spearman and Brown. In [0, 1]; there is no chance level. It is the CPCC that is expected of
+        species that follow the tree perfectly and whose images scatter like these. It is an estimate and no bound: a
+        measured CPCC can lie above it by error, since images scatter along the tree by accident too, and since the
+        assumptions of the notes hold approximately only.
+        ``disattenuated_cophenetic_correlation``: CPCC over the ceiling, an estimate of CPCC without scatter. It exceeds
+        1 where CPCC exceeds its ceiling. Chance is 0 (null: whole species permuted over the tips).
 
-        Intervals leave out one group of species after the other. Undefined with fewer than three such species, where
-        distances do not vary, or where a half has no direction; the last two also where r is below 0.1.
+        The intervals recompute the numbers without each group of units, with the same halves. Undefined with fewer than
+        three such species, where distances do not vary, or where a half has no direction; the last two numbers also
+        where r is below 0.1.
 
     Raises
     ------
@@ -87,12 +93,17 @@ def noise_ceiling(
     [1.0, 1.0, 0.69]
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    rng = shared.stream("noise_ceiling")
-    return measurements_at("species", estimate_noise_ceiling(shared.vectors, shared.species, rng, shared.settings))
+    jackknife, rng = shared.jackknife(), shared.stream("noise_ceiling")
+    estimates = estimate_noise_ceiling(shared.vectors, shared.species, jackknife, rng, shared.settings)
+    return measurements_at("species", estimates)
 
 
 def estimate_noise_ceiling(
-    vectors: np.ndarray, placement: Placement, rng: np.random.Generator, settings: MeasureSettings
+    vectors: np.ndarray,
+    placement: Placement,
+    jackknife: Jackknife,
+    rng: np.random.Generator,
+    settings: MeasureSettings,
 ) -> dict[str, Estimate]:
     """Return the three numbers of `noise_ceiling`.
 
@@ -102,9 +113,12 @@ def estimate_noise_ceiling(
         Unit vectors, one per image.
     placement : Placement
         The species compared are its tips.
+    jackknife : Jackknife
+        Groups of the same images.
     rng : numpy.random.Generator
-        It draws the groups of the jackknife, and then the halves.
+        It draws the halves.
     settings : MeasureSettings
+        `n_halves` and `level` are used.
 
     Returns
     -------
@@ -120,7 +134,9 @@ def estimate_noise_ceiling(
     >>> from bioclip_probe.metrics.examples import corvids
     >>> vectors, placement = corvids()
     >>> twice, rng = np.repeat([0, 1, 2], 2), np.random.default_rng(0)
-    >>> estimates = estimate_noise_ceiling(vectors[twice], placement.take(twice), rng, MeasureSettings())
+    >>> images = vectors[twice], placement.take(twice)
+    >>> jackknife = Jackknife.of("species", images[1].node, rng)
+    >>> estimates = estimate_noise_ceiling(*images, jackknife, rng, MeasureSettings())
     >>> round(estimates["noise_ceiling"].value, 2)
     1.0
     """
@@ -133,7 +149,7 @@ def estimate_noise_ceiling(
     if taxa.counts["n_taxa"] < 3:
         reason = f"needs at least 3 taxa with two images, found {taxa.counts['n_taxa']}"
         return dict.fromkeys(NAMES, Estimate.undefined(reason, **taxa.counts))
-    resampled, group = taxa.jackknife_groups(None, rng, settings.n_groups)
+    group, own = jackknife.of_tips(taxa), jackknife.take(taxa.groups >= 0)
     halves = random_halves(vectors, taxa.groups, rng, settings.n_halves)
     reliability = np.mean([jackknifed_cross_correlations(*pair, group) for pair in halves], axis=0)
     cpcc = np.full(len(reliability), np.nan)
@@ -143,14 +159,13 @@ def estimate_noise_ceiling(
     ceiling = spearman_brown_ceiling(reliability)
     reasons = _reasons_undefined(reliability[0], taxa.reason_undefined())
     estimates = {}
-    for name, values, bounds in zip(NAMES, (reliability, ceiling, cpcc / ceiling), BOUNDS, strict=True):
+    for name, values, null, bounds in zip(NAMES, (reliability, ceiling, cpcc / ceiling), NULLS, BOUNDS, strict=True):
         if reasons[name]:
             estimates[name] = Estimate.undefined(reasons[name], **taxa.counts)
             continue
-        ends = jackknife_interval(float(values[0]), values[1:], bounds, settings.level)
-        fields = interval(*ends, jackknife_method(settings), resampled)
-        chance = np.nan if name == "noise_ceiling" else 0.0
-        estimates[name] = Estimate(float(values[0]), chance, **fields, **taxa.counts, note=note)
+        value, chance = float(values[0]), 0.0 if null else np.nan
+        estimate = Estimate(value, chance, null, **taxa.counts, note=note)
+        estimates[name] = with_interval(estimate, jackknife.padded(value, values[1:]), own, settings, bounds)
     return estimates
 
 

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import reliability as module
 from bioclip_probe.metrics.reliability import NAMES
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree import Placement, brownian
 from tests.definitions import hierarchy as pairs
@@ -20,7 +23,8 @@ pytestmark = pytest.mark.slow
 
 
 def noise_ceiling(vectors, placement, rng):
-    return module.estimate_noise_ceiling(vectors, placement, rng, DEFAULT)
+    jackknife = Jackknife.of("species", placement.node, np.random.default_rng(9))
+    return module.estimate_noise_ceiling(vectors, placement, jackknife, rng, DEFAULT)
 
 
 def scattered(noise=1.0, n_species=60, counts=6, d=16, seed=0):
@@ -132,7 +136,7 @@ def test_more_scatter_lowers_the_ceiling_and_more_images_raise_it():
     assert more.value > values[-1] + 0.1
     for found in ceilings:
         assert found.ci_low < found.value < found.ci_high <= 1
-        assert found.resampled == "species" and "jackknife" in found.ci_method
+        assert (found.resampled, found.n_units) == ("species", 60) and "jackknife" in found.ci_method
 
 
 def test_images_that_coincide_leave_cpcc_as_it_is():
@@ -161,6 +165,7 @@ def test_the_order_of_rows_a_rotation_and_what_is_not_there_do_not_matter():
     for name in NAMES:
         for a, b in zip(astuple(found[name]), astuple(other[name]), strict=True):
             assert a == b if isinstance(a, str) else a == pytest.approx(b, abs=1e-7, nan_ok=True)
+    assert all(len(found[name].replicates) == 20 for name in NAMES)
 
 
 def test_species_with_one_image_are_left_out_and_counted():
@@ -182,6 +187,36 @@ def test_inputs_stay_and_results_repeat():
     one, other = noise_ceiling(vectors, placement, rng()), noise_ceiling(vectors, placement, rng())
     assert {n: e.value for n, e in one.items()} == {n: e.value for n, e in other.items()}
     assert np.array_equal(vectors, before)
+
+
+def test_the_unit_that_is_asked_for_is_left_out():
+    vectors, placement, _ = scattered(n_species=80)
+    shared = SharedResults(vectors.astype(np.float32), placement, MeasureSettings(resample="family"))
+    found = {row.metric: row.estimate for row in module.noise_ceiling(shared, placement)}
+    n_families = len(np.unique(placement.at("family")))
+    assert {(estimate.resampled, estimate.n_units) for estimate in found.values()} == {("family", n_families)}
+    assert [found[name].null for name in NAMES] == ["images", "", "species"]
+    kept = shared.jackknife().group != 4
+    taxa = Rows.taxa(vectors[kept], placement.take(kept))
+    by_ceiling = found[NAMES[2]].replicates[4] * found[NAMES[1]].replicates[4]
+    assert by_ceiling == pytest.approx(taxa.sums.correlation(), abs=1e-6)
+
+
+def test_species_that_follow_the_tree_perfectly_reach_the_ceiling_on_average_and_may_exceed_it():
+    """The ceiling is an estimate and no bound: noiseless distances are those of the tree itself."""
+    over = []
+    for seed in range(10):
+        draw = rng(seed)
+        tree = random_taxonomy(60, 60, rng(100)).tree
+        placement = Placement(tree, np.repeat(tree.tips, 4))
+        edges = np.zeros((len(tree), len(tree)))
+        for node in range(1, len(tree)):  # an axis for each branch: squared distance is the length of the path
+            edges[node] = edges[tree.parent[node]]
+            edges[node, node] = np.sqrt(tree.length[node])
+        x = edges[placement.node] + 0.15 * draw.standard_normal((len(placement), len(tree)))
+        found = noise_ceiling(unit_rows(x), placement, draw)
+        over.append(found[NAMES[2]].value)
+    assert abs(np.mean(over) - 1) < 0.05 and max(over) > 1
 
 
 # Where they do not exist.

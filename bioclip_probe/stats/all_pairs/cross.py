@@ -31,7 +31,7 @@ def jackknifed_cross_correlations(
     vectors_a, vectors_b : ndarray, shape (k, d₁), (k, d₂)
         Unit vectors of the same k taxa.
     jackknife_group : ndarray, shape (k,), int64
-        The jackknife group of each taxon, from 0 to J - 1.
+        The jackknife group of each taxon, from 0 to J - 1. A group without taxa is left out for nothing.
 
     Returns
     -------
