@@ -134,7 +134,8 @@ def residual(simulated: SimulatedImages, rng: np.random.Generator, settings: Mea
 
 def noise_ceiling(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
     """Return the noise ceiling of CPCC and the numbers beside it."""
-    return estimate_noise_ceiling(simulated.vectors, simulated.placement, rng, settings)
+    jackknife = jackknife_of(images_of(simulated), simulated, rng, settings)
+    return estimate_noise_ceiling(simulated.vectors, simulated.placement, jackknife, rng, settings)
 
 
 def variance(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
