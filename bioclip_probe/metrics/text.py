@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bioclip_probe.metrics.hierarchy import estimate_cophenetic_correlation
+from bioclip_probe.metrics.intervals import taxon_jackknife, with_interval
 from bioclip_probe.metrics.measurement import Measurement, random_stream
-from bioclip_probe.metrics.scores import mean_score
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.similarity import estimate_similarity
@@ -47,6 +47,8 @@ class NamedCentroids:
         The centroid of the images of each taxon, a unit vector; NaN where images cancel out.
     texts : ndarray, shape (K, d)
         The names of all K named taxa of the rank.
+    taxa : ndarray, shape (K,), int64
+        The taxon of each name, a node of the taxonomy.
     own : ndarray, shape (k,), int64
         The row of `texts` that is the name of each taxon.
     placement : Placement
@@ -65,6 +67,7 @@ class NamedCentroids:
 
     points: np.ndarray
     texts: np.ndarray
+    taxa: np.ndarray
     own: np.ndarray
     placement: Placement
     counts: dict[str, Any]
@@ -134,7 +137,7 @@ class TextEmbeddings:
         if not len(own) or len(taxa) < 2:
             reason = f"needs at least 2 names and images of one of them, found {len(taxa)} and {n_images} images"
         at_tips = Placement(of_taxa.tree, of_taxa.tree.tips)
-        return NamedCentroids(of_taxa.directions, texts, own, at_tips, counts, reason)
+        return NamedCentroids(of_taxa.directions, texts, taxa, own, at_tips, counts, reason)
 
 
 def text_cophenetic_correlation(
@@ -177,7 +180,7 @@ def text_cophenetic_correlation(
         tree, new = texts.tree.coarsen(rank)
         rows = Rows.taxa(vectors, Placement(tree, new[taxa]))
         rng = random_stream(settings.seed, metric, rank)
-        jackknife = Jackknife.of(rank, rows.groups, rng, settings.n_groups)
+        jackknife = taxon_jackknife(Placement(texts.tree, taxa), rank, settings)
         estimate = estimate_cophenetic_correlation(rows, jackknife, rng, settings)
         measurements.append(Measurement(metric, rank, replace(estimate, n_images=0)))
     return measurements
@@ -195,7 +198,7 @@ def text_radial_tau(
     placement : Placement, optional
         Every metric takes one; here it is that of the texts.
     settings : MeasureSettings, optional
-        `n_bootstrap`, `level` and `seed` are used; by default the settings of the texts.
+        `n_groups`, `resample`, `level` and `seed` are used; by default the settings of the texts.
 
     Returns
     -------
@@ -216,14 +219,11 @@ def text_radial_tau(
     if texts.root is None:
         return []
     settings = settings or texts.settings
-    rng = random_stream(settings.seed, "text_radial_tau", SPECIES)
-    estimate = estimate_radial_tau(texts.names, texts.tree, texts.root, rng, settings)
+    estimate = estimate_radial_tau(texts.names, texts.tree, texts.root, settings)
     return [Measurement("text_radial_tau", SPECIES, estimate)]
 
 
-def estimate_radial_tau(
-    names: Names, tree: Tree, root: np.ndarray, rng: np.random.Generator, settings: MeasureSettings
-) -> Estimate:
+def estimate_radial_tau(names: Names, tree: Tree, root: np.ndarray, settings: MeasureSettings) -> Estimate:
     """Return Kendall's tau-b of rank and distance of the names of a species from a root, averaged over species.
 
     Parameters
@@ -234,14 +234,14 @@ def estimate_radial_tau(
         A taxonomy.
     root : ndarray, shape (d,)
         The vector of the prompt of all life.
-    rng : numpy.random.Generator
     settings : MeasureSettings
-        `n_bootstrap` and `level` are used.
+        `n_groups`, `resample`, `level` and `seed` are used.
 
     Returns
     -------
     Estimate
-        In [-1, 1], higher is more in order; 0 without any order. The interval resamples species. A species is left out,
+        In [-1, 1], higher is more in order; chance is 0, where the names of a species lie in random order. The interval
+        leaves out one group of species after the other. A species is left out,
         and counted in the note, if fewer than two of its ranks have names or if all of them lie equally far.
 
     Raises
@@ -256,9 +256,9 @@ def estimate_radial_tau(
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvid_names
-    >>> names, rng = corvid_names(), np.random.default_rng(0)
-    >>> estimate_radial_tau(names.names, names.tree, names.root, rng, MeasureSettings()).note
-    '1 species have no two ranks to order'
+    >>> names = corvid_names()
+    >>> estimate_radial_tau(names.names, names.tree, names.root, MeasureSettings()).n_taxa
+    2
     """
     species = names[-1][0]
     distance = np.full((len(RANKS), len(tree)), np.nan)
@@ -278,9 +278,11 @@ def estimate_radial_tau(
     if not kept.any():
         return Estimate.undefined("no species has names at two ranks that differ in distance", n_taxa=len(species))
     tau = ordered[kept] / np.sqrt(n_pairs[kept] * (n_pairs[kept] - tied[kept]))
-    estimate = mean_score(tau, species[kept], rng, settings, chance=0.0, n_taxa=len(tau))
     note = f"{np.sum(~kept)} species have no two ranks to order" if not kept.all() else ""
-    return replace(estimate, n_images=0, note=note)
+    estimate = Estimate(float(tau.mean()), chance=0.0, n_taxa=len(tau), note=note)
+    jackknife = taxon_jackknife(Placement(tree, species), SPECIES, settings).take(kept)
+    deleted = jackknife.without_each(lambda left: tau[left].mean() if left.any() else np.nan)
+    return with_interval(estimate, deleted, jackknife, settings, (-1.0, 1.0))
 
 
 def image_text_rsa(
@@ -326,7 +328,8 @@ def image_text_rsa(
         if not taxa.reason_undefined:
             rng = random_stream(settings.seed, metric, rank)
             images, names = (Rows.taxa(vectors, taxa.placement) for vectors in (taxa.points, taxa.texts[taxa.own]))
-            estimate = estimate_similarity(images, names, rng, settings)["rsa"]
+            jackknife = taxon_jackknife(taxa.placement, rank, settings)
+            estimate = estimate_similarity(images, names, jackknife, rng, settings)["rsa"]
         measurements.append(Measurement(metric, rank, replace(estimate, **taxa.counts)))
     return measurements
 
@@ -343,13 +346,14 @@ def image_text_accuracy(
     placement : Placement, optional
         Every metric takes one; here it is that of the texts.
     settings : MeasureSettings, optional
-        `n_bootstrap`, `level` and `seed` are used; by default the settings of the texts.
+        `n_groups`, `resample`, `level` and `seed` are used; by default the settings of the texts.
 
     Returns
     -------
     list of Measurement
         One for each rank, none without images. In [0, 1], higher is better; of k names that are equally near, each
-        counts 1/k. Chance is 1/names. The interval resamples taxa.
+        counts 1/k. Chance is 1/names, with whole taxa permuted over the names (null: species). The interval leaves out
+        one group of taxa after the other, with their images and with their names.
 
     Raises
     ------
@@ -371,12 +375,25 @@ def image_text_accuracy(
     for rank, taxa in texts.centroids.items():
         estimate = Estimate.undefined(taxa.reason_undefined)
         if not taxa.reason_undefined:
-            rng = random_stream(settings.seed, metric, rank)
-            share = _share_nearest_own(taxa.points, taxa.texts, taxa.own)
-            estimate = mean_score(share, np.arange(len(share)), rng, settings, chance=1 / len(taxa.texts))
-            estimate = replace(estimate, resampled=rank if estimate.resampled else "")
+            estimate = _accuracy(taxa, taxon_jackknife(Placement(texts.tree, taxa.taxa), rank, settings), settings)
         measurements.append(Measurement(metric, rank, replace(estimate, **taxa.counts)))
     return measurements
+
+
+def _accuracy(taxa: NamedCentroids, jackknife: Jackknife, settings: MeasureSettings) -> Estimate:
+    """Return the share of centroids nearest to their own name; `jackknife` is one of the names."""
+    share = _share_nearest_own(taxa.points, taxa.texts, taxa.own)
+
+    def without(kept: np.ndarray) -> float:
+        rows = kept[taxa.own]
+        if not rows.any():
+            return np.nan
+        own = (np.cumsum(kept) - 1)[taxa.own[rows]]
+        return float(_share_nearest_own(taxa.points[rows], taxa.texts[kept], own).mean())
+
+    estimate = Estimate(float(share.mean()), chance=1 / len(taxa.texts), null="species")
+    deleted = jackknife.without_each(without)
+    return with_interval(estimate, deleted, jackknife.take(taxa.own), settings, (0.0, 1.0))
 
 
 def _share_nearest_own(points: np.ndarray, texts: np.ndarray, own: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The text side: names against the tree, names in order from the root, images beside their names."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.hierarchy import cophenetic_correlation
+from bioclip_probe.metrics.intervals import taxon_jackknife
 from bioclip_probe.metrics.measurement import estimates
 from bioclip_probe.metrics.registry import REGISTRY
 from bioclip_probe.metrics.shared import SharedResults
@@ -17,9 +20,11 @@ from bioclip_probe.metrics.text import (
     Names,
     TextEmbeddings,
     estimate_radial_tau,
+    image_text_accuracy,
     text_cophenetic_correlation,
     text_radial_tau,
 )
+from bioclip_probe.stats.resampling import jackknife_interval
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, patristic_distances, taxonomy
 from tests.definitions import text as definition
@@ -108,14 +113,14 @@ def test_random_names_do_not_follow_the_tree():
 def test_radial_tau_is_scipys_over_the_names_that_a_species_has(made):
     placement, vectors, root = made
     names = names_of(placement.tree, vectors)
-    found = estimate_radial_tau(names, placement.tree, root, rng(), FEW)
+    found = estimate_radial_tau(names, placement.tree, root, FEW)
     vector_of = {taxon: vectors[taxon] for taxa, _ in names for taxon in taxa.tolist()}
     taus = []
     for species in names[-1][0]:
         distances = definition.distances_from_root(placement.tree, species, vector_of, root)
         if len(set(np.round(distances, 12))) > 1:
             taus.append(kendalltau(np.arange(len(distances)), np.round(distances, 12)).statistic)
-    assert bool(found.note) == (len(taus) < len(names[-1][0]) or not taus)
+    assert ("no two ranks to order" in found.note) == (0 < len(taus) < len(names[-1][0])) and (taus or found.note)
     assert found.value == pytest.approx(np.mean(taus) if taus else np.nan, nan_ok=True)
     assert not taus or (-1 <= found.value <= 1 and found.n_taxa == len(taus))
 
@@ -125,12 +130,12 @@ def test_names_that_move_away_step_by_step_are_in_perfect_order():
     angle = (tree.rank + 1) / 10
     away = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     root = np.array([1.0, 0.0])
-    found = {sign: estimate_radial_tau(names_of(tree, sign * away), tree, root, rng(), FEW) for sign in (1, -1)}
+    found = {sign: estimate_radial_tau(names_of(tree, sign * away), tree, root, FEW) for sign in (1, -1)}
     assert (found[1].value, found[1].ci_low, found[1].ci_high) == (1, 1, 1)
     assert found[-1].value == -1  # seen from the other side they come nearer
     scattered = unit_rows(rng().standard_normal((len(tree), 8)))
     anywhere_root = unit_rows(rng(1).standard_normal((1, 8)))[0]
-    anywhere = estimate_radial_tau(names_of(tree, scattered), tree, anywhere_root, rng(), FEW)
+    anywhere = estimate_radial_tau(names_of(tree, scattered), tree, anywhere_root, FEW)
     assert anywhere.ci_low < anywhere.value < anywhere.ci_high and abs(anywhere.value) < 0.4
 
 
@@ -181,7 +186,7 @@ def test_images_beside_names_equal_their_definition(made, seed):
         assert accuracy["chance"] == 1 / len(taxa) and accuracy["n_taxa"] == len(shown)
         if len(shown) < 4:
             assert "at least 4 taxa" in rsa["note"]
-        elif not rsa["note"]:
+        elif not np.isnan(rsa["value"]):
             expected = definition.correlation_of_pairs(points, own[np.isin(taxa, shown)])
             assert rsa["value"] == pytest.approx(expected, abs=1e-6)
 
@@ -226,6 +231,27 @@ def test_accuracy_equals_that_of_scikit_learns_nearest_neighbour():
     found = beside_images(vectors, placement, names_of(placement.tree, texts))
     assert found["image_text_accuracy", "species"]["value"] == pytest.approx(expected)
     assert 0.1 < expected < 1
+
+
+def test_the_interval_of_accuracy_leaves_out_images_and_names_of_a_group():
+    vectors, placement, texts = illustrated(0.6)
+    names = names_of(placement.tree, texts)
+    few = replace(FEW, resample="genus", n_groups=6)
+    shared = SharedResults(vectors, placement, few)
+    found = image_text_accuracy(TextEmbeddings(names, placement, images=shared, settings=few))[-1].estimate
+    taxa, own = names[-1]
+    group = taxon_jackknife(Placement(placement.tree, taxa), "species", few).group
+    expected = []
+    for number in range(6):
+        kept = group != number
+        shown = np.isin(placement.node, taxa[kept])
+        points = [definition.centroid(vectors[placement.node == taxon]) for taxon in taxa[kept]]
+        assert shown.any()
+        expected.append(definition.nearest_own(points, own[kept], list(range(kept.sum()))))
+    assert found.replicates == pytest.approx(expected)
+    assert (found.resampled, found.null) == ("genus", "species")
+    low, high = jackknife_interval(found.value, np.array(expected), (0, 1))
+    assert (found.ci_low, found.ci_high) == pytest.approx((low, high))
 
 
 def test_one_name_for_all_is_chance():
