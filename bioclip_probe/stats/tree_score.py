@@ -137,7 +137,7 @@ def spatial_signs(blocks: np.ndarray) -> np.ndarray:
     [-1.0, 0.0, 1.0]
     """
     median = np.median(blocks, axis=1, keepdims=True)
-    size = max(float(np.abs(blocks).max(initial=0.0)), np.finfo(float).tiny)
+    size = float(np.abs(blocks).max(initial=0.0)) or 1.0
     for _ in range(MOST_STEPS):
         values = blocks - median
         distance = np.sqrt(np.einsum("bkj,bkj->k", values, values))
