@@ -15,8 +15,8 @@ from numba import njit
 from bioclip_probe.stats.sweep.neighbor_lists import on_all_cores
 from bioclip_probe.stats.threads import one_thread
 
-#: Products of rows and species that are held at once by each thread.
-PRODUCTS_AT_ONCE = 1 << 18
+#: Rows whose silhouettes a thread computes at once: their products with all species stay in its cache.
+BLOCK = 64
 #: Distances below this share of the mean squared distance to the mean, or below the second number, are 0.
 ROUNDING, SMALLEST = 1e-9, 1e-24
 
@@ -83,24 +83,23 @@ def mean_silhouettes(vectors: np.ndarray, species: np.ndarray, labels: np.ndarra
     n, n_species = len(species), labels.shape[1]
     if not n:
         return np.full(len(labels), np.nan)
-    block = max(1, min(n, PRODUCTS_AT_ONCE // n_species))
-    mean, starts = np.zeros(vectors.shape[1]), range(0, n, block)
+    mean, starts = np.zeros(vectors.shape[1]), range(0, n, BLOCK)
     for start in starts:
-        mean += _unit_rows(vectors[start : start + block]).sum(axis=0) / n
+        mean += _unit_rows(vectors[start : start + BLOCK]).sum(axis=0) / n
     sums, squares = np.zeros((n_species, vectors.shape[1])), np.empty(n)
     for start in starts:
-        rows = _unit_rows(vectors[start : start + block]) - mean
-        np.add.at(sums, species[start : start + block], rows)
-        squares[start : start + block] = np.einsum("ij,ij->i", rows, rows)
+        rows = _unit_rows(vectors[start : start + BLOCK]) - mean
+        np.add.at(sums, species[start : start + BLOCK], rows)
+        squares[start : start + BLOCK] = np.einsum("ij,ij->i", rows, rows)
     labelings, defined = _labelings(labels, np.bincount(species, minlength=n_species), species, squares)
     tiny = max(ROUNDING * float(squares.mean()), SMALLEST)
 
     def add_up(start: int) -> np.ndarray:
         """Return the sums of the silhouettes of a block of rows."""
-        rows = _unit_rows(vectors[start : start + block]) - mean
+        rows = _unit_rows(vectors[start : start + BLOCK]) - mean
         totals = np.zeros(len(labels))
-        of_rows = slice(start, start + block)
-        _add_silhouettes(rows @ sums.T, squares[of_rows], species[of_rows], labelings, tiny, totals)
+        of_rows = slice(start, start + BLOCK)
+        _add_silhouettes(sums @ rows.T, squares[of_rows], species[of_rows], labelings, tiny, totals)
         return totals
 
     with one_thread:
@@ -141,26 +140,31 @@ def _add_silhouettes(
     tiny: float,
     totals: np.ndarray,
 ) -> None:
-    """Add the silhouettes of some rows to the totals of each labelling."""
-    of_taxon = np.empty(labelings.size.shape[1])
+    """Add the silhouettes of b rows to the totals of each labelling, from their products with the k species, (k, b)."""
+    n_rows = products.shape[1]
+    of_taxon = np.empty((labelings.size.shape[1], n_rows))
+    between, own = np.empty(n_rows), np.empty(n_rows, dtype=np.int64)
     for one in range(len(labelings.taxon)):
         taxon, n_taxa = labelings.taxon[one], labelings.n_taxa[one]
         size, sums = labelings.size[one], labelings.squares[one]
-        for row in range(len(products)):
-            own = taxon[species[row]]
-            if own < 0 or size[own] < 2:
+        of_taxon[:n_taxa] = 0.0
+        for k in range(len(taxon)):
+            if taxon[k] >= 0:
+                for row in range(n_rows):
+                    of_taxon[taxon[k], row] += products[k, row]
+        for row in range(n_rows):
+            own[row], between[row] = taxon[species[row]], np.inf
+        for t in range(n_taxa):
+            spread, share = sums[t] / (2 * size[t]), 1 / size[t]
+            for row in range(n_rows):
+                distance = squares[row] / 2 + spread - of_taxon[t, row] * share
+                if own[row] != t and distance < between[row]:
+                    between[row] = distance
+        for row in range(n_rows):
+            t = own[row]
+            if t < 0 or size[t] < 2 or n_taxa < 2:
                 continue
-            of_taxon[:n_taxa] = 0.0
-            for k in range(len(taxon)):
-                if taxon[k] >= 0:
-                    of_taxon[taxon[k]] += products[row, k]
-            others = size[own] - 1
-            within = (squares[row] * size[own] + sums[own]) / 2 - of_taxon[own]
-            within = max(within / others, 0.0)
-            between = np.inf
-            for t in range(n_taxa):
-                if t != own:
-                    between = min(between, squares[row] / 2 + sums[t] / (2 * size[t]) - of_taxon[t] / size[t])
-            within, between = within if within > tiny else 0.0, between if between > tiny else 0.0
-            if between < np.inf and max(within, between) > 0:
-                totals[one] += (between - within) / max(within, between)
+            inside = ((squares[row] * size[t] + sums[t]) / 2 - of_taxon[t, row]) / (size[t] - 1)
+            inside, outside = inside if inside > tiny else 0.0, between[row] if between[row] > tiny else 0.0
+            if max(inside, outside) > 0:
+                totals[one] += (outside - inside) / max(inside, outside)

@@ -34,7 +34,7 @@ def test_mean_silhouettes_equal_those_of_scikit_learn_in_any_blocks(monkeypatch)
     labels = rng.integers(0, 6, (3, 30))
     expected = [silhouette_score(vectors.astype(float), row[species], metric="cosine") for row in labels]
     assert mean_silhouettes(vectors, species, labels) == pytest.approx(expected, abs=1e-6)
-    monkeypatch.setattr(silhouettes, "PRODUCTS_AT_ONCE", 500)
+    monkeypatch.setattr(silhouettes, "BLOCK", 7)
     assert mean_silhouettes(vectors, species, labels) == pytest.approx(expected, abs=1e-6)
 
 
