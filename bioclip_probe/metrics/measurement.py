@@ -9,7 +9,6 @@ from math import isfinite
 
 import numpy as np
 
-from bioclip_probe.metrics.intervals import with_note
 from bioclip_probe.stats.estimate import Estimate
 
 
@@ -67,7 +66,7 @@ class Measurement:
         if estimate.n_excluded > estimate.n_images and isfinite(estimate.value):
             n_all = estimate.n_excluded + estimate.n_images
             left_out = f"more than half of the images are left out: {estimate.n_excluded} of {n_all}"
-            estimate = with_note(estimate, left_out)
+            estimate = replace(estimate, note="; ".join(filter(None, (estimate.note, left_out))))
         known = {"metric": self.metric, "rank": self.rank, "taxon": self.taxon, "split": self.split}
         known["column"] = self.column
         numbers = asdict(replace(estimate, replicates=None))

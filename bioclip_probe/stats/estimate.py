@@ -22,6 +22,8 @@ class Estimate:
         Ends of the confidence interval (95 % by default).
     ci_method : str
         How the interval was made.
+    band_low, band_high : float
+        Ends of the simultaneous band of the curve by rank that the number is a point of.
     null : str
         The null by which `chance` and `p_value` are meant: ``species`` (whole species permuted over the tips of the
         tree, images staying with their species), ``images`` (labels permuted over images), ``within RANK`` (species
@@ -54,6 +56,8 @@ class Estimate:
     ci_low: float = math.nan
     ci_high: float = math.nan
     ci_method: str = ""
+    band_low: float = math.nan
+    band_high: float = math.nan
     resampled: str = ""
     n_units: int = 0
     p_value: float = math.nan

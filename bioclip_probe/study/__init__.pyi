@@ -1,11 +1,13 @@
 from . import card_tasks as card_tasks
 from . import export as export
+from . import families as families
 from . import measuring as measuring
 from . import model_card as model_card
 from . import plan as plan
 from . import probing as probing
 from . import projecting as projecting
 from . import published as published
+from . import ranking as ranking
 from . import results as results
 from . import run as run
 from . import sample as sample
@@ -13,6 +15,8 @@ from . import scoring as scoring
 from . import streaming as streaming
 from .measuring import compare as compare
 from .measuring import measure as measure
+from .measuring import measurements as measurements
+from .measuring import table_of as table_of
 from .measuring import taxa as taxa
 from .measuring import texts as texts
 from .plan import Plan as Plan

@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,11 @@ import pandas as pd
 from bioclip_probe import metrics
 from bioclip_probe.errors import DataError
 from bioclip_probe.extraction.prompts import NESTED_TYPE, PLAIN_TYPE
+from bioclip_probe.metrics.bands import with_bands
+from bioclip_probe.metrics.endpoints import TAXONOMY
+from bioclip_probe.metrics.intervals import with_note
 from bioclip_probe.metrics.measurement import Measurement
+from bioclip_probe.metrics.registry import DIFFERENCE
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import ControlPair, EmbeddingPair, SharedResults
 from bioclip_probe.metrics.text import TextEmbeddings
@@ -22,7 +27,7 @@ from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.stats.threads import matched_threads
-from bioclip_probe.study.sample import Sample
+from bioclip_probe.study.sample import WHOLE, Sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 
 log = logging.getLogger(__name__)
@@ -69,6 +74,31 @@ def taxa(sample: Sample, rank: str, encoder: str) -> tuple[pd.DataFrame, np.ndar
     return table, means.means
 
 
+@dataclass(frozen=True)
+class Part:
+    """What some measurements are about: one encoder in one space, on one tree, in one part of the dataset.
+
+    Attributes
+    ----------
+    encoder, space, tree, split : str
+        As in the columns of measurements.
+
+    Examples
+    --------
+    >>> Part("bioclip", "raw", "taxonomy").split
+    'all'
+    """
+
+    encoder: str
+    space: str
+    tree: str
+    split: str = WHOLE
+
+
+#: The measurements of all encoders, with the replicates from which differences between encoders are made.
+Measured = dict[Part, list[Measurement]]
+
+
 def measure(sample: Sample, settings: MeasureSettings = DEFAULTS, executor: Executor | None = None) -> pd.DataFrame:
     """Return the metrics of every encoder, raw and centred, in the taxonomy and on the sample's phylogenies.
 
@@ -99,32 +129,96 @@ def measure(sample: Sample, settings: MeasureSettings = DEFAULTS, executor: Exec
     >>> measure(corvid_sample(), MeasureSettings(metrics=("silhouette",)))["metric"].unique().tolist()
     ['silhouette']
     """
+    return table_of(sample, measurements(sample, settings, executor), settings)
+
+
+def measurements(
+    sample: Sample,
+    settings: MeasureSettings = DEFAULTS,
+    executor: Executor | None = None,
+    spaces: Sequence[str] = SPACES,
+) -> Measured:
+    """Return the measurements that `measure` makes a table of, with their replicates.
+
+    Parameters
+    ----------
+    sample, settings, executor
+        As for `measure`. The metrics whose differences the settings name are measured too.
+    spaces : sequence of str
+        ``raw`` and ``centred``, or one of them.
+
+    Returns
+    -------
+    dict from Part to list of Measurement
+
+    Raises
+    ------
+    ProbeError
+        As for `measure`.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> [part.space for part in measurements(corvid_sample(), MeasureSettings(metrics=("silhouette",)))]
+    ['raw', 'centred']
+    """
     metrics.check_metrics(settings.metrics)
-    tables = [MEASUREMENTS.frame()]
+    needed = dict.fromkeys(name.removesuffix(DIFFERENCE) for name in settings.metrics)
+    needed_settings = replace(settings, metrics=tuple(needed))
+    measured: Measured = {}
     for encoder, embeddings in sample.embeddings.items():
         log.info("measuring %s", encoder)
         with matched_threads(embeddings.vectors.size * len(sample.placement.tree.tips)):
-            for space in SPACES:
-                rows = list(_rows(sample, encoder, space, settings, executor))
-                tables.append(sample.table(rows, encoder=encoder, space=space))
-    return pd.concat(tables, ignore_index=True)
+            for space in spaces:
+                measured |= _measurements_of(sample, encoder, space, needed_settings, executor)
+    return measured
 
 
-def _rows(
+def table_of(sample: Sample, measured: Measured, settings: MeasureSettings = DEFAULTS) -> pd.DataFrame:
+    """Return measurements as a table.
+
+    Parameters
+    ----------
+    sample : Sample
+    measured : dict from Part to list of Measurement
+        See `measurements`.
+    settings : MeasureSettings
+        Which metrics.
+
+    Returns
+    -------
+    DataFrame
+        A `MEASUREMENTS` table.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> len(table_of(corvid_sample(), {}))
+    0
+    """
+    rows = (row.as_row(**asdict(part)) for part, own in measured.items() for row in _asked_for(own, settings))
+    return sample.table(rows)
+
+
+def _measurements_of(
     sample: Sample, encoder: str, space: str, settings: MeasureSettings, executor: Executor | None
-) -> Iterator[dict]:
-    """Yield the rows of one encoder in one space: of all images, on each tree, then of each part of the dataset."""
+) -> Measured:
+    """Return the measurements of one encoder in one space: of all images, on each tree, then of each part."""
     vectors, reason = _in_space(sample.embeddings[encoder], space)
     whole = SharedResults(vectors, sample.placement, settings, groups=sample.groups, executor=executor)
-    yield from _as_rows(metrics.measure(whole), reason, tree="taxonomy")
+    measured = {Part(encoder, space, TAXONOMY): with_bands(metrics.measure(whole), settings)}
     for tree, (placement, _) in sample.trees.items():
         units = _units(sample, settings)
         on_phylogeny = SharedResults(vectors, placement, settings, units=units, executor=executor)
-        yield from _as_rows(metrics.measure(on_phylogeny), reason, tree=tree)
+        measured[Part(encoder, space, tree)] = metrics.measure(on_phylogeny)
+    if reason:
+        measured = {part: _undefined(rows, reason) for part, rows in measured.items()}
     for name, part in _parts(sample).items():
         vectors, reason = _in_space(part.embeddings[encoder], space)
         shared = SharedResults(vectors, part.placement, settings, ranks=RANKS[-1:], executor=executor)
-        yield from _as_rows(metrics.measure(shared, parts=True), reason, tree="taxonomy", split=name)
+        rows = [_noted(row) for row in metrics.measure(shared, parts=True)]
+        measured[Part(encoder, space, TAXONOMY, name)] = _undefined(rows, reason) if reason else rows
+    return measured
 
 
 def _parts(sample: Sample) -> dict[str, Sample]:
@@ -144,14 +238,24 @@ def _in_space(embeddings: Embeddings, space: str) -> tuple[np.ndarray, str]:
         return embeddings.vectors, str(error)
 
 
-def _as_rows(measurements: Sequence[Measurement], reason: str, **columns: object) -> Iterator[dict]:
-    """Yield measurements as rows; with a `reason` all of them are undefined."""
-    for row in measurements:
-        estimate = row.estimate
-        if reason:
-            counts = (estimate.n_images, estimate.n_taxa, estimate.n_excluded)
-            estimate = Estimate.undefined(reason, *counts)
-        yield Measurement(row.metric, row.rank, estimate, row.taxon, row.split).as_row(**columns)
+def _undefined(rows: Sequence[Measurement], reason: str) -> list[Measurement]:
+    """Return measurements without their values, for a reason."""
+    return [
+        replace(row, estimate=Estimate.undefined(reason, own.n_images, own.n_taxa, own.n_excluded))
+        for row in rows
+        for own in (row.estimate,)
+    ]
+
+
+def _noted(row: Measurement) -> Measurement:
+    """Return a measurement of a part of the dataset with the note that parts do not compare."""
+    note = f"{row.estimate.n_taxa} species of one part; compare models in a part, not parts with other species"
+    return replace(row, estimate=with_note(row.estimate, note))
+
+
+def _asked_for(rows: Sequence[Measurement], settings: MeasureSettings) -> list[Measurement]:
+    """Return the measurements that the settings name."""
+    return [row for row in rows if not settings.metrics or row.metric in settings.metrics]
 
 
 def _units(sample: Sample, settings: MeasureSettings) -> ResamplingUnits | None:
@@ -160,19 +264,22 @@ def _units(sample: Sample, settings: MeasureSettings) -> ResamplingUnits | None:
     return None if rank == RANKS[-1] else ResamplingUnits(rank, sample.placement.at(rank))
 
 
-def compare(sample: Sample, settings: MeasureSettings = DEFAULTS) -> pd.DataFrame:
-    """Return the metrics of every two encoders, and what each one's agreement is worth beyond the controls.
+def compare(sample: Sample, settings: MeasureSettings = DEFAULTS, measured: Measured | None = None) -> pd.DataFrame:
+    """Return what every two encoders differ in, how alike they are, and what each is worth beyond the controls.
 
     Parameters
     ----------
     sample : Sample
     settings : MeasureSettings
+    measured : dict from Part to list of Measurement, optional
+        What `measurements` returned for the sample and the settings; measured anew by default.
 
     Returns
     -------
     DataFrame
-        A `MEASUREMENTS` table with ``encoder_b``, of raw embeddings: differences in tree agreement (above 0 where
-        `encoder` follows the tree more closely), similarity, and, beside each control, the residual correlation.
+        A `MEASUREMENTS` table with ``encoder_b``, of raw embeddings: the difference in every number, at every rank, on
+        every tree and in every part (above 0 where that of `encoder` is larger), similarity, and, beside each control,
+        the residual correlation.
 
     Raises
     ------
@@ -186,22 +293,40 @@ def compare(sample: Sample, settings: MeasureSettings = DEFAULTS) -> pd.DataFram
     0
     """
     metrics.check_metrics(settings.metrics)
-    tables = [MEASUREMENTS.frame()]
-    shared = {
-        name: SharedResults(embeddings.vectors, sample.placement, settings)
-        for name, embeddings in sample.embeddings.items()
-    }
-    largest = max(embeddings.vectors.size for embeddings in sample.embeddings.values())
-    with matched_threads(largest * len(sample.placement.tree.tips)):
-        for first, second in itertools.combinations(shared, 2):
+    names = list(sample.embeddings)
+    if len(names) < 2:
+        return MEASUREMENTS.frame()
+    if measured is None:
+        measured = measurements(sample, settings, spaces=("raw",))
+    rows: list[dict] = []
+    vectors = {name: embeddings.vectors for name, embeddings in sample.embeddings.items()}
+    shared = {name: SharedResults(own, sample.placement, settings) for name, own in vectors.items()}
+    with matched_threads(max(own.size for own in vectors.values()) * len(sample.placement.tree.tips)):
+        for first, second in itertools.combinations(names, 2):
             log.info("comparing %s and %s", first, second)
-            rows = _as_rows(metrics.measure(EmbeddingPair(shared[first], shared[second])), "", tree="taxonomy")
-            tables.append(sample.table(rows, encoder=first, encoder_b=second, space="raw"))
-        for control, name in itertools.product(sample.controls, shared):
+            rows += _differences(sample, first, second, measured, settings)
+            pair = EmbeddingPair(shared[first], shared[second])
+            both = {"encoder": first, "encoder_b": second}
+            rows += [row.as_row(**both, tree=TAXONOMY) for row in metrics.measure(pair)]
+        for control, name in itertools.product(sample.controls, names):
             if name != control:
-                rows = _as_rows(metrics.measure(ControlPair(shared[name], shared[control])), "", tree="taxonomy")
-                tables.append(sample.table(rows, encoder=name, encoder_b=control, space="raw"))
-    return pd.concat(tables, ignore_index=True)
+                beside = ControlPair(shared[name], shared[control])
+                both = {"encoder": name, "encoder_b": control}
+                rows += [row.as_row(**both, tree=TAXONOMY) for row in metrics.measure(beside)]
+    return sample.table(rows, space="raw")
+
+
+def _differences(
+    sample: Sample, first: str, second: str, measured: Measured, settings: MeasureSettings
+) -> Iterator[dict]:
+    """Yield the differences of two encoders in every number that both have, as rows."""
+    for part, rows in measured.items():
+        other = measured.get(replace(part, encoder=second))
+        if part.encoder != first or part.space != "raw" or other is None:
+            continue
+        differences = metrics.paired_differences(rows, other, settings, dated=part.tree in sample.trees)
+        for row in _asked_for(differences, settings):
+            yield row.as_row(encoder_b=second, **asdict(part))
 
 
 def texts(
@@ -235,6 +360,6 @@ def texts(
         root = sample.named_root(name, kind) if kind == NESTED_TYPE else None
         images = SharedResults(sample.embeddings[name].vectors, sample.placement, settings)
         text_embeddings = TextEmbeddings(names, sample.placement, root, images, settings)
-        rows = _as_rows(metrics.measure(text_embeddings), "", tree="taxonomy")
+        rows = [row.as_row(tree=TAXONOMY) for row in metrics.measure(text_embeddings)]
         tables.append(sample.table(rows, encoder=name, space="raw", protocol=kind))
     return pd.concat(tables, ignore_index=True)

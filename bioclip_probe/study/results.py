@@ -28,14 +28,15 @@ import pandas as pd
 from bioclip_probe.encoders import is_control
 from bioclip_probe.errors import DataError
 from bioclip_probe.files import write_atomically
+from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, Table
 
 TABLES: dict[str, Table] = {table.name: table for table in (MEASUREMENTS, PREDICTIONS, COORDINATES)}
 #: Columns that identify a row: a new row replaces an old one that agrees in all of them.
 KEYS: dict[str, list[str]] = {
     "measurements": [
-        "encoder", "encoder_b", "dataset", "split", "space", "tree", "rank", "taxon", "probe", "protocol", "shots",
-        "metric",
+        "encoder", "encoder_b", "dataset", "split", "space", "tree", "rank", "taxon", "column", "probe", "protocol",
+        "shots", "metric",
     ],
     "predictions": ["encoder", "dataset", "probe", "protocol", "shots", "fold", "rank", "image_id"],
     "coordinates": ["encoder", "dataset", "method", "mode", "rank", "image_id"],
@@ -192,7 +193,7 @@ def check_run(folder: str | Path, run: str) -> Results | None:
 
 
 def write(folder: str | Path, record: dict, tables: Mapping[str, pd.DataFrame], fresh: bool = False) -> Results:
-    """Add tables to a results folder, and return all that it holds then.
+    """Add tables to a results folder, and return all that it holds then; all p-values are adjusted anew.
 
     Parameters
     ----------
@@ -228,6 +229,8 @@ def write(folder: str | Path, record: dict, tables: Mapping[str, pd.DataFrame], 
         old = getattr(before, name) if before else None
         rows = table if old is None else pd.concat([old, table], ignore_index=True)
         rows = rows.drop_duplicates(KEYS[name], keep="last").reset_index(drop=True)
+        if name == "measurements":  # over all rows so far: each step adds tests to the families
+            rows = with_adjusted_p(rows, [encoder["name"] for encoder in record["encoders"] if is_control(encoder)])
         write_atomically(folder / f"{name}.parquet", partial(rows.to_parquet, index=False))
         if name == "measurements":
             write_atomically(folder / "measurements.csv", partial(rows.to_csv, index=False))

@@ -14,12 +14,14 @@ import pandas as pd
 from bioclip_probe import executors, metrics, provenance
 from bioclip_probe.study import results
 from bioclip_probe.study.attributes import attributes_of
-from bioclip_probe.study.measuring import compare, measure, texts
+from bioclip_probe.study.measuring import compare, measurements, table_of, texts
+from bioclip_probe.study.nuisances import measure_columns
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.probing import predict
 from bioclip_probe.study.projecting import measure_panels, project
 from bioclip_probe.study.sample import Phylogeny, Sample, collect
 from bioclip_probe.study.scoring import score
+from bioclip_probe.study.tree_samples import measure_tree_samples
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +97,7 @@ def compared_in(sample: Sample, plan: Plan) -> list[str]:
 
 
 def measure_step(sample: Sample, plan: Plan, executor: Executor | None = None) -> StepResult:
-    """Measure every encoder, every pair of encoders, and the names of taxa.
+    """Measure every encoder, every pair of encoders, the names of taxa, columns of the images and samples of trees.
 
     Examples
     --------
@@ -107,10 +109,13 @@ def measure_step(sample: Sample, plan: Plan, executor: Executor | None = None) -
     >>> sorted(step.tables["measurements"]["metric"].unique())
     ['cophenetic_correlation', 'silhouette']
     """
+    measured = measurements(sample, plan.measure, executor)
     tables = [
-        measure(sample, plan.measure, executor),
-        compare(sample, plan.measure),
+        table_of(sample, measured, plan.measure),
+        compare(sample, plan.measure, measured),
         texts(sample, settings=plan.measure),
+        measure_columns(sample, plan.confounds, plan.strata, plan.measure),
+        measure_tree_samples(sample, plan.measure),
     ]
     return StepResult({"measurements": pd.concat(tables, ignore_index=True)}, {"settings": asdict(plan.measure)})
 

@@ -33,3 +33,12 @@ def test_estimates_are_those_of_one_metric_about_all_taxa():
     rows.append(Measurement("a", "family", HALF, taxon="A"))
     assert estimates(rows, "a") == {"order": HALF, "genus": Estimate(0.3)}
     assert [(row.rank, row.metric, row.value) for row in measurements_at("order", {"a": HALF})] == [("order", "a", 0.5)]
+
+
+def test_a_number_of_less_than_half_of_the_images_says_so():
+    def note(value: float, n_images: int, n_excluded: int) -> object:
+        estimate = Estimate(value, n_images=n_images, n_excluded=n_excluded, note="few")
+        return Measurement("silhouette", "order", estimate).as_row()["note"]
+
+    assert note(0.5, 24, 76) == "few; more than half of the images are left out: 76 of 100"
+    assert note(0.5, 50, 50) == note(float("nan"), 24, 76) == "few"

@@ -19,6 +19,7 @@ from tests.support.small_study import CONTROLS, FOLDERS, grow
 pytestmark = pytest.mark.slow
 
 KEY = results.KEYS["measurements"]
+KEY_OF_ONE = ["split", "space", "tree", "rank", "taxon", "metric"]
 
 
 QUIET = ExtractionSettings(progress=False)
@@ -41,6 +42,51 @@ def test_whole_genera_are_resampled_where_asked(sample):
     found = found[found.index.get_level_values("rank") == "species"]
     assert set(found["resampled"]) == {"genus"}
     np.testing.assert_allclose(genera["value"], plain["value"], rtol=1e-9, atol=1e-12)
+
+
+def test_whole_genera_are_resampled_on_a_phylogeny_too(sample):
+    settings = replace(FEW, resample="genus")
+    found = study.measure(sample, settings)
+    with_units = found[(found["tree"] == "tree") & (found["n_units"] > 0)]
+    assert set(with_units["resampled"]) == {"genus"}, set(with_units.loc[with_units["resampled"] != "genus", "metric"])
+
+
+def test_differences_are_those_of_the_measurements_on_every_tree(sample):
+    measured = study.measurements(sample, FEW, spaces=("raw",))
+    found = study.compare(sample, FEW, measured)
+    differences = found[found["metric"].str.endswith("_difference")]
+    assert (differences["encoder"] + "|" + differences["encoder_b"]).unique().tolist() == ["|".join(CONTROLS)]
+    alone = study.table_of(sample, measured)
+    found = differences.assign(metric=differences["metric"].str.removesuffix("_difference"))
+    for name, suffix in zip(CONTROLS, ("_first", "_second"), strict=True):
+        own = alone.loc[alone["encoder"] == name, [*KEY_OF_ONE, "value"]]
+        found = found.merge(own, on=KEY_OF_ONE, suffixes=("", suffix))
+    assert len(found) == len(differences) > 0 and set(found["space"]) == {"raw"}
+    np.testing.assert_allclose(found["value"], found["value_first"] - found["value_second"], atol=1e-12)
+
+
+def test_a_difference_is_measured_where_it_alone_is_asked_for(sample):
+    settings = replace(FEW, metrics=("knn_purity_1_adjusted_difference",))
+    assert study.measure(sample, settings).empty
+    found = study.compare(sample, settings)
+    assert set(found["metric"]) == {"knn_purity_1_adjusted_difference"} and len(found)
+
+
+def test_values_of_parts_say_that_they_do_not_compare(sample):
+    species = sample.images["species"]
+    seen = species.isin(species.unique()[::2])
+    images = sample.images.assign(split=np.where(seen, "seen", "unseen")).astype({"split": "str"})
+    table = study.measure(replace(sample, images=images, trees={}), replace(FEW, metrics=("cophenetic_correlation",)))
+    of_part = table["split"].isin(["seen", "unseen"])
+    assert table.loc[of_part, "note"].str.contains("6 species of one part; compare models in a part, not parts").all()
+    assert not table.loc[~of_part, "note"].str.contains("not parts").any()
+
+
+def test_a_curve_by_rank_has_a_band(sample):
+    table = study.measure(sample, replace(FEW, metrics=("knn_purity_1", "knn_purity_1_adjusted")))
+    banded = table[table["band_low"].notna()]
+    assert (banded["band_low"] <= banded["ci_low"]).all() and (banded["ci_high"] <= banded["band_high"]).all()
+    assert banded["ci_low"].notna().all() and (banded["tree"] == "taxonomy").all()
 
 
 def test_pairs_of_encoders_and_what_is_left_beyond_each_control(sample):
@@ -99,7 +145,7 @@ def test_a_handful_of_images(sample, rows):
     MEASUREMENTS.check(table)
     assert (table.loc[table["value"].isna(), "note"] != "").all()
     accuracy = table[table["metric"].isin(["top1_accuracy", "macro_accuracy"]) & table["encoder_b"].isna()]
-    assert len(accuracy) == 2 * (3 * len(RANKS) - 2) * len(CONTROLS)
+    assert len(accuracy) == 2 * (4 * len(RANKS) - 3) * len(CONTROLS), "no children are held out at species"
     assert accuracy["value"].isna().all(), "nothing can be learnt from so few"
 
 

@@ -64,6 +64,25 @@ def test_a_step_run_again_replaces_its_own_rows(tmp_path):
     assert found.record["steps"]["measure"]["seed"] == 2
 
 
+def test_each_step_adjusts_the_p_values_of_all_steps_so_far(tmp_path):
+    """A model's second test makes the first one weaker; the test of a control does not."""
+    encoders = [{"name": "pixels", "control": True}, {"name": "ïnat", "control": False}]
+    first = numbers(encoder="ïnat", p_value=0.04, rank="family")
+    found = results.write(tmp_path, {**record(), "encoders": encoders}, {"measurements": first}).measurements
+    assert found["p_adjusted"].tolist() == [0.04]
+    second = numbers(encoder="ïnat", p_value=0.5, rank="order")
+    found = results.write(
+        tmp_path, {**record(step="probe"), "encoders": encoders}, {"measurements": second}
+    ).measurements
+    assert found["p_adjusted"].tolist() == [0.08, 0.5]
+    control = numbers(p_value=0.04, rank="family")
+    found = results.write(
+        tmp_path, {**record(step="project"), "encoders": encoders}, {"measurements": control}
+    ).measurements
+    assert found["p_adjusted"].tolist() == [0.08, 0.5, 0.04]
+    assert pd.read_csv(tmp_path / "measurements.csv")["p_adjusted"].tolist() == [0.08, 0.5, 0.04]
+
+
 def test_a_folder_of_another_run_is_refused_and_left_as_it_is(tmp_path):
     results.write(tmp_path, record(), {"measurements": numbers()})
     before = contents(tmp_path)

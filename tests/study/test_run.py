@@ -14,6 +14,7 @@ from bioclip_probe.metrics.registry import REGISTRY
 from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study import probing, results, scoring
+from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
 from tests.support.settings import FEW
 from tests.support.small_study import CONTROLS, OF_TEXT, plan
@@ -52,8 +53,11 @@ def test_measurements(found):
     table = found.measurements
     assert not table.duplicated(KEY).any()
     assert not table["simulated"].any()
-    of_text = {name for name in REGISTRY if name.startswith(("text_", "image_text_"))}
-    assert set(table["metric"]) == set(REGISTRY) - of_text
+    not_asked = ("text", "column of the images")
+    alone = {name for name, entry in REGISTRY.items() if entry.function and entry.subject not in not_asked}
+    metrics = set(table["metric"])
+    assert alone <= metrics <= set(REGISTRY)
+    assert table.loc[table["metric"].isin(metrics - alone), "encoder_b"].notna().all(), "the others are differences"
     assert set(table["space"]) == {"raw", "centred"}
     assert set(table["tree"]) == {"taxonomy", "tree"}
     for metric in ("knn_purity_1", "cluster_purity", "silhouette", "cophenetic_correlation"):
@@ -62,6 +66,15 @@ def test_measurements(found):
             assert set(rows["rank"]) == set(RANKS), (metric, encoder)
     assert (table.loc[table["value"].isna(), "note"] != "").all()
     assert table["n_images"].between(0, 60).all()
+
+
+def test_every_p_value_is_adjusted_within_a_named_family(found):
+    table = found.measurements
+    tested = table[table["p_value"].notna()]
+    assert (tested["p_adjusted"] >= tested["p_value"]).all() and tested["p_family"].notna().all()
+    assert table.loc[table["p_value"].isna(), ["p_adjusted", "p_family"]].isna().all(axis=None)
+    assert tested["p_family"].str.endswith(", controls").all(), "both encoders are controls"
+    assert {"primary, controls", "silhouette · raw · taxonomy, controls"} & {*tested["p_family"]}
 
 
 def test_predictions_and_their_accuracy(found):
@@ -132,7 +145,8 @@ def test_the_steps_give_the_numbers_of_the_whole(sample, found, small_study):
         scoring.score(sample, predictions, FEW),
         study.measure_panels(sample, coordinates, FEW),
     ]
-    pd.testing.assert_frame_equal(pd.concat(steps, ignore_index=True), found.measurements)
+    together = with_adjusted_p(pd.concat(steps, ignore_index=True), found.controls)
+    pd.testing.assert_frame_equal(together, found.measurements)
     pd.testing.assert_frame_equal(predictions, found.predictions)
     pd.testing.assert_frame_equal(coordinates, found.coordinates)
 
