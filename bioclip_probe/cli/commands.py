@@ -13,7 +13,14 @@ from bioclip_probe.cli.flags import (
     probe_settings,
     projection_settings,
 )
-from bioclip_probe.cli.printing import print_entry, print_measurements, print_phylogeny, print_published, print_table
+from bioclip_probe.cli.printing import (
+    print_entry,
+    print_measurements,
+    print_phylogeny,
+    print_published,
+    print_summary,
+    print_table,
+)
 from bioclip_probe.errors import DataError
 from bioclip_probe.probes.settings import ProbeSettings
 
@@ -46,7 +53,7 @@ def reproduce(options: argparse.Namespace) -> None:
     page = report.write(options.out)
     simulated = " (simulated: nothing here is about real organisms or models)" if results.simulated else ""
     print(f"\nHow well do embeddings follow the tree of life? {results.record['dataset']['name']}{simulated}\n")
-    print_table(report.summary_table(results))
+    print_summary(results)
     if plan.tree:
         print_phylogeny(results, plan.tree.stem)
     print(f"\nReport: {page}   ({time.perf_counter() - start:.0f} s)")
@@ -154,7 +161,7 @@ def taxa(options: argparse.Namespace) -> None:
 
 def measure(options: argparse.Namespace) -> None:
     """Measure how embeddings follow the tree, and print the summary."""
-    from bioclip_probe import report, study
+    from bioclip_probe import study
 
     plan = study.Plan(
         data=options.data,
@@ -173,7 +180,7 @@ def measure(options: argparse.Namespace) -> None:
     if plan.measure.metrics:
         print_measurements(results, plan.measure.metrics)
         return
-    print_table(report.summary_table(results).dropna(axis=1, how="all"))
+    print_summary(results)
     if plan.tree:
         print_phylogeny(results, plan.tree.stem)
 
@@ -191,7 +198,7 @@ def probe(options: argparse.Namespace) -> None:
         measure=interval_settings(options),
     )
     results = study.run_steps(plan, options.store, options.out, ("probe",))
-    for heading, table in report.tables_by_probe(results, "top1_accuracy"):
+    for heading, table in report.tables_by_probe(results, "macro_accuracy"):
         print(f"{heading}\n")
         print_table(table)
         print()

@@ -34,7 +34,20 @@ def print_measurements(results: Results, metrics: Collection[str]) -> None:
     table = results.table("measurements")
     rows = table[table["metric"].isin(metrics) & table["taxon"].isna()]
     shown = ["metric", "encoder", "encoder_b", "space", "tree", "split", "rank", "value", "chance", "ci_low", "ci_high"]
-    print_table(rows[[*shown, "n_images"]].dropna(axis=1, how="all"))
+    counts = ["p_value", "n_images", "n_taxa", "n_units"]
+    print_table(rows[[*shown, *counts]].dropna(axis=1, how="all"))
+
+
+def print_summary(results: Results) -> None:
+    """Print the headline numbers, and which models the data tell apart."""
+    from bioclip_probe import report
+
+    table = report.summary_table(results)
+    print_table(table.loc[:, (table.iloc[:-2] != "–").any()])
+    places = report.places_table(results)
+    if len(places):
+        print("\nPlace in each primary endpoint; models that the data do not tell apart share places:\n")
+        print_table(places)
 
 
 def print_phylogeny(results: Results, name: str) -> None:

@@ -49,7 +49,7 @@ def by_rank(
     Returns
     -------
     matplotlib.figure.Figure
-        An undefined value is left out, and the line has a gap there.
+        An undefined value is left out, and the line has a gap there. The number of taxa stands beside each rank.
 
     Raises
     ------
@@ -101,10 +101,17 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, ranks: list[str], rows: FigureR
     for offset, encoder in reversed(list(zip(shift, rows.encoders, strict=True))):
         own = panel[panel["encoder"] == encoder].set_index("rank").reindex(ranks)
         draw_line(axes, x + offset, own, rows.styles[encoder])
-    axes.set_xticks(x, ranks, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_xticks(x, _rank_labels(panel, ranks), rotation=30, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.5, len(ranks) - 0.5)
     axes.grid(axis="y", color=style.GRID, linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def _rank_labels(panel: pd.DataFrame, ranks: list[str]) -> list[str]:
+    """Return the names of ranks, each with its number of taxa where the table says it."""
+    n_taxa = panel.groupby("rank")["n_taxa"].max() if "n_taxa" in panel else pd.Series(dtype="Int64")
+    counts = {rank: int(n) for rank, n in n_taxa.dropna().items() if n > 0}
+    return [f"{rank} ({counts[rank]:,})" if rank in counts else rank for rank in ranks]
 
 
 def _draw_chance(axes: Axes, x: np.ndarray, chance: pd.DataFrame) -> None:

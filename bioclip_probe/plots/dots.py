@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bioclip_probe.plots import style
-from bioclip_probe.plots.labels import metric_label, metric_list
+from bioclip_probe.plots.labels import counts_label, metric_label, metric_list
 from bioclip_probe.plots.selection import FigureRows, select
 from bioclip_probe.plots.settings import FigureSettings
 
@@ -60,7 +60,7 @@ def dots(
     n_columns = min(MOST_COLUMNS, len(metrics))
     n_rows = -(-len(metrics) // n_columns)
     width = style.TEXT_WIDTH if n_columns > 1 else 3.6
-    height = 0.4 + n_rows * (0.5 + 0.155 * len(rows.encoders))
+    height = 0.4 + n_rows * (0.62 + 0.155 * len(rows.encoders))
     figure = style.new_figure(width, height, settings.title or metric_list(metrics), rows.simulated)
     grid = figure.subplots(n_rows, n_columns, squeeze=False)
     for axes in grid.ravel()[len(metrics) :]:
@@ -68,6 +68,7 @@ def dots(
     for number, (axes, metric) in enumerate(zip(grid.ravel(), metrics, strict=False)):
         _draw_panel(axes, rows.table[rows.table["metric"] == metric].set_index("encoder"), rows)
         axes.set_title(metric_label(metric), loc="left", fontsize=7)
+        axes.set_xlabel(counts_label(rows.table[rows.table["metric"] == metric]), fontsize=6, color=style.MUTED)
         axes.tick_params(labelleft=number % n_columns == 0)
     return figure
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bioclip_probe.plots import style
-from bioclip_probe.plots.labels import metric_label
+from bioclip_probe.plots.labels import counts_label, metric_label
 from bioclip_probe.plots.selection import FigureRows, select
 from bioclip_probe.plots.settings import FigureSettings
 
@@ -57,7 +57,7 @@ def headline(
     rows = FigureRows.of(table, ["encoder", "space"], settings)
     spaces = [space for space in _SPACES if space in set(rows.table["space"])]
 
-    height = 1.25 + 0.28 * len(rows.encoders)
+    height = 1.35 + 0.28 * len(rows.encoders)
     title = settings.title or f"{metric_label(metric)} with the tree of life"
     figure = style.new_figure(style.TEXT_WIDTH, height, title, rows.simulated)
     axes, text = figure.subplots(1, 2, width_ratios=(3.2, 1.15 * len(spaces)), sharey=True)
@@ -107,7 +107,9 @@ def _draw_axis(axes: Axes, metric: str, y_of: dict[str, float], rows: FigureRows
     axes.set_axisbelow(True)
     bars = "; bars: 95 % intervals" if np.isfinite(table["ci_low"]).any() else ""
     units = list(table["resampled"].dropna().unique()) if bars and "resampled" in table else []
-    axes.set_xlabel(metric_label(metric) + bars + (f" over {units[0]}" if len(units) == 1 and units[0] else ""))
+    over = f" over {units[0]}" if len(units) == 1 and units[0] else ""
+    counts = counts_label(table)
+    axes.set_xlabel(metric_label(metric) + bars + over + (f"\n{counts}" if counts else ""))
 
 
 def _draw_dot(axes: Axes, row: pd.DataFrame, y: float, look: style.ModelStyle) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import pandas as pd
+
 from bioclip_probe.metrics.registry import REGISTRY as METRICS
 
 _ADDRESS = re.compile(r"^(local-dir|hf-hub|custom):(.*/)?")  # all of an address but its last part
@@ -238,3 +240,31 @@ def metric_list(metrics: Iterable[str]) -> str:
     first, *rest = (metric_label(metric) for metric in metrics)
     words = [first, *(label[0].lower() + label[1:] if label[1:2].islower() else label for label in rest)]
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def counts_label(rows: pd.DataFrame) -> str:
+    """Return how many taxa and images some rows of measurements are about.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of a `MEASUREMENTS` table; undefined values do not count.
+
+    Returns
+    -------
+    str
+        With a range where the rows differ; empty where the table does not say it.
+
+    Examples
+    --------
+    >>> counts_label(pd.DataFrame({"value": [0.1, 0.2], "n_taxa": [60, 60], "n_images": [940, 960]}))
+    '60 taxa, 940–960 images'
+    """
+    defined = rows[rows["value"].notna()]
+    parts = []
+    for column, noun in (("n_taxa", "taxa"), ("n_images", "images")):
+        counts = defined[column].dropna().astype(int) if column in defined else ()
+        if len(counts) and max(counts) > 0:
+            low, high = min(counts), max(counts)
+            parts.append(f"{low:,} {noun}" if low == high else f"{low:,}–{high:,} {noun}")
+    return ", ".join(parts)

@@ -24,31 +24,41 @@ from bioclip_probe.plots.selection import agrees
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.plots.staircase import METRICS as STAIRCASE
 from bioclip_probe.plots.staircase import staircase
-from bioclip_probe.probes import SEEN, SHUFFLED, UNSEEN
+from bioclip_probe.probes import SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN
 from bioclip_probe.tables import Entry, check_name
 
 #: The tables of a study by name: ``measurements``, and ``coordinates`` after a projection.
 Tables = Mapping[str, pd.DataFrame]
+Draw = Callable[[pd.DataFrame, FigureSettings, Tables], Figure]
 
-AGREEMENT = (
+#: The primary endpoints, and what is read beside them.
+ENDPOINTS = (
     "cophenetic_correlation",
+    "pagel_lambda",
+    "effective_dimension",
+    "heritable_share",
+    "knn_purity_1_other_species",
+    "macro_accuracy",
+)
+AGREEMENT = (
+    "relative_cophenetic_correlation",
+    "disattenuated_cophenetic_correlation",
     "balanced_tree_correlation",
     "image_tree_correlation",
     "kendall_tau_b",
-    "hierarchical_ap",
-    "disattenuated_cophenetic_correlation",
+    "k_mult_z",
 )
-SHARES = ("nested_r2", "cophenetic_correlation", "within_clade_correlation")
-RELATIVES = ("triplet_accuracy", "average_precision", "lca_auc")
+SHARES = ("variance_component", "cophenetic_correlation", "within_clade_correlation")
+RELATIVES = ("triplet_accuracy", "average_precision_other_species", "lca_auc")
 SIMILARITY = ("cka_calibrated", "rsa_calibrated", "mutual_knn_calibrated")
-NEIGHBOURS = ("knn_purity_1", "cluster_purity")
+NEIGHBOURS = ("knn_purity_1_other_species", "cluster_purity_adjusted")
 TEXT = ("text_cophenetic_correlation", "image_text_rsa", "image_text_accuracy")
 #: The rows of the linear probe.
 LINEAR = {"probe": "linear", "split": "test"}
 #: The protocols of the linear probe, and the titles of their panels.
 LINEAR_PANELS = {
-    SEEN: "Taxa and children seen",
-    UNSEEN: "Children never seen",
+    SEEN_CHILDREN: "Children seen in training",
+    UNSEEN: "The same images, children never seen",
     SHUFFLED: "Control: labels shuffled",
 }
 #: The zero-shot probes, and the titles of their panels.
@@ -162,9 +172,29 @@ def check_names(names: list[str] | tuple[str, ...]) -> None:
 # Each figure: the rows it draws, and how it is drawn.
 
 
-def _headline_rows(tables: Tables) -> pd.DataFrame:
-    """Return CPCC of species, raw and centred."""
-    return measured(tables, ("cophenetic_correlation",), {"rank": "species", "split": "all"})
+def _measured(metrics: tuple[str, ...], **where: object) -> Callable[[Tables], pd.DataFrame]:
+    """Return the function that selects the measurements of some metrics."""
+    return lambda tables: measured(tables, metrics, where)
+
+
+def _panels_by_rank(metrics: tuple[str, ...], title: str) -> Draw:
+    """Return the function that draws a panel by rank for each of some metrics."""
+    return lambda rows, settings, tables: by_rank(rows, metrics, replace(settings, title=title))
+
+
+def _panels_of_dots(metrics: tuple[str, ...], title: str) -> Draw:
+    """Return the function that draws a panel of dots for each of some metrics."""
+    return lambda rows, settings, tables: dots(rows, metrics, replace(settings, title=title))
+
+
+def _endpoint_rows(tables: Tables) -> pd.DataFrame:
+    """Return the primary endpoints on the taxonomy, and the numbers that are read beside them."""
+    rows = measured(tables, ENDPOINTS, {"space": ["raw"], "rank": ["species", "family"]})
+    of_images = rows["rank"].eq("species") & rows["split"].eq("all") & rows["probe"].isna()
+    neighbors = rows["metric"].eq("knn_purity_1_other_species") & rows["rank"].eq("family")
+    probe = agrees(rows, {**LINEAR, "metric": "macro_accuracy", "rank": "family", "protocol": UNSEEN, "shots": None})
+    kept = (of_images & ~rows["metric"].isin(["knn_purity_1_other_species"])) | neighbors | probe
+    return rows[kept].reset_index(drop=True)
 
 
 def _draw_headline(rows: pd.DataFrame, settings: FigureSettings, tables: Tables) -> Figure:
@@ -186,65 +216,20 @@ def _draw_drilldown(rows: pd.DataFrame, settings: FigureSettings, tables: Tables
     return drilldown(rows, settings, measurements=tables.get("measurements"))
 
 
-def _agreement_rows(tables: Tables) -> pd.DataFrame:
-    """Return agreement with the tree at species."""
-    return measured(tables, AGREEMENT, {"rank": "species", "split": "all", "space": "raw"})
-
-
-def _draw_agreement(rows: pd.DataFrame, settings: FigureSettings, tables: Tables) -> Figure:
-    """Draw a panel for each measure of agreement."""
-    return dots(rows, AGREEMENT, replace(settings, title="Agreement with the tree, by other measures"))
-
-
-def _within_ranks_rows(tables: Tables) -> pd.DataFrame:
-    """Return the shares of each rank."""
-    return measured(tables, SHARES, {"split": "all", "space": "raw"})
-
-
-def _draw_within_ranks(rows: pd.DataFrame, settings: FigureSettings, tables: Tables) -> Figure:
-    """Draw the shares of each rank."""
-    return by_rank(rows, SHARES, replace(settings, title="At which rank"))
-
-
-def _relatives_rows(tables: Tables) -> pd.DataFrame:
-    """Return the comparisons of nearer and farther relatives."""
-    return measured(tables, RELATIVES, {"split": "all", "space": "raw"})
-
-
-def _draw_relatives(rows: pd.DataFrame, settings: FigureSettings, tables: Tables) -> Figure:
-    """Draw the comparisons of nearer and farther relatives."""
-    return by_rank(rows, RELATIVES, replace(settings, title="Are relatives nearer?"))
-
-
-def _similarity_rows(tables: Tables) -> pd.DataFrame:
-    """Return the similarity of every two encoders."""
-    return measured(tables, SIMILARITY, {"space": "raw"})
-
-
 def _draw_similarity(rows: pd.DataFrame, settings: FigureSettings, tables: Tables) -> Figure:
     """Draw a matrix for each measure of similarity."""
     return matrix(rows, SIMILARITY, settings)
 
 
-def _purity_rows(tables: Tables) -> pd.DataFrame:
-    """Return the purity of neighbours and clusters."""
-    return measured(tables, NEIGHBOURS, {"space": "raw"})
-
-
-def _draw_purity(rows: pd.DataFrame, settings: FigureSettings, tables: Tables) -> Figure:
-    """Draw the purity of neighbours and clusters."""
-    return by_rank(rows, NEIGHBOURS, replace(settings, title="Purity by rank"))
-
-
 def _accuracy_rows(tables: Tables) -> pd.DataFrame:
-    """Return the accuracy of the linear probe under each protocol."""
+    """Return the macro accuracy of the linear probe under each protocol."""
     where = {**LINEAR, "protocol": list(LINEAR_PANELS), "shots": None}
-    return measured(tables, ("top1_accuracy",), where)
+    return measured(tables, ("macro_accuracy",), where)
 
 
 def _draw_accuracy(rows: pd.DataFrame, settings: FigureSettings, tables: Tables) -> Figure:
     """Draw a panel for each protocol of the linear probe."""
-    return by_rank(rows, ("top1_accuracy",), replace(settings, title="Linear probes by rank"), panels=LINEAR_PANELS)
+    return by_rank(rows, ("macro_accuracy",), replace(settings, title="Linear probes by rank"), panels=LINEAR_PANELS)
 
 
 def _efficiency_rows(tables: Tables) -> pd.DataFrame:
@@ -261,31 +246,10 @@ def _draw_efficiency(rows: pd.DataFrame, settings: FigureSettings, tables: Table
     return curves(rows, replace(settings, title="How few images suffice"))
 
 
-def _zero_shot_rows(tables: Tables) -> pd.DataFrame:
-    """Return the zero-shot accuracy with the text type that says most about a taxon."""
-    where = {"split": "test", "probe": list(ZERO_SHOT_PANELS), "protocol": MAIN_TYPE}
-    return measured(tables, ("top1_accuracy",), where)
-
-
 def _draw_zero_shot(rows: pd.DataFrame, settings: FigureSettings, tables: Tables) -> Figure:
     """Draw a panel for each zero-shot probe."""
     titled = replace(settings, title="Named without learning")
     return by_rank(rows, ("top1_accuracy",), titled, panels=ZERO_SHOT_PANELS, by="probe")
-
-
-def _text_rows(tables: Tables) -> pd.DataFrame:
-    """Return the numbers of the text side for the plain names of taxa."""
-    return measured(tables, TEXT, {"protocol": PLAIN_TYPE})
-
-
-def _draw_text(rows: pd.DataFrame, settings: FigureSettings, tables: Tables) -> Figure:
-    """Draw the text side."""
-    return by_rank(rows, TEXT, replace(settings, title="The text side"))
-
-
-def _staircase_rows(tables: Tables) -> pd.DataFrame:
-    """Return the distribution of the distance of two species."""
-    return measured(tables, STAIRCASE, {"space": "raw"})
 
 
 def _draw_staircase(rows: pd.DataFrame, settings: FigureSettings, tables: Tables) -> Figure:
@@ -295,13 +259,25 @@ def _draw_staircase(rows: pd.DataFrame, settings: FigureSettings, tables: Tables
 
 _ENTRIES = (
     FigureEntry(
+        "endpoints",
+        "Does the embedding follow the tree?",
+        "CPCC: correlation of tree distance and distance of species. Tree signal (Pagel's λ): share of what the "
+        "embedding says about species that is inherited along the tree; read it with the effective dimension, the "
+        "number of independent directions in which species differ, since one heritable trait has a high λ too. "
+        "Heritable share: variance above species over variance between species. 1-NN: is the nearest image of another "
+        "species of the same family? Unseen children: does a family probe name genera that it never saw? Bars: 95 % "
+        "intervals. Grey: chance.",
+        _panels_of_dots(ENDPOINTS, "Does the embedding follow the tree?"),
+        _endpoint_rows,
+    ),
+    FigureEntry(
         "headline",
         "How far distances follow the tree",
         "Cophenetic correlation (CPCC): Pearson correlation, over all pairs of species, of the distance between two "
         "species' mean embeddings and the number of ranks below their lowest common ancestor. Embeddings as they are, "
         "and with their common mean removed. Bars: 95 % intervals, species resampled.",
         _draw_headline,
-        _headline_rows,
+        _measured(("cophenetic_correlation",), rank="species", split="all"),
     ),
     FigureEntry(
         "drilldown",
@@ -315,30 +291,33 @@ _ENTRIES = (
     FigureEntry(
         "agreement",
         "Agreement with the tree, by other measures",
-        "CPCC as above; CPCC with equal weights for the ranks of common ancestors (otherwise the deepest splits, which "
-        "hold nearly all pairs, decide alone); the correlation over all pairs of images; Kendall's tau-b; average "
-        "precision of finding relatives, where nearer ones are more relevant (H-AP); and CPCC over its noise ceiling, "
-        "the highest value that the scatter of images within species allows. Grey: mean chance level.",
-        _draw_agreement,
-        _agreement_rows,
+        "CPCC over the value that evolution along the tree would give an embedding of the same spectrum and noise; "
+        "CPCC corrected for the scatter of images within species; CPCC with equal weights for the ranks of common "
+        "ancestors (otherwise the deepest splits, which hold nearly all pairs, decide alone); the correlation over "
+        "all pairs of images; Kendall's tau-b; and K_mult in standard deviations of its values with species permuted. "
+        "Grey: chance.",
+        _panels_of_dots(AGREEMENT, "Agreement with the tree, by other measures"),
+        _measured(AGREEMENT, rank="species", split="all", space="raw"),
     ),
     FigureEntry(
         "within_ranks",
         "At which rank",
-        "Share of the variance of images that each rank explains beyond the ranks above it; CPCC over the taxa of the "
-        "rank; CPCC of the species inside each clade of the rank, mean over clades. Grey: chance.",
-        _draw_within_ranks,
-        _within_ranks_rows,
+        "Share of the variance between images that arises at each rank, estimated without bias (what only recognises "
+        "species has none above species); CPCC over the taxa of the rank; CPCC of the species inside each clade of the "
+        "rank, mean over clades. Grey: chance.",
+        _panels_by_rank(SHARES, "At which rank"),
+        _measured(SHARES, split="all", space="raw"),
     ),
     FigureEntry(
         "relatives",
         "Are relatives nearer?",
         "The share of triplets (an image, a nearer and a farther relative) in which the nearer relative is the closer "
         "one, by the rank of its common ancestor with the image; average precision of finding images of the same "
-        "taxon; and how often a pair with its common ancestor at a rank is closer than a pair with its common ancestor "
-        "at the next rank above. Grey: chance.",
-        _draw_relatives,
-        _relatives_rows,
+        "taxon among other species; and how often a pair with its common ancestor at a rank is closer than a pair with "
+        "its common ancestor at the next rank above, which may fall below chance where clades differ in scale. Grey: "
+        "chance.",
+        _panels_by_rank(RELATIVES, "Are relatives nearer?"),
+        _measured(RELATIVES, split="all", space="raw"),
     ),
     FigureEntry(
         "similarity",
@@ -347,23 +326,24 @@ _ENTRIES = (
         "that both agree on; each above what 95 % of permutations reach, so that embeddings of different widths can be "
         "compared.",
         _draw_similarity,
-        _similarity_rows,
+        _measured(SIMILARITY, space="raw"),
     ),
     FigureEntry(
         "purity_by_rank",
         "Purity by rank",
-        "Share of images whose nearest neighbour is of their own taxon, and share that lie in a k-means cluster of "
-        "their taxon (k = number of taxa). Grey: chance.",
-        _draw_purity,
-        _purity_rows,
+        "Share of images whose nearest image of another species is of their own taxon, and share that lie in a k-means "
+        "cluster of their taxon (k = number of taxa), beyond what a model reaches that recognises species and knows no "
+        "tree. Grey: chance.",
+        _panels_by_rank(NEIGHBOURS, "Purity by rank"),
+        _measured(NEIGHBOURS, space="raw", split="all"),
     ),
     FigureEntry(
         "accuracy_by_rank",
         "Linear probes by rank",
-        "Accuracy of a logistic regression on frozen embeddings, on images held out. Seen: it learnt from other images "
-        "of the same child taxa (a family probe: of the same genera). Never seen: whole child taxa were held out, so "
-        "that it cannot know a taxon by its children. Control: each child taxon was given the label of another. "
-        "Grey: chance.",
+        "Macro accuracy of a logistic regression on frozen embeddings, in which all taxa weigh the same. Seen: it "
+        "learnt from other images of the same child taxa (a family probe: of the same genera). Never seen: the same "
+        "images, but their whole child taxa were held out, so that it cannot know a taxon by its children. Control: "
+        "each child taxon was given the label of another. Grey: chance.",
         _draw_accuracy,
         _accuracy_rows,
     ),
@@ -381,7 +361,7 @@ _ENTRIES = (
         "Accuracy of naming the taxon whose name, in a prompt, lies nearest to the image: names of the rank itself, "
         "and the taxon whose species' names are the most probable together. For models that take text. Grey: chance.",
         _draw_zero_shot,
-        _zero_shot_rows,
+        _measured(("top1_accuracy",), split="test", probe=list(ZERO_SHOT_PANELS), protocol=MAIN_TYPE),
     ),
     FigureEntry(
         "text_side",
@@ -389,8 +369,8 @@ _ENTRIES = (
         "CPCC of the embeddings of names, without images; correlation between the distances of taxa by their images "
         "and by their names (RSA); share of taxa whose images lie nearest to their own name. For models that take "
         "text. Grey: chance.",
-        _draw_text,
-        _text_rows,
+        _panels_by_rank(TEXT, "The text side"),
+        _measured(TEXT, protocol=PLAIN_TYPE),
     ),
     FigureEntry(
         "staircase",
@@ -398,7 +378,7 @@ _ENTRIES = (
         "Cosine distance of two species' mean embeddings, by the rank of their lowest common ancestor. An embedding "
         "that follows the tree climbs from step to step.",
         _draw_staircase,
-        _staircase_rows,
+        _measured(STAIRCASE, space="raw"),
     ),
 )
 

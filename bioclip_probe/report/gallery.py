@@ -37,8 +37,10 @@ def draw(results: Results, name: str, stem: str | Path | None = None) -> Path:
     --------
     >>> from tempfile import TemporaryDirectory
     >>> from bioclip_probe.report.examples import two_models_measured
+    >>> results = two_models_measured()
+    >>> results.measurements["metric"] = "cluster_purity_adjusted"
     >>> with TemporaryDirectory() as folder:
-    ...     draw(two_models_measured(), "purity_by_rank", f"{folder}/purity").name
+    ...     draw(results, "purity_by_rank", f"{folder}/purity").name
     'purity.png'
     """
     check_names([name])

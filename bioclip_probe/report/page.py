@@ -15,13 +15,26 @@ from bioclip_probe.metrics.registry import MetricEntry
 from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.plots.registry import TEXT
 from bioclip_probe.report.gallery import draw_all
-from bioclip_probe.report.summary import summary_table, table_by_rank, tables_by_probe
+from bioclip_probe.report.summary import (
+    TREE,
+    headline_rank,
+    places_table,
+    summary_table,
+    table_by_rank,
+    tables_by_probe,
+)
 from bioclip_probe.study import published, results
 from bioclip_probe.study.results import Results
 from bioclip_probe.tables import MEASUREMENTS
 
 #: Metrics with a table by rank on the page.
-BY_RANK = ("cophenetic_correlation", "knn_purity_1_adjusted", "cluster_purity_adjusted", "silhouette")
+BY_RANK = (
+    "cophenetic_correlation",
+    "variance_component",
+    "knn_purity_1_other_species",
+    "average_precision_other_species",
+    "cluster_purity_adjusted",
+)
 
 
 def write(folder: str | Path) -> Path:
@@ -76,9 +89,11 @@ def _content(found: Results) -> dict[str, object]:
     return {
         "record": found.record,
         "simulated": found.simulated,
-        "summary": summary_table(found),
+        "summary": summary_table(found, intervals=True),
+        "places": places_table(found),
+        "headline_rank": headline_rank(table),
         "figures": _figures(found),
-        "by_probe": list(tables_by_probe(found, "top1_accuracy")),
+        "by_probe": list(tables_by_probe(found, "macro_accuracy")),
         "gaps": _gaps(found),
         "texts": _texts(found),
         "published": comparison,
@@ -86,6 +101,7 @@ def _content(found: Results) -> dict[str, object]:
         "by_rank": [(METRICS[name], table_by_rank(found, name)) for name in BY_RANK if name in measured],
         "other_trees": _other_trees(table),
         "parts": _parts(table),
+        "columns_of_images": _columns_of_images(table),
         "undefined": table[table["value"].isna()][["encoder", "space", "rank", "metric", "note"]],
         "catalogue": [METRICS[name] for name in METRICS if name in measured],
         "columns": MEASUREMENTS.columns,
@@ -106,7 +122,15 @@ def _figures(found: Results) -> list[dict[str, object]]:
 def _other_trees(table: pd.DataFrame) -> pd.DataFrame:
     """Return the agreement of raw embeddings with trees other than the taxonomy."""
     rows = table[(table["tree"] != "taxonomy") & table["tree"].notna() & (table["space"] == "raw")]
-    columns = ["tree", "encoder", "metric", "value", "ci_low", "ci_high", "p_value", "n_taxa", "n_images", "n_excluded"]
+    rows = rows[rows["metric"].isin(TREE) & rows["encoder_b"].isna()]
+    columns = ["tree", "encoder", "metric", "value", "ci_low", "ci_high", "p_adjusted", "n_taxa", "n_images", "note"]
+    return _counts_as_text(rows[columns])
+
+
+def _columns_of_images(table: pd.DataFrame) -> pd.DataFrame:
+    """Return how far embeddings follow further columns of the images, such as photographer or background."""
+    rows = table[table["column"].notna() & table["value"].notna()]
+    columns = ["column", "encoder", "metric", "rank", "value", "chance", "ci_low", "ci_high", "p_value", "n_images"]
     return _counts_as_text(rows[columns])
 
 

@@ -3,49 +3,119 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from bioclip_probe.extraction.prompts import MAIN_TYPE, PLAIN_TYPE
 from bioclip_probe.plots.registry import LINEAR
 from bioclip_probe.plots.selection import agrees
-from bioclip_probe.probes import SEEN, UNSEEN
+from bioclip_probe.probes import SEEN, SEEN_CHILDREN, UNSEEN
+from bioclip_probe.study.ranking import model_places
 from bioclip_probe.study.results import Results
 from bioclip_probe.tables import RANKS
 
 #: The rows about all images of a dataset, of embeddings as they are.
 ALL_IMAGES = {"split": "all", "space": "raw"}
-#: Columns of the summary: heading, metric, rank, and the other values of its rows.
+#: The rank of the headline CPCC; see `headline_rank`.
+DEEPEST = "deepest"
+HEADLINE = "cophenetic_correlation"
+
+
+@dataclass(frozen=True)
+class SummaryColumn:
+    """One column of the summary.
+
+    Attributes
+    ----------
+    heading : str
+    metric, rank : str
+        `DEEPEST` stands for the deepest rank that most images have.
+    where : mapping from column to value
+        The other values of its rows.
+
+    Examples
+    --------
+    >>> SUMMARY[0].metric
+    'cophenetic_correlation'
+    """
+
+    heading: str
+    metric: str
+    rank: str
+    where: Mapping[str, object] = field(default_factory=lambda: ALL_IMAGES)
+
+
+#: Columns of the summary.
 SUMMARY = (
-    ("CPCC", "cophenetic_correlation", "species", ALL_IMAGES),
-    ("CPCC centred", "cophenetic_correlation", "species", {**ALL_IMAGES, "space": "centred"}),
-    ("CPCC names", "text_cophenetic_correlation", "species", {"protocol": PLAIN_TYPE}),
-    ("1-NN family", "knn_purity_1", "family", ALL_IMAGES),
-    ("probe species", "top1_accuracy", "species", {**LINEAR, "protocol": SEEN}),
-    ("probe family", "top1_accuracy", "family", {**LINEAR, "protocol": SEEN}),
-    ("unseen genera", "top1_accuracy", "family", {**LINEAR, "protocol": UNSEEN}),
-    ("zero-shot species", "top1_accuracy", "species", {"probe": "zero_shot", "protocol": MAIN_TYPE, "split": "test"}),
+    SummaryColumn("CPCC", HEADLINE, DEEPEST),
+    SummaryColumn("tree signal λ", "pagel_lambda", "species"),
+    SummaryColumn("dimensions", "effective_dimension", "species"),
+    SummaryColumn("1-NN family", "knn_purity_1_other_species", "family"),
+    SummaryColumn("seen genera", "macro_accuracy", "family", {**LINEAR, "protocol": SEEN_CHILDREN}),
+    SummaryColumn("unseen genera", "macro_accuracy", "family", {**LINEAR, "protocol": UNSEEN}),
+    SummaryColumn("probe species", "macro_accuracy", "species", {**LINEAR, "protocol": SEEN}),
+    SummaryColumn(
+        "zero-shot species",
+        "top1_accuracy",
+        "species",
+        {"probe": "zero_shot", "protocol": MAIN_TYPE, "split": "test"},
+    ),
+    SummaryColumn("CPCC names", "text_cophenetic_correlation", "species", {"protocol": PLAIN_TYPE}),
 )
+#: Rows of the summary below those of the encoders.
+CHANCE, COUNTS = "chance", "taxa/images"
 #: Metrics of the agreement with a phylogeny, and the headings of their columns.
 TREE = {
     "cophenetic_correlation": "CPCC",
+    "pagel_lambda": "tree signal λ",
     "image_tree_correlation": "all image pairs",
     "spearman": "Spearman",
     "k_mult": "K_mult",
+    "k_mult_z": "K_mult, z",
 }
 
 
-def summary_table(results: Results) -> pd.DataFrame:
-    """Return the headline numbers of a study: a row for each encoder, a column for each entry of `SUMMARY`.
+def headline_rank(table: pd.DataFrame) -> str:
+    """Return the deepest rank that most images have a name at: that of the headline number.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A `MEASUREMENTS` table.
+
+    Returns
+    -------
+    str
+        ``species`` where nothing was measured.
+
+    Examples
+    --------
+    >>> from bioclip_probe.report.examples import two_models_measured
+    >>> headline_rank(two_models_measured().measurements)
+    'species'
+    """
+    rows = table[(table["metric"] == HEADLINE) & (table["tree"] == "taxonomy") & agrees(table, ALL_IMAGES)]
+    rows = rows[rows["taxon"].isna() & rows["encoder_b"].isna() & rows["value"].notna()]
+    most = set(rows.loc[rows["n_images"] >= rows["n_excluded"], "rank"])
+    return next((rank for rank in reversed(RANKS) if rank in most), RANKS[-1])
+
+
+def summary_table(results: Results, intervals: bool = False) -> pd.DataFrame:
+    """Return the headline numbers of a study as text: a row for each encoder, a column for each entry of `SUMMARY`.
 
     Parameters
     ----------
     results : Results
+    intervals : bool
+        Write the interval behind each number.
 
     Returns
     -------
     DataFrame
-        Without the columns that nothing was measured for; missing where a number is undefined.
+        Without the columns that nothing was measured for; a dash where a number is undefined. The row ``chance`` is the
+        mean chance level over encoders, and the last row gives the numbers of taxa and images. The heading of CPCC
+        names its rank where that is not species: the deepest rank that most images have a name at.
 
     Raises
     ------
@@ -56,18 +126,74 @@ def summary_table(results: Results) -> pd.DataFrame:
     --------
     >>> from bioclip_probe.report.examples import two_models_measured
     >>> summary_table(two_models_measured()).index.tolist()
-    ['bioclip', 'clip']
+    ['bioclip', 'clip', 'chance', 'taxa/images']
     """
     table = results.table("measurements")
-    table = table[table["tree"] == "taxonomy"]
-    table = table[table["encoder_b"].isna() & table["taxon"].isna() & table["shots"].isna()]
-    columns = {}
-    for heading, metric, rank, where in SUMMARY:
-        rows = table[(table["metric"] == metric) & (table["rank"] == rank) & agrees(table, where)]
-        if len(rows):
-            columns[heading] = rows.set_index("encoder")["value"]
+    table = table[(table["tree"] == "taxonomy") & table["encoder_b"].isna()]
+    table = table[table["taxon"].isna() & table["column"].isna() & table["shots"].isna()]
     order = [encoder["name"] for encoder in results.record["encoders"]]
-    return pd.DataFrame(columns).reindex(order).rename_axis("encoder")
+    deepest, columns = headline_rank(table), {}
+    for column in SUMMARY:
+        rank = deepest if column.rank == DEEPEST else column.rank
+        rows = table[(table["metric"] == column.metric) & (table["rank"] == rank) & agrees(table, column.where)]
+        if rows["value"].notna().any():
+            heading = column.heading if column.rank == rank or rank == RANKS[-1] else f"{column.heading}, {rank}"
+            columns[heading] = _summary_cells(rows.set_index("encoder"), intervals).reindex([*order, CHANCE, COUNTS])
+    return pd.DataFrame(columns, index=[*order, CHANCE, COUNTS]).fillna("–").rename_axis("encoder")
+
+
+def _summary_cells(rows: pd.DataFrame, intervals: bool) -> pd.Series:
+    """Return one number of each encoder as text, then its chance level and its counts."""
+    cells = {
+        row.Index: _number(row.value, row.ci_low if intervals else float("nan"), row.ci_high)
+        for row in rows.itertuples()
+    }
+    chance = rows["chance"].mean()
+    cells[CHANCE] = "–" if pd.isna(chance) else f"{chance:.3f}"
+    cells[COUNTS] = _counts(rows)
+    return pd.Series(cells)
+
+
+def _counts(rows: pd.DataFrame) -> str:
+    """Return the numbers of taxa and images of some rows, with a range where the rows differ."""
+    defined = rows[rows["value"].notna()]
+    ends = [defined[name].dropna().astype(int).agg(["min", "max"]).tolist() for name in ("n_taxa", "n_images")]
+    if not len(defined) or any(pd.isna(high) for _, high in ends):
+        return "–"
+    return "/".join(f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}" for low, high in ends)
+
+
+def places_table(results: Results) -> pd.DataFrame:
+    """Return the place of each model in each primary endpoint; models that are not told apart share places.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    DataFrame
+        A row for each model, a column for each endpoint that was measured; ``1–2`` for a model that may be first or
+        second. Empty with fewer than two models.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no measurements.
+
+    Examples
+    --------
+    >>> from bioclip_probe.report.examples import two_models_measured
+    >>> places_table(two_models_measured()).empty  # no primary endpoint was measured
+    True
+    """
+    places = model_places(results.table("measurements"), results.controls)
+    if places["encoder"].nunique() < 2:
+        return pd.DataFrame()
+    columns = list(dict.fromkeys(places["endpoint"]))
+    models = [encoder["name"] for encoder in results.record["encoders"] if encoder["name"] not in results.controls]
+    table = places.pivot_table(index="encoder", columns="endpoint", values="place", aggfunc="first")
+    return table.reindex(index=models, columns=columns).fillna("–").rename_axis(columns=None)
 
 
 def table_by_rank(results: Results, metric: str, where: Mapping[str, object] | None = None) -> pd.DataFrame:
@@ -84,7 +210,8 @@ def table_by_rank(results: Results, metric: str, where: Mapping[str, object] | N
     Returns
     -------
     DataFrame
-        The last row, ``chance``, is the mean chance level, if the metric has one.
+        The row ``chance`` is the mean chance level, if the metric has one, and the last row gives the numbers of taxa
+        and images.
 
     Raises
     ------
@@ -99,11 +226,14 @@ def table_by_rank(results: Results, metric: str, where: Mapping[str, object] | N
     """
     table = results.table("measurements")
     table = table[(table["metric"] == metric) & (table["tree"] == "taxonomy") & table["taxon"].isna()]
-    table = table[table["encoder_b"].isna() & agrees(table, {**ALL_IMAGES, **(where or {})})]
+    table = table[table["column"].isna() & table["encoder_b"].isna() & agrees(table, {**ALL_IMAGES, **(where or {})})]
     cells = _cells(table, columns="rank")
     if (table["chance"].fillna(0) > 0).any():
         chance = table.groupby("rank")["chance"].mean()
-        cells.loc["chance"] = chance.map("{:.3f}".format, na_action="ignore").fillna("–")
+        cells.loc[CHANCE] = chance.map("{:.3f}".format, na_action="ignore").fillna("–")
+    counts = pd.Series({rank: _counts(rows) for rank, rows in table.groupby("rank")}, dtype=object)
+    if (counts != "–").any():
+        cells.loc[COUNTS] = counts
     return cells.reindex(columns=[rank for rank in RANKS if rank in cells])
 
 

@@ -21,7 +21,7 @@ def test_every_value_is_drawn_and_undefined_ones_leave_a_gap():
     figure = by_rank(table, ["cluster_purity", "top1_accuracy"], FigureSettings(controls=("pixels",)))
     purity, accuracy = figure.axes
     assert [axes.get_title(loc="left") for axes in (purity, accuracy)] == ["k-means purity", "Accuracy"]
-    assert [tick.get_text() for tick in purity.get_xticklabels()] == list(RANKS)
+    assert [tick.get_text() for tick in purity.get_xticklabels()] == [f"{rank} (3)" for rank in RANKS]
     for name, look in model_styles(["clip", "bioclip", "pixels"], ("pixels",)).items():
         (line,) = lines_of(purity, look.color)
         own = select(table[table["encoder"] == name], ["cluster_purity"], "raw")

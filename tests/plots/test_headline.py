@@ -27,7 +27,7 @@ def test_each_number_is_printed_with_its_interval():
     assert printed.count("0.50  [0.45, 0.54]") == 2  # raw and centred
     assert "raw" in printed
     assert "centred" in printed
-    assert axes.get_xlabel() == "Cophenetic correlation (CPCC); bars: 95 % intervals over species"
+    assert axes.get_xlabel() == "Cophenetic correlation (CPCC); bars: 95 % intervals over species\n3 taxa, 9 images"
     dots = [line for line in axes.lines if line.get_marker() == "o"]
     assert sorted(line.get_xdata()[0] for line in dots) == pytest.approx([0.3, 0.3, 0.4, 0.4, 0.5, 0.5])
 

@@ -28,7 +28,14 @@ def test_every_entry_has_what_a_reader_must_know_and_what_draws_it():
 
 
 def test_figures_draw_metrics_of_the_registry():
-    groups = (registry.AGREEMENT, registry.SHARES, registry.RELATIVES, registry.SIMILARITY, registry.NEIGHBOURS)
+    groups = (
+        registry.ENDPOINTS,
+        registry.AGREEMENT,
+        registry.SHARES,
+        registry.RELATIVES,
+        registry.SIMILARITY,
+        registry.NEIGHBOURS,
+    )
     for group in (*groups, registry.TEXT, registry.STAIRCASE):
         assert set(group) <= set(METRICS)
 

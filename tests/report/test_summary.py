@@ -11,7 +11,16 @@ import pytest
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots.registry import LINEAR
 from bioclip_probe.report.examples import two_models_measured
-from bioclip_probe.report.summary import SUMMARY, TREE, summary_table, table_by_rank, table_by_tree, tables_by_probe
+from bioclip_probe.report.summary import (
+    SUMMARY,
+    TREE,
+    headline_rank,
+    places_table,
+    summary_table,
+    table_by_rank,
+    table_by_tree,
+    tables_by_probe,
+)
 from bioclip_probe.study import results
 from bioclip_probe.tables import RANKS
 from tests.support.small_study import CONTROLS
@@ -26,20 +35,49 @@ def found(small_study):
 
 def test_the_summary_holds_the_measurements_of_each_encoder(found):
     summary = summary_table(found)
-    assert summary.index.tolist() == list(CONTROLS)
-    unknown = {"CPCC names", "zero-shot species"}  # no model takes text
-    assert summary.columns.tolist() == [heading for heading, *_ in SUMMARY if heading not in unknown]
+    assert summary.index.tolist() == [*CONTROLS, "chance", "taxa/images"]
+    headings = [column.heading for column in SUMMARY]
+    assert summary.columns.tolist() == [heading for heading in headings if heading in set(summary.columns)]
+    assert {"CPCC", "tree signal λ", "dimensions", "1-NN family", "probe species"} <= set(summary.columns)
+    assert not {"CPCC names", "zero-shot species"} & set(summary.columns)  # no model takes text
     table = found.measurements
     row = table[
         (table["encoder"] == "pixels") & (table["metric"] == "cophenetic_correlation") & (table["space"] == "raw")
         & (table["tree"] == "taxonomy") & (table["rank"] == "species")
     ]  # fmt: skip
-    assert summary.loc["pixels", "CPCC"] == row["value"].item()
+    assert summary.loc["pixels", "CPCC"] == f"{row['value'].item():.3f}"
+    assert summary.loc["taxa/images", "CPCC"] == f"{row['n_taxa'].item()}/{row['n_images'].item()}"
+    with_intervals = summary_table(found, intervals=True)
+    assert with_intervals.loc["pixels", "1-NN family"].startswith(summary.loc["pixels", "1-NN family"])
+
+
+def test_the_headline_takes_the_deepest_rank_that_most_images_have():
+    table = two_models_measured().measurements.assign(metric="cophenetic_correlation")
+    table["n_images"] = table["rank"].map({"family": 80, "species": 24})
+    table["n_excluded"] = 100 - table["n_images"]
+    assert headline_rank(table) == "family"
+    few = dataclasses.replace(two_models_measured(), measurements=table.assign(n_taxa=10))
+    assert summary_table(few).columns.tolist() == ["CPCC, family"]
+    assert summary_table(few).loc["taxa/images", "CPCC, family"] == "10/80"
+
+
+def test_models_that_are_not_told_apart_share_places(found):
+    places = places_table(found)  # the small study has controls only
+    assert places.empty
+    models = two_models_measured()
+    own = models.measurements[models.measurements["rank"] == "species"].assign(metric="cophenetic_correlation")
+    pair = own.head(1).assign(metric="cophenetic_correlation_difference", encoder_b="clip", p_adjusted=0.2, value=0.3)
+    table = pd.concat([own, pair], ignore_index=True)
+    shown = places_table(dataclasses.replace(models, measurements=table))
+    assert shown["CPCC"].tolist() == ["1–2", "1–2"]
+    apart = dataclasses.replace(models, measurements=table.assign(p_adjusted=0.01))
+    assert places_table(apart)["CPCC"].to_dict() == {"bioclip": "1", "clip": "2"}
 
 
 def test_a_table_by_rank_has_encoders_in_order_then_chance(found):
     cells = table_by_rank(found, "knn_purity_1")
-    assert cells.index.tolist() == [*CONTROLS, "chance"]
+    assert cells.index.tolist() == [*CONTROLS, "chance", "taxa/images"]
+    assert re.fullmatch(r"\d+/\d+", cells.loc["taxa/images", "family"])
     assert cells.columns.tolist() == list(RANKS)
     cell = re.fullmatch(r"(\d\.\d{3}) \[(\d\.\d{3}), (\d\.\d{3})\]", cells.loc["pixels", "family"])
     assert float(cell[2]) <= float(cell[1]) <= float(cell[3])
@@ -60,7 +98,7 @@ def test_a_part_of_the_dataset_called_test_is_not_the_test_split_of_probes(found
     pd.testing.assert_frame_equal(summary_table(mixed), summary_table(found))
     for metric, where in (("cophenetic_correlation", {}), ("top1_accuracy", {**LINEAR, "protocol": "seen"})):
         pd.testing.assert_frame_equal(table_by_rank(mixed, metric, where), table_by_rank(found, metric, where))
-    assert summary_table(found)["probe species"].notna().all()
+    assert (summary_table(found)["probe species"] != "–").any()
 
 
 def test_every_probe_protocol_and_number_of_shots_has_a_table(found):
@@ -69,13 +107,13 @@ def test_every_probe_protocol_and_number_of_shots_has_a_table(found):
     assert {"linear, seen", "linear, unseen", "linear, shuffled"} <= set(headings)
     assert {"linear, seen, 1 image a taxon", "linear, seen, 2 images a taxon"} <= set(headings)
     for _, table in tables_by_probe(found, "top1_accuracy"):
-        assert set(table.index) <= {*CONTROLS, "chance"}
+        assert set(table.index) <= {*CONTROLS, "chance", "taxa/images"}
 
 
 def test_the_agreement_with_a_phylogeny_has_a_column_for_each_metric(found):
     cells = table_by_tree(found, "tree")
     assert cells.index.tolist() == list(CONTROLS)
-    assert cells.columns.tolist() == list(TREE.values())
+    assert set(cells.columns) <= set(TREE.values()) and {"CPCC", "tree signal λ"} <= set(cells.columns)
 
 
 def test_results_without_measurements_name_the_command():

@@ -42,11 +42,12 @@ def measurements(encoders=("clip", "bioclip", "pixels"), simulated=False) -> pd.
         for space in ("raw", "centred"):
             own = {"encoder": encoder, "space": space, "simulated": simulated, "run": "r", "dataset": "d"}
             value = 0.5 - 0.1 * number
-            rows.append({**own, "metric": "cophenetic_correlation", "value": value, "ci_low": value - 0.05,
-                         "ci_high": value + 0.04, "rank": "species", "resampled": "species"})  # fmt: skip
+            for metric in ("cophenetic_correlation", "relative_cophenetic_correlation"):
+                rows.append({**own, "metric": metric, "value": value, "ci_low": value - 0.05,
+                             "ci_high": value + 0.04, "rank": "species", "resampled": "species"})  # fmt: skip
             for place, rank in enumerate(RANKS):
                 purity = np.nan if rank == "class" else 0.9 - 0.1 * number - 0.05 * place
-                for metric in ("cluster_purity", "top1_accuracy"):
+                for metric in ("cluster_purity", "cluster_purity_adjusted", "top1_accuracy"):
                     rows.append({**own, "metric": metric, "rank": rank, "value": purity, "chance": 0.5 - 0.06 * place,
                                  "ci_low": purity - 0.02, "ci_high": purity + 0.03})  # fmt: skip
             for place, rank in enumerate(("genus", "order", "root")):
