@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,14 @@ from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial.distance import pdist, squareform
-from scipy.stats import t as student_t
 
+from bioclip_probe.metrics.intervals import with_interval, with_note
 from bioclip_probe.metrics.measurement import Measurement
-from bioclip_probe.metrics.scores import interval, jackknife_method
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.resampling import jackknife_interval
-from bioclip_probe.stats.rows import ResamplingUnits, Rows, rank_of_tips
+from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree.distances import patristic_distances
 from bioclip_probe.tree.tree import Placement, Tree
 
@@ -39,7 +39,7 @@ def delta_hyperbolicity(
     placement : Placement
         It tells which images are of one species; the tree itself is not used.
     settings : MeasureSettings, optional
-        `n_hyperbolicity_species` and `n_hyperbolicity_draws` are used; 100 and 40 by default.
+        `n_hyperbolicity_species`, `n_hyperbolicity_draws` (100 and 40 by default) and `level` are used.
 
     Returns
     -------
@@ -53,7 +53,8 @@ def delta_hyperbolicity(
 
         The interval is value ± t·se with se² = s² (m/(k - m) + 1/B), s² the variance over the B draws of m of the k
         species: the delete-d jackknife. It is too wide rather than too narrow (Hoeffding 1948). There is none if a draw
-        holds all species.
+        holds all species, and none where whole genera or families are resampled, since single species are drawn; the
+        note says so.
 
     Raises
     ------
@@ -79,17 +80,22 @@ def delta_hyperbolicity(
     """
     shared = SharedResults.of(embeddings, placement, settings)
     name = "delta_hyperbolicity"
-    estimate = estimate_delta_hyperbolicity(shared.taxa("species"), shared.stream(name), shared.settings)
+    taxa, jackknife = shared.taxa("species"), shared.jackknife()
+    estimate = estimate_delta_hyperbolicity(taxa, jackknife, shared.stream(name), shared.settings)
     return [Measurement(name, "species", estimate)]
 
 
-def estimate_delta_hyperbolicity(taxa: Rows, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+def estimate_delta_hyperbolicity(
+    taxa: Rows, jackknife: Jackknife, rng: np.random.Generator, settings: MeasureSettings
+) -> Estimate:
     """Return `delta_hyperbolicity` of some taxa.
 
     Parameters
     ----------
     taxa : Rows
         Centroids, see `Rows.taxa`.
+    jackknife : Jackknife
+        Of the images of the taxa; it tells the units.
     rng : numpy.random.Generator
         It draws the taxa.
     settings : MeasureSettings
@@ -102,9 +108,11 @@ def estimate_delta_hyperbolicity(taxa: Rows, rng: np.random.Generator, settings:
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> taxa = Rows.taxa(*corvids())
-    >>> estimate_delta_hyperbolicity(taxa, np.random.default_rng(0), MeasureSettings(n_hyperbolicity_species=3)).value
-    0.0
+    >>> vectors, placement = corvids()
+    >>> taxa, rng, settings = Rows.taxa(vectors, placement), np.random.default_rng(0), MeasureSettings()
+    >>> jackknife = Jackknife.of("species", placement.node, rng)
+    >>> estimate_delta_hyperbolicity(taxa, jackknife, rng, settings).note
+    'needs at least 100 taxa, found 3'
     """
     k, m = taxa.counts["n_taxa"], settings.n_hyperbolicity_species
     if k < m:
@@ -114,13 +122,15 @@ def estimate_delta_hyperbolicity(taxa: Rows, rng: np.random.Generator, settings:
     n_draws = settings.n_hyperbolicity_draws if k > m else 1
     draws = np.array([relative_delta(taxa.vectors[rng.choice(k, m, replace=False)]) for _ in range(n_draws)])
     value = float(draws.mean())
-    fields: dict[str, Any] = {}
-    if n_draws > 1:
-        error = draws.std(ddof=1) * np.sqrt(m / (k - m) + 1 / n_draws)
-        reach = float(student_t.ppf((1 + settings.level) / 2, n_draws - 1) * error)
-        method = f"delete-d jackknife, {n_draws} subsamples of {m}"
-        fields = interval(max(value - reach, 0.0), min(value + reach, 1.0), method, rank_of_tips(taxa.tree))
-    return Estimate(value, **fields, **taxa.counts)
+    estimate = Estimate(value, **taxa.counts)
+    if n_draws == 1:
+        return with_note(estimate, f"no interval: one draw holds all {k} taxa")
+    if jackknife.n_units < k:
+        return with_note(estimate, f"no interval: the draws are of single taxa, not of units ({jackknife.rank})")
+    # Scaled so that the formula of the jackknife over the draws gives the squared error s² (m/(k - m) + 1/B).
+    scale = np.sqrt(n_draws * (m / (k - m) + 1 / n_draws)) / (n_draws - 1)
+    estimate = with_interval(estimate, value + scale * (draws - value), jackknife, settings, (0.0, 1.0))
+    return replace(estimate, ci_method=f"delete-d jackknife, {n_draws} subsamples of {m}" if estimate.ci_method else "")
 
 
 def relative_delta(points: np.ndarray) -> float:
@@ -188,17 +198,19 @@ def geodesic_tree_correlation(
     embeddings, placement
         As for `cophenetic_correlation`; species are compared.
     settings : MeasureSettings, optional
-        `n_geodesic_neighbors` and `n_geodesic_species` are used; 10 and 1,000 by default.
+        `n_geodesic_neighbors` and `n_geodesic_species` (10 and 1,000 by default), `resample`, `n_groups` and `level`
+        are used.
 
     Returns
     -------
     list of Measurement
         One, at species: the Pearson correlation over all pairs of species of tree distance and the length of the
         shortest path between centroids in the graph of their nearest neighbours, see `geodesic_distances`; in [-1, 1],
-        higher is better, 0 without signal. Where it exceeds `cophenetic_correlation`, the embedding follows the tree
-        along a bent surface. The interval leaves out one group of units after the other and computes neighbours and
-        paths again. Of more than 1,000 species a random 1,000 are used, and the note says so. Undefined with fewer than
-        three species, if the images of a species cancel out, and where tree distance or centroids do not vary.
+        higher is better, 0 where species are permuted over the tips (null: species). Where it exceeds
+        `cophenetic_correlation`, the embedding follows the tree along a bent surface. The interval leaves out one group
+        of units after the other and computes neighbours and paths again. Of more than 1,000 species a random 1,000 are
+        used, and the note says so. Undefined with fewer than three species, if the images of a species cancel out, and
+        where tree distance or centroids do not vary.
 
     Raises
     ------
@@ -207,7 +219,7 @@ def geodesic_tree_correlation(
 
     Notes
     -----
-    O(k² (d + log k)) time for k species, once more for each of 40 groups; O(k²) memory.
+    O(k² (d + log k)) time for k species, once more for each of 20 groups; O(k²) memory.
 
     References
     ----------
@@ -222,13 +234,13 @@ def geodesic_tree_correlation(
     """
     shared = SharedResults.of(embeddings, placement, settings)
     name = "geodesic_tree_correlation"
-    taxa = shared.taxa("species")
-    estimate = estimate_geodesic_correlation(taxa, shared.stream(name), shared.settings, shared.units)
+    taxa, jackknife = shared.taxa("species"), shared.jackknife()
+    estimate = estimate_geodesic_correlation(taxa, jackknife, shared.stream(name), shared.settings)
     return [Measurement(name, "species", estimate)]
 
 
 def estimate_geodesic_correlation(
-    taxa: Rows, rng: np.random.Generator, settings: MeasureSettings, units: ResamplingUnits | None = None
+    taxa: Rows, jackknife: Jackknife, rng: np.random.Generator, settings: MeasureSettings
 ) -> Estimate:
     """Return `geodesic_tree_correlation` of the taxa at the tips of one tree.
 
@@ -236,12 +248,12 @@ def estimate_geodesic_correlation(
     ----------
     taxa : Rows
         Centroids, see `Rows.taxa`.
+    jackknife : Jackknife
+        Of the images of the taxa.
     rng : numpy.random.Generator
-        It draws the groups of the jackknife, and then the taxa where there are too many.
+        It draws the taxa where there are too many.
     settings : MeasureSettings
-        `n_geodesic_neighbors`, `n_geodesic_species`, `n_groups` and `level` are used.
-    units : ResamplingUnits, optional
-        What the interval resamples; by default the taxa themselves.
+        `n_geodesic_neighbors`, `n_geodesic_species` and `level` are used.
 
     Returns
     -------
@@ -250,8 +262,10 @@ def estimate_geodesic_correlation(
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
-    >>> taxa = Rows.taxa(*corvids())
-    >>> round(estimate_geodesic_correlation(taxa, np.random.default_rng(0), MeasureSettings()).value, 2)
+    >>> vectors, placement = corvids()
+    >>> taxa, rng = Rows.taxa(vectors, placement), np.random.default_rng(0)
+    >>> jackknife = Jackknife.of("species", placement.node, rng)
+    >>> round(estimate_geodesic_correlation(taxa, jackknife, rng, MeasureSettings()).value, 2)
     0.76
     """
     k, most = taxa.counts["n_taxa"], settings.n_geodesic_species
@@ -259,7 +273,6 @@ def estimate_geodesic_correlation(
         return Estimate.undefined(f"needs at least 3 taxa, found {k}", **taxa.counts)
     if reason := _reason_undefined(taxa):
         return Estimate.undefined(reason, **taxa.counts)
-    name, group = taxa.jackknife_groups(units, rng, settings.n_groups)
     chosen = np.sort(rng.choice(k, most, replace=False)) if k > most else np.arange(k)
     counts, note = _counts(taxa, chosen), "" if len(chosen) == k else f"a random {most:,} of {k:,} taxa"
 
@@ -270,10 +283,11 @@ def estimate_geodesic_correlation(
     value = correlation(chosen)
     if np.isnan(value):
         return Estimate.undefined("tree distance or geodesic distance does not vary", **counts)
-    group = group[chosen]
-    deleted = np.array([correlation(chosen[group != number]) for number in np.unique(group)])
-    ends = jackknife_interval(value, deleted, (-1.0, 1.0), settings.level)
-    return Estimate(value, chance=0.0, **interval(*ends, jackknife_method(settings), name), note=note, **counts)
+    estimate = Estimate(value, chance=0.0, null="species", note=note, **counts)
+    group = jackknife.of_tips(taxa)[chosen]
+    deleted = np.array([correlation(chosen[group != number]) for number in range(jackknife.n_groups)])
+    of_chosen = jackknife.take(np.isin(taxa.groups, chosen))
+    return with_interval(estimate, deleted, of_chosen, settings, (-1.0, 1.0))
 
 
 def geodesic_distances(points: np.ndarray, n_neighbors: int = 10) -> np.ndarray:
