@@ -4,7 +4,8 @@ Run it with ``python -m tests.calibration [tests | truths | coverage] [--quick] 
 
 truths       the public command on models whose answer is known
 known        those models
-claims       what must hold for them, and the verdicts
+expectations what must hold for each of them
+claims       one claim about a number, and its verdict
 coverage     how often each interval that is shown holds its target
 resumable    jobs that run in parallel and are appended to a file
 

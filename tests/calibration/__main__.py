@@ -12,6 +12,7 @@ from tests.calibration import coverage, draws, figure, truths, verdicts
 from tests.calibration.claims import FAILS
 from tests.calibration.grounds import reason_missing
 from tests.calibration.plan import study
+from tests.calibration.publishing import publish
 
 
 def main() -> int:
@@ -31,6 +32,8 @@ def main() -> int:
     parser.add_argument("--species", **sizes, help="coverage: species in a sample; default: 40 80 300")
     trees = {"nargs": "+", "choices": coverage.KINDS, "default": coverage.KINDS}
     parser.add_argument("--trees", **trees, help="coverage: the trees; default: both")
+    publish_help = "truths, coverage: write the table beside the README of the study, and its summary into it"
+    parser.add_argument("--publish", action="store_true", help=publish_help)
     options = parser.parse_args()
     return {"tests": run_tests, "truths": run_truths, "coverage": run_coverage}[options.part](options)
 
@@ -41,6 +44,8 @@ def run_truths(options: argparse.Namespace) -> int:
         "quick" if options.size == "quick" else "full", options.out, options.processes, only=options.only
     )
     print(f"\n{truths.report(judged)}")
+    if options.publish:
+        publish("truths", judged, truths.summary)
     return int((judged["verdict"] == FAILS).any())
 
 
@@ -49,6 +54,8 @@ def run_coverage(options: argparse.Namespace) -> int:
     n_draws = options.draws or (5 if options.size == "quick" else coverage.N_DRAWS)
     covered = coverage.study(options.out, options.processes, n_draws, options.species, options.trees)
     print(f"\n{coverage.summary(covered)}")
+    if options.publish:
+        publish("coverage", covered, coverage.summary)
     for entry in coverage.withdrawn(covered):
         print(f"covers too rarely: {entry}")
     return 0

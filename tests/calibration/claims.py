@@ -19,7 +19,7 @@ from tests.calibration.verdicts import LEVEL, VERDICT_LEVEL, clopper_pearson, nu
 CHANCE = "chance"
 #: A difference is told apart if the interval leaves out 0 in this share of draws or more.
 OFTEN = 0.8
-HOLDS, FAILS, OPEN, MISSING = "holds", "fails", "open", "missing"
+HOLDS, FAILS, OPEN, MISSING, UNDEFINED = "holds", "fails", "open", "missing", "undefined"
 SHOWN, NO_INTERVAL = "described", "no interval"
 #: Standard errors by which a mean must be off before a claim fails.
 ERRORS = 3.0
@@ -92,7 +92,7 @@ class Claim:
             "chance": defined["chance"].mean(),
         }
         if not len(defined):
-            return {**columns, "verdict": MISSING if not len(rows) else f"{MISSING}: {rows['note'].iloc[0]}"}
+            return {**columns, "verdict": f"{UNDEFINED}: {rows['note'].iloc[0]}" if len(rows) else MISSING}
         return columns | judged(self, defined)
 
 

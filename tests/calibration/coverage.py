@@ -28,8 +28,10 @@ from bioclip_probe.study.scoring import score
 from bioclip_probe.tables import IMAGES, RANKS
 from bioclip_probe.tree import Placement, Tree, brownian, read_tree, taxonomy
 from bioclip_probe.tree.newick import parse_newick
+from tests.calibration.expectations import PROTOCOLS
 from tests.calibration.grounds import INAT21, MAMMALS, subtree
 from tests.calibration.known import made_up_species
+from tests.calibration.publishing import markdown
 from tests.calibration.randomness import generator
 from tests.calibration.resumable import run
 from tests.calibration.verdicts import LEVEL, clopper_pearson
@@ -42,7 +44,7 @@ N_DRAWS, N_MADE_UP, DRAWS_PER_JOB = 500, 1000, 5
 LOWEST = 0.93
 #: p-values are not used; chance levels are, where numbers are adjusted to them.
 SETTINGS = MeasureSettings(n_permutations=19, n_primary_permutations=1, n_model_permutations=1, n_swaps=1)
-PROBES = ProbeSettings(probes=("lda",), protocols=("seen", "unseen"))
+PROBES = ProbeSettings(probes=("lda",), protocols=PROTOCOLS)
 COLUMNS = {
     "tree": "taxonomy or dated tree",
     "ground": "where its species are from",
@@ -156,8 +158,10 @@ def draw(cell: Cell, number: int) -> dict[str, list[float]]:
         placement = taxonomy(lineages)
         scores = _probe_scores(lineages, placement, first, second)
     shared = [SharedResults(vectors, placement, SETTINGS) for vectors in (first, second)]
+    own, other = (metrics.measure(results) for results in shared)
     pair = metrics.measure(EmbeddingPair(*shared))
-    return _numbers(metrics.measure(shared[0])) | _numbers(pair) | scores
+    differences = metrics.paired_differences(own, other, SETTINGS, dated=everything.lineages is None)
+    return _numbers(own) | _numbers(pair) | _numbers(differences) | scores
 
 
 def _numbers(measurements: Iterable[Measurement]) -> dict[str, list[float]]:
@@ -282,14 +286,11 @@ def study(
 
 
 def summary(covered: pd.DataFrame) -> str:
-    """Return the least coverage of each metric by tree and number of species, over ranks and signals, as Markdown."""
+    """Return the least coverage of each number by tree and number of species, over ranks and λ, as Markdown."""
     shown = covered[covered["coverage"].notna()]
-    names = (shown["metric"] + " (" + shown["protocol"] + ")").where(shown["protocol"] != "", shown["metric"])
-    least = shown.assign(metric=names).pivot_table("coverage", "metric", ["tree", "n"], aggfunc="min", sort=False)
+    of_probe = " (" + shown["protocol"] + ")"
+    names = "`" + shown["metric"] + "`" + of_probe.where(shown["protocol"] != "", "")
+    least = shown.assign(number=names).pivot_table("coverage", "number", ["tree", "n"], aggfunc="min", sort=False)
     least = least.sort_index(axis=1, ascending=[False, True])
-    head = ["number", *(f"{tree}, {n}" for tree, n in least.columns)]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for metric, row in least.iterrows():
-        numbers = ("" if np.isnan(value) else f"{value:.3f}".lstrip("0") for value in row)
-        lines.append(f"| `{metric}` | {' | '.join(numbers)} |")
-    return "\n".join(lines)
+    least.columns = [f"{tree}, {n}" for tree, n in least.columns]
+    return markdown(least.reset_index())

@@ -1,0 +1,56 @@
+"""The study of coverage: small runs, and proof that it detects intervals that cover too rarely."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.calibration import coverage
+from tests.calibration.coverage import Block, Cell, blocks, summary, table, withdrawn
+
+
+def made_up_lines(jobs: list[Block], reach: float) -> dict[str, dict]:
+    """Return draws of one number with standard error 1, whose intervals reach so far to both sides."""
+    rng = np.random.default_rng(0)
+    lines = {}
+    for job in jobs:
+        value = rng.standard_normal(job.stop - job.start)
+        numbers = np.stack([value, value - reach, value + reach], axis=1).tolist()
+        nothing = [[0.5, None, None]] * len(value)
+        lines[job.key] = {"ground": "made up", "numbers": {"silhouette|family|": numbers, "knn_purity_1||": nothing}}
+    return lines
+
+
+@pytest.mark.parametrize(("reach", "verdict"), [(1.96, "covers"), (1.2, "covers too rarely")])
+def test_an_interval_that_covers_too_rarely_is_withdrawn(reach, verdict):
+    jobs = blocks([Cell("taxonomy", 40, 0.5)], 400)
+    covered = table(jobs, made_up_lines(jobs, reach))
+    row, without = covered.itertuples()
+    assert row.verdict == verdict and row.draws == 400 and row.shown == 1
+    assert row.coverage_low < row.coverage < row.coverage_high
+    assert without.shown == 0 and np.isnan(without.coverage)
+    assert [entry["metric"] for entry in withdrawn(covered)] == ["silhouette"] * (verdict != "covers")
+    assert "`silhouette`" in summary(covered) and "knn_purity_1" not in summary(covered)
+
+
+def test_blocks_begin_with_some_draws_of_every_cell():
+    cells = [Cell("taxonomy", 40, 0.0), Cell("dated tree", 40, 1.0)]
+    jobs = blocks(cells, 12)
+    assert [job.cell for job in jobs[:2]] == cells
+    assert sum(job.stop - job.start for job in jobs) == 24
+    assert len({job.key for job in jobs}) == len(jobs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tree", coverage.KINDS)
+def test_one_draw_gives_numbers_of_one_model_of_two_and_of_a_probe(tree, tmp_path, monkeypatch):
+    monkeypatch.setattr(coverage, "SIGNALS", (0.5,))
+    covered = coverage.study(tmp_path, 1, 2, sizes=(20,), trees=(tree,))
+    found = set(covered["metric"])
+    assert {"cophenetic_correlation", "cophenetic_correlation_difference", "rsa"} <= found
+    ranked = {"knn_purity_1_adjusted", "macro_accuracy", "unseen_gap"} <= found
+    assert ranked == (tree == "taxonomy")
+    assert (covered["draws"] <= 2).all() and covered["shown"].max() == 1
+    written = pd.read_csv(tmp_path / "coverage.csv")
+    assert len(written) == len(covered) and (tmp_path / "withdrawn.json").exists()
