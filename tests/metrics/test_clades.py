@@ -11,22 +11,27 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import clades as module
 from bioclip_probe.metrics.clades import ANCESTORS, NAMES
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, Tree, taxonomy
 from tests.definitions import clades as definitions
 from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, unit_vectors
 from tests.support.strategies import lineage_tables
-from tests.support.taxa import DEFAULT, cophenetic_correlation, rng
+from tests.support.taxa import DEFAULT, cophenetic_correlation, jackknife_of, rng
 
 
 def clade_correlations(vectors, placement, settings=DEFAULT):
-    return module.clade_correlations(Rows.taxa(vectors, placement.coarsen("species")), settings)
+    taxa = Rows.taxa(vectors, placement.coarsen("species"))
+    jackknife = jackknife_of(taxa)
+    sums = taxa.node_sums(jackknife.of_tips(taxa), jackknife.n_groups) if taxa.counts["n_taxa"] else []
+    return module.clade_correlations(taxa, sums, jackknife, settings)
 
 
-def within_clade_correlation(clades, rng):
-    return module.clade_summaries(clades, rng, DEFAULT)
+def within_clade_correlation(clades):
+    return module.clade_summaries(clades, Jackknife("species", 99, np.arange(20)), DEFAULT)
 
 
 @st.composite
@@ -60,7 +65,7 @@ def test_each_clade_has_the_correlation_of_its_own_pairs(case, fewest):
     }
     for (rank, path), estimate in paths(found).items():
         assert estimate.value == pytest.approx(expected[rank][path], abs=1e-6, nan_ok=True)
-        assert (estimate.note == "") == math.isfinite(expected[rank][path])
+        assert estimate.note or math.isfinite(expected[rank][path])
 
 
 @pytest.mark.slow
@@ -81,7 +86,7 @@ def test_a_clade_is_its_own_study():
 
 def test_the_summary_is_the_mean_and_the_spread_of_the_clades_that_enter():
     found = clade_correlations(*made())
-    for rank, summary in within_clade_correlation(found, rng()).items():
+    for rank, summary in within_clade_correlation(found).items():
         entered = [clade for clade in found[rank].values() if math.isfinite(clade.value)]
         values = [clade.value for clade in entered]
         mean, spread = (summary[name] for name in NAMES)
@@ -91,12 +96,31 @@ def test_the_summary_is_the_mean_and_the_spread_of_the_clades_that_enter():
         assert mean.note == f"ancestors: {len(values)} entered, {left} could not"
         assert mean.n_images + mean.n_excluded == sum(clade.n_images for clade in found[rank].values())
         assert mean.n_taxa == sum(clade.n_taxa for clade in entered)
-        assert mean.resampled == rank and mean.ci_low <= mean.value <= mean.ci_high
-        if len(values) <= 40:  # each group of the jackknife is one ancestor: Student's interval of a mean
-            from scipy.stats import t
+        assert mean.resampled == "species" and mean.ci_low <= mean.value <= mean.ci_high
+        assert math.isnan(spread.ci_low) and "no interval" in spread.note
 
-            reach = t.ppf(0.975, len(values) - 1) * spread.value / np.sqrt(len(values))
-            assert mean.ci_high == pytest.approx(min(mean.value + reach, 1), rel=0.25)
+
+def test_clades_and_their_mean_are_recomputed_without_each_group_of_species():
+    vectors, placement = made(n_species=80)
+    shared = SharedResults(vectors, placement, MeasureSettings(min_clade_species=8))
+    found = {
+        (row.metric, row.rank, row.taxon): row.estimate for row in module.within_clade_correlation(shared, placement)
+    }
+    jackknife = shared.jackknife()
+    for number in (0, 11):
+        kept = jackknife.group != number
+        others = paths(clade_correlations(vectors[kept], placement.take(kept), MeasureSettings(min_clade_species=2)))
+        for (metric, rank, taxon), estimate in found.items():
+            if metric == "clade_correlation":
+                assert estimate.replicates[number] == pytest.approx(others[rank, taxon].value, abs=1e-6, nan_ok=True)
+            elif metric == "within_clade_correlation" and math.isfinite(estimate.value):
+                entered = [key[2] for key in found if key[:2] == ("clade_correlation", rank)]
+                values = [others[rank, taxon].value for taxon in entered]
+                assert estimate.replicates[number] == pytest.approx(np.nanmean(values), abs=1e-6)
+    for (metric, _, _), estimate in found.items():
+        if metric == "clade_correlation":
+            assert (estimate.n_units, estimate.null) == (estimate.n_taxa, "species")
+            assert math.isfinite(estimate.ci_low) == (estimate.n_taxa >= 10)
 
 
 # What they claim.
@@ -104,8 +128,8 @@ def test_the_summary_is_the_mean_and_the_spread_of_the_clades_that_enter():
 
 @pytest.mark.slow
 def test_without_signal_the_mean_is_none_and_with_it_every_rank_shows_it():
-    with_tree = within_clade_correlation(clade_correlations(*made(1.0)), rng())
-    without = [within_clade_correlation(clade_correlations(*made(0.0, seed=seed)), rng()) for seed in range(8)]
+    with_tree = within_clade_correlation(clade_correlations(*made(1.0)))
+    without = [within_clade_correlation(clade_correlations(*made(0.0, seed=seed))) for seed in range(8)]
     for rank in ANCESTORS:
         assert with_tree[rank][NAMES[0]].ci_low > 0.1
         values = [found[rank][NAMES[0]].value for found in without]
@@ -119,7 +143,7 @@ def test_separation_above_an_ancestor_does_not_count_inside_it():
     apart = 5 * rng(1).standard_normal((len(placement.tree), 24))[kingdom]
     vectors = unit_rows(apart + rng(2).standard_normal((len(placement.tree), 24))[placement.node])
     assert cophenetic_correlation(vectors, placement, rng()).value > 0.4
-    for summary in within_clade_correlation(clade_correlations(vectors, placement), rng()).values():
+    for summary in within_clade_correlation(clade_correlations(vectors, placement)).values():
         mean = summary[NAMES[0]]
         assert abs(mean.value) < 0.15
 
@@ -134,7 +158,10 @@ def test_rotation_and_the_order_of_rows_do_not_matter(case, random):
     found = paths(clade_correlations(vectors, placement))
     for key, other in paths(clade_correlations(vectors[order] @ turn, placement.take(order))).items():
         for a, b in zip(astuple(found[key]), astuple(other), strict=True):
-            assert a == b if isinstance(a, str) else a == pytest.approx(b, abs=1e-6, nan_ok=True)
+            if a is None or isinstance(a, str):
+                assert a == b
+            else:
+                assert a == pytest.approx(b, abs=1e-6, nan_ok=True)
 
 
 # Where they do not exist.
@@ -151,14 +178,15 @@ def test_few_species_equal_distances_and_ranks_without_any():
     assert list(found) == list(ANCESTORS)
     for estimate in paths(found).values():
         assert estimate.note == "tree distance or embedding distance does not vary"
-    for summary in within_clade_correlation(found, rng()).values():
+    for summary in within_clade_correlation(found).values():
         assert all(e.note == "ancestors: 0 entered, 1 could not" and math.isnan(e.value) for e in summary.values())
 
 
-def test_one_ancestor_has_a_mean_but_no_interval_and_no_spread():
-    clade = {"order": {"K|P|C|O": Estimate(0.4, n_images=9, n_taxa=6)}}
-    mean, spread = within_clade_correlation(clade, rng())["order"].values()
+def test_one_ancestor_has_a_mean_but_no_spread_and_few_species_no_interval():
+    one = Estimate(0.4, n_images=9, n_taxa=6, n_units=6, replicates=np.full(20, 0.4))
+    mean, spread = within_clade_correlation({"order": {"K|P|C|O": one}})["order"].values()
     assert mean.value == 0.4 and math.isnan(mean.ci_low) and math.isnan(spread.value)
+    assert "6 units (species), needs at least 10" in mean.note
 
 
 def test_a_phylogeny_without_ranks_and_images_nowhere_have_no_clades():
@@ -166,7 +194,7 @@ def test_a_phylogeny_without_ranks_and_images_nowhere_have_no_clades():
     assert clade_correlations(np.eye(2), Placement(tree, np.array([1, 2]))) == {}
     vectors, placement = made(n_species=6)
     assert clade_correlations(vectors, Placement(placement.tree, np.full(len(vectors), -1))) == {}
-    assert within_clade_correlation({}, rng()) == {}
+    assert within_clade_correlation({}) == {}
 
 
 def test_a_centroid_that_cancels_out_leaves_its_own_ancestors_undefined_only():
