@@ -31,7 +31,7 @@
 `answers`        the answers of a probe at one rank
 `accuracies`     how many of the answers are right: over images, over taxa, in clades
 `calibration`    how far the confidence of a probe is from the share of its right answers
-`answer_pairs`   the answers of two protocols, or of two models
+`answer_pairs`   the answers of two protocols
 `paths`          the answers of a probe at all ranks
 `consistency`    answers at one rank against the answer at the rank above
 `text`           names of taxa, and images beside their names

@@ -3,11 +3,9 @@ from .accuracies import macro_accuracy as macro_accuracy
 from .accuracies import top1_accuracy as top1_accuracy
 from .accuracies import top5_accuracy as top5_accuracy
 from .answer_pairs import AnswersPair as AnswersPair
-from .answer_pairs import ModelPair as ModelPair
 from .answer_pairs import ShuffledPair as ShuffledPair
 from .answer_pairs import UnseenPair as UnseenPair
 from .answer_pairs import selectivity as selectivity
-from .answer_pairs import top1_accuracy_difference as top1_accuracy_difference
 from .answer_pairs import unseen_gap as unseen_gap
 from .answers import Answers as Answers
 from .attainable import attainable_cophenetic_correlation as attainable_cophenetic_correlation

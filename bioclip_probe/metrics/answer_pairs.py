@@ -1,4 +1,4 @@
-"""Differences between two sets of answers on the same images: two protocols of one probe, or two models."""
+"""Differences between two sets of answers on the same images: two protocols of one probe."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.answers import SPLIT, Answers
 from bioclip_probe.metrics.intervals import jackknife_p, with_interval
-from bioclip_probe.metrics.measurement import Measurement, random_stream
-from bioclip_probe.metrics.scores import TaxaInFolds, swap_p
+from bioclip_probe.metrics.measurement import Measurement
+from bioclip_probe.metrics.scores import TaxaInFolds
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
@@ -36,7 +36,7 @@ class AnswersPair:
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvid_answers
-    >>> ModelPair(corvid_answers(), corvid_answers()).rank
+    >>> UnseenPair(corvid_answers(), corvid_answers()).rank
     'genus'
     """
 
@@ -95,19 +95,6 @@ class ShuffledPair(AnswersPair):
     """
 
     subject: ClassVar[str] = "seen and shuffled answers"
-
-
-class ModelPair(AnswersPair):
-    """The answers of one probe to the same questions on the embeddings of two models.
-
-    Examples
-    --------
-    >>> from bioclip_probe.metrics.examples import corvid_answers
-    >>> ModelPair(corvid_answers(), corvid_answers()).subject
-    'answers of two models'
-    """
-
-    subject: ClassVar[str] = "answers of two models"
 
 
 def unseen_gap(
@@ -184,60 +171,16 @@ def selectivity(
     >>> selectivity(ShuffledPair(corvid_answers(), corvid_answers()))[0].value
     0.0
     """
-    return [_difference("selectivity", pair, settings, same_folds=False)]
-
-
-def top1_accuracy_difference(
-    pair: AnswersPair, placement: Placement | None = None, settings: MeasureSettings | None = None
-) -> list[Measurement]:
-    """Return the accuracy of the first model less that of the second, on the same images and the same questions.
-
-    Parameters
-    ----------
-    pair : ModelPair
-    placement : Placement, optional
-        Every metric takes one; it changes nothing here.
-    settings : MeasureSettings, optional
-        `n_swaps`, `level` and `seed` are used; by default the settings of the first answers.
-
-    Returns
-    -------
-    list of Measurement
-        One, in [-1, 1], above 0 where the first is better, paired by image and fold. The interval recomputes both
-        without each group of species; `p_value` is two-sided and swaps the two models species by species, see
-        `scores.swap_p`.
-
-    References
-    ----------
-    McNemar 1947, Psychometrika 12, 153.
-
-    Examples
-    --------
-    >>> from bioclip_probe.metrics.examples import corvid_answers
-    >>> top1_accuracy_difference(ModelPair(corvid_answers(), corvid_answers()))[0].estimate.p_value
-    1.0
-    """
-    return [_difference("top1_accuracy_difference", pair, settings, same_folds=True)]
-
-
-def _difference(metric: str, pair: AnswersPair, settings: MeasureSettings | None, same_folds: bool) -> Measurement:
-    """Return the mean over shared images of the difference in accuracy; the sides of the same folds can be swapped."""
     settings = settings or pair.settings
-    n_folds = 1 + max(int(answers.fold.max(initial=0)) for answers in (pair.first, pair.second))
-    sides = [_scores_by_question(answers.tested, n_folds if same_folds else 0) for answers in (pair.first, pair.second)]
-    shared, *rows = np.intersect1d(sides[0][0], sides[1][0], return_indices=True)
-    if not len(shared):
-        return _nothing_shared(metric, pair)
-    images = shared // n_folds if same_folds else shared
+    sides = [_scores_by_image(answers.tested) for answers in (pair.first, pair.second)]
+    images, *rows = np.intersect1d(sides[0][0], sides[1][0], return_indices=True)
+    if not len(images):
+        return [_nothing_shared("selectivity", pair)]
     difference = sides[0][1][rows[0]] - sides[1][1][rows[1]]
     jackknife = pair.first.jackknife.take(images)
     deleted = jackknife.without_each(lambda kept: difference[kept].mean() if kept.any() else np.nan)
-    null = "images" if same_folds else "species"
-    estimate = _with_p(Estimate(float(difference.mean()), chance=0.0, null=null), deleted, jackknife, settings)
-    if same_folds:
-        rng = random_stream(settings.seed, metric, pair.rank)
-        estimate = replace(estimate, p_value=swap_p(difference, jackknife.unit, rng, settings.n_swaps))
-    return _counted(metric, pair, estimate, np.unique(images))
+    estimate = _with_p(Estimate(float(difference.mean()), chance=0.0, null="species"), deleted, jackknife, settings)
+    return [_counted("selectivity", pair, estimate, images)]
 
 
 def _with_p(estimate: Estimate, deleted: np.ndarray, jackknife: Jackknife, settings: MeasureSettings) -> Estimate:
@@ -263,11 +206,7 @@ def _nothing_shared(metric: str, pair: AnswersPair) -> Measurement:
     return Measurement(metric, pair.rank, estimate, split=SPLIT)
 
 
-def _scores_by_question(tested: Answers, n_folds: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers of the questions in ascending order, and the mean score of each.
-
-    A question is an image or, where `n_folds` is not 0, an image in a fold.
-    """
-    question = tested.image * n_folds + tested.fold if n_folds else tested.image
-    questions, inverse = np.unique(question, return_inverse=True)
-    return questions, np.bincount(inverse, weights=tested.right) / np.bincount(inverse)
+def _scores_by_image(tested: Answers) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tested images in ascending order, and the share of right answers about each over its folds."""
+    images, inverse = np.unique(tested.image, return_inverse=True)
+    return images, np.bincount(inverse, weights=tested.right) / np.bincount(inverse)

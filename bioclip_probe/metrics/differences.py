@@ -13,15 +13,16 @@ from math import isnan
 
 import numpy as np
 
-from bioclip_probe.metrics.intervals import SAME, jackknife_p, with_interval, with_note
+from bioclip_probe.metrics.intervals import SAME, jackknife_error, jackknife_p, with_interval, with_note
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.registry import DIFFERENCE, REGISTRY
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
 
-#: Chance levels of two encoders that differ by less than this are the same.
-SAME_CHANCE = 1e-9
+#: Chance levels of two encoders are the same if they differ by less than this share of the standard error of the
+#: difference: a test at 0.05 then rejects at most 5.7 % of differences that come from chance alone.
+SAME_CHANCE = 0.25
 #: Ends of the names of the forms of a metric whose chance level is the same for every encoder.
 COMPARABLE_FORMS = ("_other_species", "_adjusted")
 
@@ -58,12 +59,14 @@ def paired_differences(
     -----
     **When a difference has a p-value.** A number above species rank has as chance what a perfect memoriser of species
     without any tree reaches. Where this chance is the same for both encoders (it is 0 for correlations between species
-    and for adjusted numbers, and follows from labels alone for numbers among other species and for probes), encoders
-    differ only if one does better than the other beyond it. Where chance depends on the embedding (correlations over
-    pairs of images, average precision, plain purity), two encoders that know nothing of the tree differ as soon as
-    images of one species are more alike in one of them: a test would reject, and not because of the tree. Such a
-    difference is given with its interval, without a p-value, and the note names the form of the metric to look at.
-    Numbers without any chance level have a p-value where more is better or worse: it says that the numbers differ.
+    and for adjusted numbers, follows from labels for numbers among other species and for probes, and nearly so for
+    `pagel_lambda`), encoders differ only if one does better than the other beyond it. Chance counts as the same where
+    it differs by less than a quarter of the standard error of the difference. Where it depends on the embedding
+    (correlations over pairs of images, average precision, plain purity), two encoders that know nothing of the tree
+    differ as soon as images of one species are more alike in one of them: a test would reject, and not because of the
+    tree. Such a difference is given with its interval, without a p-value, and the note names the form of the metric to
+    look at. Numbers without any chance level have a p-value where more is better or worse: it says that the numbers
+    differ.
 
     Even so, a difference says *that* numbers differ and not why: CPCC differs between encoders of the same tree signal
     if their noise or their number of directions differ, see `pagel_lambda` and `effective_dimension`.
@@ -125,7 +128,7 @@ def _difference(row: Measurement, second: Estimate, settings: MeasureSettings, d
         return replace(estimate, note="no interval: neither number changes when species are left out")
     jackknife = Jackknife(first.resampled, first.n_units, np.arange(len(deleted)), dated)
     estimate = with_interval(estimate, deleted, jackknife, settings, entry.bounds)
-    if reason := _reason_against_test(row.metric, first.chance, second.chance):
+    if reason := _reason_against_test(row.metric, first.chance, second.chance, jackknife_error(deleted)):
         return with_note(estimate, reason)
     return replace(estimate, chance=0.0, p_value=jackknife_p(value, deleted))
 
@@ -136,11 +139,11 @@ def _is_constant(estimate: Estimate) -> bool:
     return bool(np.abs(estimate.replicates - estimate.value).max(initial=0.0) < SAME)
 
 
-def _reason_against_test(metric: str, first: float, second: float) -> str:
+def _reason_against_test(metric: str, first: float, second: float, error: float) -> str:
     """Return why the difference in a metric with these chance levels has no p-value; empty if it has one."""
     if isnan(first) and isnan(second):
         return "" if REGISTRY[metric].better != "neither" else "no p: neither more nor less of it is better"
-    if abs(first - second) < SAME_CHANCE:
+    if abs(first - second) <= max(SAME_CHANCE * error, SAME):
         return ""
     forms = [f"{metric}{form}" for form in COMPARABLE_FORMS if f"{metric}{form}" in REGISTRY]
     look = f"; compare {' or '.join(forms)}" if forms else ""

@@ -257,8 +257,33 @@ def jackknife_p(value: float, deleted: np.ndarray, alternative: str = "two-sided
         return np.nan
     if abs(value) < SAME:
         return 1.0 if alternative == "two-sided" else 0.5
-    error = max(float(np.sqrt((n_groups - 1) / n_groups * np.sum((deleted - deleted.mean()) ** 2))), SAME)
+    error = max(jackknife_error(deleted), SAME)
     freedom = effective_degrees_of_freedom(deleted)
     if alternative == "two-sided":
         return float(2 * student_t.sf(abs(value) / error, freedom))
     return float(student_t.sf(value / error, freedom))
+
+
+def jackknife_error(deleted: np.ndarray) -> float:
+    """Return the standard error of a number from its values without each of G groups of units.
+
+    Parameters
+    ----------
+    deleted : ndarray, shape (G,)
+        Finite.
+
+    Returns
+    -------
+    float
+        The root of (G - 1)/G Σ (θ_g - mean θ)².
+
+    References
+    ----------
+    Kott 2001, J. Off. Stat. 17, 521.
+
+    Examples
+    --------
+    >>> round(jackknife_error(np.array([0.4, 0.5, 0.6])), 3)
+    0.115
+    """
+    return float(np.sqrt((len(deleted) - 1) / len(deleted) * np.sum((deleted - deleted.mean()) ** 2)))

@@ -74,8 +74,8 @@ class MetricEntry(Entry):
     subject : str
         The kind of thing that it measures, the `subject` of a class: ``embeddings`` (`SharedResults`), ``pair``
         (`EmbeddingPair`), ``control pair`` (`ControlPair`), ``panels`` (`Panels`), ``answers`` (`Answers`), ``seen and
-        unseen answers`` (`UnseenPair`), ``seen and shuffled answers`` (`ShuffledPair`), ``answers of two models``
-        (`ModelPair`), ``answers at all ranks`` (`PathAnswers`) or ``text`` (`TextEmbeddings`).
+        unseen answers`` (`UnseenPair`), ``seen and shuffled answers`` (`ShuffledPair`), ``answers of two
+        models``, ``answers at all ranks`` (`PathAnswers`) or ``text`` (`TextEmbeddings`).
     needs_ranks : bool
         It is defined in a taxonomy only, and not on a phylogeny.
     by_part : bool
@@ -203,7 +203,6 @@ _ANSWERS = (
     MetricEntry("calibration_error", "Expected calibration error", "how far a probe's confidence is from its share of right answers, 15 bins of equally many", calibration.calibration_error, SHARE, "lower", "Naeini et al. 2015; Guo et al. 2017; Nguyen & O'Connor 2015", subject="answers"),
     MetricEntry("unseen_gap", "Seen less unseen children", "accuracy over taxa with children seen in training less that with children held out, same probes and images", answer_pairs.unseen_gap, CORRELATION, "lower", "", subject="seen and unseen answers"),
     MetricEntry("selectivity", "Selectivity over the control task", "accuracy less that of a control task with labels shuffled between children, same images", answer_pairs.selectivity, CORRELATION, "higher", "Hewitt & Liang 2019", subject="seen and shuffled answers"),
-    MetricEntry("top1_accuracy_difference", "Difference in accuracy", "accuracy of the first less accuracy of the second, same images", answer_pairs.top1_accuracy_difference, CORRELATION, "higher", "p: McNemar 1947, species swapped whole", subject="answers of two models"),
     MetricEntry("path_accuracy", "Whole path right", "share of test images that are named right at every rank", paths.path_accuracy, SHARE, "higher", "Tan et al. 2025", subject="answers at all ranks"),
     MetricEntry("right_prefix", "Ranks right from the top down", "ranks named right from the kingdom down to the first error", paths.right_prefix, (0.0, 7.0), "higher", "", subject="answers at all ranks"),
     MetricEntry("consistent_pairs", "Consecutive ranks both right", "share of pairs of consecutive ranks that are both named right", paths.consistent_pairs, SHARE, "higher", "Tan et al. 2025", subject="answers at all ranks"),
@@ -261,10 +260,7 @@ def _difference(entry: MetricEntry) -> MetricEntry:
 
 
 _ALONE = (*_HIERARCHY, *_RELATIVES, *_SEPARATION, *_COMPARISONS, *_ANSWERS, *_COLUMNS, *_TEXT)
-_OWN = {entry.name for entry in _ALONE}
-_DIFFERENCES = (
-    _difference(entry) for entry in _ALONE if entry.subject in _COMPARED and f"{entry.name}{DIFFERENCE}" not in _OWN
-)
+_DIFFERENCES = (_difference(entry) for entry in _ALONE if entry.subject in _COMPARED)
 
 REGISTRY: dict[str, MetricEntry] = {entry.name: entry for entry in (*_ALONE, *_DIFFERENCES)}
 

@@ -108,14 +108,12 @@ def score(sample: Sample, predictions: pd.DataFrame, settings: MeasureSettings |
     """
     settings = replace(settings or MeasureSettings(), metrics=())
     answers = answers_by_question(sample, predictions, settings)
+    scores = {question: list(_scores(sample, question, by_rank)) for question, by_rank in answers.items()}
     rows: list[dict] = []
-    for question, by_rank in answers.items():
-        rows += _scores(sample, question, by_rank)
-        if len(by_rank) == len(RANKS) and not question.shots:
-            paths = metrics.PathAnswers.of(by_rank, sample.placement, settings)
-            rows += _rows(metrics.measure(paths), question)
+    for question, own in scores.items():
+        rows += _rows(metrics.with_bands(own, settings), question)
     rows += _protocols_compared(answers)
-    rows += _encoders_compared(answers)
+    rows += _encoders_compared(scores, settings)
     return sample.table(rows, space="raw", tree="taxonomy") if rows else MEASUREMENTS.frame()
 
 
@@ -176,14 +174,16 @@ def answers_by_question(
     return answers
 
 
-def _scores(sample: Sample, question: Question, by_rank: dict[str, Answers]) -> Iterator[dict]:
-    """Yield the rows of one question at each of its ranks."""
+def _scores(sample: Sample, question: Question, by_rank: dict[str, Answers]) -> Iterator[Measurement]:
+    """Yield the scores of one question at each of its ranks, and across ranks."""
     every_score = (question.protocol, question.shots) == (SEEN, 0)
     for answers in by_rank.values():
         wanted = replace(answers.settings, metrics=() if every_score else SCORES)
-        yield from _rows(metrics.measure(replace(answers, settings=wanted)), question)
+        yield from metrics.measure(replace(answers, settings=wanted))
         if question.probe in BY_NAME:
-            yield from _rows(_accuracy_by_part(sample, answers), question)
+            yield from _accuracy_by_part(sample, answers)
+    if len(by_rank) == len(RANKS) and not question.shots:
+        yield from metrics.measure(metrics.PathAnswers.of(by_rank, sample.placement, answers.settings))
 
 
 def _accuracy_by_part(sample: Sample, answers: Answers) -> Iterator[Measurement]:
@@ -212,15 +212,12 @@ def _protocols_compared(answers: dict[Question, dict[str, Answers]]) -> Iterator
                     yield from _rows(metrics.measure(pair(by_rank[rank], others)), other)
 
 
-def _encoders_compared(answers: dict[Question, dict[str, Answers]]) -> Iterator[dict]:
-    """Yield the rows that compare every two encoders on the questions that both were asked."""
-    for question, other in itertools.combinations(answers, 2):
+def _encoders_compared(scores: dict[Question, list[Measurement]], settings: MeasureSettings) -> Iterator[dict]:
+    """Yield the differences of every two encoders in the scores of the questions that both were asked."""
+    for question, other in itertools.combinations(scores, 2):
         if question.is_comparable(other):
-            first, second = answers[question], answers[other]
-            for rank in first:
-                if rank in second:
-                    pair = metrics.ModelPair(first[rank], second[rank])
-                    yield from _rows(metrics.measure(pair), question, encoder_b=other.encoder)
+            differences = metrics.paired_differences(scores[question], scores[other], settings)
+            yield from _rows(differences, question, encoder_b=other.encoder)
 
 
 def _rows(measurements: Iterable[Measurement], question: Question, **columns: object) -> Iterator[dict]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import norm, ttest_rel
 
 from bioclip_probe.metrics.differences import paired_differences
-from bioclip_probe.metrics.intervals import with_interval
+from bioclip_probe.metrics.intervals import jackknife_error, with_interval
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.registry import DIFFERENCE, REGISTRY
 from bioclip_probe.metrics.settings import MeasureSettings
@@ -67,9 +67,8 @@ def test_the_difference_of_two_means_is_the_paired_t_test():
     """The outsider: with one species in each group, value over standard error is Student's paired statistic."""
     a, b = 0.6 + 0.1 * rng().standard_normal((2, 30)) + 0.1 * rng(1).standard_normal(30)
     found, expected = difference(mean_score(a), mean_score(b)), ttest_rel(a, b)
-    error = np.sqrt(29 / 30 * np.sum((found.replicates - found.replicates.mean()) ** 2))
     assert found.value == pytest.approx(a.mean() - b.mean())
-    assert found.value / error == pytest.approx(expected.statistic)
+    assert found.value / jackknife_error(found.replicates) == pytest.approx(expected.statistic)
     assert found.p_value == pytest.approx(expected.pvalue, abs=0.02)  # degrees of freedom are estimated
 
 
@@ -133,6 +132,16 @@ def test_where_chance_differs_there_is_an_interval_and_no_p():
     assert np.isfinite(difference(first, first).p_value)
 
 
+def test_chance_levels_that_differ_by_less_than_a_quarter_of_the_error_are_the_same():
+    """A shift of a quarter of the standard error makes a test at 0.05 reject in 5.7 % of draws."""
+    first, second = (0.5 + 0.01 * rng(seed).standard_normal(20) for seed in (0, 1))
+    error = jackknife_error(first - second)
+    for shift, tested in ((0.24, True), (0.26, False)):
+        found = difference(number(0.5, first, chance=0.0), number(0.5, second, chance=shift * error))
+        assert np.isfinite(found.p_value) == tested
+    assert norm.sf(1.96 - 0.25) + norm.cdf(-1.96 - 0.25) < 0.058
+
+
 def test_a_number_without_chance_has_a_p_where_more_of_it_is_better():
     values = [0.5 + 0.01 * rng(seed).standard_normal(20) for seed in (0, 1)]
     better = [number(0.5, deleted, "k_mult", np.nan) for deleted in values]
@@ -165,7 +174,7 @@ def test_every_metric_of_one_encoder_has_an_entry_for_its_difference():
     for name, entry in REGISTRY.items():
         other = REGISTRY.get(f"{name}{DIFFERENCE}")
         if entry.subject in ("embeddings", "answers", "answers at all ranks"):
-            assert other is not None and other.better == entry.better, name
+            assert other is not None and (other.better, other.function) == (entry.better, None), name
             low, high = entry.bounds
             assert other.bounds == (low - high, high - low)
         else:

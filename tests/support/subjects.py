@@ -95,7 +95,6 @@ def answers_of(shared: metrics.SharedResults, order: np.ndarray) -> list[Subject
         replace(unseen, settings=replace(settings, metrics=("clade_accuracy",))),
         metrics.UnseenPair(seen, unseen),
         metrics.ShuffledPair(seen, other),
-        metrics.ModelPair(seen, other),
         metrics.PathAnswers(labels, np.where(wrong, favourite, labels), placement, settings),
     ]
 
