@@ -197,9 +197,8 @@ def _summary(clades: list[Estimate], jackknife: Jackknife, settings: MeasureSett
     mean = replace(blank, value=float(values.mean()), chance=0.0, null="species")
     spread = blank
     if len(values) > 1:
-        spread = with_note(
-            replace(blank, value=float(values.std(ddof=1))), "no interval: it holds the scatter of few species"
-        )
+        spread = replace(blank, value=float(values.std(ddof=1)))
+        spread = with_note(spread, "no interval: it holds the scatter of few species")
     return dict(zip(NAMES, (with_interval(mean, _means(entered), own, settings, BOUNDS), spread), strict=True))
 
 

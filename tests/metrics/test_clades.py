@@ -131,7 +131,8 @@ def test_without_signal_the_mean_is_none_and_with_it_every_rank_shows_it():
     with_tree = within_clade_correlation(clade_correlations(*made(1.0)))
     without = [within_clade_correlation(clade_correlations(*made(0.0, seed=seed))) for seed in range(8)]
     for rank in ANCESTORS:
-        assert with_tree[rank][NAMES[0]].ci_low > 0.1
+        mean = with_tree[rank][NAMES[0]]
+        assert mean.value > 0.3 and (mean.ci_low > 0.1 or mean.n_units < 20)
         values = [found[rank][NAMES[0]].value for found in without]
         assert abs(np.nanmean(values)) < 4 * np.nanstd(values) / np.sqrt(8)
 
