@@ -5,6 +5,8 @@ The subject is `PathAnswers`: the answers of one probe at all ranks on the same 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bioclip_probe.metrics.answers import SPLIT
@@ -122,7 +124,7 @@ def estimate_rank_consistency(answers: PathAnswers, rank: str, settings: Measure
         return Estimate.undefined("no image is answered at this rank and above", n_excluded=n_excluded)
     ancestor = ancestors[above[images], predicted[r, images]]
     answer_above = predicted[above[images], images]
-    fields = {
+    fields: dict[str, Any] = {
         "chance": _chance_agreement(ancestor, answer_above, above[images]),
         "null": "images",
         "n_taxa": len(np.unique(predicted[r, images])),
@@ -177,7 +179,7 @@ def estimate_severity(answers: PathAnswers, rank: str, rng: np.random.Generator,
         shuffled = rng.permutation(predicted)
         other = shuffled != truth
         null.append(mean_of_defined(ranks_apart(truth[other], shuffled[other], ancestors)))
-    fields = {
+    fields: dict[str, Any] = {
         "chance": mean_of_defined(null),
         "null": "images",
         "n_taxa": len(np.unique(truth[wrong])),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -235,7 +235,7 @@ def _mean_over_images(
     rng = random_stream(settings.seed, metric, SPECIES)
     chance = mean_of_defined([mean_of_defined(score(answers.shuffled(rng))) for _ in range(settings.n_shuffles)])
     n_ranks = answers.known[:, images].sum(axis=0).mean()
-    fields = {
+    fields: dict[str, Any] = {
         "chance": chance,
         "null": "images",
         "n_excluded": n_excluded,

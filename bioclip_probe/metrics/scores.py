@@ -7,6 +7,7 @@ level. `adjusted` turns the two into the second metric ``<name>_adjusted`` = (va
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -327,7 +328,7 @@ def estimate_macro_accuracy(
     """
     taxa, right, blind = TaxaInFolds.of(truth, fold), (truth == predicted).astype(np.float64), 1 / n_choices
     value, chance = taxa.mean(right), taxa.mean(blind)
-    deleted, chance_deleted = jackknife.without_each(lambda kept: [taxa.mean(right, kept), taxa.mean(blind, kept)]).T
+    deleted, chance_deleted = (jackknife.without_each(partial(taxa.mean, each)) for each in (right, blind))
     estimate = Estimate(value, chance=chance, n_images=len(truth), n_taxa=len(np.unique(truth)))
     estimate = with_interval(estimate, deleted, jackknife, settings, SHARE)
     if np.isnan(estimate.ci_low):

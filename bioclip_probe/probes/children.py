@@ -122,11 +122,11 @@ class _Deal:
         cells, cell = np.unique(np.stack([child, group]), axis=1, return_inverse=True)
         shuffled = rng.permutation(cells.shape[1])
         shuffled = shuffled[np.argsort(cells[0][shuffled], kind="stable")]
-        number, place = np.empty((2, len(shuffled)), dtype=np.int64)
-        number[shuffled], place[shuffled] = np.arange(len(shuffled)), _place_in_run(cells[0][shuffled])
+        number, place = np.argsort(shuffled), np.empty(len(shuffled), dtype=np.int64)
+        place[shuffled] = _place_in_run(cells[0][shuffled])
         learns = np.argsort(held_out, axis=0, kind="stable")  # the folds that learn from a child come first
         place += rng.integers(n_folds, size=pairs.shape[1])[cells[0]]
-        tested_in = learns[place % (~held_out).sum(axis=0)[cells[0]], cells[0]]
+        tested_in = learns[place % np.sum(~held_out, axis=0)[cells[0]], cells[0]]
         tested_in[np.bincount(cells[0])[cells[0]] < 2] = -1
         cell = cell.ravel()
         return cls(taxon_of_child[child], child, group, held_out, after & (n_parts > 2), tested_in[cell], number[cell])

@@ -22,7 +22,7 @@ from bioclip_probe.extraction.prompt_encoder import PromptEncoder
 from bioclip_probe.extraction.ready_vectors import VECTORS
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.metrics.answers import Answers
-from bioclip_probe.metrics.measurement import Measurement
+from bioclip_probe.metrics.measurement import Measurement, random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes.centroid import few_shot
 from bioclip_probe.probes.folds import paper_folds
@@ -30,6 +30,7 @@ from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.zero_shot import zero_shot
 from bioclip_probe.progress import progress_bar
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.store.text_embeddings import LOGIT_SCALE
 from bioclip_probe.study import results
 from bioclip_probe.study.card_tasks import ABSENT, TASKS, Task, class_names, classes, load_tasks
@@ -211,7 +212,7 @@ def _scored(
 ) -> Iterator[dict]:
     """Yield rows of scores: of labels and the predictions of each fold; one undefined row if there are none.
 
-    Intervals resample classes, whether they are species or not.
+    Intervals leave out classes, whether they are species or not.
     """
     level = task.rank or "class"
     counts = {"n_images": int(np.sum(own >= 0)), "n_taxa": len(np.unique(own[own >= 0]))}
@@ -220,7 +221,7 @@ def _scored(
         yield Measurement("top1_accuracy", level, undefined, split="test").as_row() | {"rank": task.rank} | columns
         return
     labels, found = asked
-    n_folds = len(found)
+    n_folds, settings = len(found), MeasureSettings(seed=seed)
     answers = Answers(
         image=np.tile(np.arange(len(own)), n_folds),
         truth=np.tile(labels, n_folds),
@@ -229,10 +230,11 @@ def _scored(
         confidence=np.concatenate([one.confidence for one in found]),
         split=np.concatenate([one.split for one in found]).astype(str),
         fold=np.repeat(np.arange(n_folds), len(own)),
-        units=np.tile(own, n_folds),
+        n_choices=np.zeros(n_folds * len(own), dtype=np.int64),  # all classes that have images
+        jackknife=Jackknife.of("taxon", own, random_stream(seed, "jackknife", level), settings.n_groups),
         rank=level,
         balanced=True,
-        settings=MeasureSettings(seed=seed),
+        settings=settings,
     )
     for measurement in metrics.measure(answers):
         row = measurement.as_row()
