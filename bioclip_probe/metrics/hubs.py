@@ -7,6 +7,8 @@ rank are left out and counted.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bioclip_probe.metrics.intervals import with_interval
@@ -100,7 +102,7 @@ def estimate_hubness(lists: NeighborLists, jackknife: Jackknife, settings: Measu
 
     value, *without = lists.without_each(skewness)
     n, n_species = len(lists.rows), int(lists.taxa(0).max(initial=-1)) + 1
-    counts = {"n_images": n, "n_taxa": n_species, "n_excluded": len(jackknife.group) - n}
+    counts: dict[str, Any] = {"n_images": n, "n_taxa": n_species, "n_excluded": len(jackknife.group) - n}
     if not np.isfinite(value):
         return Estimate.undefined(ALIKE if n else "no image has a name at this rank", **counts)
     deleted = jackknife.padded(value, np.array(without))

@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bioclip_probe.metrics.intervals import with_note
+from bioclip_probe.metrics.intervals import FEWEST_UNITS, with_note
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
 from bioclip_probe.metrics.nearest import NO_NAME, ONE_TAXON, SINGLE_IMAGES
-from bioclip_probe.metrics.neighborhoods import with_exact_ends
+from bioclip_probe.metrics.neighborhoods import with_exact_ends, without_interval
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
 from bioclip_probe.stats.estimate import Estimate
@@ -93,7 +93,7 @@ def estimate_lca_depth(lists: NeighborLists, k: int, jackknife: Jackknife, setti
     >>> round(estimate_lca_depth(lists, 1, shared.jackknife(), shared.settings).value, 2)
     4.0
     """
-    scored = lists.candidates().any(axis=1)
+    scored = np.any(lists.candidates() > 0, axis=1)
     if reason := _reason_undefined(lists, scored):
         return _undefined(reason, lists, jackknife)
 
@@ -104,7 +104,14 @@ def estimate_lca_depth(lists: NeighborLists, k: int, jackknife: Jackknife, setti
         chance = (1 - by_level[0]) * (lists.meeting_levels(left_out) @ HEIGHTS)
         return len(RANKS) - float(by_level @ HEIGHTS), len(RANKS) - float(chance)
 
-    return _estimate(lists, scored, depth, jackknife, settings, (0.0, float(len(RANKS))))
+    estimate = _estimate(lists, scored, depth, jackknife, settings, (0.0, float(len(RANKS))))
+    err = scored & (lists.shares(k)[:, 0] < 1 - ROUNDING)
+    n_units = jackknife.take(lists.rows[err[lists.cell]]).n_units
+    if 0 < n_units < FEWEST_UNITS:
+        # A few rare and severe mistakes decide the mean: in trials such intervals were too narrow.
+        few = f"{n_units} units ({jackknife.rank}) have a neighbour of another species"
+        estimate = without_interval(estimate, few)
+    return estimate
 
 
 def mistake_severity(
@@ -165,7 +172,7 @@ def estimate_mistake_severity(lists: NeighborLists, jackknife: Jackknife, settin
     'every taxon has a single image'
     """
     candidates = lists.candidates()
-    if reason := _reason_undefined(lists, candidates.any(axis=1)):
+    if reason := _reason_undefined(lists, np.any(candidates > 0, axis=1)):
         return _undefined(reason, lists, jackknife)
     has_own = candidates[:, 0] > 0
     mistakes = has_own * (1 - lists.shares(1)[:, 0])
@@ -229,4 +236,4 @@ def _estimate(
     )
     deleted = jackknife.padded(value, np.array([one for one, _ in without]))
     ends = np.tile(bounds, (len(deleted) + 1, 1))
-    return with_exact_ends(estimate, deleted, ends, jackknife.take(rows), settings)
+    return with_exact_ends(estimate, deleted, ends, jackknife.take(rows), settings, bounds)

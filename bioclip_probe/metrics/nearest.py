@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from bioclip_probe.metrics.intervals import with_note
 from bioclip_probe.metrics.measurement import Measurement
-from bioclip_probe.metrics.neighborhoods import Question, with_exact_ends
+from bioclip_probe.metrics.neighborhoods import Question, with_exact_ends, without_interval
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
 from bioclip_probe.stats.estimate import Estimate
@@ -32,6 +33,10 @@ ONE_TAXON = "only one taxon"
 SINGLE_IMAGES = "every taxon has a single image"
 ALONE = "no image has a candidate of its taxon among other {}"
 ALL_OWN = "every neighbour is of the image's own species: nothing is left to correct for chance"
+#: With fewer units that can be right there is no interval among other species: relatives are right or wrong together,
+#: and in trials with fewer the intervals were too narrow.
+FEWEST_SCORED = 20
+SHARE, ADJUSTED = (0.0, 1.0), (-np.inf, 1.0)
 ROUNDING = 1e-9  # shares below this are 0 but for rounding
 #: The rank and the number of neighbours of the primary endpoint, whose p-value has more permutations.
 PRIMARY = ("family", 1)
@@ -122,13 +127,13 @@ def estimate_knn_purity(
     )
     enter = question.scored() * (question.free() > ROUNDING) > 0
     rows = question.lists.rows[enter[question.lists.cell]]
-    counts = {"n_images": len(rows), "n_taxa": len(np.unique(question.taxon[enter]))}
+    counts: dict[str, Any] = {"n_images": len(rows), "n_taxa": len(np.unique(question.taxon[enter]))}
     counts["n_excluded"] = len(jackknife.group) - len(rows)
     if not len(rows) or chances[0] > 1 - ROUNDING:
         return purity, Estimate.undefined("chance alone is perfect" if len(rows) else ALL_OWN, **counts)
     corrected, ends = ((each - chances) / (1 - chances) for each in (right, np.array([0 * best, best])))
     adjusted = Estimate(float(corrected[0]), chance=0.0, null=null, **counts)
-    adjusted = with_exact_ends(adjusted, corrected[1:], ends.T, jackknife.take(rows), settings)
+    adjusted = with_exact_ends(adjusted, corrected[1:], ends.T, jackknife.take(rows), settings, ADJUSTED)
     if len(rows) < purity.n_images:
         some_free = f"{len(rows):,} of {purity.n_images:,} images have a neighbour of another species"
         adjusted = with_note(adjusted, some_free)
@@ -263,6 +268,9 @@ def estimate_purity_among_others(
     _, purity = _estimate(question, null, ALONE.format(null), jackknife, settings)
     if not np.isfinite(purity.value):
         return purity
+    if purity.n_units < FEWEST_SCORED:
+        few = f"{purity.n_units} units ({jackknife.rank}) can be right, needs at least {FEWEST_SCORED}"
+        purity = without_interval(purity, few)
     return replace(purity, p_value=question.p_value(*permutations))
 
 
@@ -291,4 +299,4 @@ def _estimate(
         purity = with_note(purity, f"at most {reachable:.3f} can be reached: some taxa have few images")
     ends = np.stack([np.zeros(len(scores)), scores[:, 2]], axis=1)
     rows = question.lists.rows[weight[question.lists.cell] > 0]
-    return scores, with_exact_ends(purity, scores[1:, 0], ends, jackknife.take(rows), settings)
+    return scores, with_exact_ends(purity, scores[1:, 0], ends, jackknife.take(rows), settings, SHARE)

@@ -21,7 +21,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import gammaln
 
-from bioclip_probe.metrics.intervals import with_interval
+from bioclip_probe.metrics.intervals import with_interval, with_note
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
@@ -262,11 +262,13 @@ def with_exact_ends(
     ends: np.ndarray,
     jackknife: Jackknife,
     settings: MeasureSettings,
+    bounds: tuple[float, float],
 ) -> Estimate:
-    """Return an estimate with its interval, which is exact where the number is at an end of its range.
+    """Return an estimate with its interval, which is wide enough where the number is at an end of its range.
 
-    Where the number is as low or as high as it can be whichever group is left out, the jackknife has no width. The
-    interval is then that of Clopper and Pearson for a share of 0 or 1 of the units, on the scale of the range.
+    Where the number is as low or as high as it can be whichever group is left out, the jackknife sees only how the
+    range varies. The interval then also holds that of Clopper and Pearson for a share of 0 or 1 of the units, on the
+    scale of the range.
 
     Parameters
     ----------
@@ -279,6 +281,8 @@ def with_exact_ends(
     jackknife : Jackknife
     settings : MeasureSettings
         `level` is used.
+    bounds : (float, float)
+        The range of the number for any images.
 
     Returns
     -------
@@ -287,15 +291,40 @@ def with_exact_ends(
     Examples
     --------
     >>> jackknife, ends = Jackknife("species", 20, np.arange(20)), np.array([[0, 0.4]] * 21)
-    >>> estimate = with_exact_ends(Estimate(0.4), np.full(20, 0.4), ends, jackknife, MeasureSettings())
-    >>> round(estimate.ci_low, 2), estimate.ci_high
+    >>> estimate = with_exact_ends(Estimate(0.4), np.full(20, 0.4), ends, jackknife, MeasureSettings(), (0, 1))
+    >>> round(estimate.ci_low, 2), round(estimate.ci_high, 2)
     (0.33, 0.4)
     """
     low, width = ends[:, 0], ends[:, 1] - ends[:, 0]
     values = np.append(estimate.value, deleted)
     share = np.divide(values - low, width, out=np.full(len(values), np.nan), where=width > 0)
     exact = with_interval(replace(estimate, value=float(share[0])), share[1:], jackknife, settings, (0.0, 1.0))
+    estimate = with_interval(estimate, deleted, jackknife, settings, bounds)
     if not exact.ci_method.startswith("Clopper"):
-        return with_interval(estimate, deleted, jackknife, settings, (float(low[0]), float(ends[0, 1])))
-    scaled = {name: float(low[0] + width[0] * getattr(exact, name)) for name in ("ci_low", "ci_high")}
-    return replace(exact, value=estimate.value, replicates=deleted, **scaled)
+        return estimate
+    lowest, highest = float(low[0] + width[0] * exact.ci_low), float(low[0] + width[0] * exact.ci_high)
+    lowest, highest = np.fmin(estimate.ci_low, lowest), np.fmax(estimate.ci_high, highest)
+    return replace(estimate, ci_low=float(lowest), ci_high=float(highest), ci_method=exact.ci_method)
+
+
+def without_interval(estimate: Estimate, reason: str) -> Estimate:
+    """Return an estimate without its interval; what is known without each group stays for paired differences.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    reason : str
+        Why the interval would be wrong, for the note. It stays as it is where there is no interval.
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> without_interval(Estimate(0.5, ci_low=0.4, ci_high=0.6), "2 units").note
+    'no interval: 2 units'
+    """
+    if not np.isfinite(estimate.ci_low):
+        return estimate
+    return with_note(replace(estimate, ci_low=np.nan, ci_high=np.nan, ci_method=""), f"no interval: {reason}")

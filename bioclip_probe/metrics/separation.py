@@ -217,8 +217,8 @@ def estimate_silhouettes(
 def _silhouette(means: np.ndarray, images: LabelledImages, jackknife: Jackknife, settings: MeasureSettings) -> Estimate:
     """Return the estimate from the mean silhouette of all images, without each group, and of each permutation."""
     null = means[1 + jackknife.n_groups :]
-    counts = {"n_images": int(images.named.sum()), "n_taxa": images.n_taxa, "n_excluded": images.n_excluded}
-    estimate = Estimate(float(means[0]), **counts)
+    n_images = int(images.named.sum())
+    estimate = Estimate(float(means[0]), n_images=n_images, n_taxa=images.n_taxa, n_excluded=images.n_excluded)
     if len(null):
         estimate = replace(estimate, chance=float(null.mean()), null="species")
     deleted = means[1 : 1 + jackknife.n_groups]

@@ -96,7 +96,11 @@ def test_a_group_that_holds_all_leaves_no_candidate():
 
 def test_undefined_says_why():
     vectors, placement = made_up(15, 60, noise=0.0)
-    assert 6 < everything(vectors, placement)["neighbour_lca_depth_1"].ci_low < 7
+    several = np.bincount(placement.node)[placement.node] > 1
+    sure = everything(vectors[several], placement.take(several))["neighbour_lca_depth_1"]
+    assert sure.value == pytest.approx(7) and 5 < sure.ci_low < 6
+    few = everything(vectors, placement)["neighbour_lca_depth_1"]
+    assert np.isnan(few.ci_low) and few.note == "no interval: 1 units (species) have a neighbour of another species"
     assert everything(vectors, placement)["mistake_severity"].note == "no nearest image is of another species"
     one = np.flatnonzero(placement.node == placement.node[0])
     assert everything(vectors[one], placement.take(one))["neighbour_lca_depth_1"].note == "only one taxon"

@@ -287,6 +287,14 @@ def test_what_can_be_reached_is_said_of_the_plain_number_only():
     assert found["knn_purity_1", "species"].chance == pytest.approx(2 / 299)
 
 
+def test_few_species_that_can_be_right_have_no_interval_but_replicates():
+    placement = balanced(n_families=3, genera=2, species=3, each=3)
+    found = estimates(knn_purity_other_species, memoriser(placement, 0.5), placement)
+    family = found["knn_purity_1_other_species", "family"]
+    assert family.note == "no interval: 18 units (species) can be right, needs at least 20"
+    assert np.isnan(family.ci_low) and np.isfinite(family.replicates).all() and np.isfinite(family.p_value)
+
+
 def test_the_primary_endpoint_has_more_permutations():
     placement = balanced(each=2)
     rng = np.random.default_rng(3)
