@@ -307,9 +307,9 @@ MEASUREMENTS = Table(
         Column(
             "null",
             "str",
-            "null of chance and p: whole species permuted over the tips, labels permuted over images, or species "
-            "permuted inside each taxon of a rank or value of a column",
-            "species | images | within RANK",
+            "null of chance and p: whole species (or taxa of another rank) permuted over the tips, labels permuted over "
+            "images, or species permuted inside each taxon of a rank or value of a column",
+            "species | images | within RANK | RANK",
             later=True,
         ),
         Column("ci_low", "float64", "lower end of the 95 % interval"),
