@@ -307,8 +307,8 @@ MEASUREMENTS = Table(
         Column(
             "null",
             "str",
-            "null of chance and p: whole species (or taxa of another rank) permuted over the tips, labels permuted over "
-            "images, or species permuted inside each taxon of a rank or value of a column",
+            "null of chance and p: whole species (or taxa of a higher rank) permuted over the tips, labels permuted "
+            "over images, or species permuted inside each taxon of a rank or value of a column",
             "species | images | within RANK | RANK",
             later=True,
         ),
