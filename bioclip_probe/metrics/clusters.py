@@ -269,7 +269,8 @@ def estimate_index(
     chance = np.mean([clustered.chance(index, start, named, n_permutations) for start in starts], axis=0)
     deleted = _without_each_group(index, clustered, n_permutations)
     too_many = f"no interval: more than {settings.max_recluster:,} images times taxa, too many to cluster them again"
-    jackknife, estimates = clustered.jackknife.take(named), {}
+    jackknife = clustered.jackknife.take(named)
+    estimates: dict[str, Estimate] = {}
     for number, name in enumerate(index.names):
         estimate = Estimate(
             float(by_start[:, number].mean()),

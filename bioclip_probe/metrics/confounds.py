@@ -100,8 +100,8 @@ def estimate_residual_correlation(taxa: Rows, control: Rows) -> Estimate:
         reason = f"of the control: {of_control}"
     if reason:
         return Estimate.undefined(reason, **taxa.counts)
-    with_tree = taxa.sums.correlation(), control.sums.correlation()
-    value = float(partial_correlation(*map(np.array, with_tree), distance_correlation(taxa, control)))
+    of_taxa, with_control = (np.array(rows.sums.correlation()) for rows in (taxa, control))
+    value = float(partial_correlation(of_taxa, with_control, distance_correlation(taxa, control)))
     if np.isnan(value):
         return Estimate.undefined("the control's distances determine the others", **taxa.counts)
     return Estimate(value, chance=0.0, null="species", **taxa.counts, note=NO_TEST)

@@ -177,11 +177,11 @@ def _assert_same_rows(function: Callable, rows: list[metrics.Measurement], plain
 @pytest.mark.parametrize(
     ("metric", "not_needed"),
     [
-        ("cophenetic_correlation", ("sweep", "neighbor_lists", "kmeans")),
-        ("average_precision", ("neighbor_lists", "kmeans")),
-        ("knn_purity_5", ("sweep", "kmeans", "centroids")),
+        ("cophenetic_correlation", ("sweep", "neighbor_lists", "Clusters")),
+        ("average_precision", ("neighbor_lists", "Clusters")),
+        ("knn_purity_5", ("sweep", "Clusters", "centroids")),
         ("cluster_ami", ("sweep", "neighbor_lists", "centroids")),
-        ("silhouette", ("sweep", "neighbor_lists", "kmeans", "centroids")),
+        ("silhouette", ("sweep", "neighbor_lists", "Clusters", "centroids")),
     ],
 )
 def test_only_what_a_metric_needs_is_computed(metric, not_needed, monkeypatch):
