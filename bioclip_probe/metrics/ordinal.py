@@ -111,18 +111,14 @@ def estimate_rank_correlations(
     if reason := taxa.reason_undefined():
         return dict.fromkeys(("spearman", "kendall_tau_b"), Estimate.undefined(reason, **taxa.counts))
     tied = Rows(with_tied_heights(taxa.tree), taxa.vectors, taxa.tips, taxa.groups)
-    joint = sweep(tied, _left_out_species(taxa, jackknife), workers=SweepWorkers(executor)).joint
+    left_out = Replicates.jackknife(jackknife.of_tips(taxa), jackknife.n_groups)
+    joint = sweep(tied, left_out, workers=SweepWorkers(executor)).joint
     pairs = _CountedPairs(taxa, joint, jackknife, settings)
     exact = spearman_correlation(tied.vectors, tied.tree) if joint.binned else None
     return {
         "spearman": pairs.correlation(histograms.spearman, 0.0, exact),
         "kendall_tau_b": pairs.correlation(histograms.kendall_tau_b, 0.0),
     }
-
-
-def _left_out_species(taxa: Rows, jackknife: Jackknife) -> Replicates:
-    """Return the groups of the jackknife for rows that are taxa."""
-    return Replicates.jackknife(jackknife.of_tips(taxa), jackknife.n_groups)
 
 
 def image_rank_correlations(
@@ -148,10 +144,6 @@ def image_rank_correlations(
     ------
     DataError
         As for `cophenetic_correlation`.
-
-    References
-    ----------
-    As for `rank_correlations`.
 
     Examples
     --------
@@ -217,10 +209,11 @@ def lca_auc(
         occurs. In [0, 1], higher is better; ties count 1/2. Chance is 1/2: above species under the species null, by
         symmetry, and at ``species`` with labels permuted over images. Pairs of one rank may lie anywhere on the tree,
         so that the metric asks for one scale of distance all over it. A value below 1/2, as is common at ``family``,
-        does not mean that relatives are farther apart than others. It means that scales differ among clades: clades
-        that reach up to the next rank are compact, and those with many pairs at this rank are wide. `triplet_accuracy`
-        compares about one anchor and does not depend on scales. The interval leaves out one group of species after the
-        other. The note says how much the bins of distance can change the value: half of the ties within them.
+        does not mean that relatives are farther apart than others. It means that scales differ among clades: those that
+        give most pairs at this rank are wide, and those that give most pairs at the next rank are compact.
+        `triplet_accuracy` compares about one anchor and does not depend on such scales. The interval leaves out one
+        group of species after the other. The note says how much the bins of distance can change the value: half of the
+        ties within them.
 
     Raises
     ------
@@ -345,7 +338,7 @@ def estimate_distance_by_lca(
         steps = joint.steps[joint.counts.sum(axis=1) > 0]
         undefined = Estimate.undefined(reason, **taxa.counts)
         return {lca_rank(step): dict.fromkeys(LCA_DISTANCES, undefined) for step in steps}
-    left_out = _left_out_species(taxa, jackknife)
+    left_out = Replicates.jackknife(jackknife.of_tips(taxa), jackknife.n_groups)
     joint = sweep(taxa, left_out, workers=SweepWorkers(executor)).joint
     statistics = np.concatenate([_mean_distances(taxa, left_out, joint.steps), _quantiles(joint)], axis=2)
     table = {}

@@ -4,14 +4,15 @@ One sweep (`stats.sweep`) gives the scores of each anchor over all other images,
 one bin are tied, and a score is its mean over the orders of those that tie. Images at no tip of the tree are left out
 and counted.
 
-Intervals leave out one group of species after the other, as anchors and as candidates (`metrics.intervals`). Chance is
-that of the species null: the mean over permutations of whole species over the tips of the tree, images staying with
-their species. A memoriser of species that knows no tree reaches it. The same sweep computes it, with up to
-``settings.n_null_anchors`` anchors.
+Intervals leave out one group of species after the other, as anchors and as candidates (`metrics.intervals`). Their
+number of units is that of the species whose images have a score as anchors. Chance is that of the species null: the
+mean over permutations of whole species over the tips of the tree, images staying with their species. A memoriser of
+species that knows no tree reaches it. The same sweep computes it, with up to ``settings.n_null_anchors`` anchors.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -51,8 +52,9 @@ def triplet_accuracy(
         same weight, so that anchors with many relatives weigh more. Chance is 1/2, by symmetry: above species both
         relatives are of other species than the anchor, and a permutation of species that exchanges the two is as likely
         as any other. At ``species`` the null is that labels are permuted over images. The interval leaves out species
-        as anchors and as relatives. The note gives the number of triplets and how much the bins of distance can change
-        the value: half of the triplets that tie in one.
+        as anchors and as relatives. Images without a triplet at the rank are counted in ``n_excluded``. The note gives
+        the number of triplets and how much the bins of distance can change the value: half of the triplets that tie in
+        one.
 
     Raises
     ------
@@ -101,16 +103,19 @@ def estimate_triplet_accuracy(
     >>> table["genus"]["triplet_accuracy"].value
     1.0
     """
-    sums, table = _sums(swept), {}
+    sums, tips, table = _sums(swept), swept.rows.tips, {}
     for level in np.flatnonzero(sums[scoring.TRIPLETS]):
         column = _Column(scoring.RIGHT, scoring.TRIPLETS, int(level))
         n_triplets = sums[scoring.TRIPLETS, level]
         note = f"{n_triplets:,.0f} triplets; bins can hide {sums[scoring.TIED, level] / n_triplets:.1e}"
         rank = lca_rank(swept.joint.steps[level])
         null = "images" if rank == RANKS[-1] else "species"
-        estimate = Estimate(float(column.of(sums)), chance=0.5, null=null, note=note, **swept.rows.counts)
-        deleted = column.of(swept.without_group)
-        table[rank] = {"triplet_accuracy": with_interval(estimate, deleted, jackknife, settings, SHARE)}
+        anchors = swept.scores[:, scoring.TRIPLETS, level] > 0
+        n_images, n_taxa = int(anchors.sum()), len(np.unique(tips[anchors]))
+        counts = {"n_images": n_images, "n_taxa": n_taxa, "n_excluded": len(tips) - n_images}
+        estimate = Estimate(float(column.of(sums)), chance=0.5, null=null, note=note, **counts)
+        deleted, of_anchors = column.of(swept.without_group), _with_units_of(jackknife, anchors)
+        table[rank] = {"triplet_accuracy": with_interval(estimate, deleted, of_anchors, settings, SHARE)}
     return table
 
 
@@ -253,7 +258,7 @@ def estimate_precision(
         )
         deleted = column.of(swept.without_group)
         deleted[_taxa_without_each(taxa[rows], jackknife.group[rows], len(deleted)) < 2] = np.nan
-        table[name] = with_interval(estimate, deleted, jackknife, settings, SHARE)
+        table[name] = with_interval(estimate, deleted, _with_units_of(jackknife, scored), settings, SHARE)
     return table
 
 
@@ -346,7 +351,8 @@ def estimate_hierarchical_ap(swept: Sweep, jackknife: Jackknife, settings: Measu
         n_taxa=len(np.unique(tips[scored])),
         n_excluded=len(tips) - int(scored.sum()),
     )
-    return with_interval(estimate, column.of(swept.without_group), jackknife, settings, SHARE)
+    of_anchors = _with_units_of(jackknife, scored)
+    return with_interval(estimate, column.of(swept.without_group), of_anchors, settings, SHARE)
 
 
 class _Column(NamedTuple):
@@ -360,6 +366,11 @@ class _Column(NamedTuple):
         """Return the number from sums of shape (…, N_SCORES, L); NaN where it does not exist."""
         above, below = sums[..., self.above, self.level], sums[..., self.below, self.level]
         return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
+
+
+def _with_units_of(jackknife: Jackknife, anchors: np.ndarray) -> Jackknife:
+    """Return the same groups with the number of units that the anchors are of: those that a mean over anchors is of."""
+    return replace(jackknife, n_units=jackknife.take(anchors).n_units)
 
 
 def _mean(values: np.ndarray) -> float:
