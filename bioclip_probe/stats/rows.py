@@ -1,4 +1,4 @@
-"""Rows whose pairs a correlation runs over, images or centroids of taxa, and the units that are resampled."""
+"""Rows whose pairs a correlation runs over, images or centroids of taxa, and units that are resampled together."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
 from bioclip_probe.stats.centroids import centroids, tips_with_images
-from bioclip_probe.stats.defaults import N_GROUPS
-from bioclip_probe.stats.resampling import jackknife_groups
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
 
@@ -182,51 +180,6 @@ class Rows:
         label = np.full(len(self.tree.tips), -1)
         label[self.groups[self.groups >= 0]] = labels[self.groups >= 0]
         return label
-
-    def resampling_units(self, units: ResamplingUnits | None) -> tuple[str, np.ndarray]:
-        """Return the name of the resampling units and the unit of each tip.
-
-        Parameters
-        ----------
-        units : ResamplingUnits or None
-            None resamples each taxon on its own.
-
-        Returns
-        -------
-        name : str
-            A rank.
-        unit : ndarray, shape (k,), int64
-            From 0.
-        """
-        if units is None:
-            return rank_of_tips(self.tree), np.arange(len(self.tree.tips))
-        labels = self.per_tip(units.labels)
-        unnamed = labels < 0
-        labels[unnamed] = labels.max(initial=-1) + 1 + np.arange(unnamed.sum())
-        return units.name, np.unique(labels, return_inverse=True)[1]
-
-    def jackknife_groups(
-        self, units: ResamplingUnits | None, rng: np.random.Generator, n_groups: int = N_GROUPS
-    ) -> tuple[str, np.ndarray]:
-        """Return the name of the resampling units and the jackknife group of each tip.
-
-        Parameters
-        ----------
-        units : ResamplingUnits or None
-            None resamples each taxon on its own.
-        rng : numpy.random.Generator
-        n_groups : int
-            Number of jackknife groups.
-
-        Returns
-        -------
-        name : str
-            A rank.
-        group : ndarray, shape (k,), int64
-            From 0; all tips of a unit are in one group.
-        """
-        name, unit = self.resampling_units(units)
-        return name, jackknife_groups(int(unit.max()) + 1, rng, n_groups)[unit]
 
 
 def finite_rows(vectors: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.stats.resampling import jackknife_groups
-from bioclip_probe.stats.rows import ResamplingUnits, Rows, finite_rows, rank_of_tips
+from bioclip_probe.stats.all_pairs.clades import NodeSums
+from bioclip_probe.stats.rows import Rows, finite_rows, rank_of_tips
 from bioclip_probe.tree import Placement, Tree
 from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows
 
@@ -35,24 +35,15 @@ def test_images_at_no_tip_are_counted_as_excluded():
     assert rows.counts == {"n_images": 2, "n_taxa": 2, "n_excluded": 2}
 
 
-def test_each_unit_is_in_one_jackknife_group_and_unnamed_taxa_are_units_of_their_own():
+def test_sums_by_common_ancestor_without_a_group_are_those_of_the_other_taxa():
     vectors, placement = made_up()
     taxa = Rows.taxa(vectors, placement)
-    assert taxa.resampling_units(None)[0] == "species"
-    assert taxa.resampling_units(None)[1].tolist() == list(range(20))
-    labels = placement.at("genus").copy()
-    unnamed = np.isin(placement.node, placement.tree.tips[[3, 7]])
-    labels[unnamed] = -1
-    name, unit = taxa.resampling_units(ResamplingUnits("genus", labels))
-    of_tip = taxa.per_tip(labels)
-    assert name == "genus" and sorted(set(unit)) == list(range(unit.max() + 1))
-    assert np.sum(unit == unit[3]) == np.sum(unit == unit[7]) == 1
-    for a in range(20):
-        for b in range(20):
-            if of_tip[a] >= 0 and of_tip[b] >= 0:
-                assert (unit[a] == unit[b]) == (of_tip[a] == of_tip[b])
-    _, group = taxa.jackknife_groups(ResamplingUnits("genus", labels), np.random.default_rng(1), n_groups=3)
-    assert group.tolist() == jackknife_groups(unit.max() + 1, np.random.default_rng(1), 3)[unit].tolist()
+    group = np.arange(20) % 3
+    sums = taxa.node_sums(group, 4)
+    assert len(sums) == 5
+    for number, found in enumerate(sums, start=-1):
+        kept = np.where(group == number, -1, taxa.tips)
+        np.testing.assert_allclose(found.by_node, NodeSums.of(taxa.vectors, kept, taxa.tree).by_node, atol=1e-9)
 
 
 def test_the_reason_why_a_correlation_is_undefined_is_named():
