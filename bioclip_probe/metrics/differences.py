@@ -20,10 +20,9 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
 
-#: Chance levels of two encoders are the same if they differ by less than this share of the standard error of the
-#: difference: a test at 0.05 then rejects at most 5.7 % of differences that come from chance alone.
-SAME_CHANCE = 0.25
-#: Ends of the names of the forms of a metric whose chance level is the same for every encoder.
+#: Chance levels of two encoders that differ by more than this share of the standard error get a note.
+NOTED_CHANCE = 0.25
+#: Ends of the names of those forms of a metric that recognising species does not change.
 COMPARABLE_FORMS = ("_other_species", "_adjusted")
 
 
@@ -50,26 +49,28 @@ def paired_differences(
     list of Measurement
         One for each metric, rank, clade and split that both encoders have with an interval, named
         ``<metric>_difference``. Above 0 where the number of the first is larger, which is better or worse as the
-        registry says of the metric. The interval is value ± t·se of the differences without each group. `p_value` is
-        two-sided, of no difference, so that p < 0.05 where a 95 % interval leaves out 0. It tests whether other species
-        would show the difference, not whether other training runs would repeat it. It is missing where the difference
-        can have a cause that the metric is not about, see Notes. Undefined where a side is.
+        registry says of the metric. The interval is value ± t·se of the differences without each group. `chance` is the
+        difference of the two chance levels, and `p_value`, two-sided, is that of the value beyond it, see Notes.
+        Undefined where a side is.
 
     Notes
     -----
-    **When a difference has a p-value.** A number above species rank has as chance what a perfect memoriser of species
-    without any tree reaches. Where this chance is the same for both encoders (it is 0 for correlations between species
-    and for adjusted numbers, follows from labels for numbers among other species and for probes, and nearly so for
-    `pagel_lambda`), encoders differ only if one does better than the other beyond it. Chance counts as the same where
-    it differs by less than a quarter of the standard error of the difference. Where it depends on the embedding
-    (correlations over pairs of images, average precision, plain purity), two encoders that know nothing of the tree
-    differ as soon as images of one species are more alike in one of them: a test would reject, and not because of the
-    tree. Such a difference is given with its interval, without a p-value, and the note names the form of the metric to
-    look at. Numbers without any chance level have a p-value where more is better or worse: it says that the numbers
+    A number above species rank has as chance what a perfect memoriser of species without any tree reaches. Between
+    species (CPCC, numbers among other species, adjusted numbers) and for probes this is the same for all encoders, so
+    that the difference has the chance level 0, and p < 0.05 where a 95 % interval leaves out 0. In other numbers
+    (correlations over pairs of images, average precision, plain purity) chance depends on how alike the images of a
+    species are: two encoders that know nothing of the tree then differ in it, and a test against 0 would always reject.
+    The p-value therefore asks whether the difference is larger, in either direction, than that of the chance levels:
+    ``t = (|value| - |chance|)/se``. The standard error is that of the value, which varies more than what is left of it
+    beyond chance, so that the test rejects too seldom rather than too often. Recognising species also changes the
+    *scale* of such numbers: the note then names the form of the metric that is better to compare.
+
+    A number without any chance level is tested against 0 where more of it is better or worse; p says that the numbers
     differ.
 
-    Even so, a difference says *that* numbers differ and not why: CPCC differs between encoders of the same tree signal
-    if their noise or their number of directions differ, see `pagel_lambda` and `effective_dimension`.
+    The test is about other species of the same tree, not about other training runs. It says *that* numbers differ and
+    not why: CPCC differs between encoders of the same tree signal if their noise or their number of directions differ,
+    see `pagel_lambda` and `effective_dimension`.
 
     References
     ----------
@@ -128,9 +129,14 @@ def _difference(row: Measurement, second: Estimate, settings: MeasureSettings, d
         return replace(estimate, note="no interval: neither number changes when species are left out")
     jackknife = Jackknife(first.resampled, first.n_units, np.arange(len(deleted)), dated)
     estimate = with_interval(estimate, deleted, jackknife, settings, entry.bounds)
-    if reason := _reason_against_test(row.metric, first.chance, second.chance, jackknife_error(deleted)):
-        return with_note(estimate, reason)
-    return replace(estimate, chance=0.0, p_value=jackknife_p(value, deleted))
+    if isnan(first.chance) != isnan(second.chance):
+        return with_note(estimate, "no p: only one of the two numbers has a chance level")
+    if isnan(first.chance) and entry.better == "neither":
+        return with_note(estimate, "no p: neither more nor less of it is better")
+    chance = first.chance - second.chance
+    beyond = max(abs(value) - (0.0 if isnan(chance) else abs(chance)), 0.0)
+    p = jackknife_p(beyond, deleted)
+    return with_note(replace(estimate, chance=chance, p_value=p), _caution(row.metric, chance, deleted))
 
 
 def _is_constant(estimate: Estimate) -> bool:
@@ -139,12 +145,9 @@ def _is_constant(estimate: Estimate) -> bool:
     return bool(np.abs(estimate.replicates - estimate.value).max(initial=0.0) < SAME)
 
 
-def _reason_against_test(metric: str, first: float, second: float, error: float) -> str:
-    """Return why the difference in a metric with these chance levels has no p-value; empty if it has one."""
-    if isnan(first) and isnan(second):
-        return "" if REGISTRY[metric].better != "neither" else "no p: neither more nor less of it is better"
-    if abs(first - second) <= max(SAME_CHANCE * error, SAME):
-        return ""
+def _caution(metric: str, chance: float, deleted: np.ndarray) -> str:
+    """Return a note where chance levels differ and the metric has forms that recognising species does not change."""
     forms = [f"{metric}{form}" for form in COMPARABLE_FORMS if f"{metric}{form}" in REGISTRY]
-    look = f"; compare {' or '.join(forms)}" if forms else ""
-    return f"no p: chance differs between the encoders ({first:.3f}, {second:.3f}){look}"
+    if not forms or not abs(chance) > max(NOTED_CHANCE * jackknife_error(deleted), SAME):
+        return ""
+    return f"chance levels differ by {abs(chance):.3f}: compare {' or '.join(forms)} instead"

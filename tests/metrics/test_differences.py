@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import norm, ttest_rel
+from scipy.stats import t as student_t
+from scipy.stats import ttest_rel
 
 from bioclip_probe.metrics.differences import paired_differences
+from bioclip_probe.metrics.image_pairs import image_tree_correlation
 from bioclip_probe.metrics.intervals import jackknife_error, with_interval
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.registry import DIFFERENCE, REGISTRY
@@ -16,6 +18,7 @@ from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.resampling import effective_degrees_of_freedom
 from bioclip_probe.tree import brownian
 from tests.support.made_up_vectors import random_taxonomy, unit_rows
 
@@ -122,24 +125,37 @@ def test_two_shares_of_one_show_nothing():
     assert difference(perfect, scattered).p_value < 0.05
 
 
-def test_where_chance_differs_there_is_an_interval_and_no_p():
-    deleted = 0.5 + 0.01 * rng().standard_normal(20)
-    first, second = (number(0.5 + chance, deleted, "knn_purity_1", chance, rank="family") for chance in (0.1, 0.2))
-    found = difference(first, second)
-    assert np.isfinite(found.ci_low) and np.isnan(found.p_value) and np.isnan(found.chance)
-    assert "chance differs between the encoders (0.100, 0.200)" in found.note
-    assert "knn_purity_1_adjusted" in found.note
-    assert np.isfinite(difference(first, first).p_value)
+def test_the_chance_of_a_difference_is_the_difference_of_the_chance_levels():
+    """p is that of the difference beyond it, and 1 where the difference is no larger."""
+    without = [0.5 + 0.01 * rng(seed).standard_normal(20) for seed in (0, 1)]
+    error = jackknife_error(without[0] - without[1])
+    for value, chance in ((3 * error, 0.0), (3 * error, error), (3 * error, -error), (error, 2 * error)):
+        first = number(0.5 + value, without[0] + value, "knn_purity_1", 0.1 + chance, rank="family")
+        found = difference(first, number(0.5, without[1], "knn_purity_1", 0.1, rank="family"))
+        assert found.chance == pytest.approx(chance) and found.value == pytest.approx(value)
+        freedom = effective_degrees_of_freedom(found.replicates)
+        beyond = max(value - abs(chance), 0) / error
+        assert found.p_value == pytest.approx(2 * student_t.sf(beyond, freedom))
+        assert ("compare knn_purity_1_other_species or knn_purity_1_adjusted" in found.note) == (chance != 0)
 
 
-def test_chance_levels_that_differ_by_less_than_a_quarter_of_the_error_are_the_same():
-    """A shift of a quarter of the standard error makes a test at 0.05 reject in 5.7 % of draws."""
-    first, second = (0.5 + 0.01 * rng(seed).standard_normal(20) for seed in (0, 1))
-    error = jackknife_error(first - second)
-    for shift, tested in ((0.24, True), (0.26, False)):
-        found = difference(number(0.5, first, chance=0.0), number(0.5, second, chance=shift * error))
-        assert np.isfinite(found.p_value) == tested
-    assert norm.sf(1.96 - 0.25) + norm.cdf(-1.96 - 0.25) < 0.058
+@pytest.mark.slow
+def test_encoders_without_any_tree_seldom_differ_over_pairs_of_images():
+    """Images of one species are alike in one encoder and not in the other: that is not the tree."""
+    found = []
+    for seed in range(30):
+        draw = rng(seed)
+        placement = random_taxonomy(40, 120, draw)
+        rows = []
+        for scatter in (0.3, 2.0):
+            species = draw.standard_normal((len(placement.tree), 16))
+            vectors = unit_rows(species[placement.node] + scatter * draw.standard_normal((120, 16)))
+            shared = SharedResults(vectors.astype(np.float32), placement, MeasureSettings(n_permutations=199))
+            rows.append(image_tree_correlation(shared, placement))
+        (row,) = paired_differences(*rows)
+        found.append(row.estimate)
+    assert np.mean([each.ci_low > 0 for each in found]) > 0.5, "the values differ"
+    assert np.mean([each.p_value < 0.05 for each in found]) <= 0.07
 
 
 def test_a_number_without_chance_has_a_p_where_more_of_it_is_better():
@@ -148,6 +164,7 @@ def test_a_number_without_chance_has_a_p_where_more_of_it_is_better():
     neither = [number(0.5, deleted, "lca_distance_mean", np.nan) for deleted in values]
     assert np.isfinite(difference(*better).p_value)
     assert "neither more nor less of it is better" in difference(*neither).note
+    assert "only one of the two" in difference(better[0], number(0.5, values[1], "k_mult", 0.1)).note
 
 
 def test_a_number_without_an_interval_has_a_difference_without_one():
