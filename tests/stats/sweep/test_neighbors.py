@@ -77,6 +77,14 @@ def test_vectors_that_nearly_coincide_have_the_neighbours_of_float64(spread):
     np.testing.assert_array_equal(indices, expected)
 
 
+def test_vectors_stored_in_half_precision_have_the_neighbours_of_their_directions():
+    """Their norms differ from 1 by up to 5e-4, more than many distances differ from each other."""
+    vectors = units(np.random.default_rng(3), 200, 2).astype(np.float16).astype(np.float32)
+    assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() > 2e-4
+    indices, _ = nearest_neighbors(vectors, 5, block=50)
+    np.testing.assert_array_equal(indices, [definition.nearest(vectors, row, 5) for row in range(200)])
+
+
 def test_ties_go_to_the_lower_row():
     vectors = np.tile(units(np.random.default_rng(1), 1, 16), (9, 1))
     indices, _ = nearest_neighbors(vectors, 3, block=4)
