@@ -65,3 +65,18 @@ def test_shared_results_about_another_placement_are_refused():
         EmbeddingPair.of(pair, other)
     with pytest.raises(DataError, match="same placement"):
         ControlPair(shared, SharedResults(vectors, other))
+
+
+def test_an_image_without_a_name_at_the_resampled_rank_is_in_a_unit_of_its_own_taxon():
+    vectors, placement = made_up(20, 60)
+    family = placement.tree.parent[placement.tree.parent[placement.node]]
+    node = placement.node.copy()
+    node[:2] = family[:2]  # no genus is known
+    node[2] = -1
+    jackknife = SharedResults(vectors, Placement(placement.tree, node), MeasureSettings(resample="genus")).jackknife()
+    genus = np.where(np.arange(60) < 2, -1, placement.at("genus"))
+    assert jackknife.unit[2] == jackknife.group[2] == -1
+    own = {(int(unit), int(label)) for unit, label in zip(jackknife.unit[3:], genus[3:], strict=True)}
+    assert len(own) == len({unit for unit, _ in own}) == len({label for _, label in own})
+    assert not {unit for unit, _ in own} & set(jackknife.unit[:2].tolist())
+    assert jackknife.n_units == len(own) + len(set(family[:2].tolist()))
