@@ -111,9 +111,15 @@ def estimate_triplet_accuracy(
         rank = lca_rank(swept.joint.steps[level])
         null = "images" if rank == RANKS[-1] else "species"
         anchors = swept.scores[:, scoring.TRIPLETS, level] > 0
-        n_images, n_taxa = int(anchors.sum()), len(np.unique(tips[anchors]))
-        counts = {"n_images": n_images, "n_taxa": n_taxa, "n_excluded": len(tips) - n_images}
-        estimate = Estimate(float(column.of(sums)), chance=0.5, null=null, note=note, **counts)
+        estimate = Estimate(
+            float(column.of(sums)),
+            chance=0.5,
+            null=null,
+            n_images=int(anchors.sum()),
+            n_taxa=len(np.unique(tips[anchors])),
+            n_excluded=int((~anchors).sum()),
+            note=note,
+        )
         deleted, of_anchors = column.of(swept.without_group), _with_units_of(jackknife, anchors)
         table[rank] = {"triplet_accuracy": with_interval(estimate, deleted, of_anchors, settings, SHARE)}
     return table

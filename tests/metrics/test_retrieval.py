@@ -287,6 +287,18 @@ def test_one_group_that_holds_a_whole_kingdom_leaves_no_interval():
     assert math.isnan(kingdom.ci_low) and "without some of the units" in kingdom.note
 
 
+def test_a_number_that_few_species_have_says_how_many_and_has_no_interval():
+    vectors, placement = memoriser(n_species=60, each=3)
+    found = everything(vectors, placement)
+    genera = placement.at("genus")
+    together = {g for g in genera if len(np.unique(placement.node[genera == g])) > 1}
+    n_species = len(np.unique(placement.node[np.isin(genera, list(together))]))
+    for name in ("average_precision_other_species genus", "triplet_accuracy genus"):
+        assert (found[name].n_units, found[name].n_images) == (n_species, 3 * n_species)
+        assert math.isnan(found[name].ci_low) == (n_species < 10)
+    assert found["average_precision genus"].n_units == 60
+
+
 def test_whole_genera_are_left_out_where_the_settings_ask_for_it():
     vectors, placement = made_up(40, 200)
     for estimate in everything(vectors, placement, MeasureSettings(resample="genus")).values():
