@@ -290,13 +290,18 @@ def test_one_group_that_holds_a_whole_kingdom_leaves_no_interval():
 def test_a_number_that_few_species_have_says_how_many_and_has_no_interval():
     vectors, placement = memoriser(n_species=60, each=3)
     found = everything(vectors, placement)
-    genera = placement.at("genus")
-    together = {g for g in genera if len(np.unique(placement.node[genera == g])) > 1}
-    n_species = len(np.unique(placement.node[np.isin(genera, list(together))]))
-    for name in ("average_precision_other_species genus", "triplet_accuracy genus"):
-        assert (found[name].n_units, found[name].n_images) == (n_species, 3 * n_species)
-        assert math.isnan(found[name].ci_low) == (n_species < 10)
-    assert found["average_precision genus"].n_units == 60
+    n_units = {}
+    for rank in RANKS[:-1]:
+        taxa = placement.at(rank)
+        with_relatives = [taxon for taxon in set(taxa) if len(set(placement.node[taxa == taxon])) > 1]
+        n_species = len(np.unique(placement.node[np.isin(taxa, with_relatives)]))
+        estimate = found[f"average_precision_other_species {rank}"]
+        if n_species:
+            assert (estimate.n_units, estimate.n_images) == (n_species, 3 * n_species)
+            assert math.isnan(estimate.ci_low) == (n_species < 10)
+        assert found[f"average_precision {rank}"].n_units == 60
+        n_units[rank] = n_species
+    assert any(0 < n < 10 for n in n_units.values()) and any(n > 10 for n in n_units.values())
 
 
 def test_whole_genera_are_left_out_where_the_settings_ask_for_it():
