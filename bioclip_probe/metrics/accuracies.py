@@ -98,7 +98,7 @@ def macro_accuracy(
     -------
     list of Measurement
         One, in [0, 1], higher is better; chance is 1/(taxa to choose from). A probe without any signal reaches chance
-        whatever the sizes of the taxa, and so does a memoriser of species that is asked about children it never saw.
+        whatever the sizes of the taxa, and so does a memoriser of child taxa that is asked about those it never saw.
         For these (`Answers.unseen`) the row has a one-sided p-value of accuracy above chance, from the same jackknife
         over child taxa as the interval.
 

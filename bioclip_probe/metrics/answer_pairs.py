@@ -16,6 +16,7 @@ from bioclip_probe.metrics.scores import TaxaInFolds
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 
 
@@ -158,8 +159,9 @@ def selectivity(
     -------
     list of Measurement
         One: the accuracy of the first less that of the second over the images tested in both, paired by image. In
-        [-1, 1], higher is better; 0 where a probe learns a taxon only as a list of its children. The interval
-        recomputes both without each group of species, and `p_value` is two-sided, of no difference.
+        [-1, 1], higher is better; 0 where a probe learns a taxon only as a list of its children, since the control
+        task shuffles whole children (the null, named by their rank). The interval recomputes both without each group of
+        species, and `p_value` is two-sided, of no difference.
 
     References
     ----------
@@ -179,7 +181,9 @@ def selectivity(
     difference = sides[0][1][rows[0]] - sides[1][1][rows[1]]
     jackknife = pair.first.jackknife.take(images)
     deleted = jackknife.without_each(lambda kept: difference[kept].mean() if kept.any() else np.nan)
-    estimate = _with_p(Estimate(float(difference.mean()), chance=0.0, null="species"), deleted, jackknife, settings)
+    child_rank = RANKS[min(RANKS.index(pair.rank) + 1, len(RANKS) - 1)]
+    estimate = Estimate(float(difference.mean()), chance=0.0, null=child_rank)
+    estimate = _with_p(estimate, deleted, jackknife, settings)
     return [_counted("selectivity", pair, estimate, images)]
 
 

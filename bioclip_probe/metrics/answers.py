@@ -59,8 +59,8 @@ class Answers:
         of always naming the taxon that is most frequent in train and val or, where `split` has neither, among the
         tested images.
     unseen : bool
-        True if the tested images are of child taxa that the probe has not seen. Its chance level is then that of the
-        species null too: whole species permuted over the tips, the probe knows nothing of the children it is asked.
+        True if the tested images are of child taxa that the probe has not seen. Chance is then that of whole child taxa
+        permuted over the taxa (of species, at genus): a probe that knows every child and no kin reaches no more.
     placement : Placement, optional
         The pictures in a taxonomy; needed for accuracy inside clades only.
     settings : MeasureSettings
@@ -144,8 +144,8 @@ class Answers:
 
     @property
     def null(self) -> str:
-        """The null of the chance levels."""
-        return "species" if self.unseen else "images"
+        """The null of the chance levels: images permuted, or the child taxa that were held out, named by their rank."""
+        return RANKS[RANKS.index(self.rank) + 1] if self.unseen else "images"
 
     @cached_property
     def choices(self) -> np.ndarray:

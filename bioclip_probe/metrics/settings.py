@@ -44,8 +44,6 @@ class MeasureSettings:
         Permutations of species between two encoders, for the null of CKA, RSA and mutual neighbours.
     n_mutual_neighbors : int
         Nearest species of each species that two encoders are compared on.
-    n_swaps : int
-        Random swaps of two sides, for the p-value of paired differences of probes.
     n_calibration_draws : int
         Answers drawn from a calibrated probe, for the chance of the calibration error.
     n_shuffles : int
@@ -108,7 +106,6 @@ class MeasureSettings:
     n_label_permutations: int = 20
     n_model_permutations: int = 199
     n_mutual_neighbors: int = 10
-    n_swaps: int = 999
     n_calibration_draws: int = 99
     n_shuffles: int = 19
     n_halves: int = 10
@@ -141,7 +138,6 @@ class MeasureSettings:
             "n_label_permutations": self.n_label_permutations,
             "n_model_permutations": self.n_model_permutations,
             "n_mutual_neighbors": self.n_mutual_neighbors,
-            "n_swaps": self.n_swaps,
             "n_calibration_draws": self.n_calibration_draws,
             "n_shuffles": self.n_shuffles,
             "n_halves": self.n_halves,

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-from bioclip_probe.stats.defaults import LEVEL, N_BOOTSTRAP, N_GROUPS
+from bioclip_probe.stats.defaults import LEVEL, N_GROUPS
 
 
 def bootstrap_weights(n_units: int, n_bootstrap: int, rng: np.random.Generator) -> np.ndarray:
@@ -73,52 +73,6 @@ def percentile_interval(replicates: np.ndarray, level: float = LEVEL) -> tuple[f
         return np.nan, np.nan
     low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def bootstrap_mean(
-    scores: np.ndarray,
-    units: np.ndarray,
-    rng: np.random.Generator,
-    n_bootstrap: int = N_BOOTSTRAP,
-    level: float = LEVEL,
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of a mean over images, with units resampled.
-
-    Parameters
-    ----------
-    scores : ndarray, shape (n,)
-        One finite score per image.
-    units : ndarray, shape (n,), int64
-        The resampling unit (as a rule the species) of each image.
-    rng : numpy.random.Generator
-    n_bootstrap : int
-        Number of replicates.
-    level : float
-        Nominal coverage.
-
-    Returns
-    -------
-    low, high : float
-        NaN if there are fewer than two units.
-
-    Notes
-    -----
-    The value of a replicate is Σ_g w_g S_g / Σ_g w_g n_g, where w_g is how often unit g was drawn, S_g the sum of its
-    scores and n_g the number of its images.
-
-    Examples
-    --------
-    >>> bootstrap_mean(np.ones(4), np.array([0, 0, 1, 2]), np.random.default_rng(0), n_bootstrap=9)
-    (1.0, 1.0)
-    """
-    _, unit = np.unique(units, return_inverse=True)
-    n_units = int(unit.max(initial=-1)) + 1
-    if n_units < 2:
-        return np.nan, np.nan
-    sums = np.bincount(unit, weights=scores, minlength=n_units)
-    counts = np.bincount(unit, minlength=n_units)
-    weights = bootstrap_weights(n_units, n_bootstrap, rng)
-    return percentile_interval((weights @ sums) / (weights @ counts), level)
 
 
 def jackknife_groups(n_units: int, rng: np.random.Generator, n_groups: int = N_GROUPS) -> np.ndarray:

@@ -34,19 +34,6 @@ def most_frequent_accuracies(truth, train, k):
     return [sum(t in favourites for t in truth) / len(truth) for favourites in chosen]
 
 
-def swap_p(differences, units):
-    """All ways to swap whole units; the share of them that lie at least as far from 0."""
-    groups = {}
-    for difference, unit in zip(differences, units, strict=True):
-        groups[unit] = groups.get(unit, 0) + difference
-    found = abs(sum(groups.values()))
-    all_swaps = [
-        abs(sum(s * d for s, d in zip(signs, groups.values(), strict=True)))
-        for signs in itertools.product((1, -1), repeat=len(groups))
-    ]
-    return np.mean([other >= found - 1e-9 for other in all_swaps])
-
-
 def accuracy_in_folds(image, truth, predicted, split, fold):
     """Right answers of each fold, by fold, of rows of test images with a name and an answer."""
     folds = {}

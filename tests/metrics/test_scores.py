@@ -1,10 +1,9 @@
-"""Scores: means and accuracies, the correction for chance, swaps of two sides."""
+"""Scores: means and accuracies, the correction for chance."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, kstest
 from sklearn import metrics as peer
 
 from bioclip_probe.metrics.intervals import with_interval
@@ -13,7 +12,6 @@ from bioclip_probe.metrics.scores import (
     constant_accuracy,
     estimate_macro_accuracy,
     estimate_mean,
-    swap_p,
 )
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
@@ -195,42 +193,3 @@ def test_constant_accuracy_is_the_mean_over_all_ways_to_choose_among_equally_fre
     truth, train = np.array([t for t in truth if t >= 0] or [0]), np.array(train, dtype=np.int64)
     expected = np.mean(scores.most_frequent_accuracies(truth.tolist(), train.tolist(), k))
     assert constant_accuracy(truth, train, k) == pytest.approx(expected)
-
-
-# Swapping two sides.
-
-
-@settings(max_examples=20)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 9))
-def test_swap_p_is_near_that_of_all_swaps(seed, n_units):
-    random = np.random.default_rng(seed)
-    differences, units = random.integers(-1, 2, 20), random.integers(0, n_units, 20)
-    expected = scores.swap_p(differences.tolist(), units.tolist())
-    assert swap_p(differences, units, rng(), DEFAULTS.n_swaps) == pytest.approx(expected, abs=0.07)
-
-
-def test_swap_p_is_mcnemars_exact_test_where_images_are_species():
-    for a, b in ((15, 4), (9, 9), (3, 0), (40, 20)):
-        differences = np.concatenate([np.ones(a), -np.ones(b), np.zeros(30)])
-        expected = binomtest(a, a + b, 0.5).pvalue
-        assert swap_p(differences, np.arange(len(differences)), rng(), DEFAULTS.n_swaps) == pytest.approx(
-            expected, abs=0.04
-        )
-
-
-@pytest.mark.slow
-def test_swap_p_is_uniform_where_neither_is_better():
-    """Two models of equal skill whose images of a species succeed and fail together."""
-    random = np.random.default_rng(7)
-    species = np.repeat(np.arange(40), 5)
-    p = []
-    for _ in range(150):
-        skill = random.beta(2, 2, (2, 40))[:, species]
-        a, b = random.random((2, 200)) < skill
-        p.append(swap_p(a.astype(float) - b, species, random, DEFAULTS.n_swaps))
-    assert kstest(p, "uniform").pvalue > 0.001
-
-
-def test_swap_p_without_any_difference_is_one():
-    assert swap_p(np.zeros(9), np.arange(9), rng(), DEFAULTS.n_swaps) == 1
-    assert swap_p(np.array([1.0, 1.0, -1.0, -1.0]), np.array([0, 1, 0, 1]), rng(), DEFAULTS.n_swaps) == 1

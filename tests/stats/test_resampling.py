@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioclip_probe.stats.resampling import (
-    bootstrap_mean,
     bootstrap_weights,
     effective_degrees_of_freedom,
     expanded_interval,
@@ -50,46 +49,6 @@ def test_undefined_replicates_are_ignored_up_to_half_of_them():
     assert np.isnan(percentile_interval(np.array([]))).all()
 
 
-def test_the_bootstrap_of_a_mean_draws_units_with_all_their_images():
-    rng = np.random.default_rng(0)
-    units = np.repeat([30, 10, 20, 40, 50], [1, 4, 2, 8, 3])
-    scores = rng.normal(0, 0.1, 18) + units / 10
-    low, high = bootstrap_mean(scores, units, np.random.default_rng(1), n_bootstrap=200)
-
-    # The same draws, with each unit's images put there as often as the unit was drawn.
-    means = []
-    for copies in bootstrap_weights(5, 200, np.random.default_rng(1)).astype(int):
-        drawn = [
-            scores[units == unit] for unit, times in zip(np.unique(units), copies, strict=True) for _ in range(times)
-        ]
-        means.append(np.concatenate(drawn).mean())
-    np.testing.assert_allclose((low, high), np.percentile(means, [2.5, 97.5]), rtol=1e-12)
-
-
-def test_the_order_of_images_does_not_matter():
-    rng = np.random.default_rng(0)
-    scores, units, order = rng.normal(size=20), rng.integers(0, 6, 20), rng.permutation(20)
-    found = bootstrap_mean(scores, units, np.random.default_rng(1))
-    turned = bootstrap_mean(scores[order], units[order], np.random.default_rng(1))
-    np.testing.assert_allclose(turned, found, rtol=1e-12)
-
-
-def test_the_interval_of_a_mean_covers_it():
-    """With forty units of one image the mean is nearly normal, so about 95 % of intervals cover it."""
-    rng = np.random.default_rng(7)
-    covered = 0
-    for _ in range(200):
-        low, high = bootstrap_mean(rng.normal(0, 1, 40), np.arange(40), rng, n_bootstrap=199)
-        covered += low <= 0 <= high
-    assert 175 <= covered <= 199
-
-
-@pytest.mark.parametrize("units", [[], [3], [3, 3, 3]])
-def test_fewer_than_two_units_have_no_interval(units):
-    found = bootstrap_mean(np.ones(len(units)), np.array(units, dtype=int), np.random.default_rng(0))
-    assert np.isnan(found).all()
-
-
 @given(st.integers(-9, 9), st.lists(st.integers(-9, 9), max_size=30))
 def test_the_p_value_counts_permutations_that_are_as_large(observed, null):
     p = permutation_p(observed / 10, np.array(null) / 10)
@@ -118,7 +77,7 @@ def test_the_jackknife_of_a_mean_is_the_textbook_interval():
     from scipy.stats import t
 
     values = np.random.default_rng(1).normal(3, 2, 25)
-    low, high = jackknife(lambda rows: values[rows].mean(), np.arange(25), np.random.default_rng(0))
+    low, high = jackknife(lambda rows: values[rows].mean(), np.arange(25), np.random.default_rng(0), n_groups=25)
     # The leave-one-out values are linear in the values, whose kurtosis gives the degrees of freedom.
     pull = values - values.mean()
     freedom = min(2 * 25 / (25 * (pull**4).sum() / (pull**2).sum() ** 2 - 1), 24)
