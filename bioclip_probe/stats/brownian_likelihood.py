@@ -50,8 +50,9 @@ SMALL_WORK = 2**18
 VARIANCE_RANGE = (1e-7, 1e2)
 #: The highest λ where two tips are at one point of the tree, so that V is singular at 1.
 NEARLY_ONE = 1 - 1e-6
-#: λ from which the search begins; the likelihood of few species can have more than one maximum.
-STARTS = (0.05, 0.5, 0.95)
+#: λ from which the search begins. The likelihood of few species can have more than one maximum, so that all are
+#: followed; of more species only the best start is.
+STARTS, FEW = (0.05, 0.5, 0.95), 500
 
 
 @dataclass(frozen=True)
@@ -311,6 +312,8 @@ class BrownianLikelihood:
             depth = self.splits.depth[self.splits.tips[self.kept]].mean()
             share = max(1 - self.errors[self.kept].mean() / (self.scale * depth), 0.05)
             begins = [(signal, np.log(share)) for signal in STARTS]
+            if n > FEW:
+                begins = [min(begins, key=lambda begin: per_contrast(np.array(begin))[0])]
         bounds = [(0.0, highest), tuple(np.log(VARIANCE_RANGE))]
         options = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 200}
         ends = [
