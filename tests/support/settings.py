@@ -9,6 +9,7 @@ FEW = MeasureSettings(
     n_permutations=19,
     n_primary_permutations=19,
     n_null_permutations=5,
+    n_attainable_draws=3,
     n_bootstrap=29,
     n_model_permutations=19,
     n_hyperbolicity_species=10,
