@@ -47,7 +47,8 @@ class SharedResults:
     groups : ndarray, shape (n,), int64, optional
         Observation or photographer of each image; images of one group are no neighbours of each other. -1 is no group.
     units : ResamplingUnits, optional
-        What intervals of tree agreement resample; by default the taxa of ``settings.resample`` in a taxonomy.
+        What intervals on a phylogeny leave out, by default species: a phylogeny has no ranks of its own. In a taxonomy
+        the taxa of ``settings.resample`` are left out.
     executor : Executor, optional
         Its workers compare all pairs of images and of species; this process does by default.
 
@@ -80,8 +81,6 @@ class SharedResults:
         self.vectors = check_vectors(self.vectors, len(self.placement))
         if not self.has_ranks:
             self.ranks = RANKS[-1:]
-        if self.units is None and self.has_ranks and self.settings.resample != RANKS[-1]:
-            self.units = ResamplingUnits(self.settings.resample, self.placement.at(self.settings.resample))
         self._jackknives: dict[str, Jackknife] = {}
         self._taxa: dict[str, Rows] = {}
         self._neighbors: dict[bytes, NeighborLists] = {}

@@ -4,7 +4,7 @@ import pytest
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import ControlPair, EmbeddingPair, SharedResults
-from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.stats.sweep.neighbor_lists import neighbor_lists
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement
@@ -40,10 +40,20 @@ def test_neighbors_of_a_rank_are_found_among_the_images_with_a_name():
 
 def test_the_resampled_rank_decides_the_units():
     vectors, placement = made_up(20, 60)
-    assert SharedResults(vectors, placement).units is None
     by_genus = SharedResults(vectors, placement, MeasureSettings(resample="genus"))
-    assert by_genus.units.name == "genus" and np.array_equal(by_genus.units.labels, placement.at("genus"))
-    assert len(by_genus.image_sweep.without_group) == by_genus.jackknife().n_groups
+    found = by_genus.jackknife()
+    assert found.rank == "genus" and found.n_units == len(np.unique(placement.at("genus")))
+    assert len(by_genus.image_sweep.without_group) == found.n_groups
+
+
+def test_on_a_phylogeny_the_units_are_given():
+    tree = random_phylogeny(12)
+    vectors, placement = unit_rows(rng().standard_normal((12, 3))), Placement(tree, tree.tips)
+    assert SharedResults(vectors, placement).jackknife().rank == "species"
+    genera = ResamplingUnits("genus", np.arange(12) // 3)
+    found = SharedResults(vectors, placement, units=genera).jackknife()
+    assert (found.rank, found.n_units, found.dated) == ("genus", 4, True)
+    assert all(len(np.unique(found.group[genera.labels == genus])) == 1 for genus in range(4))
 
 
 def test_a_phylogeny_has_species_only():
