@@ -20,9 +20,9 @@ from .components import variance_components as variance_components
 from .confounds import residual_cophenetic_correlation as residual_cophenetic_correlation
 from .consistency import rank_consistency as rank_consistency
 from .consistency import wrong_answer_severity as wrong_answer_severity
-from .dendrogram import clade_recovery as clade_recovery
 from .dendrogram import dendrogram_agreement as dendrogram_agreement
 from .dendrogram import dendrogram_purity as dendrogram_purity
+from .dendrogram_clades import clade_recovery as clade_recovery
 from .differences import paired_differences as paired_differences
 from .dimension import effective_dimension as effective_dimension
 from .hierarchy import cophenetic_correlation as cophenetic_correlation

