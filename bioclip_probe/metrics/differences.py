@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import isnan
+from typing import Any
 
 import numpy as np
 
@@ -114,7 +115,7 @@ def _is_paired(first: Estimate, second: Estimate) -> bool:
 def _difference(row: Measurement, second: Estimate, settings: MeasureSettings, dated: bool) -> Estimate:
     """Return the difference of two paired estimates of one number."""
     first, entry = row.estimate, REGISTRY[f"{row.metric}{DIFFERENCE}"]
-    counts = {"n_images": first.n_images, "n_taxa": first.n_taxa, "n_excluded": first.n_excluded}
+    counts: dict[str, Any] = {"n_images": first.n_images, "n_taxa": first.n_taxa, "n_excluded": first.n_excluded}
     for which, side in (("first", first), ("second", second)):
         if isnan(side.value):
             return Estimate.undefined(f"{which} encoder: {side.note}", **counts)

@@ -29,6 +29,7 @@ from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.study.sample import WHOLE, Sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS
+from bioclip_probe.tree import Placement
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +209,7 @@ def _measurements_of(
     whole = SharedResults(vectors, sample.placement, settings, groups=sample.groups, executor=executor)
     measured = {Part(encoder, space, TAXONOMY): with_bands(metrics.measure(whole), settings)}
     for tree, (placement, _) in sample.trees.items():
-        units = _units(sample, settings)
+        units = _units(sample, placement, settings)
         on_phylogeny = SharedResults(vectors, placement, settings, units=units, executor=executor)
         measured[Part(encoder, space, tree)] = metrics.measure(on_phylogeny)
     if reason:
@@ -258,10 +259,12 @@ def _asked_for(rows: Sequence[Measurement], settings: MeasureSettings) -> list[M
     return [row for row in rows if not settings.metrics or row.metric in settings.metrics]
 
 
-def _units(sample: Sample, settings: MeasureSettings) -> ResamplingUnits | None:
-    """Return the taxa that intervals on a phylogeny resample: a phylogeny has no ranks of its own."""
+def _units(sample: Sample, placement: Placement, settings: MeasureSettings) -> ResamplingUnits | None:
+    """Return the taxa that intervals on a phylogeny leave out, of its images: a phylogeny has no ranks of its own."""
     rank = settings.resample
-    return None if rank == RANKS[-1] else ResamplingUnits(rank, sample.placement.at(rank))
+    if rank == RANKS[-1]:
+        return None
+    return ResamplingUnits(rank, np.where(placement.node >= 0, sample.placement.at(rank), -1))
 
 
 def compare(sample: Sample, settings: MeasureSettings = DEFAULTS, measured: Measured | None = None) -> pd.DataFrame:

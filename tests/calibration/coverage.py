@@ -43,7 +43,7 @@ N_DRAWS, N_MADE_UP, DRAWS_PER_JOB = 500, 1000, 5
 #: An interval that covers more rarely is withdrawn.
 LOWEST = 0.93
 #: p-values are not used; chance levels are, where numbers are adjusted to them.
-SETTINGS = MeasureSettings(n_permutations=19, n_primary_permutations=1, n_model_permutations=1, n_swaps=1)
+SETTINGS = MeasureSettings(n_permutations=19, n_primary_permutations=1, n_model_permutations=1)
 PROBES = ProbeSettings(probes=("lda",), protocols=PROTOCOLS)
 COLUMNS = {
     "tree": "taxonomy or dated tree",

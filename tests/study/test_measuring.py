@@ -49,6 +49,7 @@ def test_whole_genera_are_resampled_on_a_phylogeny_too(sample):
     found = study.measure(sample, settings)
     with_units = found[(found["tree"] == "tree") & (found["n_units"] > 0)]
     assert set(with_units["resampled"]) == {"genus"}, set(with_units.loc[with_units["resampled"] != "genus", "metric"])
+    assert set(with_units["n_units"]) == {3}, "Corvus, Parus and Canis: the genera that are on the tree"
 
 
 def test_differences_are_those_of_the_measurements_on_every_tree(sample):
