@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from bioclip_probe.metrics.answers import SPLIT, Answers, measure_answers
-from bioclip_probe.metrics.intervals import with_note
+from bioclip_probe.metrics.intervals import CAUTIOUS_UNITS, with_note
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.scores import constant_accuracy, estimate_macro_accuracy, estimate_mean
 from bioclip_probe.metrics.settings import MeasureSettings
@@ -102,6 +102,15 @@ def macro_accuracy(
         For these (`Answers.unseen`) the row has a one-sided p-value of accuracy above chance, from the same jackknife
         over child taxa as the interval.
 
+    Notes
+    -----
+    In simulations (eight or sixteen genera of five species with five images, or of two to thirteen species; linear
+    discriminant analysis; 120 to 200 draws), intervals of 95 % held the accuracy about other species of the same
+    genera, the probes being given, in 94 to 98 % of the draws, and the mean over draws in 93 to 99 %. A probe that
+    knows no kin is the exception: two children of a taxon are then right together or wrong together, as each is named
+    by what was learnt from the other. Intervals held chance in 97 % with 96 children, but in 88 % with 40 and in 87 %
+    with 24, erring on the side of too low, and p was below 0.05 in 3 to 7 %. The note says so below 100 children.
+
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvid_answers
@@ -162,7 +171,7 @@ def _estimate_top1(answers: Answers, rng: np.random.Generator, settings: Measure
     tested = answers.tested
     chance = _chance_among(answers, 1)
     estimate = estimate_mean(tested.right, tested.left_out, settings, chance=chance, null=answers.null)
-    return with_note(estimate, _scatter_over_folds(tested))
+    return with_note(_about_children(answers, estimate), _scatter_over_folds(tested))
 
 
 def _estimate_top5(answers: Answers, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
@@ -180,8 +189,16 @@ def _estimate_macro(answers: Answers, rng: np.random.Generator, settings: Measur
     """Return the accuracy averaged over taxa."""
     tested, choices = answers.tested, answers.choices[answers.answered]
     rows = (tested.truth, tested.predicted, tested.fold, choices)
-    estimate = estimate_macro_accuracy(*rows, tested.left_out, settings)
+    estimate = _about_children(answers, estimate_macro_accuracy(*rows, tested.left_out, settings))
     return replace(estimate, null=answers.null, p_value=estimate.p_value if answers.unseen else np.nan)
+
+
+def _about_children(answers: Answers, estimate: Estimate) -> Estimate:
+    """Return an accuracy with a warning where few children were held out."""
+    few = answers.unseen and np.isfinite(estimate.ci_low) and estimate.n_units < CAUTIOUS_UNITS
+    if not few or "too narrow" in estimate.note:
+        return estimate
+    return with_note(estimate, f"with {estimate.n_units} children, the interval may be too narrow near chance")
 
 
 def _chance_among(answers: Answers, k: int) -> float:

@@ -149,6 +149,52 @@ def unit_jackknife(name: str, units: np.ndarray, placement: Placement, settings:
     return Jackknife.of(name, units, random_stream(settings.seed, "jackknife", name), settings.n_groups, dated)
 
 
+def with_share_interval(
+    estimate: Estimate, deleted: np.ndarray, jackknife: Jackknife, settings: MeasureSettings
+) -> Estimate:
+    """Return a share of independent yes-or-no answers with an interval that is right near 0 and 1 too.
+
+    Parameters
+    ----------
+    estimate, deleted, jackknife, settings
+        As for `with_interval`; `n_images` of the estimate is used.
+
+    Returns
+    -------
+    Estimate
+        As from `with_interval`, but with the interval of Korn and Graubard: that of Clopper and Pearson for the number
+        of independent answers that has the jackknife's variance, value·(1 - value)/se², at most the number of images.
+        A symmetric interval of a share near chance misses too often, since few answers decide its length.
+
+    References
+    ----------
+    Korn & Graubard 1998, Survey Methodology 24, 193.
+
+    Examples
+    --------
+    >>> jackknife = Jackknife.of("species", np.arange(20), np.random.default_rng(0))
+    >>> right = np.arange(20) < 4
+    >>> deleted = jackknife.without_each(lambda kept: right[kept].mean())
+    >>> found = with_share_interval(Estimate(0.2, n_images=20), deleted, jackknife, MeasureSettings())
+    >>> round(found.ci_low, 2), round(found.ci_high, 2)  # Clopper and Pearson of 20 images: 0.06, 0.44
+    (0.05, 0.45)
+    """
+    found = with_interval(estimate, deleted, jackknife, settings, (0.0, 1.0))
+    if np.isnan(found.ci_low) or found.ci_method == EXACT_METHOD:
+        return found
+    value, tail = found.value, (1 - settings.level) / 2
+    deviations = deleted - np.mean(deleted)
+    variance = (len(deleted) - 1) / len(deleted) * float(np.sum(deviations**2))
+    if variance < SAME**2 or min(value, 1 - value) < SAME:
+        return found
+    freedom = effective_degrees_of_freedom(np.asarray(deleted))
+    fewer = (student_t.ppf(tail, jackknife.n_units - 1) / student_t.ppf(tail, freedom)) ** 2
+    n = min(value * (1 - value) / variance * float(fewer), float(max(found.n_images, 1)))
+    low, high = clopper_pearson(value * n, n, settings.level)
+    method = f"Korn-Graubard, delete-group jackknife, {jackknife.n_groups} groups"
+    return replace(found, ci_low=low, ci_high=high, ci_method=method)
+
+
 def with_note(estimate: Estimate, note: str) -> Estimate:
     """Return an estimate with one more note.
 
@@ -196,13 +242,13 @@ def caution(jackknife: Jackknife) -> str:
     return f"{few}, the interval may be too narrow"
 
 
-def clopper_pearson(successes: int, n: int, level: float) -> tuple[float, float]:
+def clopper_pearson(successes: float, n: float, level: float) -> tuple[float, float]:
     """Return the exact interval of a share of n independent units.
 
     Parameters
     ----------
-    successes, n : int
-        0 ≤ successes ≤ n, and n at least 1.
+    successes, n : float
+        0 ≤ successes ≤ n, and n above 0; whole numbers, unless they stand for fewer independent units.
     level : float
         Nominal coverage.
 

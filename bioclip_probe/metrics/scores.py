@@ -12,7 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from bioclip_probe.metrics.intervals import EXACT_METHOD, jackknife_p, with_interval, with_note
+from bioclip_probe.metrics.intervals import (
+    EXACT_METHOD,
+    jackknife_p,
+    with_interval,
+    with_note,
+    with_share_interval,
+)
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
@@ -119,9 +125,10 @@ def estimate_mean(
     """
     scores = np.asarray(scores, dtype=np.float64)
     estimate = Estimate(float(scores.mean()), n_images=len(scores), **fields)
-    return with_interval(
-        estimate, jackknife.without_each(lambda kept: _mean(scores[kept])), jackknife, settings, bounds
-    )
+    deleted = jackknife.without_each(lambda kept: _mean(scores[kept]))
+    if bounds == SHARE:
+        return with_share_interval(estimate, deleted, jackknife, settings)
+    return with_interval(estimate, deleted, jackknife, settings, bounds)
 
 
 def _mean(scores: np.ndarray) -> float:
@@ -222,7 +229,8 @@ def estimate_macro_accuracy(
     Estimate
         In [0, 1], higher is better. Chance is the mean over folds of 1/(taxa to choose from). A probe without any
         signal is right for that share, whatever the sizes of its taxa, as long as all of them are asked about in the
-        fold: the shares of its answers that name each taxon sum to 1. `p_value` is that of a value above chance.
+        fold: the shares of its answers that name each taxon sum to 1. The interval is `with_share_interval`; `p_value`
+        is one-sided, of accuracy above chance, by the jackknife of their difference.
 
     Examples
     --------
@@ -237,7 +245,7 @@ def estimate_macro_accuracy(
     value, chance = taxa.mean(right), taxa.mean(blind)
     deleted, chance_deleted = (jackknife.without_each(partial(taxa.mean, each)) for each in (right, blind))
     estimate = Estimate(value, chance=chance, n_images=len(truth), n_taxa=len(np.unique(truth)))
-    estimate = with_interval(estimate, deleted, jackknife, settings, SHARE)
+    estimate = with_share_interval(estimate, deleted, jackknife, settings)
     if np.isnan(estimate.ci_low):
         return estimate
     return replace(estimate, p_value=jackknife_p(value - chance, deleted - chance_deleted, "greater"))

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bioclip_probe.metrics.intervals import clopper_pearson, jackknife_p, with_interval, with_note
+from bioclip_probe.metrics.intervals import (
+    clopper_pearson,
+    jackknife_p,
+    with_interval,
+    with_note,
+    with_share_interval,
+)
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
@@ -45,6 +51,38 @@ def test_a_perfect_share_of_few_units_has_the_exact_interval():
     assert (estimate.ci_low, estimate.ci_high) == clopper_pearson(10, 10, 0.95)
     assert estimate.ci_low == pytest.approx(0.025 ** (1 / 10))
     assert "Clopper" in estimate.ci_method
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.9])
+def test_a_share_of_independent_answers_has_nearly_the_exact_interval(share):
+    """Two hundred species of one image: as many independent answers as images."""
+    right = np.arange(200) < 200 * share
+    groups = Jackknife.of("species", np.arange(200), np.random.default_rng(0), n_groups=200)
+    deleted = groups.without_each(lambda kept: right[kept].mean())
+    found = with_share_interval(Estimate(share, n_images=200), deleted, groups, SETTINGS)
+    low, high = clopper_pearson(200 * share, 200, 0.95)
+    assert (found.ci_low, found.ci_high) == (pytest.approx(low, abs=0.04), pytest.approx(high, abs=0.04))
+    assert "Korn-Graubard" in found.ci_method and found.replicates.tolist() == deleted.tolist()
+
+
+def test_a_share_is_never_known_better_than_its_images_allow_nor_worse_than_its_units():
+    """Images of a species that are all right or all wrong count as one answer."""
+    right = np.repeat(np.arange(50) < 20, 8)
+    species = np.repeat(np.arange(50), 8)
+    groups = Jackknife.of("species", species, np.random.default_rng(0), n_groups=50)
+    deleted = groups.without_each(lambda kept: right[kept].mean())
+    found = with_share_interval(Estimate(0.4, n_images=400), deleted, groups, SETTINGS)
+    of_species = clopper_pearson(20, 50, 0.95)
+    assert found.ci_high - found.ci_low == pytest.approx(of_species[1] - of_species[0], rel=0.05)
+    same = with_share_interval(Estimate(0.4, n_images=400), np.full(50, 0.4) + 1e-6 * np.arange(50), groups, SETTINGS)
+    by_image = clopper_pearson(160, 400, 0.95)
+    assert (same.ci_low, same.ci_high) == pytest.approx(by_image)
+
+
+def test_few_units_and_perfect_shares_are_those_of_every_interval():
+    perfect = with_share_interval(Estimate(1.0), np.ones(10), jackknife(10), SETTINGS)
+    assert (perfect.ci_low, perfect.ci_high) == clopper_pearson(10, 10, 0.95)
+    assert np.isnan(with_share_interval(Estimate(0.5), np.full(9, 0.5), jackknife(9), SETTINGS).ci_low)
 
 
 @pytest.mark.parametrize(
