@@ -185,18 +185,27 @@ def clade_square_pass(
     -------
     ndarray, shape (P,), float64
     """
-    m, b = len(parent), values.shape[1]
-    results, sums = np.zeros(len(orders)), np.zeros((m, b))
+    m, (k, b) = len(parent), values.shape
+    results, sums, squares = np.zeros(len(orders)), np.zeros((m, b)), np.zeros(k)
+    for i in range(k):
+        for j in range(b):
+            squares[i] += values[i, j] * values[i, j]
     for p in range(len(orders)):
         sums[:] = 0.0
         total = 0.0
         for node in range(m - 1, 0, -1):
-            above, own, squares = sums[parent[node]], sums[node], 0.0
+            above = sums[parent[node]]
             if tip[node] >= 0:
-                own = values[orders[p, tip[node]]]
-            for j in range(b):
-                above[j] += own[j]
-                squares += own[j] * own[j]
-            total += length[node] * squares
+                species = orders[p, tip[node]]
+                own = values[species]
+                for j in range(b):
+                    above[j] += own[j]
+                total += length[node] * squares[species]
+            else:
+                inner, square = sums[node], 0.0
+                for j in range(b):
+                    above[j] += inner[j]
+                    square += inner[j] * inner[j]
+                total += length[node] * square
         results[p] = total
     return results
