@@ -39,7 +39,7 @@ class MeasureSettings:
     n_groups : int
         Groups of taxa that the delete-group jackknife leaves out, at most.
     n_label_permutations : int
-        Permutations of labels over images, for the chance of cluster purity, at each start of k-means.
+        Permutations of labels over images, for the chance of cluster purity at species, at each start of k-means.
     n_model_permutations : int
         Permutations of species between two encoders, for the null of CKA, RSA and mutual neighbours.
     n_mutual_neighbors : int
