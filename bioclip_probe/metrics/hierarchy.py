@@ -20,7 +20,7 @@ from bioclip_probe.metrics.measurement import Measurement, random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.reweighting import weighted_correlations
-from bioclip_probe.stats.all_pairs.species_null import permuted_taxon_correlations
+from bioclip_probe.stats.all_pairs.species_null import SpeciesNull
 from bioclip_probe.stats.all_pairs.tree_sums import permuted_correlations
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
@@ -97,7 +97,7 @@ def cophenetic_correlation(
     for rank in shared.ranks:
         of_rank = primary if rank == RANKS[-1] else shared.settings
         rng, taxa = shared.stream(name, rank), shared.taxa(rank)
-        null = None if rank == RANKS[-1] or taxa.reason_undefined() else _species_null(shared, rank, rng)
+        null = None if rank == RANKS[-1] or taxa.reason_undefined() else _species_null(shared, rank)
         estimate = estimate_cophenetic_correlation(taxa, shared.jackknife(rank), rng, of_rank, null)
         rows.append(Measurement(name, rank, estimate))
     return rows
@@ -108,7 +108,7 @@ def estimate_cophenetic_correlation(
     jackknife: Jackknife,
     rng: np.random.Generator,
     settings: MeasureSettings,
-    null: np.ndarray | None = None,
+    null: SpeciesNull | None = None,
 ) -> Estimate:
     """Return `cophenetic_correlation` of the taxa at the tips of one tree.
 
@@ -121,10 +121,10 @@ def estimate_cophenetic_correlation(
     rng : numpy.random.Generator
         It draws the permutations, and then the bootstrap.
     settings : MeasureSettings
-        `n_permutations`, `n_bootstrap` and `level` are used.
-    null : ndarray, shape (m,), optional
-        Values with whole species permuted, where the taxa hold several of them; by default the taxa are permuted, and
-        chance is 0 exactly.
+        `n_permutations`, `n_null_permutations`, `n_bootstrap` and `level` are used.
+    null : SpeciesNull, optional
+        The species that are permuted, where the taxa hold several of them; by default the taxa are permuted, and chance
+        is 0 exactly.
 
     Returns
     -------
@@ -141,8 +141,7 @@ def estimate_cophenetic_correlation(
     if reason := taxa.reason_undefined():
         return Estimate.undefined(reason, **taxa.counts)
     value = taxa.sums.correlation()
-    chance = 0.0 if null is None else float(np.nanmean(null))
-    null = permuted_correlations(taxa.sums, settings.n_permutations, rng) if null is None else null
+    chance, p = _chance_and_p(taxa, null, rng, settings)
     unit, own = jackknife.units_of_tips(taxa), jackknife.take(taxa.groups >= 0)
     group = np.zeros(own.n_units, dtype=np.int64)
     group[unit] = jackknife.of_tips(taxa)
@@ -150,7 +149,7 @@ def estimate_cophenetic_correlation(
     weights = np.concatenate([left, bootstrap_weights(own.n_units, settings.n_bootstrap, rng)])
     units = None if own.n_units == len(unit) else unit
     deleted, drawn = np.split(weighted_correlations(taxa.vectors, taxa.tree, weights, units), [len(left)])
-    estimate = Estimate(value, chance=chance, null="species", p_value=permutation_p(value, null), **taxa.counts)
+    estimate = Estimate(value, chance=chance, null="species", p_value=p, **taxa.counts)
     estimate = with_interval(estimate, deleted, own, settings, BOUNDS)
     if np.isnan(estimate.ci_low):
         return estimate
@@ -163,14 +162,28 @@ def estimate_cophenetic_correlation(
     return replace(estimate, ci_low=low, ci_high=high, ci_method=method)
 
 
-def _species_null(shared: SharedResults, rank: str, rng: np.random.Generator) -> np.ndarray:
-    """Return CPCC of the taxa of a rank with whole species permuted over the tips, images kept together."""
+def _chance_and_p(
+    taxa: Rows, null: SpeciesNull | None, rng: np.random.Generator, settings: MeasureSettings
+) -> tuple[float, float]:
+    """Return the chance level and the p-value of the correlation, with species permuted."""
+    sums, value = taxa.sums, taxa.sums.correlation()
+    if null is None:
+        return 0.0, permutation_p(value, permuted_correlations(sums, settings.n_permutations, rng))
+    chance = float(null.correlations(settings.n_null_permutations, rng).mean())
+    (t,), (tt,) = sums.distance_sums(sums.identity_order)
+    c, cc, n_pairs = sums.moments.distance_sum, sums.moments.distance_square_sum, sums.moments.n_pairs
+    scale = np.sqrt((tt - t**2 / n_pairs) * (cc - c**2 / n_pairs))  # then covariances have the scale of the value
+    return chance, permutation_p(value, null.covariances(settings.n_permutations, rng) / scale)
+
+
+def _species_null(shared: SharedResults, rank: str) -> SpeciesNull:
+    """Return the species whose images make up the taxa of a rank."""
     taxa, node = shared.taxa(rank), shared.placement.node
     named = np.flatnonzero(taxa.groups >= 0)
     _, first, species = np.unique(node[named], return_index=True, return_inverse=True)
     pick = csr_array((np.ones(len(named)), (species, np.arange(len(named)))))
     sums = pick @ shared.vectors[named].astype(np.float64)
-    return permuted_taxon_correlations(taxa.tree, sums, taxa.groups[named[first]], shared.settings.n_permutations, rng)
+    return SpeciesNull(taxa.tree, sums, taxa.groups[named[first]])
 
 
 def cophenetic_correlation_within(

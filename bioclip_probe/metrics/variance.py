@@ -173,8 +173,9 @@ class _Numbers:
     @classmethod
     def of(cls, species: SpeciesSums, taxon: np.ndarray, parent: np.ndarray) -> _Numbers:
         """Return the numbers from the sums of species, the taxon of each at the rank, and the parent of each taxon."""
-        images, total, within = species.n_images(), species.total_squares(), species.squares_within(taxon)
+        images, total = species.n_images(), species.total_squares()
         squares, k = species.squares_of_means(taxon)
+        within = species.squares() - squares
         squares_above, n_above = species.squares_of_means(parent[taxon])
         varies = total > SMALLEST_DISTANCE * images
         scattered = (k > 1) & (images > k) & (within > SMALLEST_DISTANCE * images)

@@ -125,15 +125,16 @@ class NestedSums:
         O(nodes·d).
         """
         order = np.arange(len(self.counts)) if order is None else order
-        weight = np.ones(len(order)) if kept is None else kept[order].astype(np.float64)
-        values = np.concatenate([self.sums[order], self.counts[order, None]], axis=1) * weight[:, None]
-        in_clade = self._aggregator.clade_sums(values)
-        n = in_clade[:, -1]
+        weight = np.ones(len(order)) if kept is None else kept.astype(np.float64)
+        values = self._values if kept is None else self._values * weight[:, None]
+        inner = self._aggregator.inner_sums(values, order[None])[:, 0]
+        n = np.concatenate([(self.counts * weight)[order], inner[:, -1]])[self._aggregator.position]
         per_image = np.divide(1.0, n, out=np.zeros(len(n)), where=n > 0.5)
-        squares = np.einsum("ij,ij->i", in_clade[:, :-1], in_clade[:, :-1]) * per_image
+        of_inner = np.einsum("ij,ij->i", inner[:, :-1], inner[:, :-1])
+        squares = np.concatenate([(self._squares * weight)[order], of_inner])[self._aggregator.position] * per_image
         explained, coefficients = self._levels @ squares, self._coefficients(n, per_image)
         if self.images_repeat:
-            explained = np.append(explained, self.norms[order] @ weight)
+            explained = np.append(explained, self.norms @ weight)
             coefficients = np.append(coefficients, np.full((1, coefficients.shape[1]), n[0]), axis=0)
         else:
             coefficients = coefficients[:, :-1]
@@ -145,6 +146,16 @@ class NestedSums:
     @cached_property
     def _aggregator(self) -> TreeAggregator:
         return TreeAggregator(self.tree)
+
+    @cached_property
+    def _values(self) -> np.ndarray:
+        """Sum and count of the images of each species, shape (k, d + 1)."""
+        return np.concatenate([self.sums, self.counts[:, None]], axis=1)
+
+    @cached_property
+    def _squares(self) -> np.ndarray:
+        """‖s‖² of each species, shape (k,)."""
+        return np.einsum("ij,ij->i", self.sums, self.sums)
 
     @cached_property
     def _levels(self) -> np.ndarray:

@@ -5,10 +5,15 @@ a memoriser of species without a tree reaches at a rank is the mean over such pe
 species have centroids near the common mean, and their sizes are not spread at random over the tree.
 
 The centroids of all permutations of a batch come from one sparse product, and the sums over pairs from the formulas of
-`moments` and `tree_sums`.
+`moments` and `tree_sums`. A test needs only the covariance, O(s·d) for s species in d dimensions. The variance of the
+distances, which the chance level needs too, costs O(k·d·min(k, d)) more for k taxa.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -21,17 +26,11 @@ from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tree.tree import Tree
 
 
-def permuted_taxon_correlations(
-    tree: Tree,
-    sums: np.ndarray,
-    taxon: np.ndarray,
-    n_permutations: int,
-    rng: np.random.Generator,
-    most_numbers: int = MOST_NUMBERS,
-) -> np.ndarray:
-    """Return the correlation of tree distance and centroid distance over pairs of taxa, after permuting their species.
+@dataclass(frozen=True, eq=False)
+class SpeciesNull:
+    """Species that are permuted over the tips of a tree, and the taxa that they are grouped in.
 
-    Parameters
+    Attributes
     ----------
     tree : Tree
         Its k tips are the taxa.
@@ -39,44 +38,106 @@ def permuted_taxon_correlations(
         Σ of the unit vectors of the images of each species.
     taxon : ndarray, shape (s,), int64
         The tip position of the taxon of each species; each taxon has one at least.
-    n_permutations : int
-    rng : numpy.random.Generator
     most_numbers : int
         Numbers in memory for the permutations that are summed together.
-
-    Returns
-    -------
-    ndarray, shape (n_permutations,), float64
-        In [-1, 1]; NaN where a distance does not vary, or where the images of a taxon cancel out.
-
-    Notes
-    -----
-    O(s·d + k·d·min(k, d)) for each permutation.
 
     Examples
     --------
     >>> tree = Tree(np.array([-1, 0, 1, 1, 0]), np.array([0.0, 1, 1, 1, 2]), [*"rxabc"], [-1] * 5)
     >>> sums = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
-    >>> null = permuted_taxon_correlations(tree, sums, np.arange(3), 99, np.random.default_rng(0))
-    >>> null.shape, round(float(null.max()), 3)
-    ((99,), 0.693)
+    >>> null = SpeciesNull(tree, sums, np.arange(3))
+    >>> round(float(null.correlations(99, np.random.default_rng(0)).max()), 3)
+    0.693
     """
-    sums, aggregator, k = rotate_into_span(np.asarray(sums, dtype=np.float64)), TreeAggregator(tree), len(tree.tips)
-    origin = _directions(csr_array((np.ones(len(taxon)), (taxon, np.arange(len(taxon))))) @ sums)
-    origin = np.nan_to_num(origin).mean(axis=0)
-    t, tt = tree_distance_sums(tree, aggregator, np.ones((1, k)))
-    at_once = max(1, most_numbers // max(len(tree) * sums.shape[1], 1))
-    values = []
-    with matched_threads(at_once * k * sums.shape[1] * min(k, sums.shape[1])):
+
+    tree: Tree
+    sums: np.ndarray
+    taxon: np.ndarray
+    most_numbers: int = MOST_NUMBERS
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sums", rotate_into_span(np.asarray(self.sums, dtype=np.float64)))
+
+    def correlations(self, n_permutations: int, rng: np.random.Generator) -> np.ndarray:
+        """Return the correlation of tree distance and centroid distance over pairs of taxa, for permuted species.
+
+        Parameters
+        ----------
+        n_permutations : int
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        ndarray, shape (n_permutations,), float64
+            In [-1, 1]; NaN where a distance does not vary, or where the images of a taxon cancel out.
+        """
+        k, d = len(self.tree.tips), self.sums.shape[1]
+        t, tt = self._tree_distances
+        values = [np.empty(0)]
+        with matched_threads(k * d * min(k, d)):
+            for x in self._permuted(n_permutations, rng):
+                c, tc = self._distance_sums(x)
+                values.append(np.asarray(pearson(k * (k - 1) / 2, t, c, tt, _square_sums(x), tc)))
+        return np.concatenate(values)
+
+    def covariances(self, n_permutations: int, rng: np.random.Generator) -> np.ndarray:
+        """Return the covariance of tree distance and centroid distance over pairs of taxa, for permuted species.
+
+        Parameters
+        ----------
+        n_permutations : int
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        ndarray, shape (n_permutations,), float64
+            Not divided by the number of pairs; NaN where the images of a taxon cancel out.
+        """
+        k, (t, _) = len(self.tree.tips), self._tree_distances
+        values = [np.empty(0)]
+        with matched_threads(0):
+            for x in self._permuted(n_permutations, rng):
+                c, tc = self._distance_sums(x)
+                values.append(tc - t * c / (k * (k - 1) / 2))
+        return np.concatenate(values)
+
+    @cached_property
+    def _aggregator(self) -> TreeAggregator:
+        return TreeAggregator(self.tree)
+
+    @cached_property
+    def _tree_distances(self) -> tuple[np.ndarray, np.ndarray]:
+        """Σt and Σt², shape (1,) each."""
+        return tree_distance_sums(self.tree, self._aggregator, np.ones((1, len(self.tree.tips))))
+
+    @cached_property
+    def _origin(self) -> np.ndarray:
+        """The mean direction of the taxa as they are; about it no digits cancel."""
+        pick = csr_array((np.ones(len(self.taxon)), (self.taxon, np.arange(len(self.taxon)))))
+        return np.nan_to_num(_directions(pick @ self.sums)).mean(axis=0)
+
+    def _permuted(self, n_permutations: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """Yield the centroids of the taxa about the origin, of some permutations at a time, shape (P, k, d)."""
+        k, n_species = len(self.tree.tips), len(self.sums)
+        at_once = max(1, self.most_numbers // max(len(self.tree) * self.sums.shape[1], 1))
         for start in range(0, n_permutations, at_once):
             size = min(at_once, n_permutations - start)
-            orders = np.array([rng.permutation(len(sums)) for _ in range(size)])
-            rows = (taxon + k * np.arange(size)[:, None]).ravel()
-            moved = csr_array((np.ones(rows.size), (rows, orders.ravel())), shape=(size * k, len(sums))) @ sums
-            x = _directions(moved).reshape(size, k, -1) - origin
-            c, cc, tc = _distance_sums(x, tree, aggregator)
-            values.append(np.asarray(pearson(np.full(size, k * (k - 1) / 2), t, c, tt, cc, tc)))
-    return np.concatenate(values) if values else np.empty(0)
+            orders = np.array([rng.permutation(n_species) for _ in range(size)])
+            rows = (self.taxon + k * np.arange(size)[:, None]).ravel()
+            pick = csr_array((np.ones(rows.size), (rows, orders.ravel())), shape=(size * k, n_species))
+            yield _directions(pick @ self.sums).reshape(size, k, -1) - self._origin
+
+    def _distance_sums(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return Σc and Σtc over the pairs of tips, for P embeddings x, shape (P, k, d)."""
+        size, k, d = x.shape
+        tree, q, s = self.tree, np.einsum("pij,pij->pi", x, x), x.sum(axis=1)
+        total = q.sum(axis=1)
+        values = np.concatenate([x, q[:, :, None], np.ones((size, k, 1))], axis=2).transpose(1, 0, 2)
+        in_clade = self._aggregator.clade_sums(values.reshape(k, -1)).reshape(len(tree), size, d + 2)
+        x_clade, q_clade, n_clade = in_clade[..., :d], in_clade[..., d], in_clade[..., d + 1]
+        inside = (n_clade * q_clade - np.einsum("mpi,mpi->mp", x_clade, x_clade)) / 2
+        to_all = (q * k + total[:, None]) / 2 - np.einsum("pij,pj->pi", x, s)
+        return inside[0], to_all @ tree.depth[tree.tips] - 2 * (tree.length @ inside)
 
 
 def _directions(sums: np.ndarray) -> np.ndarray:
@@ -85,19 +146,9 @@ def _directions(sums: np.ndarray) -> np.ndarray:
     return np.divide(sums, norms, out=np.full_like(sums, np.nan), where=norms > 1e-6)
 
 
-def _distance_sums(x: np.ndarray, tree: Tree, aggregator: TreeAggregator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return Σc, Σc² and Σtc over the pairs of tips, for P embeddings x, shape (P, k, d)."""
-    n_permutations, k, d = x.shape
-    q, s = np.einsum("pij,pij->pi", x, x), x.sum(axis=1)
-    total = q.sum(axis=1)
-    c = (k * total - np.einsum("pi,pi->p", s, s)) / 2
-    gram = x @ x.transpose(0, 2, 1) if k < d else x.transpose(0, 2, 1) @ x
+def _square_sums(x: np.ndarray) -> np.ndarray:
+    """Return Σc² over the pairs of tips, for P embeddings x, shape (P, k, d)."""
+    k, q, s = x.shape[1], np.einsum("pij,pij->pi", x, x), x.sum(axis=1)
+    gram = x @ x.transpose(0, 2, 1) if k < x.shape[2] else x.transpose(0, 2, 1) @ x
     along = np.einsum("pi,pij,pj->p", q, x, s, optimize=True)
-    cc = (k * np.sum(q**2, axis=1) + total**2) / 4 + np.einsum("pij,pij->p", gram, gram) / 2 - along
-    values = np.concatenate([x, q[:, :, None], np.ones((n_permutations, k, 1))], axis=2).transpose(1, 0, 2)
-    in_clade = aggregator.clade_sums(values.reshape(k, -1)).reshape(len(tree), n_permutations, d + 2)
-    inside = (
-        in_clade[:, :, -1] * in_clade[:, :, -2] - np.einsum("mpi,mpi->mp", in_clade[..., :d], in_clade[..., :d])
-    ) / 2
-    to_all = (q * k + total[:, None]) / 2 - np.einsum("pij,pj->pi", x, s)
-    return c, cc, to_all @ tree.depth[tree.tips] - 2 * (tree.length @ inside)
+    return (k * np.sum(q**2, axis=1) + q.sum(axis=1) ** 2) / 4 + np.einsum("pij,pij->p", gram, gram) / 2 - along

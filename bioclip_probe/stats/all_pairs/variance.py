@@ -38,7 +38,7 @@ class SpeciesSums:
     >>> sums = SpeciesSums(np.ones(3), np.array([[0.0], [1.0], [5.0]]), np.array([0.0, 1.0, 25.0]), np.array([0, 0, 1]))
     >>> sums.n_images().tolist(), sums.total_squares().tolist()
     ([3.0, 1.0, 2.0], [14.0, 0.0, 0.5])
-    >>> sums.squares_within(np.array([7, 7, 8])).tolist()
+    >>> (sums.squares() - sums.squares_of_means(np.array([7, 7, 8]))[0]).tolist()
     [0.5, 0.0, 0.5]
     """
 
@@ -61,6 +61,15 @@ class SpeciesSums:
         """
         return self._without_each_group(self.counts)
 
+    def squares(self) -> np.ndarray:
+        """Return Σ‖x‖². Less `squares_of_means` it is the sum of squares within taxa.
+
+        Returns
+        -------
+        ndarray, shape (1 + J,), float64
+        """
+        return self._without_each_group(self.norms)
+
     def total_squares(self) -> np.ndarray:
         """Return SS_total, the sum of squares about the mean of all images.
 
@@ -69,21 +78,7 @@ class SpeciesSums:
         ndarray, shape (1 + J,), float64
         """
         one_taxon = np.zeros(len(self.jackknife_group), dtype=np.int64)
-        return self._without_each_group(self.norms) - self.squares_of_means(one_taxon)[0]
-
-    def squares_within(self, labels: np.ndarray) -> np.ndarray:
-        """Return SS_within, the sum of squares about the means of taxa.
-
-        Parameters
-        ----------
-        labels : ndarray, shape (k,), int64
-            The taxon of each species.
-
-        Returns
-        -------
-        ndarray, shape (1 + J,), float64
-        """
-        return self._without_each_group(self.norms) - self.squares_of_means(labels)[0]
+        return self.squares() - self.squares_of_means(one_taxon)[0]
 
     def squares_of_means(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return Σ_g ‖s_g‖²/n_g over taxa, which is Σ_g n_g ‖mean_g‖², and the number of taxa.

@@ -79,8 +79,6 @@ def test_species_that_are_left_out_or_moved_are_as_if_the_data_were_so(case, see
         others = nested_sums(vectors[rows], placement.take(rows))
         if others.ranks == sums.ranks and others.images_repeat == sums.images_repeat:
             assert sums.components(kept=kept) == pytest.approx(others.components(), abs=1e-7, nan_ok=True)
-        else:
-            assert np.isnan(sums.components(kept=kept)).all()
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioclip_probe.stats.all_pairs.species_null import permuted_taxon_correlations
+from bioclip_probe.stats.all_pairs.species_null import SpeciesNull
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, taxonomy
 from tests.definitions import hierarchy as definitions
@@ -36,17 +36,20 @@ def test_each_permutation_moves_whole_species_with_their_images(case, most_numbe
     tree, new = of_rank.tree.subset(tips)
     sums = np.array([vectors[named][unit == each].sum(axis=0) for each in range(len(units))])
     taxon = np.searchsorted(tips, node)
-    found = permuted_taxon_correlations(tree, sums, taxon, 3, rng(1), most_numbers)
+    null = SpeciesNull(tree, sums, taxon, most_numbers)
     draw = rng(1)
-    for value in found:
+    for value, covariance in zip(null.correlations(3, rng(1)), null.covariances(3, rng(1)), strict=True):
         order = draw.permutation(len(units))
         moved = np.empty(len(units), dtype=int)
         moved[order] = node  # species order[i] stands where species i stood
         try:
-            expected = definitions.cophenetic_correlation(vectors[named], Placement(tree, new[moved[unit]]))
+            pairing = definitions.taxon_pairing(vectors[named], Placement(tree, new[moved[unit]]))
+            expected, mean_t = definitions.pearson(pairing), math.fsum(t for t, _ in pairing) / len(pairing)
+            together = math.fsum((t - mean_t) * c for t, c in pairing)
         except ZeroDivisionError:  # a centroid without direction
-            expected = math.nan
+            expected = together = math.nan
         assert value == pytest.approx(expected, abs=1e-6, nan_ok=True)
+        assert covariance == pytest.approx(together, abs=1e-9, nan_ok=True)
 
 
 def test_vectors_that_nearly_coincide_keep_their_digits():
@@ -67,4 +70,4 @@ def permuted(placement, vectors, common: float) -> np.ndarray:
     x = vectors + common * np.eye(7)[0]
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     genera = placement.coarsen("genus")
-    return permuted_taxon_correlations(genera.tree, x, np.arange(16) // 2, 50, rng(0))
+    return SpeciesNull(genera.tree, x, np.arange(16) // 2).correlations(50, rng(0))
