@@ -49,10 +49,10 @@ def attainable_cophenetic_correlation(
         interval.
         ``relative_cophenetic_correlation`` is CPCC over it: 0 without signal (null: species permuted over the tips), 1
         on average for Brownian motion along the tree; it can exceed 1, by the luck of one evolution or where old
-        splits stand out more than under Brownian motion. Higher is better. The interval leaves out one group of units
-        after the other, both in CPCC and in the simulated embeddings. It leaves out that the spectrum and the noise of
-        the simulation are themselves estimates, and that there are few draws. Undefined where the attainable value is
-        below 0.05.
+        splits stand out more than under Brownian motion. Higher is better. The interval is that of CPCC over a
+        fixed attainable value: it leaves out one group of units after the other in CPCC, and it does not know that the
+        spectrum and the noise of the simulation are themselves estimates, and that there are few draws. Undefined where
+        the attainable value is below 0.05.
 
     Raises
     ------
@@ -109,17 +109,19 @@ def estimate_attainable(
     names = ("attainable_cophenetic_correlation", "relative_cophenetic_correlation")
     if reason := taxa.reason_undefined() or evolution.reason_undefined():
         return dict.fromkeys(names, Estimate.undefined(reason, **taxa.counts))
-    drawn = [_correlations(rows, evolution.group) for rows in simulated_centroids(taxa, evolution, rng, settings)]
-    values, parts = (np.array(each) for each in zip(*drawn, strict=True))
+    draws = simulated_centroids(taxa, evolution, rng, settings)
+    values = np.array([rows.sums.correlation() for rows in draws])
     n_draws = f"mean of {len(values)} draws, standard deviation {values.std():.2f}"
     attainable = Estimate(float(values.mean()), note=n_draws, **taxa.counts)
     attainable = with_note(attainable, evolution.note)
     if attainable.value < LEAST_ATTAINABLE:
         reason = f"the attainable CPCC is {attainable.value:.2f}, below {LEAST_ATTAINABLE}"
         return dict(zip(names, (attainable, Estimate.undefined(reason, **taxa.counts)), strict=True))
-    value, deleted = _correlations(taxa, evolution.group)
+    sums = JackknifeSums.of(taxa.tree, JackknifeMoments.of([(taxa.vectors, taxa.tips)], evolution.group))
+    value, deleted = taxa.sums.correlation(), sums.without_each_group()
+    deleted = np.pad(deleted, (0, jackknife.n_groups - len(deleted)), constant_values=value)  # groups without species
     relative = Estimate(value / attainable.value, chance=0.0, null="species", note=evolution.note, **taxa.counts)
-    relative = with_interval(relative, deleted / parts.mean(axis=0), jackknife, settings)
+    relative = with_interval(relative, deleted / attainable.value, jackknife, settings)
     return dict(zip(names, (attainable, relative), strict=True))
 
 
@@ -165,9 +167,3 @@ def simulated_centroids(
         means /= np.linalg.norm(means, axis=1, keepdims=True)
         draws.append(replace(taxa, vectors=means))
     return draws
-
-
-def _correlations(taxa: Rows, group: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return CPCC, and CPCC without each jackknife group."""
-    sums = JackknifeSums.of(taxa.tree, JackknifeMoments.of([(taxa.vectors, taxa.tips)], group))
-    return sums.correlation(), sums.without_each_group()

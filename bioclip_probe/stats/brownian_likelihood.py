@@ -315,7 +315,7 @@ class BrownianLikelihood:
             if n > FEW:
                 begins = [min(begins, key=lambda begin: per_contrast(np.array(begin))[0])]
         bounds = [(0.0, highest), tuple(np.log(VARIANCE_RANGE))]
-        options = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 200}
+        options = {"ftol": 1e-12, "gtol": 1e-7, "maxiter": 200}
         ends = [
             minimize(per_contrast, np.array(begin), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
             for begin in begins

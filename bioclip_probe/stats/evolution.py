@@ -28,7 +28,9 @@ class Evolution:
     taxa : Centroids
         The k species, with the mean of their images.
     group : ndarray, shape (k,), int64
-        The jackknife group of each species.
+        The jackknife group of each species; -1 for none.
+    n_groups : int
+        Number of jackknife groups; a group may have no species.
 
     Examples
     --------
@@ -37,7 +39,7 @@ class Evolution:
     >>> from bioclip_probe.tree.tree import Placement
     >>> tree = parse_newick("((a:1,b:1):2,(c:1,d:1):2);")
     >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [-1.0, 0.0], [-0.6, -0.8]])
-    >>> evolution = Evolution(vectors, centroids(vectors, Placement(tree, tree.tips)), np.arange(4))
+    >>> evolution = Evolution(vectors, centroids(vectors, Placement(tree, tree.tips)), np.arange(4), 4)
     >>> evolution.reason_undefined(), evolution.fit.signal > 0.5
     ('', True)
     """
@@ -45,11 +47,7 @@ class Evolution:
     vectors: np.ndarray
     taxa: Centroids
     group: np.ndarray
-
-    @property
-    def n_groups(self) -> int:
-        """Number of jackknife groups."""
-        return int(self.group.max(initial=-1)) + 1
+    n_groups: int
 
     @cached_property
     def likelihood(self) -> BrownianLikelihood:
@@ -135,12 +133,15 @@ class Evolution:
 
     @cached_property
     def _scatter(self) -> np.ndarray:
-        """Sums of outer products of images about the mean of their species, by jackknife group, shape (G, d, d)."""
+        """Sums of outer products of images about the mean of their species, shape (G + 1, d, d).
+
+        They are by jackknife group; the last is of species without a group.
+        """
         d = self.vectors.shape[1]
-        scatter, tips = np.zeros((self.n_groups, d, d)), self.taxa.groups
-        group = np.where(tips >= 0, self.group[tips], -1)
-        for number in range(self.n_groups):
-            rows = np.flatnonzero(group == number)
+        scatter, tips = np.zeros((self.n_groups + 1, d, d)), self.taxa.groups
+        group = np.where(self.group >= 0, self.group, self.n_groups)
+        for number in range(self.n_groups + 1):
+            rows = np.flatnonzero((tips >= 0) & (group[tips] == number))
             residuals = self.vectors[rows] - self.taxa.means[tips[rows]]
             scatter[number] = residuals.T @ residuals
         return scatter

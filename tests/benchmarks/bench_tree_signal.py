@@ -67,11 +67,11 @@ def compare(k: int, d: int) -> None:
     """Print the times of one size; the two likelihoods must be equal."""
     vectors, placement = synthetic_images(k, d, np.random.default_rng(0))
     taxa = centroids(vectors, placement)
-    likelihood = Evolution(vectors, taxa, np.zeros(k, dtype=np.int64)).likelihood
+    likelihood = Evolution(vectors, taxa, np.zeros(k, dtype=np.int64), 1).likelihood
     ours, value = timed(lambda: likelihood.value(*POINT))
 
     def whole_fit() -> float:
-        evolution = Evolution(vectors, taxa, np.zeros(k, dtype=np.int64))
+        evolution = Evolution(vectors, taxa, np.zeros(k, dtype=np.int64), 1)
         return evolution.fit.signal
 
     fit, signal = timed(whole_fit, 1)

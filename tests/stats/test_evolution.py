@@ -10,7 +10,8 @@ from tests.support.taxa import made_up, rng
 
 def evolution_of(vectors, placement, group=None) -> Evolution:
     taxa = centroids(vectors, placement)
-    return Evolution(vectors, taxa, np.arange(len(taxa.counts)) % 5 if group is None else group)
+    group = np.arange(len(taxa.counts)) % 5 if group is None else group
+    return Evolution(vectors, taxa, group, max(2, int(group.max(initial=0)) + 1))
 
 
 def test_parts_are_those_of_the_data_without_the_group():
