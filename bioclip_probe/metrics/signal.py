@@ -41,8 +41,9 @@ def k_mult(
         K = [Σ‖x_i - a‖² / tr((X - a)ᵀC⁻¹(X - a))] / [(tr C - n/(1ᵀC⁻¹1))/(n - 1)], above 0; higher is better. Brownian
         motion along the tree gives 1; above 1, relatives are more alike than that. Chance is the mean with the species
         permuted (null: species). It lies near 0 on trees with very short tips and near 1 on trees with long ones, so
-        that K compares on one tree only. `p_value` is one-sided, (b + 1)/(m + 1). The interval leaves out one group of
-        units after the other.
+        that K compares on one tree and one number of species only: with the same λ it was 0.1 to 0.3 for 150 mammals,
+        and below 0.02 for all. `p_value` is one-sided, (b + 1)/(m + 1). The interval leaves out one group of units
+        after the other, and is about samples of as many species.
         ``k_mult_z``: K less the mean of the permuted values, over their standard deviation. 0 is chance (null:
         species); higher is better. It grows with the number of species and of independent directions, so that it says
         how surely there is signal, and not how much. It has no interval, since it is in units of its own null.

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
+from scipy.linalg import helmert
 from scipy.optimize import check_grad
+from scipy.stats import multivariate_normal
 
 from bioclip_probe.stats.brownian_likelihood import BrownianFit, BrownianLikelihood, BrownianTree
 from bioclip_probe.tree import Tree, brownian
@@ -61,6 +63,16 @@ def test_the_fitted_parameters_are_those_of_the_covariance_matrix(seed):
     signal, variance, best = definitions.best_fit(tree, tree.tips, means, errors)
     assert (found.signal, found.variance) == pytest.approx((signal, variance), abs=1e-5, rel=1e-5)
     assert found.log_likelihood == pytest.approx(best, abs=1e-6)
+
+
+def test_one_trait_is_the_normal_density_of_scipy():
+    tree, trait = random_phylogeny(10, 1), rng(2).standard_normal((10, 1))
+    errors = rng(3).uniform(0, 0.5, 10)
+    v = definitions.covariance(tree, tree.tips, 0.7, 1.4, errors)
+    differences = helmert(10)
+    density = multivariate_normal.logpdf(differences @ trait[:, 0], cov=differences @ v @ differences.T)
+    expected = density + 4.5 * np.log(2 * np.pi) - 0.5 * np.log(10)
+    assert BrownianLikelihood.of(BrownianTree(tree), trait, errors).value(0.7, 1.4) == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_derivatives_are_those_of_the_value():
