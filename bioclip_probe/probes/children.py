@@ -125,7 +125,7 @@ class _Deal:
         number, place = np.argsort(shuffled), np.empty(len(shuffled), dtype=np.int64)
         place[shuffled] = _place_in_run(cells[0][shuffled])
         learns = np.argsort(held_out, axis=0, kind="stable")  # the folds that learn from a child come first
-        place += rng.integers(n_folds, size=pairs.shape[1])[cells[0]]
+        place += rng.integers(n_folds, size=(pairs.shape[1],))[cells[0]]
         tested_in = learns[place % np.sum(~held_out, axis=0)[cells[0]], cells[0]]
         tested_in[np.bincount(cells[0])[cells[0]] < 2] = -1
         cell = cell.ravel()

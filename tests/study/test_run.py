@@ -81,7 +81,7 @@ def test_predictions_and_their_accuracy(found):
     table = found.predictions
     assert set(table["split"]) <= {"train", "val", "test", ""}
     asked = table.groupby(["probe", "protocol"], sort=False).size().index.tolist()
-    learnt = set(itertools.product(("linear", "lda"), ("seen", "unseen", "shuffled")))
+    learnt = set(itertools.product(("linear", "lda"), ("seen", "seen-children", "unseen", "shuffled")))
     assert set(asked) == {*learnt, ("simpleshot", "corrected")}
     whole = table[(table["protocol"] == "seen") & table["shots"].isna()]
     assert len(whole) == 60 * len(RANKS) * len(CONTROLS) * 2
@@ -97,26 +97,30 @@ def test_predictions_and_their_accuracy(found):
     assert ((table["place"] == 1) == (table["truth"] == table["predicted"]).fillna(False)).all()
 
 
-def test_children_held_out_are_never_learnt_from(found):
-    """Each image with kin is tested once at each rank above species, and the gap is over what both protocols tested."""
+def test_children_seen_and_held_out_are_asked_of_one_probe(found):
+    """Each image with kin is tested in every deal, and the gap is that of the accuracies over taxa."""
     table = found.predictions
-    unseen = table[(table["protocol"] == "unseen") & (table["encoder"] == "pixels") & (table["probe"] == "linear")]
-    tested = unseen[unseen["split"] == "test"]
-    assert not tested.duplicated(["rank", "image_id"]).any()
-    assert set(unseen["rank"]) == set(RANKS[:-1]), "species have no child taxa"
-    of_genus = tested[tested["rank"] == "genus"]
+    of_children = table[table["protocol"].isin(["seen-children", "unseen"])]
+    own = of_children[(of_children["encoder"] == "pixels") & (of_children["probe"] == "linear")]
+    tested = own[own["split"] == "test"]
+    assert set(own["rank"]) == set(RANKS[:-1]), "species have no child taxa"
+    unseen = tested[tested["protocol"] == "unseen"]
+    assert set(unseen["fold"]) == set(range(15)), "three deals of five folds"
+    assert (unseen.groupby(["rank", "image_id"]).size() >= 3).all()
+    of_genus = unseen[unseen["rank"] == "genus"]
     assert set(of_genus["truth"].str.split("|").str[-1]) == {"Corvus"}, "the one genus with two species"
-    gap = found.measurements[found.measurements["metric"] == "unseen_gap"]
+    rows = found.measurements[(found.measurements["encoder"] == "pixels") & (found.measurements["probe"] == "linear")]
+    macro = rows[rows["metric"] == "macro_accuracy"].set_index(["protocol", "rank"])
+    gap = rows[rows["metric"] == "unseen_gap"].set_index("rank")
     assert set(gap["protocol"]) == {"unseen"}
     assert (gap.loc[gap["value"].isna(), "note"] == "no image is tested on both sides").all()
-    seen = table[(table["protocol"] == "seen") & (table["encoder"] == "pixels") & (table["probe"] == "linear")]
-    seen = seen[(seen["split"] == "test") & seen["shots"].isna()]
-    both = seen.merge(tested[tested["predicted"].notna()], on=["rank", "image_id"], suffixes=("", "_unseen"))
-    assert set(both["rank"]) == {"phylum"}, "only phyla have enough child taxa to hold some out"
-    by_hand = (both["truth"] == both["predicted"]).mean() - (both["truth"] == both["predicted_unseen"]).mean()
-    own = gap[(gap["encoder"] == "pixels") & (gap["probe"] == "linear") & (gap["rank"] == "phylum")]
-    assert own["value"].item() == pytest.approx(by_hand)
-    assert own["n_images"].item() == len(both)
+    measured = gap.index[gap["value"].notna()]
+    assert len(measured)
+    for rank in measured:
+        seen, held_out = macro.loc[("seen-children", rank)], macro.loc[("unseen", rank)]
+        assert seen["chance"] == held_out["chance"] == pytest.approx(1 / held_out["n_taxa"])
+        if seen["n_images"] == held_out["n_images"]:
+            assert gap.loc[rank, "value"] == pytest.approx(seen["value"] - held_out["value"])
 
 
 def test_the_record(found, small_study):
