@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.stats import norm
 
 from bioclip_probe.metrics.intervals import with_interval, with_note
 from bioclip_probe.metrics.measurement import Measurement
@@ -50,9 +51,9 @@ def attainable_cophenetic_correlation(
         ``relative_cophenetic_correlation`` is CPCC over it: 0 without signal (null: species permuted over the tips), 1
         on average for Brownian motion along the tree; it can exceed 1, by the luck of one evolution or where old
         splits stand out more than under Brownian motion. Higher is better. The interval is that of CPCC over a
-        fixed attainable value: it leaves out one group of units after the other in CPCC, and it does not know that the
-        spectrum and the noise of the simulation are themselves estimates, and that there are few draws. Undefined where
-        the attainable value is below 0.05.
+        fixed attainable value, which leaves out one group of units after the other in CPCC, widened by the standard
+        error of the mean of the draws. It does not know that the spectrum and the noise of the simulation are
+        themselves estimates. Undefined where the attainable value is below 0.05.
 
     Raises
     ------
@@ -122,7 +123,8 @@ def estimate_attainable(
     deleted = np.pad(deleted, (0, jackknife.n_groups - len(deleted)), constant_values=value)  # groups without species
     relative = Estimate(value / attainable.value, chance=0.0, null="species", note=evolution.note, **taxa.counts)
     relative = with_interval(relative, deleted / attainable.value, jackknife, settings)
-    return dict(zip(names, (attainable, relative), strict=True))
+    error = relative.value / attainable.value * float(values.std()) / np.sqrt(len(values))
+    return dict(zip(names, (attainable, _widened(relative, error, settings)), strict=True))
 
 
 def simulated_centroids(
@@ -167,3 +169,12 @@ def simulated_centroids(
         means /= np.linalg.norm(means, axis=1, keepdims=True)
         draws.append(replace(taxa, vectors=means))
     return draws
+
+
+def _widened(estimate: Estimate, error: float, settings: MeasureSettings) -> Estimate:
+    """Return an estimate whose interval holds one more, independent standard error; without an interval it stays."""
+    half = float(norm.ppf((1 + settings.level) / 2)) * error
+    low = estimate.value - np.hypot(estimate.value - estimate.ci_low, half)
+    high = estimate.value + np.hypot(estimate.ci_high - estimate.value, half)
+    method = f"{estimate.ci_method}, and the error of the draws" if estimate.ci_method else ""
+    return replace(estimate, ci_low=float(low), ci_high=float(high), ci_method=method)

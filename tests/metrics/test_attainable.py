@@ -7,6 +7,7 @@ import pytest
 from bioclip_probe.metrics.attainable import attainable_cophenetic_correlation, simulated_centroids
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
+from bioclip_probe.stats.resampling import jackknife_interval
 from bioclip_probe.tree import Placement
 from bioclip_probe.tree.newick import parse_newick
 from tests.definitions import hierarchy
@@ -76,6 +77,8 @@ def test_the_interval_and_its_units():
     found = both(vectors, placement)["relative"]
     assert found.ci_low < found.value < found.ci_high and found.null == "species" and found.chance == 0
     assert (found.resampled, found.n_units) == ("species", 60)
+    low, high = jackknife_interval(found.value, found.replicates)
+    assert found.ci_low < low and high < found.ci_high and "error of the draws" in found.ci_method
     by_family = both(vectors, placement, replace(FEW_DRAWS, resample="family"))["relative"]
     assert by_family.resampled == "family" and by_family.ci_low != found.ci_low
 
