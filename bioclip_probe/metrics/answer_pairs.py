@@ -197,15 +197,22 @@ def _with_p(estimate: Estimate, deleted: np.ndarray, jackknife: Jackknife, setti
 
 def _counted(metric: str, pair: AnswersPair, estimate: Estimate, images: np.ndarray) -> Measurement:
     """Return the measurement with the counts of the images that are tested on both sides."""
-    tested, n_all = pair.first.tested, len(np.union1d(pair.first.image, pair.second.image))
+    tested = pair.first.tested
     n_taxa = len(np.unique(tested.truth[np.isin(tested.image, images)]))
-    estimate = replace(estimate, n_images=len(images), n_taxa=n_taxa, n_excluded=n_all - len(images))
+    estimate = replace(estimate, n_images=len(images), n_taxa=n_taxa, n_excluded=_n_left_out(pair, images))
     return Measurement(metric, pair.rank, estimate, split=SPLIT)
+
+
+def _n_left_out(pair: AnswersPair, images: np.ndarray) -> int:
+    """Return the number of images that are neither tested on both sides nor learnt from."""
+    learnt = [side.image[(side.split == "train") | (side.split == "val")] for side in (pair.first, pair.second)]
+    used = np.unique(np.concatenate([images, *learnt]))
+    return len(np.setdiff1d(np.union1d(pair.first.image, pair.second.image), used))
 
 
 def _nothing_shared(metric: str, pair: AnswersPair) -> Measurement:
     """Return an undefined measurement: the two sides were asked about different images."""
-    n_excluded = len(np.union1d(pair.first.image, pair.second.image))
+    n_excluded = _n_left_out(pair, np.zeros(0, dtype=np.int64))
     estimate = Estimate.undefined("no image is tested on both sides", n_excluded=n_excluded)
     return Measurement(metric, pair.rank, estimate, split=SPLIT)
 
