@@ -173,7 +173,7 @@ class _Numbers:
     @classmethod
     def of(cls, species: SpeciesSums, taxon: np.ndarray, parent: np.ndarray) -> _Numbers:
         """Return the numbers from the sums of species, the taxon of each at the rank, and the parent of each taxon."""
-        images, total = species.n_images(), species.total_squares()
+        images, total = species.n_images(), species.total_squares
         squares, k = species.squares_of_means(taxon)
         within = species.squares() - squares
         squares_above, n_above = species.squares_of_means(parent[taxon])

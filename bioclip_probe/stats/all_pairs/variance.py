@@ -13,6 +13,7 @@ the sums of all species.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -22,7 +23,7 @@ from scipy.sparse import csr_array
 class SpeciesSums:
     """Count, sum and Σ‖x‖² of the images of each of k species, and its jackknife group.
 
-    All methods return 1 + J values: of all species, then without each of the J jackknife groups.
+    All sums have 1 + J values: of all species, then without each of the J jackknife groups.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class SpeciesSums:
     Examples
     --------
     >>> sums = SpeciesSums(np.ones(3), np.array([[0.0], [1.0], [5.0]]), np.array([0.0, 1.0, 25.0]), np.array([0, 0, 1]))
-    >>> sums.n_images().tolist(), sums.total_squares().tolist()
+    >>> sums.n_images().tolist(), sums.total_squares.tolist()
     ([3.0, 1.0, 2.0], [14.0, 0.0, 0.5])
     >>> (sums.squares() - sums.squares_of_means(np.array([7, 7, 8]))[0]).tolist()
     [0.5, 0.0, 0.5]
@@ -70,13 +71,9 @@ class SpeciesSums:
         """
         return self._without_each_group(self.norms)
 
+    @cached_property
     def total_squares(self) -> np.ndarray:
-        """Return SS_total, the sum of squares about the mean of all images.
-
-        Returns
-        -------
-        ndarray, shape (1 + J,), float64
-        """
+        """SS_total, the sum of squares about the mean of all images, shape (1 + J,), float64."""
         one_taxon = np.zeros(len(self.jackknife_group), dtype=np.int64)
         return self.squares() - self.squares_of_means(one_taxon)[0]
 

@@ -31,4 +31,4 @@ def test_sums_without_a_jackknife_group_are_those_of_the_other_species(case, n_g
             assert sums.squares_of_means(np.zeros(k))[0][1 + number] == pytest.approx(
                 len(x) * np.sum(np.mean(x, axis=0) ** 2), abs=1e-9
             )
-            assert sums.total_squares()[1 + number] == pytest.approx(definitions.sum_of_squares(x), abs=1e-9)
+            assert sums.total_squares[1 + number] == pytest.approx(definitions.sum_of_squares(x), abs=1e-9)
