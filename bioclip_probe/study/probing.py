@@ -232,7 +232,8 @@ def _table(
     ):
         if rank == RANKS[-1] and task.protocol in (SEEN_CHILDREN, UNSEEN, SHUFFLED):
             continue  # species have no child taxa
-        if of_rank.note and probe != "simpleshot" and task.protocol != LEAVE_ONE_OUT:
+        told = task.fold or task.protocol in (LEAVE_ONE_OUT, SEEN_CHILDREN)  # by the first fold, and by `UNSEEN`
+        if of_rank.note and probe != "simpleshot" and not told:
             log.info("%s, %s at rank %s: %s", encoder, probe, rank, of_rank.note)
         kept = of_rank.split != "" if task.whole else (of_rank.split == "test") & asked
         rows = np.flatnonzero(kept | left_out)

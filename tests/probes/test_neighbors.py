@@ -38,8 +38,9 @@ def made_up_images(seed=0, n_taxa=6, per_taxon=15, d=8, signal=1.0):
 def test_equals_its_definition(seed, coarse, k, balanced):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(8, 20))
-    # Vectors of few different numbers have exact products, so that the definition has the same ties.
-    vectors = rng.integers(0, 2, (n, 3)).astype(np.float32) / 2 if coarse else units(rng, n, 3)
+    # Unit vectors along the axes have exact products, so that the definition has the same ties.
+    along_axes = (np.eye(3)[rng.integers(0, 3, n)] * rng.choice([-1, 1], (n, 1))).astype(np.float32)
+    vectors = along_axes if coarse else units(rng, n, 3)
     labels = rng.integers(0, 4, n)
     labels[:2] = 0, 1
     split = rng.choice(["train", "val", "test"], n)
