@@ -1,4 +1,4 @@
-"""All that metrics measure, made up from one small dataset: embeddings, pairs, panels, answers and names."""
+"""All that metrics measure, made up from one small dataset: embeddings, pairs, panels, answers, columns and names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def subjects_of(
     """
     order = np.arange(len(placement)) if order is None else order
     shared = metrics.SharedResults(vectors, placement, settings)
-    return [shared, panels_of(shared), *answers_of(shared, order), names_of(shared, order)]
+    column = metrics.ImageColumn(shared, "place", order % 4)
+    return [shared, column, panels_of(shared), *answers_of(shared, order), names_of(shared, order)]
 
 
 def panels_of(shared: metrics.SharedResults) -> metrics.Panels:
