@@ -151,12 +151,12 @@ def add_columns(sub: argparse.ArgumentParser) -> None:
 def add_measuring(sub: argparse.ArgumentParser) -> None:
     """Add the flags of what is measured, and of the intervals."""
     _setting(sub, MeasureSettings, "per_species", type=int, metavar="N")
-    _setting(sub, MeasureSettings, "resample", choices=RANKS)
     add_intervals(sub)
 
 
 def add_intervals(sub: argparse.ArgumentParser) -> None:
     """Add the flags of intervals and p-values."""
+    _setting(sub, MeasureSettings, "resample", choices=RANKS)
     _setting(sub, MeasureSettings, "n_permutations", type=int, metavar="N")
     _setting(sub, MeasureSettings, "n_primary_permutations", type=int, metavar="N")
     _setting(sub, MeasureSettings, "n_bootstrap", type=int, metavar="N")
@@ -172,12 +172,13 @@ def add_metrics(sub: argparse.ArgumentParser) -> None:
 def measure_settings(options: argparse.Namespace, metrics: tuple[str, ...] = ()) -> MeasureSettings:
     """Return the settings of the metrics that the flags of `add_measuring` say."""
     settings = interval_settings(options)
-    return replace(settings, metrics=metrics, resample=options.resample, per_species=options.per_species)
+    return replace(settings, metrics=metrics, per_species=options.per_species)
 
 
 def interval_settings(options: argparse.Namespace) -> MeasureSettings:
     """Return the settings of intervals and p-values that the flags of `add_intervals` say."""
     return MeasureSettings(
+        resample=options.resample,
         seed=options.seed,
         level=options.level,
         n_permutations=options.n_permutations,

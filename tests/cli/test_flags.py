@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bioclip_probe.cli.flags import extraction_settings, measure_settings, probe_settings, projection_settings
+from bioclip_probe.cli.flags import (
+    extraction_settings,
+    interval_settings,
+    measure_settings,
+    probe_settings,
+    projection_settings,
+)
 from bioclip_probe.cli.parser import build_parser
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.metrics.settings import MeasureSettings
@@ -66,3 +72,8 @@ def test_shots_are_dropped_without_protocol_seen_and_may_be_none() -> None:
     parser = build_parser()
     assert probe_settings(parser.parse_args(["reproduce", "--protocols", "unseen"])).shots == ()
     assert probe_settings(parser.parse_args(["reproduce", "--shots"])).shots == ()
+
+
+@pytest.mark.parametrize("command", ["measure", "probe", "project", "reproduce"])
+def test_every_command_with_intervals_can_leave_out_whole_genera(command: str) -> None:
+    assert interval_settings(build_parser().parse_args([command, "--resample", "genus"])).resample == "genus"
