@@ -18,8 +18,8 @@ class MeasureSettings:
     metrics : tuple of str
         Names of the metric registry; empty for all of them.
     resample : str
-        Rank whose taxa the intervals of tree agreement resample whole: ``species``, or ``genus`` or ``family`` where
-        species are not independent.
+        Rank whose taxa all intervals leave out whole: ``species``, or ``genus`` or ``family`` where species are not
+        independent.
     per_species : int, optional
         Measure this many images of each species, drawn at random; species with fewer are left out.
     seed : int
@@ -84,8 +84,7 @@ class MeasureSettings:
     resample: str = field(
         default=RANKS[-1],
         metadata={
-            "help": "rank whose taxa the intervals of tree agreement resample: whole genera, say, where species are "
-            "not independent"
+            "help": "rank whose taxa all intervals leave out whole: genera, say, where species are not independent"
         },
     )
     per_species: int | None = field(
