@@ -27,13 +27,15 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("results/calibration"), help=out_help)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--only", default="", metavar="TEXT", help="truths: those with TEXT in their name")
-    parser.add_argument("--draws", type=int, metavar="N", help="coverage: draws of a cell; default: 500, quick: 5")
+    parser.add_argument("--draws", type=int, metavar="N", help="coverage: draws of a cell; default: 250, quick: 5")
     sizes = {"type": int, "nargs": "+", "metavar": "N", "default": coverage.SIZES}
     parser.add_argument("--species", **sizes, help="coverage: species in a sample; default: 40 80 300")
     trees = {"nargs": "+", "choices": coverage.KINDS, "default": coverage.KINDS}
     parser.add_argument("--trees", **trees, help="coverage: the trees; default: both")
     publish_help = "truths, coverage: write the table beside the README of the study, and its summary into it"
     parser.add_argument("--publish", action="store_true", help=publish_help)
+    parts = {"nargs": "+", "choices": coverage.PARTS, "default": coverage.PARTS}
+    parser.add_argument("--parts", **parts, help="coverage: metrics of embeddings, scores of a probe; default: both")
     options = parser.parse_args()
     return {"tests": run_tests, "truths": run_truths, "coverage": run_coverage}[options.part](options)
 
@@ -52,7 +54,7 @@ def run_truths(options: argparse.Namespace) -> int:
 def run_coverage(options: argparse.Namespace) -> int:
     """Count how often each interval holds its target, and print the least coverage of each number."""
     n_draws = options.draws or (5 if options.size == "quick" else coverage.N_DRAWS)
-    covered = coverage.study(options.out, options.processes, n_draws, options.species, options.trees)
+    covered = coverage.study(options.out, options.processes, n_draws, options.species, options.trees, options.parts)
     print(f"\n{coverage.summary(covered)}")
     if options.publish:
         publish("coverage", covered, coverage.summary)

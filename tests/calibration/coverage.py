@@ -37,9 +37,12 @@ from tests.calibration.resumable import run
 from tests.calibration.verdicts import LEVEL, clopper_pearson
 
 KINDS = ("taxonomy", "dated tree")
+PARTS = ("metrics", "probe")
 SIZES, SIGNALS = (40, 80, 300), (0.0, 0.5, 1.0)
 N_IMAGES, DIMENSIONS, SCATTER = 5, 32, 1.0
-N_DRAWS, N_MADE_UP, DRAWS_PER_JOB = 500, 1000, 5
+N_DRAWS, N_MADE_UP, DRAWS_PER_JOB = 250, 1000, 5
+#: Both models are measured in each draw, and the intervals of either are counted; this word marks those of the second.
+SECOND = "second"
 #: An interval that covers more rarely is withdrawn.
 LOWEST = 0.93
 #: p-values are not used; chance levels are, where numbers are adjusted to them.
@@ -53,10 +56,10 @@ COLUMNS = {
     "metric": "the number; of two models where its name says so",
     "rank": "",
     "protocol": "of the probe",
-    "draws": "samples in which the number exists",
+    "draws": "samples in which the number exists, of both models together",
     "shown": "share of them with an interval",
-    "target": "mean of the number over the samples",
-    "sd": "standard deviation of the number over the samples",
+    "target": "mean of the number over the samples; of the first model",
+    "sd": "standard deviation of the number over the samples; of the first model",
     "coverage": "share of intervals that hold the target",
     "coverage_low": "Clopper–Pearson, 95 %",
     "coverage_high": "",
@@ -68,16 +71,17 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """Samples of one size from one population."""
+    """Samples of one size from one population, and what is measured of them."""
 
     tree: str
     n: int
     signal: float
+    part: str = PARTS[0]
 
     @property
     def key(self) -> str:
         """The name of the cell in the file of draws."""
-        return f"{self.tree}|{self.n}|{self.signal:g}"
+        return f"{self.tree}|{self.n}|{self.signal:g}|{self.part}"
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ def _species(tree: str) -> tuple[str, Tree, pd.DataFrame | None]:
 
 
 def draw(cell: Cell, number: int) -> dict[str, list[float]]:
-    """Return the numbers of one sample by name: metric, rank and protocol → value, and the ends of its interval."""
+    """Return the numbers of one sample: ``metric|rank|protocol|model`` → value, and the ends of its interval."""
     everything = population(cell.tree, cell.signal)
     rng = generator("coverage", cell.tree, cell.n, number)
     picked = np.sort(rng.choice(len(everything.tree.tips), cell.n, replace=False))
@@ -151,23 +155,27 @@ def draw(cell: Cell, number: int) -> dict[str, list[float]]:
     images = np.repeat(np.arange(cell.n), N_IMAGES)
     if everything.lineages is None:
         tree = subtree(everything.tree, picked)
-        placement = Placement(tree, tree.tips[images])
-        scores = {}
-    else:
-        lineages = everything.lineages.iloc[picked[images]].reset_index(drop=True)
-        placement = taxonomy(lineages)
-        scores = _probe_scores(lineages, placement, first, second)
+        return _metrics(Placement(tree, tree.tips[images]), first, second)
+    lineages = everything.lineages.iloc[picked[images]].reset_index(drop=True)
+    placement = taxonomy(lineages)
+    if cell.part == PARTS[0]:
+        return _metrics(placement, first, second)
+    return _probe_scores(lineages, placement, first, second)
+
+
+def _metrics(placement: Placement, first: np.ndarray, second: np.ndarray) -> dict[str, list[float]]:
+    """Return all metrics of two models, and their differences."""
     shared = [SharedResults(vectors, placement, SETTINGS) for vectors in (first, second)]
     own, other = (metrics.measure(results) for results in shared)
     pair = metrics.measure(EmbeddingPair(*shared))
-    differences = metrics.paired_differences(own, other, SETTINGS, dated=everything.lineages is None)
-    return _numbers(own) | _numbers(pair) | _numbers(differences) | scores
+    differences = metrics.paired_differences(own, other, SETTINGS, dated=placement.tree.unit != "rank")
+    return _numbers(own) | _numbers(other, SECOND) | _numbers([*pair, *differences])
 
 
-def _numbers(measurements: Iterable[Measurement]) -> dict[str, list[float]]:
+def _numbers(measurements: Iterable[Measurement], model: str = "") -> dict[str, list[float]]:
     """Return the value and the ends of the interval of each measurement about all taxa."""
     return {
-        f"{row.metric}|{row.rank}|": [row.value, row.estimate.ci_low, row.estimate.ci_high]
+        f"{row.metric}|{row.rank}||{model}": [row.value, row.estimate.ci_low, row.estimate.ci_high]
         for row in measurements
         if row.taxon is None
     }
@@ -176,16 +184,17 @@ def _numbers(measurements: Iterable[Measurement]) -> dict[str, list[float]]:
 def _probe_scores(
     lineages: pd.DataFrame, placement: Placement, first: np.ndarray, second: np.ndarray
 ) -> dict[str, list[float]]:
-    """Return the scores of a probe on the first model, and its differences to the second."""
+    """Return the scores of a probe on each of two models, and their differences."""
     ids = np.array([f"image{number:05}" for number in range(len(lineages))], dtype=object)
     images = IMAGES.frame(lineages.assign(image_id=ids))
     embeddings = {name: Embeddings.of(ids, vectors) for name, vectors in (("first", first), ("second", second))}
     sample = Sample("calibration", True, images, placement, embeddings)
     table = score(sample, probe(sample, PROBES), SETTINGS)
-    own = table[(table["encoder"] == "first") & table["taxon"].isna()]
+    about_all = table[table["taxon"].isna()]
+    models = about_all["encoder"].map({"first": "", "second": SECOND})
     return {
-        f"{row.metric}|{row.rank}|{row.protocol}": [row.value, row.ci_low, row.ci_high]
-        for row in own.itertuples(index=False)
+        f"{row.metric}|{row.rank}|{row.protocol}|{model}": [row.value, row.ci_low, row.ci_high]
+        for row, model in zip(about_all.itertuples(index=False), models, strict=True)
     }
 
 
@@ -210,38 +219,40 @@ def blocks(cells: Iterable[Cell], n_draws: int) -> list[Block]:
 
 
 def table(jobs: Iterable[Block], lines: dict[str, dict]) -> pd.DataFrame:
-    """Return the coverage of each number in each cell, with columns `COLUMNS`."""
-    ends: dict[tuple[Cell, str, str], list[np.ndarray]] = {}
+    """Return the coverage of each number in each cell, with columns `COLUMNS`; both models count together."""
+    draws: dict[tuple[Cell, str, str], dict[str, list[np.ndarray]]] = {}
     for block in jobs:
         line = lines.get(block.key, {"ground": "", "numbers": {}})
-        for name, numbers in line["numbers"].items():
-            ends.setdefault((block.cell, line["ground"], name), []).append(np.array(numbers, dtype=np.float64))
+        for key, numbers in line["numbers"].items():
+            name, _, model = key.rpartition("|")
+            models = draws.setdefault((block.cell, line["ground"], name), {})
+            models.setdefault(model, []).append(np.array(numbers, dtype=np.float64))
     rows = []
-    for (cell, ground, name), arrays in ends.items():
+    for (cell, ground, name), models in draws.items():
         metric, rank, protocol = name.split("|")
         about = {"tree": cell.tree, "ground": ground, "n": cell.n, "signal": cell.signal}
-        row = _coverage(np.concatenate(arrays))
+        row = _coverage([np.concatenate(arrays) for arrays in models.values()])
         rows.append({**about, "metric": metric, "rank": rank, "protocol": protocol, **row})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _coverage(numbers: np.ndarray) -> dict:
-    """Return the columns of one number from its values and the ends of its intervals, shape (draws, 3)."""
-    numbers = numbers[np.isfinite(numbers[:, 0])]
-    value, low, high = numbers.T
-    is_shown = np.isfinite(low) & np.isfinite(high)
-    row = {"draws": len(value), "shown": is_shown.mean() if len(value) else np.nan}
-    if not is_shown.any():
+def _coverage(models: Sequence[np.ndarray]) -> dict:
+    """Return the columns of one number from its values and the ends of its intervals in each model, (draws, 3)."""
+    models = [numbers[np.isfinite(numbers[:, 0])] for numbers in models]
+    shown = [numbers[np.isfinite(numbers).all(axis=1)] for numbers in models]
+    n_draws, n_shown = sum(map(len, models)), sum(map(len, shown))
+    row = {"draws": n_draws, "shown": n_shown / n_draws if n_draws else np.nan}
+    if not n_shown:
         return row
-    target = value.mean()
-    low, high = low[is_shown], high[is_shown]
-    slack = 1e-6 * max(1.0, abs(target))  # numbers in the file are rounded
+    target = np.concatenate([np.full(len(own), all_.mean(axis=0)[0]) for own, all_ in zip(shown, models, strict=True)])
+    _, low, high = np.concatenate(shown).T
+    slack = 1e-6 * np.maximum(1.0, np.abs(target))  # numbers in the file are rounded
     covers = (low <= target + slack) & (target - slack <= high)
     lowest, highest = clopper_pearson(int(covers.sum()), len(covers), LEVEL)
     verdict = "covers" if covers.mean() >= LOWEST else "doubtful" if highest >= LOWEST else "covers too rarely"
     return row | {
-        "target": target,
-        "sd": value.std(),
+        "target": models[0][:, 0].mean() if len(models[0]) else np.nan,
+        "sd": models[0][:, 0].std() if len(models[0]) else np.nan,
         "coverage": covers.mean(),
         "coverage_low": lowest,
         "coverage_high": highest,
@@ -267,10 +278,16 @@ def withdrawn(covered: pd.DataFrame) -> list[dict]:
 
 
 def study(
-    out: Path, processes: int, n_draws: int = N_DRAWS, sizes: Sequence[int] = SIZES, trees: Sequence[str] = KINDS
+    out: Path,
+    processes: int,
+    n_draws: int = N_DRAWS,
+    sizes: Sequence[int] = SIZES,
+    trees: Sequence[str] = KINDS,
+    parts: Sequence[str] = PARTS,
 ) -> pd.DataFrame:
     """Make the draws that a folder lacks, and write the table and the list of intervals to withdraw."""
-    jobs = blocks([Cell(*cell) for cell in itertools.product(trees, sizes, SIGNALS)], n_draws)
+    cells = [Cell(*cell) for cell in itertools.product(trees, sizes, SIGNALS, parts)]
+    jobs = blocks([cell for cell in cells if cell.part == PARTS[0] or cell.tree == KINDS[0]], n_draws)
 
     def write(lines: dict[str, dict]) -> pd.DataFrame:
         covered = table(jobs, lines)

@@ -150,18 +150,6 @@ def one_of_two(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
     return scene.with_equal_counts(rng, scene.independent(rng), scene.evolved(rng))
 
 
-def borrowed(scene: Scene, rng: np.random.Generator) -> SimulatedImages:
-    """Return a model that knows of the tree only what a control (colour, say) tells it.
-
-    The control evolves along the tree. The model is the control after a rotation, with noise of its own for each
-    species. `second` is the control.
-    """
-    control = scene.evolved(rng)
-    rotation = np.linalg.qr(rng.standard_normal((scene.d, scene.d)))[0]
-    noisy = control @ rotation + scene.independent(rng)
-    return scene.with_equal_counts(rng, noisy, control)
-
-
 #: Every design by its name in the table.
 DESIGNS: dict[str, Callable[[Scene, np.random.Generator], SimulatedImages]] = {
     "no signal": no_signal,
@@ -173,5 +161,4 @@ DESIGNS: dict[str, Callable[[Scene, np.random.Generator], SimulatedImages]] = {
     "evolved twice": evolved_twice,
     "unrelated": unrelated,
     "one of two": one_of_two,
-    "borrowed": borrowed,
 }

@@ -103,11 +103,13 @@ def outcomes(chunk: Chunk, settings: MeasureSettings | None = None) -> dict:
 def sufficient_settings(chunk: Chunk) -> MeasureSettings:
     """Return settings with as many permutations, replicates and groups as the question needs, and no more."""
     if chunk.setting.question == "coverage":  # p-values are not used
-        return MeasureSettings(n_permutations=1, n_model_permutations=1)
+        return MeasureSettings(n_permutations=1, n_primary_permutations=1, n_model_permutations=1)
     if chunk.method in TWO:  # p comes from the jackknife
-        return MeasureSettings()
+        return MeasureSettings(n_permutations=1, n_primary_permutations=1)
     # With 199 permutations a test at 0.05 is exact. Intervals are not used.
-    return MeasureSettings(n_permutations=199, n_model_permutations=199, n_bootstrap=2, n_groups=2)
+    return MeasureSettings(
+        n_permutations=199, n_primary_permutations=199, n_model_permutations=199, n_bootstrap=2, n_groups=2
+    )
 
 
 def _one_draw(setting: Setting, method: str, number: int, settings: MeasureSettings) -> dict[str, Sequence[float]]:

@@ -1,35 +1,26 @@
-"""The methods that are tested: a method is one line in `TESTS`, and its interval one in `INTERVALS`."""
+"""The methods that are tested: a method is one line in `TESTS`, and its interval one in `INTERVALS`.
+
+Tests call the public functions of the registry, so that they measure what users see.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import pearsonr
 
-from bioclip_probe.metrics.balanced import estimate_balanced_correlation, reason_undefined
-from bioclip_probe.metrics.confounds import (
-    distance_correlation,
-    estimate_residual_correlation,
-    permuted_partial_correlations,
-)
 from bioclip_probe.metrics.differences import paired_differences
-from bioclip_probe.metrics.hierarchy import cophenetic_correlation, estimate_cophenetic_correlation, estimate_within
-from bioclip_probe.metrics.image_pairs import estimate_image_correlation, image_tree_correlation
-from bioclip_probe.metrics.ordinal import estimate_rank_correlations
-from bioclip_probe.metrics.reliability import estimate_noise_ceiling
+from bioclip_probe.metrics.hierarchy import estimate_within
+from bioclip_probe.metrics.measurement import Measurement
+from bioclip_probe.metrics.registry import REGISTRY
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import SharedResults
-from bioclip_probe.metrics.signal import estimate_k_mult
-from bioclip_probe.metrics.similarity import estimate_similarity
-from bioclip_probe.metrics.variance import variance_by_rank
+from bioclip_probe.metrics.shared import EmbeddingPair, SharedResults
 from bioclip_probe.stats.all_pairs.reweighting import weighted_correlations, weighted_image_correlations
 from bioclip_probe.stats.centroids import centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.jackknife import Jackknife
-from bioclip_probe.stats.resampling import permutation_p
-from bioclip_probe.stats.rows import Rows, rank_of_tips
+from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree import patristic_distances
 from tests.calibration.designs import SimulatedImages
 from tests.calibration.intervals import CANDIDATES, Resampled
@@ -41,121 +32,50 @@ Test = Callable[[SimulatedImages, np.random.Generator, MeasureSettings], Estimat
 Ends = dict[str, tuple[float, float, float]]
 
 
-def taxa_of(simulated: SimulatedImages) -> Rows:
-    """Return the centroids of the species."""
-    return Rows.taxa(simulated.vectors, simulated.placement)
+def shared_results(
+    simulated: SimulatedImages, vectors: np.ndarray, seed: int, settings: MeasureSettings
+) -> SharedResults:
+    """Return what metrics share of one model; intervals resample the sampled units."""
+    units, own = simulated.units, replace(settings, seed=seed)
+    if units is not None and simulated.placement.tree.unit == "rank":
+        own, units = replace(own, resample=units.name), None
+    return SharedResults(vectors, simulated.placement, own, ranks=("species",), units=units)
 
 
-def images_of(simulated: SimulatedImages) -> Rows:
-    """Return the images."""
-    return Rows.images(simulated.vectors, simulated.placement)
+def of_one(*names: str) -> Test:
+    """Return the test of some metrics of one model, at species, which come from one function of the registry."""
+
+    def test(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
+        shared = shared_results(simulated, simulated.vectors, int(rng.integers(2**31)), settings)
+        return _chosen(_measure(names[0], shared), names)
+
+    return test
 
 
-def second_taxa_of(simulated: SimulatedImages) -> Rows:
-    """Return the centroids of the species in the second model."""
-    return Rows.taxa(simulated.second, simulated.placement)
+def difference(name: str) -> Test:
+    """Return the test of the difference of two models in a metric at species."""
 
+    def test(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
+        seed = int(rng.integers(2**31))
+        both = (simulated.vectors, simulated.second)
+        sides = (_measure(name, shared_results(simulated, vectors, seed, settings)) for vectors in both)
+        return _chosen(paired_differences(*sides, settings), [f"{name}_difference"])
 
-def jackknife_of(
-    rows: Rows, simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings
-) -> Jackknife:
-    """Return the groups of the sampled units, which are the species by default."""
-    units = simulated.units
-    name, labels = (units.name, units.labels) if units else (rank_of_tips(rows.tree), rows.groups)
-    return Jackknife.of(name, labels, rng, settings.n_groups, dated=rows.tree.unit != "rank")
-
-
-def cpcc(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
-    """Return CPCC of the species."""
-    taxa = taxa_of(simulated)
-    return estimate_cophenetic_correlation(taxa, jackknife_of(taxa, simulated, rng, settings), rng, settings)
-
-
-def cpcc_within_orders(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
-    """Return CPCC of the species, with a null that permutes species within orders."""
-    taxa = taxa_of(simulated)
-    return estimate_within(taxa, {"order": taxa.per_tip(simulated.order)}, rng, settings)["order"]
-
-
-def all_images(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
-    """Return the tree correlation over all pairs of images."""
-    images = images_of(simulated)
-    return estimate_image_correlation(images, jackknife_of(images, simulated, rng, settings), rng, settings)
-
-
-def balanced(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
-    """Return CPCC with equal weights for the ranks."""
-    return _balanced(taxa_of(simulated), simulated, rng, settings)
-
-
-def balanced_images(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
-    """Return the tree correlation over all pairs of images with equal weights for the ranks."""
-    return _balanced(images_of(simulated), simulated, rng, settings)
-
-
-def _balanced(rows: Rows, simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
-    """Return the correlation over pairs of rows with equal weights for the ranks."""
-    jackknife = jackknife_of(rows, simulated, rng, settings)
-    sums = [] if reason_undefined(rows) else rows.node_sums(jackknife.of_tips(rows), jackknife.n_groups)
-    return estimate_balanced_correlation(rows, sums, jackknife, rng, settings)
-
-
-def cpcc_difference(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
-    """Return the difference of two models in CPCC."""
-    return _difference(cophenetic_correlation, simulated, settings)
-
-
-def image_difference(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
-    """Return the difference of two models in the tree correlation over all pairs of images."""
-    return _difference(image_tree_correlation, simulated, settings)
-
-
-def _difference(metric: Callable, simulated: SimulatedImages, settings: MeasureSettings) -> Estimate:
-    """Return the difference of two models in a metric at species."""
-    vectors = (simulated.vectors, simulated.second)
-    both = [SharedResults(each, simulated.placement, settings, units=simulated.units) for each in vectors]
-    *_, row = paired_differences(*(metric(shared, simulated.placement) for shared in both), settings)
-    return row.estimate
-
-
-def k_mult(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
-    """Return the phylogenetic signal."""
-    return estimate_k_mult(centroids(simulated.vectors, simulated.placement), rng, settings, simulated.units)
-
-
-def residual(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
-    """Return CPCC beyond a control, with the p-value that the study rejects."""
-    taxa, control = taxa_of(simulated), second_taxa_of(simulated)
-    estimate = estimate_residual_correlation(taxa, control)
-    of_control = distance_correlation(taxa, control)
-    null = permuted_partial_correlations(taxa.sums, control.sums, of_control, rng, settings.n_permutations)
-    return replace(estimate, p_value=permutation_p(estimate.value, null))
-
-
-def noise_ceiling(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
-    """Return the noise ceiling of CPCC and the numbers beside it."""
-    jackknife = jackknife_of(images_of(simulated), simulated, rng, settings)
-    return estimate_noise_ceiling(simulated.vectors, simulated.placement, jackknife, rng, settings)
-
-
-def variance(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
-    """Return the variance that two of the seven ranks explain."""
-    shared = SharedResults(simulated.vectors, simulated.placement, settings, units=simulated.units)
-    rows = variance_by_rank(shared, simulated.placement)
-    return {f"{row.metric} of {row.rank}": row.estimate for row in rows if row.rank in ("order", "genus")}
-
-
-def rank_correlations(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
-    """Return Spearman's and Kendall's correlation of the distances between species."""
-    return estimate_rank_correlations(taxa_of(simulated), rng, settings, simulated.units)
+    return test
 
 
 def between_encoders(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimates:
     """Return the raw similarities of two models; the calibrated ones have the same p-values."""
-    taxa, second = taxa_of(simulated), second_taxa_of(simulated)
-    jackknife = jackknife_of(taxa, simulated, rng, settings)
-    similarities = estimate_similarity(taxa, second, jackknife, rng, settings)
-    return {name: similarities[name] for name in ("cka", "rsa", "mutual_knn")}
+    seed = int(rng.integers(2**31))
+    both = (simulated.vectors, simulated.second)
+    pair = EmbeddingPair(*(shared_results(simulated, vectors, seed, settings) for vectors in both))
+    return _chosen(REGISTRY["cka"].function(pair, pair.placement, pair.settings), ["cka", "rsa", "mutual_knn"])
+
+
+def cpcc_within_orders(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
+    """Return CPCC of the species, with a null that permutes species within orders, on a dated tree too."""
+    taxa = Rows.taxa(simulated.vectors, simulated.placement)
+    return estimate_within(taxa, {"order": taxa.per_tip(simulated.order)}, rng, settings)["order"]
 
 
 def pairs_as_independent(simulated: SimulatedImages, rng: np.random.Generator, settings: MeasureSettings) -> Estimate:
@@ -167,20 +87,30 @@ def pairs_as_independent(simulated: SimulatedImages, rng: np.random.Generator, s
     return Estimate(float(test.statistic), p_value=float(test.pvalue))
 
 
+def _measure(name: str, shared: SharedResults) -> list[Measurement]:
+    """Return the numbers of the function that gives a metric."""
+    return REGISTRY[name].function(shared, shared.placement, shared.settings)
+
+
+def _chosen(measurements: Sequence[Measurement], names: Sequence[str]) -> Estimates:
+    """Return the estimates of some metrics at species; the estimate itself if there is one name."""
+    chosen = {row.metric: row.estimate for row in measurements if row.metric in names and row.rank == "species"}
+    return chosen if len(names) > 1 else chosen[names[0]]
+
+
 #: Every test by its name in the table.
 TESTS: dict[str, Test] = {
-    "CPCC": cpcc,
+    "CPCC": of_one("cophenetic_correlation"),
     "CPCC within orders": cpcc_within_orders,
-    "all images": all_images,
-    "balanced": balanced,
-    "balanced images": balanced_images,
-    "CPCC difference": cpcc_difference,
-    "image difference": image_difference,
-    "K_mult": k_mult,
-    "residual": residual,
-    "noise ceiling": noise_ceiling,
-    "variance": variance,
-    "ranks": rank_correlations,
+    "all images": of_one("image_tree_correlation"),
+    "balanced": of_one("balanced_tree_correlation"),
+    "balanced images": of_one("balanced_image_tree_correlation"),
+    "K_mult": of_one("k_mult"),
+    "λ": of_one("pagel_lambda"),
+    "heritable share": of_one("heritable_share"),
+    "ranks": of_one("spearman", "kendall_tau_b"),
+    "CPCC difference": difference("cophenetic_correlation"),
+    "λ difference": difference("pagel_lambda"),
     "between encoders": between_encoders,
     "pairs as independent": pairs_as_independent,
 }

@@ -42,7 +42,9 @@ def measured(setting: Setting, method: str, n_draws: int, settings: MeasureSetti
         ("signal down to order", 60, "CPCC within orders"),
         ("twice the same", 30, "CPCC difference"),
         ("unrelated", 30, "between encoders"),
-        ("one of two", 30, "residual"),
+        ("one of two", 30, "between encoders"),
+        ("no signal", 30, "λ"),
+        ("no signal", 100, "heritable share"),
     ],
 )
 def test_p_is_uniform_where_there_is_no_signal(design, n, method):
