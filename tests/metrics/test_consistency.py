@@ -65,7 +65,7 @@ def test_near_misses_are_less_severe_than_far_ones():
         rows_by_metric(PathAnswers(answers.truth, wrong, answers.placement))["wrong_answer_severity", "species"]
         for wrong in predicted.values()
     )
-    assert near["value"] == near["ci_low"] == near["ci_high"] == 1 < near["chance"]
+    assert near["value"] == 1 < near["chance"]
     assert far["value"] > 3
 
 
