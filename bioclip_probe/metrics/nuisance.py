@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -146,7 +146,11 @@ def estimate_column_agreement(column: ImageColumn, groups: np.ndarray | None = N
     shared, jackknife = column.shared, column.shared.jackknife()
     known = (column.values >= 0) & (column.placement.node >= 0)
     n, n_values = int(known.sum()), len(np.unique(column.values[known]))
-    counts = {"n_images": n, "n_taxa": len(np.unique(column.placement.node[known])), "n_excluded": len(known) - n}
+    counts: dict[str, Any] = {
+        "n_images": n,
+        "n_taxa": len(np.unique(column.placement.node[known])),
+        "n_excluded": len(known) - n,
+    }
     if n_values < 2:
         return Estimate.undefined("all images have one value" if n_values else "no image has a value", **counts)
     tree = _tree_of_values(np.where(known, column.values, -1), column.placement.node)
@@ -211,7 +215,7 @@ def knn_purity_within_values(
         ]
         scored = [question.lists.rows[question.scored()[question.lists.cell] > 0] for question in questions]
         images = np.concatenate([np.empty(0, dtype=np.int64), *scored])
-        counts = {"n_images": len(images), "n_excluded": len(known) - len(images)}
+        counts: dict[str, Any] = {"n_images": len(images), "n_excluded": len(known) - len(images)}
         counts["n_taxa"] = len(np.unique(shared.placement.at(rank)[images]))
         if not len(images):
             estimate = Estimate.undefined(
@@ -256,8 +260,8 @@ def cophenetic_correlation_within_values(
     Returns
     -------
     list of Measurement
-        ``cophenetic_correlation_within_values``, at species: the value is CPCC itself. Chance is the mean of the permuted
-        values, which is how high CPCC is if only the column is known (null: within COLUMN). `p_value` is one-sided. A
+        ``cophenetic_correlation_within_values``, at species: the value is CPCC itself. Chance is the mean of the
+        permuted values, which is how high CPCC is if only the column is known (null: within COLUMN). `p_value` is one-sided. A
         species has the most frequent value of its images, and the note says how many species have several. A species
         without a value stays where it is.
 

@@ -160,7 +160,7 @@ def _counts(rows: pd.DataFrame) -> str:
     ends = [defined[name].dropna().astype(int).agg(["min", "max"]).tolist() for name in ("n_taxa", "n_images")]
     if not len(defined) or any(pd.isna(high) for _, high in ends):
         return "–"
-    return "/".join(f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}" for low, high in ends)
+    return "/".join(f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}" for low, high in ends if high)
 
 
 def places_table(results: Results) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,13 @@ def measure_tree_samples(sample: Sample, settings: MeasureSettings | None = None
     settings = settings or MeasureSettings()
     wanted = tuple(name for name in ON_EVERY_TREE if not settings.metrics or name in settings.metrics)
     # Values only: the fewest permutations and groups.
-    few = {"n_permutations": 1, "n_primary_permutations": 1, "n_null_permutations": 1, "n_bootstrap": 1, "n_groups": 2}
+    few: dict[str, Any] = {
+        "n_permutations": 1,
+        "n_primary_permutations": 1,
+        "n_null_permutations": 1,
+        "n_bootstrap": 1,
+        "n_groups": 2,
+    }
     values_only = replace(settings, metrics=wanted, **few)
     tables = [MEASUREMENTS.frame()]
     for tree, placements in sample.tree_samples.items() if wanted else ():
