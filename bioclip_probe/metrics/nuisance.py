@@ -261,7 +261,8 @@ def cophenetic_correlation_within_values(
     -------
     list of Measurement
         ``cophenetic_correlation_within_values``, at species: the value is CPCC itself. Chance is the mean of the
-        permuted values, which is how high CPCC is if only the column is known (null: within COLUMN). `p_value` is one-sided. A
+        permuted values, which is how high CPCC is if only the column is known (null: within COLUMN). `p_value` is
+        one-sided. A
         species has the most frequent value of its images, and the note says how many species have several. A species
         without a value stays where it is.
 

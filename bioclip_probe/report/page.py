@@ -10,8 +10,8 @@ import pandas as pd
 from bioclip_probe import provenance
 from bioclip_probe.extraction.prompts import MAIN_TYPE, NESTED_TYPE, PLAIN_TYPE
 from bioclip_probe.files import write_atomically
+from bioclip_probe.metrics.registry import DIFFERENCE, MetricEntry
 from bioclip_probe.metrics.registry import REGISTRY as METRICS
-from bioclip_probe.metrics.registry import MetricEntry
 from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.plots.registry import TEXT
 from bioclip_probe.report.gallery import draw_all
@@ -102,8 +102,10 @@ def _content(found: Results) -> dict[str, object]:
         "other_trees": _other_trees(table),
         "parts": _parts(table),
         "columns_of_images": _columns_of_images(table),
-        "undefined": table[table["value"].isna()][["encoder", "space", "rank", "metric", "note"]],
-        "catalogue": [METRICS[name] for name in METRICS if name in measured],
+        "undefined": table[table["value"].isna() & table["encoder_b"].isna()][
+            ["encoder", "space", "rank", "metric", "note"]
+        ],
+        "catalogue": [METRICS[name] for name in METRICS if name in measured and not name.endswith(DIFFERENCE)],
         "columns": MEASUREMENTS.columns,
         "written": provenance.now(),
     }
