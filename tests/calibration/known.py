@@ -232,7 +232,7 @@ def equal_but_for_noise(
     """Return two models with the same vectors of species; images scatter little in the first, much in the second."""
     species = made_up_species(n, rng)
     vectors = species.evolved(tree, d, rng, signal) * np.sqrt(spectrum("decaying", d))
-    scatters = (("little", 0.05), ("much", 1.0))
+    scatters = (("little", 0.05), ("much", 2.0))
     return KnownModels(species, n_images, {name: images(vectors, n_images, size, rng) for name, size in scatters})
 
 

@@ -59,6 +59,11 @@ FEW_PERMUTATIONS = ("--n-permutations", "199", "--n-primary-permutations", "199"
 N_LAMBDA_SPECIES = 150
 
 
+def with_differences(*arguments: str) -> tuple[str, ...]:
+    """Return the arguments of a command that measures metrics, with the differences of two models in each."""
+    return (*arguments, *(f"{name}_difference" for name in arguments if f"{name}_difference" in REGISTRY))
+
+
 @dataclass(frozen=True)
 class Truth:
     """A model whose answer is known, the command that measures it, and what must hold.
@@ -208,7 +213,7 @@ SIZES = {
     "quick": Size(3, 1, 60, 6, 5, (0.0, 0.5, 1.0), (8, 64), ("flat", "steep")),
     "short": Size(
         *(1, 1, 40, 5, 5, (0.0, 0.5, 1.0), (64,), ("flat",), (1.0,), ("lda",)),
-        pairs=(*FEW_METRICS, DISATTENUATED, *FEW_PERMUTATIONS),
+        pairs=(*with_differences(*FEW_METRICS, DISATTENUATED), *FEW_PERMUTATIONS),
         cells_ask=(*FEW_METRICS, *FEW_PERMUTATIONS),
         without=(
             "one trait, taxonomy",
@@ -273,7 +278,7 @@ def plan(size: str) -> dict[str, Truth]:
                 partial(known.equal_but_for_padding, **here),
                 partial(padded_claims, tree=tree),
                 min(n, 3),
-                sizes.cells_ask,
+                pairs,
             ),
         ]
         truths += [evolving_truth(tree, *cell, sizes) for cell in sizes.cells]
