@@ -23,7 +23,7 @@ TREES = ("taxonomy", DATED)
 MYR = 100.0
 AGES = (0.88, 0.76, 0.64, 0.52, 0.4, 0.24)
 ENDINGS = ("ia", "phyta", "opsida", "ales", "aceae", "us")
-SYLLABLES = ("ba", "ce", "di", "fo", "gu", "la", "me", "ni", "po", "ru")
+SYLLABLES = ("ba", "ce", "di", "fu", "gu", "la", "me", "ni", "po", "ru")
 
 
 @dataclass(frozen=True, eq=False)
