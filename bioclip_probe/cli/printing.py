@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from bioclip_probe.study.results import Results
 
 
+HEADLINE = "cophenetic_correlation"
+MANTEL = (
+    "\np of CPCC (Mantel test): near relatives are nearer than chance. One heritable habitat or colour is enough for "
+    "that;\nread it with pagel_lambda, effective_dimension and cophenetic_correlation_within."
+)
+
+
 def print_table(table: pd.DataFrame) -> None:
     """Print a table, or one line if no number of it is defined."""
     if table.empty:
@@ -36,6 +43,8 @@ def print_measurements(results: Results, metrics: Collection[str]) -> None:
     shown = ["metric", "encoder", "encoder_b", "space", "tree", "split", "rank", "value", "chance", "ci_low", "ci_high"]
     counts = ["p_value", "n_images", "n_taxa", "n_units"]
     print_table(rows[[*shown, *counts]].dropna(axis=1, how="all"))
+    if HEADLINE in metrics and rows["p_value"].notna().any():
+        print(MANTEL)
 
 
 def print_summary(results: Results) -> None:
