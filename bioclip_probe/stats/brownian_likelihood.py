@@ -53,6 +53,8 @@ NEARLY_ONE = 1 - 1e-6
 #: λ from which the search begins. The likelihood of few species can have more than one maximum, so that all are
 #: followed; of more species only the best start is.
 STARTS, FEW = (0.05, 0.5, 0.95), 500
+#: Of very few species the search begins at every λ of a finer grid and at several shares of the expected g.
+VERY_FEW, FINE_STARTS, SHARES = 50, (0.02, 0.2, 0.4, 0.6, 0.8, 0.98), (0.1, 1.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -312,6 +314,8 @@ class BrownianLikelihood:
             depth = self.splits.depth[self.splits.tips[self.kept]].mean()
             share = max(1 - self.errors[self.kept].mean() / (self.scale * depth), 0.05)
             begins = [(signal, np.log(share)) for signal in STARTS]
+            if n < VERY_FEW:
+                begins = [(signal, np.log(share * factor)) for signal in FINE_STARTS for factor in SHARES]
             if n > FEW:
                 begins = [min(begins, key=lambda begin: per_contrast(np.array(begin))[0])]
         bounds = [(0.0, highest), tuple(np.log(VARIANCE_RANGE))]
