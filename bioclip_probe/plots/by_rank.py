@@ -35,7 +35,7 @@ def by_rank(
     measurements : DataFrame
         A `MEASUREMENTS` table with ``rank``.
     metrics : iterable of str
-        One panel each, side by side up to three.
+        One panel each, side by side up to three; four stand in two rows.
     settings : FigureSettings
         Models, controls, heading, and the mark on simulated data.
     space : str or None
@@ -72,7 +72,7 @@ def by_rank(
     table = rows.table
     ranks = [rank for rank in RANKS if rank in set(table["rank"])]
 
-    n_columns = min(len(titles), 3)
+    n_columns = 2 if len(titles) == 4 else min(len(titles), 3)
     n_rows = -(-len(titles) // n_columns)
     legend_rows = -(-(len(rows.encoders) + 2) // LEGEND_COLUMNS)
     width = style.TEXT_WIDTH if n_columns > 1 else 4.6

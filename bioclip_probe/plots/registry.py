@@ -57,6 +57,7 @@ TEXT = ("text_cophenetic_correlation", "image_text_rsa", "image_text_accuracy")
 LINEAR = {"probe": "linear", "split": "test"}
 #: The protocols of the linear probe, and the titles of their panels.
 LINEAR_PANELS = {
+    SEEN: "Other images of the same taxa",
     SEEN_CHILDREN: "Children seen in training",
     UNSEEN: "The same images, children never seen",
     SHUFFLED: "Control: labels shuffled",
@@ -340,10 +341,11 @@ _ENTRIES = (
     FigureEntry(
         "accuracy_by_rank",
         "Linear probes by rank",
-        "Macro accuracy of a logistic regression on frozen embeddings, in which all taxa weigh the same. Seen: it "
-        "learnt from other images of the same child taxa (a family probe: of the same genera). Never seen: the same "
-        "images, but their whole child taxa were held out, so that it cannot know a taxon by its children. Control: "
-        "each child taxon was given the label of another. Grey: chance.",
+        "Macro accuracy (mean over taxa) of a logistic regression on frozen embeddings. Other images: it learnt from "
+        "other images of the same taxa. Children seen and never seen: the same images are asked about, by probes in "
+        "which all taxa weigh the same; their child taxa (of a family: its genera) were in training, or were held out "
+        "whole, so that the probe cannot know a taxon by its children. Control: each child taxon was given the label of "
+        "another. Grey: chance.",
         _draw_accuracy,
         _accuracy_rows,
     ),
