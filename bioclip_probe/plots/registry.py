@@ -344,7 +344,7 @@ _ENTRIES = (
         "Macro accuracy (mean over taxa) of a logistic regression on frozen embeddings. Other images: it learnt from "
         "other images of the same taxa. Children seen and never seen: the same images are asked about, by probes in "
         "which all taxa weigh the same; their child taxa (of a family: its genera) were in training, or were held out "
-        "whole, so that the probe cannot know a taxon by its children. Control: each child taxon was given the label of "
+        "whole, so that the probe cannot know a taxon by its children. Control: each child taxon has the label of "
         "another. Grey: chance.",
         _draw_accuracy,
         _accuracy_rows,
