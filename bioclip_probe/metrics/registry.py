@@ -122,11 +122,11 @@ _HIERARCHY = (
     MetricEntry("lca_distance_q75", "Centroid distance by common ancestor, 75 % quantile", "75 % quantile of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
     MetricEntry("lca_distance_q95", "Centroid distance by common ancestor, 95 % quantile", "95 % quantile of cosine distance of species centroids by the rank of their lowest common ancestor", ordinal.distance_by_lca, DISTANCE, "neither", "", needs_ranks=True),
     MetricEntry("pagel_lambda", "Tree signal (Pagel's λ)", "share of the covariance between species that the tree carries: 1 under Brownian motion along it", tree_signal.pagel_lambda, SHARE, "higher", "Pagel 1999; Ives et al. 2007"),
-    MetricEntry("effective_dimension", "Independent directions in which species differ", "participation ratio of the covariance of species given their tree", dimension.effective_dimension, DIMENSION, "neither", "Gao et al. 2017"),
+    MetricEntry("effective_dimension", "Effective dimension of species", "participation ratio of the covariance of species given their tree", dimension.effective_dimension, DIMENSION, "neither", "Gao et al. 2017"),
     MetricEntry("attainable_cophenetic_correlation", "CPCC under Brownian motion", "the CPCC that Brownian motion along the tree would give with the same spectrum and noise", attainable.attainable_cophenetic_correlation, CORRELATION, "neither", "Felsenstein 1985", invariant=SHUFFLED),
     MetricEntry("relative_cophenetic_correlation", "CPCC over that of Brownian motion", "CPCC over what Brownian motion along the tree would give with the same spectrum and noise", attainable.attainable_cophenetic_correlation, UNBOUNDED, "higher", "Felsenstein 1985", invariant=SHUFFLED),
     MetricEntry("k_mult", "Phylogenetic signal (K_mult)", "phylogenetic signal: 1 under Brownian motion along the tree", signal.k_mult, POSITIVE, "higher", "Adams 2014"),
-    MetricEntry("k_mult_z", "Phylogenetic signal, standardised (K_mult z)", "K_mult less its mean over permutations of species, in their standard deviations", signal.k_mult, UNBOUNDED, "higher", "Adams & Collyer 2019", invariant=DRAWN),
+    MetricEntry("k_mult_z", "K_mult, standardised (z)", "K_mult less its mean over permutations of species, in their standard deviations", signal.k_mult, UNBOUNDED, "higher", "Adams & Collyer 2019", invariant=DRAWN),
     MetricEntry("dendrogram_cophenetic_correlation", "Dendrogram heights", "tree distance against height in the dendrogram of centroids", dendrogram.dendrogram_agreement, CORRELATION, "higher", "Sokal & Rohlf 1962"),
     MetricEntry("dendrogram_triplet_accuracy", "Triplets of the dendrogram", "share of the tree's triplets that the dendrogram of centroids resolves alike", dendrogram.dendrogram_agreement, SHARE, "higher", "Critchlow et al. 1996"),
     MetricEntry("dendrogram_purity", "Purity of dendrogram clades", "share of a taxon in the smallest clade of the dendrogram that holds two of its species", dendrogram.dendrogram_purity, SHARE, "higher", "Heller & Ghahramani 2005", needs_ranks=True),
@@ -140,7 +140,7 @@ _HIERARCHY = (
     MetricEntry("variance_ratio", "Variance between over within taxa (pseudo-F)", "variance between taxa over variance within (pseudo-F)", variance.variance_by_rank, POSITIVE, "higher", "Anderson 2001", needs_ranks=True),
     MetricEntry("variance_component", "Variance component of the rank", "share of the variance of images that arises at the rank, by nested random effects", components.variance_components, UNBOUNDED, "neither", "Henderson 1953", needs_ranks=True),
     MetricEntry("variance_component_between_species", "Variance component of the rank, between species", "share of the variance between species that arises at the rank, by nested random effects", components.variance_components, UNBOUNDED, "neither", "Henderson 1953", needs_ranks=True),
-    MetricEntry("heritable_share", "Heritable share of what species differ in", "share of the variance between species that arises above species: what relatives share", components.variance_components, UNBOUNDED, "higher", "Henderson 1953; Lynch & Walsh 1998", needs_ranks=True, by_part=True),
+    MetricEntry("heritable_share", "Heritable share", "share of the variance between species that arises above species: what relatives share", components.variance_components, UNBOUNDED, "higher", "Henderson 1953; Lynch & Walsh 1998", needs_ranks=True, by_part=True),
 )  # fmt: skip
 
 _RELATIVES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,11 @@ MOST_COLUMNS = 3
 
 @style.styled
 def dots(
-    measurements: pd.DataFrame, metrics: Iterable[str], settings: FigureSettings = DEFAULTS, space: str = "raw"
+    measurements: pd.DataFrame,
+    metrics: Iterable[str],
+    settings: FigureSettings = DEFAULTS,
+    space: str = "raw",
+    titles: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw several metrics, each in a panel of its own scale, with 95 % intervals and chance levels.
 
@@ -34,6 +38,8 @@ def dots(
         Models, controls, heading, and the mark on simulated data.
     space : str
         ``raw`` or ``centred``.
+    titles : mapping from metric to str, optional
+        Titles of panels; by default those of the registry of metrics.
 
     Returns
     -------
@@ -67,7 +73,7 @@ def dots(
         axes.remove()
     for number, (axes, metric) in enumerate(zip(grid.ravel(), metrics, strict=False)):
         _draw_panel(axes, rows.table[rows.table["metric"] == metric].set_index("encoder"), rows)
-        axes.set_title(metric_label(metric), loc="left", fontsize=7)
+        axes.set_title((titles or {}).get(metric) or metric_label(metric), loc="left", fontsize=7)
         axes.set_xlabel(counts_label(rows.table[rows.table["metric"] == metric]), fontsize=6, color=style.MUTED)
         axes.tick_params(labelleft=number % n_columns == 0)
     return figure

@@ -40,6 +40,10 @@ ENDPOINTS = (
     "knn_purity_1_other_species",
     "macro_accuracy",
 )
+ENDPOINT_TITLES = {
+    "knn_purity_1_other_species": "1-NN among other species, family",
+    "macro_accuracy": "Family named, genus never seen",
+}
 AGREEMENT = (
     "relative_cophenetic_correlation",
     "disattenuated_cophenetic_correlation",
@@ -183,9 +187,9 @@ def _panels_by_rank(metrics: tuple[str, ...], title: str) -> Draw:
     return lambda rows, settings, tables: by_rank(rows, metrics, replace(settings, title=title))
 
 
-def _panels_of_dots(metrics: tuple[str, ...], title: str) -> Draw:
+def _panels_of_dots(metrics: tuple[str, ...], title: str, titles: Mapping[str, str] | None = None) -> Draw:
     """Return the function that draws a panel of dots for each of some metrics."""
-    return lambda rows, settings, tables: dots(rows, metrics, replace(settings, title=title))
+    return lambda rows, settings, tables: dots(rows, metrics, replace(settings, title=title), titles=titles)
 
 
 def _endpoint_rows(tables: Tables) -> pd.DataFrame:
@@ -268,7 +272,7 @@ _ENTRIES = (
         "Heritable share: variance above species over variance between species. 1-NN: is the nearest image of another "
         "species of the same family? Unseen children: does a family probe name genera that it never saw? Bars: 95 % "
         "intervals. Grey: chance.",
-        _panels_of_dots(ENDPOINTS, "Does the embedding follow the tree?"),
+        _panels_of_dots(ENDPOINTS, "Does the embedding follow the tree?", ENDPOINT_TITLES),
         _endpoint_rows,
     ),
     FigureEntry(
