@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from bioclip_probe.metrics.intervals import SAME, with_interval, with_note
+from bioclip_probe.metrics.intervals import SAME, with_enough_relatives, with_interval, with_note
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
 from bioclip_probe.metrics.scores import adjusted
 from bioclip_probe.metrics.separation import LabelledImages
@@ -292,7 +292,10 @@ def estimate_index(
             continue
         values, chances = deleted[:, :, number].T
         estimate = _with_varying_interval(with_interval(estimate, values, jackknife, settings, index.bounds))
-        estimates |= {name: estimate, f"{name}_adjusted": adjusted(estimate, chances, jackknife, settings)}
+        beyond = adjusted(estimate, chances, jackknife, settings)
+        if clustered.null == "species":
+            beyond = with_enough_relatives(beyond, images.labels[named], images.species[named])
+        estimates |= {name: estimate, f"{name}_adjusted": beyond}
     return estimates
 
 

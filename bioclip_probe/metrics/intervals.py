@@ -20,8 +20,10 @@ from bioclip_probe.stats.resampling import effective_degrees_of_freedom, jackkni
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 
-#: With fewer units there is no interval.
-FEWEST_UNITS = 10
+#: With fewer species there is no interval, nor with fewer whole clades, which differ more from each other.
+FEWEST_UNITS, FEWEST_CLADES = 10, 40
+#: With fewer species that share their taxon with another one, no number beyond the species null has an interval.
+FEWEST_RELATED = 20
 #: With fewer units on a dated tree, or fewer whole clades, the calibration study found that intervals are too narrow.
 CAUTIOUS_UNITS = 100
 SAME = 1e-12  # differences below this are rounding
@@ -55,8 +57,9 @@ def with_interval(
     -------
     Estimate
         With the ends of the interval, the resampled rank, the number of units and `replicates`. The interval is empty
-        with fewer than ten units or where the number does not exist without one of the groups, and the note says why.
-        The note warns where the calibration study (tests/calibration) found that intervals cover less than they say.
+        with fewer than ten species or forty whole clades, and where the number does not exist without one of the
+        groups; the note says why. The note warns where the calibration study (tests/calibration) found that intervals
+        cover less than they say.
 
     References
     ----------
@@ -74,8 +77,9 @@ def with_interval(
     estimate = replace(estimate, resampled=jackknife.rank, n_units=jackknife.n_units, replicates=deleted)
     if not np.isfinite(estimate.value):
         return estimate
-    if jackknife.n_units < FEWEST_UNITS:
-        few = f"no interval: {jackknife.n_units} units ({jackknife.rank}), needs at least {FEWEST_UNITS}"
+    fewest = FEWEST_CLADES if has_whole_clades(jackknife) else FEWEST_UNITS
+    if jackknife.n_units < fewest:
+        few = f"no interval: {jackknife.n_units} units ({jackknife.rank}), needs at least {fewest}"
         return with_note(estimate, few)
     if not np.isfinite(deleted).all():
         return with_note(estimate, "no interval: the number does not exist without some of the units")
@@ -195,6 +199,62 @@ def with_share_interval(
     return replace(found, ci_low=low, ci_high=high, ci_method=method)
 
 
+def without_interval(estimate: Estimate, reason: str) -> Estimate:
+    """Return an estimate without its interval; what is known without each group stays for paired differences.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    reason : str
+        Why the interval would be wrong, for the note. It stays as it is where there is no interval.
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> without_interval(Estimate(0.5, ci_low=0.4, ci_high=0.6), "2 units").note
+    'no interval: 2 units'
+    """
+    if not np.isfinite(estimate.ci_low):
+        return estimate
+    return with_note(replace(estimate, ci_low=np.nan, ci_high=np.nan, ci_method=""), f"no interval: {reason}")
+
+
+def with_enough_relatives(estimate: Estimate, taxa: np.ndarray, species: np.ndarray) -> Estimate:
+    """Return a number beyond the species null, without its interval where few species have a relative.
+
+    Only species that share their taxon with another species can lie beyond what a memoriser of species reaches. Where
+    they are few, such a number rests on them alone, however many other species there are, and the calibration study
+    found that its interval is far too narrow.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        With its interval.
+    taxa, species : ndarray, shape (n,), int64
+        Taxon and species of the images that enter.
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> estimate = Estimate(0.5, ci_low=0.4, ci_high=0.6)
+    >>> with_enough_relatives(estimate, np.array([0, 0, 1]), np.array([5, 6, 7])).note
+    'no interval: 2 species share their taxon with another one, needs at least 20'
+    """
+    pairs = np.unique(np.stack([taxa, species]), axis=1)
+    n_species = np.unique(pairs[0], return_counts=True)[1]
+    n_related = int(n_species[n_species > 1].sum())
+    if n_related >= FEWEST_RELATED:
+        return estimate
+    few = f"{n_related} species share their taxon with another one, needs at least {FEWEST_RELATED}"
+    return without_interval(estimate, few)
+
+
 def with_note(estimate: Estimate, note: str) -> Estimate:
     """Return an estimate with one more note.
 
@@ -216,6 +276,25 @@ def with_note(estimate: Estimate, note: str) -> Estimate:
     return replace(estimate, note="; ".join(filter(None, (estimate.note, note))))
 
 
+def has_whole_clades(jackknife: Jackknife) -> bool:
+    """Return True if the units are taxa above species, which are left out whole.
+
+    Parameters
+    ----------
+    jackknife : Jackknife
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> has_whole_clades(Jackknife("genus", 40, np.arange(40)))
+    True
+    """
+    return jackknife.rank not in ("species", "taxon")
+
+
 def caution(jackknife: Jackknife) -> str:
     """Return a warning where the calibration study found that intervals cover less than they say.
 
@@ -235,8 +314,7 @@ def caution(jackknife: Jackknife) -> str:
     >>> caution(Jackknife("species", 40, np.arange(40)))
     ''
     """
-    whole_clades = jackknife.rank not in ("species", "taxon")
-    if jackknife.n_units >= CAUTIOUS_UNITS or not (jackknife.dated or whole_clades):
+    if jackknife.n_units >= CAUTIOUS_UNITS or not (jackknife.dated or has_whole_clades(jackknife)):
         return ""
     few = f"with {jackknife.n_units} units ({jackknife.rank}), fewer than {CAUTIOUS_UNITS}"
     return f"{few}, the interval may be too narrow"

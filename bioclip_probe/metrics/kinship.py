@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bioclip_probe.metrics.intervals import FEWEST_UNITS, with_note
+from bioclip_probe.metrics.intervals import FEWEST_UNITS, with_note, without_interval
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
 from bioclip_probe.metrics.nearest import NO_NAME, ONE_TAXON, SINGLE_IMAGES
-from bioclip_probe.metrics.neighborhoods import with_exact_ends, without_interval
+from bioclip_probe.metrics.neighborhoods import with_exact_ends
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
 from bioclip_probe.stats.estimate import Estimate

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from bioclip_probe.metrics.intervals import with_note
+from bioclip_probe.metrics.intervals import with_enough_relatives, with_note, without_interval
 from bioclip_probe.metrics.measurement import Measurement
-from bioclip_probe.metrics.neighborhoods import Question, with_exact_ends, without_interval
+from bioclip_probe.metrics.neighborhoods import Question, with_exact_ends
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
 from bioclip_probe.stats.estimate import Estimate
@@ -134,6 +134,9 @@ def estimate_knn_purity(
     corrected, ends = ((each - chances) / (1 - chances) for each in (right, np.array([0 * best, best])))
     adjusted = Estimate(float(corrected[0]), chance=0.0, null=null, **counts)
     adjusted = with_exact_ends(adjusted, corrected[1:], ends.T, jackknife.take(rows), settings, ADJUSTED)
+    if question.level:
+        kept = question.lists.kept() > 0
+        adjusted = with_enough_relatives(adjusted, question.taxon[kept], question.lists.taxa(0)[kept])
     if len(rows) < purity.n_images:
         some_free = f"{len(rows):,} of {purity.n_images:,} images have a neighbour of another species"
         adjusted = with_note(adjusted, some_free)

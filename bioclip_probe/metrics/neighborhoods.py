@@ -21,7 +21,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import gammaln
 
-from bioclip_probe.metrics.intervals import with_interval, with_note
+from bioclip_probe.metrics.intervals import with_interval
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
@@ -305,26 +305,3 @@ def with_exact_ends(
     lowest, highest = float(low[0] + width[0] * exact.ci_low), float(low[0] + width[0] * exact.ci_high)
     lowest, highest = np.fmin(estimate.ci_low, lowest), np.fmax(estimate.ci_high, highest)
     return replace(estimate, ci_low=float(lowest), ci_high=float(highest), ci_method=exact.ci_method)
-
-
-def without_interval(estimate: Estimate, reason: str) -> Estimate:
-    """Return an estimate without its interval; what is known without each group stays for paired differences.
-
-    Parameters
-    ----------
-    estimate : Estimate
-    reason : str
-        Why the interval would be wrong, for the note. It stays as it is where there is no interval.
-
-    Returns
-    -------
-    Estimate
-
-    Examples
-    --------
-    >>> without_interval(Estimate(0.5, ci_low=0.4, ci_high=0.6), "2 units").note
-    'no interval: 2 units'
-    """
-    if not np.isfinite(estimate.ci_low):
-        return estimate
-    return with_note(replace(estimate, ci_low=np.nan, ci_high=np.nan, ci_method=""), f"no interval: {reason}")

@@ -90,7 +90,9 @@ def test_names_are_compared_as_taxa_are():
         expected = pearsonr(patristic_distances(coarse)[upper], distance[upper])[0]
         assert row["value"] == pytest.approx(expected, abs=1e-6), rank
         assert (row["n_images"], row["n_taxa"]) == (0, len(taxa))
-        assert row["ci_low"] <= row["value"] <= row["ci_high"] and row["p_value"] <= 0.05
+        assert row["p_value"] <= 0.05
+        if len(taxa) >= 40:  # fewer taxa of a rank have no interval
+            assert row["ci_low"] <= row["value"] <= row["ci_high"]
     assert found["text_cophenetic_correlation", "kingdom"]["note"]
     of_images = cophenetic_correlation(vectors[placement.tree.tips], Placement(coarse, coarse.tips), FEW)
     plain = estimates(of_images, "cophenetic_correlation")["species"]
