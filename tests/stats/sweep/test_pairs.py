@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 
 from bioclip_probe.stats.sweep import pairs
 from bioclip_probe.stats.sweep.points import distance_bound
+from bioclip_probe.stats.sweep.ties import distance_rounding, with_tied_heights
 from bioclip_probe.tree import Tree, patristic_distances
 from tests.definitions import hierarchy as definitions
 from tests.definitions.tree import path_length
@@ -46,11 +47,11 @@ def test_the_block_size_does_not_change_the_result():
 def test_spearman_agrees_with_its_definition_on_binned_distances(made):
     vectors, tree = made
     found = pairs.spearman_correlation(vectors, tree)
-    highest = 2 * tree.depth.max()
-    if not highest:
+    tree, last = with_tied_heights(tree), pairs.N_RANK_BINS - 1
+    if not tree.depth.max():
         assert math.isnan(found)
         return
-    last = pairs.N_RANK_BINS - 1
+    highest = max(2 * tree.depth.max(), distance_rounding(tree) * last)  # a bin is no narrower than the tree's rounding
     exact = [(t / highest * last, c / bound(vectors) * last) for t, c in pairing(vectors, tree)]
     # A distance within rounding of a bin's edge may fall on either side; such a draw has no one right answer.
     assume(all(abs(x % 1 - 0.5) > 1e-4 for pair in exact for x in pair))
