@@ -23,9 +23,9 @@ def one_panel(coordinates: np.ndarray, rank: str = "order") -> Panels:
 def memoriser(seed: int, resample: str = "species") -> Panels:
     """A panel of orders of a model that recognises species and knows no tree."""
     random = np.random.default_rng(seed)
-    placement = random_taxonomy(40, 200, random)
+    placement = random_taxonomy(90, 360, random)
     of_node = random.standard_normal((len(placement.tree), 32))
-    vectors = unit_rows(of_node[placement.node] + 0.1 * random.standard_normal((200, 32))).astype(np.float32)
+    vectors = unit_rows(of_node[placement.node] + 0.1 * random.standard_normal((360, 32))).astype(np.float32)
     images = LabelledImages(placement.at("order"), placement.node)
     panel = Panel("order", "Animalia", vectors, vectors[:, :2], images)
     return Panels([panel], placement, MeasureSettings(seed=seed, resample=resample))
@@ -76,7 +76,7 @@ def test_a_memoriser_of_species_without_a_tree_is_at_chance():
     beyond = []
     for seed in range(8):
         plain, corrected = panel_purity(memoriser(seed))
-        assert plain.estimate.null == "species" and plain.estimate.n_units == 40
+        assert plain.estimate.null == "species" and plain.estimate.n_units == 90
         assert corrected.estimate.ci_low <= 0 <= corrected.estimate.ci_high
         beyond.append(corrected.value)
     assert abs(np.mean(beyond)) < 0.03
