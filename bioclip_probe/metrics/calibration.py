@@ -1,4 +1,4 @@
-"""How far the confidence of a probe is from the share of its answers that are correct."""
+"""The calibration of probes: their confidence against the share of their answers that are correct."""
 
 from __future__ import annotations
 

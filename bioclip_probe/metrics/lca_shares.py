@@ -1,4 +1,4 @@
-"""What CPCC rests on: how much of it comes from the pairs of species that meet at each rank."""
+"""The shares of CPCC: how much of it comes from the pairs of species that meet at each rank."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which neighbours of an image count and how many of them agree with it, and what a memoriser of species would reach.
+"""Questions to neighbours: which of them count, how many agree, and what a memoriser of species would reach.
 
 The chance level above species rank is exact. Under the species null, whole species are permuted over the tips of the
 tree and images stay with their species. A neighbour of the own species then always agrees. A neighbour of another
@@ -34,7 +34,7 @@ LABELS_AT_ONCE = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """Which neighbours count, and when they agree.
+    """A question to the neighbours of images: which of them count, and when they agree.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What else embeddings follow: a column of the images such as photographer, place or kind of picture.
+"""Columns of the images that embeddings may follow instead of the tree: photographer, place or kind of picture.
 
 Pictures of one species often come from one place, and a museum photographs a family against one background. An
 embedding that knows the background then seems to know the family. Three numbers tell how far that goes: how often

@@ -127,7 +127,7 @@ class Evolution:
 
     @property
     def note(self) -> str:
-        """What a reader must know about the sampling error; empty if it is known."""
+        """A note on the sampling error; empty if it is known."""
         unknown = not np.any(self.taxa.counts > 1)
         return "no species has two images: the sampling error of means is taken as 0" if unknown else ""
 

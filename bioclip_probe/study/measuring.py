@@ -77,7 +77,7 @@ def taxa(sample: Sample, rank: str, encoder: str) -> tuple[pd.DataFrame, np.ndar
 
 @dataclass(frozen=True)
 class Part:
-    """What some measurements are about: one encoder in one space, on one tree, in one part of the dataset.
+    """The subject of some measurements: one encoder in one space, on one tree, in one part of the dataset.
 
     Attributes
     ----------

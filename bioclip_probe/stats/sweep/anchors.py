@@ -45,7 +45,7 @@ class PermutedTips(NamedTuple):
 
 
 class AnchorScores(NamedTuple):
-    """What is needed to score anchors, and the arrays to which the scores of a block of rows are written.
+    """The inputs of the scores of anchors, and the arrays to which the scores of a block of rows are written.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a sweep computes besides its plain result: without each group of the jackknife, and with species permuted."""
+"""Further results of a sweep: without each group of the jackknife, and with species permuted."""
 
 from __future__ import annotations
 
