@@ -40,7 +40,21 @@ def print_measurements(results: Results, metrics: Collection[str]) -> None:
     """Print the numbers of some metrics, a row for each encoder, space, tree and rank."""
     table = results.table("measurements")
     rows = table[table["metric"].isin(metrics) & table["taxon"].isna()]
-    shown = ["metric", "encoder", "encoder_b", "space", "tree", "split", "rank", "value", "chance", "ci_low", "ci_high"]
+    rows = rows.assign(p_value=rows["p_value"].map("{:.4f}".format, na_action="ignore"))
+    shown = [
+        "metric",
+        "encoder",
+        "encoder_b",
+        "column",
+        "space",
+        "tree",
+        "split",
+        "rank",
+        "value",
+        "chance",
+        "ci_low",
+        "ci_high",
+    ]
     counts = ["p_value", "n_images", "n_taxa", "n_units"]
     print_table(rows[[*shown, *counts]].dropna(axis=1, how="all"))
     if HEADLINE in metrics and rows["p_value"].notna().any():
