@@ -191,7 +191,8 @@ def knn_purity_within_values(
         ``knn_purity_1_within_values`` at the ranks kingdom to genus, in [0, 1]; higher is better. As
         `knn_purity_1_other_species`, but the candidates of an image are those that have its value of the column, so
         that the column cannot help. Chance is exact with species permuted inside each value (null: within COLUMN).
-        Images without a value, and those that have no candidate of their taxon, are left out and counted.
+        Images without a value, those that have no candidate of their taxon, and those of a value with a single taxon,
+        which cannot be wrong, are left out and counted.
 
     Examples
     --------
@@ -211,7 +212,7 @@ def knn_purity_within_values(
                 level_of(rank),
                 least=1,
             )
-            for of_value in _values_of_several(column, known)
+            for of_value in _values_of_several_taxa(column.values, shared.placement.at(rank), known)
         ]
         scored = [question.lists.rows[question.scored()[question.lists.cell] > 0] for question in questions]
         images = np.concatenate([np.empty(0, dtype=np.int64), *scored])
@@ -229,11 +230,11 @@ def knn_purity_within_values(
     return rows
 
 
-def _values_of_several(column: ImageColumn, known: np.ndarray) -> list[np.ndarray]:
-    """Return the images of each value that several species have, shape (n,), bool."""
-    pairs = np.unique(np.stack([column.values[known], column.placement.node[known]]), axis=1)
-    values, n_species = np.unique(pairs[0], return_counts=True)
-    return [known & (column.values == value) for value in values[n_species > 1]]
+def _values_of_several_taxa(values: np.ndarray, taxa: np.ndarray, known: np.ndarray) -> list[np.ndarray]:
+    """Return the images of each value that images of several taxa have, shape (n,), bool; others tell nothing."""
+    pairs = np.unique(np.stack([values[known], taxa[known]]), axis=1)
+    several, n_taxa = np.unique(pairs[0], return_counts=True)
+    return [known & (values == value) for value in several[n_taxa > 1]]
 
 
 def _mean_score(questions: list[Question], left_out: int) -> np.ndarray:

@@ -28,7 +28,10 @@ def purity_within_values(vectors: np.ndarray, values: np.ndarray, taxa: np.ndarr
     for i in range(len(x)):
         if values[i] < 0 or taxa[i] < 0:
             continue
-        others = (values == values[i]) & (taxa >= 0) & (species != species[i])
+        of_value = (values == values[i]) & (taxa >= 0)
+        if len(set(taxa[of_value])) < 2:
+            continue
+        others = of_value & (species != species[i])
         if not np.any(others & (taxa == taxa[i])):
             continue
         distance = np.sum((x - x[i]) ** 2, axis=1)
