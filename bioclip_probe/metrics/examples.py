@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.metrics.answers import Answers
-from bioclip_probe.metrics.intervals import taxon_jackknife
 from bioclip_probe.metrics.panels import Panel, Panels
 from bioclip_probe.metrics.paths import PathAnswers
 from bioclip_probe.metrics.separation import LabelledImages
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.text import TextEmbeddings
+from bioclip_probe.metrics.units import taxon_jackknife
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import taxonomy
 from bioclip_probe.tree.tree import Placement

@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bioclip_probe.metrics.answers import SPLIT, Answers
-from bioclip_probe.metrics.intervals import taxon_jackknife
 from bioclip_probe.metrics.measurement import Measurement, random_stream
 from bioclip_probe.metrics.scores import estimate_mean
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.units import taxon_jackknife
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.tables import RANKS

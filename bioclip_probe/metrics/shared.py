@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.metrics.intervals import taxon_jackknife, unit_jackknife
 from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.units import taxon_jackknife, unit_jackknife
 from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.embeddings import check_vectors

@@ -16,11 +16,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bioclip_probe.metrics.hierarchy import estimate_cophenetic_correlation
-from bioclip_probe.metrics.intervals import taxon_jackknife, with_interval
+from bioclip_probe.metrics.intervals import with_interval
 from bioclip_probe.metrics.measurement import Measurement, random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.similarity import estimate_similarity
+from bioclip_probe.metrics.units import taxon_jackknife
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife

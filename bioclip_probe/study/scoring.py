@@ -14,9 +14,10 @@ import pandas as pd
 
 from bioclip_probe import metrics
 from bioclip_probe.metrics.answers import Answers
-from bioclip_probe.metrics.intervals import taxon_jackknife, with_note
+from bioclip_probe.metrics.intervals import with_note
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.metrics.units import taxon_jackknife
 from bioclip_probe.probes import SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.study.probing import taxon_paths

@@ -11,7 +11,6 @@ from sklearn.neighbors import NearestNeighbors
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.hierarchy import cophenetic_correlation
-from bioclip_probe.metrics.intervals import taxon_jackknife
 from bioclip_probe.metrics.measurement import estimates
 from bioclip_probe.metrics.registry import REGISTRY
 from bioclip_probe.metrics.shared import SharedResults
@@ -24,6 +23,7 @@ from bioclip_probe.metrics.text import (
     text_cophenetic_correlation,
     text_radial_tau,
 )
+from bioclip_probe.metrics.units import taxon_jackknife
 from bioclip_probe.stats.resampling import jackknife_interval
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, patristic_distances, taxonomy
