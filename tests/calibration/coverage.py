@@ -58,8 +58,8 @@ COLUMNS = {
     "protocol": "of the probe",
     "draws": "samples in which the number exists, of both models together",
     "shown": "share of them with an interval",
-    "target": "mean of the number over the samples; of the first model",
-    "sd": "standard deviation of the number over the samples; of the first model",
+    "target": "mean of the number over the samples, for scores of a probe beyond chance; of the first model",
+    "sd": "standard deviation of the same",
     "coverage": "share of intervals that hold the target",
     "coverage_low": "Clopper–Pearson, 95 %",
     "coverage_high": "",
@@ -147,7 +147,7 @@ def _species(tree: str) -> tuple[str, Tree, pd.DataFrame | None]:
 
 
 def draw(cell: Cell, number: int) -> dict[str, list[float]]:
-    """Return the numbers of one sample: ``metric|rank|protocol|model`` → value, and the ends of its interval."""
+    """Return the numbers of one sample: ``metric|rank|protocol|model`` → value, ends of its interval, and chance."""
     everything = population(cell.tree, cell.signal)
     rng = generator("coverage", cell.tree, cell.n, number)
     picked = np.sort(rng.choice(len(everything.tree.tips), cell.n, replace=False))
@@ -173,9 +173,9 @@ def _metrics(placement: Placement, first: np.ndarray, second: np.ndarray) -> dic
 
 
 def _numbers(measurements: Iterable[Measurement], model: str = "") -> dict[str, list[float]]:
-    """Return the value and the ends of the interval of each measurement about all taxa."""
+    """Return the value, the ends of the interval and a chance of 0 for each measurement about all taxa."""
     return {
-        f"{row.metric}|{row.rank}||{model}": [row.value, row.estimate.ci_low, row.estimate.ci_high]
+        f"{row.metric}|{row.rank}||{model}": [row.value, row.estimate.ci_low, row.estimate.ci_high, 0.0]
         for row in measurements
         if row.taxon is None
     }
@@ -193,7 +193,7 @@ def _probe_scores(
     about_all = table[table["taxon"].isna()]
     models = about_all["encoder"].map({"first": "", "second": SECOND})
     return {
-        f"{row.metric}|{row.rank}|{row.protocol}|{model}": [row.value, row.ci_low, row.ci_high]
+        f"{row.metric}|{row.rank}|{row.protocol}|{model}": [row.value, row.ci_low, row.ci_high, row.chance]
         for row, model in zip(about_all.itertuples(index=False), models, strict=True)
     }
 
@@ -202,7 +202,7 @@ def work(block: Block) -> dict:
     """Return the line of a block: the numbers of its draws by name, and where the species are from."""
     draws = [draw(block.cell, number) for number in range(block.start, block.stop)]
     names = dict.fromkeys(name for numbers in draws for name in numbers)
-    nothing = [np.nan] * 3
+    nothing = [np.nan] * 4
     rows = {name: [_rounded(numbers.get(name, nothing)) for numbers in draws] for name in names}
     return {"ground": population(block.cell.tree, block.cell.signal).ground, "numbers": rows}
 
@@ -237,8 +237,11 @@ def table(jobs: Iterable[Block], lines: dict[str, dict]) -> pd.DataFrame:
 
 
 def _coverage(models: Sequence[np.ndarray]) -> dict:
-    """Return the columns of one number from its values and the ends of its intervals in each model, (draws, 3)."""
-    models = [numbers[np.isfinite(numbers[:, 0])] for numbers in models]
+    """Return the columns of one number from its values, the ends of its intervals and its chance, (draws, 4), by model.
+
+    The target is what the number has beyond the chance of its sample, on average over samples.
+    """
+    models = [_beyond_chance(numbers[np.isfinite(numbers[:, 0])]) for numbers in models]
     shown = [numbers[np.isfinite(numbers).all(axis=1)] for numbers in models]
     n_draws, n_shown = sum(map(len, models)), sum(map(len, shown))
     row = {"draws": n_draws, "shown": n_shown / n_draws if n_draws else np.nan}
@@ -260,6 +263,11 @@ def _coverage(models: Sequence[np.ndarray]) -> dict:
         "width": np.mean(high - low),
         "verdict": verdict,
     }
+
+
+def _beyond_chance(numbers: np.ndarray) -> np.ndarray:
+    """Return values and the ends of intervals, (draws, 3), less the chance level of each sample, where it has one."""
+    return numbers[:, :3] - np.nan_to_num(numbers[:, 3:])
 
 
 def withdrawn(covered: pd.DataFrame) -> list[dict]:
