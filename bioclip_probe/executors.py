@@ -154,6 +154,7 @@ def resolve_device(device: str) -> str:
     ----------
     device : str
         ``cpu``, ``cuda``, ``cuda:N`` for one of several GPUs, or ``auto`` for a GPU where there is one.
+        ``cpu:0`` is the processor too; what NumPy computes on ``cpu``, torch computes there.
 
     Returns
     -------
@@ -170,7 +171,7 @@ def resolve_device(device: str) -> str:
     >>> resolve_device("cpu")
     'cpu'
     """
-    if device == "cpu":
+    if device.partition(":")[0] == "cpu":
         return device
     if device != "auto" and device.partition(":")[0] != "cuda":
         raise ModelError(f"unknown device '{device}'; expected cpu, cuda, cuda:N or auto")

@@ -165,6 +165,7 @@ def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(thirty
 
 @pytest.mark.parametrize("has_gpu, device, resolved", [
     (False, "cpu", "cpu"),
+    (False, "cpu:0", "cpu:0"),
     (False, "auto", "cpu"),
     (True, "cpu", "cpu"),
     (True, "auto", "cuda"),

@@ -180,6 +180,7 @@ def interval_settings(options: argparse.Namespace) -> MeasureSettings:
     return MeasureSettings(
         resample=options.resample,
         seed=options.seed,
+        device=options.device,
         level=options.level,
         n_permutations=options.n_permutations,
         n_primary_permutations=options.n_primary_permutations,

@@ -24,6 +24,9 @@ class MeasureSettings:
         Measure this many images of each species, drawn at random; species with fewer are left out.
     seed : int
         Every number draws from a stream of its own, made of the seed, its name and its rank.
+    device : str
+        Device on which heavy products are computed: ``cpu``, ``cuda``, ``cuda:N``, or ``auto`` for a GPU if there is
+        one. It changes numbers by rounding only.
     level : float
         Nominal coverage of the confidence intervals.
     n_permutations : int
@@ -91,6 +94,7 @@ class MeasureSettings:
         default=None, metadata={"help": "measure N images of each species, drawn at random; default: all"}
     )
     seed: int = field(default=DEFAULT_SEED, metadata={"help": "seed of resampling, splits and projections"})
+    device: str = "cpu"
     level: float = field(default=LEVEL, metadata={"help": "nominal coverage of the intervals"})
     n_permutations: int = field(
         default=N_PERMUTATIONS, metadata={"help": "permutations of species for p-values and chance"}

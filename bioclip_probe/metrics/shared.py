@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from bioclip_probe.errors import DataError
+from bioclip_probe.executors import resolve_device
 from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.units import taxon_jackknife, unit_jackknife
@@ -79,6 +80,7 @@ class SharedResults:
 
     def __post_init__(self) -> None:
         self.vectors = check_vectors(self.vectors, len(self.placement))
+        self.settings = replace(self.settings, device=resolve_device(self.settings.device))
         if not self.has_ranks:
             self.ranks = RANKS[-1:]
         self._jackknives: dict[str, Jackknife] = {}

@@ -3,6 +3,7 @@
 ===================== ==================================================================================
 `embeddings`          unit vectors with the ids of their images, and the check of vectors
 `estimate`            a number with its chance level, interval, counts and note
+`devices`             the processor, or a device of torch, that computes products
 `defaults`            numbers of replicates, groups and permutations, and the level of intervals
 `resampling`          bootstrap, delete-a-group jackknife, permutation p-value
 `jackknife`           the groups of units that intervals leave out

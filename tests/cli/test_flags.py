@@ -21,7 +21,7 @@ from bioclip_probe.projections.settings import ProjectionSettings
 def test_without_flags_the_settings_are_their_defaults() -> None:
     options = build_parser().parse_args(["reproduce"])
     assert extraction_settings(options) == ExtractionSettings()
-    assert measure_settings(options) == MeasureSettings()
+    assert measure_settings(options) == MeasureSettings(device="auto")
     assert probe_settings(options) == ProbeSettings(shots=USUAL_SHOTS, device="auto")
     assert projection_settings(options) == ProjectionSettings()
 
