@@ -45,8 +45,8 @@ N_DRAWS, N_MADE_UP, DRAWS_PER_JOB = 250, 1000, 5
 SECOND = "second"
 #: An interval that covers more rarely is withdrawn.
 LOWEST = 0.93
-#: p-values are not used; chance levels are, where numbers are adjusted to them.
-SETTINGS = MeasureSettings(n_permutations=19, n_primary_permutations=1, n_model_permutations=1)
+#: p-values are not used, and the delta has no interval; chance levels are used, where numbers are adjusted to them.
+SETTINGS = MeasureSettings(n_permutations=19, n_primary_permutations=1, n_model_permutations=1, n_hyperbolicity_draws=1)
 PROBES = ProbeSettings(probes=("lda",), protocols=PROTOCOLS)
 COLUMNS = {
     "tree": "taxonomy or dated tree",
