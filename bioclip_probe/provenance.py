@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,13 +32,33 @@ def software() -> dict[str, str]:
     >>> software()["python"] == platform.python_version()
     True
     """
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
+    return {"python": platform.python_version(), **versions(PACKAGES)}
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of some packages.
+
+    Parameters
+    ----------
+    packages : iterable of str
+
+    Returns
+    -------
+    dict from str to str
+        Packages that are not installed are left out.
+
+    Examples
+    --------
+    >>> list(versions(["numpy", "no such package"]))
+    ['numpy']
+    """
+    installed = {}
+    for package in packages:
         try:
-            versions[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return versions
+    return installed
 
 
 def machine() -> dict[str, object]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import PICTURE_ERRORS, DataError, StoreError, some
-from bioclip_probe.files import sha256_of_file
+from bioclip_probe.files import sha256_of_file, sha256_of_json
 from bioclip_probe.store.journal import ShardFacts, append_line, read_journal
 from bioclip_probe.store.records import (
     DATASET,
@@ -39,6 +39,9 @@ LEDGER = Table(
         Column("error", "str", "why there is none"),
     ),
 )
+
+#: Files of a shard.
+KINDS = ("vectors", "rows")
 
 
 class EmbeddingFolder:
@@ -121,6 +124,11 @@ class EmbeddingFolder:
     def complete(self) -> bool:
         """True if every image has a line in a ledger, as ok or as failed."""
         return not self.missing_shards()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the digests of all finished shards; the journal has them, so that no shard is read."""
+        return sha256_of_json([self.shards[shard][kind]["sha256"] for shard in sorted(self.shards) for kind in KINDS])
 
     def missing_shards(self) -> list[int]:
         """Return the numbers of the shards that are not finished.

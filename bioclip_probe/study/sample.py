@@ -59,6 +59,9 @@ class Sample:
         The images on every tree of a file of several trees; `trees` has the first of them.
     attributes : DataFrame, n rows
         Further columns of the images, such as photographer or place, see `attributes.attributes_of`.
+    digests : dict from encoder name to str
+        Digests of the encoders' vectors of the whole dataset, as the store has them; empty for a sample without a
+        store. Give new ones, or none, with other `embeddings`.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class Sample:
     names: dict[str, NameEmbeddings] = field(default_factory=dict)
     tree_samples: dict[str, tuple[Placement, ...]] = field(default_factory=dict)
     attributes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    digests: dict[str, str] = field(default_factory=dict)
 
     @property
     def run(self) -> str:
@@ -292,6 +296,7 @@ def collect(
         record,
         names,
         tree_samples,
+        digests=_digests(dataset, opened, embedded),
     )
 
 
@@ -310,6 +315,15 @@ def _read_vectors(
         vectors[name] = Embeddings.of(ids, rows)
         failures[name] = pd.concat([summary.failures, zero]).to_dict("records")
     return vectors, failures
+
+
+def _digests(dataset: datasets.Dataset, store: Store, embedded: EncoderRuns) -> dict[str, str]:
+    """Return the digest of the vectors of each encoder."""
+    fingerprints = {encoder["name"]: encoder["fingerprint"] for encoder, _ in embedded}
+    return {
+        name: store.embedding_folder(dataset, f"{name}@{fingerprint}").digest
+        for name, fingerprint in fingerprints.items()
+    }
 
 
 def _read_names(
