@@ -12,6 +12,7 @@
 `children`       deals of child taxa to folds, which learn from some and are asked about all
 `folds`          folds of SimpleShot: support and queries
 `predictions`    `Predictions`, the result of a probe at one rank
+`costs`          the seconds that probes will take, estimated beforehand
 `learning`       `LearnSettings`, which all probes that learn take
 ===============  =============================================================================
 

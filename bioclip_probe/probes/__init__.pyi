@@ -1,5 +1,6 @@
 from . import centroid as centroid
 from . import closed_form as closed_form
+from . import costs as costs
 from . import folds as folds
 from . import inputs as inputs
 from . import learning as learning
@@ -11,6 +12,9 @@ from . import settings as settings
 from . import softmax as softmax
 from . import splits as splits
 from . import zero_shot as zero_shot
+from .costs import SampleSize as SampleSize
+from .costs import long_work as long_work
+from .costs import probe_seconds as probe_seconds
 from .learning import Chunks as Chunks
 from .learning import LearnSettings as LearnSettings
 from .predictions import Predictions as Predictions
