@@ -57,7 +57,7 @@ def score_sizes(sizes: np.ndarray, harmonic: np.ndarray, sums: np.ndarray) -> No
         sums += scores
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True)
 def reduce_row(histogram: np.ndarray, harmonic: np.ndarray, scores: np.ndarray) -> None:
     """Write the scores of one anchor from its histogram.
 
@@ -73,7 +73,12 @@ def reduce_row(histogram: np.ndarray, harmonic: np.ndarray, scores: np.ndarray) 
     Notes
     -----
     The order within a bin is unknown, so each score is its mean over all orders of the members of each bin. The t-th of
-    m members after P others then has rank P + t, and Σ_t 1/(P + t) is a difference of harmonic numbers.
+    m members after P others then has rank P + t, and s = Σ_t 1/(P + t) is a difference of harmonic numbers. If r of the
+    m are relevant, and h of the P, the precisions of the r add up to r ((r − 1) a + (h + 1) b), with b = s/m and
+    a = (1 − (P + 1) b)/(m − 1).
+
+    In hierarchical AP, min(rel_k, rel_j) is the sum of the steps between relevances that both rel_k and rel_j reach. So
+    it is a sum of such precisions, one for each relevance, whose relevant rows are those that reach it.
 
     References
     ----------
@@ -86,126 +91,169 @@ def reduce_row(histogram: np.ndarray, harmonic: np.ndarray, scores: np.ndarray) 
     >>> scores[AP].tolist(), scores[RIGHT].tolist()
     ([1.0, 1.0], [2.0, 0.0])
     """
-    n_levels, n_bins = histogram.shape
-    sizes, before = np.zeros(n_levels, dtype=np.int64), np.zeros(n_levels, dtype=np.int64)
-    for level in range(n_levels):
-        sizes[level] = histogram[level].sum()
-    relevance = np.zeros(n_levels)
-    for level in range(n_levels - 1):
-        if sizes[level]:
-            relevance[level] = (n_levels - 1 - level) / (n_levels - 1) / sizes[level]
     scores[:] = 0.0
+    counts = _occupied_bins(histogram)
+    n_bins = counts.shape[1]
+    members, before = np.zeros(n_bins), np.empty(n_bins)
+    other_members, other_before = np.empty(n_bins), np.empty(n_bins)
+    weights = np.empty((4, n_bins))
+    for level in range(len(counts)):
+        for b in range(n_bins):
+            members[b] += counts[level, b]
+    n = _fill_before(members, before)
     for b in range(n_bins):
-        m = relevant = 0
-        for level in range(n_levels):
-            m += histogram[level, b]
-            relevant += histogram[level, b] if level < n_levels - 1 else 0
-        if not m:
-            continue
-        _add_triplets(histogram, b, before, sizes, scores)
-        if relevant:
-            _add_precisions(histogram, b, before, sizes, 0, harmonic, scores[AP], scores[R_PRECISION])
-            _add_precisions(histogram, b, before, sizes, 1, harmonic, scores[AP_OTHER], scores[R_PRECISION_OTHER])
-            scores[HIERARCHICAL_AP, 0] += _hierarchical_ap(histogram, b, before, relevance, harmonic)
-        for level in range(n_levels):
-            before[level] += histogram[level, b]
-    _finish(sizes, relevance, scores)
+        other_members[b] = members[b] - counts[0, b]
+    _fill_before(other_members, other_before)
+    _fill_weights(members, before, harmonic, weights[:2])
+    _fill_weights(other_members, other_before, harmonic, weights[2:])
+    _add_levels(counts, members, before, n, weights, scores)
+    _add_hits(counts, (members, before), (other_members, other_before), scores)
+    _finish(scores)
+    _add_hierarchical_ap(counts, weights, scores)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _add_triplets(histogram: np.ndarray, b: int, before: np.ndarray, sizes: np.ndarray, scores: np.ndarray) -> None:
-    """Add the triplets whose nearer relative is in one bin; `before` counts the rows of nearer bins by level."""
-    farther = tied = 0
-    for level in range(len(histogram) - 1, -1, -1):
-        count = histogram[level, b]
-        scores[RIGHT, level] += count * (farther + 0.5 * tied)
-        scores[TIED, level] += 0.5 * count * tied
-        tied += count
-        farther += sizes[level] - before[level] - count
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _add_precisions(
-    histogram: np.ndarray,
-    b: int,
-    before: np.ndarray,
-    sizes: np.ndarray,
-    first: int,
-    harmonic: np.ndarray,
-    ap: np.ndarray,
-    r_precision: np.ndarray,
-) -> None:
-    """Add what the relevant rows of one bin contribute to AP and R-precision among the rows from a level on."""
-    n_levels = len(histogram)
-    m = seen = 0
-    for level in range(first, n_levels):
-        m += histogram[level, b]
-        seen += before[level]
-    if not m:
-        return
-    slope = harmonic[seen + m] - harmonic[seen]
-    share_of, step_of = 1 / m, 1 / max(m - 1, 1)
-    relevant = hits = total = 0
-    for level in range(first, n_levels - 1):
-        relevant += histogram[level, b]
-        hits += before[level]
-        total += sizes[level]
-        if relevant:
-            share = (relevant - 1) * step_of
-            expected = m * share + (hits + 1 - share * (seen + 1)) * slope
-            ap[level] += relevant * share_of * expected
-            if seen < total:
-                r_precision[level] += relevant * share_of * min(m, total - seen)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _hierarchical_ap(
-    histogram: np.ndarray, b: int, before: np.ndarray, relevance: np.ndarray, harmonic: np.ndarray
-) -> float:
-    """Return the contribution of one bin to hierarchical AP, before division by Σ relevance.
-
-    It is as for AP, with min(relevance_k, relevance_j) in place of 1 for a hit.
-    """
-    n_levels = len(histogram)
-    m = seen = 0
+@njit(cache=True, nogil=True)
+def _occupied_bins(histogram: np.ndarray) -> np.ndarray:
+    """Return the counts of the bins that are not empty; of all bins where few are."""
+    n_levels, n_bins = histogram.shape
+    members = np.zeros(n_bins, dtype=histogram.dtype)
     for level in range(n_levels):
-        m += histogram[level, b]
-        seen += before[level]
-    slope = harmonic[seen + m] - harmonic[seen]
-    share_of, step_of = 1 / m, 1 / max(m - 1, 1)
-    total = 0.0
-    for level in range(n_levels - 1):
-        count = histogram[level, b]
-        if count:
-            earlier, in_bin = relevance[level], -relevance[level]
-            for other in range(n_levels - 1):
-                weight = min(relevance[level], relevance[other])
-                earlier += before[other] * weight
-                in_bin += histogram[other, b] * weight
-            share = in_bin * step_of
-            total += count * share_of * (m * share + (earlier - share * (seen + 1)) * slope)
-    return total
+        for b in range(n_bins):
+            members[b] += histogram[level, b]
+    occupied = np.flatnonzero(members)
+    if len(occupied) > n_bins // 2:
+        return histogram
+    counts = np.empty((n_levels, len(occupied)), dtype=histogram.dtype)
+    for level in range(n_levels):
+        for b in range(len(occupied)):
+            counts[level, b] = histogram[level, occupied[b]]
+    return counts
+
+
+@njit(cache=True, nogil=True)
+def _fill_before(members: np.ndarray, before: np.ndarray) -> float:
+    """Write how many rows are in nearer bins than each bin, and return the number of all rows."""
+    total = 0
+    for b in range(len(members)):
+        before[b] = total
+        total += int(members[b])
+    return float(total)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _finish(sizes: np.ndarray, relevance: np.ndarray, scores: np.ndarray) -> None:
+def _fill_weights(members: np.ndarray, before: np.ndarray, harmonic: np.ndarray, weights: np.ndarray) -> None:
+    """Write the weights a and b of each bin, see `reduce_row`; 0 for an empty bin."""
+    for b in range(len(members)):
+        m, first = members[b], int(before[b])
+        slope = harmonic[first + int(m)] - harmonic[first]
+        share = 1 / max(m, 1.0)
+        weights[0, b] = share / max(m - 1, 1.0) * (m - (before[b] + 1) * slope)
+        weights[1, b] = share * slope
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+def _add_levels(
+    counts: np.ndarray, members: np.ndarray, before: np.ndarray, n: float, weights: np.ndarray, scores: np.ndarray
+) -> None:
+    """Write sizes, triplets and the sums of precisions where all rows up to a level are relevant.
+
+    The latter also among the rows from level 1 on, whose weights are the third and the fourth.
+    """
+    n_levels, n_bins = counts.shape
+    relevant, hits, own_hits = np.zeros(n_bins), np.empty(n_bins), np.empty(n_bins)
+    _fill_before(counts[0], own_hits)
+    total = 0.0
+    for level in range(n_levels):
+        size = float(counts[level].sum())
+        total += size
+        scores[SIZE, level], scores[TRIPLETS, level] = size, size * (n - total)
+        if not size:
+            if level:
+                scores[AP, level], scores[AP_OTHER, level] = scores[AP, level - 1], scores[AP_OTHER, level - 1]
+            continue
+        for b in range(n_bins):
+            relevant[b] += counts[level, b]
+        _fill_before(relevant, hits)
+        right = tied = precisions = others = 0.0
+        for b in range(n_bins):
+            count, r, h, farther = float(counts[level, b]), relevant[b], hits[b], members[b] - relevant[b]
+            precisions += r * ((r - 1) * weights[0, b] + (h + 1) * weights[1, b])
+            right += count * ((n - total) - (before[b] - h) - 0.5 * farther)
+            tied += 0.5 * count * farther
+            r -= counts[0, b]
+            h -= own_hits[b]
+            others += r * ((r - 1) * weights[2, b] + (h + 1) * weights[3, b])
+        scores[RIGHT, level], scores[TIED, level] = right, tied
+        scores[AP, level], scores[AP_OTHER, level] = precisions, others
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_hits(
+    counts: np.ndarray,
+    all_rows: tuple[np.ndarray, np.ndarray],
+    others: tuple[np.ndarray, np.ndarray],
+    scores: np.ndarray,
+) -> None:
+    """Write how many of the nearest rows are relevant, of as many as are relevant: of all, and from level 1 on."""
+    for first, score, (members, before) in ((0, R_PRECISION, all_rows), (1, R_PRECISION_OTHER, others)):
+        total = 0.0
+        for level in range(first, len(counts) - 1):
+            total += scores[SIZE, level]
+            if total:
+                last = np.searchsorted(before, total) - 1  # the last bin that holds some of them
+                part = min(members[last], total - before[last]) / members[last]
+                for relevant in range(first, level + 1):
+                    scores[score, level] += counts[relevant, :last].sum() + counts[relevant, last] * part
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _finish(scores: np.ndarray) -> None:
     """Divide the sums over relevant rows by their number, and tell which scores exist."""
-    last = len(sizes) - 1
-    best, total = 0.0, 0
-    for level in range(last, -1, -1):
-        scores[TRIPLETS, level] = sizes[level] * total
-        total += sizes[level]
-        best += relevance[level] * sizes[level]
-    total = 0
+    last = scores.shape[1] - 1
+    total = 0.0
     for level in range(last + 1):
-        scores[SIZE, level] = sizes[level]
-        total += sizes[level]
-        others = total - sizes[0]
-        for ap, number in ((AP, total), (AP_OTHER, others)):  # R-precision and the mark of a score follow AP
+        total += scores[SIZE, level]
+        for ap, number in ((AP, total), (AP_OTHER, total - scores[SIZE, 0])):  # R-precision and the mark follow AP
             if number:
                 scores[ap + 2, level] = 1.0
                 scores[ap, level] = 1.0 if level == last else scores[ap, level] / number
                 scores[ap + 1, level] = 1.0 if level == last else scores[ap + 1, level] / number
-    if best > 0:
-        scores[HIERARCHICAL_AP, 0] /= best
-        scores[SCORED_HIERARCHICAL, 0] = 1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_hierarchical_ap(counts: np.ndarray, weights: np.ndarray, scores: np.ndarray) -> None:
+    """Write hierarchical AP, from AP where the rows of the highest relevances are those of the nearest levels."""
+    last = len(counts) - 1
+    relevance, total, best = np.zeros(last + 1), 0.0, 0.0
+    for level in range(last):
+        if scores[SIZE, level]:
+            relevance[level] = (last - level) / last / scores[SIZE, level]
+            best += relevance[level] * scores[SIZE, level]
+    if not best:
+        return
+    order = np.argsort(-relevance, kind="mergesort")
+    deepest, n_rows = -1, 0.0
+    for number in range(last):
+        least = relevance[order[number]]
+        step = least - relevance[order[number + 1]]
+        deepest = max(deepest, order[number])
+        n_rows += scores[SIZE, order[number]]
+        if step and n_rows == scores[SIZE, : deepest + 1].sum():
+            total += step * scores[AP, deepest] * n_rows
+        elif step:
+            total += step * _precisions(counts, order[: number + 1], weights)
+    scores[HIERARCHICAL_AP, 0] = total / best
+    scores[SCORED_HIERARCHICAL, 0] = 1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _precisions(counts: np.ndarray, levels: np.ndarray, weights: np.ndarray) -> float:
+    """Return the sum of the precisions of the rows at some levels."""
+    total = hits = 0.0
+    for b in range(counts.shape[1]):
+        r = 0.0
+        for level in levels:
+            r += counts[level, b]
+        total += r * ((r - 1) * weights[0, b] + (hits + 1) * weights[1, b])
+        hits += r
+    return total
