@@ -22,7 +22,7 @@ from .probes.settings import ProbeSettings as ProbeSettings
 from .projections.settings import ProjectionSettings as ProjectionSettings
 from .store.store import Store as Store
 from .study import results as results
-from .study.measuring import compare as compare
+from .study.comparing import compare as compare
 from .study.measuring import measure as measure
 from .study.measuring import taxa as taxa
 from .study.measuring import texts as texts

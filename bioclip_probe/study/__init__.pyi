@@ -1,4 +1,5 @@
 from . import card_tasks as card_tasks
+from . import checkpoints as checkpoints
 from . import export as export
 from . import families as families
 from . import measuring as measuring
@@ -13,7 +14,7 @@ from . import run as run
 from . import sample as sample
 from . import scoring as scoring
 from . import streaming as streaming
-from .measuring import compare as compare
+from .comparing import compare as compare
 from .measuring import measure as measure
 from .measuring import measurements as measurements
 from .measuring import table_of as table_of

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -20,18 +20,18 @@ from bioclip_probe.metrics.intervals import with_note
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.registry import DIFFERENCE
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import ControlPair, EmbeddingPair, SharedResults
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.text import TextEmbeddings
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.stats.threads import matched_threads
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece
 from bioclip_probe.study.sample import WHOLE, Sample
+from bioclip_probe.study.stored_measurements import measurements_of_table, measurements_table, rows_of_sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement
-
-log = logging.getLogger(__name__)
 
 SPACES = ("raw", "centred")
 DEFAULTS = MeasureSettings()
@@ -138,6 +138,7 @@ def measurements(
     settings: MeasureSettings = DEFAULTS,
     executor: Executor | None = None,
     spaces: Sequence[str] = SPACES,
+    checkpoints: Checkpoints = NOWHERE,
 ) -> Measured:
     """Return the measurements that `measure` makes a table of, with their replicates.
 
@@ -147,6 +148,8 @@ def measurements(
         As for `measure`. The metrics whose differences the settings name are measured too.
     spaces : sequence of str
         ``raw`` and ``centred``, or one of them.
+    checkpoints : Checkpoints
+        Where finished measurements are stored; a piece is one `Part`. By default nowhere.
 
     Returns
     -------
@@ -165,13 +168,13 @@ def measurements(
     """
     metrics.check_metrics(settings.metrics)
     needed = dict.fromkeys(name.removesuffix(DIFFERENCE) for name in settings.metrics)
-    needed_settings = replace(settings, metrics=tuple(needed))
+    settings = replace(settings, metrics=tuple(needed))
     measured: Measured = {}
-    for encoder, embeddings in sample.embeddings.items():
-        log.info("measuring %s", encoder)
-        with matched_threads(embeddings.vectors.size * len(sample.placement.tree.tips)):
-            for space in spaces:
-                measured |= _measurements_of(sample, encoder, space, needed_settings, executor)
+    for encoder in sample.embeddings:
+        measuring = _EncoderMeasuring(sample, encoder, settings, executor)
+        for part in measuring.parts(spaces):
+            content = checkpoints.content(measuring.piece(part), partial(measuring.content, part))
+            measured[part] = measurements_of_table(content.table)
     return measured
 
 
@@ -197,36 +200,66 @@ def table_of(sample: Sample, measured: Measured, settings: MeasureSettings = DEF
     >>> len(table_of(corvid_sample(), {}))
     0
     """
-    rows = (row.as_row(**asdict(part)) for part, own in measured.items() for row in _asked_for(own, settings))
+    rows = (row.as_row(**asdict(part)) for part, own in measured.items() for row in asked_for(own, settings))
     return sample.table(rows)
 
 
-def _measurements_of(
-    sample: Sample, encoder: str, space: str, settings: MeasureSettings, executor: Executor | None
-) -> Measured:
-    """Return the measurements of one encoder in one space: of all images, on each tree, then of each part."""
-    vectors, reason = _in_space(sample.embeddings[encoder], space)
-    whole = SharedResults(vectors, sample.placement, settings, groups=sample.groups, executor=executor)
-    measured = {Part(encoder, space, TAXONOMY): with_bands(metrics.measure(whole), settings)}
-    for tree, (placement, _) in sample.trees.items():
+class _EncoderMeasuring:
+    """The measuring of one encoder: its parts, and what they share."""
+
+    def __init__(self, sample: Sample, encoder: str, settings: MeasureSettings, executor: Executor | None) -> None:
+        self.sample, self.encoder, self.settings, self.executor = sample, encoder, settings, executor
+        self._vectors = cache(partial(_in_space, sample.embeddings[encoder]))
+
+    def parts(self, spaces: Sequence[str]) -> list[Part]:
+        """Return the parts to measure: in each space all images on each tree, then each part of the dataset."""
+        names = sorted(self.sample.images["split"].dropna().unique())
+        return [
+            Part(self.encoder, space, *which)
+            for space in spaces
+            for which in [
+                (TAXONOMY,),
+                *((tree,) for tree in self.sample.trees),
+                *((TAXONOMY, name) for name in names if len(names) > 1),
+            ]
+        ]
+
+    def piece(self, part: Part) -> Piece:
+        """Return the piece of a part."""
+        inputs, weight = [("images", ""), ("vectors", self.encoder)], 1.0
+        subject = [self.encoder, part.space, part.tree]
+        if part.tree != TAXONOMY:
+            inputs, weight = [*inputs, ("tree", part.tree)], 0.5
+        if part.split != WHOLE:
+            subject, weight = [*subject, part.split], 0.3
+        return Piece("measure", ", ".join(subject), tuple(inputs), asdict(self.settings), weight)
+
+    def content(self, part: Part) -> Content:
+        """Measure a part."""
+        tips = len(self.sample.placement.tree.tips)
+        with matched_threads(self.sample.embeddings[self.encoder].vectors.size * tips):
+            rows, reason = self._of_part(part) if part.split != WHOLE else self._of_all(part)
+        return Content(measurements_table(_undefined(rows, reason) if reason else rows))
+
+    def _of_all(self, part: Part) -> tuple[list[Measurement], str]:
+        """Return the measurements of all images, and why they are undefined, if they are."""
+        sample, settings = self.sample, self.settings
+        vectors, reason = self._vectors(part.space)
+        if part.tree == TAXONOMY:
+            shared = SharedResults(vectors, sample.placement, settings, groups=sample.groups, executor=self.executor)
+            return with_bands(metrics.measure(shared), settings), reason
+        placement, _ = sample.trees[part.tree]
         units = _units(sample, placement, settings)
-        on_phylogeny = SharedResults(vectors, placement, settings, units=units, executor=executor)
-        measured[Part(encoder, space, tree)] = metrics.measure(on_phylogeny)
-    if reason:
-        measured = {part: _undefined(rows, reason) for part, rows in measured.items()}
-    for name, part in _parts(sample).items():
-        vectors, reason = _in_space(part.embeddings[encoder], space)
-        shared = SharedResults(vectors, part.placement, settings, ranks=RANKS[-1:], executor=executor)
-        rows = [_noted(row) for row in metrics.measure(shared, parts=True)]
-        measured[Part(encoder, space, TAXONOMY, name)] = _undefined(rows, reason) if reason else rows
-    return measured
+        shared = SharedResults(vectors, placement, settings, units=units, executor=self.executor)
+        return metrics.measure(shared), reason
 
-
-def _parts(sample: Sample) -> dict[str, Sample]:
-    """Return the parts of the dataset by name, where it has several."""
-    split = sample.images["split"]
-    names = sorted(split.dropna().unique())
-    return {name: sample.take(np.flatnonzero(split == name)) for name in names} if len(names) > 1 else {}
+    def _of_part(self, part: Part) -> tuple[list[Measurement], str]:
+        """Return the measurements of one part of the dataset, and why they are undefined, if they are."""
+        rows = np.flatnonzero(self.sample.images["split"] == part.split)
+        vectors, reason = _in_space(self.sample.embeddings[self.encoder].take(rows), part.space)
+        placement = self.sample.placement.take(rows)
+        shared = SharedResults(vectors, placement, self.settings, ranks=RANKS[-1:], executor=self.executor)
+        return [_noted(row) for row in metrics.measure(shared, parts=True)], reason
 
 
 def _in_space(embeddings: Embeddings, space: str) -> tuple[np.ndarray, str]:
@@ -254,7 +287,7 @@ def _noted(row: Measurement) -> Measurement:
     return replace(row, estimate=with_note(row.estimate, note))
 
 
-def _asked_for(rows: Sequence[Measurement], settings: MeasureSettings) -> list[Measurement]:
+def asked_for(rows: Sequence[Measurement], settings: MeasureSettings) -> list[Measurement]:
     """Return the measurements that the settings name."""
     return [row for row in rows if not settings.metrics or row.metric in settings.metrics]
 
@@ -267,73 +300,11 @@ def _units(sample: Sample, placement: Placement, settings: MeasureSettings) -> R
     return ResamplingUnits(rank, np.where(placement.node >= 0, sample.placement.at(rank), -1))
 
 
-def compare(sample: Sample, settings: MeasureSettings = DEFAULTS, measured: Measured | None = None) -> pd.DataFrame:
-    """Return what every two encoders differ in, how alike they are, and what each is worth beyond the controls.
-
-    Parameters
-    ----------
-    sample : Sample
-    settings : MeasureSettings
-    measured : dict from Part to list of Measurement, optional
-        What `measurements` returned for the sample and the settings; measured anew by default.
-
-    Returns
-    -------
-    DataFrame
-        A `MEASUREMENTS` table with ``encoder_b``, of raw embeddings: the difference in every number, at every rank, on
-        every tree and in every part (above 0 where that of `encoder` is larger), similarity, and, beside each control,
-        the residual correlation.
-
-    Raises
-    ------
-    ProbeError
-        If there is no metric of a name in the settings.
-
-    Examples
-    --------
-    >>> from bioclip_probe.study.examples import corvid_sample
-    >>> len(compare(corvid_sample()))  # one encoder has no other to be compared with
-    0
-    """
-    metrics.check_metrics(settings.metrics)
-    names = list(sample.embeddings)
-    if len(names) < 2:
-        return MEASUREMENTS.frame()
-    if measured is None:
-        measured = measurements(sample, settings, spaces=("raw",))
-    rows: list[dict] = []
-    vectors = {name: embeddings.vectors for name, embeddings in sample.embeddings.items()}
-    shared = {name: SharedResults(own, sample.placement, settings) for name, own in vectors.items()}
-    with matched_threads(max(own.size for own in vectors.values()) * len(sample.placement.tree.tips)):
-        for first, second in itertools.combinations(names, 2):
-            log.info("comparing %s and %s", first, second)
-            rows += _differences(sample, first, second, measured, settings)
-            pair = EmbeddingPair(shared[first], shared[second])
-            both = {"encoder": first, "encoder_b": second}
-            rows += [row.as_row(**both, tree=TAXONOMY) for row in metrics.measure(pair)]
-        for control, name in itertools.product(sample.controls, names):
-            if name != control:
-                beside = ControlPair(shared[name], shared[control])
-                both = {"encoder": name, "encoder_b": control}
-                rows += [row.as_row(**both, tree=TAXONOMY) for row in metrics.measure(beside)]
-    return sample.table(rows, space="raw")
-
-
-def _differences(
-    sample: Sample, first: str, second: str, measured: Measured, settings: MeasureSettings
-) -> Iterator[dict]:
-    """Yield the differences of two encoders in every number that both have, as rows."""
-    for part, rows in measured.items():
-        other = measured.get(replace(part, encoder=second))
-        if part.encoder != first or part.space != "raw" or other is None:
-            continue
-        differences = metrics.paired_differences(rows, other, settings, dated=part.tree in sample.trees)
-        for row in _asked_for(differences, settings):
-            yield row.as_row(encoder_b=second, **asdict(part))
-
-
 def texts(
-    sample: Sample, types: Sequence[str] = (PLAIN_TYPE, NESTED_TYPE), settings: MeasureSettings = DEFAULTS
+    sample: Sample,
+    types: Sequence[str] = (PLAIN_TYPE, NESTED_TYPE),
+    settings: MeasureSettings = DEFAULTS,
+    checkpoints: Checkpoints = NOWHERE,
 ) -> pd.DataFrame:
     """Return how the names of taxa follow the tree, and how the images of taxa lie to their names.
 
@@ -344,6 +315,8 @@ def texts(
     types : sequence of str
         Text types; in the measurements they are the `protocol`.
     settings : MeasureSettings
+    checkpoints : Checkpoints
+        Where finished measurements are stored; a piece is one text type of one encoder. By default nowhere.
 
     Returns
     -------
@@ -356,13 +329,18 @@ def texts(
     >>> len(texts(corvid_sample()))  # no names were embedded
     0
     """
-    tables = [MEASUREMENTS.frame()]
-    for name, kind in itertools.product(sample.names, types):
-        log.info("measuring the names of %s, type %s", name, kind)
-        names = sample.named(name, kind)
+
+    def content(name: str, kind: str) -> Content:
         root = sample.named_root(name, kind) if kind == NESTED_TYPE else None
         images = SharedResults(sample.embeddings[name].vectors, sample.placement, settings)
-        text_embeddings = TextEmbeddings(names, sample.placement, root, images, settings)
+        text_embeddings = TextEmbeddings(sample.named(name, kind), sample.placement, root, images, settings)
         rows = [row.as_row(tree=TAXONOMY) for row in metrics.measure(text_embeddings)]
-        tables.append(sample.table(rows, encoder=name, space="raw", protocol=kind))
+        return Content(sample.table(rows, encoder=name, space="raw", protocol=kind))
+
+    tables = [MEASUREMENTS.frame()]
+    for name, kind in itertools.product(sample.names, types):
+        inputs = (("images", ""), ("vectors", name), ("names", name))
+        piece = Piece("measure", f"names of {name}, {kind}", inputs, asdict(settings), weight=0.2)
+        stored = checkpoints.content(piece, partial(content, name, kind))
+        tables.append(rows_of_sample(sample, stored.table, settings.metrics))
     return pd.concat(tables, ignore_index=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import itertools
 from collections.abc import Sequence
+from dataclasses import asdict
+from functools import lru_cache, partial
 
 import pandas as pd
 
@@ -11,10 +13,10 @@ from bioclip_probe import metrics
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.study.attributes import codes
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece
 from bioclip_probe.study.sample import Sample
+from bioclip_probe.study.stored_measurements import rows_of_sample
 from bioclip_probe.tables import MEASUREMENTS
-
-log = logging.getLogger(__name__)
 
 #: What is measured of a column that species are only permuted within.
 WITHIN = ("cophenetic_correlation_within_values",)
@@ -25,6 +27,7 @@ def measure_columns(
     confounds: Sequence[str] = (),
     strata: Sequence[str] = (),
     settings: MeasureSettings | None = None,
+    checkpoints: Checkpoints = NOWHERE,
 ) -> pd.DataFrame:
     """Return how far the raw embeddings of every encoder follow columns of the images.
 
@@ -37,6 +40,8 @@ def measure_columns(
     strata : sequence of str
         Columns inside whose values species are permuted; nothing else is measured of them.
     settings : MeasureSettings, optional
+    checkpoints : Checkpoints
+        Where finished measurements are stored; a piece is one column beside one encoder. By default nowhere.
 
     Returns
     -------
@@ -52,12 +57,21 @@ def measure_columns(
     'column_agreement'
     """
     settings = settings or MeasureSettings()
+
+    @lru_cache(maxsize=1)
+    def shared(encoder: str) -> SharedResults:
+        return SharedResults(sample.embeddings[encoder].vectors, sample.placement, settings, groups=sample.groups)
+
+    def content(encoder: str, name: str) -> Content:
+        column = metrics.ImageColumn(shared(encoder), name, codes(sample.attributes[name]))
+        rows = [row.as_row() for row in metrics.measure(column) if name in confounds or row.metric in WITHIN]
+        return Content(sample.table(rows, encoder=encoder, space="raw", tree="taxonomy"))
+
     tables = [MEASUREMENTS.frame()]
-    for encoder, embeddings in sample.embeddings.items() if confounds or strata else ():
-        shared = SharedResults(embeddings.vectors, sample.placement, settings, groups=sample.groups)
-        for name in dict.fromkeys((*confounds, *strata)):
-            log.info("measuring %s beside the column %s", encoder, name)
-            measurements = metrics.measure(metrics.ImageColumn(shared, name, codes(sample.attributes[name])))
-            rows = [row.as_row() for row in measurements if name in confounds or row.metric in WITHIN]
-            tables.append(sample.table(rows, encoder=encoder, space="raw", tree="taxonomy"))
+    for encoder, name in itertools.product(sample.embeddings, dict.fromkeys((*confounds, *strata))):
+        inputs = (("images", ""), ("vectors", encoder), ("column", name))
+        subject = f"{encoder} beside the column {name}" + ("" if name in confounds else ", within its values")
+        piece = Piece("measure", subject, inputs, asdict(settings), weight=0.3)
+        stored = checkpoints.content(piece, partial(content, encoder, name))
+        tables.append(rows_of_sample(sample, stored.table, settings.metrics))
     return pd.concat(tables, ignore_index=True)

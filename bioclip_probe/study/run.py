@@ -14,7 +14,8 @@ import pandas as pd
 from bioclip_probe import executors, metrics, provenance
 from bioclip_probe.study import results
 from bioclip_probe.study.attributes import attributes_of
-from bioclip_probe.study.measuring import compare, measurements, table_of, texts
+from bioclip_probe.study.comparing import compare
+from bioclip_probe.study.measuring import measurements, table_of, texts
 from bioclip_probe.study.nuisances import measure_columns
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.probing import predict

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -10,6 +10,8 @@ import pandas as pd
 
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.study.sample import Sample
+from bioclip_probe.tables import MEASUREMENTS
 
 #: Columns that say what a number is about, and the fields of its estimate with their types.
 ABOUT = ("metric", "rank", "taxon", "split", "column")
@@ -69,8 +71,38 @@ def measurements_of_table(table: pd.DataFrame) -> list[Measurement]:
     return [_measurement(row) for row in table.to_dict("records")]
 
 
+def rows_of_sample(sample: Sample, stored: pd.DataFrame, wanted: Collection[str] = ()) -> pd.DataFrame:
+    """Return stored rows of measurements as rows of a sample: of its run, and of the metrics that were asked for.
+
+    Parameters
+    ----------
+    sample : Sample
+    stored : DataFrame
+        A `MEASUREMENTS` table, perhaps of more metrics, or a table without columns.
+    wanted : collection of str
+        Names of metrics; empty for all.
+
+    Returns
+    -------
+    DataFrame
+        A `MEASUREMENTS` table.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> stored = MEASUREMENTS.frame([{"metric": "silhouette", "simulated": True}, {"metric": "k_mult"}])
+    >>> rows_of_sample(corvid_sample(), stored, ["silhouette"])[["dataset", "simulated"]].values.tolist()
+    [['corvids', False]]
+    """
+    table = MEASUREMENTS.frame(stored)
+    if wanted:
+        table = table[table["metric"].isin(wanted)]
+    own = {"run": sample.run, "dataset": sample.dataset, "simulated": sample.simulated}
+    return MEASUREMENTS.frame(table.assign(**own))
+
+
 def _measurement(row: dict) -> Measurement:
     """Return the measurement of one row."""
-    about = {name: row[name] if isinstance(row[name], str) else None for name in ABOUT}
-    numbers = {name: row[name] for name in NUMBERS}
-    return Measurement(estimate=Estimate(**numbers, replicates=row[REPLICATES]), **about)
+    estimate = Estimate(**{name: row[name] for name in NUMBERS}, replicates=row[REPLICATES])
+    taxon, split, column = (row[name] if isinstance(row[name], str) else None for name in ABOUT[2:])
+    return Measurement(row["metric"], row["rank"], estimate, taxon, split, column)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
+import itertools
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,19 @@ from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece
 from bioclip_probe.study.sample import Sample
+from bioclip_probe.study.stored_measurements import rows_of_sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS
-
-log = logging.getLogger(__name__)
 
 #: Metrics that are measured on every tree of a sample.
 ON_EVERY_TREE = ("cophenetic_correlation", "pagel_lambda", "k_mult")
 SPREAD = (0.05, 0.95)
 
 
-def measure_tree_samples(sample: Sample, settings: MeasureSettings | None = None) -> pd.DataFrame:
+def measure_tree_samples(
+    sample: Sample, settings: MeasureSettings | None = None, checkpoints: Checkpoints = NOWHERE
+) -> pd.DataFrame:
     """Return the spread of the tree signal over the trees of each sample of phylogenies.
 
     Parameters
@@ -33,6 +36,8 @@ def measure_tree_samples(sample: Sample, settings: MeasureSettings | None = None
         With `tree_samples`; without any there are no rows.
     settings : MeasureSettings, optional
         Which metrics: those of `ON_EVERY_TREE` that it asks for.
+    checkpoints : Checkpoints
+        Where finished measurements are stored; a piece is one encoder on all trees of a file. By default nowhere.
 
     Returns
     -------
@@ -58,22 +63,26 @@ def measure_tree_samples(sample: Sample, settings: MeasureSettings | None = None
         "n_groups": 2,
     }
     values_only = replace(settings, metrics=wanted, **few)
+
+    def content(tree: str, encoder: str) -> Content:
+        placements, vectors = sample.tree_samples[tree], sample.embeddings[encoder].vectors
+        on_trees = [
+            {row.metric: row.estimate for row in metrics.measure(SharedResults(vectors, placement, values_only))}
+            for placement in placements
+        ]
+        rows = [
+            Measurement(metric, RANKS[-1], _spread([estimates[metric] for estimates in on_trees])).as_row()
+            for metric in on_trees[0]
+        ]
+        return Content(sample.table(rows, encoder=encoder, space="raw", tree=f"{tree} ({len(placements)} trees)"))
+
     tables = [MEASUREMENTS.frame()]
-    for tree, placements in sample.tree_samples.items() if wanted else ():
-        for encoder, embeddings in sample.embeddings.items():
-            log.info("measuring %s on %d trees", encoder, len(placements))
-            on_trees = [
-                {
-                    row.metric: row.estimate
-                    for row in metrics.measure(SharedResults(embeddings.vectors, placement, values_only))
-                }
-                for placement in placements
-            ]
-            rows = [
-                Measurement(metric, RANKS[-1], _spread([estimates[metric] for estimates in on_trees])).as_row()
-                for metric in on_trees[0]
-            ]
-            tables.append(sample.table(rows, encoder=encoder, space="raw", tree=f"{tree} ({len(placements)} trees)"))
+    for tree, encoder in itertools.product(sample.tree_samples if wanted else (), sample.embeddings):
+        n_trees = len(sample.tree_samples[tree])
+        inputs = (("images", ""), ("vectors", encoder), ("trees", tree))
+        subject = f"{encoder}, {n_trees} trees of {tree}"
+        piece = Piece("measure", subject, inputs, asdict(values_only), weight=0.02 * n_trees)
+        tables.append(rows_of_sample(sample, checkpoints.content(piece, partial(content, tree, encoder)).table, wanted))
     return pd.concat(tables, ignore_index=True)
 
 
