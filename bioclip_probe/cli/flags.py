@@ -243,14 +243,19 @@ def probe_settings(options: argparse.Namespace) -> ProbeSettings:
 
 def add_projection(sub: argparse.ArgumentParser) -> None:
     """Add the flags of the projection."""
-    _setting(sub, ProjectionSettings, "method", choices=tuple(PROJECTIONS))
-    text = "outlier rule of Section 4.6; folds of SimpleShot as published or independent; default: %(default)s"
+    usual = ProjectionSettings().methods
+    methods = f"methods that project images into the plane: {', '.join(PROJECTIONS)}; default: {' '.join(usual)}"
+    sub.add_argument("--methods", nargs="+", default=usual, choices=tuple(PROJECTIONS), metavar="NAME", help=methods)
+    text = (
+        "paper: scikit-learn's t-SNE, outliers by one degree of freedom, folds of SimpleShot as published; corrected: "
+        "openTSNE, two degrees, independent folds; default: %(default)s"
+    )
     sub.add_argument("--mode", default=ProjectionSettings().mode, choices=MODES, help=text)
 
 
 def projection_settings(options: argparse.Namespace) -> ProjectionSettings:
     """Return the settings of the projection that the flags of `add_projection` say."""
-    return ProjectionSettings(method=options.method, mode=options.mode, seed=options.seed)
+    return ProjectionSettings(methods=tuple(options.methods), mode=options.mode, seed=options.seed)
 
 
 def add_card(sub: argparse.ArgumentParser) -> None:
@@ -269,3 +274,33 @@ def add_figures(sub: argparse.ArgumentParser) -> None:
     """Add the names of figures."""
     text = "headline, drilldown, staircase …; all by default, and a wrong name lists them"
     sub.add_argument("names", nargs="*", metavar="NAME", help=text)
+
+
+def add_json(sub: argparse.ArgumentParser) -> None:
+    """Add the flag of output for programs."""
+    text = "print one JSON object for a program, with the version of its schema; the log stays on standard error"
+    sub.add_argument("--json", action="store_true", help=text)
+
+
+def add_dry_run(sub: argparse.ArgumentParser) -> None:
+    """Add the flag that only estimates."""
+    text = "compute nothing: print what is there, what would run, and its time, memory and disk; exit status 2 and the "
+    text += "reason if it would stop"
+    sub.add_argument("--dry-run", action="store_true", help=text)
+
+
+def add_study(sub: argparse.ArgumentParser) -> None:
+    """Add the arguments of a study that a file describes."""
+    sub.add_argument("study", type=Path, metavar="FILE", help="the study file; a [grid] in it makes several studies")
+    text = "paths, device and engine of this machine; default: the file that BIOCLIP_PROBE_SITE names, or site.toml "
+    text += "beside the study"
+    sub.add_argument("--site", type=Path, metavar="FILE", help=text)
+    text = "a setting that replaces the file's, e.g. measure.seed=3; may be given several times"
+    sub.add_argument("--set", action="append", default=[], dest="changes", metavar="NAME=VALUE", help=text)
+
+
+def add_study_file(sub: argparse.ArgumentParser) -> None:
+    """Add the path of a new study file."""
+    sub.usage = "bioclip-probe init [FILE] [flags of reproduce]"
+    text = "the new study file; what belongs to this machine goes into site.toml beside it; default: %(default)s"
+    sub.add_argument("study", nargs="?", type=Path, default=Path("study.toml"), metavar="FILE", help=text)

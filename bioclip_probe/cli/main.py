@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from bioclip_probe.cli.output import Output
 from bioclip_probe.cli.parser import build_parser
 from bioclip_probe.errors import ProbeError
 
@@ -32,7 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _set_up_log(quiet=getattr(options, "quiet", False))
     try:
         with _stopped_by_sigterm():
-            return options.run(options) or 0
+            output = Output(options.command, options.json)
+            with output.only_json():
+                status = options.run(options, output) or 0
+            output.close()
+            return status
     except ProbeError as error:
         print(f"bioclip-probe: {error}", file=sys.stderr)
         return 2

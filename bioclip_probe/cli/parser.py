@@ -6,16 +6,19 @@ import argparse
 from collections.abc import Callable
 
 from bioclip_probe import __version__
-from bioclip_probe.cli import commands
+from bioclip_probe.cli import commands, study_commands
+from bioclip_probe.cli.completion import PrintCompletion
 from bioclip_probe.cli.flags import (
     AddFlags,
     add_card,
     add_columns,
     add_controls,
     add_data,
+    add_dry_run,
     add_export,
     add_figures,
     add_intervals,
+    add_json,
     add_measuring,
     add_metrics,
     add_mode,
@@ -24,54 +27,79 @@ from bioclip_probe.cli.flags import (
     add_projection,
     add_sources,
     add_store,
+    add_study,
+    add_study_file,
     add_taxa,
     add_templates,
     add_tree,
     adder_of_probing,
 )
+from bioclip_probe.cli.one_line import OneLineParser
 from bioclip_probe.probes.settings import USUAL_SHOTS, ProbeSettings
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; `options.run` is the function of the chosen command."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="bioclip-probe",
         description="How well do vision models' embeddings follow the tree of life?",
-        epilog="A first run needs no data: `bioclip-probe reproduce`. Each command has its own --help.",
+        epilog="A first run needs no data: `bioclip-probe reproduce`. Each command has its own --help. "
+        "Completion of commands and flags in bash: "
+        "bioclip-probe --print-completion bash > ~/.local/share/bash-completion/completions/bioclip-probe",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    known = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.add_argument("--print-completion", action=PrintCompletion)
+    known = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
 
     def command(run: Callable, what: str, *flags: AddFlags) -> argparse.ArgumentParser:
         sub = known.add_parser(run.__name__, help=what, description=f"{what[0].upper()}{what[1:]}.")
         for add in flags:
             add(sub)
         sub.add_argument("--quiet", action="store_true", help="print the result and what went wrong, nothing else")
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, json=False)
         return sub
 
-    study = (add_sources, add_controls, add_out)
+    _add_study_commands(command)
+    _add_other_commands(command)
+    return parser
+
+
+def _add_study_commands(command: Callable) -> None:
+    """Add the commands that embed and compute."""
+    shared = (add_sources, add_controls)
     usual, linear = ProbeSettings(shots=USUAL_SHOTS), ProbeSettings(probes=("linear",))
-    whole = "the whole study: embed, measure, probe, project, draw, report"
+    whole = (*shared, add_tree, add_columns, add_projection, add_measuring, adder_of_probing(usual))
+    what = "the whole study: embed, measure, probe, project, draw, report"
+    command(study_commands.reproduce, what, *whole, add_out, add_dry_run, add_json)
+    command(study_commands.run, "the studies of a study file, see init", add_study, add_out, add_dry_run, add_json)
+    command(study_commands.init, "write a study file from the flags of reproduce", add_study_file, *whole)
+    embedding = (*shared, add_names, add_dry_run, add_json)
+    command(study_commands.embed, "embed pictures into the store", *embedding)
+    measuring = (*shared, add_tree, add_columns, add_measuring, add_metrics, add_names, add_templates)
+    what = "measure how embeddings follow the tree, at every rank"
+    command(study_commands.measure, what, *measuring, add_out, add_dry_run, add_json)
+    probing = (*shared, adder_of_probing(linear), add_mode, add_intervals)
+    what = "ask probes to name taxa at every rank, and score them"
+    command(study_commands.probe, what, *probing, add_out, add_dry_run, add_json)
+    what = "the drill-down of Section 4.6 in the plane"
+    command(study_commands.project, what, *shared, add_projection, add_intervals, add_out, add_dry_run, add_json)
+
+
+def _add_other_commands(command: Callable) -> None:
+    """Add the commands about stores, names and finished results."""
+    command(commands.status, "how far each embedding in a store is, and what failed", add_store, add_json)
     command(
-        commands.reproduce, whole, *study, add_tree, add_columns, add_projection, add_measuring, adder_of_probing(usual)
+        commands.verify, "check a store: hashes, counts, vectors, orphans; exit status 1 if amiss", add_store, add_json
     )
-    command(commands.embed, "embed pictures into the store", add_sources, add_controls, add_names)
-    command(commands.status, "how far each embedding in a store is, and what failed", add_store)
-    command(commands.verify, "check a store: hashes, counts, vectors, orphans; exit status 1 if amiss", add_store)
     command(commands.export, "write embeddings as .parquet, .npz or .h5ad (AnnData)", add_store, add_export)
-    command(commands.taxa, "embeddings of the taxa of a rank: counts, spread, and their vectors", add_sources, add_taxa)
-    measuring = (*study, add_tree, add_columns, add_measuring, add_metrics, add_names, add_templates)
-    command(commands.measure, "measure how embeddings follow the tree, at every rank", *measuring)
-    probing = (*study, adder_of_probing(linear), add_mode, add_intervals)
-    command(commands.probe, "ask probes to name taxa at every rank, and score them", *probing)
-    command(commands.project, "the drill-down of Section 4.6 in the plane", *study, add_projection, add_intervals)
-    tasks = "the zero-shot and few-shot tasks of BioCLIP's model card, in one table"
-    command(commands.card, tasks, add_sources, add_out, add_card)
-    command(commands.compare, "published numbers beside those of a results folder", add_out)
+    what = "embeddings of the taxa of a rank: counts, spread, and their vectors"
+    command(commands.taxa, what, add_sources, add_taxa, add_json)
+    what = "the zero-shot and few-shot tasks of BioCLIP's model card, in one table"
+    command(commands.card, what, add_sources, add_out, add_card, add_json)
+    command(commands.compare, "published numbers beside those of a results folder", add_out, add_json)
     command(commands.figure, "draw figures from the tables of a results folder", add_out, add_figures)
     command(commands.report, "draw the figures and bind a results folder into report.html", add_out)
-    command(commands.models, "the models there are, and how to name any other")
-    command(commands.datasets, "the datasets there are, and how to name them")
-    command(commands.audit, "what is odd about the names of a dataset, and what a phylogeny lacks", add_data, add_tree)
-    return parser
+    command(commands.models, "the models there are, and how to name any other", add_json)
+    command(commands.datasets, "the datasets there are, and how to name them", add_json)
+    what = "what is odd about the names of a dataset, and what a phylogeny lacks"
+    command(commands.audit, what, add_data, add_tree, add_json)

@@ -1,15 +1,16 @@
-"""Printing: tables and listings on standard output."""
+"""Printing: the tables of a study, for a reader or for a program."""
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 from collections.abc import Collection
 from typing import TYPE_CHECKING
+
+from bioclip_probe.cli.output import Output
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bioclip_probe.study.estimates import Estimate
     from bioclip_probe.study.results import Results
 
 
@@ -18,85 +19,109 @@ MANTEL = (
     "\np of CPCC (Mantel test): near relatives are nearer than chance. One heritable habitat or colour is enough for "
     "that;\nread it with pagel_lambda, effective_dimension and cophenetic_correlation_within."
 )
+#: Columns of measurements for a reader.
+SHOWN = (
+    "metric", "encoder", "encoder_b", "column", "space", "tree", "split", "rank", "value", "chance", "ci_low",
+    "ci_high", "p_value", "n_images", "n_taxa", "n_units",
+)  # fmt: skip
 
 
-def print_table(table: pd.DataFrame) -> None:
-    """Print a table, or one line if no number of it is defined."""
-    if table.empty:
-        print("no number of the summary is defined here; the notes in measurements.csv say why")
-        return
-    print(table.to_string(index=table.index.name is not None, na_rep="-", float_format="{:.3f}".format))
+def add_run(output: Output, results: Results) -> None:
+    """Tell a program which run the tables are of."""
+    output.fact("results", results.folder)
+    output.fact("run", results.record["run"])
+    output.fact("dataset", results.record["dataset"]["name"])
+    output.fact("simulated", results.simulated)
 
 
-def print_entry(name: str, *lines: str) -> None:
-    """Print a name, and beside it some lines, as wide as the terminal."""
-    width = max(min(shutil.get_terminal_size().columns, 120), 60)
-    beside = [part for line in lines for part in textwrap.wrap(line, width - 28, break_on_hyphens=False)]
-    for first, part in zip((name, *[""] * len(beside)), beside, strict=False):
-        print(f"{first:<28}{part}")
-
-
-def print_measurements(results: Results, metrics: Collection[str]) -> None:
+def print_measurements(output: Output, results: Results, metrics: Collection[str]) -> None:
     """Print the numbers of some metrics, a row for each encoder, space, tree and rank."""
     table = results.table("measurements")
     rows = table[table["metric"].isin(metrics) & table["taxon"].isna()]
-    rows = rows.assign(p_value=rows["p_value"].map("{:.4f}".format, na_action="ignore"))
-    shown = [
-        "metric",
-        "encoder",
-        "encoder_b",
-        "column",
-        "space",
-        "tree",
-        "split",
-        "rank",
-        "value",
-        "chance",
-        "ci_low",
-        "ci_high",
-    ]
-    counts = ["p_value", "n_images", "n_taxa", "n_units"]
-    print_table(rows[[*shown, *counts]].dropna(axis=1, how="all"))
+    shown = rows.assign(p_value=rows["p_value"].map("{:.4f}".format, na_action="ignore"))
+    output.table("measurements", rows, shown[[*SHOWN]].dropna(axis=1, how="all"))
     if HEADLINE in metrics and rows["p_value"].notna().any():
-        print(MANTEL)
+        output.line(MANTEL)
 
 
-def print_summary(results: Results) -> None:
+def print_summary(output: Output, results: Results) -> None:
     """Print the headline numbers, and which models the data tell apart."""
     from bioclip_probe import report
 
     table = report.summary_table(results)
-    print_table(table.loc[:, (table.iloc[:-2] != "–").any()])
+    output.table("summary", report.summary_rows(results), table.loc[:, (table.iloc[:-2] != "–").any()])
     places = report.places_table(results)
+    output.rows("places", places)
     if len(places):
-        print("\nPlace in each primary endpoint; models that the data do not tell apart share places:\n")
-        print_table(places)
+        output.line("\nPlace in each primary endpoint; models that the data do not tell apart share places:\n")
+        output.table("places", places)
 
 
-def print_phylogeny(results: Results, name: str) -> None:
+def print_phylogeny(output: Output, results: Results, name: str) -> None:
     """Print how far embeddings follow a phylogeny; the summary is about the taxonomy."""
     from bioclip_probe import report
 
     matches = results.record["trees"][name]["matches"]
     matched = sum(match["matched"] for match in matches)
-    print(f"\n{name}: {matched} of {len(matches)} species are tips of the tree\n")
-    print_table(report.table_by_tree(results, name))
+    output.line(f"\n{name}: {matched} of {len(matches)} species are tips of the tree\n")
+    output.fact("tree", {"name": name, "n_species": len(matches), "n_matched": matched})
+    measurements = results.table("measurements")
+    rows = measurements[(measurements["tree"] == name) & (measurements["space"] == "raw")]
+    rows = rows[rows["metric"].isin(report.TREE) & rows["encoder_b"].isna()]
+    output.table("phylogeny", rows, report.table_by_tree(results, name))
 
 
-def print_published(results: Results) -> None:
+def print_accuracies(output: Output, results: Results) -> None:
+    """Print the macro accuracy of each probe, protocol and number of shots at each rank."""
+    from bioclip_probe import report
+
+    measurements = results.table("measurements")
+    output.rows("accuracies", measurements[measurements["metric"] == "macro_accuracy"])
+    for heading, table in () if output.as_json else report.tables_by_probe(results, "macro_accuracy"):
+        output.line(f"{heading}\n")
+        output.table("accuracies", table)
+        output.line()
+
+
+def print_purities(output: Output, results: Results) -> None:
+    """Print the purity of the panels of the drill-down."""
+    measurements = results.table("measurements")
+    purity = measurements[measurements["metric"] == "panel_purity"]
+    output.table("panels", purity, purity[["encoder", "rank", "taxon", "value", "chance", "n_images"]])
+
+
+def print_published(output: Output, results: Results) -> None:
     """Print published numbers that a run covers, beside its own."""
     from bioclip_probe.study import published
 
     beside = published.compare(results.table("measurements"), results.record)
+    output.rows("published", beside)
     for row in beside.itertuples():
         shots = f"{row.shots}-shot" if row.shots == row.shots else ""
         about = ", ".join(
             str(part) for part in (row.probe, row.protocol, shots, row.rank, row.metric) if part and part == part
         )
-        print_entry(
+        output.entry(
             str(row.encoder),
             f"{row.dataset}: {about}",
             f"published {row.published:.3f} ({row.source}), here {row.measured:.3f}, difference {row.difference:+.3f}",
             "done alike" if row.matches and not row.differs_in else f"differs in: {row.differs_in}",
         )
-    print(published.coverage(beside, results.record))
+    output.line(published.coverage(beside, results.record))
+
+
+def status_for_readers(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the status of a store with the columns and the digits that a reader needs."""
+    shown = table.assign(
+        shards=table["shards_done"].astype("str") + "/" + table["n_shards"].astype("str"),
+        MB=(table["bytes"] / 1e6).round(1),
+        parity=table["parity"].map("{:.5f}".format).where(table["parity"].notna(), "-"),
+    )
+    columns = ["dataset", "encoder", "n_images", "n_ok", "n_failed", "n_missing", "state", "shards", "precision"]
+    columns += ["parity", "dtype", "MB", "failures"]
+    return shown[columns].rename(columns=lambda name: name.removeprefix("n_"))
+
+
+def print_estimate(output: Output, estimate: Estimate) -> None:
+    """Print what a plan would take."""
+    output.table("steps", estimate.table)

@@ -5,8 +5,10 @@ from .gallery import draw as draw
 from .gallery import draw_all as draw_all
 from .page import write as write
 from .summary import SUMMARY as SUMMARY
+from .summary import TREE as TREE
 from .summary import headline_rank as headline_rank
 from .summary import places_table as places_table
+from .summary import summary_rows as summary_rows
 from .summary import summary_table as summary_table
 from .summary import table_by_rank as table_by_rank
 from .summary import table_by_tree as table_by_tree

@@ -101,6 +101,34 @@ def headline_rank(table: pd.DataFrame) -> str:
     return next((rank for rank in reversed(RANKS) if rank in most), RANKS[-1])
 
 
+def summary_rows(results: Results) -> pd.DataFrame:
+    """Return the measurements behind `summary_table`, at full precision, with the heading of their column.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    DataFrame
+        The columns of a `MEASUREMENTS` table behind the column ``heading``.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no measurements.
+
+    Examples
+    --------
+    >>> from bioclip_probe.report.examples import two_models_measured
+    >>> len(summary_rows(two_models_measured()))  # no number of the summary was measured
+    0
+    """
+    tables = [rows.assign(heading=heading) for heading, rows in _rows_of_columns(results)]
+    whole = pd.concat(tables or [results.table("measurements").head(0).assign(heading="")], ignore_index=True)
+    return whole[["heading", *(name for name in whole if name != "heading")]]
+
+
 def summary_table(results: Results, intervals: bool = False) -> pd.DataFrame:
     """Return the headline numbers of a study as text: a row for each encoder, a column for each entry of `SUMMARY`.
 
@@ -128,18 +156,26 @@ def summary_table(results: Results, intervals: bool = False) -> pd.DataFrame:
     >>> summary_table(two_models_measured()).index.tolist()
     ['bioclip', 'clip', 'chance', 'taxa/images']
     """
+    order = [encoder["name"] for encoder in results.record["encoders"]]
+    columns = {
+        heading: _summary_cells(rows.set_index("encoder"), intervals).reindex([*order, CHANCE, COUNTS])
+        for heading, rows in _rows_of_columns(results)
+    }
+    return pd.DataFrame(columns, index=[*order, CHANCE, COUNTS]).fillna("–").rename_axis("encoder")
+
+
+def _rows_of_columns(results: Results) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the heading of each column of the summary that has a number, and its measurements."""
     table = results.table("measurements")
     table = table[(table["tree"] == "taxonomy") & table["encoder_b"].isna()]
     table = table[table["taxon"].isna() & table["column"].isna() & table["shots"].isna()]
-    order = [encoder["name"] for encoder in results.record["encoders"]]
-    deepest, columns = headline_rank(table), {}
+    deepest = headline_rank(table)
     for column in SUMMARY:
         rank = deepest if column.rank == DEEPEST else column.rank
         rows = table[(table["metric"] == column.metric) & (table["rank"] == rank) & agrees(table, column.where)]
         if rows["value"].notna().any():
             heading = column.heading if column.rank == rank or rank == RANKS[-1] else f"{column.heading}, {rank}"
-            columns[heading] = _summary_cells(rows.set_index("encoder"), intervals).reindex([*order, CHANCE, COUNTS])
-    return pd.DataFrame(columns, index=[*order, CHANCE, COUNTS]).fillna("–").rename_axis("encoder")
+            yield heading, rows
 
 
 def _summary_cells(rows: pd.DataFrame, intervals: bool) -> pd.Series:

@@ -10,15 +10,30 @@ from tests.support.command_line import command_names, process
 COMMANDS = command_names()
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [[], ["nonsense"], ["measure", "--seed", "x"], ["taxa", "--rank", "tribe"], ["project", "--method", "mds"]],
-)
-def test_what_the_parser_refuses(arguments, capsys):
+REFUSED = {
+    "no command": ([], "required: COMMAND; see `bioclip-probe --help`"),
+    "unknown command": (["nonsense"], "no command 'nonsense'; see `bioclip-probe --help`"),
+    "misspelt command": (["mesure"], "no command 'mesure'; did you mean measure?; see `bioclip-probe --help`"),
+    "wrong type": (["measure", "--seed", "x"], "--seed: invalid int value: 'x'; see `bioclip-probe measure --help`"),
+    "wrong choice": (["taxa", "--rank", "tribe"], "--rank: invalid choice: 'tribe' (choose from"),
+    "misspelt flag": (["measure", "--n-bootstap=3"], "unknown argument --n-bootstap=3; did you mean --n-bootstrap?"),
+    "unknown flag": (["datasets", "--colour"], "unknown argument --colour; see `bioclip-probe datasets --help`"),
+    "flag of another command": (["models", "--out", "x"], "unknown argument --out"),
+    "unknown shell": (["--print-completion", "cmd"], "invalid choice: 'cmd'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_parser_refuses_is_told_in_one_line(case, capsys):
+    arguments, line = REFUSED[case]
     with pytest.raises(SystemExit) as told:
         cli.main(arguments)
     assert told.value.code == 2
-    assert "usage: bioclip-probe" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("bioclip-probe: ")
+    assert len(err.splitlines()) == 1
+    assert line in err
 
 
 def test_help():

@@ -1,0 +1,65 @@
+"""Completion of commands, flags, files and folders in a shell, by a script that `shtab` makes from the parser.
+
+The script is made by the program that is installed, not when a package is built: so it fits the version that runs, and
+a wheel has no file for it outside its own folder. To install it::
+
+    bioclip-probe --print-completion bash > ~/.local/share/bash-completion/completions/bioclip-probe
+    bioclip-probe --print-completion zsh > ~/.zfunc/_bioclip-probe   # with ~/.zfunc in fpath
+    bioclip-probe --print-completion tcsh > ~/.bioclip-probe.tcsh    # and source it in ~/.tcshrc
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+SHELLS = ("bash", "zsh", "tcsh")
+#: Names of arguments that are folders; every other path is a file.
+FOLDERS = ("DIR", "STORE")
+
+
+class PrintCompletion(argparse.Action):
+    """The flag that prints the completion script of a shell and ends the program."""
+
+    def __init__(self, option_strings: list[str], dest: str, **_: Any) -> None:
+        text = "print the completion script of a shell"
+        super().__init__(option_strings, argparse.SUPPRESS, choices=SHELLS, default=argparse.SUPPRESS, help=text)
+
+    def __call__(self, parser: argparse.ArgumentParser, *values: Any) -> None:
+        """Print the script for the shell that was named."""
+        print(completion_script(parser, values[1]))
+        parser.exit()
+
+
+def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
+    """Return the completion script of a parser.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    shell : str
+        ``bash``, ``zsh`` or ``tcsh``.
+
+    Examples
+    --------
+    >>> from bioclip_probe.cli.parser import build_parser
+    >>> "--n-bootstrap" in completion_script(build_parser(), "bash")
+    True
+    """
+    import shtab
+
+    for action in _all_actions(parser):
+        if action.type is Path:
+            action.complete = shtab.DIRECTORY if action.metavar in FOLDERS else shtab.FILE  # type: ignore[attr-defined]
+    return shtab.complete(parser, shell)
+
+
+def _all_actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Return the arguments of a parser and of all its commands."""
+    actions = []
+    for action in parser._actions:
+        actions.append(action)
+        if isinstance(action, argparse._SubParsersAction):
+            actions += [inner for sub in action.choices.values() for inner in _all_actions(sub)]
+    return actions
