@@ -43,7 +43,7 @@ def drilldown(
         Models, controls, heading, and the mark on simulated data.
     measurements : DataFrame, optional
         A `MEASUREMENTS` table. Its ``panel_purity`` rows (``rank``, and the focus as ``taxon``, raw embeddings) and
-        ``panel_purity_2d`` rows are printed under their panels.
+        ``panel_purity_2d`` rows of the method (``protocol``) are printed under their panels.
     columns : int
         Ranks side by side. With 3 the ranks stand in two blocks, as in the published figure.
     colors : sequence of str
@@ -220,7 +220,10 @@ def _captions(measurements: pd.DataFrame | None, table: pd.DataFrame) -> dict[tu
     """Return the text under each panel: its purity in full dimension, its chance level, its purity in the plane."""
     if measurements is None:
         return {}
-    rows = measurements[measurements["metric"].isin(["panel_purity", "panel_purity_2d"])]
+    of_plane = measurements["metric"].eq("panel_purity_2d")
+    if "protocol" in measurements:
+        of_plane &= measurements["protocol"].isna() | measurements["protocol"].isin([table["method"].iloc[0]])
+    rows = measurements[measurements["metric"].eq("panel_purity") | of_plane]
     if "space" in rows:
         rows = rows[rows["space"].isna() | rows["space"].isin(["raw", ""])]
     focus = table.groupby(["encoder", "rank"])["focus"].first()

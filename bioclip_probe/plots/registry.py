@@ -6,7 +6,7 @@ To add a figure, write a function that selects its rows from the tables of a stu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -207,13 +207,18 @@ def _draw_headline(rows: pd.DataFrame, settings: FigureSettings, tables: Tables)
     return headline(rows, settings)
 
 
-def _drilldown_rows(tables: Tables) -> pd.DataFrame:
-    """Return the coordinates of the method and mode that were projected last: a study may hold several."""
-    table = tables["coordinates"]
-    if not len(table):
-        raise DataError("there are no coordinates to draw")
-    last = table.iloc[-1]
-    return table[(table["method"] == last["method"]) & (table["mode"] == last["mode"])].reset_index(drop=True)
+def _drilldown_rows(methods: Sequence[str]) -> Callable[[Tables], pd.DataFrame]:
+    """Return what selects the coordinates of some methods: of those in a study the last one, and its last mode."""
+
+    def rows(tables: Tables) -> pd.DataFrame:
+        table = tables["coordinates"]
+        table = table[table["method"].isin(methods)]
+        if not len(table):
+            raise DataError(f"there are no coordinates of {' or '.join(methods)} to draw")
+        last = table.iloc[-1]
+        return table[(table["method"] == last["method"]) & (table["mode"] == last["mode"])].reset_index(drop=True)
+
+    return rows
 
 
 def _draw_drilldown(rows: pd.DataFrame, settings: FigureSettings, tables: Tables) -> Figure:
@@ -290,7 +295,16 @@ _ENTRIES = (
         "Each panel is a projection of its own, of all images of the taxon in focus. The six taxa with most images are "
         "coloured, and the largest is the focus of the next panel. A taxon has the same colour in every model.",
         _draw_drilldown,
-        _drilldown_rows,
+        _drilldown_rows(("tsne", "pca")),
+        table="coordinates",
+    ),
+    FigureEntry(
+        "drilldown_umap",
+        "The drill-down of Section 4.6, by UMAP",
+        "The same panels, drawn by UMAP, which keeps more of what lies between groups. Only what both methods show is "
+        "there for sure.",
+        _draw_drilldown,
+        _drilldown_rows(("umap",)),
         table="coordinates",
     ),
     FigureEntry(

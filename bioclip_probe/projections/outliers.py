@@ -81,7 +81,7 @@ def is_outlier(points: np.ndarray, mode: str = "corrected") -> np.ndarray:
 def cut_outliers(coordinates: pd.DataFrame, mode: str = "corrected") -> pd.DataFrame:
     """Return the coordinates with the columns ``mode`` and ``hidden`` set by the rule of one mode.
 
-    The modes differ in nothing else, so the coordinates of one serve both.
+    The modes differ in the library of t-SNE too, which is not changed here.
 
     Parameters
     ----------

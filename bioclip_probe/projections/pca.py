@@ -7,13 +7,15 @@ import numpy as np
 SMALLEST_VARIANCE = 1e-12  # share of the largest variance below which an axis holds nothing but rounding
 
 
-def pca_settings(n: int) -> dict[str, object]:
+def pca_settings(n: int, mode: str = "corrected") -> dict[str, object]:
     """Return the settings for n images: PCA has none except the number of components.
 
     Parameters
     ----------
     n : int
         It changes nothing; the argument is that of the other methods.
+    mode : str
+        Likewise.
 
     Returns
     -------
@@ -27,7 +29,7 @@ def pca_settings(n: int) -> dict[str, object]:
     return {"n_components": 2}
 
 
-def pca(vectors: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+def pca(vectors: np.ndarray, rng: np.random.Generator | None = None, mode: str = "corrected") -> np.ndarray:
     """Project vectors onto their first two principal components.
 
     Parameters
@@ -35,6 +37,8 @@ def pca(vectors: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarr
     vectors : ndarray, shape (n, d), float
     rng : numpy.random.Generator, optional
         Not used, since PCA is exact; the argument is that of the other methods.
+    mode : str
+        Likewise.
 
     Returns
     -------

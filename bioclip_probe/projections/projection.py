@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +29,9 @@ class Projection:
     ----------
     coordinates : DataFrame
         The `COORDINATES` columns without ``run``, ``encoder``, ``dataset`` and ``image_id``, and ``row``, the image's
-        row in the vectors. One row for each image of each panel, in panel order. That includes the images of taxa that
-        are not plotted, and those without a name at the rank (``taxon`` missing). In a panel that cannot be projected,
-        coordinates are NaN.
+        row in the vectors. One row for each image of each panel, by method and in panel order. That includes the images
+        of taxa that are not plotted, and those without a name at the rank (``taxon`` missing). In a panel that cannot
+        be projected, coordinates are NaN.
     panels : list of dict
         The JSON-able record of each panel: ``rank``, ``focus``, ``n_images``, ``n_taxa``, ``n_unnamed``, ``plotted``
         (taxon to number of images), ``method``, ``mode``, ``seed``, ``settings`` (used for that many images), and
@@ -47,7 +48,7 @@ def project(
     settings: ProjectionSettings = DEFAULT_SETTINGS,
     ranks: tuple[str, ...] = FIGURE_RANKS,
 ) -> Projection:
-    """Return the coordinates of every image in every panel of the drill-down; each panel is fitted on its own.
+    """Return the coordinates of every image in every panel of the drill-down, by each method; each panel on its own.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def project(
     placement : Placement
         Position of each image in the taxonomy.
     settings : ProjectionSettings
-        Method, outlier rule and seed. The authors' script set no seed. Here there is always one, in both modes, so that
+        Methods, mode and seed. The authors' script set no seed. Here there is always one, in both modes, so that
         the picture can be repeated. Each panel draws from its own stream, so leaving a rank out changes no other panel.
     ranks : tuple of str
         The panels to project.
@@ -74,22 +75,22 @@ def project(
     --------
     >>> from bioclip_probe.tree import taxonomy
     >>> lineages = pd.DataFrame([["Animalia"] * 6 + [f"Pica {k}"] for k in range(6)], columns=RANKS)
-    >>> settings = ProjectionSettings(method="pca")
+    >>> settings = ProjectionSettings(methods=("pca",))
     >>> projection = project(np.eye(6), taxonomy(lineages), settings, ranks=("species",))
     >>> projection.coordinates.shape, projection.panels[0]["settings"]
     ((6, 10), {'n_components': 2})
     """
     _check_vectors(vectors, placement)
     frames, records = [], []
-    for panel in drill_down(placement, ranks):
+    for method, panel in itertools.product(settings.methods, drill_down(placement, ranks)):
         own = vectors[panel.rows]
         obstacle = projection_obstacle(own)
         points = np.full((panel.n_images, 2), np.nan)
         if not obstacle:
             rng = np.random.default_rng([settings.seed, RANKS.index(panel.rank)])
-            points = REGISTRY[settings.method].function(own, rng)
-        frames.append(_frame(panel, placement.tree, points).assign(method=settings.method))
-        records.append(_record(panel, placement.tree, settings, obstacle))
+            points = REGISTRY[method].function(own, rng, settings.mode)
+        frames.append(_frame(panel, placement.tree, points).assign(method=method))
+        records.append(_record(panel, placement.tree, method, settings, obstacle))
     types = dict.fromkeys(("method", "rank", "focus", "taxon"), "str")
     coordinates = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["plotted", "row", "x", "y"])
     coordinates = cut_outliers(coordinates.reindex(columns=[*COLUMNS, "row"]).astype(types), settings.mode)
@@ -125,7 +126,7 @@ def projection_obstacle(vectors: np.ndarray) -> str:
     return ""
 
 
-def _record(panel: Panel, tree: Tree, settings: ProjectionSettings, obstacle: str) -> dict[str, object]:
+def _record(panel: Panel, tree: Tree, method: str, settings: ProjectionSettings, obstacle: str) -> dict[str, object]:
     """Return the record of one panel."""
     return {
         "rank": panel.rank,
@@ -134,10 +135,10 @@ def _record(panel: Panel, tree: Tree, settings: ProjectionSettings, obstacle: st
         "n_taxa": panel.n_taxa,
         "n_unnamed": panel.n_unnamed,
         "plotted": dict(zip([tree.path(node) for node in panel.plotted], panel.n_plotted, strict=True)),
-        "method": settings.method,
+        "method": method,
         "mode": settings.mode,
         "seed": settings.seed,
-        "settings": {} if obstacle else REGISTRY[settings.method].settings(panel.n_images),
+        "settings": {} if obstacle else REGISTRY[method].settings(panel.n_images, settings.mode),
         "note": obstacle,
     }
 

@@ -25,53 +25,53 @@ class ProjectionEntry(Entry):
     Attributes
     ----------
     function : callable
-        ``function(vectors (n, d), rng) -> (n, 2) float64``.
+        ``function(vectors (n, d), rng, mode) -> (n, 2) float64``; only t-SNE depends on the mode.
     settings : callable
-        ``settings(n) -> dict``: every setting that the function uses for n images, JSON-able.
+        ``settings(n, mode) -> dict``: every setting that the function uses for n images, JSON-able.
     source : str
         The publication of the method.
     """
 
-    function: Callable[[np.ndarray, np.random.Generator], np.ndarray]
-    settings: Callable[[int], dict[str, object]]
+    function: Callable[[np.ndarray, np.random.Generator, str], np.ndarray]
+    settings: Callable[[int, str], dict[str, object]]
     source: str
 
 
 # Each function imports its method when it is called: `--help` needs the names only, and would wait for NumPy.
-def _tsne(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _tsne(vectors: np.ndarray, rng: np.random.Generator, mode: str) -> np.ndarray:
     from bioclip_probe.projections.tsne import tsne
 
-    return tsne(vectors, rng)
+    return tsne(vectors, rng, mode)
 
 
-def _tsne_settings(n: int) -> dict[str, object]:
+def _tsne_settings(n: int, mode: str) -> dict[str, object]:
     from bioclip_probe.projections.tsne import tsne_settings
 
-    return tsne_settings(n)
+    return tsne_settings(n, mode)
 
 
-def _umap(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _umap(vectors: np.ndarray, rng: np.random.Generator, mode: str) -> np.ndarray:
     from bioclip_probe.projections.umap import umap
 
-    return umap(vectors, rng)
+    return umap(vectors, rng, mode)
 
 
-def _umap_settings(n: int) -> dict[str, object]:
+def _umap_settings(n: int, mode: str) -> dict[str, object]:
     from bioclip_probe.projections.umap import umap_settings
 
-    return umap_settings(n)
+    return umap_settings(n, mode)
 
 
-def _pca(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _pca(vectors: np.ndarray, rng: np.random.Generator, mode: str) -> np.ndarray:
     from bioclip_probe.projections.pca import pca
 
-    return pca(vectors, rng)
+    return pca(vectors, rng, mode)
 
 
-def _pca_settings(n: int) -> dict[str, object]:
+def _pca_settings(n: int, mode: str) -> dict[str, object]:
     from bioclip_probe.projections.pca import pca_settings
 
-    return pca_settings(n)
+    return pca_settings(n, mode)
 
 
 REGISTRY: dict[str, ProjectionEntry] = {
@@ -79,7 +79,7 @@ REGISTRY: dict[str, ProjectionEntry] = {
     for entry in (
         ProjectionEntry(
             name="tsne",
-            title="t-SNE with scikit-learn's defaults: keeps near neighbours; the paper's figure",
+            title="t-SNE, as in the paper's figure: keeps near neighbours; openTSNE, or scikit-learn in `paper` mode",
             function=_tsne,
             settings=_tsne_settings,
             source="van der Maaten & Hinton 2008",

@@ -18,35 +18,44 @@ class ProjectionSettings:
 
     Attributes
     ----------
-    method : str
-        Name of the projection registry.
+    methods : tuple of str
+        Names of the projection registry; each is drawn on its own.
     mode : str
-        Outlier rule of Section 4.6: ``corrected`` (two degrees of freedom) or ``paper`` (one).
+        ``paper`` follows the authors' script: scikit-learn's t-SNE, and an outlier rule with one degree of freedom.
+        ``corrected`` uses openTSNE and two degrees, the dimension of the plane.
     seed : int
         Each panel draws from a random stream of its own.
 
     Raises
     ------
     ProbeError
-        If a name is unknown or the seed is negative.
+        If a name is unknown or given twice, none is given, or the seed is negative.
 
     Examples
     --------
-    >>> ProjectionSettings(method="pca").mode
+    >>> ProjectionSettings(methods=("pca",)).mode
     'corrected'
-    >>> ProjectionSettings(method="tnse")
+    >>> ProjectionSettings(methods=("tnse",))
     Traceback (most recent call last):
         ...
     bioclip_probe.errors.ProbeError: unknown projection 'tnse'; expected one of: tsne, umap, pca
     """
 
-    method: str = field(default="tsne", metadata={"help": "method that projects images into the plane"})
-    mode: str = field(default="corrected", metadata={"help": "outlier rule of Section 4.6"})
+    methods: tuple[str, ...] = field(
+        default=("tsne", "umap"), metadata={"help": "methods that project images into the plane"}
+    )
+    mode: str = field(default="corrected", metadata={"help": "t-SNE and outlier rule: as the authors', or corrected"})
     seed: int = DEFAULT_SEED
 
     def __post_init__(self) -> None:
-        if self.method not in REGISTRY:
-            raise ProbeError(f"unknown projection '{self.method}'; expected one of: {', '.join(REGISTRY)}")
+        known = ", ".join(REGISTRY)
+        if not self.methods:
+            raise ProbeError(f"expected at least one projection of: {known}")
+        for method in self.methods:
+            if method not in REGISTRY:
+                raise ProbeError(f"unknown projection '{method}'; expected one of: {known}")
+            if self.methods.count(method) > 1:
+                raise ProbeError(f"the projection '{method}' is named twice")
         check_mode(self.mode)
         if self.seed < 0:
             raise ProbeError(f"the seed must be 0 or more; got {self.seed}")

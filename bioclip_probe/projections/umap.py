@@ -7,13 +7,15 @@ import warnings
 import numpy as np
 
 
-def umap_settings(n: int) -> dict[str, object]:
+def umap_settings(n: int, mode: str = "corrected") -> dict[str, object]:
     """Return the settings for n images: the library's defaults, with fewer neighbours below 16 images.
 
     Parameters
     ----------
     n : int
         Number of images.
+    mode : str
+        It changes nothing; the argument is that of the other methods.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def umap_settings(n: int) -> dict[str, object]:
     }
 
 
-def umap(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def umap(vectors: np.ndarray, rng: np.random.Generator, mode: str = "corrected") -> np.ndarray:
     """Embed vectors in the plane by UMAP.
 
     Parameters
@@ -46,6 +48,8 @@ def umap(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         Rows to embed, n ≥ 5. Distances are Euclidean; between unit rows they order pairs as cosine distance does.
     rng : numpy.random.Generator
         Draws the seed of the library.
+    mode : str
+        It changes nothing; the argument is that of the other methods.
 
     Returns
     -------

@@ -84,5 +84,5 @@ def corvid_plan(folder: str | Path) -> Plan:
         extraction=ExtractionSettings(progress=False),
         measure=MeasureSettings(metrics=("cophenetic_correlation", "silhouette")),
         probe=ProbeSettings(probes=("lda",), protocols=("seen",)),
-        projection=ProjectionSettings(method="pca"),
+        projection=ProjectionSettings(methods=("pca",)),
     )

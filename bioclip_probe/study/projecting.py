@@ -18,6 +18,9 @@ from bioclip_probe.tables import COORDINATES, MEASUREMENTS
 
 log = logging.getLogger(__name__)
 
+#: Numbers of a panel that depend on the method that drew it.
+IN_THE_PLANE = ("panel_purity_2d", "panel_purity_2d_adjusted")
+
 
 @dataclass(frozen=True, eq=False)
 class DrillDown:
@@ -54,14 +57,14 @@ def project(
     Examples
     --------
     >>> from bioclip_probe.study.examples import corvid_sample
-    >>> drawn = project(corvid_sample(), ProjectionSettings(method="pca"))
+    >>> drawn = project(corvid_sample(), ProjectionSettings(methods=("pca",)))
     >>> [panel["rank"] for panel in drawn.panels["toy"]][-1]
     'species'
     """
     settings = settings or ProjectionSettings()
     tables, panels = [COORDINATES.frame()], {}
     for name in sample.embeddings if models is None else models:
-        log.info("projecting %s (%s)", name, settings.method)
+        log.info("projecting %s (%s)", name, ", ".join(settings.methods))
         vectors = sample.embeddings[name].vectors
         drawn = projections.project(vectors, sample.placement, settings)
         panels[name] = drawn.panels
@@ -72,7 +75,7 @@ def project(
 
 
 def measure_panels(sample: Sample, coordinates: pd.DataFrame, settings: MeasureSettings | None = None) -> pd.DataFrame:
-    """Return the cluster purity of each panel of the drill-down, in full dimension and in the plane.
+    """Return the cluster purity of each panel of the drill-down, in full dimension and in the plane of each method.
 
     Parameters
     ----------
@@ -84,26 +87,25 @@ def measure_panels(sample: Sample, coordinates: pd.DataFrame, settings: MeasureS
     Returns
     -------
     DataFrame
-        A `MEASUREMENTS` table.
+        A `MEASUREMENTS` table; the `protocol` of a number about the plane is the method that drew it.
 
     Examples
     --------
     >>> from bioclip_probe.study.examples import corvid_sample
     >>> sample = corvid_sample()
-    >>> drawn = project(sample, ProjectionSettings(method="pca"))
+    >>> drawn = project(sample, ProjectionSettings(methods=("pca",)))
     >>> measure_panels(sample, drawn.coordinates)["metric"].unique()[0]
     'panel_purity'
     """
-    # Panels are measured whole, whichever metrics of embeddings are asked for.
-    settings = replace(settings or MeasureSettings(), metrics=())
+    settings = settings or MeasureSettings()
     placement = sample.placement
     panels = drill_down(placement, projections.FIGURE_RANKS)
     labels = [np.where(np.isin(panel.taxon, panel.plotted), panel.taxon, -1) for panel in panels]
     images = [
         metrics.LabelledImages(label, placement.node[panel.rows]) for panel, label in zip(panels, labels, strict=True)
     ]
-    tables = [MEASUREMENTS.frame()]
-    for name, drawn in coordinates.groupby("encoder", sort=False):
+    tables, measured_encoders = [MEASUREMENTS.frame()], set()
+    for (name, method), drawn in coordinates.groupby(["encoder", "method"], sort=False):
         vectors = sample.embeddings[name].vectors
         by_rank = dict(list(drawn.groupby("rank", sort=False)))
         plane = [by_rank[panel.rank][["x", "y"]].to_numpy() for panel in panels]
@@ -111,6 +113,12 @@ def measure_panels(sample: Sample, coordinates: pd.DataFrame, settings: MeasureS
             metrics.Panel(panel.rank, placement.tree.path(panel.focus), vectors[panel.rows], positions, labelled)
             for panel, positions, labelled in zip(panels, plane, images, strict=True)
         ]
-        measured = metrics.measure(metrics.Panels(inside, placement, settings))
-        tables.append(sample.table([row.as_row(tree="taxonomy") for row in measured], encoder=name, space="raw"))
+        is_first = name not in measured_encoders
+        measured_encoders.add(name)
+        wanted = replace(settings, metrics=() if is_first else IN_THE_PLANE)
+        rows = [
+            row.as_row(tree="taxonomy", protocol=method if row.metric in IN_THE_PLANE else None)
+            for row in metrics.measure(metrics.Panels(inside, placement, wanted))
+        ]
+        tables.append(sample.table(rows, encoder=name, space="raw"))
     return pd.concat(tables, ignore_index=True)

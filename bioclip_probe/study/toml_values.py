@@ -74,12 +74,12 @@ def with_values(settings: T, values: Mapping[str, Any], source: str, section: st
     Examples
     --------
     >>> from bioclip_probe.projections.settings import ProjectionSettings
-    >>> with_values(ProjectionSettings(), {"method": "pca"}, "study.toml", "projection").method
-    'pca'
-    >>> with_values(ProjectionSettings(), {"metod": "pca"}, "study.toml", "projection")
+    >>> with_values(ProjectionSettings(), {"methods": "pca"}, "study.toml", "projection").methods
+    ('pca',)
+    >>> with_values(ProjectionSettings(), {"metods": "pca"}, "study.toml", "projection")
     Traceback (most recent call last):
         ...
-    bioclip_probe.errors.DataError: study.toml [projection]: no setting 'metod'; did you mean method, ...
+    bioclip_probe.errors.DataError: study.toml [projection]: no setting 'metods'; did you mean methods, ...
     >>> with_values(ProjectionSettings(), {"seed": "many"}, "study.toml", "projection")
     Traceback (most recent call last):
         ...

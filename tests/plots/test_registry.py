@@ -53,11 +53,13 @@ def test_an_entry_without_functions_cannot_be_drawn():
         registry.FigureEntry("empty", "Empty").draw(tables(), FigureSettings())
 
 
-def test_of_several_projections_the_last_one_is_drawn():
+def test_of_several_projections_the_last_one_is_drawn_and_umap_on_its_own():
     both = pd.concat([coordinates(), coordinates().assign(mode="corrected")], ignore_index=True)
-    rows = REGISTRY["drilldown"].select({"coordinates": both})
-    assert set(rows["mode"]) == {"corrected"}
-    with pytest.raises(DataError, match="no coordinates to draw"):
+    both = pd.concat([both, both.assign(method="umap")], ignore_index=True)
+    for name, method in (("drilldown", "tsne"), ("drilldown_umap", "umap")):
+        rows = REGISTRY[name].select({"coordinates": both})
+        assert set(rows["mode"]) == {"corrected"} and set(rows["method"]) == {method}
+    with pytest.raises(DataError, match="no coordinates of tsne or pca to draw"):
         REGISTRY["drilldown"].select({"coordinates": both[:0]})
 
 

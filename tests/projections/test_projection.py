@@ -18,7 +18,7 @@ from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.tables import COORDINATES, RANKS
 from bioclip_probe.tree import taxonomy
 
-PCA = ProjectionSettings(method="pca")
+PCA = ProjectionSettings(methods=("pca",))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -75,15 +75,12 @@ def test_project_gives_the_declared_columns_and_every_image(beetles):
 
 
 @pytest.mark.slow
-def test_modes_share_their_coordinates_and_a_rank_left_out_changes_no_other(beetles):
+@pytest.mark.parametrize("mode", ["paper", "corrected"])
+def test_a_rank_or_a_method_left_out_changes_no_other(beetles, mode):
     vectors = vectors_for(beetles)
-    both = {
-        mode: project(vectors, beetles, ProjectionSettings("tsne", mode, 7), ("family", "genus")).coordinates
-        for mode in ("paper", "corrected")
-    }
-    pd.testing.assert_frame_equal(both["paper"][["x", "y", "row"]], both["corrected"][["x", "y", "row"]])
-    alone = project(vectors, beetles, ProjectionSettings("tsne", "paper", 7), ("genus",)).coordinates
-    among = both["paper"][both["paper"]["rank"] == "genus"].reset_index(drop=True)
+    both = project(vectors, beetles, ProjectionSettings(("pca", "tsne"), mode, 7), ("family", "genus")).coordinates
+    alone = project(vectors, beetles, ProjectionSettings(("tsne",), mode, 7), ("genus",)).coordinates
+    among = both[(both["rank"] == "genus") & (both["method"] == "tsne")].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, among)
 
 
@@ -106,7 +103,9 @@ def test_a_panel_that_cannot_be_projected_keeps_its_rows_and_states_the_reason(b
 
 @pytest.mark.slow
 def test_the_record_is_json_and_states_the_settings_used(beetles):
-    entries = json.loads(json.dumps(project(vectors_for(beetles), beetles, ProjectionSettings("tsne", seed=3)).panels))
+    entries = json.loads(
+        json.dumps(project(vectors_for(beetles), beetles, ProjectionSettings(("tsne",), seed=3)).panels)
+    )
     assert [entry["rank"] for entry in entries] == list(FIGURE_RANKS)
     small = next(entry for entry in entries if 5 <= entry["n_images"] <= 30)
     assert small["settings"]["perplexity"] == pytest.approx((small["n_images"] - 1) / 3)

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from bioclip_probe import projections
 from bioclip_probe.projections.pca import pca_settings
 from bioclip_probe.projections.registry import REGISTRY, catalogue
+from bioclip_probe.projections.settings import MODES
 from bioclip_probe.projections.tsne import tsne_settings
 from bioclip_probe.projections.umap import umap_settings
 
@@ -42,12 +43,12 @@ def groups(n: int, k: int = 2, dimension: int = 16) -> tuple[np.ndarray, np.ndar
 def test_projects_five_images_or_more_and_repeats_with_the_seed(method, n):
     vectors, label = groups(n)
     before = vectors.copy()
-    points = REGISTRY[method].function(vectors, rng())
+    points = REGISTRY[method].function(vectors, rng(), "corrected")
     assert points.shape == (n, 2)
     assert points.dtype == np.float64
     assert np.isfinite(points).all()
     assert np.array_equal(vectors, before)
-    assert np.array_equal(points, REGISTRY[method].function(vectors, rng()))
+    assert np.array_equal(points, REGISTRY[method].function(vectors, rng(), "corrected"))
     if n == 40:
         distance = np.linalg.norm(points[:, None] - points[None], axis=2) + np.diag(np.full(n, np.inf))
         assert (label[distance.argmin(1)] == label).mean() > 0.95
@@ -55,7 +56,9 @@ def test_projects_five_images_or_more_and_repeats_with_the_seed(method, n):
 
 def test_settings_of_an_entry_are_those_of_its_method():
     for name, settings in (("tsne", tsne_settings), ("umap", umap_settings), ("pca", pca_settings)):
-        assert [REGISTRY[name].settings(n) for n in (5, 20, 1000)] == [settings(n) for n in (5, 20, 1000)]
+        assert [REGISTRY[name].settings(n, mode) for n in (5, 20, 1000) for mode in MODES] == [
+            settings(n, mode) for n in (5, 20, 1000) for mode in MODES
+        ]
 
 
 def test_the_catalogue_lists_every_method():
@@ -65,7 +68,7 @@ def test_the_catalogue_lists_every_method():
 
 
 def test_registry_and_settings_import_no_array_library():
-    heavy = "{'numpy', 'pandas', 'scipy', 'sklearn', 'torch', 'umap'}"
+    heavy = "{'numpy', 'pandas', 'scipy', 'sklearn', 'torch', 'umap', 'openTSNE'}"
     code = f"import sys, bioclip_probe.projections.settings; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 

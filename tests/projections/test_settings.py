@@ -12,7 +12,9 @@ from bioclip_probe.projections.settings import MODES, ProjectionSettings
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"method": "tnse"}, r"unknown projection 'tnse'.*tsne, umap, pca"),
+        ({"methods": ("tnse",)}, r"unknown projection 'tnse'.*tsne, umap, pca"),
+        ({"methods": ()}, r"at least one projection of: tsne, umap, pca"),
+        ({"methods": ("pca", "pca")}, "the projection 'pca' is named twice"),
         ({"mode": "fixed"}, r"unknown mode 'fixed'.*paper, corrected"),
         ({"seed": -1}, "the seed must be 0 or more; got -1"),
     ],
@@ -25,5 +27,5 @@ def test_unknown_names_are_answered_with_the_known_ones(change, message):
 @pytest.mark.parametrize("method", REGISTRY)
 @pytest.mark.parametrize("mode", MODES)
 def test_every_method_and_mode_can_be_named(method, mode):
-    settings = ProjectionSettings(method, mode)
-    assert (settings.method, settings.mode) == (method, mode)
+    settings = ProjectionSettings((method,), mode)
+    assert (settings.methods, settings.mode) == ((method,), mode)

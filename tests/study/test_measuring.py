@@ -26,7 +26,7 @@ KEY_OF_ONE = ["split", "space", "tree", "rank", "taxon", "metric"]
 QUIET = ExtractionSettings(progress=False)
 
 
-PCA = ProjectionSettings(method="pca")
+PCA = ProjectionSettings(methods=("pca",))
 
 
 def test_agreement_with_the_phylogeny_leaves_out_what_it_lacks(found):

@@ -17,7 +17,7 @@ KEY = results.KEYS["measurements"]
 QUIET = ExtractionSettings(progress=False)
 
 
-PCA = ProjectionSettings(method="pca")
+PCA = ProjectionSettings(methods=("pca",))
 
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"workers": 0}])

@@ -25,7 +25,7 @@ KEY = results.KEYS["measurements"]
 QUIET = ExtractionSettings(progress=False)
 
 
-PCA = ProjectionSettings(method="pca")
+PCA = ProjectionSettings(methods=("pca",))
 
 
 def test_coordinates_are_the_panels_of_the_record(found):

@@ -27,7 +27,7 @@ KEY = results.KEYS["measurements"]
 QUIET = ExtractionSettings(progress=False)
 
 
-PCA = ProjectionSettings(method="pca")
+PCA = ProjectionSettings(methods=("pca",))
 
 
 def test_what_it_leaves(small_study):

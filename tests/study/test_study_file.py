@@ -47,7 +47,7 @@ def portable_plans(draw: st.DrawFn) -> Plan:
             seed=seeds[0],
         ),
         probe=ProbeSettings(shots=tuple(draw(st.lists(COUNTS, max_size=3))), names=draw(st.booleans()), seed=seeds[1]),
-        projection=ProjectionSettings(method="pca", seed=seeds[2]),
+        projection=ProjectionSettings(methods=("pca",), seed=seeds[2]),
     )
 
 

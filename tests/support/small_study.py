@@ -66,6 +66,6 @@ def plan(folder: Path, **changes: object) -> Plan:
         extraction=ExtractionSettings(progress=False),
         measure=FEW,
         probe=ProbeSettings(probes=("linear", "lda", "simpleshot"), shots=(1, 2)),
-        projection=ProjectionSettings(method="pca"),
+        projection=ProjectionSettings(methods=("pca",)),
     )
     return replace(small, **changes)

@@ -49,7 +49,7 @@ def subjects_of(
 def panels_of(shared: metrics.SharedResults) -> metrics.Panels:
     """Return the panels of the drill-down with the plane of PCA."""
     placement = shared.placement
-    plan = projections.ProjectionSettings(method="pca", seed=shared.settings.seed)
+    plan = projections.ProjectionSettings(methods=("pca",), seed=shared.settings.seed)
     coordinates = projections.project(shared.vectors, placement, plan).coordinates
     plane = dict(list(coordinates.groupby("rank", sort=False)))
     inside = []
