@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 
@@ -39,6 +39,47 @@ def write_atomically(path: Path, write_to: Callable[[Path], object]) -> None:
         rename_synced(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_together(files: Mapping[Path, Callable[[Path], object]], obsolete: Iterable[Path] = ()) -> None:
+    """Write several files that belong together: all are on the disk before the first is renamed.
+
+    A full disk therefore leaves the old files as they were. A process that is killed between two renames leaves some
+    old and some new files, none of them cut.
+
+    Parameters
+    ----------
+    files : mapping from Path to callable
+        The path of each file, whose folder must exist, and what writes its content to the path that it is given.
+    obsolete : iterable of Path
+        Files that are removed before the new ones appear.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder cannot be written to.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     one, two = Path(folder) / "one", Path(folder) / "two"
+    ...     write_together({one: lambda path: path.write_text("Pica"), two: lambda path: path.write_text("Corvus")})
+    ...     one.read_text(), two.read_text()
+    ('Pica', 'Corvus')
+    """
+    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
+    try:
+        for path, write_to in files.items():
+            write_to(temporary[path])
+            _sync(temporary[path])
+        for path in obsolete:
+            path.unlink(missing_ok=True)
+        for path, source in temporary.items():
+            rename_synced(source, path)
+    finally:
+        for source in temporary.values():
+            source.unlink(missing_ok=True)
 
 
 def write_bytes_atomically(path: Path, content: bytes) -> None:
@@ -91,8 +132,7 @@ def rename_synced(source: Path, path: Path) -> None:
     ...     source.exists(), path.read_text()
     (False, 'Pica hudsonia')
     """
-    with open(source, "rb") as file:
-        os.fsync(file.fileno())
+    _sync(source)
     os.replace(source, path)
     if os.name == "posix":  # elsewhere a folder cannot be opened
         handle = os.open(path.parent, os.O_RDONLY)
@@ -100,6 +140,12 @@ def rename_synced(source: Path, path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _sync(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
 
 
 def remove_temporary_files(folder: Path) -> None:

@@ -7,18 +7,19 @@
       predictions.parquet                        what the probes name
       coordinates.parquet                        the panels of the projection
       runs.json                                  what made them: command, dataset, encoders, software, machine
+      pieces/                                    finished pieces of the work, see `checkpoints`
       figures/                                   drawn from the tables
       report.html                                bound from all of it
 
 A folder holds one run: one dataset, embedded by one set of encoders. The steps of a study may be run one after the
-other; each replaces its own rows.
+other; each replaces its own rows. The results of another run are replaced only if that is asked for.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ import pandas as pd
 
 from bioclip_probe.encoders import is_control
 from bioclip_probe.errors import DataError
-from bioclip_probe.files import write_atomically
+from bioclip_probe.files import write_together
 from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, Table
 
@@ -127,7 +128,7 @@ def read(folder: str | Path) -> Results:
     except NotADirectoryError:
         raise DataError(f"{folder} is a file; expected a folder of results") from None
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{folder / 'runs.json'} is damaged ({error}); run the study again") from error
+        raise DataError(f"{folder / 'runs.json'} is damaged ({error}); run the study again with --overwrite") from error
     tables = {
         name: table.read(folder / f"{name}.parquet")
         for name, table in TABLES.items()
@@ -184,12 +185,62 @@ def check_run(folder: str | Path, run: str) -> Results | None:
         return None
     results = read(folder)
     if results.record["run"] != run:
-        encoders = ", ".join(encoder["name"] for encoder in results.record["encoders"])
-        raise DataError(
-            f"{folder} holds the results of another run ({results.record['dataset']['name']}: {encoders}); "
-            "name another folder"
-        )
+        raise _another_run(results)
     return results
+
+
+def check_dataset(folder: str | Path, fingerprint: str) -> None:
+    """Refuse a folder that holds results of another dataset, which is known before anything is embedded.
+
+    Parameters
+    ----------
+    folder : str or Path
+    fingerprint : str
+        Of the dataset.
+
+    Raises
+    ------
+    DataError
+        If the folder holds the results of another dataset, or is damaged.
+
+    Examples
+    --------
+    >>> check_dataset("no/such/folder", "0123456789ab")
+    """
+    folder = Path(folder)
+    if (folder / "runs.json").exists():
+        results = read(folder)
+        if results.record["dataset"].get("fingerprint") != fingerprint:
+            raise _another_run(results)
+
+
+def holds_run(folder: str | Path, run: str) -> bool:
+    """Return True if a folder holds results of a run that can be read.
+
+    Parameters
+    ----------
+    folder : str or Path
+    run : str
+        See `Sample.run`.
+
+    Examples
+    --------
+    >>> holds_run("no/such/folder", "0123456789ab")
+    False
+    """
+    try:
+        return check_run(folder, run) is not None
+    except DataError:
+        return False
+
+
+def _another_run(results: Results) -> DataError:
+    """Return the error that a folder holds another run."""
+    encoders = ", ".join(encoder["name"] for encoder in results.record["encoders"])
+    return DataError(
+        f"{results.folder} holds the results of another run ({results.record['dataset']['name']}: {encoders}); "
+        "name another folder, or replace them with --overwrite"
+    )
 
 
 def write(folder: str | Path, record: dict, tables: Mapping[str, pd.DataFrame], fresh: bool = False) -> Results:
@@ -222,21 +273,20 @@ def write(folder: str | Path, record: dict, tables: Mapping[str, pd.DataFrame], 
     folder = check_folder(folder)
     before = None if fresh else check_run(folder, record["run"])
     folder.mkdir(parents=True, exist_ok=True)
-    if fresh:
-        for name in ("report.html", "measurements.csv", *(f"{name}.parquet" for name in TABLES)):
-            (folder / name).unlink(missing_ok=True)
+    files: dict[Path, Callable[[Path], object]] = {}
     for name, table in tables.items():
         old = getattr(before, name) if before else None
         rows = table if old is None else pd.concat([old, table], ignore_index=True)
         rows = rows.drop_duplicates(KEYS[name], keep="last").reset_index(drop=True)
         if name == "measurements":  # over all rows so far: each step adds tests to the families
             rows = with_adjusted_p(rows, [encoder["name"] for encoder in record["encoders"] if is_control(encoder)])
-        write_atomically(folder / f"{name}.parquet", partial(rows.to_parquet, index=False))
-        if name == "measurements":
-            write_atomically(folder / "measurements.csv", partial(rows.to_csv, index=False))
+            files[folder / "measurements.csv"] = partial(rows.to_csv, index=False)
+        files[folder / f"{name}.parquet"] = partial(rows.to_parquet, index=False)
     if before:  # the records of earlier steps stay, and the phylogenies that they used
         kept = {key: {**before.record.get(key, {}), **record.get(key, {})} for key in ("steps", "trees")}
         record = {**record, **kept}
     text = json.dumps(record, indent=1, default=str)
-    write_atomically(folder / "runs.json", lambda path: path.write_text(text, encoding="utf-8"))
+    files[folder / "runs.json"] = lambda path: path.write_text(text, encoding="utf-8")
+    of_another = ("runs.json", "report.html", "measurements.csv", *(f"{name}.parquet" for name in TABLES))
+    write_together(files, () if before else [folder / name for name in of_another])
     return read(folder)
