@@ -125,7 +125,7 @@ def estimate_balanced_correlation(
     if reason := reason_undefined(rows):
         return Estimate.undefined(reason, **rows.counts)
     value, *deleted = (balanced_correlation(each) for each in sums)
-    null = permuted_balanced_correlations(rows.sums, sums[0], settings.n_permutations, rng)
+    null = permuted_balanced_correlations(rows.sums, sums[0], settings.n_permutations, rng, settings.device)
     estimate = with_null(Estimate(value, **rows.counts), null)
     return with_interval(estimate, np.array(deleted), jackknife.take(rows.groups >= 0), settings, BOUNDS)
 

@@ -183,6 +183,6 @@ def permuted_partial_correlations(
     """
     values = [
         partial_correlation(taxa.correlations(orders), control.correlations(orders), taxa_control)
-        for orders in permuted_orders(taxa, n_permutations, rng)
+        for orders in permuted_orders(len(taxa.tree.tips), n_permutations, rng, at_once=taxa.forms().orders_at_once())
     ]
     return np.concatenate(values)

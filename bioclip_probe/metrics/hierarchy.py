@@ -168,7 +168,8 @@ def _chance_and_p(
     """Return the chance level and the p-value of the correlation, with species permuted."""
     sums, value = taxa.sums, taxa.sums.correlation()
     if null is None:
-        return 0.0, permutation_p(value, permuted_correlations(sums, settings.n_permutations, rng))
+        permuted = permuted_correlations(sums, settings.n_permutations, rng, device=settings.device)
+        return 0.0, permutation_p(value, permuted)
     chance = float(null.correlations(settings.n_null_permutations, rng).mean())
     (t,), (tt,) = sums.distance_sums(sums.identity_order)
     c, cc, n_pairs = sums.moments.distance_sum, sums.moments.distance_square_sum, sums.moments.n_pairs
@@ -183,7 +184,7 @@ def _species_null(shared: SharedResults, rank: str) -> SpeciesNull:
     _, first, species = np.unique(node[named], return_index=True, return_inverse=True)
     pick = csr_array((np.ones(len(named)), (species, np.arange(len(named)))))
     sums = pick @ shared.vectors[named].astype(np.float64)
-    return SpeciesNull(taxa.tree, sums, taxa.groups[named[first]])
+    return SpeciesNull(taxa.tree, sums, taxa.groups[named[first]], shared.settings.device)
 
 
 def cophenetic_correlation_within(
@@ -266,7 +267,7 @@ def estimate_within(
             estimates[rank] = Estimate.undefined(note, **taxa.counts)
             continue
         value = taxa.sums.correlation()
-        null = permuted_correlations(taxa.sums, settings.n_permutations, rng, within)
+        null = permuted_correlations(taxa.sums, settings.n_permutations, rng, within, settings.device)
         estimates[rank] = Estimate(
             value,
             chance=float(null.mean()),

@@ -154,7 +154,8 @@ def _estimate(
     value = sums.correlation()
     if math.isnan(value):
         return Estimate.undefined("tree distance or embedding distance does not vary", **counts)
-    null = permuted_correlations(TreeSums(tree, moments.total), settings.n_permutations, rng)
+    totals = TreeSums(tree, moments.total)
+    null = permuted_correlations(totals, settings.n_permutations, rng, device=settings.device)
     deleted = jackknife.padded(value, sums.without_each_group())
     return with_interval(with_null(Estimate(value, **counts), null), deleted, jackknife, settings, BOUNDS)
 

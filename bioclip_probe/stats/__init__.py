@@ -12,6 +12,7 @@
 `subsampling`         random samples with equally many images of every taxon
 `contrasts`           independent contrasts on a tree with branch lengths
 `pruning`             compiled loops over a tree, from its tips to its root and back
+`permuted_loops`      compiled loops over a tree, for many orders of its tips
 `brownian_likelihood` likelihood of species means under Brownian motion with Pagel's λ
 `contrast_covariance` covariance of species given their tree, and its effective dimension
 `evolution`           the fit of Brownian motion to an embedding, and without each jackknife group
@@ -26,7 +27,7 @@
 `permutation`         labels with whole species permuted
 `rotation`            vectors in the fewest dimensions that hold them
 `tasks`               tasks of an executor, a value that they share, results in order
-`threads`             threads of the linear algebra, matched to the size of the work
+`threads`             threads of the linear algebra, matched to the size of the work, and of compiled loops
 ===================== ==================================================================================
 
 The linear pass, `all_pairs`: sums over images from which the sums over all their pairs follow.
@@ -35,6 +36,7 @@ The linear pass, `all_pairs`: sums over images from which the sums over all thei
 `moments`             sums that hold every pair of images exactly; they add and subtract
 `jackknife_moments`   moments of every jackknife group of taxa, which subtract from the total
 `tree_aggregator`     sums over the tips of every clade
+`clade_forms`         squared norms of the sums of all clades, for many permutations of the tips
 `tree_sums`           sums over pairs along any tree, and after permutations of its tips
 `clades`              sums over pairs by the node where two images meet
 `gram_squares`        squared norms of the second moments of all clades

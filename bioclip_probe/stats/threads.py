@@ -1,13 +1,24 @@
-"""Number of threads of the linear algebra, matched to the size of the work."""
+"""Number of threads of the linear algebra, matched to the size of the work, and threads for compiled loops."""
 
 from __future__ import annotations
 
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from threading import Lock
+from typing import Any, TypeVar
+
+from bioclip_probe.executors import available_processors
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
 #: Up to this many multiply-adds, waking a second thread costs more than it gains. Many small products in a row, as in
 #: k-means, permutations and probes, are slower on two busy cores than on one.
 SMALL_WORK = 2**31
+#: Up to this many numbers, one thread runs a compiled loop as fast as several do.
+SMALL_LOOP = 2**20
 
 
 def matched_threads(multiply_adds: float) -> AbstractContextManager:
@@ -29,9 +40,66 @@ def matched_threads(multiply_adds: float) -> AbstractContextManager:
     ...     (np.eye(2) @ np.eye(2)).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    from threadpoolctl import threadpool_limits
+    return _libraries.limit(1 if multiply_adds < SMALL_WORK else None)
 
-    return threadpool_limits(1 if multiply_adds < SMALL_WORK else None)
+
+def n_threads(work: float) -> int:
+    """Return the number of threads that share a compiled loop.
+
+    Parameters
+    ----------
+    work : float
+        Numbers that are looked at.
+
+    Returns
+    -------
+    int
+        1 for little work, else one per processor.
+
+    Examples
+    --------
+    >>> n_threads(10)
+    1
+    """
+    return 1 if work < SMALL_LOOP else available_processors()
+
+
+def in_threads(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """Yield what a function returns for each item, in their order.
+
+    Parameters
+    ----------
+    function : callable
+        It releases the interpreter's lock. Linear algebra in it has one thread where there are several of these.
+    items : iterable
+        They are drawn in the calling thread while others work, and not far ahead of them.
+    threads : int
+        With 1, the calling thread does everything.
+
+    Yields
+    ------
+    object
+
+    Examples
+    --------
+    >>> list(in_threads(abs, [-1, 2], threads=2))
+    [1, 2]
+    """
+    if threads < 2:
+        yield from map(function, items)
+        return
+    waiting: deque[Future[Result]] = deque()
+    with one_thread, ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 class OneThread(AbstractContextManager):
@@ -52,12 +120,10 @@ class OneThread(AbstractContextManager):
         self._lock, self._inside = Lock(), 0
 
     def __enter__(self) -> None:
-        from threadpoolctl import threadpool_limits
-
         with self._lock:
             if not self._inside:
                 _let_any_thread_limit()
-                self._limits = threadpool_limits(1)
+                self._limits = _libraries.limit(1)
             self._inside += 1
 
     def __exit__(self, *error: object) -> None:
@@ -69,6 +135,28 @@ class OneThread(AbstractContextManager):
                 _let_any_thread_limit()
 
 
+class _Libraries:
+    """The libraries of this process whose threads can be limited.
+
+    To search for them takes milliseconds, more than a small metric does. They are searched for again when modules have
+    been imported since, because these may have brought libraries.
+    """
+
+    def __init__(self) -> None:
+        self._controller: Any = None
+        self._n_modules = 0
+
+    def limit(self, threads: int | None) -> AbstractContextManager:
+        """Return a context in which the libraries have this many threads; with None they keep theirs."""
+        from threadpoolctl import ThreadpoolController
+
+        if self._controller is None or self._n_modules != len(sys.modules):
+            self._controller = ThreadpoolController()
+            self._n_modules = len(sys.modules)
+        return self._controller.limit(limits=threads)
+
+
+_libraries = _Libraries()
 one_thread = OneThread()
 
 

@@ -1,3 +1,4 @@
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -5,7 +6,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from bioclip_probe.stats.threads import SMALL_WORK, matched_threads, one_thread
+from bioclip_probe.stats import threads as threads_module
+from bioclip_probe.stats.threads import SMALL_WORK, in_threads, matched_threads, one_thread
 
 
 def threads():
@@ -50,3 +52,35 @@ def test_the_limit_of_one_thread_lasts_until_the_last_thread_leaves():
     with pytest.raises(ZeroDivisionError), one_thread:
         1 / 0  # noqa: B018
     assert threads() == before
+
+
+def test_libraries_are_searched_for_again_once_modules_were_imported(monkeypatch):
+    import threadpoolctl
+
+    searches = []
+    search = threadpoolctl.ThreadpoolController
+    monkeypatch.setattr(threadpoolctl, "ThreadpoolController", lambda: searches.append(1) or search())
+    monkeypatch.setattr(threads_module, "_libraries", threads_module._Libraries())
+    for _ in range(3):
+        with matched_threads(0):
+            pass
+    assert len(searches) == 1
+    monkeypatch.setitem(sys.modules, "made_up_library", sys)
+    with matched_threads(0):
+        assert len(searches) == 2
+        assert threads() == {1}
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_results_come_in_the_order_of_the_items_and_items_are_not_drawn_far_ahead(number):
+    drawn, taken = [], []
+    items = (drawn.append(i) or i for i in range(50))
+    for result in in_threads(lambda i: i * i, items, number):
+        taken.append(result)
+        assert len(drawn) <= len(taken) + 2 * number
+    assert taken == [i * i for i in range(50)]
+
+
+def test_an_error_in_a_thread_reaches_the_caller():
+    with pytest.raises(ZeroDivisionError):
+        list(in_threads(lambda i: 1 // i, [1, 0, 1], 2))

@@ -13,10 +13,11 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.sparse import csr_array
 
+from bioclip_probe.stats.all_pairs.clade_forms import CladeForms, CladePlan
 from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.all_pairs.moments import pearson
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_orders
-from bioclip_probe.stats.threads import matched_threads
+from bioclip_probe.stats.devices import CPU
 from bioclip_probe.tree.tree import Tree
 
 
@@ -43,7 +44,9 @@ def balanced_correlation(sums: NodeSums) -> float:
     return float(pearson(*_rank_means(sums).sum(axis=0)))  # each rank counts as one pair
 
 
-def balanced_correlations(sums: TreeSums, observed: NodeSums, orders: Iterable[np.ndarray]) -> np.ndarray:
+def balanced_correlations(
+    sums: TreeSums, observed: NodeSums, orders: Iterable[np.ndarray], device: str = CPU
+) -> np.ndarray:
     """Return the balanced covariance for orders of the groups at the tips, divided by the observed deviations.
 
     A permutation test needs only covariances. Divided by the product of the observed standard deviations, they have the
@@ -57,6 +60,8 @@ def balanced_correlations(sums: TreeSums, observed: NodeSums, orders: Iterable[n
         Of the same images.
     orders : iterable of ndarray, shape (P, k), int64
         See `TreeSums`; all orders of an array are summed together.
+    device : str
+        Where clades are summed.
 
     Returns
     -------
@@ -76,18 +81,21 @@ def balanced_correlations(sums: TreeSums, observed: NodeSums, orders: Iterable[n
     scale = np.sqrt((tt - t**2) * (cc - c**2))
     deviation = (means[:, 1] - t) / len(means)  # of the tree distance of each rank from their mean
     occurring = np.unique(sums.tree.rank[observed.by_node[:, 0] > 0.5])
-    at_rank = _rank_indicator(sums.tree)[occurring.astype(np.int64) + 1]
-    values = []
-    with matched_threads(0):
-        for batch in orders:
-            counts = sums.aggregator.clade_sums(sums.moments.counts[batch].T)
-            rank_means = (at_rank @ sums.clade_sums(batch)) / (at_rank @ (counts * (counts - 1) / 2))
-            values.append(deviation @ rank_means / scale)
-    return np.concatenate(values) if values else np.empty(0)
+    plan, counts = CladePlan.of(sums.tree), sums.moments.counts
+    at_rank = plan.per_clade(_rank_indicator(sums.tree)[occurring.astype(np.int64) + 1].toarray())
+    distances = sums.forms(device)
+    # Twice the number of pairs of a clade of n images is n² - n; a clade takes with it the n of the clades below it.
+    squares, images = CladeForms(plan, counts[:, None], np.ones(1)), sums.moments.n * (occurring == sums.tree.rank[-1])
+
+    def of_orders(each: np.ndarray) -> np.ndarray:
+        n_pairs = squares.weighted(each, at_rank) - images
+        return np.asarray((distances.weighted(each, at_rank) / n_pairs) @ deviation / scale)
+
+    return np.concatenate([np.empty(0), *distances.each(of_orders, orders)])
 
 
 def permuted_balanced_correlations(
-    sums: TreeSums, observed: NodeSums, n_permutations: int, rng: np.random.Generator
+    sums: TreeSums, observed: NodeSums, n_permutations: int, rng: np.random.Generator, device: str = CPU
 ) -> np.ndarray:
     """Return `balanced_correlations` for random permutations of the groups at the tips.
 
@@ -99,6 +107,8 @@ def permuted_balanced_correlations(
         Of the same images.
     n_permutations : int
     rng : numpy.random.Generator
+    device : str
+        Where clades are summed.
 
     Returns
     -------
@@ -113,7 +123,9 @@ def permuted_balanced_correlations(
     >>> permuted_balanced_correlations(sums, observed, 9, np.random.default_rng(0)).shape
     (9,)
     """
-    return balanced_correlations(sums, observed, permuted_orders(sums, n_permutations, rng))
+    at_once = sums.forms(device).orders_at_once()
+    orders = permuted_orders(len(sums.tree.tips), n_permutations, rng, at_once=at_once)
+    return balanced_correlations(sums, observed, orders, device)
 
 
 def _rank_means(sums: NodeSums) -> np.ndarray:

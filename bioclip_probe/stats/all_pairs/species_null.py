@@ -14,16 +14,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from bioclip_probe.stats.all_pairs.clade_forms import CladePlan
 from bioclip_probe.stats.all_pairs.moments import pearson
 from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
-from bioclip_probe.stats.all_pairs.tree_sums import MOST_NUMBERS, tree_distance_sums
+from bioclip_probe.stats.all_pairs.tree_sums import tree_distance_sums
+from bioclip_probe.stats.devices import CPU, free_bytes, tensor, uses_torch
+from bioclip_probe.stats.permuted_loops import direction_square_pass
 from bioclip_probe.stats.rotation import rotate_into_span
-from bioclip_probe.stats.threads import matched_threads
+from bioclip_probe.stats.threads import in_threads, matched_threads, n_threads
 from bioclip_probe.tree.tree import Tree
+
+#: Numbers in memory for the permutations that are summed together.
+MOST_NUMBERS = 2**22
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +45,8 @@ class SpeciesNull:
         Σ of the unit vectors of the images of each species.
     taxon : ndarray, shape (s,), int64
         The tip position of the taxon of each species; each taxon has one at least.
+    device : str
+        Where the sums of permuted species are computed.
     most_numbers : int
         Numbers in memory for the permutations that are summed together.
 
@@ -53,6 +62,7 @@ class SpeciesNull:
     tree: Tree
     sums: np.ndarray
     taxon: np.ndarray
+    device: str = CPU
     most_numbers: int = MOST_NUMBERS
 
     def __post_init__(self) -> None:
@@ -94,12 +104,50 @@ class SpeciesNull:
             Not divided by the number of pairs; NaN where the images of a taxon cancel out.
         """
         k, (t, _) = len(self.tree.tips), self._tree_distances
-        values = [np.empty(0)]
-        with matched_threads(0):
-            for x in self._permuted(n_permutations, rng):
-                c, tc = self._distance_sums(x)
-                values.append(tc - t * c / (k * (k - 1) / 2))
-        return np.concatenate(values)
+        plan, depth = self._plan, self.tree.depth[self.tree.tips]
+        length, (low, high) = plan.per_clade(self.tree.length[None])[0, k:], plan.spans.T
+        # Σ ℓ n Σq over clades: each taxon has q times the Σ ℓ n of the clades above it.
+        ends = np.bincount(low, length * (high - low), k + 1) - np.bincount(high, length * (high - low), k + 1)
+        above = np.cumsum(ends)[:k]
+
+        def of_orders(orders: np.ndarray) -> np.ndarray:
+            q, squares, along = self._squares(orders)
+            total = q.sum(axis=1)
+            c = (k * total - squares[:, -1]) / 2
+            to_all = (k * (q @ depth) + total * depth.sum()) / 2 - along
+            tc = to_all - (q @ above - squares @ length)
+            return np.asarray(tc - t * c / (k * (k - 1) / 2))
+
+        threads = 2 if uses_torch(self.device) else n_threads(self.sums.size * n_permutations)
+        return np.concatenate([np.empty(0), *in_threads(of_orders, self._orders(n_permutations, rng), threads)])
+
+    @cached_property
+    def _plan(self) -> CladePlan:
+        return CladePlan.of(self.tree)
+
+    @cached_property
+    def _members(self) -> tuple[np.ndarray, np.ndarray]:
+        """The places of all taxa, taxon by taxon, and where those of each start."""
+        places = np.argsort(self.taxon, kind="stable")
+        return places, np.searchsorted(self.taxon[places], np.arange(len(self.tree.tips) + 1))
+
+    def _squares(self, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return squared norms of taxa and clades for some orders, see `direction_square_pass`."""
+        depth = self.tree.depth[self.tree.tips]
+        if uses_torch(self.device):
+            return self._squares_on_device(orders, depth)
+        return direction_square_pass(self.sums, orders, self._members, self._plan.loop, self._origin, depth)
+
+    def _squares_on_device(self, orders: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the same by torch, from running sums over the species and over the taxa."""
+        places, firsts = self._members
+        sums, origin, depths = (tensor(array, self.device) for array in (self.sums, self._origin, depth))
+        taxa = _differences(sums[tensor(orders[:, places], self.device)].cumsum(dim=1), firsts[:-1], firsts[1:])
+        norms = taxa.norm(dim=2, keepdim=True)
+        x = taxa / norms.where(norms > 1e-6, norms * float("nan")) - origin
+        clades = _differences(x.cumsum(dim=1), *self._plan.spans.T)
+        along = ((depths @ x) * x.sum(dim=1)).sum(dim=1)
+        return tuple(each.cpu().numpy() for each in (x.square().sum(dim=2), clades.square().sum(dim=2), along))
 
     @cached_property
     def _aggregator(self) -> TreeAggregator:
@@ -116,16 +164,23 @@ class SpeciesNull:
         pick = csr_array((np.ones(len(self.taxon)), (self.taxon, np.arange(len(self.taxon)))))
         return np.nan_to_num(_directions(pick @ self.sums)).mean(axis=0)
 
+    def _orders(self, n_permutations: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """Yield permutations of the species, some at a time, shape (P, s)."""
+        most_numbers = self.most_numbers
+        if uses_torch(self.device):
+            most_numbers = max(most_numbers, free_bytes(self.device) // 128)
+        at_once = max(1, most_numbers // max((len(self.tree) + len(self.sums)) * self.sums.shape[1], 1))
+        for start in range(0, n_permutations, at_once):
+            size = min(at_once, n_permutations - start)
+            yield np.array([rng.permutation(len(self.sums)) for _ in range(size)])
+
     def _permuted(self, n_permutations: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """Yield the centroids of the taxa about the origin, of some permutations at a time, shape (P, k, d)."""
         k, n_species = len(self.tree.tips), len(self.sums)
-        at_once = max(1, self.most_numbers // max(len(self.tree) * self.sums.shape[1], 1))
-        for start in range(0, n_permutations, at_once):
-            size = min(at_once, n_permutations - start)
-            orders = np.array([rng.permutation(n_species) for _ in range(size)])
-            rows = (self.taxon + k * np.arange(size)[:, None]).ravel()
-            pick = csr_array((np.ones(rows.size), (rows, orders.ravel())), shape=(size * k, n_species))
-            yield _directions(pick @ self.sums).reshape(size, k, -1) - self._origin
+        for orders in self._orders(n_permutations, rng):
+            rows = (self.taxon + k * np.arange(len(orders))[:, None]).ravel()
+            pick = csr_array((np.ones(rows.size), (rows, orders.ravel())), shape=(len(orders) * k, n_species))
+            yield _directions(pick @ self.sums).reshape(len(orders), k, -1) - self._origin
 
     def _distance_sums(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return Σc and Σtc over the pairs of tips, for P embeddings x, shape (P, k, d)."""
@@ -138,6 +193,12 @@ class SpeciesNull:
         inside = (n_clade * q_clade - np.einsum("mpi,mpi->mp", x_clade, x_clade)) / 2
         to_all = (q * k + total[:, None]) / 2 - np.einsum("pij,pj->pi", x, s)
         return inside[0], to_all @ tree.depth[tree.tips] - 2 * (tree.length @ inside)
+
+
+def _differences(running: Any, low: np.ndarray, high: np.ndarray) -> Any:
+    """Return sums over ranges of the second dimension of a tensor, from its running sums."""
+    first, last = (tensor(ends, str(running.device)) for ends in (low, high))
+    return running[:, last - 1] - running[:, (first - 1).clamp(min=0)] * (first > 0)[:, None]
 
 
 def _directions(sums: np.ndarray) -> np.ndarray:

@@ -18,15 +18,14 @@ from functools import cached_property
 
 import numpy as np
 
+from bioclip_probe.stats.all_pairs.clade_forms import CladeForms, CladePlan
 from bioclip_probe.stats.all_pairs.moments import Moments, pearson
 from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
+from bioclip_probe.stats.devices import CPU
+from bioclip_probe.stats.permuted_loops import shuffle_within
 from bioclip_probe.stats.rotation import rotate_into_span
-from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.tree import Tree
-
-#: Numbers in memory for the permutations that are summed together: 8 MiB, which stays in cache.
-MOST_NUMBERS = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,19 +74,39 @@ class TreeSums:
         return np.arange(len(self.tree.tips))[None]
 
     @cached_property
-    def _values(self) -> np.ndarray:
-        """Sum, count and Σ‖x‖² of each group; the sums have no more dimensions than there are groups.
-
-        Only products of sums matter, and a rotation keeps them.
-        """
-        moments = self.moments
-        sums = rotate_into_span(moments.sums)
-        return np.concatenate([sums, moments.counts[:, None], moments.norms[:, None]], axis=1)
+    def _plan(self) -> CladePlan:
+        """The clades of the tree."""
+        return CladePlan.of(self.tree)
 
     @cached_property
-    def _sums_within_tips(self) -> np.ndarray:
-        """Σ c over the pairs of images in each group."""
-        return _sums_within(self._values)
+    def _values(self) -> tuple[np.ndarray, np.ndarray]:
+        """Values of the groups, and their signs, whose form is n Σ‖x‖² - ‖Σx‖², twice the sum of c over pairs.
+
+        The sums have no more dimensions than there are groups: only their products matter, and a rotation keeps them.
+        """
+        moments = self.moments
+        scale = np.sqrt(moments.squares / moments.n) if moments.squares > 0 else 1.0
+        n, q, sums = moments.counts * scale, moments.norms / scale, rotate_into_span(moments.sums)
+        values = np.concatenate([sums, (n + q)[:, None] / 2, (n - q)[:, None] / 2], axis=1)
+        return values, np.append(np.full(sums.shape[1], -1.0), (1.0, -1.0))
+
+    def forms(self, device: str = CPU) -> CladeForms:
+        """Return twice Σ c over the pairs of images inside each clade, as a form of what is known of each group.
+
+        Parameters
+        ----------
+        device : str
+            Where clades are summed.
+
+        Returns
+        -------
+        CladeForms
+        """
+        return self._own_forms if device == CPU else CladeForms(self._plan, *self._values, device)
+
+    @cached_property
+    def _own_forms(self) -> CladeForms:
+        return CladeForms(self._plan, *self._values)
 
     def clade_sums(self, orders: np.ndarray) -> np.ndarray:
         """Return Σ c over the pairs of images inside each clade.
@@ -106,16 +125,18 @@ class TreeSums:
         -----
         O(nodes·d) for each order.
         """
-        inner = _sums_within(self.aggregator.inner_sums(self._values, orders))
-        return np.concatenate([self._sums_within_tips[orders].T, inner])[self.aggregator.position]
+        forms = self._own_forms
+        return np.concatenate([forms.of_groups[orders], forms.of_clades(orders)], axis=1).T[self._plan.clade] / 2
 
-    def cross_sums(self, orders: np.ndarray) -> np.ndarray:
+    def cross_sums(self, orders: np.ndarray, forms: CladeForms | None = None) -> np.ndarray:
         """Return Σ t c over pairs of images.
 
         Parameters
         ----------
         orders : ndarray, shape (P, k), int64
             Orders of the groups at the tips.
+        forms : CladeForms, optional
+            From `forms`, on the device that sums; by default on the processor.
 
         Returns
         -------
@@ -123,10 +144,13 @@ class TreeSums:
         """
         # The distance sum across an edge is that from its clade to all images, minus twice that inside the clade.
         # The first term, added up over edges, is a sum over tips.
-        moments, tree = self.moments, self.tree
+        moments, tree, forms = self.moments, self.tree, forms or self._own_forms
         to_all = (moments.norms * moments.n + moments.counts * moments.squares) / 2
         to_all -= moments.sums @ moments.sums.sum(axis=0)
-        return to_all[orders] @ tree.depth[tree.tips] - 2 * (tree.length @ self.clade_sums(orders))
+        return (
+            to_all[orders] @ tree.depth[tree.tips]
+            - forms.weighted(orders, self._plan.per_clade(tree.length[None]))[:, 0]
+        )
 
     def distance_sums(self, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return Σ t and Σ t² over pairs of images.
@@ -152,13 +176,15 @@ class TreeSums:
         """
         return float(self.correlations(self.identity_order)[0])
 
-    def correlations(self, orders: np.ndarray) -> np.ndarray:
+    def correlations(self, orders: np.ndarray, forms: CladeForms | None = None) -> np.ndarray:
         """Return the Pearson correlation of tree distance and cosine distance for each order of the groups.
 
         Parameters
         ----------
         orders : ndarray, shape (P, k), int64
             Orders of the groups at the tips.
+        forms : CladeForms, optional
+            As for `cross_sums`.
 
         Returns
         -------
@@ -166,21 +192,19 @@ class TreeSums:
             In [-1, 1]; NaN where either distance does not vary.
         """
         moments = self.moments
-        equal_counts = np.ptp(moments.counts) == 0  # then Σ t and Σ t² are the same in every order
-        t, tt = self.distance_sums(orders[:1] if equal_counts else orders)
+        t, tt = self._unpermuted_distances if np.ptp(moments.counts) == 0 else self.distance_sums(orders)
         c, cc = moments.distance_sum, moments.distance_square_sum
         if (
             moments.n > 1
             and cc - c**2 / moments.n_pairs <= 1e-12 * moments.n_pairs * (moments.squares / moments.n) ** 2
         ):
             return np.full(len(orders), np.nan)  # no more than rounding, for vectors as far from the origin as these
-        return np.asarray(pearson(moments.n_pairs, t, c, tt, cc, self.cross_sums(orders)))
+        return np.asarray(pearson(moments.n_pairs, t, c, tt, cc, self.cross_sums(orders, forms)))
 
-
-def _sums_within(values: np.ndarray) -> np.ndarray:
-    """Return Σ c over the pairs of images of each set, from its Σx, n and Σ‖x‖² along the last axis."""
-    x = values[..., :-2]
-    return (values[..., -2] * values[..., -1] - np.einsum("...i,...i->...", x, x)) / 2
+    @cached_property
+    def _unpermuted_distances(self) -> tuple[np.ndarray, np.ndarray]:
+        """Σ t and Σ t² of the groups at their own tips; with equal counts they are the same in every order."""
+        return self.distance_sums(self.identity_order)
 
 
 def depths_below_first_split(tree: Tree) -> np.ndarray:
@@ -248,25 +272,26 @@ def tree_distance_sums(tree: Tree, aggregator: TreeAggregator, counts: np.ndarra
 
 
 def permuted_orders(
-    sums: TreeSums,
+    k: int,
     n_permutations: int,
     rng: np.random.Generator,
     within: np.ndarray | None = None,
-    most_numbers: int = MOST_NUMBERS,
+    at_once: int = 1,
 ) -> Iterator[np.ndarray]:
-    """Yield random orders of the groups at the tips, as many at a time as are summed together.
+    """Yield random orders of the groups at the tips, some at a time.
 
     Parameters
     ----------
-    sums : TreeSums
+    k : int
+        Number of tips.
     n_permutations : int
         Number of orders in total.
     rng : numpy.random.Generator
     within : ndarray, shape (k,), int64, optional
         A label for each tip, e.g. its order. Groups are exchanged only within a label, so that separation above it
         cannot influence the test. A group at a tip labelled -1 (no name at that rank) stays in its place.
-    most_numbers : int
-        Numbers in memory for the orders that are summed together.
+    at_once : int
+        Orders that are yielded together.
 
     Yields
     ------
@@ -274,20 +299,21 @@ def permuted_orders(
 
     Examples
     --------
-    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 2]), np.array([*"rab"], object), [-1] * 3)
-    >>> sums = TreeSums(tree, Moments.of(np.eye(2), np.arange(2), n_groups=2))
-    >>> [orders.shape for orders in permuted_orders(sums, 5, np.random.default_rng(0))]
-    [(5, 2)]
+    >>> [orders.shape for orders in permuted_orders(2, 5, np.random.default_rng(0), at_once=4)]
+    [(4, 2), (1, 2)]
     """
-    k = len(sums.tree.tips)
-    within = np.zeros(k, dtype=np.int64) if within is None else within
-    strata = [np.flatnonzero(within == label) for label in np.unique(within[within >= 0])]
-    at_once = max(1, most_numbers // (len(sums.tree) * sums.moments.sums.shape[1]))
+    if within is not None:
+        members = np.argsort(within, kind="stable")
+        members = members[np.searchsorted(within[members], 0) :]
+        _, size = np.unique(within[members], return_counts=True)
+        starts = np.concatenate([[0], np.cumsum(size)])
     for start in range(0, n_permutations, at_once):
         orders = np.tile(np.arange(k), (min(at_once, n_permutations - start), 1))
-        for order in orders:
-            for stratum in strata:
-                order[stratum] = rng.permutation(stratum)
+        if within is None:
+            for order in orders:
+                order[:] = rng.permutation(k)
+        else:
+            shuffle_within(orders, members, starts, rng)
         yield orders
 
 
@@ -296,14 +322,20 @@ def permuted_correlations(
     n_permutations: int,
     rng: np.random.Generator,
     within: np.ndarray | None = None,
-    most_numbers: int = MOST_NUMBERS,
+    device: str = CPU,
+    most_numbers: int | None = None,
 ) -> np.ndarray:
     """Return the correlations of tree distance and cosine distance after permuting the groups at the tips.
 
     Parameters
     ----------
-    sums, n_permutations, rng, within, most_numbers
+    sums : TreeSums
+    n_permutations, rng, within
         See `permuted_orders`.
+    device : str
+        Where clades are summed.
+    most_numbers : int, optional
+        Numbers that one thread looks at for the orders that it sums together.
 
     Returns
     -------
@@ -317,8 +349,6 @@ def permuted_correlations(
     >>> permuted_correlations(sums, 9, np.random.default_rng(0)).shape
     (9,)
     """
-    with matched_threads(0):
-        values = [
-            sums.correlations(orders) for orders in permuted_orders(sums, n_permutations, rng, within, most_numbers)
-        ]
-    return np.concatenate(values) if values else np.empty(0)
+    forms = sums.forms(device)
+    orders = permuted_orders(len(sums.tree.tips), n_permutations, rng, within, forms.orders_at_once(most_numbers))
+    return np.concatenate([np.empty(0), *forms.each(lambda each: sums.correlations(each, forms), orders)])

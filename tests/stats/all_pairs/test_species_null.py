@@ -23,8 +23,8 @@ def at_a_rank(draw):
 
 @pytest.mark.slow
 @settings(max_examples=60)
-@given(at_a_rank(), st.sampled_from((1, 2**20)))
-def test_each_permutation_moves_whole_species_with_their_images(case, most_numbers):
+@given(at_a_rank(), st.sampled_from((1, 2**20)), st.sampled_from(("cpu", "cpu:0")))
+def test_each_permutation_moves_whole_species_with_their_images(case, most_numbers, device):
     vectors, placement, rank = case
     of_rank = placement.coarsen(rank)
     named = np.flatnonzero(of_rank.node >= 0)
@@ -36,7 +36,7 @@ def test_each_permutation_moves_whole_species_with_their_images(case, most_numbe
     tree, new = of_rank.tree.subset(tips)
     sums = np.array([vectors[named][unit == each].sum(axis=0) for each in range(len(units))])
     taxon = np.searchsorted(tips, node)
-    null = SpeciesNull(tree, sums, taxon, most_numbers)
+    null = SpeciesNull(tree, sums, taxon, device, most_numbers)
     draw = rng(1)
     for value, covariance in zip(null.correlations(3, rng(1)), null.covariances(3, rng(1)), strict=True):
         order = draw.permutation(len(units))

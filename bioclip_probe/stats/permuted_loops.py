@@ -1,0 +1,223 @@
+"""Compiled loops over a tree from its tips to its root, for many orders of the vectors at the tips.
+
+The loops release the interpreter's lock, so that threads can share the orders. Clades are visited in post-order: the
+clades directly below a clade are the last ones on a stack, and their sums are replaced by its own. So the sums stay in
+cache, whatever the number of clades.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def clade_form_pass(
+    values: np.ndarray,
+    signs: np.ndarray,
+    orders: np.ndarray,
+    clades: tuple[np.ndarray, np.ndarray, np.ndarray],
+    forms: np.ndarray,
+) -> None:
+    """Add Σ_j sign_j s_j² of the sum s over each clade, for several orders of the values at the tips.
+
+    Parameters
+    ----------
+    values : ndarray, shape (k, b)
+        Some columns of the values of k groups.
+    signs : ndarray, shape (b,)
+        1 or -1 for each column.
+    orders : ndarray, shape (P, k), int32
+        In order p, group ``orders[p, i]`` stands at tip i.
+    clades : tuple of ndarray
+        Tips, their starts and numbers of children, see `bioclip_probe.stats.all_pairs.clade_forms.CladePlan`.
+    forms : ndarray, shape (P, n), float64
+        For each clade in post-order; changed in place.
+    """
+    tips, starts, n_children = clades
+    b = values.shape[1]
+    stack = np.empty((len(n_children) + 1, b))
+    for p in range(len(orders)):
+        top = 0
+        for clade in range(len(n_children)):
+            own, tip = top - n_children[clade], starts[clade]
+            if own == top:  # a clade without a clade below it has two tips at least
+                first, second = np.uint32(orders[p, tips[tip]]), np.uint32(orders[p, tips[tip + 1]])
+                for j in range(b):
+                    stack[own, j] = values[first, j] + values[second, j]
+                tip += 2
+            for child in range(own + 1, top):
+                for j in range(b):
+                    stack[own, j] += stack[child, j]
+            for place in range(tip, starts[clade + 1]):
+                first = np.uint32(orders[p, tips[place]])
+                for j in range(b):
+                    stack[own, j] += values[first, j]
+            form = 0.0
+            for j in range(b):
+                form += signs[j] * stack[own, j] * stack[own, j]
+            forms[p, clade] += form
+            top = own + 1
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def direction_square_pass(
+    sums: np.ndarray,
+    orders: np.ndarray,
+    members: tuple[np.ndarray, np.ndarray],
+    clades: tuple[np.ndarray, np.ndarray, np.ndarray],
+    origin: np.ndarray,
+    depth: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return squared norms of sums of directions of taxa, for several orders of the species that they hold.
+
+    The direction of a taxon is the sum of its species, put on the unit sphere; x is a direction minus the origin.
+
+    Parameters
+    ----------
+    sums : ndarray, shape (s, d)
+        The sum of the images of each species.
+    orders : ndarray, shape (P, s), int64
+        In order p, species ``orders[p, i]`` stands in place i.
+    members : tuple of ndarray
+        The places of all k taxa, taxon by taxon, and where those of each taxon start, shape (k + 1,).
+    clades : tuple of ndarray
+        As for `clade_form_pass`; their tips are the taxa.
+    origin : ndarray, shape (d,)
+    depth : ndarray, shape (k,)
+        A number for each taxon.
+
+    Returns
+    -------
+    at_taxa : ndarray, shape (P, k), float64
+        ‖x‖² of each taxon; NaN where its species cancel out.
+    of_clades : ndarray, shape (P, n), float64
+        ‖Σx‖² over the taxa of each clade.
+    along : ndarray, shape (P,), float64
+        Σ depth x·s, where s is the sum of x over all taxa.
+    """
+    places, firsts = members
+    tips, starts, n_children = clades
+    (n_orders, d), k = (len(orders), sums.shape[1]), len(depth)
+    at_taxa, of_clades, along = np.empty((n_orders, k)), np.empty((n_orders, len(n_children))), np.empty(n_orders)
+    stack, x, by_depth = np.zeros((len(n_children) + 1, d)), np.empty(d), np.empty(d)
+    for p in range(n_orders):
+        top = 0
+        by_depth[:] = 0.0
+        for clade in range(len(n_children)):
+            own = top - n_children[clade]
+            if own == top:
+                stack[own, :] = 0.0
+            for child in range(own + 1, top):
+                for j in range(d):
+                    stack[own, j] += stack[child, j]
+            for tip in range(starts[clade], starts[clade + 1]):
+                taxon = tips[tip]
+                x[:] = 0.0
+                for place in range(firsts[taxon], firsts[taxon + 1]):
+                    species = orders[p, places[place]]
+                    for j in range(d):
+                        x[j] += sums[species, j]
+                square = 0.0
+                for j in range(d):
+                    square += x[j] * x[j]
+                scale = 1 / np.sqrt(square) if square > 1e-12 else np.nan
+                square = 0.0
+                for j in range(d):
+                    x[j] = scale * x[j] - origin[j]
+                    square += x[j] * x[j]
+                    stack[own, j] += x[j]
+                    by_depth[j] += depth[taxon] * x[j]
+                at_taxa[p, taxon] = square
+            square = 0.0
+            for j in range(d):
+                square += stack[own, j] * stack[own, j]
+            of_clades[p, clade] = square
+            top = own + 1
+        square = 0.0
+        for j in range(d):
+            square += by_depth[j] * stack[0, j]
+        along[p] = square
+    return at_taxa, of_clades, along
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def contrast_square_pass(
+    values: np.ndarray,
+    orders: np.ndarray,
+    clades: tuple[np.ndarray, np.ndarray, np.ndarray],
+    share: np.ndarray,
+    precision: np.ndarray,
+    squares: np.ndarray,
+) -> None:
+    """Add the sum of squared contrasts and the squared norm of the estimate at the root, for several orders.
+
+    The children of a clade are merged one after the other: first its clades, the first of which lends its estimate, and
+    then its tips.
+
+    Parameters
+    ----------
+    values : ndarray, shape (k, b)
+        Some columns of the traits.
+    orders, clades
+        As for `clade_form_pass`.
+    share, precision : ndarray, shape (k + n,)
+        Weight in the estimate of what it is merged with, and 1/variance of that contrast, of each tip and clade; 1 and
+        0 for the first child.
+    squares : ndarray, shape (P, 2), float64
+        Changed in place.
+    """
+    tips, starts, n_children = clades
+    k, b = values.shape
+    stack, node = np.empty((len(n_children) + 1, b)), np.empty(len(n_children) + 1, dtype=np.int64)
+    for p in range(len(orders)):
+        top = 0
+        for clade in range(len(n_children)):
+            own, first = top - n_children[clade], starts[clade]
+            if own == top:
+                species = np.uint32(orders[p, tips[first]])
+                for j in range(b):
+                    stack[own, j] = values[species, j]
+                first += 1
+            for child in range(own + 1, top):
+                square, weight = 0.0, share[node[child]]
+                for j in range(b):
+                    contrast = stack[child, j] - stack[own, j]
+                    square += contrast * contrast
+                    stack[own, j] += weight * contrast
+                squares[p, 0] += precision[node[child]] * square
+            for place in range(first, starts[clade + 1]):
+                species, tip = np.uint32(orders[p, tips[place]]), tips[place]
+                square, weight = 0.0, share[tip]
+                for j in range(b):
+                    contrast = values[species, j] - stack[own, j]
+                    square += contrast * contrast
+                    stack[own, j] += weight * contrast
+                squares[p, 0] += precision[tip] * square
+            node[own] = k + clade
+            top = own + 1
+        for j in range(b):
+            squares[p, 1] += stack[0, j] * stack[0, j]
+
+
+@njit(cache=True, nogil=True)
+def shuffle_within(orders: np.ndarray, members: np.ndarray, starts: np.ndarray, rng: np.random.Generator) -> None:
+    """Permute groups among the tips of each stratum, in place.
+
+    Parameters
+    ----------
+    orders : ndarray, shape (P, k), int64
+        Each row holds 0 to k - 1.
+    members : ndarray, int64
+        The tips of all strata, stratum by stratum.
+    starts : ndarray, shape (strata + 1,), int64
+        Where the tips of each stratum start.
+    rng : numpy.random.Generator
+        It draws what `Generator.permutation` draws for one stratum after the other.
+    """
+    for p in range(len(orders)):
+        for stratum in range(len(starts) - 1):
+            own = members[starts[stratum] : starts[stratum + 1]].copy()
+            rng.shuffle(own)
+            for place in range(len(own)):
+                orders[p, members[starts[stratum] + place]] = own[place]
