@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     import torch
 
 log = logging.getLogger(__name__)
+
+_may_download: ContextVar[bool] = ContextVar("may_download", default=True)
 
 #: Folder of the models of the built-in world, which come with the package.
 WORLD = Path(__file__).parent.parent / "world" / "weights"
@@ -231,6 +235,8 @@ def hub_weights(
     """
     path = _cached_file(repository, revision, names, config)
     origin = "from the cache"
+    if path is None and not _may_download.get():
+        raise NotDownloadedError(repository, revision, names, config)
     if path is None:
         _download(repository, revision, names, config, timeout)
         path = _cached_file(repository, revision, names, config)
@@ -240,6 +246,57 @@ def hub_weights(
     commit = path.parent.name
     log.info("%s: %s, revision %s, %s", repository, origin, commit, path.name)
     return path, commit
+
+
+class NotDownloadedError(ModelError):
+    """The weights of a model are not in the cache, and `without_downloads` forbids to download them.
+
+    Parameters
+    ----------
+    repository, revision, names, config
+        As for `hub_weights`.
+
+    Examples
+    --------
+    >>> str(NotDownloadedError("imageomics/bioclip", None, OPEN_CLIP_FILES))
+    'imageomics/bioclip is not in the cache'
+    """
+
+    def __init__(self, repository: str, revision: str | None, names: Sequence[str], config: str = "") -> None:
+        super().__init__(f"{repository} is not in the cache")
+        self._wanted = (repository, revision, names, config)
+
+    def n_bytes(self, timeout: float = _HUB_TIMEOUT) -> int:
+        """Return the size of the download, as the hub states it.
+
+        Raises
+        ------
+        ModelError
+            If the hub cannot be reached, or has no such repository, revision or file.
+        """
+        repository, revision, names, config = self._wanted
+        files = _hub_files(repository, revision, names, config, timeout)
+        wanted = next(name for name in names if name in files)
+        return sum(size for name, size in files.items() if name == wanted or any(map(Path(name).match, _COMPANIONS)))
+
+
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """Raise `NotDownloadedError` in this block for weights that are not in the cache, and download nothing.
+
+    Examples
+    --------
+    >>> with without_downloads():
+    ...     hub_weights("nobody/nothing", None, OPEN_CLIP_FILES)
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.encoders.weights.NotDownloadedError: nobody/nothing is not in the cache
+    """
+    token = _may_download.set(False)
+    try:
+        yield
+    finally:
+        _may_download.reset(token)
 
 
 def _cached_file(repository: str, revision: str | None, names: Sequence[str], config: str) -> Path | None:
@@ -258,7 +315,33 @@ def _cached_file(repository: str, revision: str | None, names: Sequence[str], co
 
 def _download(repository: str, revision: str | None, names: Sequence[str], config: str, timeout: float) -> None:
     """Download one weights file with its companions into the cache."""
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import snapshot_download
+
+    files = _hub_files(repository, revision, names, config, timeout)
+    wanted = next(name for name in names if name in files)
+    with _hub_errors(repository, revision, config):
+        snapshot_download(repository, revision=revision, allow_patterns=[wanted, *_COMPANIONS])
+
+
+def _hub_files(
+    repository: str, revision: str | None, names: Sequence[str], config: str, timeout: float
+) -> dict[str, int]:
+    """Return the files of a repository with their sizes, at least one of the names among them."""
+    from huggingface_hub import HfApi
+
+    with _hub_errors(repository, revision, config):
+        # This call comes before a download, because it alone has a time limit and is not retried.
+        info = HfApi().model_info(repository, revision=revision, timeout=timeout, files_metadata=True)
+    files = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+    if not any(name in files for name in names) or (config and config not in files):
+        missing = config if any(name in files for name in names) else names[0]
+        raise ModelError(f"the hub repository {repository} has no {missing}; {_local_way(config)}")
+    return files
+
+
+@contextmanager
+def _hub_errors(repository: str, revision: str | None, config: str) -> Iterator[None]:
+    """Turn the errors of the hub's client into one line each."""
     from huggingface_hub.errors import (
         GatedRepoError,
         HFValidationError,
@@ -268,14 +351,7 @@ def _download(repository: str, revision: str | None, names: Sequence[str], confi
     )
 
     try:
-        # This call comes first, because it alone has a time limit and is not retried.
-        info = HfApi().model_info(repository, revision=revision, timeout=timeout)
-        there = {file.rfilename for file in info.siblings or ()}
-        wanted = [name for name in names if name in there][:1]
-        if not wanted or (config and config not in there):
-            missing = config if wanted else names[0]
-            raise ModelError(f"the hub repository {repository} has no {missing}; {_local_way(config)}")
-        snapshot_download(repository, revision=revision, allow_patterns=[*wanted, *_COMPANIONS])
+        yield
     except HFValidationError as error:
         raise ModelError(f"'{repository}' is no repository name; expected hf-hub:ORG/REPO") from error
     except RevisionNotFoundError as error:
@@ -287,8 +363,6 @@ def _download(repository: str, revision: str | None, names: Sequence[str], confi
         ) from error
     except RepositoryNotFoundError as error:
         raise ModelError(f"the hub has no repository {repository}, or a private one; {_local_way(config)}") from error
-    except ModelError:
-        raise
     except Exception as error:  # each version of the hub's client has its own error for "no network"
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):

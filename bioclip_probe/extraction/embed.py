@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from bioclip_probe import datasets, encoders, executors
 from bioclip_probe.errors import ProbeError
@@ -83,25 +83,72 @@ def embed(
     for model in models:
         if not _is_ready(model):
             encoders.resolve(model)
-    sources: dict[str, Source] = {model: _open_ready(model) for model in models if _is_ready(model)}
+    ready = {model: _open_ready(model) for model in models if _is_ready(model)}
     summaries: dict[str, ExtractionSummary] = {}
-    to_load = [model for model in models if model not in sources]
+    to_load = [model for model in models if model not in ready]
     with executors.open_executor(settings.engine if to_load else executors.LOCAL) as workers:
-        loaded = {}
-        for model, revision in _revisions(to_load, settings.revision).items():
-            loaded[model] = _load(dataset, store, model, replace(settings, revision=revision), workers)
-        sources |= loaded
-        _check_names({model: sources[model].name for model in models})
+        sources = load_sources(dataset, models, store, settings, workers, ready)
         for model, vectors in sources.items():
             if isinstance(vectors, ReadyVectors):
                 summaries[model] = _store_ready(dataset, vectors, store, settings)
-        if loaded:
-            log.info("embedding %s with %s", dataset.name, ", ".join(encoder.name for encoder in loaded.values()))
-            results = extract(dataset, list(loaded.values()), store, settings, workers)
-            summaries |= zip(loaded, results, strict=True)
+        if to_load:
+            networks = [cast("encoders.Encoder", sources[model]) for model in to_load]
+            log.info("embedding %s with %s", dataset.name, ", ".join(encoder.name for encoder in networks))
+            results = extract(dataset, networks, store, settings, workers)
+            summaries |= zip(to_load, results, strict=True)
     for model in models:
         _log_summary(sources[model], summaries[model])
     return [(_record(sources[model], summaries[model]), summaries[model]) for model in models]
+
+
+def load_sources(
+    dataset: datasets.Dataset,
+    models: Sequence[str],
+    store: Store,
+    settings: ExtractionSettings = DEFAULTS,
+    workers: Executor | None = None,
+    ready: Mapping[str, ReadyVectors] | None = None,
+) -> dict[str, Source]:
+    """Return the encoder or the ready vectors of each model, as `embed` uses them.
+
+    Parameters
+    ----------
+    dataset, models, store, settings
+        As for `embed`; the engine is not opened.
+    workers : Executor, optional
+        Its workers load the encoders; by default this process does.
+    ready : mapping from str to ReadyVectors, optional
+        The files of ready vectors among the models, where they are open already.
+
+    Returns
+    -------
+    dict from str to Encoder or ReadyVectors
+        In the order of `models`.
+
+    Raises
+    ------
+    ProbeError
+        If a model cannot be had, or two have the same name.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> with TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/mine.npz", ids=["a", "b"], vectors=np.eye(2), genus=["Pica", "Corvus"])
+    ...     dataset, store = datasets.load(f"vectors:{folder}/mine.npz"), Store(f"{folder}/store")
+    ...     load_sources(dataset, [f"vectors:{folder}/mine.npz", "pixels"], store)["pixels"].dimension
+    768
+    """
+    if ready is None:
+        ready = {model: _open_ready(model) for model in models if _is_ready(model)}
+    sources: dict[str, Source] = {**ready}
+    to_load = [model for model in models if model not in ready]
+    for model, revision in _revisions(to_load, settings.revision).items():
+        sources[model] = _load(dataset, store, model, replace(settings, revision=revision), workers)
+    sources = {model: sources[model] for model in models}
+    _check_names({model: source.name for model, source in sources.items()})
+    return sources
 
 
 def embed_all_names(

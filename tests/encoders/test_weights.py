@@ -17,9 +17,11 @@ from bioclip_probe import encoders
 from bioclip_probe.encoders.weights import (
     OPEN_CLIP_CONFIG,
     OPEN_CLIP_FILES,
+    NotDownloadedError,
     hub_weights,
     sha256_of_weights,
     weights_file,
+    without_downloads,
 )
 from bioclip_probe.errors import ModelError
 from tests.support.model_folders import cached_snapshot, make_folder, use_cache, vectors_of
@@ -223,7 +225,8 @@ def hub(cache, tmp_path, monkeypatch):
                 ]
                 self.reply(200, json.dumps(tree).encode(), Content_Type="application/json")
             elif path.startswith("/api"):
-                info = {"id": "org/tiny", "sha": COMMIT, "siblings": [{"rfilename": file.name} for file in files]}
+                siblings = [{"rfilename": file.name, "size": file.stat().st_size} for file in files]
+                info = {"id": "org/tiny", "sha": COMMIT, "siblings": siblings}
                 self.reply(200, json.dumps(info).encode(), Content_Type="application/json")
             else:
                 file = folder / path.split("/")[-1]
@@ -257,6 +260,26 @@ def test_a_download_takes_one_weights_file_and_is_then_cached(hub, cache, pictur
     assert encoders.load("hf-hub:org/tiny").fingerprint == encoder.fingerprint
     assert asked == []
     assert encoders.load("hf-hub:org/tiny@v1").record["revision"] == COMMIT
+
+
+def test_a_download_may_be_forbidden_and_its_size_asked_for(hub, cache):
+    folder, asked = hub
+    make_folder(folder)
+    (folder / "open_clip_pytorch_model.bin").write_bytes(b"never asked for")
+    with without_downloads(), pytest.raises(ModelError, match="org/tiny is not in the cache") as told:
+        encoders.load("hf-hub:org/tiny")
+    assert asked == []
+    lacking = told.value.__cause__
+    assert isinstance(lacking, NotDownloadedError)
+    assert lacking.n_bytes() == sum(file.stat().st_size for file in folder.iterdir()) - len(b"never asked for")
+    encoders.load("hf-hub:org/tiny")
+    with without_downloads():
+        encoders.clear_cache()
+        assert encoders.load("hf-hub:org/tiny").dimension == 24
+    with without_downloads(), pytest.raises(ModelError) as told:
+        encoders.load("hf-hub:org/none")
+    with pytest.raises(ModelError, match="the hub has no repository org/none"):
+        told.value.__cause__.n_bytes()
 
 
 def test_the_error_says_what_the_hub_does_not_have(hub):
