@@ -25,6 +25,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from bioclip_probe.errors import ModelError, ProbeError, one_line, some
@@ -120,6 +121,28 @@ def open_executor(name: str | Executor = LOCAL, patience: SlurmPatience | None =
         connection = _slurm_cluster(int(argument or 1), patience or SlurmPatience()) if slurm else nullcontext(argument)
         with connection as cluster, _dask_executor(cluster) as executor:
             yield executor
+
+
+def check_packages(name: str) -> None:
+    """Raise an error if a package that an engine needs is not installed, without starting the engine.
+
+    Parameters
+    ----------
+    name : str
+        Name of an engine.
+
+    Raises
+    ------
+    ProbeError
+
+    Examples
+    --------
+    >>> check_packages("processes:2")
+    """
+    needed = {"dask": ("dask", "distributed"), "slurm": ("dask", "distributed", "dask_jobqueue")}
+    for package in needed.get(_parse_engine(name)[0], ()):
+        if find_spec(package) is None:
+            raise _missing_package(package.replace("_", "-"))
 
 
 def _parse_engine(name: str) -> tuple[str, str]:

@@ -182,3 +182,11 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch, device, reason):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ModelError, match=reason):
         executors.resolve_device(device)
+
+
+def test_a_package_that_an_engine_lacks_is_told_before_it_starts(monkeypatch):
+    executors.check_packages("local")
+    monkeypatch.setattr(executors, "find_spec", lambda name: None)
+    executors.check_packages("processes:2")
+    with pytest.raises(ProbeError, match=r"needs the package dask; pip install 'bioclip_probe\[cluster\]'"):
+        executors.check_packages("slurm:4")
