@@ -11,7 +11,7 @@ from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
-from bioclip_probe.extraction.settings import DTYPES, PRECISIONS, ExtractionSettings
+from bioclip_probe.extraction.settings import DTYPES, PRECISIONS, PREPARATIONS, ExtractionSettings
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes.registry import PROTOCOLS
 from bioclip_probe.probes.registry import REGISTRY as PROBES
@@ -68,6 +68,7 @@ def add_sources(sub: argparse.ArgumentParser) -> None:
     _setting(sub, ExtractionSettings, "engine", metavar="E")
     _setting(sub, ExtractionSettings, "batch_size", type=int, metavar="N")
     _setting(sub, ExtractionSettings, "workers", type=int, metavar="N")
+    _setting(sub, ExtractionSettings, "preparation", choices=PREPARATIONS)
     _setting(sub, ExtractionSettings, "dtype", choices=DTYPES)
     _setting(sub, ExtractionSettings, "shard_size", type=int, metavar="N")
     _setting(sub, ExtractionSettings, "max_failures", type=_limit, metavar="N|SHARE")
@@ -98,6 +99,7 @@ def extraction_settings(options: argparse.Namespace) -> ExtractionSettings:
         engine=options.engine,
         batch_size=options.batch_size,
         workers=options.workers,
+        preparation=options.preparation,
         shard_size=options.shard_size,
         dtype=options.dtype,
         max_failures=options.max_failures,

@@ -121,6 +121,11 @@ class PictureStatistic(BaseEncoder):
     statistic: Callable[[Image.Image], np.ndarray]
     has_text: bool = False
 
+    @property
+    def portable_transform(self) -> Callable[[Image.Image], np.ndarray]:
+        """The statistic itself."""
+        return self.statistic
+
     def preprocess(self, image: Image.Image) -> np.ndarray:
         """Return the vector of one picture.
 

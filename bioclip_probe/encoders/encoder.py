@@ -7,8 +7,9 @@ that change the vectors. The interface of an encoder, `Encoder`, stands beside i
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from bioclip_probe.encoders.precision import PRECISIONS
 from bioclip_probe.encoders.recipe import Recipe, rebuild
 from bioclip_probe.errors import ModelError
 from bioclip_probe.files import sha256_of_json
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # The fields of a record that change the vectors. The place of the weights, the device and the versions of libraries
 # are not among them: they change the vectors by rounding only.
@@ -237,6 +241,11 @@ class BaseEncoder:
     def fingerprint(self) -> str:
         """Hash of the fields of the record that change the vectors, 12 hex digits."""
         return fingerprint(self.record)
+
+    @property
+    def portable_transform(self) -> Callable[[Image.Image], np.ndarray] | None:
+        """A function that can be pickled, prepares a picture as `preprocess` does, and needs no weights; or None."""
+        return None
 
     def __reduce__(self) -> tuple:
         return rebuild, (self.recipe, self.fingerprint)

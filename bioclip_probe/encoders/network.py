@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bioclip_probe.encoders.encoder import BaseEncoder, check_finite, check_vectors, smallest_cosine
+from bioclip_probe.encoders.pixels import PixelTransform, SplitTransform
 from bioclip_probe.encoders.precision import dtype_of
 from bioclip_probe.errors import ModelError
 
@@ -20,12 +23,17 @@ if TYPE_CHECKING:
 
 _ACTIVATIONS = {"GELU": "gelu", "QuickGELU": "quickgelu", "ReLU": "relu", "SiLU": "silu", "GELUTanh": "gelu_tanh"}
 
+# Threads wait for the GPU side by side, but only one at a time gives it work: settings of cuDNN hold for the process,
+# and a network of the user's own need not stand two threads.
+_LAUNCHING = Lock()
+
 
 @dataclass(frozen=True, eq=False)
 class Network(BaseEncoder):
     """An encoder that runs a torch network on the device and in the precision of its record.
 
-    Preprocessing stays in float32 on the CPU.
+    Pictures are resized and cropped on the CPU, and values are scaled in float32. Several threads may encode at once:
+    a GPU receives the next batch while it computes the last one.
 
     Attributes
     ----------
@@ -41,6 +49,8 @@ class Network(BaseEncoder):
         Returns open_clip's tokenizer, for models of open_clip.
     logit_scale : float, optional
         Factor by which the model multiplies cosines of pictures and texts, where it is known.
+    split : SplitTransform, optional
+        The transform in two parts, where it has them: bytes here, and values on the device.
 
     Examples
     --------
@@ -55,6 +65,12 @@ class Network(BaseEncoder):
     forward_text: Callable[[list[str]], torch.Tensor] | None = None
     tokenizer: Callable[[], Any] | None = None
     logit_scale: float | None = None
+    split: SplitTransform | None = None
+
+    @property
+    def portable_transform(self) -> PixelTransform | None:
+        """The first part of the transform, from a picture to bytes; None if the transform is in one piece."""
+        return None if self.split is None else self.split.pixels
 
     @property
     def has_text(self) -> bool:
@@ -80,19 +96,23 @@ class Network(BaseEncoder):
         return self.transform(image)
 
     def collate(self, pictures: Sequence[Any]) -> torch.Tensor:
-        """Return preprocessed pictures as one batch in the network's precision, in memory that a GPU reads directly.
+        """Return preprocessed pictures as one batch, in memory that a GPU reads directly.
 
         Parameters
         ----------
         pictures : sequence of Tensor or ndarray
+            As `preprocess` or as `portable_transform` returns them.
 
         Returns
         -------
         Tensor, shape (b, ...)
+            In the network's precision, or as bytes.
         """
         import torch
 
-        batch = stack_pictures(pictures).to(dtype_of(self.record["precision"]))
+        batch = stack_pictures(pictures)
+        if not self._holds_bytes(batch):
+            batch = batch.to(dtype_of(self.record["precision"]))
         if self.device == "cpu":
             return batch
         with torch.cuda.device(self.device):  # else a thread of its own would start a context on the first GPU
@@ -101,12 +121,13 @@ class Network(BaseEncoder):
     def encode(self, batch: Any) -> np.ndarray:
         """Return the vectors of a batch of pictures.
 
-        The extraction checks that they are finite, because it knows the names of the pictures.
+        The extraction checks that they are finite, because it knows the names of the pictures. A batch that does not
+        fit into the memory of the GPU is encoded in halves.
 
         Parameters
         ----------
         batch : Tensor, ndarray or sequence
-            b pictures as `collate` or as `preprocess` returned them.
+            b pictures as `collate`, `preprocess` or `portable_transform` returned them.
 
         Returns
         -------
@@ -122,15 +143,65 @@ class Network(BaseEncoder):
 
         if not isinstance(batch, torch.Tensor):
             batch = self.collate(batch)
-        with torch.inference_mode(), _exact_convolutions(self.device):
-            batch = batch.to(device=self.device, dtype=dtype_of(self.record["precision"]), non_blocking=True)
-            return check_vectors(_as_array(self.forward(batch)), len(batch), self.name, self.dimension)
+        try:
+            return check_vectors(self._vectors(batch), len(batch), self.name, self.dimension)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+        half = len(batch) // 2  # not inside the handler, whose traceback holds on to the memory
+        return np.concatenate([self.encode(batch[:half]), self.encode(batch[half:])])
+
+    def _vectors(self, batch: torch.Tensor) -> np.ndarray:
+        """Return the vectors of one batch, in one pass of the network."""
+        import torch
+
+        if self.device == "cpu":
+            with torch.inference_mode():
+                return _as_array(self.forward(self._values(batch)))
+        # The lock is held while work is handed to the GPU, and not while the GPU does it.
+        with _LAUNCHING, torch.cuda.device(self.device), torch.inference_mode(), _exact_convolutions():
+            vectors = self.forward(self._values(self._on_gpu(batch)))
+            if not isinstance(vectors, torch.Tensor):
+                return np.asarray(vectors)
+            received = torch.empty(vectors.shape, dtype=torch.float32, pin_memory=True)
+            received.copy_(vectors.float(), non_blocking=True)
+            done = torch.cuda.Event(blocking=True)  # a thread that waits leaves its core to others
+            done.record()
+        done.synchronize()
+        return received.numpy()
+
+    def _on_gpu(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return a batch on the GPU, copied while the GPU computes the batch before."""
+        import torch
+
+        with torch.cuda.stream(self._copying):
+            copy = batch.to(self.device, non_blocking=True)
+        computing = torch.cuda.current_stream()
+        computing.wait_stream(self._copying)
+        copy.record_stream(computing)
+        return copy
+
+    @cached_property
+    def _copying(self) -> torch.cuda.Stream:
+        import torch
+
+        return torch.cuda.Stream(self.device)
+
+    def _values(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return what the network takes: a batch on its device, normalised, in its precision."""
+        if self.split is not None and self._holds_bytes(batch):
+            batch = self.split.normalization(batch)
+        return batch.to(device=self.device, dtype=dtype_of(self.record["precision"]))
+
+    def _holds_bytes(self, batch: torch.Tensor) -> bool:
+        """Return True if pictures of a batch are as `portable_transform` returns them."""
+        return self.split is not None and not batch.is_floating_point()
 
     def parity(self, pictures: Sequence[Any]) -> float | None:
         """Return the smallest cosine between the network's vectors and those of the same network in float32.
 
-        The float32 network is built for this check and freed after it. Give the pictures as `preprocess` returns
-        them, because a collated batch has already been rounded.
+        The float32 network is built for this check and freed after it. Give the pictures as `preprocess` or
+        `portable_transform` returns them, because a collated batch may have been rounded.
 
         Parameters
         ----------
@@ -264,15 +335,14 @@ def stack_pictures(pictures: Any) -> torch.Tensor:
         return pictures
     if isinstance(pictures, np.ndarray):
         return torch.from_numpy(pictures)
+    if all(isinstance(picture, np.ndarray) for picture in pictures):
+        return torch.from_numpy(np.stack(pictures))
     return torch.stack([torch.as_tensor(picture) for picture in pictures])
 
 
 @contextmanager
-def _exact_convolutions(device: str) -> Iterator[None]:
+def _exact_convolutions() -> Iterator[None]:
     """Keep float32 convolutions on a GPU in float32 (torch may round to TF32), with its fastest algorithm."""
-    if device == "cpu":
-        yield
-        return
     import torch
 
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=False):

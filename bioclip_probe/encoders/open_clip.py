@@ -19,6 +19,7 @@ from bioclip_probe.encoders.encoder import package_versions
 from bioclip_probe.encoders.ids import public_id
 from bioclip_probe.encoders.network import Network, activation_names, move_to_device
 from bioclip_probe.encoders.open_clip_sources import Source, source_of
+from bioclip_probe.encoders.pixels import split_transform
 from bioclip_probe.encoders.precision import check_precision, resolve_precision
 from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.weights import refuse_pickled_code, sha256_of_parameters, sha256_of_weights
@@ -79,14 +80,16 @@ def load(recipe: Recipe) -> Network:
         with _collect_warnings():  # else its logging at the root would set up logging for the whole process
             return text_tower.load_tokenizer(name, source.architecture)
 
+    transform = _transform(record["preprocessing"])
     return Network(
         recipe.resolved(record),
         record,
-        _transform(record["preprocessing"]),
+        transform,
         forward,
         None if source.unprojected else forward_text,
         tokenizer=tokenizer,
         logit_scale=None if source.unprojected else logit_scale,
+        split=split_transform(transform, device),
     )
 
 

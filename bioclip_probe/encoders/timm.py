@@ -10,6 +10,7 @@ from typing import Any
 from bioclip_probe.encoders.encoder import package_versions
 from bioclip_probe.encoders.ids import model_folder, public_id
 from bioclip_probe.encoders.network import Network, activation_names, move_to_device
+from bioclip_probe.encoders.pixels import split_transform
 from bioclip_probe.encoders.precision import check_precision, resolve_precision
 from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.weights import (
@@ -201,7 +202,7 @@ def _build_encoder(recipe: Recipe, source: Source) -> Network:
     }
     model = move_to_device(model, device, precision)
     transform = create_transform(**preprocessing, is_training=False)
-    return Network(recipe.resolved(record), record, transform, model)
+    return Network(recipe.resolved(record), record, transform, model, split=split_transform(transform, device))
 
 
 def _build_network(source: Source) -> Any:

@@ -1,9 +1,12 @@
 from . import embed as embed
 from . import extract as extract
 from . import pipeline as pipeline
+from . import preparation as preparation
+from . import processes as processes
 from . import prompt_encoder as prompt_encoder
 from . import prompts as prompts
 from . import ready_vectors as ready_vectors
+from . import resources as resources
 from . import settings as settings
 from . import text as text
 from . import threads as threads

@@ -1,27 +1,32 @@
 """The pipeline: the pictures of one dataset through some encoders, each picture opened once.
 
-Threads open and preprocess pictures ahead of the networks. One more thread runs the networks, so that the next batch is
-collated while they compute. All queues are bounded: memory stays constant, however many pictures there are.
+Threads or processes prepare pictures ahead of the networks, once for all encoders that see the same pixels. Further
+threads run the networks, so that the next batch is collated while they compute, and a GPU has its next batch before it
+has done with the last. All queues are bounded: memory stays constant, however many pictures there are.
 """
 
 from __future__ import annotations
 
+import pickle
+import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import DataError, ModelError, PictureError, ProbeError, one_line, some
+from bioclip_probe.errors import ModelError, PictureError, some
+from bioclip_probe.extraction.preparation import Chunk, EncoderGroup, OpenPicture, Preparation, group_encoders
+from bioclip_probe.extraction.processes import ProcessPool, process_pool
+from bioclip_probe.extraction.resources import Resources, resources_for
 from bioclip_probe.extraction.settings import ExtractionSettings
-from bioclip_probe.extraction.threads import default_workers, map_ahead, thread_pool
+from bioclip_probe.extraction.threads import map_ahead, thread_pool
 from bioclip_probe.store.shards import LEDGER
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from bioclip_probe.encoders import Encoder
 
 #: The least cosine with float32 that an encoder of another precision must keep, and how many pictures are compared.
@@ -29,8 +34,6 @@ MIN_PARITY, N_COMPARED = 0.999, 8
 #: After so many pictures in a row without a finite vector, in whole batches, the encoder is at fault and not a picture.
 MAX_NOT_FINITE = 8
 
-#: Opens a picture by its source, as `Dataset.open` does.
-OpenPicture = Callable[[str], "Image.Image"]
 #: Parity by the fingerprint of an encoder. None: the encoder computes in float32.
 Parities = dict[str, float | None]
 
@@ -108,7 +111,7 @@ class _Batch:
 
     shard: _ShardInProgress
     positions: list[int]
-    pictures: Any  # as the encoder's `collate` returned them
+    pictures: Any  # as `collate` of an encoder of its group returned them
     single_pictures: list[Any] | None  # the same pictures one by one, while the parity of the encoder is not known
     last: bool
 
@@ -117,10 +120,51 @@ class _Batch:
         return [self.shard.task.image_ids[position] for position in self.positions]
 
 
+class _PreparedChunk(NamedTuple):
+    """Some prepared pictures of a task."""
+
+    task: ShardTask
+    first: int  # position in the task of the first of them
+    chunk: Chunk
+    pictures: list[list[Any]]  # for each picture one for each group, or a `PictureError`
+
+
+@dataclass(eq=False)
+class _WaitingPictures:
+    """The prepared pictures of one task and one group of encoders that wait until they are a batch."""
+
+    shards: list[_ShardInProgress]
+    positions: list[int] = field(default_factory=list)
+    pictures: list[Any] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, task: ShardTask, group: EncoderGroup) -> _WaitingPictures:
+        """Return the pictures of a task, none so far, for the encoders of a group that the task has."""
+        return cls([_ShardInProgress(task, number) for number in task.encoders if number in group.encoders])
+
+    def add(self, position: int, picture: Any) -> None:
+        """Add a prepared picture, or its error."""
+        if isinstance(picture, PictureError):
+            for shard in self.shards:
+                shard.errors[position] = picture
+        else:
+            self.positions.append(position)
+            self.pictures.append(picture)
+
+    def batches(self, encoders: Sequence[Encoder], parities: Parities, last: bool) -> Iterator[_Batch]:
+        """Yield a batch for each encoder, and begin anew."""
+        positions, pictures = self.positions, self.pictures
+        self.positions, self.pictures = [], []
+        collated = encoders[self.shards[0].encoder].collate(pictures) if pictures else None
+        for shard in self.shards:
+            known = encoders[shard.encoder].fingerprint in parities
+            yield _Batch(shard, positions, collated, None if known else pictures, last)
+
+
 def encode_tasks(
     open_picture: OpenPicture,
     encoders: Sequence[Encoder],
-    tasks: Iterable[ShardTask],
+    tasks: Sequence[ShardTask],
     settings: ExtractionSettings,
     advance: Callable[[], object] = lambda: None,
     parities: Parities | None = None,
@@ -132,9 +176,9 @@ def encode_tasks(
     open_picture : callable
         Opens a picture by its source, as `Dataset.open` does.
     encoders : sequence of Encoder
-    tasks : iterable of ShardTask
+    tasks : sequence of ShardTask
     settings : ExtractionSettings
-        Its `batch_size` and `workers` are used. No batch reaches over the end of a task.
+        Its `batch_size`, `workers` and `preparation` are used. No batch reaches over the end of a task.
     advance : callable
         Called after each picture.
     parities : dict, optional
@@ -165,25 +209,34 @@ def encode_tasks(
     >>> shard.vectors.shape, shard.ledger["status"].tolist()
     ((2, 768), ['ok', 'ok'])
     """
-    n_threads = settings.workers or default_workers(encoders)
+    groups = group_encoders(encoders)
+    preparation = Preparation(open_picture, tuple(group.transform for group in groups))
+    portable = all(group.portable for group in groups) and _can_be_sent(preparation)
+    n_pictures = sum(len(task.sources) for task in tasks)
+    resources = resources_for(encoders, portable, n_pictures, settings)
     parities = {} if parities is None else parities
     n_not_finite: Counter[int] = Counter()  # pictures since the last batch of an encoder that had a finite vector
 
-    def prepare(item: tuple[ShardTask, int]) -> tuple[tuple[ShardTask, int], list[Any]]:
-        task, position = item
-        return item, _prepared(open_picture, [encoders[number] for number in task.encoders], task.sources[position])
-
     def encode(batch: _Batch) -> tuple[_Batch, np.ndarray]:
-        return batch, _encoded(encoders[batch.shard.encoder], batch, parities)
+        return batch, _encoded(encoders[batch.shard.encoder], batch)
 
-    with thread_pool(n_threads) as pool, thread_pool(1) as networks:
-        items = ((task, position) for task in tasks for position in range(len(task.sources)))
-        pictures = map_ahead(pool, prepare, items, 2 * settings.batch_size + n_threads)
-        batches = _batches(pictures, encoders, settings.batch_size, advance, parities)
-        for batch, vectors in map_ahead(networks, encode, batches, 2):
+    with (
+        _preparer(preparation, resources) as preparer,
+        thread_pool(resources.n_workers) as pool,
+        thread_pool(resources.n_batches) as networks,
+    ):
+
+        def prepare(item: tuple[ShardTask, int, Chunk]) -> _PreparedChunk:
+            task, first, chunk = item
+            return _PreparedChunk(task, first, chunk, preparer.prepare(chunk))
+
+        chunks = map_ahead(pool, prepare, _chunks(tasks, groups, resources.chunk_size), resources.chunks_ahead)
+        batches = _batches(chunks, encoders, groups, resources.batch_size, advance, parities)
+        for batch, vectors in map_ahead(networks, encode, batches, resources.n_batches + 1):
             shard = batch.shard
             encoder = encoders[shard.encoder]
             if batch.positions:
+                _check_parity(encoder, batch, vectors, parities)
                 n_finite = _add_vectors(shard, batch.positions, vectors, encoder.name)
                 n_not_finite[shard.encoder] = 0 if n_finite else n_not_finite[shard.encoder] + len(vectors)
                 _check_finite(batch, n_not_finite[shard.encoder], encoder.name)
@@ -222,60 +275,55 @@ def encode_task_in_worker(
     return list(encode_tasks(open_picture, encoders, [task], settings, parities=_parities_of_this_process))
 
 
-def _prepared(open_picture: OpenPicture, encoders: Sequence[Encoder], source: str) -> list[Any]:
-    """Return one picture preprocessed for each encoder, or in its place the error that says why it cannot be used."""
+def _can_be_sent(preparation: Preparation) -> bool:
+    """Return True if another process could be started and receive the preparation."""
     try:
-        image = open_picture(source)
-    except DataError as error:
-        refusal = error if isinstance(error, PictureError) else PictureError(str(error), "unreadable")
-        return [refusal] * len(encoders)
-    return [_preprocessed(encoder, image, source) for encoder in encoders]
+        return bool(sys.executable and pickle.dumps(preparation))
+    except Exception:  # pickle raises errors of many kinds
+        return False
 
 
-def _preprocessed(encoder: Encoder, image: Image.Image, source: str) -> Any:
-    """Return a picture preprocessed for one encoder, or a `PictureError`."""
-    try:
-        return encoder.preprocess(image)
-    except (ProbeError, MemoryError):
-        raise
-    except Exception as error:  # the preprocessing may be anyone's code, and one odd picture must not stop the others
-        reason = one_line(error, with_type=True)
-        return PictureError(f"{source}: preprocessing failed: {reason}", "preprocessing")
+def _preparer(
+    preparation: Preparation, resources: Resources
+) -> AbstractContextManager[Preparation] | AbstractContextManager[ProcessPool]:
+    """Open what the threads that prepare pictures call: the preparation itself, or processes that do it for them."""
+    return process_pool(preparation, resources.n_workers) if resources.processes else nullcontext(preparation)
+
+
+def _chunks(
+    tasks: Sequence[ShardTask], groups: Sequence[EncoderGroup], size: int
+) -> Iterator[tuple[ShardTask, int, Chunk]]:
+    """Yield the pictures of all tasks in chunks, each with its task and the position of its first picture."""
+    for task in tasks:
+        wanted = tuple(number for number, group in enumerate(groups) if set(group.encoders) & set(task.encoders))
+        for first in range(0, len(task.sources), size):
+            yield task, first, Chunk(task.sources[first : first + size], wanted)
 
 
 def _batches(
-    pictures: Iterator[tuple[tuple[ShardTask, int], list[Any]]],
+    chunks: Iterator[_PreparedChunk],
     encoders: Sequence[Encoder],
+    groups: Sequence[EncoderGroup],
     batch_size: int,
     advance: Callable[[], object],
     parities: Parities,
 ) -> Iterator[_Batch]:
-    """Yield batches of preprocessed pictures, each for one encoder and one task."""
-    shards: list[_ShardInProgress] = []
-    waiting: list[tuple[list[int], list[Any]]] = []
-    for (task, position), prepared in pictures:
-        if position == 0:
-            shards = [_ShardInProgress(task, number) for number in task.encoders]
-            waiting = [([], []) for _ in shards]
-        last = position == len(task.sources) - 1
-        for shard, (positions, batch), picture in zip(shards, waiting, prepared, strict=True):
-            if isinstance(picture, PictureError):
-                shard.errors[position] = picture
-            else:
-                positions.append(position)
-                batch.append(picture)
-            if len(batch) == batch_size or last:
-                encoder = encoders[shard.encoder]
-                single_pictures = None if encoder.fingerprint in parities else list(batch)
-                collated = encoder.collate(batch) if batch else None
-                yield _Batch(shard, list(positions), collated, single_pictures, last)
-                positions.clear()
-                batch.clear()
-        advance()
+    """Yield batches of prepared pictures, each for one encoder and one task. A group of encoders shares its batches."""
+    waiting: list[_WaitingPictures] = []
+    for task, first, chunk, pictures in chunks:
+        if first == 0:
+            waiting = [_WaitingPictures.of(task, groups[number]) for number in chunk.groups]
+        for position, prepared in enumerate(pictures, start=first):
+            last = position == len(task.sources) - 1
+            for group, picture in zip(waiting, prepared, strict=True):
+                group.add(position, picture)
+                if len(group.pictures) == batch_size or last:
+                    yield from group.batches(encoders, parities, last)
+            advance()
 
 
-def _encoded(encoder: Encoder, batch: _Batch, parities: Parities) -> np.ndarray:
-    """Return the (b, d) float32 vectors of one batch. This runs in the thread of the networks."""
+def _encoded(encoder: Encoder, batch: _Batch) -> np.ndarray:
+    """Return the (b, d) float32 vectors of one batch. This runs in a thread of the networks."""
     if not batch.positions:
         return np.empty((0, encoder.dimension), np.float32)
     output = np.asarray(encoder.encode(batch.pictures))
@@ -286,12 +334,15 @@ def _encoded(encoder: Encoder, batch: _Batch, parities: Parities) -> np.ndarray:
             f"for the images {some(batch.image_ids)}"
         )
     with np.errstate(over="ignore"):
-        vectors = output.astype(np.float32)
+        return output.astype(np.float32)
+
+
+def _check_parity(encoder: Encoder, batch: _Batch, vectors: np.ndarray, parities: Parities) -> None:
+    """Compute the parity of an encoder on the first batch that has finite vectors."""
     finite = np.flatnonzero(np.all(np.isfinite(vectors), axis=1))
     if len(finite) and encoder.fingerprint not in parities and batch.single_pictures is not None:
         compared = [batch.single_pictures[index] for index in finite[:N_COMPARED]]
         parities[encoder.fingerprint] = _checked_parity(encoder, compared)
-    return vectors
 
 
 def _checked_parity(encoder: Encoder, pictures: list[Any]) -> float | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from bioclip_probe.errors import DataError
+from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import DTYPES, SHARD_SIZE
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+PREPARATIONS = ("auto", "threads", "processes")
 REDO = ("failed", "damaged")
 
 
@@ -29,12 +30,16 @@ class ExtractionSettings:
         Commit, tag or branch of the one model that is on the hub.
     engine : str or Executor
         Where pictures are embedded, see `executors`. An executor that is open already stays open.
-    batch_size : int
-        Pictures that an encoder receives at once. No batch reaches over the end of a shard, so that an interrupted
-        and an uninterrupted run give the encoder the same batches.
+    batch_size : int, optional
+        Pictures that an encoder receives at once. By default 32, and on a GPU up to 256, by its memory. No batch
+        reaches over the end of a shard, so that an interrupted and an uninterrupted run give the encoder the same
+        batches.
     workers : int, optional
-        Threads that open and preprocess pictures. By default one per processor, at most 16, and half of them if the
-        encoder runs on the same processors.
+        Threads or processes that prepare pictures. By default one per processor, and half of them if an encoder runs on
+        the same processors; see `resources`.
+    preparation : str
+        Where pictures are opened and resized: ``threads``, ``processes``, or ``auto`` for processes if all encoders run
+        on GPUs and there are thousands of pictures.
     shard_size : int
         Images in a shard: what an interruption loses. The shards of an earlier run keep their size.
     dtype : str
@@ -81,9 +86,19 @@ class ExtractionSettings:
             "dask:ADDRESS, slurm[:JOBS]"
         },
     )
-    batch_size: int = field(default=32, metadata={"help": "pictures at a time"})
+    batch_size: int | None = field(
+        default=None, metadata={"help": "pictures at a time; by default 32, on a GPU up to 256, by its memory"}
+    )
     workers: int | None = field(
-        default=None, metadata={"help": "threads that open pictures; by default chosen from the number of processors"}
+        default=None,
+        metadata={"help": "threads or processes that prepare pictures; by default by the number of processors"},
+    )
+    preparation: str = field(
+        default="auto",
+        metadata={
+            "help": "where pictures are opened and resized; auto is processes if a GPU embeds thousands of them, else "
+            "threads"
+        },
     )
     shard_size: int = field(
         default=SHARD_SIZE, metadata={"help": "images a shard: what an interruption loses, and the work of one worker"}
@@ -96,8 +111,10 @@ class ExtractionSettings:
     progress: bool = field(default=True, metadata={"help": "show progress"})
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1 or (self.workers is not None and self.workers < 1):
+        if any(number is not None and number < 1 for number in (self.batch_size, self.workers)):
             raise DataError(f"batch size and workers must be at least 1; got {self.batch_size} and {self.workers}")
+        if self.preparation not in PREPARATIONS:
+            raise DataError(f"pictures cannot be prepared in '{self.preparation}'; expected {some(PREPARATIONS)}")
         if self.shard_size < 1:
             raise DataError(f"a shard holds at least 1 image; got {self.shard_size}")
         if self.max_failures is not None and self.max_failures < 0:

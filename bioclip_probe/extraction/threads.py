@@ -1,46 +1,15 @@
-"""Threads of the pipeline: how many open pictures, and work that is done ahead of its use."""
+"""Threads of the pipeline, and work that is done ahead of its use."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
-
-from bioclip_probe.executors import available_processors
-
-if TYPE_CHECKING:
-    from bioclip_probe.encoders import Encoder
-
-MAX_WORKERS = 16
+from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def default_workers(encoders: Sequence[Encoder]) -> int:
-    """Return the number of threads that open pictures: one per processor, at most 16.
-
-    A network that runs on the same processors keeps half of them, because its threads would wait for the others.
-
-    Parameters
-    ----------
-    encoders : sequence of Encoder
-        Their records say on which devices they run.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> from bioclip_probe.encoders import load
-    >>> 1 <= default_workers([load("pixels")]) <= 16
-    True
-    """
-    on_cpu = any(str(encoder.record.get("device", "cpu")).startswith("cpu") for encoder in encoders)
-    return min(max(available_processors() // (2 if on_cpu else 1), 1), MAX_WORKERS)
 
 
 def map_ahead(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from bioclip_probe.errors import ProbeError, one_line
 from bioclip_probe.executors import LOCAL
-from bioclip_probe.extraction.pipeline import EncodedShard, OpenPicture, ShardTask, encode_task_in_worker
+from bioclip_probe.extraction.pipeline import EncodedShard, ShardTask, encode_task_in_worker
+from bioclip_probe.extraction.preparation import OpenPicture
 from bioclip_probe.extraction.settings import ExtractionSettings
 
 if TYPE_CHECKING:

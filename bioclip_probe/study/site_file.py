@@ -39,7 +39,7 @@ from bioclip_probe.study.toml_values import check_key, converted_value, parse_to
 #: Name of the file beside the study, and the variable that names another one.
 SITE_FILE, SITE_VARIABLE = "site.toml", "BIOCLIP_PROBE_SITE"
 #: Settings of extraction that belong to a machine.
-MACHINE_SETTINGS = ("device", "engine", "workers", "batch_size", "shard_size")
+MACHINE_SETTINGS = ("device", "engine", "workers", "preparation", "batch_size", "shard_size")
 #: Settings of extraction that belong to one run.
 RUN_SETTINGS = ("redo", "progress")
 NAMES = ("data", "models", "files")
@@ -56,7 +56,7 @@ class Site:
         Where embeddings are kept.
     device : str
         Device of encoders, metrics, probes and projections.
-    engine, workers, batch_size, shard_size
+    engine, workers, preparation, batch_size, shard_size
         As in `ExtractionSettings`.
     data, models, files : mapping from str to str
         What a name in a study stands for: a dataset and a model as the command line takes them, and the path of a
@@ -72,7 +72,8 @@ class Site:
     device: str = DEFAULTS.device
     engine: str = "local"
     workers: int | None = DEFAULTS.workers
-    batch_size: int = DEFAULTS.batch_size
+    preparation: str = DEFAULTS.preparation
+    batch_size: int | None = DEFAULTS.batch_size
     shard_size: int = DEFAULTS.shard_size
     data: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)

@@ -35,7 +35,8 @@ SITE_COMMENTS = {
     "store": "where embeddings are kept",
     "device": "auto, cpu, cuda, cuda:N",
     "engine": "local, processes[:N], dask:ADDRESS, slurm[:JOBS]",
-    "workers": "threads that open pictures",
+    "workers": "threads or processes that prepare pictures",
+    "preparation": "where pictures are opened and resized: auto, threads, processes",
     "batch_size": "pictures at a time",
     "shard_size": "images a shard",
 }

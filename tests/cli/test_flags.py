@@ -30,7 +30,7 @@ def test_every_flag_arrives_in_its_settings() -> None:
     given = "--batch-size 7 --workers 3 --shard-size 9 --dtype float16 --max-failures 1% --retry-failed --device cpu"
     given += " --precision bf16 --engine processes:2 --quiet --resample genus --per-species 4 --seed 5 --level 0.9"
     given += " --n-permutations 19 --n-bootstrap 29 --probes lda --protocols seen --shots 1 2 --templates openai"
-    given += " --n-deals 2 --own-split --methods umap --mode paper"
+    given += " --n-deals 2 --own-split --methods umap --mode paper --preparation threads"
     options = build_parser().parse_args(["reproduce", *given.split()])
     assert extraction_settings(options) == ExtractionSettings(
         device="cpu",
@@ -38,6 +38,7 @@ def test_every_flag_arrives_in_its_settings() -> None:
         engine="processes:2",
         batch_size=7,
         workers=3,
+        preparation="threads",
         shard_size=9,
         dtype="float16",
         max_failures=0.01,

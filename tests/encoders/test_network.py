@@ -39,7 +39,7 @@ def test_a_collated_batch_gives_the_vectors_of_the_list(tiny, pictures, precisio
 
 def test_on_a_gpu_float32_convolutions_stay_float32():
     before = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark
-    with network._exact_convolutions("cuda"):
+    with network._exact_convolutions():
         assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark) == (False, True)
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark) == before
 
@@ -91,3 +91,23 @@ def test_a_text_without_finite_vector_is_refused(tiny, tmp_path):
     save_file(state, folder / "open_clip_model.safetensors")
     with pytest.raises(ModelError, match="NaN or infinite values for 2 of 2 texts"):
         encoders.load(f"local-dir:{folder}").encode_text(["a bird", "a fish"])
+
+
+def test_a_batch_that_does_not_fit_into_the_memory_is_encoded_in_halves(tiny, pictures):
+    encoder = encoders.load(f"local-dir:{tiny}")
+    sizes = []
+
+    def forward(batch):
+        sizes.append(len(batch))
+        if len(batch) > limit:
+            raise torch.OutOfMemoryError
+        return encoder.forward(batch)
+
+    small = replace(encoder, forward=forward)
+    prepared = [encoder.preprocess(image) for image in [*pictures, *pictures]]
+    limit = 2
+    np.testing.assert_allclose(small.encode(prepared), encoder.encode(prepared), atol=1e-6)
+    assert sizes == [6, 3, 1, 2, 3, 1, 2]
+    limit = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        small.encode(prepared)

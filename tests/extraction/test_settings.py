@@ -11,7 +11,8 @@ from bioclip_probe.extraction.settings import ExtractionSettings
     ("wrong", "reason"),
     [
         ({"batch_size": 0}, "must be at least 1; got 0 and None"),
-        ({"workers": 0}, "must be at least 1; got 32 and 0"),
+        ({"workers": 0}, "must be at least 1; got None and 0"),
+        ({"preparation": "fork"}, "cannot be prepared in 'fork'; expected auto, threads, processes"),
         ({"shard_size": 0}, "a shard holds at least 1 image; got 0"),
         ({"max_failures": -0.5}, "must be 0 or more, or a share below 1; got -0.5"),
         ({"redo": ("all",)}, "cannot redo 'all'; expected one of: failed, damaged"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -11,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from bioclip_probe import datasets
 from bioclip_probe.datasets import Dataset
 from bioclip_probe.encoders import Encoder
-from bioclip_probe.errors import ModelError
+from bioclip_probe.errors import ModelError, PictureError
 from bioclip_probe.extraction.extract import ExtractionSummary, extract
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
@@ -91,6 +93,33 @@ class SlowColour(MeanColour):
         with open(os.environ["WORKERS_SEEN"], "a") as file:
             file.write(f"{os.getpid()}\n")
         return super().encode(batch)
+
+
+class OddPictures:
+    """An opener of pictures whose sources say what happens: a colour, or a way in which opening fails."""
+
+    def __call__(self, source: str) -> Image.Image:
+        if source == "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if source == "mistake":
+            raise ZeroDivisionError("a mistake of the opener")
+        if source == "broken":
+            raise PictureError(f"{source}: not a picture", "no picture")
+        print(f"opening {source}")
+        return Image.new("RGB", (4, 3), source)
+
+
+class NotThere(OddPictures):
+    """An opener that no other process can unpickle."""
+
+    def __reduce__(self) -> tuple:
+        return _raise_elsewhere, (os.getpid(),)
+
+
+def _raise_elsewhere(process: int) -> NotThere:
+    if os.getpid() != process:
+        raise ModuleNotFoundError("no module named 'notebook'")
+    return NotThere()
 
 
 def thirty_pictures(folder: Path) -> Dataset:
