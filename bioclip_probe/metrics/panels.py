@@ -103,8 +103,9 @@ class Panels:
         images, settings = panel.images, self.settings
         stream = partial(random_stream, settings.seed)
         jackknife = self._jackknife(panel)
-        groups = (jackknife.group, jackknife.n_groups) if again else ()
-        clusters = Clusters.of(points, images.labels, stream("kmeans", panel.rank), *groups)
+        group, n_groups = (jackknife.group, jackknife.n_groups) if again else (None, None)
+        rng, device = stream("kmeans", panel.rank), settings.device
+        clusters = Clusters.of(points, images.labels, rng, group, n_groups, device)
         permuted = None
         if panel.rank != RANKS[-1]:
             rng, n_permutations = stream("species null", "panel", panel.rank), settings.n_null_permutations

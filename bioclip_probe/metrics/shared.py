@@ -278,8 +278,8 @@ class SharedResults:
             labels, rng = self.placement.at(rank), self.stream("kmeans", rank)
             size = np.sum(labels >= 0) * len(np.unique(labels[labels >= 0]))
             groups = self.jackknife() if size <= self.settings.max_recluster else None
-            again = (groups.group, groups.n_groups) if groups else ()
-            self._clusters[rank] = Clusters.of(self.vectors, labels, rng, *again)
+            group, n_groups = (groups.group, groups.n_groups) if groups else (None, None)
+            self._clusters[rank] = Clusters.of(self.vectors, labels, rng, group, n_groups, self.settings.device)
         return self._clusters[rank]
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
+from bioclip_probe.stats.devices import uses_torch
+from bioclip_probe.stats.lloyd import cluster_sums, lloyd
+from bioclip_probe.stats.nearest_centers import Points
+from bioclip_probe.stats.starting_centers import n_trials, starting_centers
+from bioclip_probe.stats.threads import in_threads, n_threads, one_thread
+from bioclip_probe.stats.vicinities import Vicinities
 
-#: Lloyd's iterations stop when the centres move by less than this share of the mean variance.
-TOLERANCE = 1e-4
+#: Vicinities are found for at least this many images.
+LARGE = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,7 @@ class Clusters:
         rng: np.random.Generator,
         group: np.ndarray | None = None,
         n_groups: int | None = None,
+        device: str = "cpu",
     ) -> Clusters:
         """Cluster images, and cluster them again without each group.
 
@@ -56,20 +61,27 @@ class Clusters:
             Jackknife group of each image; -1 for none. By default images are not clustered again.
         n_groups : int, optional
             Number of groups, some of which may have no image; by default the last one has.
+        device : str
+            See `bioclip_probe.stats.devices`.
 
         Returns
         -------
         Clusters
         """
-        starts = kmeans(vectors, labels, rng)
-        if group is None:
-            return cls(starts, None)
-        without = []
-        for number in range(int(group.max()) + 1 if n_groups is None else n_groups):
-            kept = (group >= 0) & (group != number)
-            k = len(np.unique(labels[kept & (labels >= 0)]))
-            without.append(clusters_without(vectors, starts[0], kept, k))
-        return cls(starts, np.array(without))
+        with one_thread:
+            starts = kmeans(vectors, labels, rng, device=device)
+            if group is None:
+                return cls(starts, None)
+
+            def cluster(number: int) -> np.ndarray:
+                """Return the clusters without a group."""
+                kept = (group >= 0) & (group != number)
+                k = len(np.unique(labels[kept & (labels >= 0)]))
+                return clusters_without(vectors, starts[0], kept, k, device)
+
+            numbers = range(int(group.max()) + 1 if n_groups is None else n_groups)
+            threads = 1 if uses_torch(device) else n_threads(len(labels) * (int(starts.max(initial=0)) + 1))
+            return cls(starts, np.array(list(in_threads(cluster, numbers, threads))))
 
 
 def kmeans(
@@ -78,7 +90,7 @@ def kmeans(
     rng: np.random.Generator,
     k: int | None = None,
     n_starts: int = 3,
-    max_iterations: int = 50,
+    device: str = "cpu",
 ) -> np.ndarray:
     """Return k-means clusters of the images that have a name, from several starts.
 
@@ -93,8 +105,8 @@ def kmeans(
         Number of clusters; by default the number of taxa in `labels`.
     n_starts : int
         Independent runs, each from its own starting centres. Their spread tells how far the clusters depend on them.
-    max_iterations : int
-        Largest number of Lloyd's iterations of a run.
+    device : str
+        See `bioclip_probe.stats.devices`.
 
     Returns
     -------
@@ -108,9 +120,9 @@ def kmeans(
 
     Notes
     -----
-    `starting_centers`, then scikit-learn's exact Lloyd iterations in float32. For unit rows, Euclidean distance and
-    cosine similarity give the same order. Rows are first put in an order of their own, so the order of the input does
-    not matter. O(n·k·d·log k) for the centres and O(n·k·d) for each iteration; memory O(n·(d + 256) + k·d).
+    `starting_centers`, then `lloyd`. For unit rows, Euclidean distance and cosine similarity give the same order. Rows
+    are first put in an order of their own, so the order of the input does not matter. O(n·k·d·log k) for the centres or
+    O(n²·d) where that is less, and O(n·k·d) for the first iteration; memory O(n·(d + 256) + k·d).
 
     Examples
     --------
@@ -130,14 +142,19 @@ def kmeans(
         return clusters
     along = np.einsum("ij,j->i", vectors[named], rng.standard_normal(vectors.shape[1]))
     order = named[np.argsort(along, kind="stable")]
-    points = _without_mean(vectors[order])
-    for start in range(n_starts):
-        clusters[start, order] = _lloyd(points, starting_centers(points, k, rng), max_iterations)
+    with one_thread:
+        points = Points(_without_mean(vectors[order]), device)
+        # Vicinities take half of all pairs; without them every candidate takes a product with all images.
+        large = len(order) >= LARGE and n_starts * n_trials(k) * k > 2 * len(order)
+        vicinities = Vicinities.of(points) if large else None
+        for clusters_of_start in clusters:
+            start = starting_centers(points, k, rng, vicinities)
+            clusters_of_start[order] = lloyd(points, points.rows[start.rows], start.cluster)
     return clusters
 
 
 def clusters_without(
-    vectors: np.ndarray, clusters: np.ndarray, kept: np.ndarray, k: int, max_iterations: int = 50
+    vectors: np.ndarray, clusters: np.ndarray, kept: np.ndarray, k: int, device: str = "cpu"
 ) -> np.ndarray:
     """Return k-means clusters of some of the images, beginning with the clusters of all.
 
@@ -155,8 +172,8 @@ def clusters_without(
     k : int
         Number of clusters. Where more clusters than this have images left, the largest ones give the centres; where
         fewer have, the images that are farthest from any centre are centres too.
-    max_iterations : int
-        Largest number of Lloyd's iterations.
+    device : str
+        See `bioclip_probe.stats.devices`.
 
     Returns
     -------
@@ -174,18 +191,16 @@ def clusters_without(
     if k >= len(rows):
         again[rows] = np.arange(len(rows))
         return again
-    points = _without_mean(vectors[rows])
+    points = Points(_without_mean(vectors[rows]), device)
     number, sizes = np.unique(clusters[rows], return_inverse=True, return_counts=True)[1:]
-    order = np.argsort(number, kind="stable")
-    sums = np.add.reduceat(points[order], np.cumsum(sizes) - sizes, axis=0, dtype=np.float64)
-    centres = (sums / sizes[:, None])[np.sort(np.argsort(-sizes, kind="stable")[:k])].astype(np.float32)
+    largest = np.sort(np.argsort(-sizes, kind="stable")[:k])
+    centres = (cluster_sums(points.rows, number, np.arange(len(sizes))) / sizes[:, None])[largest].astype(np.float32)
     if len(centres) < k:
-        squares = np.einsum("ij,ij->i", points, points)
-        nearest = _squared_distances_to(points, squares, centres).min(axis=0)
+        nearest = points.squared_distances(centres).min(axis=0)
         while len(centres) < k:
-            centres = np.concatenate([centres, points[[np.argmax(nearest)]]])
-            nearest = np.minimum(nearest, _squared_distances_to(points, squares, centres[-1:])[0])
-    again[rows] = _lloyd(points, centres, max_iterations)
+            centres = np.concatenate([centres, points.rows[[np.argmax(nearest)]]])
+            nearest = np.minimum(nearest, points.squared_distances(centres[-1:])[0])
+    again[rows] = lloyd(points, centres)
     return again
 
 
@@ -194,107 +209,3 @@ def _without_mean(rows: np.ndarray) -> np.ndarray:
     points = rows.astype(np.float32)
     points -= points.mean(axis=0, dtype=np.float64).astype(np.float32)
     return points
-
-
-def _lloyd(points: np.ndarray, centres: np.ndarray, max_iterations: int) -> np.ndarray:
-    """Return the clusters of Lloyd's exact iterations from given centres; `points` may change by rounding."""
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        # Fewer distinct points than clusters leave clusters empty; `cluster_purity` reports how many there are.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        lloyd = KMeans(len(centres), init=centres, n_init=1, max_iter=max_iterations, tol=TOLERANCE, copy_x=False)
-        return np.asarray(lloyd.fit(points).labels_, dtype=np.int64)
-
-
-def starting_centers(
-    points: np.ndarray, k: int, rng: np.random.Generator, centers_per_draw: float = 4, most_candidates: int = 256
-) -> np.ndarray:
-    """Return points far apart from which k-means starts, by greedy k-means++.
-
-    Parameters
-    ----------
-    points : ndarray, shape (n, d), float32
-        With their mean subtracted; n > k.
-    k : int
-        Number of centres.
-    rng : numpy.random.Generator
-    centers_per_draw : float
-        Candidates are drawn at once for one further centre per this many centres that there are already.
-    most_candidates : int
-        Largest number of candidates that are drawn at once. Neither number changes the distribution of the centres,
-        only the number of products and rejections, and the memory.
-
-    Returns
-    -------
-    ndarray, shape (k, d), float32
-        Rows of `points`.
-
-    Notes
-    -----
-    The first centre is any point. For each further centre, ``2 + log k`` candidates are drawn with probability
-    proportional to the squared distance from the nearest centre, and the candidate that leaves the least sum of squared
-    distances is chosen. scikit-learn does the same, with one small matrix product per centre. Here the candidates of
-    many centres are drawn at once and compared with all points in one large product, in a fraction of the time. After a
-    candidate was drawn, new centres may have reduced the distances; rejection corrects for this. The candidate is
-    accepted with probability (distance now) / (distance when drawn), which gives exactly the distribution of a
-    candidate that is drawn now.
-
-    References
-    ----------
-    Arthur & Vassilvitskii 2007, SODA, 1027, Section 5 for the greedy version; rounds of many candidates as in k-means‖,
-    Bahmani et al. 2012, PVLDB 5, 622.
-
-    Examples
-    --------
-    >>> points = np.array([[0.0], [0.1], [9.0]], dtype=np.float32)
-    >>> bool(starting_centers(points, 2, np.random.default_rng(0)).max() == 9)
-    True
-    """
-    n, trials = len(points), 2 + int(math.log(k))
-    squares = np.einsum("ij,ij->i", points, points)
-    centres = [int(rng.integers(n))]
-    nearest = _squared_distances(points, squares, np.array(centres))[0]
-    while len(centres) < k:
-        # The more centres there are, the less one more changes the distances, and the fewer candidates are rejected.
-        wanted = trials * min(max(1, int(len(centres) / centers_per_draw)), k - len(centres))
-        candidates = _draw_rows(nearest, max(trials, min(wanted, most_candidates)), rng)
-        distances = _squared_distances(points, squares, candidates)
-        level = rng.random(len(candidates)) * nearest[candidates]
-        accepted: list[int] = []
-        for candidate, point in enumerate(candidates):
-            if level[candidate] <= nearest[point]:
-                accepted.append(candidate)
-            if len(accepted) == trials and len(centres) < k:
-                remaining = [np.minimum(nearest, distances[each]) for each in accepted]
-                best = int(np.argmin([distance.sum() for distance in remaining]))
-                nearest = remaining[best]
-                centres.append(int(candidates[accepted[best]]))
-                accepted = []
-    return points[centres]
-
-
-def _draw_rows(weights: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw row numbers in proportion to their weights, with replacement; uniformly if all weights are zero."""
-    total = np.cumsum(weights, dtype=np.float64)
-    if not total[-1]:
-        return rng.integers(len(weights), size=size)
-    rows = np.searchsorted(total, rng.random(size) * total[-1], side="right")
-    return np.minimum(rows, len(weights) - 1)  # rounding may reach the total itself
-
-
-def _squared_distances(points: np.ndarray, squares: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Return the squared distance of each chosen point to every point, shape (len(chosen), n), float32; 0 to itself."""
-    distances = _squared_distances_to(points, squares, points[chosen])
-    distances[np.arange(len(chosen)), chosen] = 0
-    return distances
-
-
-def _squared_distances_to(points: np.ndarray, squares: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Return the squared distance of each centre to every point, shape (c, n), float32."""
-    distances = centres @ points.T
-    distances *= -2
-    distances += squares
-    distances += np.einsum("ij,ij->i", centres, centres)[:, None]
-    return np.maximum(distances, 0, out=distances)

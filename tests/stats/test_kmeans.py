@@ -1,15 +1,13 @@
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import chisquare, ortho_group
+from scipy.stats import ortho_group
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.stats.kmeans import Clusters, clusters_without, kmeans, starting_centers
+from bioclip_probe.stats.kmeans import Clusters, clusters_without, kmeans
 from bioclip_probe.stats.threads import matched_threads
 from tests.support.made_up_vectors import unit_rows
 
@@ -68,56 +66,6 @@ def test_inertia_is_no_worse_than_that_of_scikit_learn(n_taxa, n):
         theirs = [KMeans(k, n_init=1, random_state=seed).fit(named).inertia_ for seed in range(12)]
     error = np.sqrt((np.var(ours) + np.var(theirs)) / 12)
     assert np.mean(ours) < np.mean(theirs) + 3 * error and error < 0.005 * np.mean(theirs)
-
-
-def greedy_probabilities(points: np.ndarray, k: int) -> dict[tuple[int, ...], float]:
-    """Return the probability of each sequence of points under greedy k-means++, from all possible draws."""
-    distance = ((points[:, None].astype(float) - points) ** 2).sum(axis=2)
-    trials, found = 2 + int(np.log(k)), {}
-
-    def grow(chosen, nearest, probability):
-        if len(chosen) == k:
-            found[chosen] = found.get(chosen, 0) + probability
-            return
-        share, left = nearest / nearest.sum(), np.minimum(nearest, distance).sum(axis=1)
-        for candidates in itertools.product(np.flatnonzero(share), repeat=trials):
-            best = min(candidates, key=lambda point: left[point])
-            grow(
-                (*chosen, int(best)),
-                np.minimum(nearest, distance[best]),
-                probability * np.prod(share[list(candidates)]),
-            )
-
-    for first in range(len(points)):
-        grow((first,), distance[first], 1 / len(points))
-    return found
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("centers_per_draw", [4, 0.1])
-def test_centres_drawn_ahead_have_the_distribution_of_those_drawn_one_by_one(centers_per_draw):
-    """Three of six points: with 0.1, candidates for both further centres are drawn at once, and some rejected."""
-    points = rng(3).standard_normal((6, 2)).astype(np.float32)
-    place = {point.tobytes(): row for row, point in enumerate(points)}
-    draw, times = rng(5), 4000
-    drawn = [
-        tuple(place[row.tobytes()] for row in starting_centers(points, 3, draw, centers_per_draw)) for _ in range(times)
-    ]
-    expected = greedy_probabilities(points, 3)
-    assert set(drawn) <= set(expected) and sum(expected.values()) == pytest.approx(1)
-    likely = [chosen for chosen, probability in expected.items() if probability * times >= 5]
-    observed = np.array([drawn.count(chosen) for chosen in likely])
-    wanted = np.array([expected[chosen] * times for chosen in likely])
-    rest = [times - observed.sum(), times - wanted.sum()]
-    assert chisquare([*observed, rest[0]], [*wanted, rest[1]]).pvalue > 0.001
-
-
-def test_centres_are_points_and_no_point_is_chosen_twice():
-    vectors, _ = scattered(300, 30)
-    for k in (1, 2, 40, 299):
-        centres = starting_centers(vectors, k, rng())
-        assert centres.shape == (k, 24) and len(np.unique(centres, axis=0)) == k
-        assert {row.tobytes() for row in centres} <= {row.tobytes() for row in vectors}
 
 
 @pytest.mark.slow
@@ -195,3 +143,17 @@ def test_groups_without_an_image_are_clustered_too_and_taxa_are_counted_again():
     assert len(np.unique(clusters.without_groups[1][(labels >= 0) & (labels != 2)])) == 3
     assert adjusted_rand_score(clusters.without_groups[2], clusters.starts[0]) == 1
     assert Clusters.of(vectors, labels, rng()).without_groups is None
+
+
+def test_a_device_of_torch_gives_the_same_clusters():
+    vectors, labels = scattered(400, 20, noise=0.5)
+    group = np.arange(400) % 4
+    here, there = (Clusters.of(vectors, labels, rng(), group, device=device) for device in ("cpu", "cpu:0"))
+    assert np.array_equal(here.starts, there.starts) and np.array_equal(here.without_groups, there.without_groups)
+
+
+def test_vicinities_change_no_cluster(monkeypatch):
+    vectors, labels = scattered(2000, 200, noise=0.5)
+    without = kmeans(vectors, labels, rng(), n_starts=2)
+    monkeypatch.setattr("bioclip_probe.stats.kmeans.LARGE", 100)
+    assert np.array_equal(kmeans(vectors, labels, rng(), n_starts=2), without)

@@ -1,0 +1,266 @@
+"""The nearest centres of images, on all cores or on a device of torch."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from bioclip_probe.stats.devices import tensor, uses_torch
+from bioclip_probe.stats.threads import in_threads, n_threads
+
+if TYPE_CHECKING:
+    import torch
+
+#: Products of images with centres that a thread holds at once, but at least those of so many images; and the same on a
+#: device of torch.
+TILE, TILE_ROWS, DEVICE_TILE = 2**20, 384, 2**28
+#: Distances that a thread computes at once, which stay in its cache.
+CACHED = 2**18
+#: Columns whose least value is found before any of them is looked at.
+CHUNK = 64
+
+
+class Assignment(NamedTuple):
+    """The cluster of each image, with what tells whether it may change. The arrays are written in place.
+
+    A *score* is the squared distance less the squared norm of the image, ‖c‖² − 2 x·c.
+
+    Attributes
+    ----------
+    cluster : ndarray, shape (n,), int64
+        -1 before the first comparison.
+    score : ndarray, shape (n,), float32
+        That of the own centre.
+    second : ndarray, shape (n,), float32
+        A lower bound on the scores of all other centres.
+
+    Examples
+    --------
+    >>> Assignment.unknown(2).cluster.tolist()
+    [-1, -1]
+    """
+
+    cluster: np.ndarray
+    score: np.ndarray
+    second: np.ndarray
+
+    @classmethod
+    def unknown(cls, n: int) -> Assignment:
+        """Return the assignment of n images that have not been compared with any centre.
+
+        Parameters
+        ----------
+        n : int
+
+        Returns
+        -------
+        Assignment
+        """
+        return cls(np.full(n, -1), np.full(n, np.inf, dtype=np.float32), np.full(n, np.inf, dtype=np.float32))
+
+
+class Points:
+    """Images that are compared with centres, on the processor or on a device of torch.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, d), float32
+        With their mean subtracted: float32 then distinguishes distances even if all cosines are near 1.
+    device : str
+        See `bioclip_probe.stats.devices`.
+
+    Attributes
+    ----------
+    squares : ndarray, shape (n,), float32
+        The squared norm of each image.
+    tensor : torch.Tensor, shape (n, d), optional
+        The images on a device of torch.
+
+    Examples
+    --------
+    >>> points = Points(np.array([[0.0], [1.0], [5.0]], dtype=np.float32))
+    >>> points.nearest(np.array([[1.0], [4.0]], dtype=np.float32)).cluster.tolist()
+    [0, 0, 1]
+    """
+
+    def __init__(self, rows: np.ndarray, device: str = "cpu") -> None:
+        self.rows, self.device = rows, device
+        self.squares = np.einsum("ij,ij->i", rows, rows)
+        self.tensor = tensor(rows, device) if uses_torch(device) else None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, rows: np.ndarray) -> Points:
+        """Return some of the images.
+
+        Parameters
+        ----------
+        rows : ndarray, int64
+
+        Returns
+        -------
+        Points
+        """
+        return Points(self.rows[rows], self.device)
+
+    def squared_distances(self, columns: np.ndarray) -> np.ndarray:
+        """Return the squared distance of other vectors from each image.
+
+        Parameters
+        ----------
+        columns : ndarray, shape (c, d), float32
+
+        Returns
+        -------
+        ndarray, shape (c, n), float32
+            0 or more.
+        """
+        if self.tensor is not None:
+            return self.squared_distances_on_device(columns).cpu().numpy()
+        own = np.einsum("ij,ij->i", columns, columns)[:, None]
+        distances, step = np.empty((len(columns), len(self)), dtype=np.float32), max(64, CACHED // len(columns))
+
+        def fill(start: int) -> None:
+            """Fill in the distances of a block of images."""
+            block = slice(start, start + step)
+            tile = columns @ self.rows[block].T
+            tile *= -2
+            tile += self.squares[block]
+            tile += own
+            np.maximum(tile, 0, out=distances[:, block])
+
+        deque(in_threads(fill, range(0, len(self), step), n_threads(distances.size)), maxlen=0)
+        return distances
+
+    def squared_distances_on_device(self, columns: np.ndarray) -> torch.Tensor:
+        """Return `squared_distances` where the images are on a device of torch.
+
+        Parameters
+        ----------
+        columns : ndarray, shape (c, d), float32
+
+        Returns
+        -------
+        torch.Tensor, shape (c, n), float32
+        """
+        assert self.tensor is not None
+        others = tensor(columns, self.device)
+        distances = others.square().sum(dim=1)[:, None] + tensor(self.squares, self.device)
+        return distances.addmm_(others, self.tensor.T, alpha=-2).clamp_(min=0)
+
+    def nearest(self, centres: np.ndarray) -> Assignment:
+        """Compare all images with all centres.
+
+        Parameters
+        ----------
+        centres : ndarray, shape (k, d), float32
+
+        Returns
+        -------
+        Assignment
+            The nearest centre, the first one where several are; `second` is the score of the next one. O(n·k·d).
+        """
+        assignment = Assignment.unknown(len(self))
+        if self.tensor is None:
+            self._compare(centres, np.arange(len(centres)), np.arange(len(self)), assignment)
+        else:
+            self._compare_on_device(centres, assignment)
+        return assignment
+
+    def update(self, centres: np.ndarray, moved: np.ndarray, assignment: Assignment) -> Assignment:
+        """Return the assignment after some centres have moved.
+
+        Parameters
+        ----------
+        centres : ndarray, shape (k, d), float32
+        moved : ndarray, shape (m,), int64
+            The centres that moved since the assignment was made, in ascending order.
+        assignment : Assignment
+            Its arrays may be written.
+
+        Returns
+        -------
+        Assignment
+            As from `nearest`, but that `second` may be too low. A device of torch compares all with all.
+        """
+        if self.tensor is not None:
+            return self.nearest(centres)
+        rows = self._compare(centres, moved, np.arange(len(self)), assignment)
+        assignment.cluster[rows], assignment.score[rows], assignment.second[rows] = -1, np.inf, np.inf
+        self._compare(centres, np.arange(len(centres)), rows, assignment)
+        return assignment
+
+    def _compare(self, centres: np.ndarray, chosen: np.ndarray, rows: np.ndarray, known: Assignment) -> np.ndarray:
+        """Compare rows with chosen centres; return those whose own was chosen and may no longer be nearest."""
+        columns = centres[chosen]
+        squares = np.einsum("ij,ij->i", columns, columns)
+        column_of = np.full(len(centres), -1)
+        column_of[chosen] = np.arange(len(chosen))
+        uncertain = np.zeros(len(self), dtype=bool)
+        step = max(TILE_ROWS, TILE // max(len(chosen), 1))
+
+        def compare(start: int) -> None:
+            """Compare a block of rows."""
+            part = rows[start : start + step]
+            block = self.rows[start : start + step] if len(rows) == len(self) else self.rows[part]
+            _compare_block(block @ columns.T, squares, chosen, column_of, part, known, uncertain)
+
+        deque(in_threads(compare, range(0, len(rows), step), n_threads(len(rows) * len(chosen))), maxlen=0)
+        return np.flatnonzero(uncertain)
+
+    def _compare_on_device(self, centres: np.ndarray, known: Assignment) -> None:
+        """Compare all rows with all centres on the device."""
+        import torch
+
+        assert self.tensor is not None
+        columns = tensor(centres, self.device)
+        squares = torch.einsum("ij,ij->i", columns, columns)
+        parts = []
+        for block in self.tensor.split(max(64, DEVICE_TILE // len(centres))):
+            scores = torch.addmm(squares, block, columns.T, alpha=-2)
+            score, cluster = scores.min(dim=1)
+            second = scores.scatter_(1, cluster[:, None], torch.inf).amin(dim=1)
+            parts.append((cluster, score, second))
+        for values, results in zip(known, zip(*parts, strict=True), strict=True):
+            values[:] = torch.cat(results).cpu().numpy()
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc", "contract"})
+def _compare_block(
+    products: np.ndarray,
+    squares: np.ndarray,
+    chosen: np.ndarray,
+    column_of: np.ndarray,
+    rows: np.ndarray,
+    known: Assignment,
+    uncertain: np.ndarray,
+) -> None:
+    """Update the assignment of rows from their products with chosen centres, (b, c)."""
+    n_columns, two = len(squares), np.float32(2)
+    for at in range(len(rows)):
+        row = rows[at]
+        best, score, second = known.cluster[row], known.score[row], known.second[row]
+        own = column_of[best] if best >= 0 else -1
+        if own >= 0:
+            score = squares[own] - two * products[at, own]
+        for start in range(0, n_columns, CHUNK):
+            stop = min(start + CHUNK, n_columns)
+            least = np.float32(np.inf)
+            for column in range(start, stop):
+                least = min(least, squares[column] - two * products[at, column])
+            if least > max(score, second):
+                continue
+            for column in range(start, stop):
+                value = squares[column] - two * products[at, column]
+                if column == own:
+                    continue
+                if value < score or (value == score and chosen[column] < best):
+                    best, score, second = chosen[column], value, min(score, second)
+                else:
+                    second = min(second, value)
+        known.cluster[row], known.score[row], known.second[row] = best, score, second
+        uncertain[row] = own >= 0 and score >= second
