@@ -47,6 +47,8 @@ SECOND = "second"
 LOWEST = 0.93
 #: p-values are not used, and the delta has no interval; chance levels are used, where numbers are adjusted to them.
 SETTINGS = MeasureSettings(n_permutations=19, n_primary_permutations=1, n_model_permutations=1, n_hyperbolicity_draws=1)
+#: Scores whose chance level depends on the number of taxa, and whose best value is 1.
+ACCURACIES = ("macro_accuracy", "top1_accuracy", "top5_accuracy")
 PROBES = ProbeSettings(probes=("lda",), protocols=PROTOCOLS)
 COLUMNS = {
     "tree": "taxonomy or dated tree",
@@ -58,8 +60,8 @@ COLUMNS = {
     "protocol": "of the probe",
     "draws": "samples in which the number exists, of both models together",
     "shown": "share of them with an interval",
-    "target": "mean of the number over the samples, for scores of a probe beyond chance; of the first model",
-    "sd": "standard deviation of the same",
+    "target": "mean of the number over the samples; of an accuracy, of its share of the way from chance to 1",
+    "sd": "standard deviation of the same; both of the first model",
     "coverage": "share of intervals that hold the target",
     "coverage_low": "Clopper–Pearson, 95 %",
     "coverage_high": "",
@@ -193,8 +195,9 @@ def _probe_scores(
     about_all = table[table["taxon"].isna()]
     models = about_all["encoder"].map({"first": "", "second": SECOND})
     return {
-        f"{row.metric}|{row.rank}|{row.protocol}|{model}": [row.value, row.ci_low, row.ci_high, row.chance]
+        f"{row.metric}|{row.rank}|{row.protocol}|{model}": [row.value, row.ci_low, row.ci_high, chance]
         for row, model in zip(about_all.itertuples(index=False), models, strict=True)
+        for chance in [row.chance if row.metric in ACCURACIES else 0.0]
     }
 
 
@@ -239,9 +242,9 @@ def table(jobs: Iterable[Block], lines: dict[str, dict]) -> pd.DataFrame:
 def _coverage(models: Sequence[np.ndarray]) -> dict:
     """Return the columns of one number from its values, the ends of its intervals and its chance, (draws, 4), by model.
 
-    The target is what the number has beyond the chance of its sample, on average over samples.
+    The target is the mean over samples; for accuracies, of their share of the way from chance to 1.
     """
-    models = [_beyond_chance(numbers[np.isfinite(numbers[:, 0])]) for numbers in models]
+    models = [_comparable(numbers[np.isfinite(numbers[:, 0])]) for numbers in models]
     shown = [numbers[np.isfinite(numbers).all(axis=1)] for numbers in models]
     n_draws, n_shown = sum(map(len, models)), sum(map(len, shown))
     row = {"draws": n_draws, "shown": n_shown / n_draws if n_draws else np.nan}
@@ -265,9 +268,13 @@ def _coverage(models: Sequence[np.ndarray]) -> dict:
     }
 
 
-def _beyond_chance(numbers: np.ndarray) -> np.ndarray:
-    """Return values and the ends of intervals, (draws, 3), less the chance level of each sample, where it has one."""
-    return numbers[:, :3] - np.nan_to_num(numbers[:, 3:])
+def _comparable(numbers: np.ndarray) -> np.ndarray:
+    """Return values and the ends of intervals, (draws, 3), as shares of the way from chance, where there is one, to 1.
+
+    The chance of an accuracy depends on the number of taxa, which differs between samples.
+    """
+    chance = np.nan_to_num(numbers[:, 3:])
+    return (numbers[:, :3] - chance) / np.where(chance < 1, 1 - chance, 1)
 
 
 def withdrawn(covered: pd.DataFrame) -> list[dict]:

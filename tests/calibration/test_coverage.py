@@ -11,13 +11,14 @@ from tests.calibration.coverage import Block, Cell, blocks, summary, table, with
 
 
 def made_up_lines(jobs: list[Block], reach: float) -> dict[str, dict]:
-    """Return draws of one number, chance plus standard error 1, whose intervals reach so far to both sides."""
+    """Return draws of one number with standard error 1 on the way from chance to 1, and intervals of one reach."""
     rng = np.random.default_rng(0)
     lines = {}
     for job in jobs:
-        chance = rng.uniform(0, 9, job.stop - job.start)  # it differs between samples, as the number of taxa does
-        value = chance + rng.standard_normal(len(chance))
-        numbers = np.stack([value, value - reach, value + reach, chance], axis=1).tolist()
+        chance = rng.uniform(0, 0.9, job.stop - job.start)  # it differs between samples, as the number of taxa does
+        share = rng.standard_normal(len(chance))
+        ends = [chance + (share + side) * (1 - chance) for side in (0, -reach, reach)]
+        numbers = np.stack([*ends, chance], axis=1).tolist()
         nothing = [[0.5, None, None, None]] * len(value)
         lines[job.key] = {"ground": "made up", "numbers": {"silhouette|family||": numbers, "knn_purity_1|||": nothing}}
     return lines

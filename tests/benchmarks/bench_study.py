@@ -1,0 +1,135 @@
+"""Time and memory of a whole study of ready vectors, step by step, as a user runs it.
+
+    python -m tests.benchmarks.bench_study [--species 1000] [--images 10] [--dimension 512] [--models 1]
+        [--taxa FILE] [--device cpu] [--steps measure probe project] [--probes lda ridge]
+
+Each step is a command of its own on simulated vectors: wall-clock seconds, CPU seconds over all threads, and the peak
+of resident memory. Below it stand the pieces of the study that took longest, as its results folder records them.
+`--taxa` names a table with the seven ranks, e.g. of iNat21's 10,000 species; by default species are made up with as
+many genera, families … for each species as iNat21 has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from bioclip_probe.study.checkpoints import FOLDER, seconds_of
+from bioclip_probe.tables import RANKS
+from bioclip_probe.tree import brownian, taxonomy
+
+#: Species for each taxon of a rank, kingdom to genus, in iNat21.
+SPECIES_PER_TAXON = (3333, 770, 200, 37, 9, 2.05)
+STEPS = ("measure", "probe", "project")
+SIGNAL, SCATTER = 0.7, 1.0
+LONGEST = 12
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Seconds by the clock, CPU seconds over all threads, and peak of resident memory in MiB of one command."""
+
+    seconds: float
+    cpu_seconds: float
+    peak: float
+
+
+def lineages(options: argparse.Namespace, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the lineage of each species, from a table or made up."""
+    if options.taxa:
+        rows = pd.read_csv(options.taxa)[list(RANKS)]
+        return rows.iloc[np.sort(rng.permutation(len(rows))[: options.species])].reset_index(drop=True)
+    columns, parent = {}, np.zeros(1, dtype=np.int64)
+    for rank, each in zip(RANKS, (*SPECIES_PER_TAXON, 1), strict=True):
+        number = max(len(parent), round(options.species / each))
+        above = np.sort(np.concatenate([np.arange(len(parent)), rng.integers(0, len(parent), number - len(parent))]))
+        columns = {name: values[above] for name, values in columns.items()}
+        columns[rank] = np.array([f"{rank.capitalize()}{i:05}" for i in range(number)])
+        parent = np.arange(number)
+    columns["species"] = np.char.add(np.char.add(columns["genus"], " "), np.char.lower(columns["species"]))
+    return pd.DataFrame(columns)
+
+
+def write_models(folder: Path, options: argparse.Namespace) -> list[str]:
+    """Write the vectors of models that evolved along the taxonomy; return them as the command line takes them."""
+    rng = np.random.default_rng(0)
+    rows = lineages(options, rng)
+    placement = taxonomy(rows)
+    images = np.repeat(np.arange(len(rows)), options.images)
+    columns = {rank: rows[rank].to_numpy(dtype=np.str_)[images] for rank in RANKS}
+    ids = np.array([f"image{number:07}" for number in range(len(images))])
+    names = []
+    for model in range(options.models):
+        species = brownian(placement.tree, options.dimension, rng, SIGNAL)[placement.node].astype(np.float32)
+        scatter = SCATTER * float(placement.tree.depth.max()) ** 0.5
+        vectors = species[images] + scatter * rng.standard_normal((len(images), options.dimension), dtype=np.float32)
+        path = folder / f"model{model + 1}.npz"
+        np.savez(path, ids=ids, vectors=vectors, **columns)
+        names.append(f"vectors:{path}")
+    return names
+
+
+def run(arguments: list[str]) -> Usage:
+    """Run one command of the package and return what it used; its error ends the benchmark."""
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "bioclip_probe", *arguments], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    if status:
+        raise SystemExit(f"bioclip-probe {' '.join(arguments)} ended with status {os.waitstatus_to_exitcode(status)}")
+    return Usage(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MIB)
+
+
+def pieces(out: Path) -> Iterator[tuple[float, str, str]]:
+    """Yield seconds, step and subject of each piece that a results folder holds."""
+    import pyarrow.parquet as pq
+
+    for path in (out / FOLDER).rglob("*.parquet"):
+        attributes = json.loads(pq.read_schema(path).metadata[b"PANDAS_ATTRS"])
+        yield seconds_of(path), path.parent.name, json.loads(attributes["bioclip_probe"])["subject"]
+
+
+def main() -> None:
+    """Print one line for each step, then the pieces that took longest."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--species", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=10, help="images of each species")
+    parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--models", type=int, default=1)
+    parser.add_argument("--taxa", type=Path)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--steps", nargs="+", default=STEPS, choices=STEPS)
+    parser.add_argument("--probes", nargs="+", default=["lda", "ridge"])
+    options = parser.parse_args()
+    print(
+        f"{options.species:,} species × {options.images} images × {options.dimension}, {options.models} models, ",
+        end="",
+    )
+    print(f"{os.cpu_count()} cores, device {options.device}\n{'step':<10}{'s':>9}{'cpu s':>9}{'peak MiB':>10}")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        models = write_models(folder, options)
+        common = ["--data", models[0], "--models", *models, "--store", f"{folder}/store", "--out", f"{folder}/out"]
+        for step in options.steps:
+            own = ["--probes", *options.probes] if step == "probe" else []
+            usage = run([step, *common, *own, "--device", options.device, "--quiet"])
+            print(f"{step:<10}{usage.seconds:>9.1f}{usage.cpu_seconds:>9.1f}{usage.peak:>10,.0f}", flush=True)
+        print(f"\n{'s':>8}  piece")
+        for seconds, step, subject in sorted(pieces(folder / "out"), reverse=True)[:LONGEST]:
+            print(f"{seconds:>8.1f}  {step}: {subject}")
+
+
+if __name__ == "__main__":
+    main()
