@@ -19,7 +19,7 @@ def made_up_lines(jobs: list[Block], reach: float) -> dict[str, dict]:
         share = rng.standard_normal(len(chance))
         ends = [chance + (share + side) * (1 - chance) for side in (0, -reach, reach)]
         numbers = np.stack([*ends, chance], axis=1).tolist()
-        nothing = [[0.5, None, None, None]] * len(value)
+        nothing = [[0.5, None, None, None]] * len(chance)
         lines[job.key] = {"ground": "made up", "numbers": {"silhouette|family||": numbers, "knn_purity_1|||": nothing}}
     return lines
 
