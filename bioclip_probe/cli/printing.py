@@ -123,5 +123,13 @@ def status_for_readers(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def print_estimate(output: Output, estimate: Estimate) -> None:
-    """Print what a plan would take."""
-    output.table("steps", estimate.table)
+    """Print what a study would take, a line for each part, then their sum and what a reader should know."""
+    output.table("steps", estimate.table, estimate.shown)
+    low, high = estimate.seconds
+    output.fact("seconds", {"low": low, "high": high, "complete": estimate.complete})
+    output.fact("memory_bytes", estimate.memory)
+    output.fact("disk_bytes", estimate.disk)
+    output.fact("notes", estimate.notes)
+    output.fact("obstacle", estimate.obstacle or None)
+    for note in estimate.notes:
+        output.line(f"\n{note}")

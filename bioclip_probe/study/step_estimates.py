@@ -119,7 +119,8 @@ class Estimate:
             )
             for line in self.lines
         ]
-        total = duration_range(*self.seconds) if self.complete else f"at least {duration(self.seconds[0])}"
+        low, high = self.seconds
+        total = duration_range(low, high) if self.complete else f"at least {duration(low)}" if low else duration(NAN)
         rows.append(("sum", "", "", "", total, "", size(self.memory), size(self.disk)))
         return pd.DataFrame(rows, columns=["step", "of", "there", "will run", "time", "source", "memory", "disk"])
 

@@ -1,0 +1,118 @@
+"""The time and the memory that measuring and projecting take, estimated before they run; for probes see `probes.costs`.
+
+The estimate counts operations and multiplies them by the constants below, which were fitted to
+`tests.benchmarks.bench_study` at several sizes on two cores of an AMD EPYC. On another machine an estimate may be off
+by a factor; pieces of earlier runs, see `earlier_runs`, correct it.
+"""
+
+from __future__ import annotations
+
+from math import log2
+
+from bioclip_probe.metrics.registry import REGISTRY
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.probes.costs import SampleSize
+
+#: Processor seconds of one encoder in one space on the taxonomy: of each operation, see `_operations`.
+CONSTANTS = {
+    "fixed": 1.0,
+    "products of images": 4e-11,
+    "pairs of images": 2e-8,
+    "permutations": 2e-10,
+    "images": 2e-7,
+    "clusters": 2e-10,
+    "pairs of species": 1e-8,
+}
+#: Operations that run on the device, and how much faster a GPU does them than one core.
+ON_DEVICE, GPU_FACTOR = ("products of images", "permutations", "clusters"), 100.0
+#: Least share of the work that a few metrics take: what they share with the others.
+LEAST_SHARE = 0.05
+#: Seconds to project one image, for each doubling of their number, and seconds of any projection.
+PROJECTIONS = {"tsne": (6e-4, 1.0), "umap": (3e-4, 3.0), "pca": (1e-6, 0.02)}
+#: Seconds of the figures and the page.
+REPORT_SECONDS = (15.0, 60.0)
+#: Bytes of the process without any data, and bytes for each number of an embedding while its encoder is measured.
+BASE_MEMORY, WORKING_COPIES = 6e8, 24.0
+#: Bytes of a prediction in memory.
+PREDICTION_BYTES = 60.0
+
+
+def measure_seconds(settings: MeasureSettings, size: SampleSize, n_cores: int = 1) -> float:
+    """Return the seconds of one encoder in one space on the taxonomy, which is a piece of weight 1.
+
+    Parameters
+    ----------
+    settings : MeasureSettings
+    size : SampleSize
+    n_cores : int
+        Processors that work at the same time.
+
+    Examples
+    --------
+    >>> small, large = SampleSize(1000, 512, (100,)), SampleSize(100_000, 512, (10_000,))
+    >>> measure_seconds(MeasureSettings(), large) > 100 * measure_seconds(MeasureSettings(), small)
+    True
+    """
+    operations = _operations(settings, size)
+    seconds = 0.0
+    for name, number in operations.items():
+        faster = GPU_FACTOR if name in ON_DEVICE and settings.device != "cpu" else max(n_cores, 1)
+        seconds += CONSTANTS[name] * number / (1 if name == "fixed" else faster)
+    if not settings.metrics:
+        return seconds
+    return seconds * max(LEAST_SHARE, len(settings.metrics) / len(REGISTRY))
+
+
+def _operations(settings: MeasureSettings, size: SampleSize) -> dict[str, float]:
+    """Return the numbers of operations that measuring needs."""
+    n, d, k = size.n_images, size.dimension, size.taxa[-1]
+    permutations = settings.n_permutations + settings.n_primary_permutations
+    drawn = min(k, settings.max_dendrogram_species)
+    return {
+        "fixed": 1.0,
+        "products of images": float(n) * n * d,
+        "pairs of images": float(n) * n,
+        "permutations": float(permutations) * k * d,
+        "images": float(n) * d,
+        "clusters": float(n) * sum(size.taxa) * d,
+        "pairs of species": float(settings.n_half_samples) * drawn * drawn,
+    }
+
+
+def project_seconds(method: str, n_images: int) -> float:
+    """Return the seconds to project images into the plane.
+
+    Parameters
+    ----------
+    method : str
+        Name of the projection registry.
+    n_images : int
+
+    Examples
+    --------
+    >>> project_seconds("tsne", 10_000) > 5 * project_seconds("tsne", 1_000)
+    True
+    """
+    each, fixed = PROJECTIONS[method]
+    return fixed + each * n_images * log2(max(n_images, 2))
+
+
+def study_memory(sizes: dict[str, SampleSize], n_predictions: float = 0.0) -> float:
+    """Return the peak of memory of a study in bytes.
+
+    Parameters
+    ----------
+    sizes : dict from encoder name to SampleSize
+        The vectors of all encoders are in memory at once, and one encoder is worked on.
+    n_predictions : float
+        Rows of predictions.
+
+    Examples
+    --------
+    >>> study_memory({"bioclip": SampleSize(100_000, 512, (10_000,))}) < 6e9
+    True
+    """
+    numbers = [size.n_images * size.dimension for size in sizes.values()]
+    return (
+        BASE_MEMORY + 4.0 * sum(numbers) + WORKING_COPIES * max(numbers, default=0) + PREDICTION_BYTES * n_predictions
+    )

@@ -1,0 +1,86 @@
+"""The expected time of each piece of a study, from the costs of metrics, probes and projections."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from bioclip_probe.executors import available_processors
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.probes.costs import SampleSize, probe_seconds
+from bioclip_probe.probes.settings import ProbeSettings
+from bioclip_probe.study.costs import PROJECTIONS, measure_seconds, project_seconds
+
+
+@dataclass(frozen=True)
+class PieceCosts:
+    """The expected times of the pieces of one study.
+
+    Attributes
+    ----------
+    sizes : dict from encoder name to SampleSize
+    measure : MeasureSettings
+    probe : ProbeSettings
+    n_cores : int
+
+    Examples
+    --------
+    >>> size = SampleSize(1000, 512, (1, 1, 1, 2, 5, 20, 100))
+    >>> costs = PieceCosts({"bioclip": size}, MeasureSettings(), ProbeSettings())
+    >>> costs.seconds("measure", "bioclip, raw, taxonomy", 1.0) > costs.seconds("measure", "bioclip, raw, birds", 0.5)
+    True
+    """
+
+    sizes: dict[str, SampleSize]
+    measure: MeasureSettings
+    probe: ProbeSettings
+    n_cores: int = field(default_factory=available_processors)
+
+    def seconds(self, step: str, subject: str, weight: float) -> float:
+        """Return the expected time of a piece.
+
+        Parameters
+        ----------
+        step : str
+            ``measure``, ``probe`` or ``project``.
+        subject : str
+            What the piece is about, as `checkpoints.Piece` has it.
+        weight : float
+            Its share of the work.
+
+        Returns
+        -------
+        float
+            NaN if there is no encoder.
+        """
+        encoder = self.encoder(subject)
+        if encoder is None:
+            return float("nan")
+        size = self.sizes[encoder]
+        words = set(re.split(r",? ", subject))
+        if step == "measure":
+            return weight * measure_seconds(self.measure, size, self.n_cores)
+        if step == "probe":
+            return self._probing(words, weight, size)
+        method = next((name for name in PROJECTIONS if name in words), None)
+        if method is None or subject.startswith("purity"):
+            return weight * measure_seconds(self.measure, size, self.n_cores)
+        return project_seconds(method, max(round(weight * size.n_images), 2))
+
+    def encoder(self, subject: str) -> str | None:
+        """Return the encoder of a piece, the first one of its subject if it is about several."""
+        positions = {
+            name: match.start()
+            for name in self.sizes
+            if (match := re.search(rf"(?<![\w.+/-]){re.escape(name)}(?![\w.+/-])", subject))
+        }
+        if not positions:  # a piece of all encoders costs as one of them
+            return next(iter(self.sizes), None)
+        return min(positions, key=lambda name: (positions[name], -len(name)))
+
+    def _probing(self, words: set[str], weight: float, size: SampleSize) -> float:
+        """Return the expected time of a piece of the probes."""
+        asked = [name for name in self.probe.probes if name in words]
+        if asked:
+            return sum(probe_seconds(self.probe, size, self.n_cores)[name] for name in asked)
+        return 0.05 * weight * measure_seconds(self.measure, size, self.n_cores)
