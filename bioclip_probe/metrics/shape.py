@@ -6,25 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.cluster.hierarchy import cophenet, linkage
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
-from scipy.spatial.distance import pdist, squareform
 
 from bioclip_probe.metrics.intervals import with_interval, with_note
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.geodesics import geodesic_distances, straight_distances
+from bioclip_probe.stats.hyperbolicity import SAME, relative_delta
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.threads import in_threads, n_threads
 from bioclip_probe.tree.distances import patristic_distances
-from bioclip_probe.tree.tree import Placement, Tree
-
-#: Unit vectors that are closer than this are equal; a distance that varies less does not vary.
-SAME = 1e-6
-#: The least length of an edge of a graph, since scipy takes 0 for no edge.
-SHORTEST = 1e-9
+from bioclip_probe.tree.tree import Placement
 
 
 def delta_hyperbolicity(
@@ -120,7 +114,8 @@ def estimate_delta_hyperbolicity(
     if reason := _reason_undefined(taxa):
         return Estimate.undefined(reason, **taxa.counts)
     n_draws = settings.n_hyperbolicity_draws if k > m else 1
-    draws = np.array([relative_delta(taxa.vectors[rng.choice(k, m, replace=False)]) for _ in range(n_draws)])
+    drawn = [taxa.vectors[rng.choice(k, m, replace=False)] for _ in range(n_draws)]
+    draws = np.array(list(in_threads(relative_delta, drawn, n_threads(n_draws * m**4 / 24))))
     value = float(draws.mean())
     estimate = Estimate(value, **taxa.counts)
     if n_draws == 1:
@@ -131,61 +126,6 @@ def estimate_delta_hyperbolicity(
     scale = np.sqrt(n_draws * (m / (k - m) + 1 / n_draws)) / (n_draws - 1)
     estimate = with_interval(estimate, value + scale * (draws - value), jackknife, settings, (0.0, 1.0))
     return replace(estimate, ci_method=f"delete-d jackknife, {n_draws} subsamples of {m}" if estimate.ci_method else "")
-
-
-def relative_delta(points: np.ndarray) -> float:
-    """Return 2δ/diameter of points by Euclidean distance.
-
-    Parameters
-    ----------
-    points : ndarray, shape (m, d)
-
-    Returns
-    -------
-    float
-        In [0, 1]; 0 where all points are equal.
-
-    Examples
-    --------
-    >>> round(relative_delta(np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])), 3)
-    0.586
-    """
-    distances = squareform(pdist(points))
-    diameter = distances.max()
-    return float(2 * gromov_delta(distances) / diameter) if diameter > SAME else 0.0
-
-
-def gromov_delta(distances: np.ndarray) -> float:
-    """Return Gromov's δ of a metric space, by its four-point condition.
-
-    Four points form two pairs in three ways. δ is the smallest number such that the two largest of the three sums of
-    distances never differ by more than 2δ.
-
-    Parameters
-    ----------
-    distances : ndarray, shape (m, m)
-        Symmetric, with a zero diagonal.
-
-    Returns
-    -------
-    float
-        0 on a tree.
-
-    Examples
-    --------
-    >>> gromov_delta(np.array([[0, 1, 2, 1], [1, 0, 1, 2], [2, 1, 0, 1], [1, 2, 1, 0]]))
-    1.0
-    """
-    largest = 0.0
-    for j in range(1, len(distances) - 2):
-        # All i < j, and all pairs k, l of points after j: the sums of ij|kl, ik|jl and il|jk.
-        first = distances[:j, j, None, None] + distances[None, j + 1 :, j + 1 :]
-        second = distances[:j, j + 1 :, None] + distances[j, None, None, j + 1 :]
-        third = second.transpose(0, 2, 1)
-        high, low = np.maximum(second, third), np.minimum(second, third)
-        gap = np.maximum(first, high) - np.maximum(np.minimum(first, high), low)
-        largest = max(largest, float(gap.max()))
-    return largest / 2
 
 
 def geodesic_tree_correlation(
@@ -219,7 +159,7 @@ def geodesic_tree_correlation(
 
     Notes
     -----
-    O(k² (d + log k)) time for k species, once more for each of 20 groups; O(k²) memory.
+    O(k² (d + log k)) time for k species, and O(k² log k) for each of 20 groups; O(k²) memory.
 
     References
     ----------
@@ -276,58 +216,29 @@ def estimate_geodesic_correlation(
     chosen = np.sort(rng.choice(k, most, replace=False)) if k > most else np.arange(k)
     counts, note = _counts(taxa, chosen), "" if len(chosen) == k else f"a random {most:,} of {k:,} taxa"
 
-    def correlation(kept: np.ndarray) -> float:
-        tree = taxa.tree.subset(taxa.tree.tips[kept])[0]
-        return _correlation(tree, taxa.vectors[kept], settings.n_geodesic_neighbors)
+    straight = straight_distances(taxa.vectors[chosen])
+    patristic = patristic_distances(taxa.tree.subset(taxa.tree.tips[chosen])[0])
 
-    value = correlation(chosen)
+    def correlation(kept: np.ndarray) -> float:
+        pairs = np.ix_(kept, kept)
+        return _correlation(patristic[pairs], straight[pairs], settings.n_geodesic_neighbors)
+
+    value = correlation(np.arange(len(chosen)))
     if np.isnan(value):
         return Estimate.undefined("tree distance or geodesic distance does not vary", **counts)
     estimate = Estimate(value, chance=0.0, null="species", note=note, **counts)
     group = jackknife.of_tips(taxa)[chosen]
-    deleted = np.array([correlation(chosen[group != number]) for number in range(jackknife.n_groups)])
+    deleted = np.array([correlation(np.flatnonzero(group != number)) for number in range(jackknife.n_groups)])
     of_chosen = jackknife.take(np.isin(taxa.groups, chosen))
     return with_interval(estimate, deleted, of_chosen, settings, (-1.0, 1.0))
 
 
-def geodesic_distances(points: np.ndarray, n_neighbors: int = 10) -> np.ndarray:
-    """Return the length of the shortest path between every two points in the graph of their nearest neighbours.
-
-    Parameters
-    ----------
-    points : ndarray, shape (m, d)
-    n_neighbors : int
-        An edge as long as their Euclidean distance joins two points if one is among so many nearest points of the
-        other (ties with the last of them too), or if any minimum spanning tree joins them, so that there is always a
-        path.
-
-    Returns
-    -------
-    ndarray, shape (m, m)
-        Symmetric, zero diagonal, at least the Euclidean distance.
-
-    Examples
-    --------
-    >>> geodesic_distances(np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), n_neighbors=1)[0].tolist()
-    [0.0, 1.0, 2.0]
-    """
-    straight = np.maximum(pdist(points), SHORTEST)
-    # A minimum spanning tree joins two points if every other path has a step at least as long as their distance. The
-    # heights of single linkage are the longest steps of the best paths.
-    steps = squareform(cophenet(linkage(straight, "single")))
-    straight = squareform(straight)
-    last = min(n_neighbors, len(points) - 1)
-    reach = np.partition(straight, last, axis=1)[:, last]  # the point itself, at 0, is before them
-    near = straight <= (1 + SHORTEST) * np.maximum(np.maximum(reach[:, None], reach), steps)
-    return dijkstra(csr_array(np.where(near, straight, 0.0)))
-
-
-def _correlation(tree: Tree, points: np.ndarray, n_neighbors: int) -> float:
-    """Return the correlation of both distances over all pairs of tips; NaN where it is undefined."""
-    if len(points) < 3:
+def _correlation(patristic: np.ndarray, straight: np.ndarray, n_neighbors: int) -> float:
+    """Return the correlation of tree and geodesic distance over all pairs of tips; NaN where it is undefined."""
+    if len(straight) < 3:
         return np.nan
-    upper = np.triu_indices(len(points), 1)
-    pair = [patristic_distances(tree)[upper], geodesic_distances(points, n_neighbors)[upper]]
+    upper = np.triu_indices(len(straight), 1)
+    pair = [patristic[upper], geodesic_distances(straight, n_neighbors)[upper]]
     if any(np.ptp(distances) <= SAME * distances.max() for distances in pair):
         return np.nan
     return float(np.corrcoef(pair)[0, 1])

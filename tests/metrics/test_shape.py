@@ -3,13 +3,11 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.spatial.distance import pdist, squareform
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import shape
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shape import geodesic_distances, gromov_delta, relative_delta
+from bioclip_probe.stats.hyperbolicity import relative_delta
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.tree import Placement, patristic_distances
@@ -20,11 +18,9 @@ from tests.support.made_up_vectors import (
     random_taxonomy,
     signal_vectors,
     unit_rows,
-    unit_vectors,
     vectors_of_tips,
     vectors_on_trees,
 )
-from tests.support.strategies import trees
 from tests.support.taxa import DEFAULT, cophenetic_correlation, jackknife_of, rng
 
 pytestmark = pytest.mark.slow
@@ -54,40 +50,6 @@ def caterpillar(k: int):
 
 
 # Gromov's δ.
-
-
-@settings(max_examples=80)
-@given(st.integers(1, 9).flatmap(unit_vectors))
-def test_delta_is_its_definition(points):
-    distances = definitions.euclidean(points.tolist())
-    found = gromov_delta(squareform(pdist(points)) if len(points) > 1 else np.zeros((1, 1)))
-    assert found == pytest.approx(definitions.delta(distances), abs=1e-12)
-    from_each = [definitions.delta_from(distances, base) for base in range(len(points))]
-    assert found == pytest.approx(max(from_each), abs=1e-12)
-    assert found <= 2 * min(from_each) + 1e-12
-    assert 0 <= relative_delta(points) <= 1 + 1e-12
-
-
-@settings(max_examples=50)
-@given(trees(max_nodes=30))
-def test_a_tree_has_no_delta(tree):
-    assert gromov_delta(patristic_distances(tree)) == pytest.approx(0, abs=1e-12)
-
-
-@pytest.mark.parametrize("n", range(4, 18))
-def test_cycles_have_the_delta_known_of_them(n):
-    """n = 4p + e points around a circle: p, but p - 1/2 where e is 1."""
-    around = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-    expected = n // 4 - (0.5 if n % 4 == 1 else 0)
-    assert gromov_delta(np.minimum(around, n - around).astype(float)) == expected
-
-
-def test_a_star_is_a_tree_a_square_and_a_cloud_in_the_plane_are_none():
-    assert relative_delta(np.eye(50)) == pytest.approx(0, abs=1e-12)
-    square = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
-    assert relative_delta(square) == pytest.approx(2 - np.sqrt(2))
-    plane, many = (relative_delta(unit_rows(rng().standard_normal((60, d)))) for d in (3, 1_000))
-    assert plane > 0.3 > 0.15 > many > 0
 
 
 def test_the_mean_over_draws_and_its_interval():
@@ -123,37 +85,6 @@ def test_too_few_taxa_or_one_draw_of_them():
 
 
 # Geodesics.
-
-
-@settings(max_examples=80)
-@given(st.integers(2, 10).flatmap(unit_vectors), st.integers(1, 4))
-def test_geodesics_are_their_definition(points, n_neighbours):
-    found = geodesic_distances(points, n_neighbours)
-    straight = definitions.euclidean(points.tolist())
-    assert found == pytest.approx(np.array(definitions.geodesics(straight, n_neighbours)), abs=1e-7)
-    assert np.isfinite(found).all()
-    assert (found >= np.array(straight) - 1e-7).all()
-    assert found == pytest.approx(found.T, abs=1e-12)
-
-
-def test_scikit_learn_finds_the_same_paths():
-    from sklearn.manifold import Isomap
-
-    points = rng(2).standard_normal((80, 2))
-    isomap = Isomap(n_neighbors=10, eigen_solver="dense").fit(points)
-    assert geodesic_distances(points) == pytest.approx(isomap.dist_matrix_, abs=1e-9)
-
-
-def test_two_far_apart_heaps_are_joined_where_they_are_nearest():
-    points = rng().normal(0, 0.01, (30, 2))
-    points[15:, 0] += 5
-    straight = squareform(pdist(points))
-    between = straight[:15, 15:]
-    one, other = np.unravel_index(between.argmin(), between.shape)
-    found = geodesic_distances(points)
-    assert found[one, 15 + other] == pytest.approx(between.min())
-    far = found[0, one] + between.min() + found[15 + other, 29]
-    assert found[0, 29] == pytest.approx(far)
 
 
 @settings(max_examples=80)
