@@ -154,8 +154,8 @@ def _with_p(estimate: Estimate, sums: NestedSums, rng: np.random.Generator, sett
     """Return the heritable share with its p-value, from permutations of species."""
     if np.isnan(estimate.value):
         return estimate
-    orders = (rng.permutation(len(sums.counts)) for _ in range(settings.n_permutations))
-    null = np.array([_share(sums, RANKS[-1], HERITABLE, sums.components(order)) for order in orders])
+    permuted = sums.permuted_components(settings.n_permutations, rng, settings.device)
+    null = _share(sums, RANKS[-1], HERITABLE, permuted)
     return replace(estimate, p_value=permutation_p(estimate.value, null))
 
 

@@ -11,7 +11,7 @@ from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.centroids import Centroids
-from bioclip_probe.stats.contrasts import Contrasts, Edges, centred_traits, permuted_signal
+from bioclip_probe.stats.contrasts import Contrasts, centred_traits
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.resampling import permutation_p
@@ -112,16 +112,14 @@ def estimate_k_mult(
     if rows.counts["n_taxa"] < 3:
         reason = f"needs at least 3 taxa, found {rows.counts['n_taxa']}"
         return dict.fromkeys(names, Estimate.undefined(reason, **rows.counts))
-    traits, edges = centred_traits(taxa.means), Edges(taxa.tree)
-    contrasts = Contrasts.of(edges)
+    traits, contrasts = centred_traits(taxa.means), Contrasts.of(taxa.tree)
     if reason := _reason_undefined(traits, taxa.tree, contrasts):
         return dict.fromkeys(names, Estimate.undefined(reason, **rows.counts))
-    unpermuted = np.arange(len(traits))[None]
-    value = float(contrasts.signal(traits, unpermuted)[0])
-    null = permuted_signal(contrasts, traits, settings.n_permutations, rng)
+    value = contrasts.signal(traits)
+    null = contrasts.permuted_signal(traits, settings.n_permutations, rng)
     group = jackknife.of_tips(rows)
     deleted = [
-        _signal_of(edges, traits, group != number) if np.sum(group != number) > 1 else np.nan
+        Contrasts.of(taxa.tree, group != number).signal(traits) if np.sum(group != number) > 1 else np.nan
         for number in range(jackknife.n_groups)
     ]
     estimate = Estimate(
@@ -140,11 +138,6 @@ def _standardised(estimate: Estimate, null: np.ndarray) -> Estimate:
         )
     note = "no interval: it is in units of its own null"
     return replace(estimate, value=(estimate.value - estimate.chance) / deviation, chance=0.0, note=note)
-
-
-def _signal_of(edges: Edges, traits: np.ndarray, kept: np.ndarray) -> float:
-    """Return the signal of the tips that are kept, a boolean array."""
-    return float(Contrasts.of(edges, kept).signal(traits, np.arange(len(traits))[None])[0])
 
 
 def _reason_undefined(traits: np.ndarray, tree: Tree, contrasts: Contrasts) -> str:

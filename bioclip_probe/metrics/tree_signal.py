@@ -14,7 +14,7 @@ from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.evolution import Evolution, fit_each
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.resampling import permutation_p
-from bioclip_probe.stats.tree_score import permuted_tree_scores
+from bioclip_probe.stats.tree_score import TreeScore, permuted_tree_scores
 from bioclip_probe.tree.tree import Placement
 
 
@@ -112,7 +112,7 @@ def estimate_pagel_lambda(
     if reason := evolution.reason_undefined():
         return Estimate.undefined(reason)
     likelihood, k = evolution.likelihood, len(evolution.group)
-    score, permuted = permuted_tree_scores(likelihood, settings.n_primary_permutations, rng)
+    score, permuted = permuted_tree_scores(TreeScore(likelihood, settings.device), settings.n_primary_permutations, rng)
     orders = [rng.permutation(k) for _ in range(settings.n_null_permutations)]
     null = fit_each([likelihood.permuted(order) for order in orders], evolution.fit)
     estimate = Estimate(

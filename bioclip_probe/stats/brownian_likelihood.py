@@ -30,7 +30,6 @@ Ives et al. 2007, Syst. Biol. 56, 252 (sampling error); Clavel et al. 2019, Syst
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -44,8 +43,6 @@ from bioclip_probe.tree.tree import Tree
 
 #: Traits that one thread carries through the tree at a time; their values at all nodes stay in its cache.
 BLOCK = 16
-#: Up to this many numbers one thread is as fast as several.
-SMALL_WORK = 2**18
 #: The evolutionary variance is searched between these shares of the variance between species.
 VARIANCE_RANGE = (1e-7, 1e2)
 #: The highest λ where two tips are at one point of the tree, so that V is singular at 1.
@@ -97,6 +94,9 @@ class BrownianTree:
         The tip position of each node; -1 at a split.
     depth : ndarray, shape (m,), float64
         Distance below the root of the tree.
+    tree : Tree
+    nodes : ndarray, shape (m,), int64
+        The nodes in that tree.
 
     Examples
     --------
@@ -113,13 +113,13 @@ class BrownianTree:
         for node, above in enumerate(tree.parent.tolist()):
             if nearest[node] < 0 and above >= 0:
                 nearest[node] = nearest[above]
-        nodes = np.flatnonzero(kept)
+        self.tree, self.nodes = tree, np.flatnonzero(kept)
         new = np.cumsum(kept) - 1
-        above = np.array(nearest)[tree.parent[nodes[1:]]]
+        above = np.array(nearest)[tree.parent[self.nodes[1:]]]
         self.parent = np.concatenate([[-1], new[above]])
-        self.tip = np.full(len(nodes), -1)
+        self.tip = np.full(len(self.nodes), -1)
         self.tip[new[tree.tips]] = np.arange(len(tree.tips))
-        self.depth = tree.depth[nodes]
+        self.depth = tree.depth[self.nodes]
 
     @cached_property
     def tips(self) -> np.ndarray:
@@ -344,27 +344,6 @@ class BrownianLikelihood:
         by_signal[tips] = -variance * splits.depth_above[tips]
         by_variance = splits.lengths(signal)
         return log_det + squares[0], float(by_length @ by_signal[1:]), float(by_length @ by_variance[1:])
-
-
-def n_threads(work: float) -> int:
-    """Return the number of threads that share some work.
-
-    Parameters
-    ----------
-    work : float
-        Numbers that are looked at.
-
-    Returns
-    -------
-    int
-        1 for little work, else one per processor, at most 8.
-
-    Examples
-    --------
-    >>> n_threads(10)
-    1
-    """
-    return 1 if work < SMALL_WORK else min(os.cpu_count() or 1, 8)
 
 
 def in_blocks(traits: np.ndarray) -> np.ndarray:

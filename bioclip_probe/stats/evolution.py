@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from bioclip_probe.stats.brownian_likelihood import BrownianFit, BrownianLikelihood, BrownianTree, n_threads
+from bioclip_probe.stats.brownian_likelihood import BrownianFit, BrownianLikelihood, BrownianTree
 from bioclip_probe.stats.centroids import Centroids
 from bioclip_probe.stats.contrast_covariance import ContrastCovariance, WithinSpecies
+from bioclip_probe.stats.threads import n_threads
 
 FLAT = 1e-12  # a variance between species below this is rounding
 #: A variance of evolution below this share of that between species is none.

@@ -142,18 +142,18 @@ def direction_square_pass(
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def contrast_square_pass(
+def contrast_pass_up(
     values: np.ndarray,
     orders: np.ndarray,
     clades: tuple[np.ndarray, np.ndarray, np.ndarray],
     share: np.ndarray,
     precision: np.ndarray,
     squares: np.ndarray,
-) -> None:
-    """Add the sum of squared contrasts and the squared norm of the estimate at the root, for several orders.
+) -> np.ndarray:
+    """Return the estimate at the root, and add the sum of squared contrasts to `squares`, for several orders.
 
-    The children of a clade are merged one after the other: first its clades, the first of which lends its estimate, and
-    then its tips.
+    The children of a clade are merged one after the other: first its clades, then its tips. Each is compared with the
+    estimate from those before it, and moves that estimate.
 
     Parameters
     ----------
@@ -162,13 +162,17 @@ def contrast_square_pass(
     orders, clades
         As for `clade_form_pass`.
     share, precision : ndarray, shape (k + n,)
-        Weight in the estimate of what it is merged with, and 1/variance of that contrast, of each tip and clade; 1 and
-        0 for the first child.
-    squares : ndarray, shape (P, 2), float64
+        As `merge_weights` returns them.
+    squares : ndarray, shape (P,), float64
         Changed in place.
+
+    Returns
+    -------
+    ndarray, shape (P, b), float64
     """
     tips, starts, n_children = clades
     k, b = values.shape
+    estimates = np.empty((len(orders), b))
     stack, node = np.empty((len(n_children) + 1, b)), np.empty(len(n_children) + 1, dtype=np.int64)
     for p in range(len(orders)):
         top = 0
@@ -185,7 +189,7 @@ def contrast_square_pass(
                     contrast = stack[child, j] - stack[own, j]
                     square += contrast * contrast
                     stack[own, j] += weight * contrast
-                squares[p, 0] += precision[node[child]] * square
+                squares[p] += precision[node[child]] * square
             for place in range(first, starts[clade + 1]):
                 species, tip = np.uint32(orders[p, tips[place]]), tips[place]
                 square, weight = 0.0, share[tip]
@@ -193,11 +197,64 @@ def contrast_square_pass(
                     contrast = values[species, j] - stack[own, j]
                     square += contrast * contrast
                     stack[own, j] += weight * contrast
-                squares[p, 0] += precision[tip] * square
+                squares[p] += precision[tip] * square
             node[own] = k + clade
             top = own + 1
-        for j in range(b):
-            squares[p, 1] += stack[0, j] * stack[0, j]
+        estimates[p] = stack[0]
+    return estimates
+
+
+@njit(cache=True, nogil=True)
+def merge_weights(
+    clades: tuple[np.ndarray, np.ndarray, np.ndarray], length: np.ndarray, kept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float, int]:
+    """Return the weights of independent contrasts, which depend on the tree only.
+
+    Parameters
+    ----------
+    clades
+        As for `clade_form_pass`.
+    length : ndarray, shape (k + n,)
+        Length of the branch above each tip and each clade.
+    kept : ndarray, shape (k,), bool
+        The tips that enter.
+
+    Returns
+    -------
+    share : ndarray, shape (k + n,), float64
+        Weight of each child in the estimate of its clade when it is merged; 1 for the first one that has a tip which is
+        kept, 0 for those without any.
+    precision : ndarray, shape (k + n,), float64
+        1/variance of the contrast of each child with those before it; 0 where there is none.
+    root_variance : float
+        Variance of the estimate at the upper end of the last branch.
+    coinciding : int
+        Number of contrasts without variance: both sides are at one point of the tree.
+    """
+    tips, starts, n_children = clades
+    k, n = len(kept), len(n_children)
+    share, precision, variance = np.zeros(k + n), np.zeros(k + n), np.full(k + n, -1.0)  # -1 where nothing is kept
+    variance[:k][kept] = 0.0
+    stack, top, coinciding = np.empty(n + 1, dtype=np.int64), 0, 0
+    for clade in range(n):
+        own, total = top - n_children[clade], -1.0
+        for child in range(n_children[clade] + starts[clade + 1] - starts[clade]):
+            node = stack[own + child] if child < n_children[clade] else tips[starts[clade] + child - n_children[clade]]
+            if variance[node] < 0:
+                continue
+            new = variance[node] + length[node]
+            if total < 0:
+                share[node], total = 1.0, new
+                continue
+            if total + new > 0:
+                share[node], precision[node] = total / (total + new), 1 / (total + new)
+                total *= new / (total + new)
+            else:
+                coinciding += 1
+        variance[k + clade] = total
+        stack[own] = k + clade
+        top = own + 1
+    return share, precision, variance[k + n - 1] + length[k + n - 1], coinciding
 
 
 @njit(cache=True, nogil=True)

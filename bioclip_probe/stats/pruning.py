@@ -1,4 +1,4 @@
-"""Compiled loops over a tree from its tips to its root, and back: contrasts, their derivatives, and sums over clades.
+"""Compiled loops over a tree from its tips to its root, and back: contrasts and their derivatives.
 
 The loops release the interpreter's lock, so that threads can share the traits. A tree is `parent`, the parent of each
 of m nodes, which comes before it, and `tip`, the tip position of each node or -1. The children of a node are merged one
@@ -164,48 +164,3 @@ def contrast_pass(
             above[j] += weight * (own[j] - above[j])
         error[parent[node]] = (1 - weight) ** 2 * error[parent[node]] + weight**2 * error[node]
     return contrasts, of_contrast, estimate[0].copy()
-
-
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def clade_square_pass(
-    values: np.ndarray, orders: np.ndarray, parent: np.ndarray, tip: np.ndarray, length: np.ndarray
-) -> np.ndarray:
-    """Return Σ ℓ ‖sum over the clade‖² over the branches, for several orders of the values at the tips.
-
-    Parameters
-    ----------
-    values : ndarray, shape (k, b)
-        A block of traits.
-    orders : ndarray, shape (P, k), int32
-        In order p, row ``orders[p, i]`` stands at tip i.
-    parent, tip, length : ndarray, shape (m,)
-        The length of the branch above each node; those above tips may be negative.
-
-    Returns
-    -------
-    ndarray, shape (P,), float64
-    """
-    m, (k, b) = len(parent), values.shape
-    results, sums, squares = np.zeros(len(orders)), np.zeros((m, b)), np.zeros(k)
-    for i in range(k):
-        for j in range(b):
-            squares[i] += values[i, j] * values[i, j]
-    for p in range(len(orders)):
-        sums[:] = 0.0
-        total = 0.0
-        for node in range(m - 1, 0, -1):
-            above = sums[parent[node]]
-            if tip[node] >= 0:
-                species = orders[p, tip[node]]
-                own = values[species]
-                for j in range(b):
-                    above[j] += own[j]
-                total += length[node] * squares[species]
-            else:
-                inner, square = sums[node], 0.0
-                for j in range(b):
-                    above[j] += inner[j]
-                    square += inner[j] * inner[j]
-                total += length[node] * square
-        results[p] = total
-    return results

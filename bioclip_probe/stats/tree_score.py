@@ -21,35 +21,30 @@ was 0.4 with 4 and 0.99 with 32 dimensions.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
-from bioclip_probe.stats.brownian_likelihood import BrownianLikelihood, n_threads
-from bioclip_probe.stats.pruning import clade_square_pass
+from bioclip_probe.stats.all_pairs.clade_forms import CladeForms, CladePlan
+from bioclip_probe.stats.brownian_likelihood import BrownianLikelihood
+from bioclip_probe.stats.devices import CPU
 
-#: Numbers in memory for the permutations that are summed together.
-MOST_NUMBERS = 2**22
 #: Steps towards the spatial median, and what counts as no distance, as a share of the largest coordinate.
 MOST_STEPS, NEAR = 200, 1e-8
 
 
-def tree_scores(likelihood: BrownianLikelihood, orders: np.ndarray, threads: ThreadPoolExecutor) -> np.ndarray:
-    """Return the statistic of the test, Σ_{i≠j} C_ij y_i·y_j, for P orders of the species.
+class TreeScore:
+    """The statistic of the test, Σ_{i≠j} C_ij y_i·y_j, for orders of the species.
 
     Parameters
     ----------
     likelihood : BrownianLikelihood
         Of all tips.
-    orders : ndarray, shape (P, k), int
-        In order p, species ``orders[p, i]`` stands at tip i.
-    threads : ThreadPoolExecutor
-        They share the traits.
+    device : str
+        Where clades are summed.
 
-    Returns
-    -------
-    ndarray, shape (P,), float64
-        Higher the more alike relatives are.
+    Attributes
+    ----------
+    forms : CladeForms
+        The squared norms ‖s_e‖² of all clades.
 
     Examples
     --------
@@ -57,32 +52,49 @@ def tree_scores(likelihood: BrownianLikelihood, orders: np.ndarray, threads: Thr
     >>> from bioclip_probe.tree.newick import parse_newick
     >>> splits = BrownianTree(parse_newick("((a:1,b:1):1,(c:1,d:1):1);"))
     >>> means = np.array([[1.0], [1.0], [-1.0], [-1.0]])
-    >>> likelihood = BrownianLikelihood.of(splits, means, np.zeros(4))
-    >>> with ThreadPoolExecutor(1) as threads:
-    ...     tree_scores(likelihood, np.array([[0, 1, 2, 3], [0, 2, 1, 3]]), threads).round(2).tolist()
+    >>> score = TreeScore(BrownianLikelihood.of(splits, means, np.zeros(4)))
+    >>> score.of_orders(np.array([[0, 1, 2, 3], [0, 2, 1, 3]])).round(2).tolist()
     [4.0, -4.0]
     """
-    splits, values = likelihood.splits, spatial_signs(likelihood.blocks)
-    length = splits.depth - splits.depth_above
-    length[splits.tips] = splits.depth[0] - splits.depth_above[splits.tips]
-    orders = np.ascontiguousarray(orders, dtype=np.int32)
-    arguments = orders, splits.parent, splits.tip, length
-    return np.sum(list(threads.map(lambda block: clade_square_pass(block, *arguments), values)), axis=0)
+
+    def __init__(self, likelihood: BrownianLikelihood, device: str = CPU) -> None:
+        splits, signs = likelihood.splits, spatial_signs(likelihood.blocks)
+        plan = CladePlan.of(splits.tree)
+        length = np.zeros((1, len(splits.tree)))
+        length[0, splits.nodes] = splits.depth - splits.depth_above
+        length[0, splits.nodes[splits.tips]] = splits.depth[0] - splits.depth_above[splits.tips]
+        self._weights = plan.per_clade(length)
+        values = signs.transpose(1, 0, 2).reshape(plan.k, -1)
+        self.forms = CladeForms(plan, values, np.ones(values.shape[1]), device)
+
+    def of_orders(self, orders: np.ndarray) -> np.ndarray:
+        """Return the statistic for P orders of the species.
+
+        Parameters
+        ----------
+        orders : ndarray, shape (P, k), int
+            In order p, species ``orders[p, i]`` stands at tip i.
+
+        Returns
+        -------
+        ndarray, shape (P,), float64
+            Higher the more alike relatives are.
+        """
+        return self.forms.weighted(orders, self._weights)[:, 0]
 
 
 def permuted_tree_scores(
-    likelihood: BrownianLikelihood, n_permutations: int, rng: np.random.Generator, most_numbers: int = MOST_NUMBERS
+    score: TreeScore, n_permutations: int, rng: np.random.Generator, most_numbers: int | None = None
 ) -> tuple[float, np.ndarray]:
-    """Return the statistic of `tree_scores`, and that after random permutations of the species over the tips.
+    """Return the statistic of the test, and that after random permutations of the species over the tips.
 
     Parameters
     ----------
-    likelihood : BrownianLikelihood
-        Of all tips.
+    score : TreeScore
     n_permutations : int
     rng : numpy.random.Generator
-    most_numbers : int
-        Numbers in memory for the permutations that are summed together.
+    most_numbers : int, optional
+        Numbers that one thread looks at for the permutations that it sums together.
 
     Returns
     -------
@@ -96,20 +108,17 @@ def permuted_tree_scores(
     >>> from bioclip_probe.tree.newick import parse_newick
     >>> splits = BrownianTree(parse_newick("((a:1,b:1):1,(c:1,d:1):1);"))
     >>> likelihood = BrownianLikelihood.of(splits, np.array([[1.0], [1.0], [-1.0], [-1.0]]), np.zeros(4))
-    >>> score, permuted = permuted_tree_scores(likelihood, 9, np.random.default_rng(0))
+    >>> score, permuted = permuted_tree_scores(TreeScore(likelihood), 9, np.random.default_rng(0))
     >>> bool(score >= permuted.max())
     True
     """
-    k = len(likelihood.errors)
-    at_once = max(1, most_numbers // k)
-    scores = []
-    with ThreadPoolExecutor(n_threads(likelihood.blocks.size * n_permutations)) as threads:
-        scores.append(tree_scores(likelihood, np.arange(k)[None], threads))
-        for start in range(0, n_permutations, at_once):
-            number = min(at_once, n_permutations - start)
-            orders = rng.permuted(np.tile(np.arange(k, dtype=np.int32), (number, 1)), axis=1)
-            scores.append(tree_scores(likelihood, orders, threads))
-    together = np.concatenate(scores)
+    at_once = score.forms.orders_at_once(most_numbers)
+    unpermuted = np.arange(score.forms.plan.k, dtype=np.int32)
+    orders = (
+        rng.permuted(np.tile(unpermuted, (min(at_once, n_permutations - start), 1)), axis=1)
+        for start in range(0, n_permutations, at_once)
+    )
+    together = np.concatenate([score.of_orders(unpermuted[None]), *score.forms.each(score.of_orders, orders)])
     together /= max(np.abs(together).max(), np.finfo(float).tiny)
     return float(together[0]), together[1:]
 

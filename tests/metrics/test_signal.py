@@ -10,7 +10,7 @@ from bioclip_probe.metrics import signal
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.centroids import centroids
-from bioclip_probe.stats.contrasts import Contrasts, Edges, centred_traits, permuted_signal
+from bioclip_probe.stats.contrasts import Contrasts, centred_traits
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.tree import Placement, Tree, brownian
 from bioclip_probe.tree.newick import parse_newick
@@ -57,11 +57,11 @@ def test_it_is_its_definition(made):
 
 def test_brownian_motion_has_a_signal_of_one():
     tree = parse_newick("(((A:1,B:1):1,(C:0.5,D:2):1.5):1,((E:1,F:1,G:1):0.5,H:3):2,I:4);")
-    contrasts = signal.Contrasts.of(signal.Edges(tree))
+    contrasts = signal.Contrasts.of(tree)
     k = len(tree.tips)
-    one = [contrasts.signal(brownian(tree, 60, rng(seed))[tree.tips], np.arange(k)[None])[0] for seed in range(300)]
+    one = [contrasts.signal(brownian(tree, 60, rng(seed))[tree.tips]) for seed in range(300)]
     assert np.mean(one) == pytest.approx(1, abs=0.03)
-    none = [contrasts.signal(rng(seed).standard_normal((k, 60)), np.arange(k)[None])[0] for seed in range(50)]
+    none = [contrasts.signal(rng(seed).standard_normal((k, 60))) for seed in range(50)]
     assert np.mean(none) < 0.7
 
 
@@ -125,7 +125,7 @@ def test_z_is_in_standard_deviations_of_the_permuted_values():
     vectors, placement = made(1.0)
     found = k_mult(vectors, placement, rng())
     traits = centred_traits(centroids(vectors, placement).means)
-    null = permuted_signal(Contrasts.of(Edges(centroids(vectors, placement).tree)), traits, 19, rng())
+    null = Contrasts.of(centroids(vectors, placement).tree).permuted_signal(traits, 19, rng())
     assert signalled.value == pytest.approx((found.value - null.mean()) / null.std(), rel=1e-9)
 
 

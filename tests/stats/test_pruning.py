@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bioclip_probe.stats.brownian_likelihood import BrownianTree
-from bioclip_probe.stats.pruning import clade_square_pass, contrast_pass, trait_pass, variance_pass
+from bioclip_probe.stats.pruning import contrast_pass, trait_pass, variance_pass
 from tests.definitions import tree_signal as definitions
 from tests.support.taxa import random_phylogeny, rng
 
@@ -54,15 +54,3 @@ def test_derivatives_by_each_branch():
         longer[node] += 1e-6
         assert (sums(longer)[0] - log_det) / 1e-6 == pytest.approx(by_length[node - 1], rel=1e-4, abs=1e-6)
         assert (sums(longer)[1] - squares) / 1e-6 == pytest.approx(minus[node - 1], rel=1e-4, abs=1e-5)
-
-
-def test_squares_of_clades():
-    tree, splits, lengths = made(3)
-    values, order = rng(1).standard_normal((12, 4)), rng(2).permutation(12)
-    expected = 0.0
-    nodes = np.flatnonzero(np.bincount(tree.parent[1:], minlength=len(tree)) != 1)
-    for node, length in zip(nodes[1:], lengths[1:], strict=True):
-        below = (tree.tips >= node) & (tree.tips < tree.stop[node])
-        expected += length * np.square(values[order][below].sum(axis=0)).sum()
-    found = clade_square_pass(values, order[None].astype(np.int32), splits.parent, splits.tip, lengths)
-    assert found[0] == pytest.approx(expected)

@@ -1,24 +1,22 @@
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
 from bioclip_probe.stats.brownian_likelihood import BrownianLikelihood, BrownianTree, in_blocks
 from bioclip_probe.stats.resampling import permutation_p
-from bioclip_probe.stats.tree_score import permuted_tree_scores, spatial_signs, tree_scores
+from bioclip_probe.stats.tree_score import TreeScore, permuted_tree_scores, spatial_signs
 from bioclip_probe.tree import brownian
 from tests.definitions import tree_signal as definitions
 from tests.support.taxa import random_phylogeny, rng
 
 
+@pytest.mark.parametrize("device", ["cpu", "cpu:0"])
 @pytest.mark.parametrize("seed", range(5))
-def test_it_is_its_definition(seed):
+def test_it_is_its_definition(seed, device):
     tree, k = random_phylogeny(9, seed), 9
     means = rng(seed).standard_normal((k, 3))
     likelihood = BrownianLikelihood.of(BrownianTree(tree), means, rng(1).choice([0.1, 0.5], k))
     orders = np.stack([np.arange(k), rng(2).permutation(k)])
-    with ThreadPoolExecutor(2) as threads:
-        found = tree_scores(likelihood, orders, threads)
+    found = TreeScore(likelihood, device).of_orders(orders)
     center = definitions.spatial_median(means)
     expected = [definitions.tree_score(tree, tree.tips, means, center, order) for order in orders]
     assert found == pytest.approx(expected, rel=1e-3, abs=1e-3)
@@ -41,7 +39,7 @@ def p_values(signal: float, n: int, scatter: float = 0.0) -> np.ndarray:
         if signal == 0:
             means = scale * rng(seed).standard_normal((40, 6))
         likelihood = BrownianLikelihood.of(BrownianTree(tree), means, np.zeros(40))
-        p.append(permutation_p(*permuted_tree_scores(likelihood, 39, rng(seed + 1000))))
+        p.append(permutation_p(*permuted_tree_scores(TreeScore(likelihood), 39, rng(seed + 1000))))
     return np.array(p)
 
 
@@ -58,7 +56,7 @@ def test_unequal_scatter_among_clades_is_no_signal():
 def test_permutations_summed_together_equal_those_summed_one_by_one():
     tree, means = random_phylogeny(20, 1), rng().standard_normal((20, 40))
     likelihood = BrownianLikelihood.of(BrownianTree(tree), means, np.ones(20))
-    together = permuted_tree_scores(likelihood, 9, rng(3))
-    one_by_one = permuted_tree_scores(likelihood, 9, rng(3), most_numbers=1)
+    together = permuted_tree_scores(TreeScore(likelihood), 9, rng(3))
+    one_by_one = permuted_tree_scores(TreeScore(likelihood), 9, rng(3), most_numbers=1)
     assert together[0] == one_by_one[0]
     np.testing.assert_allclose(one_by_one[1], together[1], rtol=1e-12)

@@ -11,7 +11,7 @@ from bioclip_probe.metrics.hierarchy import cophenetic_correlation
 from bioclip_probe.metrics.signal import k_mult
 from bioclip_probe.stats.all_pairs.moments import Moments
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
-from bioclip_probe.stats.contrasts import Contrasts, Edges
+from bioclip_probe.stats.contrasts import Contrasts
 from bioclip_probe.tree import Placement, Tree, brownian, patristic_distances, to_ete3
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.newick import parse_newick
@@ -59,7 +59,7 @@ def test_seventy_thousand_tips_need_no_matrix_of_pairs():
     tracemalloc.start()
     moments = Moments.of(vectors, np.arange(N_TIPS), N_TIPS)
     correlation = TreeSums(tree, moments).correlation()
-    signal = Contrasts.of(Edges(tree)).signal(vectors, np.arange(N_TIPS)[None])[0]
+    signal = Contrasts.of(tree).signal(vectors)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert correlation > 0.1
@@ -86,7 +86,7 @@ def test_a_caterpillar_of_twenty_thousand_nodes_needs_no_recursion(ete3):
     assert patristic_distances(smaller)[1, 2] == k - k // 2 + 1
     vectors = unit_rows(brownian(tree, 3, rng())[tree.tips])
     assert TreeSums(tree, Moments.of(vectors, np.arange(k), k)).correlation() > 0
-    assert Contrasts.of(Edges(tree)).signal(vectors, np.arange(k)[None])[0] > 0
+    assert Contrasts.of(tree).signal(vectors) > 0
     assert len(tree.path(len(tree) - 1).split("|")) == N_DEEP // 2
     drawn = to_ete3(tree)
     assert len(drawn) == k

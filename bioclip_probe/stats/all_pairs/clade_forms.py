@@ -125,6 +125,52 @@ def _plan_of(tree: Tree) -> CladePlan:
     return CladePlan(tree, read_only(of_key[number]), read_only(spans), loop)
 
 
+def column_blocks(values: np.ndarray) -> list[np.ndarray]:
+    """Return values in blocks of about `BLOCK` columns.
+
+    Parameters
+    ----------
+    values : ndarray, shape (k, d)
+
+    Returns
+    -------
+    list of ndarray, shape (k, b)
+        Each in one piece of memory.
+
+    Examples
+    --------
+    >>> [block.shape for block in column_blocks(np.ones((3, 130)))]
+    [(3, 65), (3, 65)]
+    """
+    d = values.shape[1]
+    number = max(1, round(d / BLOCK))
+    edges = [d * i // number for i in range(number + 1)]
+    return [np.ascontiguousarray(values[:, low:high]) for low, high in itertools.pairwise(edges)]
+
+
+def orders_at_once(size: int, most_numbers: int = MOST_NUMBERS) -> int:
+    """Return how many orders of some values one thread sums together.
+
+    Parameters
+    ----------
+    size : int
+        Number of values of one order.
+    most_numbers : int
+        Numbers that the thread looks at.
+
+    Returns
+    -------
+    int
+        At least 1 and at most `MOST_ORDERS`.
+
+    Examples
+    --------
+    >>> orders_at_once(100, most_numbers=1000)
+    10
+    """
+    return min(max(1, most_numbers // max(size, 1)), MOST_ORDERS)
+
+
 @dataclass(frozen=True, eq=False)
 class CladeForms:
     """The form Σ_j sign_j s_j² of the sum s of the groups in each clade, for orders of the groups at the tips.
@@ -198,7 +244,7 @@ class CladeForms:
         return self.of_groups[orders] @ weights[:, :k].T + self.of_clades(orders) @ weights[:, k:].T
 
     def orders_at_once(self, most_numbers: int | None = None) -> int:
-        """Return how many orders one thread, or the device, sums together.
+        """Return how many orders one thread, or the device, sums together, see `orders_at_once`.
 
         Parameters
         ----------
@@ -213,7 +259,7 @@ class CladeForms:
             most_numbers = MOST_NUMBERS
             if uses_torch(self.device):
                 most_numbers = min(MOST_ON_DEVICE, free_bytes(self.device) // 64)
-        return min(max(1, most_numbers // (len(self.plan.tree) * max(self.values.shape[1], 1))), MOST_ORDERS)
+        return orders_at_once(self.values.size, most_numbers)
 
     def each(self, function: Callable[[np.ndarray], np.ndarray], orders: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield what a function of these forms returns for some orders at a time, on all cores.
@@ -235,14 +281,8 @@ class CladeForms:
 
     @cached_property
     def _blocks(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Values and signs in blocks of columns of about `BLOCK`."""
-        d = self.values.shape[1]
-        number = max(1, round(d / BLOCK))
-        edges = [d * i // number for i in range(number + 1)]
-        return [
-            (np.ascontiguousarray(self.values[:, low:high]), self.signs[low:high])
-            for low, high in itertools.pairwise(edges)
-        ]
+        """Values and signs in blocks of columns."""
+        return list(zip(column_blocks(self.values), (row[0] for row in column_blocks(self.signs[None])), strict=True))
 
     @cached_property
     def _tensors(self) -> tuple[Any, ...]:

@@ -25,7 +25,10 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from bioclip_probe.stats.all_pairs.clade_forms import CladeForms, CladePlan
 from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
+from bioclip_probe.stats.all_pairs.tree_sums import permuted_orders
+from bioclip_probe.stats.devices import CPU
 from bioclip_probe.stats.rotation import rotate_into_span
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Tree, read_only
@@ -104,13 +107,11 @@ class NestedSums:
         """True if a species has two images, so that the variance of images is told apart from that of species."""
         return bool(np.any(self.counts > 1))
 
-    def components(self, order: np.ndarray | None = None, kept: np.ndarray | None = None) -> np.ndarray:
+    def components(self, kept: np.ndarray | None = None) -> np.ndarray:
         """Return the variance component of each of `ranks`, and of images where a species has two of them.
 
         Parameters
         ----------
-        order : ndarray, shape (k,), int64, optional
-            Species ``order[i]`` stands at tip i; by default each stands at its own.
         kept : ndarray, shape (k,), bool, optional
             The species that enter; by default all.
 
@@ -124,38 +125,62 @@ class NestedSums:
         -----
         O(nodes·d).
         """
-        order = np.arange(len(self.counts)) if order is None else order
-        weight = np.ones(len(order)) if kept is None else kept.astype(np.float64)
-        values = self._values if kept is None else self._values * weight[:, None]
-        inner = self._aggregator.inner_sums(values, order[None])[:, 0]
-        n = np.concatenate([(self.counts * weight)[order], inner[:, -1]])[self._aggregator.position]
+        weight = np.ones(len(self.counts)) if kept is None else kept.astype(np.float64)
+        own = self.sums if kept is None else self.sums * weight[:, None]
+        squares = self._squares(CladeForms(self._plan, own, np.ones(own.shape[1])), np.arange(len(own))[None])
+        counts = self._aggregator.clade_sums((self.counts * weight)[:, None])
+        return self._solve(squares[0], counts[:, 0], float(self.norms @ weight))
+
+    def permuted_components(self, n_permutations: int, rng: np.random.Generator, device: str = CPU) -> np.ndarray:
+        """Return the components with species permuted over the tips, each with its images.
+
+        Parameters
+        ----------
+        n_permutations : int
+        rng : numpy.random.Generator
+        device : str
+            Where clades are summed.
+
+        Returns
+        -------
+        ndarray, shape (n_permutations, R) or (n_permutations, R + 1), float64
+            In the order of `components`.
+        """
+        norms, forms = float(self.norms.sum()), CladeForms(self._plan, self.sums, np.ones(self.sums.shape[1]), device)
+
+        def of_orders(orders: np.ndarray) -> np.ndarray:
+            counts = self._aggregator.clade_sums(self.counts[orders].T).T
+            together = zip(self._squares(forms, orders), counts, strict=True)
+            return np.array([self._solve(*each, norms) for each in together])
+
+        orders = permuted_orders(self._plan.k, n_permutations, rng, at_once=forms.orders_at_once())
+        return np.concatenate(list(forms.each(of_orders, orders)))
+
+    def _squares(self, forms: CladeForms, orders: np.ndarray) -> np.ndarray:
+        """Return ‖s‖² of each node, shape (P, m)."""
+        return np.concatenate([forms.of_groups[orders], forms.of_clades(orders)], axis=1)[:, self._plan.clade]
+
+    def _solve(self, squares: np.ndarray, n: np.ndarray, norms: float) -> np.ndarray:
+        """Return the components from ‖s‖² and the number of images of each node, and Σ‖x‖² of all images."""
         per_image = np.divide(1.0, n, out=np.zeros(len(n)), where=n > 0.5)
-        of_inner = np.einsum("ij,ij->i", inner[:, :-1], inner[:, :-1])
-        squares = np.concatenate([(self._squares * weight)[order], of_inner])[self._aggregator.position] * per_image
-        explained, coefficients = self._levels @ squares, self._coefficients(n, per_image)
+        explained, coefficients = self._levels @ (squares * per_image), self._coefficients(n, per_image)
         if self.images_repeat:
-            explained = np.append(explained, self.norms @ weight)
+            explained = np.append(explained, norms)
             coefficients = np.append(coefficients, np.full((1, coefficients.shape[1]), n[0]), axis=0)
         else:
             coefficients = coefficients[:, :-1]
         system = np.diff(coefficients, axis=0)
         if not np.all(np.diag(system) > CONFOUNDED * n[0]):
             return np.full(len(system), np.nan)
-        return solve_triangular(system, np.diff(explained))
+        return np.asarray(solve_triangular(system, np.diff(explained)))
+
+    @cached_property
+    def _plan(self) -> CladePlan:
+        return CladePlan.of(self.tree)
 
     @cached_property
     def _aggregator(self) -> TreeAggregator:
         return TreeAggregator(self.tree)
-
-    @cached_property
-    def _values(self) -> np.ndarray:
-        """Sum and count of the images of each species, shape (k, d + 1)."""
-        return np.concatenate([self.sums, self.counts[:, None]], axis=1)
-
-    @cached_property
-    def _squares(self) -> np.ndarray:
-        """‖s‖² of each species, shape (k,)."""
-        return np.einsum("ij,ij->i", self.sums, self.sums)
 
     @cached_property
     def _levels(self) -> np.ndarray:
