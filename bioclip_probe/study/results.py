@@ -7,6 +7,7 @@
       predictions.parquet                        what the probes name
       coordinates.parquet                        the panels of the projection
       runs.json                                  what made them: command, dataset, encoders, software, machine
+      study.toml                                 the whole study with every setting, if it ran as one
       pieces/                                    finished pieces of the work, see `checkpoints`
       figures/                                   drawn from the tables
       report.html                                bound from all of it
@@ -28,11 +29,12 @@ import pandas as pd
 
 from bioclip_probe.encoders import is_control
 from bioclip_probe.errors import DataError
-from bioclip_probe.files import write_together
+from bioclip_probe.files import sha256_of_bytes, write_together
 from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, Table
 
 TABLES: dict[str, Table] = {table.name: table for table in (MEASUREMENTS, PREDICTIONS, COORDINATES)}
+STUDY_FILE = "study.toml"
 #: Columns that identify a row: a new row replaces an old one that agrees in all of them.
 KEYS: dict[str, list[str]] = {
     "measurements": [
@@ -243,7 +245,9 @@ def _another_run(results: Results) -> DataError:
     )
 
 
-def write(folder: str | Path, record: dict, tables: Mapping[str, pd.DataFrame], fresh: bool = False) -> Results:
+def write(
+    folder: str | Path, record: dict, tables: Mapping[str, pd.DataFrame], fresh: bool = False, study: str = ""
+) -> Results:
     """Add tables to a results folder, and return all that it holds then; all p-values are adjusted anew.
 
     Parameters
@@ -256,6 +260,8 @@ def write(folder: str | Path, record: dict, tables: Mapping[str, pd.DataFrame], 
         ``measurements``, ``predictions``, ``coordinates``.
     fresh : bool
         Replace all that the folder holds, even if it is another run's.
+    study : str
+        The resolved study as TOML, if all tables are of one; it becomes ``study.toml``, and the record gets its hash.
 
     Raises
     ------
@@ -285,8 +291,12 @@ def write(folder: str | Path, record: dict, tables: Mapping[str, pd.DataFrame], 
     if before:  # the records of earlier steps stay, and the phylogenies that they used
         kept = {key: {**before.record.get(key, {}), **record.get(key, {})} for key in ("steps", "trees")}
         record = {**record, **kept}
+    if study:
+        record = {**record, "study": {"file": STUDY_FILE, "sha256": sha256_of_bytes(study.encode())}}
+        files[folder / STUDY_FILE] = lambda path: path.write_bytes(study.encode())
     text = json.dumps(record, indent=1, default=str)
     files[folder / "runs.json"] = lambda path: path.write_text(text, encoding="utf-8")
     of_another = ("runs.json", "report.html", "measurements.csv", *(f"{name}.parquet" for name in TABLES))
-    write_together(files, () if before else [folder / name for name in of_another])
+    obsolete = [*(() if study else (STUDY_FILE,)), *(() if before else of_another)]
+    write_together(files, [folder / name for name in obsolete])
     return read(folder)

@@ -21,6 +21,7 @@ study runs on another machine with the site of that machine.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -171,11 +172,6 @@ def divided(plan: Plan, store: Path) -> tuple[Plan, Site]:
     site : Site
         What the names stand for, with absolute paths.
 
-    Raises
-    ------
-    DataError
-        If two models or two files would get the same name.
-
     Examples
     --------
     >>> study, site = divided(Plan("inat21:/data/val", tree=Path("/data/birds.nwk")), Path("/scratch/store"))
@@ -213,11 +209,12 @@ class _NameTables:
     files: dict[str, str] = field(default_factory=dict)
 
     def add(self, table: str, name: str, path: str) -> str:
-        """Add a name, and return it."""
+        """Add a name for a path, with a number behind it if another path has it already, and return it."""
         names: dict[str, str] = getattr(self, table)
-        if names.setdefault(name, path) != path:
-            raise DataError(f"{names[name]} and {path} would both be called '{name}'; rename one of them")
-        return name
+        free = (f"{name}-{number}" if number > 1 else name for number in itertools.count(1))
+        own = next(candidate for candidate in free if names.get(candidate, path) == path)
+        names[own] = path
+        return own
 
     def add_file(self, path: Path | None) -> Path | None:
         """Add a file by its name without its ending."""

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import DataError
+from bioclip_probe.files import sha256_of_file
 from bioclip_probe.study import results
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS
 
@@ -174,3 +175,14 @@ def test_nothing_is_half_written(tmp_path, monkeypatch):
 def test_the_record_is_json(tmp_path):
     results.write(tmp_path, record(tree=tmp_path), {"measurements": numbers()})
     assert json.loads((tmp_path / "runs.json").read_text("utf-8"))["steps"]["measure"]["tree"] == str(tmp_path)
+
+
+def test_a_whole_study_is_stored_with_its_hash_until_a_single_step_replaces_rows(tmp_path):
+    text = 'data = "world"\n'
+    results.write(tmp_path, record(), {"measurements": numbers()}, fresh=True, study=text)
+    written = results.write(tmp_path, record(step="probe"), {"predictions": PREDICTIONS.frame()}, study=text)
+    assert (tmp_path / "study.toml").read_text("utf-8") == text
+    assert written.record["study"] == {"file": "study.toml", "sha256": sha256_of_file(tmp_path / "study.toml")}
+    written = results.write(tmp_path, record(), {"measurements": numbers(0.7)})
+    assert not (tmp_path / "study.toml").exists()
+    assert "study" not in written.record

@@ -205,9 +205,10 @@ def test_a_plan_of_flags_becomes_a_study_and_a_site_and_comes_back(tmp_path: Pat
     assert study.plan.models == ("bioclip", "mine", "net", "ViT-B-32/openai")
 
 
-def test_models_that_would_have_one_name_are_refused() -> None:
-    with pytest.raises(DataError, match="would both be called 'm'; rename one of them"):
-        divided(Plan(models=("local-dir:/a/m", "local-dir:/b/m")), Path("store"))
+def test_models_that_would_have_one_name_are_numbered() -> None:
+    portable, site = divided(Plan(models=("local-dir:/a/m", "local-dir:/b/m")), Path("store"))
+    assert portable.models == ("m", "m-2")
+    assert site.models == {"m": "local-dir:/a/m", "m-2": "local-dir:/b/m"}
 
 
 def test_a_local_model_is_not_named_like_one_of_the_registry() -> None:
