@@ -22,6 +22,7 @@ from .probes.settings import ProbeSettings as ProbeSettings
 from .projections.settings import ProjectionSettings as ProjectionSettings
 from .store.store import Store as Store
 from .study import results as results
+from .study.collecting import collect as collect
 from .study.comparing import compare as compare
 from .study.measuring import measure as measure
 from .study.measuring import taxa as taxa
@@ -36,7 +37,6 @@ from .study.projecting import project as project
 from .study.run import reproduce as reproduce
 from .study.sample import Phylogeny as Phylogeny
 from .study.sample import Sample as Sample
-from .study.sample import collect as collect
 from .study.scoring import score as score
 
 __version__: str

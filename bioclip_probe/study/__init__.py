@@ -2,12 +2,17 @@
 
 =============  ===================================================================================
 `plan`         what a study compares, on what, and with which settings
-`sample`       pictures become arrays: embed what the store lacks, read it, join it by image
-`measuring`    every metric of every encoder, and of pairs of encoders
+`sample`       images, their taxonomy and their embeddings, joined by image
+`collecting`   pictures become a sample: embed what the store lacks, read it, join it
+`measuring`    every metric of every encoder
+`comparing`    every metric of pairs of encoders, and differences between them
 `protocols`    which images a probe learns from, and which it is asked about
 `probing`      predictions of probes; `scoring` turns them into numbers
 `projecting`   the drill-down of Section 4.6
-`run`          the steps of a plan, into one results folder
+`steps`        measure, probe, project
+`run`          the steps of a plan, one after the other into one results folder
+`checkpoints`  the finished pieces of a study on disk; `inputs` says what they were computed from
+`outline`      the pieces of a plan and which of them are there, before anything is computed
 `results`      the folder of tables
 `families`     families of tests, and p-values adjusted within them
 `ranking`      the places of models in the primary endpoints, shared by those that are not told apart

@@ -42,6 +42,7 @@ import pandas as pd
 import bioclip_probe
 from bioclip_probe import provenance
 from bioclip_probe.files import sha256_of_bytes, sha256_of_chunks, sha256_of_json, write_bytes_atomically
+from bioclip_probe.progress import WeightedProgress
 from bioclip_probe.study.inputs import Input, Inputs
 
 log = logging.getLogger(__name__)
@@ -168,8 +169,8 @@ class Checkpoints:
         The results folder. Without it every piece is computed and none is stored.
     inputs : Inputs, optional
         Those of the sample; needed with a folder.
-    begin, finish : callable, optional
-        Called with each piece before it is computed, and after it was computed or read.
+    progress : WeightedProgress
+        Shows which piece is computed, and how far the work is.
 
     Examples
     --------
@@ -187,11 +188,10 @@ class Checkpoints:
         self,
         out: Path | None = None,
         inputs: Inputs | None = None,
-        begin: Callable[[Piece], object] = lambda piece: None,
-        finish: Callable[[Piece], object] = lambda piece: None,
+        progress: WeightedProgress | None = None,
     ) -> None:
         self.folder = None if out is None else Path(out) / FOLDER
-        self.inputs, self._begin, self._finish = inputs, begin, finish
+        self.inputs, self.progress = inputs, progress or WeightedProgress(0, 0)
         self._used: set[Path] = set()
 
     def content(self, piece: Piece, compute: Callable[[], Content]) -> Content:
@@ -214,13 +214,14 @@ class Checkpoints:
             If the disk is full or the folder cannot be written to.
         """
         content = self._stored(piece)
-        if content is None:
-            self._begin(piece)
-            start = time.perf_counter()
-            content = compute()
-            if self.folder is not None:
-                self._store(piece, content, time.perf_counter() - start)
-        self._finish(piece)
+        if content is not None:
+            return content
+        self.progress.begin(piece.subject)
+        start = time.perf_counter()
+        content = compute()
+        if self.folder is not None:
+            self._store(piece, content, time.perf_counter() - start)
+        self.progress.finish(piece.weight)
         return content
 
     def find(self, piece: Piece) -> Iterator[Path]:
@@ -266,7 +267,8 @@ class Checkpoints:
     def _store(self, piece: Piece, content: Content, seconds: float) -> None:
         """Write a piece."""
         assert self.folder is not None and self.inputs is not None
-        about = {"step": piece.step, "subject": piece.subject, "seconds": round(seconds, 3), "facts": content.facts}
+        about = {"step": piece.step, "subject": piece.subject, "weight": piece.weight, "seconds": round(seconds, 3)}
+        about |= {"facts": content.facts}
         buffer, table = io.BytesIO(), content.table.copy(deep=False)
         table.attrs = {ABOUT: json.dumps(about)}
         table.to_parquet(buffer, index=False)

@@ -34,7 +34,8 @@ from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.store.text_embeddings import LOGIT_SCALE
 from bioclip_probe.study import results
 from bioclip_probe.study.card_tasks import ABSENT, TASKS, Task, class_names, classes, load_tasks
-from bioclip_probe.study.sample import Sample, collect
+from bioclip_probe.study.collecting import collect
+from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import MEASUREMENTS
 
 log = logging.getLogger(__name__)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe import metrics, projections
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.projections.drilldown import drill_down
+from bioclip_probe.projections.drilldown import Panel, drill_down
 from bioclip_probe.projections.settings import ProjectionSettings
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece
 from bioclip_probe.study.sample import Sample
+from bioclip_probe.study.stored_measurements import rows_of_sample
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS
-
-log = logging.getLogger(__name__)
 
 #: Numbers of a panel that depend on the method that drew it.
 IN_THE_PLANE = ("panel_purity_2d", "panel_purity_2d_adjusted")
+#: Work of a panel that does not depend on its number of images, as a share of that of all images.
+_PANEL_WEIGHT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,10 @@ class DrillDown:
 
 
 def project(
-    sample: Sample, settings: ProjectionSettings | None = None, models: Sequence[str] | None = None
+    sample: Sample,
+    settings: ProjectionSettings | None = None,
+    models: Sequence[str] | None = None,
+    checkpoints: Checkpoints = NOWHERE,
 ) -> DrillDown:
     """Return the drill-down of Section 4.6 for some of the encoders.
 
@@ -49,6 +55,8 @@ def project(
     settings : ProjectionSettings, optional
     models : sequence of str, optional
         Names of encoders; all of the sample by default.
+    checkpoints : Checkpoints
+        Where finished panels are stored. By default nowhere.
 
     Returns
     -------
@@ -62,16 +70,29 @@ def project(
     'species'
     """
     settings = settings or ProjectionSettings()
-    tables, panels = [COORDINATES.frame()], {}
-    for name in sample.embeddings if models is None else models:
-        log.info("projecting %s (%s)", name, ", ".join(settings.methods))
-        vectors = sample.embeddings[name].vectors
-        drawn = projections.project(vectors, sample.placement, settings)
-        panels[name] = drawn.panels
+
+    def content(name: str, method: str, rank: str) -> Content:
+        own = replace(settings, methods=(method,))
+        drawn = projections.project(sample.embeddings[name].vectors, sample.placement, own, ranks=(rank,))
         ids = sample.images["image_id"].to_numpy(dtype=object)[drawn.coordinates["row"]]
-        columns = {"run": sample.run, "encoder": name, "dataset": sample.dataset, "image_id": ids}
-        tables.append(COORDINATES.frame(drawn.coordinates.drop(columns="row").assign(**columns)))
-    return DrillDown(pd.concat(tables, ignore_index=True), panels)
+        columns = {"encoder": name, "image_id": ids}
+        table = COORDINATES.frame(drawn.coordinates.drop(columns="row").assign(**columns))
+        return Content(table, {"panels": drawn.panels})
+
+    tables = [COORDINATES.frame()]
+    panels: dict[str, list[dict]] = {}
+    drill = drill_down(sample.placement, projections.FIGURE_RANKS)
+    for name in sample.embeddings if models is None else models:
+        panels[name] = []
+        for method, panel in itertools.product(settings.methods, drill):
+            inputs, asked = (("images", ""), ("vectors", name)), {"mode": settings.mode, "seed": settings.seed}
+            weight = _PANEL_WEIGHT + panel.n_images / max(len(sample.images), 1)
+            piece = Piece("project", f"{name}, {method}, {panel.rank}", inputs, asked, weight)
+            stored = checkpoints.content(piece, partial(content, name, method, panel.rank))
+            panels[name] += stored.facts.get("panels", [])
+            tables.append(COORDINATES.frame(stored.table))
+    coordinates = pd.concat(tables, ignore_index=True).assign(run=sample.run, dataset=sample.dataset)
+    return DrillDown(COORDINATES.frame(coordinates), panels)
 
 
 def measure_panels(sample: Sample, coordinates: pd.DataFrame, settings: MeasureSettings | None = None) -> pd.DataFrame:
@@ -97,28 +118,81 @@ def measure_panels(sample: Sample, coordinates: pd.DataFrame, settings: MeasureS
     >>> measure_panels(sample, drawn.coordinates)["metric"].unique()[0]
     'panel_purity'
     """
+    methods = coordinates.groupby("encoder", sort=False)["method"].unique()
+    return purities(sample, coordinates, {name: tuple(own) for name, own in methods.items()}, settings)
+
+
+def purities(
+    sample: Sample,
+    coordinates: pd.DataFrame,
+    methods: Mapping[str, Sequence[str]],
+    settings: MeasureSettings | None = None,
+    projection: ProjectionSettings | None = None,
+    checkpoints: Checkpoints = NOWHERE,
+) -> pd.DataFrame:
+    """Return what `measure_panels` returns, of given encoders and methods, piece by piece.
+
+    Parameters
+    ----------
+    sample : Sample
+    coordinates : DataFrame
+        A `COORDINATES` table with these encoders and methods.
+    methods : mapping from encoder to sequence of str
+    settings : MeasureSettings, optional
+    projection : ProjectionSettings, optional
+        The settings that the coordinates were made with; needed with checkpoints.
+    checkpoints : Checkpoints
+        Where finished measurements are stored; a piece is one encoder and method. By default nowhere.
+
+    Returns
+    -------
+    DataFrame
+        A `MEASUREMENTS` table.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> sample = corvid_sample()
+    >>> drawn = project(sample, ProjectionSettings(methods=("pca",)))
+    >>> purities(sample, drawn.coordinates, {"toy": ["pca"]})["protocol"].dropna().unique().tolist()
+    ['pca']
+    """
     settings = settings or MeasureSettings()
-    placement = sample.placement
-    panels = drill_down(placement, projections.FIGURE_RANKS)
-    labels = [np.where(np.isin(panel.taxon, panel.plotted), panel.taxon, -1) for panel in panels]
-    images = [
-        metrics.LabelledImages(label, placement.node[panel.rows]) for panel, label in zip(panels, labels, strict=True)
-    ]
-    tables, measured_encoders = [MEASUREMENTS.frame()], set()
-    for (name, method), drawn in coordinates.groupby(["encoder", "method"], sort=False):
-        vectors = sample.embeddings[name].vectors
-        by_rank = dict(list(drawn.groupby("rank", sort=False)))
-        plane = [by_rank[panel.rank][["x", "y"]].to_numpy() for panel in panels]
-        inside = [
-            metrics.Panel(panel.rank, placement.tree.path(panel.focus), vectors[panel.rows], positions, labelled)
-            for panel, positions, labelled in zip(panels, plane, images, strict=True)
-        ]
-        is_first = name not in measured_encoders
-        measured_encoders.add(name)
-        wanted = replace(settings, metrics=() if is_first else IN_THE_PLANE)
-        rows = [
-            row.as_row(tree="taxonomy", protocol=method if row.metric in IN_THE_PLANE else None)
-            for row in metrics.measure(metrics.Panels(inside, placement, wanted))
-        ]
-        tables.append(sample.table(rows, encoder=name, space="raw"))
+    panels = drill_down(sample.placement, projections.FIGURE_RANKS)
+
+    def content(name: str, method: str, wanted: MeasureSettings) -> Content:
+        rows = coordinates[(coordinates["encoder"] == name) & (coordinates["method"] == method)]
+        return Content(_purity(sample, name, panels, rows, wanted))
+
+    tables = [MEASUREMENTS.frame()]
+    for name, own in methods.items():
+        for number, method in enumerate(own):
+            # Numbers in full dimension are the same for all methods.
+            wanted = replace(settings, metrics=IN_THE_PLANE if number else ())
+            inputs = (("images", ""), ("vectors", name))
+            asked = {**asdict(wanted), "projection": projection and {"mode": projection.mode, "seed": projection.seed}}
+            piece = Piece("project", f"purity of {name}, {method}", inputs, asked, weight=0.5)
+            stored = checkpoints.content(piece, partial(content, name, method, wanted))
+            tables.append(rows_of_sample(sample, stored.table, wanted.metrics))
     return pd.concat(tables, ignore_index=True)
+
+
+def _purity(
+    sample: Sample, name: str, panels: Sequence[Panel], drawn: pd.DataFrame, settings: MeasureSettings
+) -> pd.DataFrame:
+    """Return the purity of the panels of one encoder, drawn by one method."""
+    placement, vectors = sample.placement, sample.embeddings[name].vectors
+    by_rank = dict(list(drawn.groupby("rank", sort=False)))
+    inside = []
+    for panel in panels:
+        labels = np.where(np.isin(panel.taxon, panel.plotted), panel.taxon, -1)
+        images = metrics.LabelledImages(labels, placement.node[panel.rows])
+        plane = by_rank[panel.rank][["x", "y"]].to_numpy()
+        focus = placement.tree.path(panel.focus)
+        inside.append(metrics.Panel(panel.rank, focus, vectors[panel.rows], plane, images))
+    method = drawn["method"].iloc[0]
+    rows = [
+        row.as_row(tree="taxonomy", protocol=method if row.metric in IN_THE_PLANE else None)
+        for row in metrics.measure(metrics.Panels(inside, placement, settings))
+    ]
+    return sample.table(rows, encoder=name, space="raw")

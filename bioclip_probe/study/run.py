@@ -4,48 +4,31 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import pandas as pd
-
-from bioclip_probe import executors, metrics, provenance
+from bioclip_probe import datasets, executors, metrics, provenance
+from bioclip_probe.datasets import Dataset
+from bioclip_probe.progress import weighted_bar
 from bioclip_probe.study import results
 from bioclip_probe.study.attributes import attributes_of
-from bioclip_probe.study.comparing import compare
-from bioclip_probe.study.measuring import measurements, table_of, texts
-from bioclip_probe.study.nuisances import measure_columns
+from bioclip_probe.study.checkpoints import Checkpoints, Outline
+from bioclip_probe.study.collecting import collect
+from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.plan import Plan
-from bioclip_probe.study.probing import predict
-from bioclip_probe.study.projecting import measure_panels, project
-from bioclip_probe.study.sample import Phylogeny, Sample, collect
-from bioclip_probe.study.scoring import score
-from bioclip_probe.study.tree_samples import measure_tree_samples
+from bioclip_probe.study.sample import Phylogeny, Sample
+from bioclip_probe.study.steps import STEPS, StepResult, compared_in, step_functions
 
 log = logging.getLogger(__name__)
 
-STEPS = ("measure", "probe", "project")
+LABELS = {"measure": "measuring", "probe": "probing", "project": "projecting"}
 
 
-@dataclass(frozen=True, eq=False)
-class StepResult:
-    """The output of one step of a study.
-
-    Attributes
-    ----------
-    tables : dict from str to DataFrame
-        ``measurements``, ``predictions``, ``coordinates``: what goes into the results folder.
-    record : dict
-        JSON-able: the settings of the step, and what a reader must know of it.
-    """
-
-    tables: dict[str, pd.DataFrame]
-    record: dict = field(default_factory=dict)
-
-
-def collect_sample(plan: Plan, store: str | Path, executor: Executor | None = None) -> Sample:
+def collect_sample(
+    plan: Plan, store: str | Path, executor: Executor | None = None, dataset: Dataset | None = None
+) -> Sample:
     """Return the sample of a plan: embed what the store lacks, read it all, and balance it if the plan says so.
 
     Parameters
@@ -55,6 +38,8 @@ def collect_sample(plan: Plan, store: str | Path, executor: Executor | None = No
         Where embeddings are kept.
     executor : Executor, optional
         Embeds in its workers; by default the engine of the plan is opened for it.
+    dataset : Dataset, optional
+        The dataset of the plan, if it is loaded already.
 
     Raises
     ------
@@ -73,7 +58,32 @@ def collect_sample(plan: Plan, store: str | Path, executor: Executor | None = No
     metrics.check_metrics(plan.measure.metrics)
     settings = plan.extraction if executor is None else replace(plan.extraction, engine=executor)
     phylogeny = Phylogeny(plan.tree, plan.tree_unit) if plan.tree else None
-    sample = collect(plan.data, plan.encoders, store, phylogeny, plan.templates, settings)
+    sample = collect(dataset or plan.data, plan.encoders, store, phylogeny, plan.templates, settings)
+    return as_planned(sample, plan)
+
+
+def as_planned(sample: Sample, plan: Plan) -> Sample:
+    """Return a sample with the columns of images that the plan needs, balanced if the plan says so.
+
+    Parameters
+    ----------
+    sample : Sample
+    plan : Plan
+
+    Raises
+    ------
+    ProbeError
+        If there is no such column, or no species has enough images.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_plan, corvid_sample
+    >>> with TemporaryDirectory() as folder:
+    ...     sample = corvid_sample()
+    ...     as_planned(sample, corvid_plan(folder)) is sample
+    True
+    """
     if plan.columns:
         columns = attributes_of(sample.images, plan.columns, plan.data, plan.attributes)
         sample = replace(sample, attributes=columns)
@@ -82,86 +92,17 @@ def collect_sample(plan: Plan, store: str | Path, executor: Executor | None = No
     return sample.balanced(plan.measure.per_species, plan.measure.seed)
 
 
-def compared_in(sample: Sample, plan: Plan) -> list[str]:
-    """Return the names of the plan's models in its sample, without the controls, which come last.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> from bioclip_probe.study.examples import corvid_plan
-    >>> with TemporaryDirectory() as folder:
-    ...     plan = corvid_plan(folder)
-    ...     compared_in(collect_sample(plan, f"{folder}/store"), plan)
-    ['corvids']
-    """
-    return list(sample.embeddings)[: len(plan.compared)]
-
-
-def measure_step(sample: Sample, plan: Plan, executor: Executor | None = None) -> StepResult:
-    """Measure every encoder, every pair of encoders, the names of taxa, columns of the images and samples of trees.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> from bioclip_probe.study.examples import corvid_plan
-    >>> with TemporaryDirectory() as folder:
-    ...     plan = corvid_plan(folder)
-    ...     step = measure_step(collect_sample(plan, f"{folder}/store"), plan)
-    >>> sorted(step.tables["measurements"]["metric"].unique())
-    ['cophenetic_correlation', 'silhouette']
-    """
-    measured = measurements(sample, plan.measure, executor)
-    tables = [
-        table_of(sample, measured, plan.measure),
-        compare(sample, plan.measure, measured),
-        texts(sample, settings=plan.measure),
-        measure_columns(sample, plan.confounds, plan.strata, plan.measure),
-        measure_tree_samples(sample, plan.measure),
-    ]
-    return StepResult({"measurements": pd.concat(tables, ignore_index=True)}, {"settings": asdict(plan.measure)})
-
-
-def probe_step(sample: Sample, plan: Plan) -> StepResult:
-    """Ask the probes, and score their predictions.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> from bioclip_probe.study.examples import corvid_plan
-    >>> with TemporaryDirectory() as folder:
-    ...     plan = corvid_plan(folder)
-    ...     step = probe_step(collect_sample(plan, f"{folder}/store"), plan)
-    >>> sorted(step.tables)
-    ['measurements', 'predictions']
-    """
-    predictions = predict(sample, plan.probe)
-    scores = score(sample, predictions, plan.measure)
-    return StepResult({"predictions": predictions, "measurements": scores}, {"settings": asdict(plan.probe)})
-
-
-def project_step(sample: Sample, plan: Plan) -> StepResult:
-    """Project the compared models panel by panel, and measure the purity of the panels.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> from bioclip_probe.study.examples import corvid_plan
-    >>> with TemporaryDirectory() as folder:
-    ...     plan = corvid_plan(folder)
-    ...     step = project_step(collect_sample(plan, f"{folder}/store"), plan)
-    >>> sorted(step.tables)
-    ['coordinates', 'measurements']
-    """
-    drawn = project(sample, plan.projection, compared_in(sample, plan))
-    purity = measure_panels(sample, drawn.coordinates, plan.measure)
-    record = {"settings": asdict(plan.projection), "panels": drawn.panels}
-    return StepResult({"coordinates": drawn.coordinates, "measurements": purity}, record)
-
-
 def run_steps(
-    plan: Plan, store: str | Path, out: str | Path, steps: Collection[str] = STEPS, fresh: bool = False
+    plan: Plan,
+    store: str | Path,
+    out: str | Path,
+    steps: Collection[str] = STEPS,
+    overwrite: bool = False,
+    whole: bool = False,
 ) -> results.Results:
-    """Run steps of a plan; each lands in the results folder when it is done.
+    """Run steps of a plan; each lands in the results folder when it is done, and each of its pieces before.
+
+    Pieces that the folder holds already are not computed again, see `checkpoints`: a run that was interrupted goes on.
 
     Parameters
     ----------
@@ -172,8 +113,10 @@ def run_steps(
         The results folder. The steps of one run may come one after the other; each replaces its own rows.
     steps : collection of str
         Of ``measure``, ``probe`` and ``project``.
-    fresh : bool
-        Replace what the folder holds, even if it is another run's.
+    overwrite : bool
+        Replace the results of another run, or a damaged folder. Finished pieces are used in any case.
+    whole : bool
+        Replace all tables of the run, so that the folder holds these steps with these settings and nothing else.
 
     Returns
     -------
@@ -182,7 +125,7 @@ def run_steps(
     Raises
     ------
     ProbeError
-        If the plan cannot be run, or the folder holds another run and `fresh` is not set.
+        If the plan cannot be run, or the folder holds another run and `overwrite` is not set.
 
     Examples
     --------
@@ -193,30 +136,56 @@ def run_steps(
     >>> list(results.record["steps"])
     ['measure']
     """
-    results.check_folder(out)  # before the long work
-    begun = time.perf_counter()
+    out = results.check_folder(out)  # before the long work
     wanted = [name for name in STEPS if name in steps]
-
-    def land(name: str, step: StepResult) -> None:
-        nonlocal begun
-        record = run_record(sample, plan, name, step, time.perf_counter() - begun)
-        results.write(out, record, step.tables, fresh=fresh and name == wanted[0])
-        begun = time.perf_counter()
-
     with executors.open_executor(plan.extraction.engine) as executor:  # opened once: SLURM jobs wait in the queue once
-        sample = collect_sample(plan, store, executor)
-        if not fresh:
+        dataset = datasets.load(plan.data)
+        if not overwrite:
+            results.check_dataset(out, dataset.fingerprint)
+        sample = collect_sample(plan, store, executor, dataset)
+        if not overwrite:
             results.check_run(out, sample.run)
+        runner = _Runner(sample, plan, out, fresh=whole or not results.holds_run(out, sample.run))
         if "measure" in wanted:
-            land("measure", measure_step(sample, plan, executor))
-    if "probe" in wanted:
-        land("probe", probe_step(sample, plan))
-    if "project" in wanted:
-        land("project", project_step(sample, plan))
+            runner.run("measure", step_functions(sample, plan, executor)["measure"])
+    for name in wanted:
+        if name != "measure":
+            runner.run(name, step_functions(sample, plan)[name])
     return results.read(out)
 
 
-def reproduce(plan: Plan, store: str | Path, out: str | Path) -> results.Results:
+@dataclass
+class _Runner:
+    """The steps of one study, one after the other into one results folder."""
+
+    sample: Sample
+    plan: Plan
+    out: Path
+    fresh: bool
+
+    def __post_init__(self) -> None:
+        self.inputs = Inputs(self.sample)
+
+    def run(self, name: str, step: Callable[..., StepResult]) -> None:
+        """Run one step with a progress bar over its pieces, and write its tables."""
+        begun = time.perf_counter()
+        outline = Outline(self.out, self.inputs)
+        step(checkpoints=outline)
+        there = [piece.weight for piece in outline.pieces if piece.exists]
+        numbers, label = (len(there), len(outline.pieces)), LABELS[name]
+        if there:
+            log.info("%s: %d of %d pieces are there already", label, *numbers)
+        sizes = (sum(there), sum(piece.weight for piece in outline.pieces))
+        with weighted_bar(label, numbers, sizes, self.plan.extraction.progress) as bar:
+            checkpoints = Checkpoints(self.out, self.inputs, bar)
+            result = step(checkpoints=checkpoints)
+        record = run_record(self.sample, self.plan, name, result, time.perf_counter() - begun)
+        results.write(self.out, record, result.tables, fresh=self.fresh)
+        checkpoints.remove_others(name)
+        self.fresh = False
+
+
+def reproduce(plan: Plan, store: str | Path, out: str | Path, overwrite: bool = False) -> results.Results:
     """Reproduce Section 4.6 as numbers: embed, measure, probe and project; the tables go to the folder `out`.
 
     Figures and the report are made of them by `report.write`.
@@ -225,7 +194,9 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path) -> results.Results
     ----------
     plan : Plan
     store, out : str or Path
-        As for `run_steps`; what `out` holds is replaced.
+        As for `run_steps`. What `out` holds of this run is replaced; pieces that are finished are not computed again.
+    overwrite : bool
+        Replace the results of another run.
 
     Raises
     ------
@@ -241,7 +212,7 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path) -> results.Results
     >>> list(results.record["steps"])
     ['measure', 'probe', 'project']
     """
-    return run_steps(plan, store, out, fresh=True)
+    return run_steps(plan, store, out, overwrite=overwrite, whole=True)
 
 
 def run_record(sample: Sample, plan: Plan, name: str, step: StepResult, seconds: float) -> dict:

@@ -1,28 +1,24 @@
-"""The sample: pictures become arrays here. Embed what the store lacks, read it back, and join it by image."""
+"""The sample: images, their taxonomy and their embeddings as arrays, joined by image; `collecting` makes it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bioclip_probe import datasets, provenance
+from bioclip_probe import provenance
 from bioclip_probe.encoders import is_control
-from bioclip_probe.errors import DataError, TreeError, some
-from bioclip_probe.extraction.embed import embed, embed_all_names
-from bioclip_probe.extraction.extract import ExtractionSummary
-from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.errors import DataError, TreeError
 from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.stats.embeddings import Embeddings, unit_or_zero_rows
 from bioclip_probe.stats.subsampling import balanced_rows
-from bioclip_probe.store.store import Store
-from bioclip_probe.store.text_embeddings import NameEmbeddings, read_names
+from bioclip_probe.store.text_embeddings import NameEmbeddings
 from bioclip_probe.tables import MEASUREMENTS, RANKS
-from bioclip_probe.tree import Placement, Tree, audit, place_on, read_trees, taxonomy
+from bioclip_probe.tree import Placement, Tree, read_trees
 from bioclip_probe.tree.lineages import ROOT_NAME
 
 log = logging.getLogger(__name__)
@@ -117,7 +113,11 @@ class Sample:
             raise DataError(f"no species of '{self.dataset}' has {per_species} images; ask for fewer")
         note = f"{per_species} images of each species, drawn at random (seed {seed}); {n_left_out} species have fewer"
         drawn, known = self.take(rows), self.record.get("dataset", {})
-        facts = {"n_usable": len(rows), "taxa": _n_taxa(drawn.placement), "notes": [*known.get("notes", ()), note]}
+        facts = {
+            "n_usable": len(rows),
+            "taxa": numbers_of_taxa(drawn.placement),
+            "notes": [*known.get("notes", ()), note],
+        }
         return replace(drawn, record={**self.record, "dataset": {**known, **facts}})
 
     def take(self, rows: np.ndarray) -> Sample:
@@ -207,179 +207,22 @@ class Phylogeny:
         return read_trees(self.path, self.unit, MOST_TREES)
 
 
-def collect(
-    data: str | datasets.Dataset,
-    models: Sequence[str],
-    store: str | Path = "store",
-    phylogeny: Phylogeny | None = None,
-    templates: str | None = None,
-    settings: ExtractionSettings | None = None,
-) -> Sample:
-    """Embed what the store lacks, and return all of it, joined by image.
+def numbers_of_taxa(placement: Placement) -> dict[str, int]:
+    """Return the number of taxa of each rank.
 
     Parameters
     ----------
-    data : str or Dataset
-        See `datasets.load`.
-    models : sequence of str
-        Names of encoders; see `encoders.catalogue`.
-    store : str or Path
-        Where embeddings are kept; a second call embeds nothing again.
-    phylogeny : Phylogeny, optional
-        Of the species; numbers are then also measured on it.
-    templates : str, optional
-        Embed the names of taxa too, where a model takes text, in the prompts ``plain`` or ``openai``.
-    settings : ExtractionSettings, optional
+    placement : Placement
+        The images in a taxonomy.
 
     Returns
     -------
-    Sample
-
-    Raises
-    ------
-    ProbeError
-        If something in the input cannot be used, in one line.
+    dict from rank to int
 
     Examples
     --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     file = f"{folder}/mine.npz"
-    ...     np.savez(file, ids=["a", "b"], vectors=np.eye(2), genus=["Pica", "Corvus"])
-    ...     quiet = ExtractionSettings(progress=False)
-    ...     sample = collect(f"vectors:{file}", [f"vectors:{file}"], f"{folder}/store", settings=quiet)
-    >>> len(sample.images)
-    2
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> numbers_of_taxa(corvid_sample().placement)["species"]
+    3
     """
-    settings = settings or ExtractionSettings()
-    dataset = datasets.load(data) if isinstance(data, str) else data
-    parts = set(dataset.images["split"].dropna())
-    if WHOLE in parts and len(parts) > 1:
-        raise DataError(f"'{dataset.name}' has a split called '{WHOLE}', which stands for the whole; rename it")
-    phylogenies = phylogeny.read() if phylogeny else []
-    for tree in phylogenies:  # a tree that fits none of the species stops the run before the long work
-        place_on(tree, dataset.images["species"])
-    opened = Store(store)
-    embedded = embed(dataset, models, opened, settings)
-    vectors, failures = _read_vectors(dataset, opened, embedded)
-    names = _read_names(dataset, models, opened, embedded, templates, settings) if templates is not None else {}
-    wanted = dataset.images["image_id"]
-    in_all = np.all([wanted.isin(embeddings.ids) for embeddings in vectors.values()], axis=0)
-    usable = dataset.images[in_all].reset_index(drop=True)
-    if not len(usable):
-        raise DataError(f"no image of '{dataset.name}' was embedded by all of: {', '.join(vectors)}")
-    trees = {}
-    if dataset.tree is not None:
-        trees[TRUE_TREE] = place_on(dataset.tree, usable["species"])
-    tree_samples: dict[str, tuple[Placement, ...]] = {}
-    if phylogeny is not None:
-        placed = [place_on(tree, usable["species"]) for tree in phylogenies]
-        trees[phylogeny.name] = placed[0]
-        if len(placed) > 1:
-            tree_samples[phylogeny.name] = tuple(placement for placement, _ in placed)
-    placement = taxonomy(usable)
-    ids = usable["image_id"]
-    record = {
-        "dataset": _dataset_record(dataset, usable, placement),
-        "audit": audit(usable).to_dict("records"),
-        "trees": _tree_records(trees),
-        "encoders": [{**encoder, "control": is_control(encoder)} for encoder, _ in embedded],
-        "failures": failures,
-    }
-    return Sample(
-        dataset.name,
-        dataset.simulated,
-        usable,
-        placement,
-        {name: found.take(pd.Index(found.ids).get_indexer(ids)) for name, found in vectors.items()},
-        trees,
-        record,
-        names,
-        tree_samples,
-        digests=_digests(dataset, opened, embedded),
-    )
-
-
-EncoderRuns = Sequence[tuple[dict, ExtractionSummary]]  # the record of each encoder, and what the run did
-
-
-def _read_vectors(
-    dataset: datasets.Dataset, store: Store, embedded: EncoderRuns
-) -> tuple[dict[str, Embeddings], dict[str, list[dict]]]:
-    """Return the embeddings of each encoder, and the images that it could not embed."""
-    vectors, failures = {}, {}
-    for encoder, summary in embedded:
-        name = encoder["name"]
-        images, rows = store.read(dataset, f"{name}@{encoder['fingerprint']}")
-        ids, rows, zero = _with_direction(images["image_id"], rows, name)
-        vectors[name] = Embeddings.of(ids, rows)
-        failures[name] = pd.concat([summary.failures, zero]).to_dict("records")
-    return vectors, failures
-
-
-def _digests(dataset: datasets.Dataset, store: Store, embedded: EncoderRuns) -> dict[str, str]:
-    """Return the digest of the vectors of each encoder."""
-    fingerprints = {encoder["name"]: encoder["fingerprint"] for encoder, _ in embedded}
-    return {
-        name: store.embedding_folder(dataset, f"{name}@{fingerprint}").digest
-        for name, fingerprint in fingerprints.items()
-    }
-
-
-def _read_names(
-    dataset: datasets.Dataset,
-    models: Sequence[str],
-    store: Store,
-    embedded: EncoderRuns,
-    templates: str,
-    settings: ExtractionSettings,
-) -> dict[str, NameEmbeddings]:
-    """Embed the names of taxa with the models that take text, and return them; controls read no names."""
-    trained = [model for model, (known, _) in zip(models, embedded, strict=True) if not is_control(known)]
-    fingerprints = {encoder["name"]: encoder["fingerprint"] for encoder, _ in embedded}
-    return {
-        name: read_names(store, dataset, f"{name}@{fingerprints[name]}", templates)
-        for name, _ in embed_all_names(dataset, trained, store, settings, templates)
-    }
-
-
-def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
-    """Return ids and vectors without those of length zero (black pixels, say), and a row for each that is left out."""
-    has = np.any(vectors, axis=1)
-    reason = f"the vector of '{encoder}' is zero: it has no direction"
-    zero = pd.DataFrame({"image_id": ids[~has], "error_class": "no direction", "error": reason})
-    if len(zero):
-        log.warning("left out %d images whose vector of %s is zero: %s", len(zero), encoder, some(zero["image_id"]))
-    return ids[has].to_numpy(dtype=object), vectors[has], zero
-
-
-def _n_taxa(placement: Placement) -> dict[str, int]:
-    """Return the number of taxa of each rank."""
     return {rank: int(np.sum(np.unique(placement.at(rank)) >= 0)) for rank in RANKS}
-
-
-def _dataset_record(dataset: datasets.Dataset, usable: pd.DataFrame, placement: Placement) -> dict:
-    """Return what the report and `runs.json` say of the dataset."""
-    return {
-        "name": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "simulated": dataset.simulated,
-        "n_images": len(dataset.images),
-        "n_usable": len(usable),
-        "taxa": _n_taxa(placement),
-        "splits": {str(name): int(n) for name, n in usable["split"].value_counts().items()},
-        "notes": list(dataset.notes),
-    }
-
-
-def _tree_records(trees: dict[str, tuple[Placement, pd.DataFrame]]) -> dict[str, dict]:
-    """Return what the report and `runs.json` say of each phylogeny."""
-    return {
-        name: {
-            "tips": len(placed.tree.tips),
-            "unit": placed.tree.unit,
-            "ultrametric": placed.tree.is_ultrametric,
-            "matches": matches.to_dict("records"),
-        }
-        for name, (placed, matches) in trees.items()
-    }

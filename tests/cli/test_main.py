@@ -9,7 +9,9 @@ from tests.support.command_line import process, refused, run
 
 
 def test_interrupted(monkeypatch, capsys, here):
-    monkeypatch.setattr("bioclip_probe.study.run.collect", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        "bioclip_probe.study.run.datasets.load", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     status, _, err = run(capsys, "measure", "--data", "inat21:x")
     assert status == 130
     assert "the same command goes on from there" in err
@@ -19,7 +21,7 @@ def test_a_full_disk_is_one_line(monkeypatch, capsys, here):
     def full(*_, **__):
         raise OSError(28, "No space left on device", "/big")
 
-    monkeypatch.setattr("bioclip_probe.study.run.collect", full)
+    monkeypatch.setattr("bioclip_probe.study.run.datasets.load", full)
     assert refused(capsys, "measure", "--data", "inat21:x") == "bioclip-probe: No space left on device: /big"
 
 

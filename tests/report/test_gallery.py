@@ -15,7 +15,7 @@ from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.plots import FigureSettings, style
 from bioclip_probe.plots.registry import REGISTRY
 from bioclip_probe.study import results
-from bioclip_probe.study.sample import collect
+from bioclip_probe.study.collecting import collect
 from tests.support.measurement_tables import measurements
 from tests.support.small_study import FOLDERS, OF_TEXT, grow
 

@@ -1,0 +1,266 @@
+"""Pictures become arrays here: embed what the store lacks, read it back, and join it by image."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bioclip_probe import datasets
+from bioclip_probe.encoders import is_control
+from bioclip_probe.errors import DataError, some
+from bioclip_probe.extraction.embed import embed, embed_all_names
+from bioclip_probe.extraction.extract import ExtractionSummary
+from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.stats.embeddings import Embeddings
+from bioclip_probe.store.store import Store
+from bioclip_probe.store.text_embeddings import NameEmbeddings, read_names
+from bioclip_probe.study.sample import TRUE_TREE, WHOLE, Phylogeny, Sample, numbers_of_taxa
+from bioclip_probe.tree import Placement, Tree, audit, place_on, taxonomy
+
+log = logging.getLogger(__name__)
+
+
+def collect(
+    data: str | datasets.Dataset,
+    models: Sequence[str],
+    store: str | Path = "store",
+    phylogeny: Phylogeny | None = None,
+    templates: str | None = None,
+    settings: ExtractionSettings | None = None,
+) -> Sample:
+    """Embed what the store lacks, and return all of it, joined by image.
+
+    Parameters
+    ----------
+    data : str or Dataset
+        See `datasets.load`.
+    models : sequence of str
+        Names of encoders; see `encoders.catalogue`.
+    store : str or Path
+        Where embeddings are kept; a second call embeds nothing again.
+    phylogeny : Phylogeny, optional
+        Of the species; numbers are then also measured on it.
+    templates : str, optional
+        Embed the names of taxa too, where a model takes text, in the prompts ``plain`` or ``openai``.
+    settings : ExtractionSettings, optional
+
+    Returns
+    -------
+    Sample
+
+    Raises
+    ------
+    ProbeError
+        If something in the input cannot be used, in one line.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = f"{folder}/mine.npz"
+    ...     np.savez(file, ids=["a", "b"], vectors=np.eye(2), genus=["Pica", "Corvus"])
+    ...     quiet = ExtractionSettings(progress=False)
+    ...     sample = collect(f"vectors:{file}", [f"vectors:{file}"], f"{folder}/store", settings=quiet)
+    >>> len(sample.images)
+    2
+    """
+    settings = settings or ExtractionSettings()
+    dataset = datasets.load(data) if isinstance(data, str) else data
+    parts = set(dataset.images["split"].dropna())
+    if WHOLE in parts and len(parts) > 1:
+        raise DataError(f"'{dataset.name}' has a split called '{WHOLE}', which stands for the whole; rename it")
+    phylogenies = {phylogeny.name: phylogeny.read()} if phylogeny else {}
+    for tree in itertools.chain(*phylogenies.values()):
+        place_on(tree, dataset.images["species"])  # one that fits no species stops the run before the long work
+    opened = Store(store)
+    embedded = embed(dataset, models, opened, settings)
+    vectors, failures = _read_vectors(dataset, opened, embedded)
+    names = _read_names(dataset, models, opened, embedded, templates, settings) if templates is not None else {}
+    stored = {
+        encoder["name"]: StoredEncoder(encoder, vectors[encoder["name"]], failures[encoder["name"]], digest)
+        for (encoder, _), digest in zip(embedded, _digests(dataset, opened, embedded), strict=True)
+    }
+    return join(dataset, stored, phylogenies, names)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredEncoder:
+    """The embeddings of a dataset by one encoder, as the store has them.
+
+    Attributes
+    ----------
+    record : dict
+        The record of the encoder, with its name and its fingerprint.
+    embeddings : Embeddings
+        Of the images that could be embedded; without dimensions where vectors are not needed.
+    failures : list of dict
+        The other images, each with the reason.
+    digest : str
+        Digest of all its shards; empty if it is not known.
+
+    Examples
+    --------
+    >>> StoredEncoder({"name": "clip"}, Embeddings.of(["a"], [[1.0, 0.0]])).digest
+    ''
+    """
+
+    record: dict
+    embeddings: Embeddings
+    failures: list[dict] = field(default_factory=list)
+    digest: str = ""
+
+
+def join(
+    dataset: datasets.Dataset,
+    stored: Mapping[str, StoredEncoder],
+    phylogenies: Mapping[str, Sequence[Tree]] | None = None,
+    names: Mapping[str, NameEmbeddings] | None = None,
+) -> Sample:
+    """Return the sample of the images that every encoder could embed.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    stored : mapping from encoder name to StoredEncoder
+    phylogenies : mapping from name to sequence of Tree, optional
+        Phylogenies of the species, each with one tree or a sample of trees.
+    names : mapping from encoder name to NameEmbeddings, optional
+
+    Returns
+    -------
+    Sample
+
+    Raises
+    ------
+    ProbeError
+        If no image was embedded by all encoders, or the phylogeny cannot be used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/mine.npz", ids=["a", "b"], vectors=np.eye(2), genus=["Pica", "Corvus"])
+    ...     dataset = datasets.load(f"vectors:{folder}/mine.npz")
+    >>> one = StoredEncoder({"name": "one", "id": "one"}, Embeddings.of(["b"], [[1.0, 0.0]]))
+    >>> join(dataset, {"one": one}).images["image_id"].tolist()
+    ['b']
+    """
+    wanted = dataset.images["image_id"]
+    in_all = np.all([wanted.isin(own.embeddings.ids) for own in stored.values()], axis=0)
+    usable = dataset.images[in_all].reset_index(drop=True)
+    if not len(usable):
+        raise DataError(f"no image of '{dataset.name}' was embedded by all of: {', '.join(stored)}")
+    trees = {}
+    if dataset.tree is not None:
+        trees[TRUE_TREE] = place_on(dataset.tree, usable["species"])
+    tree_samples: dict[str, tuple[Placement, ...]] = {}
+    for name, phylogeny in (phylogenies or {}).items():
+        placed = [place_on(tree, usable["species"]) for tree in phylogeny]
+        trees[name] = placed[0]
+        if len(placed) > 1:
+            tree_samples[name] = tuple(placement for placement, _ in placed)
+    placement = taxonomy(usable)
+    ids = usable["image_id"]
+    record = {
+        "dataset": _dataset_record(dataset, usable, placement),
+        "audit": audit(usable).to_dict("records"),
+        "trees": _tree_records(trees),
+        "encoders": [{**own.record, "control": is_control(own.record)} for own in stored.values()],
+        "failures": {name: own.failures for name, own in stored.items()},
+    }
+    return Sample(
+        dataset.name,
+        dataset.simulated,
+        usable,
+        placement,
+        {name: own.embeddings.take(pd.Index(own.embeddings.ids).get_indexer(ids)) for name, own in stored.items()},
+        trees,
+        record,
+        dict(names or {}),
+        tree_samples,
+        digests={name: own.digest for name, own in stored.items()},
+    )
+
+
+EncoderRuns = Sequence[tuple[dict, ExtractionSummary]]  # the record of each encoder, and what the run did
+
+
+def _read_vectors(
+    dataset: datasets.Dataset, store: Store, embedded: EncoderRuns
+) -> tuple[dict[str, Embeddings], dict[str, list[dict]]]:
+    """Return the embeddings of each encoder, and the images that it could not embed."""
+    vectors, failures = {}, {}
+    for encoder, summary in embedded:
+        name = encoder["name"]
+        images, rows = store.read(dataset, f"{name}@{encoder['fingerprint']}")
+        ids, rows, zero = _with_direction(images["image_id"], rows, name)
+        vectors[name] = Embeddings.of(ids, rows)
+        failures[name] = pd.concat([summary.failures, zero]).to_dict("records")
+    return vectors, failures
+
+
+def _digests(dataset: datasets.Dataset, store: Store, embedded: EncoderRuns) -> list[str]:
+    """Return the digest of the vectors of each encoder."""
+    names = [f"{encoder['name']}@{encoder['fingerprint']}" for encoder, _ in embedded]
+    return [store.embedding_folder(dataset, name).digest for name in names]
+
+
+def _read_names(
+    dataset: datasets.Dataset,
+    models: Sequence[str],
+    store: Store,
+    embedded: EncoderRuns,
+    templates: str,
+    settings: ExtractionSettings,
+) -> dict[str, NameEmbeddings]:
+    """Embed the names of taxa with the models that take text, and return them; controls read no names."""
+    trained = [model for model, (known, _) in zip(models, embedded, strict=True) if not is_control(known)]
+    fingerprints = {encoder["name"]: encoder["fingerprint"] for encoder, _ in embedded}
+    return {
+        name: read_names(store, dataset, f"{name}@{fingerprints[name]}", templates)
+        for name, _ in embed_all_names(dataset, trained, store, settings, templates)
+    }
+
+
+def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+    """Return ids and vectors without those of length zero (black pixels, say), and a row for each that is left out."""
+    has = np.any(vectors, axis=1)
+    reason = f"the vector of '{encoder}' is zero: it has no direction"
+    zero = pd.DataFrame({"image_id": ids[~has], "error_class": "no direction", "error": reason})
+    if len(zero):
+        log.warning("left out %d images whose vector of %s is zero: %s", len(zero), encoder, some(zero["image_id"]))
+    return ids[has].to_numpy(dtype=object), vectors[has], zero
+
+
+def _dataset_record(dataset: datasets.Dataset, usable: pd.DataFrame, placement: Placement) -> dict:
+    """Return what the report and `runs.json` say of the dataset."""
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "simulated": dataset.simulated,
+        "n_images": len(dataset.images),
+        "n_usable": len(usable),
+        "taxa": numbers_of_taxa(placement),
+        "splits": {str(name): int(n) for name, n in usable["split"].value_counts().items()},
+        "notes": list(dataset.notes),
+    }
+
+
+def _tree_records(trees: dict[str, tuple[Placement, pd.DataFrame]]) -> dict[str, dict]:
+    """Return what the report and `runs.json` say of each phylogeny."""
+    return {
+        name: {
+            "tips": len(placed.tree.tips),
+            "unit": placed.tree.unit,
+            "ultrametric": placed.tree.is_ultrametric,
+            "matches": matches.to_dict("records"),
+        }
+        for name, (placed, matches) in trees.items()
+    }
