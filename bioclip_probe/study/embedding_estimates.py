@@ -219,7 +219,8 @@ def _name_lines(
     elsewhere: bool,
 ) -> list[StepEstimate]:
     """Return a line for the names of taxa of each encoder that takes text."""
-    lines, texts = [], []
+    lines: list[StepEstimate] = []
+    texts: list[str] = []
     for model, source in sources.items():
         if isinstance(source, ReadyVectors) or not source.has_text or is_control(source.record):
             continue

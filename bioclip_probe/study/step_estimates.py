@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -77,12 +77,12 @@ class Estimate:
     @property
     def seconds(self) -> tuple[float, float]:
         """The shortest and the longest time of all parts, without those of which nothing is known."""
-        return tuple(_known_sum(line.seconds[end] for line in self.lines) for end in (0, 1))  # type: ignore[return-value]
+        return _known_sum(line.seconds[0] for line in self.lines), _known_sum(line.seconds[1] for line in self.lines)
 
     @property
     def memory(self) -> float:
         """The largest peak of memory in bytes."""
-        return max((line.memory for line in self.lines if line.memory == line.memory), default=0.0)
+        return max((line.memory for line in self.lines if not math.isnan(line.memory)), default=0.0)
 
     @property
     def disk(self) -> float:
@@ -92,7 +92,7 @@ class Estimate:
     @property
     def complete(self) -> bool:
         """True if the time of every part is known."""
-        return all(line.seconds[1] == line.seconds[1] for line in self.lines)
+        return not any(math.isnan(line.seconds[1]) for line in self.lines)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -125,9 +125,9 @@ class Estimate:
         return pd.DataFrame(rows, columns=["step", "of", "there", "will run", "time", "source", "memory", "disk"])
 
 
-def _known_sum(values: Sequence[float] | object) -> float:
+def _known_sum(values: Iterable[float]) -> float:
     """Return the sum of the values that are numbers."""
-    return float(sum(value for value in values if value == value))  # type: ignore[attr-defined]
+    return float(sum(value for value in values if not math.isnan(value)))
 
 
 def duration(seconds: float) -> str:
