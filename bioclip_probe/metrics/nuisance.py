@@ -22,7 +22,7 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.sweep.cells import level_of
-from bioclip_probe.stats.sweep.neighbor_lists import neighbor_lists
+from bioclip_probe.stats.sweep.search import neighbor_lists
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement, Tree
 

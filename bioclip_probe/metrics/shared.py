@@ -22,8 +22,9 @@ from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.kmeans import Clusters
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.stats.sampled_dendrograms import SampledDendrograms
-from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists, neighbor_lists
+from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
 from bioclip_probe.stats.sweep.replicates import Replicates
+from bioclip_probe.stats.sweep.search import neighbor_lists
 from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement

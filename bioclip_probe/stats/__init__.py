@@ -51,8 +51,10 @@ The linear pass, `all_pairs`: sums over images from which the sums over all thei
 The quadratic pass, `sweep`: one pass in blocks over all pairs.
 
 ===================== ==================================================================================
-`sweep`               the pass itself
-`points`              unit vectors as points, and tiles of their distances
+`sweep`               the pass itself, in several spaces at once
+`comparison`          blocks of rows compared with all rows, in threads or by workers
+`blocks`              products of points block by block
+`points`              unit vectors as points, and the spaces that share their products
 `binning`             levels of tree distance and bins of embedding distance
 `counting`            compiled loops that count pairs
 `scoring`             compiled loops that score an anchor from its counts
@@ -62,8 +64,11 @@ The quadratic pass, `sweep`: one pass in blocks over all pairs.
 `histograms`          rank correlations and quantiles from counts
 `neighbors`           exact nearest neighbours
 `cells`               images that nothing tells apart, in tree order, and the kin of each
+`search`              the search for the nearest images, on products of its own or on those of a sweep
 `selection`           compiled loops that search the nearest images at each level of kinship
+`entries`             the nearest candidates, and compiled walks along them
 `neighbor_lists`      the nearest images of every image, which stay exact without a group of species
+`cores`               independent pieces of work on all cores
 `pairs`               Spearman correlation on a tree of many distances
 `ties`                tree distances that are equal but for rounding
 ===================== ==================================================================================

@@ -18,7 +18,7 @@ from bioclip_probe.metrics.neighborhoods import Question
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.sweep.cells import level_of
-from bioclip_probe.stats.sweep.neighbor_lists import neighbor_lists
+from bioclip_probe.stats.sweep.search import neighbor_lists
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, brownian, taxonomy
 from tests.definitions import nearest as definition

@@ -5,7 +5,7 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import ControlPair, EmbeddingPair, SharedResults
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
-from bioclip_probe.stats.sweep.neighbor_lists import neighbor_lists
+from bioclip_probe.stats.sweep.search import neighbor_lists
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement
 from tests.support.made_up_vectors import unit_rows

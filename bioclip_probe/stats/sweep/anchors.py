@@ -12,7 +12,19 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from bioclip_probe.stats.sweep.counting import JackknifeGroups, Totals
+from bioclip_probe.stats.sweep.counting import (
+    Binning,
+    JackknifeGroups,
+    LevelTable,
+    Totals,
+    count_pairs,
+    count_within_groups,
+    fill_bins,
+    fill_distances,
+    fill_levels,
+    fill_levels_from_clades,
+)
+from bioclip_probe.stats.sweep.points import Space
 from bioclip_probe.stats.sweep.scoring import reduce_row
 
 
@@ -72,12 +84,16 @@ class AnchorScores(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def score_anchors(bins: np.ndarray, levels: np.ndarray, start: int, groups: JackknifeGroups, out: AnchorScores) -> None:
-    """Score each row of a block as anchor, with all rows and without each group of the jackknife.
+def score_anchors(
+    bins: np.ndarray, levels: np.ndarray, start: int, groups: JackknifeGroups, totals: Totals, out: AnchorScores
+) -> None:
+    """Count the pairs of a block of rows as `count_pairs` does, and score each row as anchor.
+
+    Anchors are scored with all rows, and without each group of the jackknife.
 
     Parameters
     ----------
-    bins, levels, start, groups
+    bins, levels, start, groups, totals
         As for `count_pairs`.
     out : AnchorScores
         Filled with the scores, which are added to its sums. An anchor adds nothing to the sums without its own group.
@@ -85,16 +101,17 @@ def score_anchors(bins: np.ndarray, levels: np.ndarray, start: int, groups: Jack
     Examples
     --------
     >>> bins, levels = np.array([[0, 1], [1, 0]], np.uint16), np.array([[0, 1], [1, 0]], np.uint8)
+    >>> totals = Totals(*np.zeros((2, 1, 2, 2), dtype=int), np.zeros((0, 2, 2), dtype=int))
     >>> out = AnchorScores(np.array([0, 1, 1.5]), np.arange(2), np.zeros((2, 12, 2)), np.zeros((2, 12, 2)))
-    >>> score_anchors(bins, levels, 0, JackknifeGroups.of(np.zeros(2, int), 1), out)
+    >>> score_anchors(bins, levels, 0, JackknifeGroups.of(np.zeros(2, int), 1), totals, out)
     >>> out.sums[:, -1].tolist()  # rows at each level: of two anchors, and of none without the only group
     [[0.0, 2.0], [0.0, 0.0]]
     """
     n_levels, n_bins, n_groups = out.scores.shape[2], len(out.coarse), len(groups.starts) - 1
     n_coarse = int(out.coarse[-1]) + 1
-    fine = np.zeros((n_levels, n_bins), dtype=np.int32)
-    every, kept = np.zeros((2, n_levels, n_coarse), dtype=np.int32)
-    by_group = np.zeros((n_groups, n_levels, n_coarse), dtype=np.int32)
+    fine = np.empty((n_levels, n_bins), dtype=np.int32)
+    every, kept = np.empty((n_levels, n_coarse), dtype=np.int32), np.empty((n_levels, n_coarse), dtype=np.int32)
+    by_group = np.empty((n_groups, n_levels, n_coarse), dtype=np.int32)
     scores = np.zeros(out.scores.shape[1:])
     for a in range(len(bins)):
         own, g = start + a, groups.group[start + a]
@@ -105,6 +122,7 @@ def score_anchors(bins: np.ndarray, levels: np.ndarray, start: int, groups: Jack
             by_group[groups.group[j], levels[a, j], out.coarse[bins[a, j]]] += 1
         fine[levels[a, own], bins[a, own]] -= 1
         by_group[g, levels[a, own], out.coarse[bins[a, own]]] -= 1
+        totals.by_group[g] += fine
         reduce_row(fine, out.harmonic, out.scores[a])
         every[:] = 0
         for left_out in range(n_groups):
@@ -116,6 +134,7 @@ def score_anchors(bins: np.ndarray, levels: np.ndarray, start: int, groups: Jack
                 kept[:] = every - by_group[left_out]
                 reduce_row(kept, out.harmonic, scores)
                 out.sums[1 + left_out] += scores
+    count_within_groups(bins, levels, start, groups, totals)
 
 
 @njit(cache=True, nogil=True)
@@ -145,36 +164,98 @@ def score_permuted(bins: np.ndarray, start: int, species: PermutedTips, totals: 
     """
     n_orders, n_tips = species.orders.shape
     n_levels, n_coarse = totals.permuted.shape[1:]
-    counts = np.zeros((n_orders, n_levels, n_coarse), dtype=np.int32)
-    level_of = np.zeros((n_orders, n_tips), dtype=np.uint8)
+    counts = np.empty((n_levels, n_coarse), dtype=np.int32)
+    place = np.empty(bins.shape[1], dtype=np.uint8)
+    level_of, level = np.empty(n_tips, dtype=np.uint8), np.empty(n_tips, dtype=np.uint8)
     scores = np.zeros(out.sums.shape[1:])
-    levels = np.zeros(n_orders, dtype=np.uint8)
     for a in range(len(bins)):
         own = start + a
         if not species.anchors[own]:
             continue
-        for p in range(n_orders):
-            _fill_levels_of_tips(species.orders[p, species.tip[own]], species.first, species.last, level_of[p])
-        counts[:] = 0
         for j in range(bins.shape[1]):
-            if j == 0 or species.tip[j] != species.tip[j - 1]:
-                for p in range(n_orders):
-                    levels[p] = level_of[p, species.orders[p, species.tip[j]]]
-            if j != own:
-                place = out.coarse[bins[a, j]]
-                for p in range(n_orders):
-                    counts[p, levels[p], place] += 1
-        totals.permuted[:] += counts
+            place[j] = out.coarse[bins[a, j]]
         for p in range(n_orders):
-            reduce_row(counts[p], out.harmonic, scores)
+            _fill_levels_of_tips(species.orders[p, species.tip[own]], species.first, species.last, level_of)
+            for tip in range(n_tips):
+                level[tip] = level_of[species.orders[p, tip]]
+            counts[:] = 0
+            for j in range(bins.shape[1]):
+                counts[level[species.tip[j]], place[j]] += 1
+            counts[0, place[own]] -= 1
+            totals.permuted[p] += counts
+            reduce_row(counts, out.harmonic, scores)
             out.sums[len(out.sums) - n_orders + p] += scores
 
 
 @njit(cache=True, nogil=True)
 def _fill_levels_of_tips(tip: int, first: np.ndarray, last: np.ndarray, levels: np.ndarray) -> None:
     """Write the level of each tip from one of them."""
+    levels[tip] = 0
     left = right = tip
     for level in range(len(first)):
         levels[first[level, tip] : left] = level
         levels[right : last[level, tip]] = level
         left, right = first[level, tip], last[level, tip]
+
+
+class PairInputs(NamedTuple):
+    """Everything that `compare_rows` needs beside the products.
+
+    Attributes
+    ----------
+    space : Space
+    binning : Binning
+    levels : LevelTable
+    groups : JackknifeGroups
+    species : PermutedTips
+
+    Examples
+    --------
+    >>> PairInputs._fields
+    ('space', 'binning', 'levels', 'groups', 'species')
+    """
+
+    space: Space
+    binning: Binning
+    levels: LevelTable
+    groups: JackknifeGroups
+    species: PermutedTips
+
+
+@njit(cache=True, nogil=True)
+def compare_rows(
+    products: np.ndarray, start: int, inputs: PairInputs, totals: Totals, out: AnchorScores, anchors: bool
+) -> None:
+    """Compare a block of rows with all rows, one row after the other, so that its bins stay in the cache.
+
+    Parameters
+    ----------
+    products : ndarray, shape (b, n), float32
+        From ``points.products``, of the rows from `start` on.
+    start : int
+    inputs : PairInputs
+    totals : Totals
+        The pairs are added to it.
+    out : AnchorScores
+        Filled with the scores of the rows; not used if `anchors` is False.
+    anchors : bool
+        Score the rows as anchors.
+    """
+    n = products.shape[1]
+    distances = np.empty(n, dtype=np.float32)
+    bins, levels = np.empty((1, n), dtype=np.uint16), np.empty((1, n), dtype=np.uint8)
+    for a in range(len(products)):
+        row = start + a
+        fill_distances(products[a], row, inputs.space, distances)
+        fill_bins(distances, inputs.binning.bins, inputs.binning.scale, bins[0])
+        table = inputs.levels
+        if len(table.first):
+            fill_levels_from_clades(row, table.first, table.last, levels)
+        else:
+            fill_levels(row, table.between, table.depth, table.bins, table.scale, levels)
+        if anchors:
+            of_row = AnchorScores(out.harmonic, out.coarse, out.scores[a : a + 1], out.sums)
+            score_anchors(bins, levels, row, inputs.groups, totals, of_row)
+            score_permuted(bins, row, inputs.species, totals, of_row)
+        else:
+            count_pairs(bins, levels, row, inputs.groups, totals)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.stats.sweep.counting import Binning, fill_levels, fill_levels_from_clades
-from bioclip_probe.stats.sweep.points import BLOCK, Points
+from bioclip_probe.stats.sweep.counting import Binning, LevelTable, count_cells, fill_levels, fill_levels_from_clades
+from bioclip_probe.stats.sweep.points import BLOCK, Points, Space
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.tree import Tree
@@ -100,6 +100,13 @@ class Levels:
         steps = first / np.float64(binning.scale)
         return cls(steps, bool(binned), depth, between, Binning(table.astype(np.uint8), binning.scale), ())
 
+    @property
+    def table(self) -> LevelTable:
+        """The arrays from which compiled loops fill in levels."""
+        first, last = self.clades or np.zeros((2, 0, len(self.depth)), dtype=np.int64)
+        bins = np.zeros(1, dtype=np.uint8) if self.clades else self.binning.bins
+        return LevelTable(self.between, self.depth, bins, self.binning.scale, first, last)
+
     def between_tips(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the level of pairs of rows from their clades, where all tips are equally deep.
 
@@ -175,7 +182,14 @@ class Bins:
         return min(N_COARSE_BINS, len(self.edges) - 1)
 
     @classmethod
-    def of(cls, points: Points, fine: bool, block: int = BLOCK) -> Bins:
+    def of(
+        cls,
+        points: Points,
+        fine: bool,
+        block: int = BLOCK,
+        space: Space | None = None,
+        bound: float | None = None,
+    ) -> Bins:
         """Return bins that suit the distances of some points.
 
         Parameters
@@ -185,27 +199,29 @@ class Bins:
             Use `N_FINE_BINS` instead of `N_BINS`.
         block : int
             Rows of a tile.
+        space : Space, optional
+            The space of the distances, by default that of the points.
+        bound : float, optional
+            A bound on these distances, by default that of the points.
 
         Returns
         -------
         Bins
         """
         n_bins, n_cells = (N_FINE_BINS, N_FINE_CELLS) if fine else (N_BINS, N_CELLS)
-        scale = np.float32(n_cells / points.bound)
+        scale, space = np.float32(n_cells / (bound or points.bound)), space or points.space
         counts = np.zeros(n_cells, dtype=np.int64)
         sampled = _sampled_rows(len(points))
         for start in range(0, len(sampled), block):
             rows = sampled[start : start + block]
-            tile = points.distances(rows)
-            cells = np.clip(tile * scale + np.float32(0.5), 0, n_cells - 1).astype(np.int64)
-            cells[np.arange(len(rows)), rows] = -1  # a row and itself are no pair
-            counts += np.bincount(cells.ravel() + 1, minlength=n_cells + 1)[1:]
+            count_cells(points.products(rows), rows, space, scale, counts)
         below = np.cumsum(counts)
         occurring = np.flatnonzero(counts)
         if not len(occurring):
             occurring = np.array([0])
         width = np.clip((np.arange(n_cells) - occurring[0]) / (occurring[-1] - occurring[0] + 1), 0, 1)
-        rank = np.log1p(below / max(len(sampled), 1)) / np.log1p(max(len(points) - 1, 1))
+        ranks = np.log1p(np.append(0, below[occurring]) / max(len(sampled), 1)) / np.log1p(max(len(points) - 1, 1))
+        rank = np.repeat(ranks, np.diff(occurring, prepend=0, append=n_cells))
         measure = (below / max(below[-1], 1) + rank + width) / 3
         changes = (counts > 0) | (np.append(0, counts[:-1]) > 0)
         few = changes.sum() < n_bins  # then each distance has its own bin
@@ -241,8 +257,8 @@ def _sampled_rows(n: int) -> np.ndarray:
 
 def _bin_table(place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the bin of each cell from ascending numbers, equal within a bin, and the first cell of each bin."""
-    _, first, table = np.unique(place, return_index=True, return_inverse=True)
-    return table, first
+    starts = np.append(True, place[1:] != place[:-1])
+    return np.cumsum(starts) - 1, np.flatnonzero(starts)
 
 
 def _clades(level: np.ndarray, n_levels: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """Inner loops of the sweep over pairs: find the level and the bin of each pair, and count the pairs.
 
-The functions are compiled by numba and release the interpreter's lock, so that threads share the blocks of rows.
-Distances may be multiplied and binned on another device (`points.DevicePoints`); they are always counted here.
+The functions are compiled by numba and release the interpreter's lock, so that threads share the blocks of rows. On a
+device of torch, `device` does the same.
 
 An anchor is a row whose distances to all other rows are looked at. A level is a class of equal tree distance, from 0
 (nearest) on; a bin is a class of nearly equal embedding distance.
@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+
+from bioclip_probe.stats.sweep.points import Space
 
 
 class Binning(NamedTuple):
@@ -33,6 +35,35 @@ class Binning(NamedTuple):
 
     bins: np.ndarray
     scale: np.float32
+
+
+class LevelTable(NamedTuple):
+    """The inputs of `fill_levels` and of `fill_levels_from_clades`.
+
+    Attributes
+    ----------
+    between : ndarray, shape (n - 1,), float64
+        Depth of the common ancestor of each row and the next one.
+    depth : ndarray, shape (n,), float64
+        Depth of each row.
+    bins, scale
+        The level of each cell of tree distance, see `Binning`.
+    first, last : ndarray, shape (L, n), int64
+        Clade l of row i is the slice of rows from ``first[l, i]`` to ``last[l, i]``. L is 0 unless all rows are equally
+        deep.
+
+    Examples
+    --------
+    >>> LevelTable(np.zeros(0), np.ones(1), np.zeros(1), np.float32(1), *np.zeros((2, 0, 1), dtype=int)).first.shape
+    (0, 1)
+    """
+
+    between: np.ndarray
+    depth: np.ndarray
+    bins: np.ndarray
+    scale: np.float32
+    first: np.ndarray
+    last: np.ndarray
 
 
 class JackknifeGroups(NamedTuple):
@@ -192,27 +223,83 @@ def fill_levels_from_clades(start: int, first: np.ndarray, last: np.ndarray, lev
 
 
 @njit(cache=True, nogil=True)
+def fill_distances(products: np.ndarray, row: int, space: Space, result: np.ndarray) -> None:
+    """Write the distances of a row and all rows from its products.
+
+    Parameters
+    ----------
+    products : ndarray, shape (n,), float32
+        From ``points.products``.
+    row : int
+    space : Space
+    result : ndarray, shape (n,), float32
+        Filled with the distances.
+
+    Examples
+    --------
+    >>> result, ones = np.zeros(2, dtype=np.float32), np.ones(2, dtype=np.float32)
+    >>> fill_distances(np.array([1, 0.25], dtype=np.float32), 0, Space(ones / 2, ones), result)
+    >>> result.tolist()
+    [0.0, 0.75]
+    """
+    half, weight = space.half[row], space.weight[row]
+    for j in range(len(result)):
+        result[j] = half + space.half[j] - weight * space.weight[j] * products[j]
+
+
+@njit(cache=True, nogil=True)
 def fill_bins(distances: np.ndarray, bins: np.ndarray, scale: np.float32, result: np.ndarray) -> None:
     """Write the bins of distances.
 
     Parameters
     ----------
-    distances : ndarray, shape (b, n), float32
+    distances : ndarray, shape (n,), float32
     bins, scale
         See `Binning`.
-    result : ndarray, shape (b, n), uint16
+    result : ndarray, shape (n,), uint16
         Filled with the bins.
 
     Examples
     --------
-    >>> result = np.zeros((1, 2), dtype=np.uint16)
-    >>> fill_bins(np.array([[0.1, 1.0]], dtype=np.float32), np.array([0, 1], dtype=np.uint16), np.float32(1), result)
+    >>> result = np.zeros(2, dtype=np.uint16)
+    >>> fill_bins(np.array([0.1, 1.0], dtype=np.float32), np.array([0, 1], dtype=np.uint16), np.float32(1), result)
     >>> result.tolist()
-    [[0, 1]]
+    [0, 1]
     """
-    for a in range(len(distances)):
-        for j in range(distances.shape[1]):
-            result[a, j] = bin_of(distances[a, j], bins, scale)
+    for j in range(len(distances)):
+        result[j] = bin_of(distances[j], bins, scale)
+
+
+@njit(cache=True, nogil=True)
+def count_cells(products: np.ndarray, rows: np.ndarray, space: Space, scale: np.float32, counts: np.ndarray) -> None:
+    """Count the distances of some rows and all others by cell.
+
+    Parameters
+    ----------
+    products : ndarray, shape (b, n), float32
+        From ``points.products``.
+    rows : ndarray, shape (b,), int64
+        The row of each anchor; a row and itself are no pair.
+    space : Space
+    scale
+        See `Binning`.
+    counts : ndarray, shape (n_cells,), int64
+        The counts are added to it.
+
+    Examples
+    --------
+    >>> counts, space = np.zeros(3, dtype=np.int64), Space(*np.ones((2, 3), dtype=np.float32))
+    >>> count_cells(np.array([[2, 1, -7]], dtype=np.float32), np.array([0]), space, np.float32(1), counts)
+    >>> counts.tolist()
+    [0, 1, 1]
+    """
+    last = len(counts) - 1
+    distances = np.empty(products.shape[1], dtype=np.float32)
+    for a in range(len(rows)):
+        fill_distances(products[a], rows[a], space, distances)
+        for j in range(len(distances)):
+            if j != rows[a]:
+                counts[min(max(int(distances[j] * scale + np.float32(0.5)), 0), last)] += 1
 
 
 @njit(cache=True, nogil=True)
@@ -243,6 +330,30 @@ def count_pairs(bins: np.ndarray, levels: np.ndarray, start: int, groups: Jackkn
         for j in range(bins.shape[1]):
             totals.by_group[g, levels[a, j], bins[a, j]] += 1
         totals.by_group[g, levels[a, own], bins[a, own]] -= 1
+    count_within_groups(bins, levels, start, groups, totals)
+
+
+@njit(cache=True, nogil=True)
+def count_within_groups(
+    bins: np.ndarray, levels: np.ndarray, start: int, groups: JackknifeGroups, totals: Totals
+) -> None:
+    """Count the pairs of a block of rows whose other row is in the same jackknife group.
+
+    Parameters
+    ----------
+    bins, levels, start, groups, totals
+        As for `count_pairs`.
+
+    Examples
+    --------
+    >>> totals = Totals(*np.zeros((2, 1, 2, 2), dtype=int), np.zeros((0, 2, 2), dtype=int))
+    >>> bins, levels = np.array([[0, 1], [1, 0]], np.uint16), np.array([[0, 1], [1, 0]], np.uint8)
+    >>> count_within_groups(bins, levels, 0, JackknifeGroups.of(np.zeros(2, int), 1), totals)
+    >>> totals.within_group.tolist()
+    [[[0, 0], [0, 2]]]
+    """
+    for a in range(len(bins)):
+        own, g = start + a, groups.group[start + a]
         for j in groups.members[groups.starts[g] : groups.starts[g + 1]]:
             if j != own:
                 totals.within_group[g, levels[a, j], bins[a, j]] += 1

@@ -12,30 +12,16 @@ of tied images. So no result depends on the order of the images.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from bioclip_probe.errors import DataError, some
-from bioclip_probe.stats.sweep.cells import N_LEVELS, Cells, cells_of
-from bioclip_probe.stats.sweep.points import BLOCK, Points
-from bioclip_probe.stats.sweep.selection import (
-    Entries,
-    linked_weights,
-    nearest_by_level,
-    neighbor_weights,
-    weights_by_level,
-)
-from bioclip_probe.stats.threads import one_thread
-from bioclip_probe.tree.tree import Placement
-
-#: Threads at most.
-MOST_THREADS = 8
+from bioclip_probe.stats.sweep.cells import N_LEVELS, Cells
+from bioclip_probe.stats.sweep.cores import MOST_TASKS, on_all_cores
+from bioclip_probe.stats.sweep.entries import Entries, linked_weights, neighbor_weights, weights_by_level
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +48,7 @@ class NeighborLists:
     >>> from bioclip_probe.metrics.examples import corvids
     >>> vectors, placement = corvids()
     >>> from bioclip_probe.stats.sweep.cells import level_of
+    >>> from bioclip_probe.stats.sweep.search import neighbor_lists
     >>> lists = neighbor_lists(vectors, placement, np.arange(3), k=1)
     >>> lists.shares(1).shape, lists.shares(1)[:, level_of("genus")].tolist()  # cells in tree order: the raven is first
     ((3, 8), [0.0, 1.0, 1.0])
@@ -281,95 +268,6 @@ class NeighborLists:
         return np.divide(total, size, out=np.zeros(len(size)), where=size > 0)
 
 
-def neighbor_lists(
-    vectors: np.ndarray,
-    placement: Placement,
-    jackknife_group: np.ndarray,
-    k: int,
-    groups: np.ndarray | None = None,
-    among: np.ndarray | None = None,
-) -> NeighborLists:
-    """Return the nearest images of every image at each level of kinship.
-
-    Parameters
-    ----------
-    vectors : ndarray, shape (n, d)
-        Unit vectors.
-    placement : Placement
-        The images in a taxonomy.
-    jackknife_group : ndarray, shape (n,), int64
-        Images of one species are in one group.
-    k : int
-        Number of nearest images for which the lists suffice.
-    groups : ndarray, shape (n,), int64, optional
-        Observation or photographer: images of one group are no neighbours of each other. -1 is no group.
-    among : ndarray, shape (n,), bool, optional
-        Only these images have neighbours and are neighbours; by default all that are in the taxonomy.
-
-    Returns
-    -------
-    NeighborLists
-
-    Raises
-    ------
-    DataError
-        If a vector is not finite.
-
-    Notes
-    -----
-    One float32 product of all pairs, O(n² d), on all cores; all candidates that rounding may have moved are compared in
-    float64 (`exact_distance`). A list holds about k + 3 images a level, more where many species are left out together.
-    What holds for vectors that nearly coincide is said in `nearest_neighbors`.
-
-    Examples
-    --------
-    >>> from bioclip_probe.metrics.examples import corvids
-    >>> vectors, placement = corvids()
-    >>> neighbor_lists(vectors, placement, np.arange(3), k=1).candidates().sum(axis=1).tolist()
-    [2, 2, 2]
-    """
-    placed = placement.node >= 0
-    rows = np.flatnonzero(placed if among is None else among & placed)
-    cells, cell = cells_of(vectors, placement, jackknife_group, groups, rows)
-    broken = np.flatnonzero(~np.isfinite(cells.vectors).all(axis=1))
-    if len(broken):
-        raise DataError(
-            f"embeddings must be finite; {len(broken)} are not, in rows {some(rows[np.isin(cell, broken)])}"
-        )
-    points = Points.of(cells.vectors, np.arange(len(cells.size)))
-
-    def search(start: int) -> tuple[np.ndarray, ...]:
-        """Return the entries of a block of cells."""
-        tile = points.distances(slice(start, start + BLOCK))
-        return nearest_by_level(tile, start, cells, k, np.float32(points.slack))
-
-    with one_thread:
-        found = on_all_cores(search, range(0, len(points), BLOCK))
-    counts, *columns = [np.concatenate(parts) for parts in zip(*found, strict=True)] or [np.zeros(0, np.int64)] * 4
-    return NeighborLists(rows, cell, cells, Entries(np.concatenate([[0], np.cumsum(counts)]), *columns), k)
-
-
-def on_all_cores(function: Callable[[int], Any], numbers: Iterable[int]) -> list:
-    """Return the results of a function that releases the interpreter's lock, in the order of its arguments.
-
-    Parameters
-    ----------
-    function : callable
-    numbers : iterable of int
-
-    Returns
-    -------
-    list
-
-    Examples
-    --------
-    >>> on_all_cores(abs, [-1, 2])
-    [1, 2]
-    """
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
-        return list(pool.map(function, numbers))
-
-
 def matching_weight(links: tuple[np.ndarray, np.ndarray, np.ndarray], labels: np.ndarray) -> np.ndarray:
     """Return the weight of links between taxa of the same label, for several labellings of the taxa.
 
@@ -391,7 +289,7 @@ def matching_weight(links: tuple[np.ndarray, np.ndarray, np.ndarray], labels: np
     [3.0, 1.0]
     """
     totals = np.empty(len(labels))
-    step = -(-len(labels) // MOST_THREADS) or 1
+    step = -(-len(labels) // MOST_TASKS) or 1
 
     def add_up(start: int) -> None:
         """Add up the links of some labellings."""

@@ -1,19 +1,20 @@
-"""Unit vectors as points about their mean, and tiles of their distances, on the processor or through torch.
+"""Unit vectors as points about their mean, and tiles of their distances.
 
 A point is (a, 1, ‖a‖²/2) with a = u − mean. The product of (−a, ‖a‖²/2, 1) and (b, 1, ‖b‖²/2) is ‖a − b‖²/2, the cosine
 distance. So one float32 product computes it with as many digits as its size deserves.
+
+The products a·b of points serve a second space too: where vectors are centred, they are the points at norm 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bioclip_probe.stats.sweep.candidates import candidate_limits, gather_candidates
-from bioclip_probe.stats.sweep.counting import Binning, fill_bins
 
 #: Default number of rows of a tile.
 BLOCK = 256
@@ -23,6 +24,8 @@ NARROWEST = 1e-7
 ROUNDING = 1e-5
 #: Rows that are converted to float64 at once.
 CHUNK = 4096
+#: Vectors are points at norm 1 if no number differs by more.
+SAME = 1e-6
 
 
 def distance_bound(halves: np.ndarray) -> float:
@@ -49,6 +52,26 @@ def distance_bound(halves: np.ndarray) -> float:
     return float(np.clip(2.0 ** np.ceil(np.log2(max(most, NARROWEST))), NARROWEST, 2.0))
 
 
+class Space(NamedTuple):
+    """How distances follow from products p of points: that of i and j is half_i + half_j − weight_i weight_j p_ij.
+
+    Attributes
+    ----------
+    half : ndarray, shape (n,), float32
+        Half the squared norm of each vector.
+    weight : ndarray, shape (n,), float32
+        The norm of each vector over that of its point; 1 where the vectors are the points.
+
+    Examples
+    --------
+    >>> Space(np.full(2, 0.5, np.float32), np.ones(2, np.float32)).weight.tolist()
+    [1.0, 1.0]
+    """
+
+    half: np.ndarray
+    weight: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
 class Points:
     """Rows as points about their mean.
@@ -73,7 +96,7 @@ class Points:
     norm_range: float
 
     @classmethod
-    def of(cls, vectors: np.ndarray, order: np.ndarray) -> Points:
+    def of(cls, vectors: np.ndarray, order: np.ndarray, origin: np.ndarray | None = None) -> Points:
         """Return some rows as points.
 
         Parameters
@@ -82,6 +105,8 @@ class Points:
             Unit vectors.
         order : ndarray, shape (n,), int64
             Row numbers, in the order that the points shall have.
+        origin : ndarray, shape (d,), float64, optional
+            Subtracted from the vectors; by default the mean of these rows.
 
         Returns
         -------
@@ -89,12 +114,13 @@ class Points:
         """
         n, d = len(order), vectors.shape[1]
         chunks = [order[start : start + CHUNK] for start in range(0, n, CHUNK)]
-        mean = sum((vectors[chunk].sum(axis=0, dtype=np.float64) for chunk in chunks), np.zeros(d)) / max(n, 1)
+        if origin is None:
+            origin = sum((vectors[chunk].sum(axis=0, dtype=np.float64) for chunk in chunks), np.zeros(d)) / max(n, 1)
         data, lengths, start = np.ones((n, d + 2), dtype=np.float32), np.empty(n), 0
         for chunk in chunks:
             rows = np.asarray(vectors[chunk], dtype=np.float64)
             lengths[start : start + len(chunk)] = np.einsum("ij,ij->i", rows, rows)
-            data[start : start + len(chunk), :d] = rows - mean
+            data[start : start + len(chunk), :d] = rows - origin
             start += len(chunk)
         for start in range(0, n, CHUNK):
             a = data[start : start + CHUNK, :d].astype(np.float64)
@@ -103,6 +129,49 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.data)
+
+    @property
+    def space(self) -> Space:
+        """The space of the vectors whose points these are."""
+        return Space(np.ascontiguousarray(self.data[:, -1]), np.ones(len(self), dtype=np.float32))
+
+    def space_at_norm_1(self, vectors: np.ndarray) -> Space | None:
+        """Return the space of centred vectors, or nothing if they are not the points at norm 1.
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (n, d)
+            In the order of the points.
+
+        Returns
+        -------
+        Space, optional
+        """
+        half, weight = np.empty((2, len(self)), dtype=np.float32)
+        for start in range(0, len(self), CHUNK):
+            rows = np.asarray(vectors[start : start + CHUNK], dtype=np.float64)
+            points = self.data[start : start + CHUNK, :-2].astype(np.float64)
+            squares, of_points = np.einsum("ij,ij->i", rows, rows), np.einsum("ij,ij->i", points, points)
+            ratio = np.sqrt(np.divide(squares, of_points, out=np.zeros(len(rows)), where=of_points > 0))
+            if not np.all(np.abs(rows - points * ratio[:, None]) <= SAME):
+                return None
+            half[start : start + CHUNK], weight[start : start + CHUNK] = squares / 2, ratio
+        return Space(half, weight)
+
+    def products(self, rows: slice | np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the products a·b of some points and all points.
+
+        Parameters
+        ----------
+        rows : slice or ndarray of int
+        out : ndarray, shape (b, n), float32, optional
+            Where to write them.
+
+        Returns
+        -------
+        ndarray, shape (b, n), float32
+        """
+        return np.matmul(self.data[rows, :-2], self.data[:, :-2].T, out=out)
 
     def distances(self, rows: np.ndarray | slice, out: np.ndarray | None = None) -> np.ndarray:
         """Return the cosine distances of some rows and all rows.
@@ -142,23 +211,6 @@ class Points:
             rows = slice(start, min(start + block, len(self)))
             yield start, self.distances(rows, buffer[: rows.stop - start])
 
-    def bins(self, tile: Any, binning: Binning) -> np.ndarray:
-        """Return the bin of each distance of a tile.
-
-        Parameters
-        ----------
-        tile : ndarray, shape (b, n), float32, or a tensor
-            From `tiles`.
-        binning : Binning
-
-        Returns
-        -------
-        ndarray, shape (b, n), uint16
-        """
-        result = np.empty(tile.shape, dtype=np.uint16)
-        fill_bins(tile, binning.bins, binning.scale, result)
-        return result
-
     @property
     def slack(self) -> float:
         """The distance beyond the k-th nearest row in float32 at which one of the k nearest may lie.
@@ -191,54 +243,60 @@ class Points:
         return np.repeat(np.arange(start, start + len(tile)), count), neighbour
 
 
-class DevicePoints(Points):
-    """Points on a device of torch, where tiles are computed and binned.
+@dataclass(frozen=True, eq=False)
+class SpacesOfPoints:
+    """Spaces whose distances follow from the products of the same points.
+
+    Attributes
+    ----------
+    points : Points
+    spaces : list of Space
+    bounds : list of float
+        See `Points.bound`.
+    slacks : list of float
+        See `Points.slack`.
 
     Examples
     --------
-    >>> hasattr(DevicePoints, "on")
-    True
+    >>> vectors = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    >>> centred = vectors - vectors.mean(axis=0)
+    >>> centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+    >>> SpacesOfPoints.of([vectors, centred], np.arange(3)).spaces[1].half.tolist()
+    [0.5, 0.5, 0.5]
     """
 
-    tensor: Any
+    points: Points
+    spaces: list[Space]
+    bounds: list[float]
+    slacks: list[float]
 
     @classmethod
-    def on(cls, device: str, points: Points) -> DevicePoints:
-        """Copy points to a device.
+    def of(cls, vectors: Sequence[np.ndarray], order: np.ndarray) -> SpacesOfPoints | None:
+        """Return spaces of some rows, or nothing if the others do not hold the centred vectors of the first.
 
         Parameters
         ----------
-        device : str
-            E.g. ``cuda``.
-        points : Points
+        vectors : sequence of ndarray, shape (r, d)
+            Unit vectors of all rows in each space; the others are those of the first less their mean, at norm 1.
+        order : ndarray, shape (n,), int64
+            Row numbers, in the order that the points shall have.
 
         Returns
         -------
-        DevicePoints
+        SpacesOfPoints, optional
+            Where the vectors of another space are close to each other, one product would not hold their distances.
         """
-        import torch
-
-        copy = cls(points.data, points.bound, points.norm_range)
-        object.__setattr__(copy, "tensor", torch.from_numpy(points.data).to(device))
-        return copy
-
-    def tiles(self, block: int = BLOCK, starts: Iterable[int] | None = None) -> Iterator[tuple[int, Any]]:
-        """Yield the distances of blocks of rows and all rows, as tensors on the device; see `Points.tiles`."""
-        for start in range(0, len(self), block) if starts is None else starts:
-            rows = self.tensor[start : start + block]
-            d = rows.shape[1] - 2
-            left = rows.clone()
-            left[:, :d].neg_()
-            left[:, d], left[:, d + 1] = rows[:, d + 1], rows[:, d]
-            yield start, left @ self.tensor.T
-
-    def bins(self, tile: Any, binning: Binning) -> np.ndarray:
-        """Return the bin of each distance of a tile; see `Points.bins`."""
-        import torch
-
-        cells = (tile * float(binning.scale) + 0.5).to(torch.int64).clamp_(0, len(binning.bins) - 1)
-        table = torch.from_numpy(binning.bins.astype(np.int16)).to(tile.device)
-        return table[cells].cpu().numpy().view(np.uint16)
+        first, *others = vectors
+        points = Points.of(first, order, first.mean(axis=0, dtype=np.float64) if others else None)
+        result = cls(points, [points.space], [points.bound], [points.slack])
+        for other in others:
+            space, own = points.space_at_norm_1(other[order]), Points.of(other, order)
+            if space is None or own.bound < 1:
+                return None
+            result.spaces.append(space)
+            result.bounds.append(own.bound)
+            result.slacks.append(own.slack)
+        return result
 
 
 def _left_factors(rows: np.ndarray) -> np.ndarray:

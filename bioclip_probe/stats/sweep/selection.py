@@ -1,4 +1,4 @@
-"""Compiled search for the nearest candidates of an anchor at each level of kinship, and walks along what was found.
+"""Compiled search for the nearest candidates of an anchor at each level of kinship.
 
 Candidates stand in tree order, so those that meet an anchor at a level or below are a slice of the candidates.
 """
@@ -12,64 +12,109 @@ from numba import njit
 
 from bioclip_probe.stats.sweep.candidates import exact_distance
 from bioclip_probe.stats.sweep.cells import Cells
+from bioclip_probe.stats.sweep.counting import fill_distances
+from bioclip_probe.stats.sweep.points import Space
+
+#: Cells of which one least distance is kept.
+RUN = 32
+#: Up to this many nearest distances are kept in order; more are selected from all.
+MOST_KEPT = 128
+#: No distance is larger.
+LARGEST = np.float32(3e38)
+#: What `nearest_by_level` returns.
+Found = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+class Search(NamedTuple):
+    """A search for the nearest candidates of cells, on products of rows.
+
+    Attributes
+    ----------
+    cells : Cells
+    space : Space
+        Of the rows.
+    row : ndarray, shape (c,), int64
+        A row that holds each cell, ascending.
+    cell : ndarray, shape (n,), int64
+        The cell that each row stands for; -1 for a further row of a cell.
+    members, starts : ndarray, shape (c,) and (g + 1,), int64
+        The cells by photographer: those of g are ``members[starts[g]:starts[g + 1]]``.
+    k : int
+        Number of images that must remain at each level where there are as many, without any jackknife group.
+    slack : numpy.float32
+        Twice the error of a distance.
+
+    Examples
+    --------
+    >>> Search._fields[-2:]
+    ('k', 'slack')
+    """
+
+    cells: Cells
+    space: Space
+    row: np.ndarray
+    cell: np.ndarray
+    members: np.ndarray
+    starts: np.ndarray
+    k: int
+    slack: np.float32
 
 
 @njit(cache=True, nogil=True)
 def nearest_by_level(
-    tile: np.ndarray, start: int, cells: Cells, k: int, slack: np.float32
+    products: np.ndarray, start: int, search: Search
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the nearest candidates of some cells at each level: enough that k remain without any jackknife group.
+    """Return the nearest candidates of the cells of a block of rows at each level.
 
     Parameters
     ----------
-    tile : ndarray, shape (b, c), float32
-        Distances of the cells from `start` on and all cells.
+    products : ndarray, shape (b, n), float32
+        From ``points.products``, of the rows from `start` on.
     start : int
-    cells : Cells
-    k : int
-        Number of images that must remain at each level where there are as many. All that tie with the last are kept.
-    slack : numpy.float32
-        Twice the error of the distances of the tile.
+    search : Search
 
     Returns
     -------
     counts : ndarray, shape (b,), int64
-        Number of candidates of each cell of the tile.
+        Number of candidates of the cell of each row; -1 for a further row of a cell.
     neighbor : ndarray, int32
-        The candidates of one cell after the other, nearest first.
+        The candidates of one cell after the other, nearest first. All that tie with the last are kept.
     distance : ndarray, float64
         Their exact distances.
     level : ndarray, uint8
         The level at which they meet the cell.
+
+    Notes
+    -----
+    Distances from the products say which candidates may be among the nearest; those are compared in float64. The least
+    distance of every `RUN` cells tells which of them need not be looked at.
     """
-    counts = np.zeros(len(tile), dtype=np.int64)
-    room = len(tile) * (2 * k + 8)
-    neighbor, distance, level = np.empty(room, np.int32), np.empty(room), np.empty(room, np.uint8)
-    near, place = np.empty(tile.shape[1], np.float32), np.empty(tile.shape[1], np.int64)
-    in_group = np.zeros(cells.left_out.max() + 1, dtype=np.int64)
+    cells = search.cells
+    n_cells = len(cells.size)
+    counts = np.zeros(len(products), dtype=np.int64)
+    neighbor, distance = np.empty(len(products) * 16 * search.k, np.int32), np.empty(len(products) * 16 * search.k)
+    level = np.empty(len(neighbor), np.uint8)
+    near, least = np.empty(n_cells, np.float32), np.empty(n_cells // RUN + 1, np.float32)
+    in_group = np.zeros(cells.left_out.max() + 1 if n_cells else 1, dtype=np.int64)
     n = 0
-    for a in range(len(tile)):
-        own, begin = start + a, n
+    for a in range(len(products)):
+        own, begin = search.cell[start + a], n
+        if own < 0:
+            counts[a] = -1
+            continue
+        _fill_near(products[a], start + a, search, near)
+        _fill_least(near, least)
         for one in range(len(cells.first)):
-            n_near = _candidates_at(tile[a], own, one, cells, near, place)
-            if not n_near:
+            inside = _candidates_at(near, least, own, one, search, in_group)
+            if not len(inside):
                 continue
-            limit = _limit(near[:n_near], place[:n_near], own, cells, k, in_group) + slack
-            inside = place[:n_near][near[:n_near] <= limit]
-            exact = np.empty(len(inside))
-            for i in range(len(inside)):
-                other = inside[i]
-                exact[i] = exact_distance(
-                    cells.vectors[own], cells.vectors[other], cells.scale[own], cells.scale[other]
-                )
-            order = np.argsort(exact)
-            stop = _enough(inside[order], exact[order], own, cells, k, in_group)
-            while n + stop > len(neighbor):
+            inside, exact = _enough(inside, own, search, in_group)
+            while n + len(inside) > len(neighbor):
                 neighbor, distance, level = _doubled(neighbor), _doubled(distance), _doubled(level)
-            neighbor[n : n + stop] = inside[order[:stop]]
-            distance[n : n + stop] = exact[order[:stop]]
-            level[n : n + stop] = one
-            n += stop
+            neighbor[n : n + len(inside)] = inside
+            distance[n : n + len(inside)] = exact
+            level[n : n + len(inside)] = one
+            n += len(inside)
         order = np.argsort(distance[begin:n], kind="mergesort")
         neighbor[begin:n] = neighbor[begin:n][order]
         distance[begin:n] = distance[begin:n][order]
@@ -87,176 +132,138 @@ def _doubled(array: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _candidates_at(row: np.ndarray, own: int, one: int, cells: Cells, near: np.ndarray, place: np.ndarray) -> int:
-    """Write the distances and the places of the candidates at a level, and return how many there are."""
+def _fill_near(products: np.ndarray, row: int, search: Search, near: np.ndarray) -> None:
+    """Write the distances of a row and all cells; infinite to those that are no candidates."""
+    space, own = search.space, search.cell[row]
+    if len(near) == len(products):
+        fill_distances(products, row, space, near)
+    else:
+        for j in range(len(near)):
+            other = search.row[j]
+            weight = space.weight[row] * space.weight[other]
+            near[j] = space.half[row] + space.half[other] - weight * products[other]
+    if search.cells.size[own] == 1:
+        near[own] = np.inf
+    group = search.cells.group[own]
+    if group >= 0:
+        for j in search.members[search.starts[group] : search.starts[group + 1]]:
+            near[j] = np.inf
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
+def _fill_least(near: np.ndarray, least: np.ndarray) -> None:
+    """Write the least distance of every `RUN` cells."""
+    for run in range(len(near) // RUN):
+        lowest = near[run * RUN]
+        for j in range(run * RUN, run * RUN + RUN):
+            lowest = min(lowest, near[j])
+        least[run] = lowest
+
+
+@njit(cache=True, nogil=True)
+def _candidates_at(
+    near: np.ndarray, least: np.ndarray, own: int, one: int, search: Search, in_group: np.ndarray
+) -> np.ndarray:
+    """Return the cells at a level that may be among those needed: k images remain without any jackknife group."""
+    cells = search.cells
     first, last = cells.first[one, own], cells.last[one, own]
-    inner_first, inner_last = (cells.first[one - 1, own], cells.last[one - 1, own]) if one else (first, first)
-    group, n = cells.group[own], 0
-    for part in range(2):
-        for j in range(first if part == 0 else inner_last, inner_first if part == 0 else last):
-            if (group >= 0 and cells.group[j] == group) or (j == own and cells.size[own] == 1):
-                continue
-            near[n], place[n] = row[j], j
-            n += 1
-    return n
-
-
-@njit(cache=True, nogil=True)
-def _limit(near: np.ndarray, place: np.ndarray, own: int, cells: Cells, k: int, in_group: np.ndarray) -> np.float32:
-    """Return a distance within which k images remain without any jackknife group; infinite if all are needed."""
-    wanted = 2 * k
-    while wanted < len(near):
-        limit = np.partition(near, wanted - 1)[wanted - 1]
-        inside = place[near <= limit]
-        if _remaining(inside, own, cells, in_group) >= k:
-            return limit
+    inner_first, inner_last = (cells.first[one - 1, own], cells.last[one - 1, own]) if one else (last, last)
+    wanted, n_cells = search.k + search.k // 2, last - first - (inner_last - inner_first)
+    slices = (first, inner_first, inner_last, last)
+    while wanted < n_cells:
+        limit = _limit(near, least, slices, wanted)
+        if limit == np.inf:
+            break  # candidates are fewer than cells
+        inside = _within(near, least, slices, limit + search.slack)
+        if _remaining(inside, near, limit, own, cells, in_group) >= search.k:
+            return inside
         wanted *= 4
-    return np.float32(np.inf)
+    return _within(near, least, slices, LARGEST)
 
 
 @njit(cache=True, nogil=True)
-def _remaining(inside: np.ndarray, own: int, cells: Cells, in_group: np.ndarray) -> int:
-    """Return how many images remain of some candidates without the jackknife group that holds most of them.
+def _limit(near: np.ndarray, least: np.ndarray, slices: tuple[int, int, int, int], wanted: int) -> np.float32:
+    """Return the distance of the last of the nearest cells of two slices, as many as are wanted."""
+    if wanted > MOST_KEPT:
+        values = np.concatenate((near[slices[0] : slices[1]], near[slices[2] : slices[3]]))
+        return np.partition(values, wanted - 1)[wanted - 1]
+    kept = np.full(wanted, np.inf, dtype=np.float32)  # ascending
+    for part in range(2):
+        j, stop = (slices[0], slices[1]) if part == 0 else (slices[2], slices[3])
+        while j < stop:
+            end = min(stop, j - j % RUN + RUN)
+            if end - j == RUN and least[j // RUN] >= kept[-1]:
+                j = end
+            while j < end:
+                if near[j] < kept[-1]:
+                    place = wanted - 1
+                    while place > 0 and kept[place - 1] > near[j]:
+                        kept[place] = kept[place - 1]
+                        place -= 1
+                    kept[place] = near[j]
+                j += 1
+    return kept[-1]
+
+
+@njit(cache=True, nogil=True)
+def _within(near: np.ndarray, least: np.ndarray, slices: tuple[int, int, int, int], limit: np.float32) -> np.ndarray:
+    """Return the cells of two slices that are no farther than a limit, ascending."""
+    inside, n = np.empty(64, dtype=np.int32), 0
+    for part in range(2):
+        j, stop = (slices[0], slices[1]) if part == 0 else (slices[2], slices[3])
+        while j < stop:
+            end = min(stop, j - j % RUN + RUN)
+            if end - j == RUN and least[j // RUN] > limit:
+                j = end
+            while j < end:
+                if near[j] <= limit:
+                    if n == len(inside):
+                        inside = _doubled(inside)
+                    inside[n] = j
+                    n += 1
+                j += 1
+    return inside[:n]
+
+
+@njit(cache=True, nogil=True)
+def _remaining(
+    inside: np.ndarray, near: np.ndarray, limit: np.float32, own: int, cells: Cells, in_group: np.ndarray
+) -> int:
+    """Return how many images within a limit remain without the jackknife group that holds most of them.
 
     Without its own group, the anchor itself is left out, so that this group does not count.
     """
     total, most = 0, 0
     in_group[:] = 0
     for j in inside:
-        size = cells.size[j] - (j == own)
-        total += size
-        if cells.left_out[j] != cells.left_out[own]:
-            in_group[cells.left_out[j]] += size
-            most = max(most, in_group[cells.left_out[j]])
+        if near[j] <= limit:
+            size = cells.size[j] - (j == own)
+            total += size
+            if cells.left_out[j] != cells.left_out[own]:
+                in_group[cells.left_out[j]] += size
+                most = max(most, in_group[cells.left_out[j]])
     return total - most
 
 
 @njit(cache=True, nogil=True)
-def _enough(inside: np.ndarray, exact: np.ndarray, own: int, cells: Cells, k: int, in_group: np.ndarray) -> int:
-    """Return how many of some sorted candidates are needed, so that k images remain and no tie is cut."""
+def _enough(inside: np.ndarray, own: int, search: Search, in_group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nearest of some candidates and their exact distances: k images remain and no tie is cut."""
+    cells = search.cells
+    exact = np.empty(len(inside))
+    for i in range(len(inside)):
+        other = inside[i]
+        exact[i] = exact_distance(cells.vectors[own], cells.vectors[other], cells.scale[own], cells.scale[other])
+    order = np.argsort(exact)
+    inside, exact = inside[order], exact[order]
     total, most = 0, 0
     in_group[:] = 0
     for i in range(len(inside)):
-        if i and exact[i] > exact[i - 1] and total - most >= k:
-            return i
+        if i and exact[i] > exact[i - 1] and total - most >= search.k:
+            return inside[:i], exact[:i]
         j = inside[i]
         size = cells.size[j] - (j == own)
         total += size
         if cells.left_out[j] != cells.left_out[own]:
             in_group[cells.left_out[j]] += size
             most = max(most, in_group[cells.left_out[j]])
-    return len(inside)
-
-
-class Entries(NamedTuple):
-    """The nearest candidates of all cells, nearest first: those of cell i are ``start[i]:start[i + 1]``.
-
-    Attributes
-    ----------
-    start : ndarray, shape (c + 1,), int64
-    neighbor : ndarray, shape (e,), int32
-    distance : ndarray, shape (e,), float64
-    level : ndarray, shape (e,), uint8
-
-    Examples
-    --------
-    >>> Entries(np.array([0, 1]), np.array([0]), np.array([0.0]), np.array([0])).neighbor
-    array([0])
-    """
-
-    start: np.ndarray
-    neighbor: np.ndarray
-    distance: np.ndarray
-    level: np.ndarray
-
-
-@njit(cache=True, nogil=True)
-def neighbor_weights(entries: Entries, cells: Cells, k: int, least: int, left_out: int, weight: np.ndarray) -> None:
-    """Write the share of each candidate among the k nearest images of its anchor.
-
-    Candidates at exactly one distance share the places that are left for them: the weights are the mean over random
-    orders of such candidates.
-
-    Parameters
-    ----------
-    entries : Entries
-    cells : Cells
-    k : int
-        At most that of `nearest_by_level`.
-    least : int
-        Candidates that meet the anchor below this level are passed over.
-    left_out : int
-        Jackknife group that is left out, as anchors and as candidates; -1 for none.
-    weight : ndarray, shape (e,), float64
-        Filled. The weights of an anchor add up to 1, also where it has fewer than k candidates; all are 0 where it has
-        none or is left out.
-    """
-    for own in range(len(entries.start) - 1):
-        i, stop, found = entries.start[own], entries.start[own + 1], 0
-        weight[i:stop] = 0.0
-        if cells.left_out[own] == left_out:
-            continue
-        begin = i
-        while i < stop and found < k:
-            end, tied = i, 0
-            while end < stop and entries.distance[end] == entries.distance[i]:
-                tied += _images(entries, cells, own, end, least, left_out)
-                end += 1
-            if tied:
-                share = min(1.0, (k - found) / tied)
-                for j in range(i, end):
-                    weight[j] = share * _images(entries, cells, own, j, least, left_out)
-                found += tied
-            i = end
-        if found:
-            weight[begin:i] /= min(found, k)
-
-
-@njit(cache=True, nogil=True)
-def _images(entries: Entries, cells: Cells, own: int, entry: int, least: int, left_out: int) -> int:
-    """Return how many images of an entry are candidates."""
-    j = entries.neighbor[entry]
-    if entries.level[entry] < least or cells.left_out[j] == left_out:
-        return 0
-    return cells.size[j] - (j == own)
-
-
-@njit(cache=True, nogil=True)
-def weights_by_level(entries: Entries, weight: np.ndarray, by_level: np.ndarray) -> None:
-    """Add up the weights of the candidates of each cell by level.
-
-    Parameters
-    ----------
-    entries : Entries
-    weight : ndarray, shape (e,), float64
-    by_level : ndarray, shape (c, L), float64
-        Filled.
-    """
-    by_level[:] = 0.0
-    for own in range(len(entries.start) - 1):
-        for entry in range(entries.start[own], entries.start[own + 1]):
-            by_level[own, entries.level[entry]] += weight[entry]
-
-
-@njit(cache=True, nogil=True)
-def linked_weights(
-    left: np.ndarray, right: np.ndarray, weight: np.ndarray, labels: np.ndarray, totals: np.ndarray
-) -> None:
-    """Add up the weights of the links between units of the same label, for several labellings.
-
-    Parameters
-    ----------
-    left, right : ndarray, shape (l,), int64
-        The units that each link joins.
-    weight : ndarray, shape (l,), float64
-    labels : ndarray, shape (p, u), int64
-        The labels of the units in each labelling.
-    totals : ndarray, shape (p,), float64
-        Filled.
-    """
-    for one in range(len(labels)):
-        total = 0.0
-        for link in range(len(left)):
-            if labels[one, left[link]] == labels[one, right[link]]:
-                total += weight[link]
-        totals[one] = total
+    return inside, exact

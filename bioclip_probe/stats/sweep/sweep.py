@@ -11,30 +11,26 @@ nearly coincide, as those of an untrained network do.
 
 from __future__ import annotations
 
-import math
-import os
-from collections import deque
-from concurrent.futures import FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
+from bioclip_probe.stats.devices import CPU
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.sweep.anchors import AnchorScores, PermutedTips, score_anchors, score_permuted
+from bioclip_probe.stats.sweep.anchors import PermutedTips
 from bioclip_probe.stats.sweep.binning import Bins, Levels
-from bioclip_probe.stats.sweep.counting import JackknifeGroups, Totals, count_pairs
+from bioclip_probe.stats.sweep.comparison import SpaceInputs, SpaceResult, SweepInputs, compare_all
+from bioclip_probe.stats.sweep.counting import JackknifeGroups
 from bioclip_probe.stats.sweep.histograms import JointHistogram
-from bioclip_probe.stats.sweep.points import BLOCK, DevicePoints, Points
+from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
+from bioclip_probe.stats.sweep.points import BLOCK, SpacesOfPoints
 from bioclip_probe.stats.sweep.replicates import Replicates
-from bioclip_probe.stats.sweep.scoring import N_SCORES, SIZE, score_sizes
-from bioclip_probe.stats.tasks import SharedValue, even_ranges, ordered_results, share_with_workers
+from bioclip_probe.stats.sweep.scoring import SIZE, score_sizes
+from bioclip_probe.stats.sweep.search import NeighborSearch
 from bioclip_probe.stats.threads import one_thread
 from bioclip_probe.tree.tree import read_only
-
-#: Pairs that a task looks at for each count that it sends back, at least.
-PER_COUNT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +94,10 @@ class SweepWorkers:
         Its workers look at ranges of rows, each in one thread; by default the threads of this process do. The workers
         read shared arrays from the folder for temporary files. Where workers run on other machines, set ``TMPDIR`` to a
         folder that all machines see.
-    device : str, optional
-        A device of torch that multiplies and counts, e.g. ``cuda``; by default the processor, without torch.
+    device : str
+        ``cpu``, or the device of torch that does everything, e.g. ``cuda``.
     n_threads : int, optional
-        Threads of this process; by default one for small work, else one per processor, at most 8.
+        Threads of this process; by default one for small work, else one per processor.
     block : int
         Rows of a tile of distances.
 
@@ -112,7 +108,7 @@ class SweepWorkers:
     """
 
     executor: Executor | None = None
-    device: str | None = None
+    device: str = CPU
     n_threads: int | None = None
     block: int = BLOCK
 
@@ -162,23 +158,97 @@ def sweep(
     >>> sweep(Rows.images(vectors, Placement(tree, np.array([2, 3, 4])))).joint.counts.sum(axis=1).tolist()
     [0.0, 1.0, 2.0]
     """
-    replicates = Replicates.none(len(rows.tips)) if replicates is None else replicates
-    order = np.flatnonzero(rows.tips >= 0)
-    order = order[np.lexsort((rows.vectors[order, 0], rows.tips[order]))]
-    tips = rows.tips[order]
-    points, levels = Points.of(rows.vectors, order), Levels.of(rows.tree, tips)
+    return sweep_spaces([rows], replicates, anchors, workers=workers)[0][0]
+
+
+def sweep_spaces(
+    spaces: Sequence[Rows],
+    replicates: Replicates | None = None,
+    anchors: bool = False,
+    search: NeighborSearch | None = None,
+    workers: SweepWorkers = DEFAULT_WORKERS,
+) -> tuple[list[Sweep], list[NeighborLists]]:
+    """Look at every pair of rows once from either end, in several spaces and for their nearest neighbours too.
+
+    Parameters
+    ----------
+    spaces : sequence of Rows
+        The same rows at the same tips with other vectors, e.g. raw and centred.
+    replicates, anchors, workers
+        As for `sweep`.
+    search : NeighborSearch, optional
+        A search for the nearest of all rows at a tip, in the first space.
+
+    Returns
+    -------
+    sweeps : list of Sweep
+        One for each space.
+    lists : list of NeighborLists
+        One for each space, from the same products if there is a search; none otherwise.
+
+    Raises
+    ------
+    ValueError
+        If species are permuted on a tree whose tips are not equally deep.
+
+    Notes
+    -----
+    One product serves all spaces if the vectors of each are those of the first, centred: less the mean of all rows, at
+    norm 1. In other spaces another sweep looks at the pairs again.
+    """
+    first = spaces[0]
+    replicates = Replicates.none(len(first.tips)) if replicates is None else replicates
+    order = _order(first, search)
+    products = SpacesOfPoints.of([rows.vectors for rows in spaces], order)
+    if products is None:
+        of_each = [search and search.in_space(rows.vectors) for rows in spaces]
+        each = [
+            sweep_spaces([rows], replicates, anchors, own, workers) for rows, own in zip(spaces, of_each, strict=True)
+        ]
+        return [one for sweeps, _ in each for one in sweeps], [one for _, lists in each for one in lists]
+    levels = Levels.of(first.tree, first.tips[order])
     with one_thread:
-        bins = Bins.of(points, fine=not anchors and bool(levels.clades), block=workers.block)
-    jackknife = JackknifeGroups.of(replicates.group[order], replicates.n_groups)
-    species = _permuted_tips(rows, order, replicates, levels)
-    inputs = SweepInputs(points, levels, bins, jackknife, species, anchors, workers.device, workers.block)
-    result = _compute(inputs, workers)
-    scores = np.full((len(rows.tips) if anchors else 0, *result.scores.shape[1:]), np.nan)
-    scores[order if anchors else order[:0]] = result.scores
+        fine = not anchors and bool(levels.clades)
+        spaces_of_bins = zip(products.spaces, products.bounds, strict=True)
+        bins = [Bins.of(products.points, fine, workers.block, *of) for of in spaces_of_bins]
+    searches = [search.in_space(rows.vectors) for rows in spaces] if search else []
+    pairs = zip(products.spaces, products.slacks, strict=True)
+    compiled = [one.on_rows(*of) for one, of in zip(searches, pairs, strict=False)] or [None] * len(spaces)
+    inputs = SweepInputs(
+        products.points,
+        levels,
+        JackknifeGroups.of(replicates.group[order], replicates.n_groups),
+        _permuted_tips(first, order, replicates, levels),
+        tuple(SpaceInputs(*of) for of in zip(products.spaces, bins, compiled, strict=True)),
+        anchors,
+        workers.device,
+        workers.block,
+    )
+    results = compare_all(inputs, workers.executor, workers.n_threads)
+    sweeps = [_sweep_of(*of, order, inputs) for of in zip(spaces, bins, results, strict=True)]
+    return sweeps, [one.lists([result.found]) for one, result in zip(searches, results, strict=False)]
+
+
+def _order(rows: Rows, search: NeighborSearch | None) -> np.ndarray:
+    """Return the rows at tips in tree order; those of a tip are in the order of the search, if there is one."""
+    if search is not None:
+        order = search.order
+        if len(order) != np.sum(rows.tips >= 0) or np.any(np.diff(rows.tips[order], prepend=0) < 0):
+            raise ValueError("expected a search among the rows at tips")
+        return order
+    order = np.flatnonzero(rows.tips >= 0)
+    return order[np.lexsort((rows.vectors[order, 0], rows.tips[order]))]
+
+
+def _sweep_of(rows: Rows, bins: Bins, result: SpaceResult, order: np.ndarray, inputs: SweepInputs) -> Sweep:
+    """Return the result in one space."""
+    levels, n_groups = inputs.levels, len(inputs.groups.starts) - 1
+    scores = np.full((len(rows.tips) if inputs.anchors else 0, *result.scores.shape[1:]), np.nan)
+    scores[order if inputs.anchors else order[:0]] = result.scores
     tied = np.zeros(result.scores.shape[1:])
     score_sizes(np.ascontiguousarray(result.scores[:, SIZE]).astype(np.int64), inputs.harmonic, tied)
     joint = JointHistogram(levels.steps, bins.edges, result.by_group, result.within_group, levels.binned)
-    without_group, permuted = _replicated_sums(result, replicates.n_groups)
+    without_group, permuted = _replicated_sums(result, n_groups)
     return Sweep(rows, joint, scores, without_group, permuted, result.permuted / 2, tied)
 
 
@@ -192,7 +262,7 @@ def _permuted_tips(rows: Rows, order: np.ndarray, replicates: Replicates, levels
     return PermutedTips(rows.tips[order], replicates.orders, first, last, replicates.anchors[order])
 
 
-def _replicated_sums(result: SweepResult, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
+def _replicated_sums(result: SpaceResult, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
     """Return sums of scores without each group and on permuted trees, from those of each block.
 
     The former are moved by what the coarse bins change in the sums of all rows, so that they go with these.
@@ -202,165 +272,3 @@ def _replicated_sums(result: SweepResult, n_groups: int) -> tuple[np.ndarray, np
     fine, coarse = result.scores.sum(axis=0), sums[0]
     ratio = np.divide(fine, coarse, out=np.ones_like(fine), where=coarse > 0)
     return without_group * ratio, permuted
-
-
-class SweepResult(NamedTuple):
-    """Results for a range of rows: counts, which are added, and scores, which are concatenated.
-
-    Attributes
-    ----------
-    by_group, within_group : ndarray, shape (G, L, B), int64
-    permuted : ndarray, shape (P, L, b), int64
-    scores : ndarray, shape (rows, N_SCORES, L), float64
-    sums : ndarray, shape (blocks, 1 + G + P, N_SCORES, L), float64
-        Of each block on its own: added in the order of the blocks they have the same bits, whatever computed them.
-
-    Examples
-    --------
-    >>> counts, scores = np.zeros((1, 2, 3), dtype=np.int64), np.zeros((4, 12, 2))
-    >>> SweepResult(counts, counts, counts, scores, scores[None]).scores.shape
-    (4, 12, 2)
-    """
-
-    by_group: np.ndarray
-    within_group: np.ndarray
-    permuted: np.ndarray
-    scores: np.ndarray
-    sums: np.ndarray
-
-
-#: Number of the fields of a `SweepResult` that are added.
-N_ADDED = 3
-
-
-@dataclass(frozen=True, eq=False)
-class SweepInputs:
-    """Everything that is needed to compare any of the rows with all rows, in this process or another one.
-
-    Attributes
-    ----------
-    points : Points
-    levels : Levels
-    bins : Bins
-    groups : JackknifeGroups
-    species : PermutedTips
-    anchors : bool
-    device : str, optional
-    block : int
-
-    Examples
-    --------
-    >>> from bioclip_probe.tree.tree import Tree
-    >>> tree = Tree(np.array([-1, 0, 0]), np.array([0.0, 1, 1]), np.array([*"rab"], object), [-1] * 3)
-    >>> vectors, rows = np.eye(2, dtype=np.float32), np.arange(2)
-    >>> points, groups = Points.of(vectors, rows), JackknifeGroups.of(np.zeros(2, dtype=np.int64), 1)
-    >>> levels, bins = Levels.of(tree, rows), Bins.of(points, fine=False)
-    >>> species = PermutedTips(rows, np.zeros((0, 2), dtype=np.int64), *levels.clades, np.zeros(2, dtype=bool))
-    >>> inputs = SweepInputs(points, levels, bins, groups, species, False, None, block=2)
-    >>> inputs.compare(0, 2).by_group.sum(axis=2).tolist()
-    [[0, 2]]
-    """
-
-    points: Points
-    levels: Levels
-    bins: Bins
-    groups: JackknifeGroups
-    species: PermutedTips
-    anchors: bool
-    device: str | None
-    block: int
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Numbers of jackknife groups, levels and bins."""
-        return len(self.groups.starts) - 1, len(self.levels.steps), len(self.bins.edges) - 1
-
-    @cached_property
-    def harmonic(self) -> np.ndarray:
-        """Harmonic numbers from 0 to n, shape (n + 1,), float64."""
-        return np.concatenate([[0.0], np.cumsum(1 / np.arange(1, len(self.points) + 1))])
-
-    def compare(self, start: int, stop: int, n_threads: int = 1) -> SweepResult:
-        """Compare some rows with all rows.
-
-        Parameters
-        ----------
-        start, stop : int
-            The rows: the first, and one after the last. They are whole blocks.
-        n_threads : int
-
-        Returns
-        -------
-        SweepResult
-
-        Notes
-        -----
-        A block is one product by one thread, whichever thread computes it, so it always has the same bits.
-        """
-        points = self.points if self.device is None else DevicePoints.on(self.device, self.points)
-        scores, sums = self._empty_results(start, stop)
-        totals = [self._empty_totals() for _ in range(n_threads)]
-        blocks = iter(range(start, stop, self.block))  # each thread that is free takes the next one
-
-        def compare_blocks(total: Totals) -> None:
-            """Compare blocks of rows with all rows until none is left."""
-            for first, tile in points.tiles(self.block, blocks):
-                bins, level = points.bins(tile, self.bins.binning), self.levels.of_rows(first, first + len(tile))
-                count_pairs(bins, level, first, self.groups, total)
-                if self.anchors:
-                    own = scores[first - start : first - start + len(tile)], sums[(first - start) // self.block]
-                    out = AnchorScores(self.harmonic, self.bins.coarse, *own)
-                    score_anchors(bins, level, first, self.groups, out)
-                    score_permuted(bins, first, self.species, total, out)
-
-        with one_thread, ThreadPoolExecutor(n_threads) as pool:
-            jobs = [pool.submit(compare_blocks, total) for total in totals]
-            try:
-                wait(jobs, return_when=FIRST_EXCEPTION)
-            finally:
-                deque(blocks, maxlen=0)  # after an error, or Ctrl-C, no thread begins another block
-            for job in jobs:
-                job.result()
-        by_group, within_group, permuted = (sum(arrays[1:], arrays[0]) for arrays in zip(*totals, strict=True))
-        return SweepResult(by_group, within_group, permuted, scores, sums)
-
-    def _empty_totals(self) -> Totals:
-        """Return counts of no pairs."""
-        by_group, within_group = np.zeros((2, *self.shape), dtype=np.int64)
-        shape = (len(self.species.orders), self.shape[1], self.bins.n_coarse)
-        return Totals(by_group, within_group, np.zeros(shape, dtype=np.int64))
-
-    def _empty_results(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return scores of some rows, and their sums by block, to be filled."""
-        n_rows, n_blocks = (stop - start, -(-(stop - start) // self.block)) if self.anchors else (0, 0)
-        n_sums, of_anchor = 1 + self.shape[0] + len(self.species.orders), (N_SCORES, self.shape[1])
-        return np.zeros((n_rows, *of_anchor)), np.zeros((n_blocks, n_sums, *of_anchor))
-
-
-def _compute(inputs: SweepInputs, workers: SweepWorkers) -> SweepResult:
-    """Return the results of all rows, computed in this process or by the workers of an executor."""
-    n, block = len(inputs.points), inputs.block
-    if workers.executor is None:
-        n_threads = workers.n_threads or _threads(n)
-        return inputs.compare(0, n, n_threads)
-    least = PER_COUNT * 2 * math.prod(inputs.shape) / max(n * block, 1)
-    ranges = [
-        (blocks.start * block, min(blocks.stop * block, n)) for blocks in even_ranges(-(-n // block), math.ceil(least))
-    ]
-    with share_with_workers(inputs) as shared:
-        results = ordered_results(workers.executor, _compare_range, [(shared, *rows) for rows in ranges])
-        first = next(results)
-        by_row = [first[N_ADDED:]]
-        for result in results:
-            for total, more in zip(first[:N_ADDED], result[:N_ADDED], strict=True):
-                np.add(total, more, out=total)
-            by_row.append(result[N_ADDED:])
-    return SweepResult(*first[:N_ADDED], *(np.concatenate(column) for column in zip(*by_row, strict=True)))
-
-
-def _compare_range(shared: SharedValue, start: int, stop: int) -> SweepResult:
-    return shared.load().compare(start, stop)
-
-
-def _threads(n: int) -> int:
-    return 1 if n < 1000 else min(os.cpu_count() or 1, 8)

@@ -41,9 +41,9 @@ def scores_from(bins: np.ndarray, levels: np.ndarray, anchor: int, kept: np.ndar
 
 
 def test_sums_without_a_group_are_of_the_other_anchors_and_the_other_rows():
-    bins, groups, _, out = made_up()
+    bins, groups, totals, out = made_up()
     levels = levels_of(TIP)
-    anchors.score_anchors(bins, levels, 0, groups, out)
+    anchors.score_anchors(bins, levels, 0, groups, totals, out)
     for number, left_out in enumerate((-1, *range(N_GROUPS))):
         kept = groups.group != left_out
         expected = [scores_from(bins, levels, a, kept, out.harmonic) for a in np.flatnonzero(kept)]
@@ -52,14 +52,24 @@ def test_sums_without_a_group_are_of_the_other_anchors_and_the_other_rows():
 
 
 def test_coarse_bins_change_the_sums_only():
-    bins, groups, _, out = made_up()
+    bins, groups, totals, out = made_up()
     coarse = anchors.AnchorScores(out.harmonic, np.array([0, 0, 1, 1]), out.scores.copy(), out.sums.copy())
-    anchors.score_anchors(bins, levels_of(TIP), 0, groups, out)
-    anchors.score_anchors(bins, levels_of(TIP), 0, groups, coarse)
+    anchors.score_anchors(bins, levels_of(TIP), 0, groups, totals, out)
+    anchors.score_anchors(bins, levels_of(TIP), 0, groups, totals, coarse)
     np.testing.assert_array_equal(coarse.scores, out.scores)
     expected = out.sums * 0
-    anchors.score_anchors((bins // 2).astype(np.uint16), levels_of(TIP), 0, groups, out._replace(sums=expected))
-    np.testing.assert_array_equal(coarse.sums, expected)
+    halved = (bins // 2).astype(np.uint16)
+    anchors.score_anchors(halved, levels_of(TIP), 0, groups, totals, out._replace(sums=expected))
+    np.testing.assert_allclose(coarse.sums, expected, atol=1e-12)
+
+
+def test_pairs_of_anchors_are_counted_as_those_of_other_rows():
+    bins, groups, totals, out = made_up()
+    _, _, expected, _ = made_up()
+    anchors.score_anchors(bins, levels_of(TIP), 0, groups, totals, out)
+    counting.count_pairs(bins, levels_of(TIP), 0, groups, expected)
+    np.testing.assert_array_equal(totals.by_group, expected.by_group)
+    np.testing.assert_array_equal(totals.within_group, expected.within_group)
 
 
 def test_some_anchors_are_scored_on_permuted_trees():

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.stats.sweep.cells import N_LEVELS, level_of
-from bioclip_probe.stats.sweep.neighbor_lists import matching_weight, neighbor_lists
+from bioclip_probe.stats.sweep.neighbor_lists import matching_weight
+from bioclip_probe.stats.sweep.search import neighbor_lists
 from bioclip_probe.tree import Placement, taxonomy
 from tests.definitions import nearest as definition
 from tests.support.made_up_vectors import random_taxonomy

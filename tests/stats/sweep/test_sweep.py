@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from threadpoolctl import threadpool_limits
 
 from bioclip_probe.stats.rows import Rows
-from bioclip_probe.stats.sweep import binning, histograms, scoring, sweep
+from bioclip_probe.stats.sweep import binning, comparison, histograms, scoring, sweep
 from bioclip_probe.stats.sweep.points import Points
 from bioclip_probe.stats.sweep.replicates import Replicates
 from bioclip_probe.tree import Placement, Tree, patristic_distances
@@ -205,11 +205,11 @@ def test_an_error_in_one_thread_stops_the_others(monkeypatch):
     rows, _ = images()
     seen = []
 
-    def count_pairs(bins, level, start, groups, totals):
+    def compare_rows(products, start, inputs, totals, out, anchors):
         seen.append(start)
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sweep, "count_pairs", count_pairs)
+    monkeypatch.setattr(comparison, "compare_rows", compare_rows)
     with pytest.raises(ZeroDivisionError):
         sweep.sweep(rows, workers=sweep.SweepWorkers(n_threads=2, block=1))
     assert len(seen) <= 10

@@ -1,0 +1,221 @@
+"""The search for the nearest images of every image, on products of its own or on those of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bioclip_probe.errors import DataError, some
+from bioclip_probe.stats.sweep.blocks import over_blocks, threads_of
+from bioclip_probe.stats.sweep.candidates import inverse_norms
+from bioclip_probe.stats.sweep.cells import Cells, cells_of
+from bioclip_probe.stats.sweep.entries import Entries
+from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
+from bioclip_probe.stats.sweep.points import BLOCK, Points, Space
+from bioclip_probe.stats.sweep.selection import Found, Search, nearest_by_level
+from bioclip_probe.tree.tree import Placement
+
+
+@dataclass(frozen=True, eq=False)
+class NeighborSearch:
+    """A search for the nearest images of some images at each level of kinship.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (r,), int64
+        The images that have neighbours and are neighbours.
+    cell : ndarray, shape (r,), int64
+        The cell of each of them.
+    cells : Cells
+        Their vectors are those of one space.
+    k : int
+        Number of nearest images for which the lists suffice.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> NeighborSearch.of(vectors, placement, np.arange(3), k=1).order.tolist()
+    [2, 1, 0]
+    """
+
+    rows: np.ndarray
+    cell: np.ndarray
+    cells: Cells
+    k: int
+
+    @classmethod
+    def of(
+        cls,
+        vectors: np.ndarray,
+        placement: Placement,
+        jackknife_group: np.ndarray,
+        k: int,
+        groups: np.ndarray | None = None,
+        among: np.ndarray | None = None,
+    ) -> NeighborSearch:
+        """Return the search whose result is `neighbor_lists` of the same arguments.
+
+        Parameters
+        ----------
+        vectors, placement, jackknife_group, k, groups, among
+            As for `neighbor_lists`.
+
+        Returns
+        -------
+        NeighborSearch
+
+        Raises
+        ------
+        DataError
+            If a vector is not finite.
+        """
+        placed = placement.node >= 0
+        rows = np.flatnonzero(placed if among is None else among & placed)
+        cells, cell = cells_of(vectors, placement, jackknife_group, groups, rows)
+        broken = np.flatnonzero(~np.isfinite(cells.vectors).all(axis=1))
+        if len(broken):
+            raise DataError(
+                f"embeddings must be finite; {len(broken)} are not, in rows {some(rows[np.isin(cell, broken)])}"
+            )
+        return cls(rows, cell, cells, k)
+
+    @property
+    def order(self) -> np.ndarray:
+        """The images in the order of their cells, shape (r,), int64."""
+        return self.rows[np.argsort(self.cell, kind="stable")]
+
+    def in_space(self, vectors: np.ndarray) -> NeighborSearch:
+        """Return the same search in another space, in which images of one cell have one vector too.
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (n, d)
+            Unit vectors of all images.
+
+        Returns
+        -------
+        NeighborSearch
+        """
+        first = self.order[np.searchsorted(np.sort(self.cell), np.arange(len(self.cells.size)))]
+        of_cells = np.ascontiguousarray(vectors[first], dtype=np.float32)
+        return replace(self, cells=self.cells._replace(vectors=of_cells, scale=inverse_norms(of_cells)))
+
+    def on_rows(self, space: Space, slack: float) -> Search:
+        """Return the compiled search on products of the images in the order of `order`.
+
+        Parameters
+        ----------
+        space : Space
+            Of these images.
+        slack : float
+            Twice the error of a distance.
+
+        Returns
+        -------
+        Search
+        """
+        cell = np.sort(self.cell)
+        row = np.searchsorted(cell, np.arange(len(self.cells.size)))
+        cell[np.append(False, cell[1:] == cell[:-1])] = -1
+        return self._compiled(space, row, cell, slack)
+
+    def on_cells(self, points: Points) -> Search:
+        """Return the compiled search on products of the vectors of the cells.
+
+        Parameters
+        ----------
+        points : Points
+            Those of the cells.
+
+        Returns
+        -------
+        Search
+        """
+        each = np.arange(len(points))
+        return self._compiled(points.space, each, each, points.slack)
+
+    def _compiled(self, space: Space, row: np.ndarray, cell: np.ndarray, slack: float) -> Search:
+        kind, group = np.unique(self.cells.group, return_inverse=True)  # photographers from 0
+        group = group - int(bool(len(kind)) and kind[0] < 0)
+        members = np.argsort(group, kind="stable")
+        starts = np.searchsorted(group[members], np.arange(group.max(initial=-1) + 2))
+        cells = self.cells._replace(group=group)
+        return Search(cells, space, row, cell, members, starts, self.k, np.float32(slack))
+
+    def lists(self, found: Sequence[Found]) -> NeighborLists:
+        """Return the lists from what was found for each block of rows.
+
+        Parameters
+        ----------
+        found : sequence
+            From `nearest_by_level`, in the order of the blocks.
+
+        Returns
+        -------
+        NeighborLists
+        """
+        counts, *columns = [np.concatenate(parts) for parts in zip(*found, strict=True)] or [np.zeros(0, np.int64)] * 4
+        start = np.concatenate([[0], np.cumsum(counts[counts >= 0])])
+        return NeighborLists(self.rows, self.cell, self.cells, Entries(start, *columns), self.k)
+
+
+def neighbor_lists(
+    vectors: np.ndarray,
+    placement: Placement,
+    jackknife_group: np.ndarray,
+    k: int,
+    groups: np.ndarray | None = None,
+    among: np.ndarray | None = None,
+) -> NeighborLists:
+    """Return the nearest images of every image at each level of kinship.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+        Unit vectors.
+    placement : Placement
+        The images in a taxonomy.
+    jackknife_group : ndarray, shape (n,), int64
+        Images of one species are in one group.
+    k : int
+        Number of nearest images for which the lists suffice.
+    groups : ndarray, shape (n,), int64, optional
+        Observation or photographer: images of one group are no neighbours of each other. -1 is no group.
+    among : ndarray, shape (n,), bool, optional
+        Only these images have neighbours and are neighbours; by default all that are in the taxonomy.
+
+    Returns
+    -------
+    NeighborLists
+
+    Raises
+    ------
+    DataError
+        If a vector is not finite.
+
+    Notes
+    -----
+    One float32 product of all pairs, O(n² d), on all cores; all candidates that rounding may have moved are compared in
+    float64 (`exact_distance`). A list holds about k + 3 images a level, more where many species are left out together.
+    What holds for vectors that nearly coincide is said in `nearest_neighbors`.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> neighbor_lists(vectors, placement, np.arange(3), k=1).candidates().sum(axis=1).tolist()
+    [2, 2, 2]
+    """
+    search = NeighborSearch.of(vectors, placement, jackknife_group, k, groups, among)
+    points = Points.of(search.cells.vectors, np.arange(len(search.cells.size)))
+    compiled = search.on_cells(points)
+
+    def nearest(start: int, products: np.ndarray) -> Found:
+        """Return the entries of a block of cells."""
+        return nearest_by_level(products, start, compiled)
+
+    blocks = range(0, len(points), BLOCK)
+    return search.lists(list(over_blocks(points, blocks, nearest, threads_of(points, BLOCK))))
