@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,11 @@ def experience_beside(out: Path) -> dict[str, Experience]:
             continue
         for step, facts in record.get("steps", {}).items():
             costs = _costs_of(record, facts)
-            for about in _stored_pieces(folder / FOLDER / step) if costs else ():
+            if costs is None:
+                continue
+            for about in _stored_pieces(folder / FOLDER / step):
                 expected = costs.seconds(step, about["subject"], about["weight"])
-                if expected == expected:
+                if not isnan(expected):
                     found[step] = found.get(step, Experience()).and_piece(expected, about["seconds"])
     return found
 

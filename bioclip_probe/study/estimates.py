@@ -9,30 +9,25 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from bioclip_probe import datasets, executors, metrics
 from bioclip_probe.probes.costs import SampleSize, long_work, probe_seconds
-from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.store.store import Store
 from bioclip_probe.study import results
-from bioclip_probe.study.attributes import attributes_of
-from bioclip_probe.study.checkpoints import Outline, PieceState
+from bioclip_probe.study.checkpoints import PieceState
 from bioclip_probe.study.costs import REPORT_SECONDS, study_memory
 from bioclip_probe.study.earlier_runs import Experience, experience_beside
 from bioclip_probe.study.embedding_estimates import EmbeddingState, embedding_state
-from bioclip_probe.study.inputs import Inputs
+from bioclip_probe.study.outline import outline_sample, pieces
 from bioclip_probe.study.piece_costs import PieceCosts
 from bioclip_probe.study.plan import Plan
-from bioclip_probe.study.run import STEPS, collect_sample, measure_step, probe_step, project_step
-from bioclip_probe.study.sample import Phylogeny, Sample
+from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.step_estimates import NAN, Estimate, StepEstimate, size
+from bioclip_probe.study.steps import STEPS
 from bioclip_probe.tables import RANKS
-from bioclip_probe.tree import place_on, taxonomy
 
 #: The true time lies between these multiples of the estimate: after earlier runs, and without any.
 SPREAD_WITH_EXPERIENCE, SPREAD = (0.6, 1.7), (0.4, 2.5)
@@ -41,7 +36,9 @@ SPARE_DISK = 5e7
 REPORT = "report"
 
 
-def estimate(plan: Plan, store: str | Path, out: str | Path, steps: Sequence[str] = STEPS) -> Estimate:
+def estimate(
+    plan: Plan, store: str | Path, out: str | Path, steps: Sequence[str] = STEPS, overwrite: bool = False
+) -> Estimate:
     """Return what steps of a plan would take. Nothing is written.
 
     Parameters
@@ -53,6 +50,8 @@ def estimate(plan: Plan, store: str | Path, out: str | Path, steps: Sequence[str
         The results folder.
     steps : sequence of str
         Of ``measure``, ``probe`` and ``project``; all of them also bind the report, none only embed.
+    overwrite : bool
+        The run may replace the results of another dataset.
 
     Returns
     -------
@@ -62,7 +61,8 @@ def estimate(plan: Plan, store: str | Path, out: str | Path, steps: Sequence[str
     Raises
     ------
     ProbeError
-        If something that the study needs is missing or wrong: data, weights, a device, a package, the tree.
+        If something that the study needs is missing or wrong: data, weights, a device, a package, the tree; or the
+        folder holds the results of another dataset.
 
     Examples
     --------
@@ -81,64 +81,40 @@ def estimate(plan: Plan, store: str | Path, out: str | Path, steps: Sequence[str
     embedding = embedding_state(dataset, plan, Store(store))
     lines, notes = list(embedding.lines), []
     if steps:
-        results.check_dataset(out, dataset.fingerprint)
-        sample, inputs = _sample(plan, dataset, embedding, store)
-        if inputs is not None:
-            results.check_run(out, sample.run)
-        costs = _costs(plan, sample)
-        experience = experience_beside(out)
-        for step in (step for step in STEPS if step in steps):
-            pieces = _pieces(step, sample, plan, out, inputs)
-            lines += _lines(step, pieces, costs, experience.get(step, Experience()))
-        if set(steps) == set(STEPS):
-            lines.append(StepEstimate(REPORT, "figures and page", "", "all", REPORT_SECONDS, "usual", 0.0, NAN))
-        if "probe" in steps:
-            notes.append(_warning(lines, costs))
+        if not overwrite:
+            results.check_dataset(out, dataset.fingerprint)
+        absent = [model for model in plan.encoders if model not in embedding.sources]
+        if absent:
+            notes.append(f"without the pieces of {', '.join(absent)}, whose weights must be downloaded first")
+        here = tuple(model for model in plan.compared if model in embedding.sources)
+        if here:
+            own, more = _step_lines(replace(plan, models=here), dataset, embedding, Store(store), (out, steps))
+            lines, notes = [*lines, *own], [*notes, *more]
     return Estimate(tuple(lines), tuple(filter(None, notes)), _too_little_disk(lines, store))
 
 
-def _sample(
-    plan: Plan, dataset: datasets.Dataset, embedding: EmbeddingState, store: Path
-) -> tuple[Sample, Inputs | None]:
-    """Return the sample of a plan and its inputs; a stand-in without inputs while images are not embedded."""
-    if embedding.complete:
-        quiet = replace(plan.extraction, engine=executors.LOCAL, progress=False, redo=())
-        sample = collect_sample(replace(plan, extraction=quiet), store, dataset=dataset)
-        return sample, Inputs(sample)
-    images, trees = dataset.images, {}
-    if plan.tree is not None:
-        phylogeny = Phylogeny(plan.tree, plan.tree_unit)
-        trees[phylogeny.name] = place_on(phylogeny.read()[0], images["species"])
-    if dataset.tree is not None:
-        trees["true tree"] = place_on(dataset.tree, images["species"])
-    ids = images["image_id"].to_numpy(dtype=object)
-    embeddings = {
-        source.name: Embeddings(ids, np.zeros((len(ids), source.dimension), dtype=np.float32))
-        for source in embedding.sources.values()
-    }
-    encoders = [{**source.record, "name": source.name} for source in embedding.sources.values()]
-    columns = attributes_of(images, plan.columns, plan.data, plan.attributes) if plan.columns else pd.DataFrame()
-    sample = Sample(
-        dataset.name, dataset.simulated, images, taxonomy(images), embeddings, trees, {"encoders": encoders}
-    )
-    return replace(sample, attributes=columns), None
+def _step_lines(
+    plan: Plan, dataset: datasets.Dataset, embedding: EmbeddingState, store: Store, of: tuple[Path, Sequence[str]]
+) -> tuple[list[StepEstimate], list[str]]:
+    """Return the lines of the steps after embedding, and what a reader should know of them."""
+    out, steps = of
+    sample = outline_sample(plan, dataset, {model: embedding.sources[model] for model in plan.encoders}, store)
+    costs, experience = _costs(plan, sample, embedding), experience_beside(out)
+    known, lines = pieces(sample, plan, out, steps), []
+    for step in (step for step in STEPS if step in steps):
+        own = [piece for piece in known if piece.step == step]
+        lines += _lines(step, own, costs, experience.get(step, Experience()))
+    if set(steps) == set(STEPS):
+        lines.append(StepEstimate(REPORT, "figures and page", "", "all", REPORT_SECONDS, "usual", 0.0, NAN))
+    return lines, [_warning(lines, costs)]
 
 
-def _pieces(step: str, sample: Sample, plan: Plan, out: Path, inputs: Inputs | None) -> list[PieceState]:
-    """Return the pieces of a step, each with its state."""
-    outline = Outline(None if inputs is None else out, inputs)
-    functions = {"measure": partial(measure_step, executor=None), "probe": probe_step, "project": project_step}
-    functions[step](sample, plan, checkpoints=outline)
-    return outline.pieces
-
-
-def _costs(plan: Plan, sample: Sample) -> PieceCosts:
+def _costs(plan: Plan, sample: Sample, embedding: EmbeddingState) -> PieceCosts:
     """Return the expected times of the pieces of a sample."""
     taxa = tuple(int(np.sum(np.unique(sample.placement.at(rank)) >= 0)) for rank in RANKS)
     device = executors.resolve_device(plan.measure.device)
     sizes = {
-        name: SampleSize(len(sample.images), embeddings.vectors.shape[1], taxa)
-        for name, embeddings in sample.embeddings.items()
+        source.name: SampleSize(len(sample.images), source.dimension, taxa) for source in embedding.sources.values()
     }
     return PieceCosts(sizes, replace(plan.measure, device=device), replace(plan.probe, device=device))
 
