@@ -1,11 +1,7 @@
 """Completion of commands, flags, files and folders in a shell, by a script that `shtab` makes from the parser.
 
 The script is made by the program that is installed, not when a package is built: so it fits the version that runs, and
-a wheel has no file for it outside its own folder. To install it::
-
-    bioclip-probe --print-completion bash > ~/.local/share/bash-completion/completions/bioclip-probe
-    bioclip-probe --print-completion zsh > ~/.zfunc/_bioclip-probe   # with ~/.zfunc in fpath
-    bioclip-probe --print-completion tcsh > ~/.bioclip-probe.tcsh    # and source it in ~/.tcshrc
+a wheel has no file for it outside its own folder. `bioclip-probe --help` says where each shell wants it.
 """
 
 from __future__ import annotations
