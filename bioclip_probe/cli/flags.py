@@ -272,6 +272,12 @@ def add_out(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help=text)
 
 
+def add_overwrite(sub: argparse.ArgumentParser) -> None:
+    """Add the flag that lets the results of another run be replaced."""
+    text = "replace the results of another run in --out; finished pieces that fit are used all the same"
+    sub.add_argument("--overwrite", action="store_true", help=text)
+
+
 def add_figures(sub: argparse.ArgumentParser) -> None:
     """Add the names of figures."""
     text = "headline, drilldown, staircase …; all by default, and a wrong name lists them"

@@ -15,6 +15,12 @@ from bioclip_probe.errors import ProbeError
 
 log = logging.getLogger("bioclip_probe")
 
+#: Where a command that was stopped goes on from when it is given again; the others begin anew.
+KEPT = {
+    **dict.fromkeys(("reproduce", "run", "measure", "probe", "project"), "finished shards and pieces"),
+    **dict.fromkeys(("embed", "taxa", "card"), "finished shards"),
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
@@ -42,17 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bioclip-probe: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(
-            "bioclip-probe: interrupted; the shards written so far are kept, the same command goes on from there",
-            file=sys.stderr,
-        )
+        print(f"bioclip-probe: interrupted{_kept(options.command)}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         sys.stderr.close()
         return 0
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"bioclip-probe: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
+        reason = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+        print(f"bioclip-probe: {reason}{_kept(options.command)}", file=sys.stderr)
         return 2
+
+
+def _kept(command: str) -> str:
+    """Return what a stopped command leaves to go on from, as the end of a sentence."""
+    return f"; {KEPT[command]} are kept, and the same command goes on from there" if command in KEPT else ""
 
 
 @contextmanager

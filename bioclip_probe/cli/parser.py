@@ -24,6 +24,7 @@ from bioclip_probe.cli.flags import (
     add_mode,
     add_names,
     add_out,
+    add_overwrite,
     add_projection,
     add_sources,
     add_store,
@@ -37,15 +38,21 @@ from bioclip_probe.cli.flags import (
 from bioclip_probe.cli.one_line import OneLineParser
 from bioclip_probe.probes.settings import USUAL_SHOTS, ProbeSettings
 
+EPILOG = """A first run needs no data: `bioclip-probe reproduce`. Each command has its own --help.
+
+The shell completes commands, flags and files once it has this script:
+  bash  bioclip-probe --print-completion bash > ~/.local/share/bash-completion/completions/bioclip-probe
+  zsh   bioclip-probe --print-completion zsh > ~/.zfunc/_bioclip-probe      (with ~/.zfunc in fpath)
+  tcsh  bioclip-probe --print-completion tcsh > ~/.bioclip-probe.tcsh       (sourced in ~/.tcshrc)"""
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; `options.run` is the function of the chosen command."""
     parser = OneLineParser(
         prog="bioclip-probe",
         description="How well do vision models' embeddings follow the tree of life?",
-        epilog="A first run needs no data: `bioclip-probe reproduce`. Each command has its own --help. "
-        "Completion of commands and flags in bash: "
-        "bioclip-probe --print-completion bash > ~/.local/share/bash-completion/completions/bioclip-probe",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("--print-completion", action=PrintCompletion)
@@ -66,23 +73,23 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_study_commands(command: Callable) -> None:
     """Add the commands that embed and compute."""
-    shared = (add_sources, add_controls)
+    shared, landing = (add_sources, add_controls), (add_out, add_overwrite, add_dry_run, add_json)
     usual, linear = ProbeSettings(shots=USUAL_SHOTS), ProbeSettings(probes=("linear",))
     whole = (*shared, add_tree, add_columns, add_projection, add_measuring, adder_of_probing(usual))
     what = "the whole study: embed, measure, probe, project, draw, report"
-    command(study_commands.reproduce, what, *whole, add_out, add_dry_run, add_json)
-    command(study_commands.run, "the studies of a study file, see init", add_study, add_out, add_dry_run, add_json)
+    command(study_commands.reproduce, what, *whole, *landing)
+    command(study_commands.run, "the studies of a study file, see init", add_study, *landing)
     command(study_commands.init, "write a study file from the flags of reproduce", add_study_file, *whole)
     embedding = (*shared, add_names, add_dry_run, add_json)
     command(study_commands.embed, "embed pictures into the store", *embedding)
     measuring = (*shared, add_tree, add_columns, add_measuring, add_metrics, add_names, add_templates)
     what = "measure how embeddings follow the tree, at every rank"
-    command(study_commands.measure, what, *measuring, add_out, add_dry_run, add_json)
+    command(study_commands.measure, what, *measuring, *landing)
     probing = (*shared, adder_of_probing(linear), add_mode, add_intervals)
     what = "ask probes to name taxa at every rank, and score them"
-    command(study_commands.probe, what, *probing, add_out, add_dry_run, add_json)
+    command(study_commands.probe, what, *probing, *landing)
     what = "the drill-down of Section 4.6 in the plane"
-    command(study_commands.project, what, *shared, add_projection, add_intervals, add_out, add_dry_run, add_json)
+    command(study_commands.project, what, *shared, add_projection, add_intervals, *landing)
 
 
 def _add_other_commands(command: Callable) -> None:

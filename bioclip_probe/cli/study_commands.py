@@ -39,8 +39,8 @@ def reproduce(options: argparse.Namespace, output: Output) -> int:
     """Run the whole study, draw the figures and bind the report."""
     plan = whole_plan(options)
     if options.dry_run:
-        return _dry_run(plan, options.store, options.out, STEPS, output)
-    _reproduce(plan, options.store, options.out, output)
+        return _dry_run(plan, options.store, options.out, STEPS, output, options.overwrite)
+    _reproduce(plan, options.store, options.out, output, options.overwrite)
     return 0
 
 
@@ -61,9 +61,9 @@ def run(options: argparse.Namespace, output: Output) -> int:
             log.info("study %s", study.label)
         part, out = output.part(), options.out / study.label
         if options.dry_run:
-            status = max(status, _dry_run(plan, site.store, out, STEPS, part))
+            status = max(status, _dry_run(plan, site.store, out, STEPS, part, options.overwrite))
         else:
-            _reproduce(plan, site.store, out, part)
+            _reproduce(plan, site.store, out, part, options.overwrite)
         parts.append({"label": study.label, "sha256": study.sha256, **part.content()})
     output.fact("studies", parts)
     return status
@@ -108,23 +108,23 @@ def _site_of(options: argparse.Namespace) -> Site:
     return read_site(_text_of(path, f"there is no site file {path}"), path.parent, path.name)
 
 
-def _dry_run(plan: Plan, store: Path, out: Path, steps: Sequence[str], output: Output) -> int:
+def _dry_run(plan: Plan, store: Path, out: Path, steps: Sequence[str], output: Output, overwrite: bool = False) -> int:
     """Print what steps of a plan would take; return 2 if they would stop."""
     from bioclip_probe.study.estimates import estimate
 
-    print_estimate(output, estimated := estimate(plan, store, out, steps))
+    print_estimate(output, estimated := estimate(plan, store, out, steps, overwrite))
     if estimated.obstacle:
         print(f"bioclip-probe: {estimated.obstacle}", file=sys.stderr)
         return 2
     return 0
 
 
-def _reproduce(plan: Plan, store: Path, out: Path, output: Output) -> None:
+def _reproduce(plan: Plan, store: Path, out: Path, output: Output, overwrite: bool) -> None:
     """Run one whole study and print its summary."""
     from bioclip_probe import report, study
 
     start = time.perf_counter()
-    results = study.reproduce(plan, store, out)
+    results = study.reproduce(plan, store, out, overwrite)
     log.info("drawing the figures and binding the report")
     page = report.write(out)
     simulated = " (simulated: nothing here is about real organisms or models)" if results.simulated else ""
@@ -182,8 +182,8 @@ def measure(options: argparse.Namespace, output: Output) -> int:
 
     plan = measure_plan(options)
     if options.dry_run:
-        return _dry_run(plan, options.store, options.out, ("measure",), output)
-    results = study.run_steps(plan, options.store, options.out, ("measure",))
+        return _dry_run(plan, options.store, options.out, ("measure",), output, options.overwrite)
+    results = study.run_steps(plan, options.store, options.out, ("measure",), options.overwrite)
     add_run(output, results)
     if plan.measure.metrics:
         print_measurements(output, results, plan.measure.metrics)
@@ -200,8 +200,8 @@ def probe(options: argparse.Namespace, output: Output) -> int:
 
     plan = probe_plan(options)
     if options.dry_run:
-        return _dry_run(plan, options.store, options.out, ("probe",), output)
-    results = study.run_steps(plan, options.store, options.out, ("probe",))
+        return _dry_run(plan, options.store, options.out, ("probe",), output, options.overwrite)
+    results = study.run_steps(plan, options.store, options.out, ("probe",), options.overwrite)
     add_run(output, results)
     print_accuracies(output, results)
     return 0
@@ -213,8 +213,8 @@ def project(options: argparse.Namespace, output: Output) -> int:
 
     plan = project_plan(options)
     if options.dry_run:
-        return _dry_run(plan, options.store, options.out, ("project",), output)
-    results = study.run_steps(plan, options.store, options.out, ("project",))
+        return _dry_run(plan, options.store, options.out, ("project",), output, options.overwrite)
+    results = study.run_steps(plan, options.store, options.out, ("project",), options.overwrite)
     add_run(output, results)
     print_purities(output, results)
     return 0

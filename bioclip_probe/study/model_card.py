@@ -65,17 +65,18 @@ def run(
     store : str or Path
         Where embeddings are kept; a second run embeds no picture again.
     out : str or Path
-        The results folder; what it holds is replaced.
+        The results folder. An earlier card that it holds is replaced.
     seed : int
     settings : ExtractionSettings
 
     Raises
     ------
     DataError
-        If no task can be run. One that cannot, beside others that can, is named in the notes and left out.
+        If the folder holds the results of a study, or no task can be run. One that cannot, beside others that can, is
+        named in the notes and left out.
     """
     start = time.perf_counter()
-    results.check_folder(out)  # before the long work
+    results.check_dataset(results.check_folder(out), name=NAME)  # before the long work
     loaded, left_out = load_tasks(Path(folder))
     tables, records = [], {}
     for name, dataset in loaded.items():

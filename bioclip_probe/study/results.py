@@ -191,14 +191,14 @@ def check_run(folder: str | Path, run: str) -> Results | None:
     return results
 
 
-def check_dataset(folder: str | Path, fingerprint: str) -> None:
+def check_dataset(folder: str | Path, fingerprint: str = "", name: str = "") -> None:
     """Refuse a folder that holds results of another dataset, which is known before anything is embedded.
 
     Parameters
     ----------
     folder : str or Path
-    fingerprint : str
-        Of the dataset.
+    fingerprint, name : str
+        Of the dataset; what is empty is not compared.
 
     Raises
     ------
@@ -212,7 +212,8 @@ def check_dataset(folder: str | Path, fingerprint: str) -> None:
     folder = Path(folder)
     if (folder / "runs.json").exists():
         results = read(folder)
-        if results.record["dataset"].get("fingerprint") != fingerprint:
+        known = results.record["dataset"]
+        if fingerprint not in ("", known.get("fingerprint")) or name not in ("", known["name"]):
             raise _another_run(results)
 
 

@@ -14,7 +14,14 @@ def test_interrupted(monkeypatch, capsys, here):
     )
     status, _, err = run(capsys, "measure", "--data", "inat21:x")
     assert status == 130
-    assert "the same command goes on from there" in err
+    assert err == (
+        "bioclip-probe: interrupted; finished shards and pieces are kept, and the same command goes on from there\n"
+    )
+
+
+def test_where_nothing_is_kept_nothing_is_promised(monkeypatch, capsys, here):
+    monkeypatch.setattr("bioclip_probe.datasets.load", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert run(capsys, "audit", "--data", "inat21:x")[::2] == (130, "bioclip-probe: interrupted\n")
 
 
 def test_a_full_disk_is_one_line(monkeypatch, capsys, here):
@@ -22,7 +29,10 @@ def test_a_full_disk_is_one_line(monkeypatch, capsys, here):
         raise OSError(28, "No space left on device", "/big")
 
     monkeypatch.setattr("bioclip_probe.study.run.datasets.load", full)
-    assert refused(capsys, "measure", "--data", "inat21:x") == "bioclip-probe: No space left on device: /big"
+    assert refused(capsys, "measure", "--data", "inat21:x") == (
+        "bioclip-probe: No space left on device: /big; "
+        "finished shards and pieces are kept, and the same command goes on from there"
+    )
 
 
 @pytest.mark.parametrize(
