@@ -17,7 +17,8 @@ from bioclip_probe.metrics.intervals import with_interval, with_note
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
-from bioclip_probe.stats.dendrograms import Dendrogram, clade_purity, cophenetic_agreement, triplet_agreement
+from bioclip_probe.stats.dendrogram_agreement import clade_purity, cophenetic_agreement, triplet_agreement
+from bioclip_probe.stats.dendrograms import Dendrogram
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.sampled_dendrograms import SampledDendrograms

@@ -145,7 +145,7 @@ def kmeans(
     with one_thread:
         points = Points(_without_mean(vectors[order]), device)
         # Vicinities take half of all pairs; without them every candidate takes a product with all images.
-        large = len(order) >= LARGE and n_starts * n_trials(k) * k > 2 * len(order)
+        large = len(order) >= LARGE and n_starts * n_trials(k) * k > len(order)
         vicinities = Vicinities.of(points) if large else None
         for clusters_of_start in clusters:
             start = starting_centers(points, k, rng, vicinities)
