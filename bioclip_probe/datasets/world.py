@@ -75,6 +75,6 @@ def load(seed: int = world.SEED) -> Dataset:
 
 def _draw(source: str, seed: int) -> Image.Image:
     species, _, number = str(source).partition("/")
-    if not (species.isdecimal() and number.isdecimal() and int(species) < len(world.taxa(seed))):
+    if not (species.isdecimal() and number.isdecimal() and int(species) < len(world.tree(seed).tips)):
         raise DataError(f"the world has no picture '{source}'; its keys look like 017/3 (species, individual)")
     return world.render(int(species), int(number), seed)
