@@ -1,18 +1,21 @@
-"""Extraction beside the bare forward pass and beside peers: images/s from the same JPEGs, with the same weights.
+"""Extraction beside its two limits: the network alone, and what all processors can prepare.
 
-    python -m tests.benchmarks.bench_extraction [--images 96] [--batch 32] [--precision auto] [--repeats 3] ...
+    python -m tests.benchmarks.bench_extraction [--device auto] [--models 3] [--seconds 20] [--preparation auto] ...
     python -m tests.benchmarks.bench_extraction --memory 10000 100000
 
-The cases take turns, `--repeats` times, and their medians are compared. The goals are 95 % of the forward pass at the
-same precision, and 4 times the images/s of each peer. On a CPU the same processors prepare the pictures and run the
-model, so that the first ratio cannot reach 1; the line `preparation` shows the cost. Below float32 a run begins with a
-parity check, whose time does not grow with the number of images: `embed` is the whole call, `embed, under way` is the
-call without the check. Two batches of pictures are prepared during the check, so use many more images than that. A peer
-whose vectors differ from ours stops the run, and a peer that is not installed is named. Peers may be installed in a
-folder of their own:
+The first form embeds JPEGs of 500 × 375 pixels, read from disk and written to a store, with ViT-B/16 of random weights
+(on a CPU with a small network; `--architecture` names another of timm's). It prints
 
-    pip install --no-deps --target /tmp/peers pybioclip clip-benchmark
-    PYTHONPATH=/tmp/peers python -m tests.benchmarks.bench_extraction
+* the network alone: images/s of all models together, on values that lie ready on the device;
+* the preparation: images/s of one worker times the number of processors, and what all workers reach together;
+* the pipeline: images/s of `extract` as a whole, and under way, which leaves out the start and the parity check;
+* the share of the pipeline in its limit. On a GPU the limit is the smaller of both rates; the goal is 0.9 under way.
+  On a CPU the same processors do both, so that their times add up. There all rates come from processor time, as if
+  nobody else used the machine; run it with OMP_NUM_THREADS=1, because idle threads of torch take processor time too.
+
+It needs no network access, and of the packages only torch, torchvision, timm, numpy, pandas, pillow, pyarrow,
+safetensors, lazy_loader and tqdm. On a GPU it takes about two minutes, and half a GB of the temporary folder for each
+model.
 
 `--memory` embeds the given numbers of small pictures with a cheap encoder, each in a process of its own, and prints the
 peak memory.
@@ -21,264 +24,222 @@ peak memory.
 from __future__ import annotations
 
 import argparse
-import importlib
 import io
-import json
+import itertools
 import logging
 import multiprocessing
 import os
 import resource
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
-from bioclip_probe import datasets, encoders, store
+from bioclip_probe import encoders, store
 from bioclip_probe.datasets.dataset import Dataset
+from bioclip_probe.datasets.readers.pictures import PictureFiles
 from bioclip_probe.encoders import Encoder
+from bioclip_probe.executors import available_processors, resolve_device
 from bioclip_probe.extraction.extract import extract
+from bioclip_probe.extraction.preparation import Chunk, Preparation, group_encoders
+from bioclip_probe.extraction.processes import process_pool
+from bioclip_probe.extraction.resources import resources_for
 from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.extraction.threads import map_ahead, thread_pool
 from bioclip_probe.tables import IMAGES
+from tests.support.photographs import jpegs
 
-ARCHITECTURE = "ViT-B-16"
-WEIGHTS = "open_clip_model.safetensors"
-MIN_COSINE = 0.999
-UNDER_WAY = "embed, under way"
-
-
-# The pictures and the model
+N_FILES = 256
+ARCHITECTURES = {"cuda": "vit_base_patch16_224", "cpu": "test_vit"}
 
 
-def jpegs(number: int, size: tuple[int, int] = (500, 375)) -> list[bytes]:
-    """Return pictures of the size of those in iNat21: coloured fields with noise, as JPEG."""
-    rng = np.random.default_rng(0)
-    encoded = []
-    for _ in range(number):
-        field = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(
-            size, Image.Resampling.BICUBIC
-        )
-        grain = rng.integers(-15, 16, (size[1], size[0], 3))
-        buffer = io.BytesIO()
-        Image.fromarray(np.clip(np.asarray(field, int) + grain, 0, 255).astype(np.uint8)).save(
-            buffer, "JPEG", quality=90
-        )
-        encoded.append(buffer.getvalue())
-    return encoded
+# The pictures and the models
 
 
-def pictures_in(folder: Path, number: int) -> list[Path]:
-    """Write JPEGs into a folder of one taxon, and return their paths."""
-    paths = [folder / "Pica pica" / f"{i:05d}.jpg" for i in range(number)]
-    paths[0].parent.mkdir(parents=True)
-    for path, content in zip(paths, jpegs(number), strict=True):
-        path.write_bytes(content)
-    return paths
+def pictures_in(folder: Path, number: int) -> Dataset:
+    """Write JPEGs into a folder, and return a dataset of a number of pictures, which reads each file many times."""
+    for index, content in enumerate(jpegs(N_FILES)):
+        (folder / f"{index}.jpg").write_bytes(content)
+    rows = [{"image_id": str(i), "source": f"{i % N_FILES}.jpg", "species": "Pica pica"} for i in range(number)]
+    return Dataset("photographs", IMAGES.frame(rows), PictureFiles(folder), "0" * 12)
 
 
-def model_in(folder: Path) -> Path:
-    """Write a model folder with random weights that every peer can load, and return it."""
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
+def models_in(folder: Path, architecture: str, number: int, device: str, precision: str) -> list[Encoder]:
+    """Write model folders of timm with different random weights, and load them."""
+    import timm
 
-    folder.mkdir()
-    config = open_clip.get_model_config(ARCHITECTURE)
-    torch.manual_seed(0)
-    model = open_clip.create_model(ARCHITECTURE)
-    save_file(model.state_dict(), folder / WEIGHTS)
-    preprocess = {key: model.visual.preprocess_cfg[key] for key in ("mean", "std", "interpolation", "resize_mode")}
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": preprocess}))
-    return folder
+    loaded = []
+    for seed in range(number):
+        torch.manual_seed(seed)
+        timm.models.save_for_hf(timm.create_model(architecture), folder / f"model-{seed}", safe_serialization=True)
+        loaded.append(encoders.load(f"local-dir:{folder / f'model-{seed}'}", device, precision))
+    return loaded
 
 
-# This package: each call embeds all pictures and returns their vectors in order.
+# The limits
+
+Clock = Callable[[], float]
 
 
-def forward(encoder: Encoder, prepared: list, batch: int) -> Callable:
-    """Return the call of the bare forward pass; its batches are collated beforehand."""
-    batches = [encoder.collate(prepared[first : first + batch]) for first in range(0, len(prepared), batch)]
-    return lambda: np.concatenate([encoder.encode(collated) for collated in batches])
+def processor_time() -> float:
+    """Return the processor time of this process and those that it has ended, over the number of processors."""
+    return sum(os.times()[:4]) / available_processors()
 
 
-def open_picture(path: Path) -> Image.Image:
-    """Return the picture in RGB."""
-    return Image.open(path).convert("RGB")
+def network_rate(models: Sequence[Encoder], batch_size: int, seconds: float, clock: Clock) -> float:
+    """Return the images/s of all networks, one after the other, on values that lie on the device."""
+    from bioclip_probe.encoders.precision import dtype_of
+
+    total = 0.0
+    for model in models:
+        device, dtype = model.device, dtype_of(model.record["precision"])
+        side = model.record["preprocessing"]["input_size"][-1]
+        layout = torch.contiguous_format if device == "cpu" else torch.channels_last
+        values = torch.rand(batch_size, 3, side, side, device=device, dtype=dtype).to(memory_format=layout)
+        with torch.inference_mode():
+            for _ in range(3):
+                model.forward(values).cpu()
+            start, n = clock(), 0
+            while clock() - start < seconds / len(models):
+                for _ in range(4):  # the GPU has its next batch before it is done with the last
+                    vectors = model.forward(values)
+                vectors.cpu()
+                n += 4
+        total += (clock() - start) / (n * batch_size)
+    return 1 / total
 
 
-class TimedParity:
-    """An encoder that records the seconds of its parity checks."""
+def one_worker_rate(preparation: Preparation, sources: Sequence[str], seconds: float) -> float:
+    """Return the images/s that one thread prepares, by its processor time."""
+    everything = tuple(range(len(preparation.transforms)))
+    start = time.process_time()
+    for n, source in enumerate(itertools.cycle(sources), start=1):
+        preparation.prepare(Chunk([source], everything))
+        if time.process_time() - start > seconds:
+            return n / (time.process_time() - start)
+    raise AssertionError
+
+
+def all_workers_rate(preparation: Preparation, sources: Sequence[str], n_workers: int, seconds: float) -> float:
+    """Return the images/s that processes prepare when no network takes time from them."""
+    everything = tuple(range(len(preparation.transforms)))
+    chunks = (Chunk(list(sources[first : first + 8]), everything) for first in itertools.cycle(range(0, N_FILES, 8)))
+    with process_pool(preparation, n_workers) as pool, thread_pool(n_workers) as threads:
+        while pool.n_idle < n_workers:
+            time.sleep(0.05)
+        start, n = time.perf_counter(), 0
+        prepared = map_ahead(threads, pool.prepare, chunks, 3 * n_workers)
+        for pictures in prepared:
+            n += len(pictures)
+            if time.perf_counter() - start > seconds:
+                return n / (time.perf_counter() - start)
+    raise AssertionError
+
+
+# The pipeline
+
+
+class Watched:
+    """An encoder that notes when it has encoded how many pictures, and how long its parity check took."""
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
-        self.checks: list[float] = []
+        self.batches: list[tuple[float, int]] = []
+        self.check = 0.0
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.encoder, name)
 
+    def encode(self, batch: object) -> np.ndarray:
+        """Return the vectors, and note the time."""
+        vectors = self.encoder.encode(batch)
+        self.batches.append((time.perf_counter(), len(vectors)))
+        return vectors
+
     def parity(self, pictures: list) -> float | None:
-        """Return the parity of the encoder, and record its seconds."""
+        """Return the parity, and note its seconds."""
         start = time.perf_counter()
         cosine = self.encoder.parity(pictures)
-        self.checks.append(time.perf_counter() - start)
+        self.check = time.perf_counter() - start
         return cosine
 
+    def rate(self) -> float:
+        """Return the images/s between a third and nine tenths of the run."""
+        times, sizes = np.array(sorted(self.batches)).T
+        done = np.cumsum(sizes)
+        first, last = np.searchsorted(done, done[-1] * np.array([1 / 3, 0.9]))
+        return (done[last] - done[first]) / (times[last] - times[first])
 
-def embed(encoder: Encoder | TimedParity, dataset: Dataset, batch: int, workers: int | None) -> np.ndarray:
-    """Return the vectors of `extract`, which reads files and writes shards to disk."""
+
+def pipeline_rates(
+    models: Sequence[Encoder], dataset: Dataset, settings: ExtractionSettings, clock: Clock
+) -> tuple[float, float]:
+    """Return the images/s of a whole call of `extract`, and under way."""
+    watched = [Watched(model) for model in models]
     with tempfile.TemporaryDirectory() as folder:
-        embedded = store.Store(folder)
-        extract(dataset, [encoder], embedded, ExtractionSettings(batch_size=batch, workers=workers, progress=False))
-        return np.array(embedded.read(dataset, encoder)[1])
-
-
-# Peers: each gets the folder of the model, the pictures and the batch size, and returns such a call.
-
-
-def open_clip_loop(model: Path, paths: list[Path], batch: int) -> Callable:
-    """Return the usual loop of users: open_clip's model and transform, torch's DataLoader, float32."""
-    import open_clip
-    import torch
-
-    network, _, transform = open_clip.create_model_and_transforms(f"local-dir:{model}")
-    loader = torch.utils.data.DataLoader(Files(paths, transform), batch_size=batch, num_workers=2)
-    network.eval()
-
-    @torch.no_grad()
-    def run() -> np.ndarray:
-        return torch.cat([network.encode_image(images) for images, _ in loader]).numpy()
-
-    return run
-
-
-def pybioclip(model: Path, paths: list[Path], batch: int) -> Callable:
-    """Return the loop of `bioclip embed`: it opens, prepares and embeds the pictures batch by batch."""
-    from bioclip.predict import BaseClassifier
-
-    classifier = BaseClassifier(model_str=ARCHITECTURE, pretrained_str=str(model / WEIGHTS))
-
-    def run() -> np.ndarray:
-        features = []
-        for first in range(0, len(paths), batch):
-            pictures = [classifier.ensure_rgb_image(str(path)) for path in paths[first : first + batch]]
-            features.append(classifier.create_image_features(pictures, normalize=False).numpy())
-        return np.concatenate(features)
-
-    return run
-
-
-def clip_benchmark(model: Path, paths: list[Path], batch: int) -> Callable:
-    """Return a loop over CLIP_benchmark's loader and Featurizer in float32 (`--no_amp`); its own loop needs CUDA."""
-    import torch
-    from clip_benchmark.metrics.linear_probe import Featurizer
-    from clip_benchmark.models.open_clip import load_open_clip
-
-    network, transform, _ = load_open_clip(ARCHITECTURE, str(model / WEIGHTS), device="cpu")
-    featurizer = Featurizer(network)
-    loader = torch.utils.data.DataLoader(Files(paths, transform), batch_size=batch, num_workers=4)
-
-    @torch.no_grad()
-    def run() -> np.ndarray:
-        return torch.cat([featurizer(images) for images, _ in loader]).numpy()
-
-    return run
-
-
-PEERS = {
-    "open_clip + DataLoader": (open_clip_loop, "open_clip"),
-    "pybioclip": (pybioclip, "bioclip"),
-    "CLIP_benchmark": (clip_benchmark, "clip_benchmark"),
-}
-
-
-class Files:
-    """Pictures with a target, as torch's DataLoader needs them."""
-
-    def __init__(self, paths: list[Path], transform: Callable) -> None:
-        self.paths, self.transform = paths, transform
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, number: int) -> tuple[object, int]:
-        return self.transform(open_picture(self.paths[number])), 0
-
-
-# Speed
+        start = clock()
+        results = extract(dataset, watched, store.Store(folder), settings)
+        seconds = clock() - start
+    if any(one.n_failed for one in results):
+        raise SystemExit("a picture failed")
+    checks = sum(one.check for one in watched)
+    print(f"{'whole run':>32}  {seconds:9.1f} s, of which the parity checks {checks:.1f} s")
+    return len(dataset) / seconds, watched[-1].rate()
 
 
 def main_speed(options: argparse.Namespace) -> None:
-    """Compare the speed of all cases."""
+    """Print the limits, the pipeline and their ratio."""
+    device = resolve_device(options.device)
+    on_gpu = device != "cpu"
+    architecture = options.architecture or ARCHITECTURES["cuda" if on_gpu else "cpu"]
     with tempfile.TemporaryDirectory() as scratch:
-        paths = pictures_in(Path(scratch, "pictures"), options.images)
-        model = model_in(Path(scratch, "model"))
-        encoder = encoders.load(f"local-dir:{model}", options.device, options.precision)
-        dataset = datasets.load(f"folder:{Path(scratch, 'pictures')}")
-        timed = TimedParity(encoder)
-        start = time.perf_counter()
-        prepared = [encoder.preprocess(open_picture(path)) for path in paths]
-        preparation = time.perf_counter() - start
-        calls = {
-            "forward": forward(encoder, prepared, options.batch),
-            "embed": partial(embed, timed, dataset, options.batch, options.workers),
-        }
-        for name, (make, package) in PEERS.items():
-            try:
-                importlib.import_module(package)
-            except ImportError as error:
-                print(f"{name:>24}  skipped: {error}")
-                continue
-            calls[name] = make(model, paths, options.batch)
-        seconds = in_turns(calls, options.repeats)
-    checks = timed.checks[-options.repeats :]
-    seconds[UNDER_WAY] = [total - check for total, check in zip(seconds["embed"], checks, strict=True)]
-    report(
-        options, encoder, {"preparation, one thread": preparation, "parity check": statistics.median(checks)}, seconds
-    )
+        models = models_in(Path(scratch), architecture, options.models, device, options.precision)
+        files = Path(scratch, "pictures")
+        files.mkdir()
+        dataset = pictures_in(files, N_FILES)
+        preparation = Preparation(dataset.open, tuple(group.transform for group in group_encoders(models)))
+        settings = ExtractionSettings(
+            batch_size=options.batch_size, workers=options.workers, preparation=options.preparation, progress=False
+        )
+        taken = resources_for(models, True, 100_000, settings)
+        print(
+            f"{options.models} × {architecture}, {models[0].record['precision']}, {device_name(device)}, "
+            f"{available_processors()} processors, load {os.getloadavg()[0]:.1f}; {taken.n_workers} "
+            f"{'processes' if taken.processes else 'threads'}, batches of {taken.batch_size}"
+        )
+        sources = dataset.images["source"].tolist()
+        clock = time.perf_counter if on_gpu else processor_time
+        network = network_rate(models, taken.batch_size, options.seconds / 3, clock)
+        show("network alone", network)
+        one = one_worker_rate(preparation, sources, options.seconds / 3)
+        every = one * available_processors()
+        show("one worker × processors", every, f"{one:.1f} × {available_processors()}")
+        if on_gpu:
+            together = all_workers_rate(preparation, sources, taken.n_workers, options.seconds / 3)
+            show(f"{taken.n_workers} processes together", together, f"{together / every:.3f} of that")
+        limit = min(network, every) if on_gpu else 1 / (1 / network + 1 / every)
+        show("limit", limit, "the smaller" if on_gpu else "both on the same processors")
+        number = max(2048, int(limit * options.seconds) // 1024 * 1024)
+        whole, under_way = pipeline_rates(models, pictures_in(files, number), settings, clock)
+        show(f"pipeline, {number:,} pictures", whole, f"{whole / limit:.3f} of the limit")
+        if on_gpu:
+            show("pipeline, under way", under_way, f"{under_way / limit:.3f} of the limit")
+    peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(f"{'peak memory':>32}  {peaks[0]:9.0f} MiB here, {peaks[1]:.0f} MiB in the largest process")
 
 
-def in_turns(calls: dict[str, Callable], repeats: int) -> dict[str, list[float]]:
-    """Return the seconds of each call by turn; a first turn warms up and compares the vectors."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    expected = None
-    for turn in range(repeats + 1):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            vectors = call()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-                continue
-            unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-            expected = unit if expected is None else expected
-            cosine = float((unit * expected).sum(axis=1).min())
-            if not cosine >= MIN_COSINE:
-                raise SystemExit(f"{name} gives other vectors: smallest cosine {cosine:.4f}")
-    return seconds
+def show(name: str, rate: float, note: str = "") -> None:
+    """Print one line of the table."""
+    print(f"{name:>32}  {rate:9.1f} images/s  {note}", flush=True)
 
 
-def report(
-    options: argparse.Namespace, encoder: Encoder, single: dict[str, float], seconds: dict[str, list[float]]
-) -> None:
-    """Print the table; `single` holds times that were measured once."""
-    load = " ".join(f"{number:.1f}" for number in os.getloadavg())
-    precision = encoder.record["precision"]
-    print(f"{ARCHITECTURE}, {precision}, {encoder.device}, {options.images} images, batch {options.batch}, load {load}")
-    for name, taken in single.items():
-        print(f"{name:>24}  {taken:8.2f} s")
-    print(f"{'':>24}  {'images/s':>8}   embed is × as fast {'':<8} {UNDER_WAY}: × as fast")
-    for name, taken in seconds.items():
-        rate = options.images / statistics.median(taken)
-        print(f"{name:>24}  {rate:8.2f}   {times(taken, seconds['embed'])}   {times(taken, seconds[UNDER_WAY])}")
-
-
-def times(taken: list[float], ours: list[float]) -> str:
-    """Return the ratio to our time: the median, and the range over turns."""
-    ratios = [theirs / our for our, theirs in zip(ours, taken, strict=True)]
-    return f"{statistics.median(ratios):5.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+def device_name(device: str) -> str:
+    """Return the name of the device as its maker has it."""
+    return device if device == "cpu" else torch.cuda.get_device_name(device)
 
 
 # Memory
@@ -324,12 +285,14 @@ def main_memory(numbers: list[int], model: str) -> None:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=96)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--models", type=int, default=1)
+    parser.add_argument("--architecture", help="a name of timm's; default: ViT-B/16 on a GPU, a small one on a CPU")
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seconds", type=float, default=30, help="about so long runs the pipeline")
+    parser.add_argument("--preparation", default="auto")
+    parser.add_argument("--batch-size", type=int)
     parser.add_argument("--workers", type=int)
-    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--memory", type=int, nargs="+", metavar="IMAGES")
     parser.add_argument("--memory-model", default="color-histogram")
     options = parser.parse_args()
