@@ -70,7 +70,7 @@ def _sum_pairs(
 ) -> np.ndarray:
     """Return Σt, Σh, Σt², Σh², Σth over pairs of tips, from depths of tips and of common ancestors of neighbours."""
     k = len(depth)
-    sums, of_row, height, place = np.zeros(5), np.empty(5), np.empty(k), np.empty(k, dtype=np.int64)
+    sums, height, place = np.zeros(5), np.empty(k), np.empty(k, dtype=np.int64)
     for at in range(k):
         place[leaves[at]] = at
     for tip in range(start, stop):
@@ -83,12 +83,13 @@ def _sum_pairs(
         for at in range(own - 1, -1, -1):
             shared = min(shared, joined[at])
             height[leaves[at]] = top[own] + top[at] - 2 * shared
-        shared, of_row[:] = np.inf, 0.0
+        shared, sum_t, sum_h, sum_tt, sum_hh, sum_th = np.inf, 0.0, 0.0, 0.0, 0.0, 0.0
         for other in range(tip + 1, k):
             shared = min(shared, between[other - 1])
             t, h = depth[tip] + depth[other] - 2 * shared, height[other]
-            of_row += np.array((t, h, t * t, h * h, t * h))
-        sums += of_row
+            sum_t, sum_h = sum_t + t, sum_h + h
+            sum_tt, sum_hh, sum_th = sum_tt + t * t, sum_hh + h * h, sum_th + t * h
+        sums += np.array((sum_t, sum_h, sum_tt, sum_hh, sum_th))
     return sums
 
 
