@@ -46,12 +46,15 @@ def reproduce(options: argparse.Namespace, output: Output) -> int:
 
 def run(options: argparse.Namespace, output: Output) -> int:
     """Run every study of a study file."""
+    from bioclip_probe.study.results import STUDY_FILE
     from bioclip_probe.study.site_file import plan_at
     from bioclip_probe.study.study_file import read_studies
 
     file = options.study
     missing = f"there is no study file {file}; `bioclip-probe init {file}` writes one"
     studies = read_studies(_text_of(file, missing), file.name, options.changes)
+    if any((options.out / study.label / STUDY_FILE).absolute() == file.absolute() for study in studies):
+        raise DataError(f"{file} is where its results would be stored; name another file, or another --out")
     site = _site_of(options)
     plans = [plan_at(site, study.plan, file.parent, progress=not options.quiet) for study in studies]
     parts, status = [], 0
@@ -63,7 +66,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         if options.dry_run:
             status = max(status, _dry_run(plan, site.store, out, STEPS, part, options.overwrite))
         else:
-            _reproduce(plan, site.store, out, part, options.overwrite)
+            _reproduce(plan, site.store, out, part, options.overwrite, study.text)
         parts.append({"label": study.label, "sha256": study.sha256, **part.content()})
     output.fact("studies", parts)
     return status
@@ -119,12 +122,12 @@ def _dry_run(plan: Plan, store: Path, out: Path, steps: Sequence[str], output: O
     return 0
 
 
-def _reproduce(plan: Plan, store: Path, out: Path, output: Output, overwrite: bool) -> None:
+def _reproduce(plan: Plan, store: Path, out: Path, output: Output, overwrite: bool, text: str = "") -> None:
     """Run one whole study and print its summary."""
     from bioclip_probe import report, study
 
     start = time.perf_counter()
-    results = study.reproduce(plan, store, out, overwrite)
+    results = study.reproduce(plan, store, out, overwrite, text)
     log.info("drawing the figures and binding the report")
     page = report.write(out)
     simulated = " (simulated: nothing here is about real organisms or models)" if results.simulated else ""

@@ -19,7 +19,9 @@ from bioclip_probe.study.collecting import collect
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.sample import Phylogeny, Sample
+from bioclip_probe.study.site_file import divided
 from bioclip_probe.study.steps import STEPS, StepResult, compared_in, step_functions
+from bioclip_probe.study.study_text import study_text
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +100,7 @@ def run_steps(
     out: str | Path,
     steps: Collection[str] = STEPS,
     overwrite: bool = False,
-    whole: bool = False,
+    study: str = "",
 ) -> results.Results:
     """Run steps of a plan; each lands in the results folder when it is done, and each of its pieces before.
 
@@ -115,8 +117,9 @@ def run_steps(
         Of ``measure``, ``probe`` and ``project``.
     overwrite : bool
         Replace the results of another run, or a damaged folder. Finished pieces are used in any case.
-    whole : bool
-        Replace all tables of the run, so that the folder holds these steps with these settings and nothing else.
+    study : str
+        The resolved study as TOML, for the steps of a whole study: all tables of the run are replaced, so that the
+        folder holds this study and nothing else, and the text is stored.
 
     Returns
     -------
@@ -145,7 +148,8 @@ def run_steps(
         sample = collect_sample(plan, store, executor, dataset)
         if not overwrite:
             results.check_run(out, sample.run)
-        runner = _Runner(sample, plan, out, fresh=whole or not results.holds_run(out, sample.run))
+        fresh = bool(study) or not results.holds_run(out, sample.run)
+        runner = _Runner(sample, plan, out, fresh, study)
         if "measure" in wanted:
             runner.run("measure", step_functions(sample, plan, executor)["measure"])
     for name in wanted:
@@ -162,6 +166,7 @@ class _Runner:
     plan: Plan
     out: Path
     fresh: bool
+    study: str
 
     def __post_init__(self) -> None:
         self.inputs = Inputs(self.sample)
@@ -180,12 +185,14 @@ class _Runner:
             checkpoints = Checkpoints(self.out, self.inputs, bar)
             result = step(checkpoints=checkpoints)
         record = run_record(self.sample, self.plan, name, result, time.perf_counter() - begun)
-        results.write(self.out, record, result.tables, fresh=self.fresh)
+        results.write(self.out, record, result.tables, self.fresh, self.study)
         checkpoints.remove_others(name)
         self.fresh = False
 
 
-def reproduce(plan: Plan, store: str | Path, out: str | Path, overwrite: bool = False) -> results.Results:
+def reproduce(
+    plan: Plan, store: str | Path, out: str | Path, overwrite: bool = False, study: str = ""
+) -> results.Results:
     """Reproduce Section 4.6 as numbers: embed, measure, probe and project; the tables go to the folder `out`.
 
     Figures and the report are made of them by `report.write`.
@@ -197,6 +204,8 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path, overwrite: bool = 
         As for `run_steps`. What `out` holds of this run is replaced; pieces that are finished are not computed again.
     overwrite : bool
         Replace the results of another run.
+    study : str
+        The study as TOML, as it is stored in `out`; by default the study file of the plan, see `study_file`.
 
     Raises
     ------
@@ -212,7 +221,8 @@ def reproduce(plan: Plan, store: str | Path, out: str | Path, overwrite: bool = 
     >>> list(results.record["steps"])
     ['measure', 'probe', 'project']
     """
-    return run_steps(plan, store, out, overwrite=overwrite, whole=True)
+    study = study or study_text(divided(plan, Path(store))[0])
+    return run_steps(plan, store, out, overwrite=overwrite, study=study)
 
 
 def run_record(sample: Sample, plan: Plan, name: str, step: StepResult, seconds: float) -> dict:

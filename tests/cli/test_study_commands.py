@@ -11,6 +11,7 @@ import pytest
 
 from bioclip_probe.cli.parser import build_parser
 from bioclip_probe.cli.plans import whole_plan
+from bioclip_probe.files import sha256_of_file
 from bioclip_probe.study import results
 from bioclip_probe.study.site_file import plan_at, read_site
 from bioclip_probe.study.study_file import read_studies
@@ -72,6 +73,8 @@ def test_a_study_that_cannot_be_run_is_refused_in_one_line(here, capsys, monkeyp
     (here / "s.toml").write_bytes(b"\xff\xfe")
     assert "s.toml is no text in UTF-8" in refused(capsys, "run", "s.toml")
     assert {path.name for path in here.iterdir()} == {"s.toml", "elsewhere.toml"}
+    (here / "study.toml").write_text("seed = 1")
+    assert "study.toml is where its results would be stored" in refused(capsys, "run", "study.toml", "--out", ".")
 
 
 @pytest.fixture
@@ -92,12 +95,16 @@ def test_a_grid_leaves_what_the_separate_commands_leave(few, here, capsys, witho
     labels = [f"models={model},seed={seed}" for model in CONTROLS for seed in (0, 1)]
     assert [study["label"] for study in studies] == labels
     assert {path.name for path in Path("grid").iterdir()} == set(labels)
+    for study in studies:
+        stored = Path("grid") / study["label"] / "study.toml"
+        assert results.read(stored.parent).record["study"]["sha256"] == study["sha256"] == sha256_of_file(stored)
     for model in CONTROLS:
         alone = ("reproduce", *given, "--models", model, "--seed", 1, "--out", f"alone-{model}", "--quiet")
         assert run(capsys, *alone)[0] == 0
         one, other = results.read(f"grid/models={model},seed=1"), results.read(f"alone-{model}")
         for table in ("measurements", "predictions", "coordinates"):
             pd.testing.assert_frame_equal(getattr(one, table), getattr(other, table))
+        assert one.record["study"] == other.record["study"], "flags and a study file resolve to the same study"
 
 
 @pytest.mark.slow
