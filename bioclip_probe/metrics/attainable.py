@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -17,10 +17,13 @@ from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.evolution import Evolution
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.threads import in_threads, n_threads
 from bioclip_probe.tree.tree import Placement
 
 #: Below this attainable CPCC, a ratio to it says nothing.
 LEAST_ATTAINABLE = 0.05
+#: Draws that are simulated at a time, each of which needs the memory of several embeddings of the species.
+MOST_THREADS = 8
 
 
 def attainable_cophenetic_correlation(
@@ -110,8 +113,11 @@ def estimate_attainable(
     names = ("attainable_cophenetic_correlation", "relative_cophenetic_correlation")
     if reason := taxa.reason_undefined() or evolution.reason_undefined():
         return dict.fromkeys(names, Estimate.undefined(reason, **taxa.counts))
-    draws = simulated_centroids(taxa, evolution, rng, settings)
-    values = np.array([rows.sums.correlation() for rows in draws])
+    simulation = Simulation.of(taxa, evolution)
+    normals = (simulation.normals(rng) for _ in range(settings.n_attainable_draws))
+    threads = min(n_threads(taxa.vectors.size * taxa.vectors.shape[1]), MOST_THREADS)
+    draws = in_threads(lambda drawn: simulation.centroids(*drawn).sums.correlation(), normals, threads)
+    values = np.array(list(draws))
     n_draws = f"mean of {len(values)} draws, standard deviation {values.std():.2f}"
     attainable = Estimate(float(values.mean()), note=n_draws, **taxa.counts)
     attainable = with_note(attainable, evolution.note)
@@ -127,48 +133,87 @@ def estimate_attainable(
     return dict(zip(names, (attainable, _widened(relative, error, settings)), strict=True))
 
 
-def simulated_centroids(
-    taxa: Rows, evolution: Evolution, rng: np.random.Generator, settings: MeasureSettings
-) -> list[Rows]:
-    """Return the centroids of embeddings that evolved along the tree by Brownian motion, with a spectrum that is given.
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """Embeddings whose species evolved along the tree by Brownian motion, with a spectrum and a noise that are given.
 
-    Parameters
+    Attributes
     ----------
     taxa : Rows
-        Centroids of the species.
+        Centroids of the k species.
     evolution : Evolution
-        Of the same species: the spectrum, the variance and the noise.
-    rng : numpy.random.Generator
-    settings : MeasureSettings
-        `n_attainable_draws` is used.
-
-    Returns
-    -------
-    list of Rows
-        One for each draw.
+        Of the same species.
+    evolve, scatter : ndarray, shape (d, d)
+        They turn independent traits into those of a species, and into the sampling error of one image.
 
     Examples
     --------
     >>> from bioclip_probe.metrics.examples import corvids
     >>> shared = SharedResults.of(*corvids())
-    >>> few = MeasureSettings(n_attainable_draws=2)
-    >>> draws = simulated_centroids(shared.taxa("species"), shared.evolution, np.random.default_rng(0), few)
-    >>> [rows.vectors.shape for rows in draws]
-    [(3, 2), (3, 2)]
+    >>> simulation = Simulation.of(shared.taxa("species"), shared.evolution)
+    >>> simulation.centroids(*simulation.normals(np.random.default_rng(0))).vectors.shape
+    (3, 2)
     """
-    covariance, likelihood = evolution.covariance, evolution.likelihood
-    values, directions = covariance.spectrum()
-    evolve = (directions * np.sqrt(evolution.fit.variance * values)).T
-    noise_values, noise_directions = np.linalg.eigh(evolution.within.covariance)
-    scatter = (noise_directions * np.sqrt(np.maximum(noise_values, 0.0))).T
-    sampling, d = 1 / np.sqrt(evolution.taxa.counts), len(values)
-    draws = []
-    for _ in range(settings.n_attainable_draws):
-        means = covariance.mean + likelihood.splits.draw(d, rng) @ evolve
-        means += sampling[:, None] * (rng.standard_normal(means.shape) @ scatter)
+
+    taxa: Rows
+    evolution: Evolution
+    evolve: np.ndarray
+    scatter: np.ndarray
+
+    @classmethod
+    def of(cls, taxa: Rows, evolution: Evolution) -> Simulation:
+        """Return the simulation with the spectrum, the variance and the noise of some species.
+
+        Parameters
+        ----------
+        taxa : Rows
+            Centroids of the species.
+        evolution : Evolution
+            Of the same species.
+
+        Returns
+        -------
+        Simulation
+        """
+        values, directions = evolution.covariance.spectrum()
+        noise_values, noise_directions = np.linalg.eigh(evolution.within.covariance)
+        evolve = (directions * np.sqrt(evolution.fit.variance * values)).T
+        return cls(taxa, evolution, evolve, (noise_directions * np.sqrt(np.maximum(noise_values, 0.0))).T)
+
+    def normals(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return the random numbers of one draw.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        steps : ndarray, shape (m, d), float64
+            One for each branch of the tree.
+        errors : ndarray, shape (k, d), float64
+        """
+        d = len(self.evolve)
+        steps = rng.standard_normal((len(self.evolution.likelihood.splits.parent), d))
+        return steps, rng.standard_normal((len(self.taxa.vectors), d))
+
+    def centroids(self, steps: np.ndarray, errors: np.ndarray) -> Rows:
+        """Return the centroids of one draw.
+
+        Parameters
+        ----------
+        steps, errors
+            As `normals` returns them.
+
+        Returns
+        -------
+        Rows
+        """
+        covariance, splits = self.evolution.covariance, self.evolution.likelihood.splits
+        means = covariance.mean + splits.traits(steps) @ self.evolve
+        means += (errors @ self.scatter) / np.sqrt(self.evolution.taxa.counts)[:, None]
         means /= np.linalg.norm(means, axis=1, keepdims=True)
-        draws.append(replace(taxa, vectors=means))
-    return draws
+        return replace(self.taxa, vectors=means)
 
 
 def _widened(estimate: Estimate, error: float, settings: MeasureSettings) -> Estimate:

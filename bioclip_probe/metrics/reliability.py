@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from bioclip_probe.metrics.intervals import with_interval
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
@@ -16,8 +15,10 @@ from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
 from bioclip_probe.stats.centroids import tips_with_images
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.group_sums import group_sums
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.threads import in_threads, n_threads
 from bioclip_probe.tree.tree import Placement
 
 #: Below this reliability of halves, the corrected value is mostly the error of the correction.
@@ -26,6 +27,8 @@ NAMES = ("split_half_reliability", "noise_ceiling", "disattenuated_cophenetic_co
 #: The null by which the chance level of each is 0; the ceiling has none.
 NULLS = ("images", "", "species")
 BOUNDS = ((-1.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf))
+#: Images that are projected at once.
+BLOCK = 8192
 
 
 def noise_ceiling(
@@ -151,7 +154,9 @@ def estimate_noise_ceiling(
         return dict.fromkeys(NAMES, Estimate.undefined(reason, **taxa.counts))
     group, own = jackknife.of_tips(taxa), jackknife.take(taxa.groups >= 0)
     halves = random_halves(vectors, taxa.groups, rng, settings.n_halves)
-    reliability = np.mean([jackknifed_cross_correlations(*pair, group) for pair in halves], axis=0)
+    threads = min(n_threads(taxa.vectors.size * taxa.vectors.shape[1]), settings.n_halves)
+    of_halves = in_threads(lambda pair: jackknifed_cross_correlations(*pair, group), halves, threads)
+    reliability = np.mean(list(of_halves), axis=0)
     cpcc = np.full(len(reliability), np.nan)
     if not taxa.reason_undefined():
         sums = JackknifeSums.of(taxa.tree, JackknifeMoments.of([(taxa.vectors, taxa.tips)], group))
@@ -227,18 +232,20 @@ def random_halves(
     """
     rows = np.flatnonzero(taxa >= 0)
     rows = rows[np.argsort(taxa[rows], kind="stable")]
-    x, taxon = vectors[rows].astype(np.float64), taxa[rows]
-    by_vector = np.argsort(x @ x.mean(axis=0), kind="stable")
-    counts = np.bincount(taxon)
-    starts = np.cumsum(counts) - counts
-    total = np.add.reduceat(x, starts, axis=0)
+    taxon, counts = taxa[rows], np.bincount(taxa[rows])
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    total, _ = group_sums(vectors, rows, starts)
+    mean, along = total.sum(axis=0) / len(rows), np.empty(len(rows))
+    for start in range(0, len(rows), BLOCK):
+        along[start : start + BLOCK] = vectors[rows[start : start + BLOCK]].astype(np.float64) @ mean
+    by_vector = np.argsort(along, kind="stable")
+    in_first = np.concatenate([[0], np.cumsum((counts + 1) // 2)])
     for _ in range(n_halves):
-        draw = np.empty(len(x))
-        draw[by_vector] = rng.random(len(x))
+        draw = np.empty(len(rows))
+        draw[by_vector] = rng.random(len(rows))
         order = np.lexsort((draw, taxon))
-        first = order[(np.arange(len(x)) - starts[taxon]) % 2 == 0]
-        in_first = csr_array((np.ones(len(first)), (taxon[first], first)), shape=(len(counts), len(x)))
-        half = in_first @ x
+        first = order[(np.arange(len(rows)) - starts[taxon]) % 2 == 0]
+        half, _ = group_sums(vectors, rows[first], in_first)
         yield _directions(half), _directions(total - half)
 
 

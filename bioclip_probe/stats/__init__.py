@@ -9,6 +9,7 @@
 `jackknife`           the groups of units that intervals leave out
 `rows`                images or centroids at the tips of a tree, and the units that are resampled
 `centroids`           taxa as the mean of their images
+`group_sums`          sums of rows by group on all cores
 `subsampling`         random samples with equally many images of every taxon
 `contrasts`           independent contrasts on a tree with branch lengths
 `pruning`             compiled loops over a tree, from its tips to its root and back

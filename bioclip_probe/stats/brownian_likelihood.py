@@ -37,7 +37,7 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import minimize
 
-from bioclip_probe.stats.pruning import trait_pass, variance_pass
+from bioclip_probe.stats.pruning import add_parents, trait_pass, variance_pass
 from bioclip_probe.stats.rotation import rotate_into_span
 from bioclip_probe.tree.tree import Tree
 
@@ -143,23 +143,20 @@ class BrownianTree:
         lengths[self.tips] = self.depth[self.tips] - signal * self.depth_above[self.tips]
         return lengths
 
-    def draw(self, n_traits: int, rng: np.random.Generator) -> np.ndarray:
+    def traits(self, steps: np.ndarray) -> np.ndarray:
         """Return independent traits of the tips after Brownian motion from the first split, which is at 0.
 
         Parameters
         ----------
-        n_traits : int
-            Each has variance 1 per unit of branch length.
-        rng : numpy.random.Generator
+        steps : ndarray, shape (m, d)
+            A standard normal number for each node and trait. Each trait has variance 1 per unit of branch length.
 
         Returns
         -------
-        ndarray, shape (k, n_traits), float64
+        ndarray, shape (k, d), float64
         """
-        traits = rng.standard_normal((len(self.parent), n_traits))
-        traits *= np.sqrt(self.depth - self.depth_above)[:, None]
-        for node in range(1, len(self.parent)):
-            traits[node] += traits[self.parent[node]]
+        traits = steps * np.sqrt(self.depth - self.depth_above)[:, None]
+        add_parents(traits, self.parent)
         return traits[self.tips]
 
     def nodes_above(self, kept: np.ndarray) -> np.ndarray:

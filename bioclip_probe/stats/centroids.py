@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
+from bioclip_probe.stats.group_sums import group_sums
 from bioclip_probe.tree.tree import Placement, Tree, read_only
 
 
@@ -108,12 +109,10 @@ def centroids(vectors: np.ndarray, placement: Placement) -> Centroids:
     order = np.argsort(groups, kind="stable")
     order = order[np.searchsorted(groups[order], 0) :]
     counts = np.bincount(groups[order], minlength=len(tree.tips))
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    rows = np.asarray(vectors)[order].astype(np.float64, copy=False)
-    means = np.add.reduceat(rows, starts, axis=0) / counts[:, None]
+    sums, squares = group_sums(np.asarray(vectors), order, np.concatenate([[0], np.cumsum(counts)]))
+    means = sums / counts[:, None]
     # Float32 rows have length 1 only to 1e-7, and the square root would turn that into 3e-4: use their true squares.
-    squares = np.add.reduceat(np.einsum("ij,ij->i", rows, rows), starts) / counts
-    spread = np.sqrt(np.clip(squares - np.einsum("ij,ij->i", means, means), 0, None))
+    spread = np.sqrt(np.clip(squares / counts - np.einsum("ij,ij->i", means, means), 0, None))
     return Centroids(tree, groups, counts, means, spread)
 
 

@@ -164,3 +164,18 @@ def contrast_pass(
             above[j] += weight * (own[j] - above[j])
         error[parent[node]] = (1 - weight) ** 2 * error[parent[node]] + weight**2 * error[node]
     return contrasts, of_contrast, estimate[0].copy()
+
+
+@njit(cache=True, nogil=True)
+def add_parents(values: np.ndarray, parent: np.ndarray) -> None:
+    """Add to the values of each node those of its parent, from the root down, in place.
+
+    Parameters
+    ----------
+    values : ndarray, shape (m, d)
+    parent : ndarray, shape (m,)
+        The parents, each before its children.
+    """
+    for node in range(1, len(parent)):
+        for j in range(values.shape[1]):
+            values[node, j] += values[parent[node], j]

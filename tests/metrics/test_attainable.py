@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bioclip_probe.metrics.attainable import attainable_cophenetic_correlation, simulated_centroids
+from bioclip_probe.metrics.attainable import Simulation, attainable_cophenetic_correlation
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.resampling import jackknife_interval
@@ -24,12 +24,17 @@ def both(vectors, placement, settings=FEW_DRAWS):
     return {row.metric.removesuffix("_cophenetic_correlation"): row.estimate for row in rows}
 
 
+def drawn(shared, rng, n_draws: int) -> list:
+    simulation = Simulation.of(shared.taxa("species"), shared.evolution)
+    return [simulation.centroids(*simulation.normals(rng)) for _ in range(n_draws)]
+
+
 def test_it_is_the_mean_of_the_correlations_of_the_draws():
     vectors, placement = made_up(20, 60)
     shared = SharedResults(vectors, placement, FEW_DRAWS)
     found, taxa = both(shared, placement), shared.taxa("species")
     rng = shared.stream("attainable_cophenetic_correlation")
-    draws = simulated_centroids(taxa, shared.evolution, rng, FEW_DRAWS)
+    draws = drawn(shared, rng, FEW_DRAWS.n_attainable_draws)
     cpcc = [hierarchy.cophenetic_correlation(rows.vectors, Placement(rows.tree, rows.tree.tips)) for rows in draws]
     assert found["attainable"].value == pytest.approx(np.mean(cpcc), rel=1e-6)
     assert f"{np.std(cpcc):.2f}" in found["attainable"].note and math.isnan(found["attainable"].ci_low)
@@ -64,9 +69,7 @@ def test_more_directions_and_less_noise_can_attain_more():
 def test_the_draws_have_the_spectrum_and_the_noise_of_the_embedding():
     vectors, placement = evolved_images(random_phylogeny(100, 3), spectrum("1/j", 32), 1.0, 1.0, rng(1))
     shared = SharedResults(vectors, placement, FEW_DRAWS)
-    draws = simulated_centroids(
-        shared.taxa("species"), shared.evolution, rng(2), replace(FEW_DRAWS, n_attainable_draws=9)
-    )
+    draws = drawn(shared, rng(2), 9)
     spread = [np.var(rows.vectors, axis=0).sum() for rows in draws]
     own = np.var(shared.taxa("species").vectors, axis=0).sum()
     assert np.mean(spread) == pytest.approx(own, rel=0.15)

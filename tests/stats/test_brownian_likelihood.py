@@ -145,5 +145,5 @@ def test_two_tips_at_one_point():
 
 def test_draws_have_the_covariance_of_the_tree():
     splits = BrownianTree(parse_newick("(((A:1,B:2):1,C:3):5);"))
-    drawn = splits.draw(200_000, rng())
+    drawn = splits.traits(rng().standard_normal((len(splits.parent), 200_000)))
     np.testing.assert_allclose(np.cov(drawn), [[2, 1, 0], [1, 3, 0], [0, 0, 3]], atol=0.05)
