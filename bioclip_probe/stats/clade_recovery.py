@@ -91,9 +91,8 @@ def clade_counts(tree: Tree, dendrogram: Dendrogram) -> CladeCounts:
     """
     k = len(tree.tips)
     of_tree = _clades(*tip_spans(collapse_short_branches(tree)), k)
-    other = collapse_short_branches(dendrogram.tree)
-    low, high = _lowest_and_highest(other, dendrogram.leaves)
-    first, last = tip_spans(other)
+    low, high = _lowest_and_highest(dendrogram.collapsed, dendrogram.leaves)
+    first, last = dendrogram.spans
     of_dendrogram = _clades(first, last, k)
     filled = high - low + 1 == last - first
     in_both = of_tree & _clades(low[filled], high[filled] + 1, k)
@@ -131,8 +130,7 @@ def label_recovery(dendrogram: Dendrogram, labels: np.ndarray) -> tuple[np.ndarr
     >>> label_recovery(dendrogram, np.array([0, 0, 1, 1]))[0].tolist()
     [1.0, 1.0]
     """
-    k, tree = len(labels), collapse_short_branches(dendrogram.tree)
-    first, last = tip_spans(tree)
+    k, (first, last) = len(labels), dendrogram.spans
     own = labels[dendrogram.leaves]
     changes = np.concatenate([[0], np.cumsum(own[1:] != own[:-1])])
     names, counts = np.unique(labels, return_counts=True)

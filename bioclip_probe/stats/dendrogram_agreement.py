@@ -124,18 +124,18 @@ def triplet_agreement(tree: Tree, dendrogram: Dendrogram) -> float:
     >>> triplet_agreement(tree, Dendrogram.average_linkage(np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])))
     1.0
     """
-    tree, other = collapse_short_branches(tree), collapse_short_branches(dendrogram.tree)
+    tree = collapse_short_branches(tree)
     k, place = len(tree.tips), np.argsort(dendrogram.leaves)
-    spans, spans_of_other = tip_spans(tree), tip_spans(other)
+    spans, above = tip_spans(tree), dendrogram.collapsed.parent
     size = spans[1] - spans[0]
     inner = np.flatnonzero((size > 1) & (size < k))
 
     def add_up(start: int) -> np.ndarray:
         """Return the sums of a block of inner nodes."""
         nodes = inner[start : start + NODES]
-        return _sum_triplets(nodes, *spans, tree.parent, place, *spans_of_other, other.parent)
+        return _sum_triplets(nodes, *spans, tree.parent, place, *dendrogram.spans, above)
 
-    threads = n_threads(len(inner) * len(other))
+    threads = n_threads(len(inner) * len(above))
     score, resolvable = sum(in_threads(add_up, range(0, len(inner), NODES), threads), np.zeros(2))
     return float(score / resolvable) if resolvable else np.nan
 
@@ -226,9 +226,8 @@ def clade_purity(dendrogram: Dendrogram, labels: np.ndarray) -> tuple[float, flo
     >>> purity, round(chance, 3)
     (1.0, 0.778)
     """
-    tree = collapse_short_branches(dendrogram.tree)
-    k, above = len(labels), tree.parent
-    first, last = tip_spans(tree)
+    k, above = len(labels), dendrogram.collapsed.parent
+    first, last = dendrogram.spans
     size = (last - first).astype(np.float64)
     _, label = np.unique(labels[dendrogram.leaves], return_inverse=True)
     counts = np.bincount(label)
@@ -237,7 +236,7 @@ def clade_purity(dendrogram: Dendrogram, labels: np.ndarray) -> tuple[float, flo
         return np.nan, np.nan
     purity = _sum_purities(np.argsort(label, kind="stable"), counts, first, last, above)
     others = (counts * (counts - 1) / 2) @ (counts - 2) / pairs / max(k - 2, 1)
-    pairs_at_node = np.bincount(above[1:], size[1:] * (size[above[1:]] - size[1:]) / 2, len(tree))
+    pairs_at_node = np.bincount(above[1:], size[1:] * (size[above[1:]] - size[1:]) / 2, len(above))
     inner = size > 1
     chance = pairs_at_node[inner] @ ((2 + (size[inner] - 2) * others) / size[inner]) / pairs_at_node.sum()
     return float(purity / pairs), float(chance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.cluster.hierarchy import linkage
@@ -37,6 +38,16 @@ class Dendrogram:
 
     tree: Tree
     leaves: np.ndarray
+
+    @cached_property
+    def collapsed(self) -> Tree:
+        """The tree with a polytomy where branches join at one height, see `collapse_short_branches`."""
+        return collapse_short_branches(self.tree)
+
+    @cached_property
+    def spans(self) -> tuple[np.ndarray, np.ndarray]:
+        """The `tip_spans` of the nodes of `collapsed`."""
+        return tip_spans(self.collapsed)
 
     @classmethod
     def average_linkage(cls, vectors: np.ndarray, block: int = BLOCK) -> Dendrogram:
