@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from bioclip_probe import datasets, executors, metrics
-from bioclip_probe.probes.costs import SampleSize, long_work, probe_seconds
+from bioclip_probe import datasets, metrics
 from bioclip_probe.store.store import Store
 from bioclip_probe.study import results
 from bioclip_probe.study.checkpoints import PieceState
@@ -24,10 +21,8 @@ from bioclip_probe.study.embedding_estimates import EmbeddingState, embedding_st
 from bioclip_probe.study.outline import outline_sample, pieces
 from bioclip_probe.study.piece_costs import PieceCosts
 from bioclip_probe.study.plan import Plan
-from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.step_estimates import NAN, Estimate, StepEstimate, size
 from bioclip_probe.study.steps import STEPS
-from bioclip_probe.tables import RANKS
 
 #: The true time lies between these multiples of the estimate: after earlier runs, and without any.
 SPREAD_WITH_EXPERIENCE, SPREAD = (0.6, 1.7), (0.4, 2.5)
@@ -99,24 +94,16 @@ def _step_lines(
     """Return the lines of the steps after embedding, and what a reader should know of them."""
     out, steps = of
     sample = outline_sample(plan, dataset, {model: embedding.sources[model] for model in plan.encoders}, store)
-    costs, experience = _costs(plan, sample, embedding), experience_beside(out)
+    dimensions = {source.name: source.dimension for source in embedding.sources.values()}
+    costs, experience = PieceCosts.of(plan, sample.placement, dimensions), experience_beside(out)
     known, lines = pieces(sample, plan, out, steps), []
     for step in (step for step in STEPS if step in steps):
         own = [piece for piece in known if piece.step == step]
         lines += _lines(step, own, costs, experience.get(step, Experience()))
     if set(steps) == set(STEPS):
         lines.append(StepEstimate(REPORT, "figures and page", "", "all", REPORT_SECONDS, "usual", 0.0, NAN))
-    return lines, [_warning(lines, costs)]
-
-
-def _costs(plan: Plan, sample: Sample, embedding: EmbeddingState) -> PieceCosts:
-    """Return the expected times of the pieces of a sample."""
-    taxa = tuple(int(np.sum(np.unique(sample.placement.at(rank)) >= 0)) for rank in RANKS)
-    device = executors.resolve_device(plan.measure.device)
-    sizes = {
-        source.name: SampleSize(len(sample.images), source.dimension, taxa) for source in embedding.sources.values()
-    }
-    return PieceCosts(sizes, replace(plan.measure, device=device), replace(plan.probe, device=device))
+    probing = any(line.to_do for line in lines if line.step == "probe")
+    return lines, [costs.long_probing] if probing else []
 
 
 def _lines(step: str, pieces: Sequence[PieceState], costs: PieceCosts, experience: Experience) -> list[StepEstimate]:
@@ -136,17 +123,6 @@ def _lines(step: str, pieces: Sequence[PieceState], costs: PieceCosts, experienc
         memory = study_memory(costs.sizes) if missing else 0.0
         lines.append(StepEstimate(step, encoder, there, to_do, times, source, memory, NAN if missing else 0.0))
     return lines
-
-
-def _warning(lines: Sequence[StepEstimate], costs: PieceCosts) -> str:
-    """Return the sentence about hours of logistic regression, if it will run for hours."""
-    if not any(line.to_do for line in lines if line.step == "probe"):
-        return ""
-    total: dict[str, float] = {}
-    for of_encoder in costs.sizes.values():
-        for name, seconds in probe_seconds(costs.probe, of_encoder, costs.n_cores).items():
-            total[name] = total.get(name, 0.0) + seconds
-    return long_work(total)
 
 
 def _too_little_disk(lines: Sequence[StepEstimate], store: Path) -> str:

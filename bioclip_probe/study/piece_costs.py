@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from bioclip_probe.executors import available_processors
+import numpy as np
+
+from bioclip_probe.executors import available_processors, resolve_device
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.probes.costs import SampleSize, probe_seconds
+from bioclip_probe.probes.costs import SampleSize, long_work, probe_seconds
 from bioclip_probe.probes.settings import ProbeSettings
 from bioclip_probe.study.costs import PROJECTIONS, measure_seconds, project_seconds
+from bioclip_probe.study.plan import Plan
+from bioclip_probe.tables import RANKS
+from bioclip_probe.tree import Placement
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,32 @@ class PieceCosts:
     measure: MeasureSettings
     probe: ProbeSettings
     n_cores: int = field(default_factory=available_processors)
+
+    @classmethod
+    def of(cls, plan: Plan, placement: Placement, dimensions: Mapping[str, int]) -> PieceCosts:
+        """Return the expected times of a plan on this machine.
+
+        Parameters
+        ----------
+        plan : Plan
+        placement : Placement
+            The images in their taxonomy.
+        dimensions : mapping from encoder name to int
+            Length of the vectors of each encoder.
+        """
+        taxa = tuple(int(np.sum(np.unique(placement.at(rank)) >= 0)) for rank in RANKS)
+        sizes = {name: SampleSize(len(placement), dimension, taxa) for name, dimension in dimensions.items()}
+        device = resolve_device(plan.measure.device)
+        return cls(sizes, replace(plan.measure, device=device), replace(plan.probe, device=device))
+
+    @property
+    def long_probing(self) -> str:
+        """The sentence that warns of hours of logistic regression, and names what is fast; empty if it is not long."""
+        total: dict[str, float] = {}
+        for size in self.sizes.values():
+            for name, seconds in probe_seconds(self.probe, size, self.n_cores).items():
+                total[name] = total.get(name, 0.0) + seconds
+        return long_work(total)
 
     def seconds(self, step: str, subject: str, weight: float) -> float:
         """Return the expected time of a piece.

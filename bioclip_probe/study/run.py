@@ -17,6 +17,7 @@ from bioclip_probe.study.attributes import attributes_of
 from bioclip_probe.study.checkpoints import Checkpoints, Outline
 from bioclip_probe.study.collecting import collect
 from bioclip_probe.study.inputs import Inputs
+from bioclip_probe.study.piece_costs import PieceCosts
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.sample import Phylogeny, Sample
 from bioclip_probe.study.site_file import divided
@@ -150,6 +151,8 @@ def run_steps(
             results.check_run(out, sample.run)
         fresh = bool(study) or not results.holds_run(out, sample.run)
         runner = _Runner(sample, plan, out, fresh, study)
+        if "probe" in wanted:
+            runner.warn_of_long_probing()
         if "measure" in wanted:
             runner.run("measure", step_functions(sample, plan, executor)["measure"])
     for name in wanted:
@@ -170,6 +173,15 @@ class _Runner:
 
     def __post_init__(self) -> None:
         self.inputs = Inputs(self.sample)
+
+    def warn_of_long_probing(self) -> None:
+        """Log how many hours logistic regression will take, if it does, and what is fast."""
+        dimensions = {name: embeddings.vectors.shape[1] for name, embeddings in self.sample.embeddings.items()}
+        warning = PieceCosts.of(self.plan, self.sample.placement, dimensions).long_probing
+        outline = Outline(self.out, self.inputs)
+        step_functions(self.sample, self.plan)["probe"](checkpoints=outline)
+        if warning and not all(piece.exists for piece in outline.pieces):
+            log.warning(warning)
 
     def run(self, name: str, step: Callable[..., StepResult]) -> None:
         """Run one step with a progress bar over its pieces, and write its tables."""

@@ -60,3 +60,12 @@ def test_the_pieces_of_probes_cost_what_probes_say() -> None:
     expected = probe_seconds(settings, SIZE, 2)
     assert costs.seconds("probe", "clip, lda", 1.0) == expected["lda"]
     assert costs.seconds("probe", "clip, linear", 1.0) == expected["linear"]
+
+
+def test_hours_of_logistic_regression_are_told_with_what_is_fast() -> None:
+    real = SampleSize(100_000, 512, (3, 13, 51, 273, 1_103, 4_884, 10_000))
+    costs = PieceCosts({"bioclip": real, "clip": real}, MeasureSettings(), ProbeSettings(probes=("linear",)), 2)
+    assert "hours" in costs.long_probing
+    assert "lda" in costs.long_probing and "ridge" in costs.long_probing
+    assert replace(costs, sizes={"bioclip": SIZE}).long_probing == ""
+    assert replace(costs, probe=ProbeSettings(probes=("lda",))).long_probing == ""
