@@ -11,7 +11,7 @@ import numpy as np
 from bioclip_probe.stats.brownian_likelihood import BrownianFit, BrownianLikelihood, BrownianTree
 from bioclip_probe.stats.centroids import Centroids
 from bioclip_probe.stats.contrast_covariance import ContrastCovariance, WithinSpecies
-from bioclip_probe.stats.threads import n_threads
+from bioclip_probe.stats.threads import in_threads, n_threads
 
 FLAT = 1e-12  # a variance between species below this is rounding
 #: A variance of evolution below this share of that between species is none.
@@ -59,7 +59,10 @@ class Evolution:
     @cached_property
     def fit(self) -> BrownianFit:
         """The fit to all species."""
-        with ThreadPoolExecutor(n_threads(self.likelihood.blocks.size)) as threads:
+        number = n_threads(self.likelihood.blocks.size)
+        if number == 1:
+            return self.likelihood.fit()
+        with ThreadPoolExecutor(number) as threads:
             return self.likelihood.fit(threads=threads)
 
     @cached_property
@@ -182,5 +185,4 @@ def fit_each(likelihoods: list[BrownianLikelihood | None], start: BrownianFit) -
         return None if likelihood is None else likelihood.fit(start)
 
     work = max((part.blocks.size for part in likelihoods if part is not None), default=0)
-    with ThreadPoolExecutor(n_threads(10 * work)) as threads:
-        return list(threads.map(one, likelihoods))
+    return list(in_threads(one, likelihoods, n_threads(10 * work)))

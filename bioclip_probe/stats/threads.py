@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -85,7 +86,10 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item], thread
     >>> list(in_threads(abs, [-1, 2], threads=2))
     [1, 2]
     """
-    if threads < 2:
+    items = iter(items)
+    first = list(itertools.islice(items, 2 if threads > 1 else 0))
+    items = itertools.chain(first, items)
+    if len(first) < 2:
         yield from map(function, items)
         return
     waiting: deque[Future[Result]] = deque()

@@ -117,7 +117,7 @@ class NodeSums:
         tip = groups[order]
         clades = CladeRows.of(tree, np.asarray(vectors)[order], tip, jackknife_group, n_groups)
         squares = gram_squares(clades, sizes)
-        aggregator, at_tips = TreeAggregator(tree), _tip_sums(clades, tip, sizes.rows)
+        aggregator, at_tips = TreeAggregator.of(tree), _tip_sums(clades, tip, sizes.rows)
         at_inner = aggregator.inner_sums_of_tips(at_tips, np.arange(len(at_tips)))
         pairs = _pair_sums(np.concatenate([at_tips, at_inner]))
         sums = [cls._of_clades(tree, pairs[aggregator.position], squares[0])]

@@ -133,7 +133,7 @@ class _AlongTree:
 
     def __init__(self, tree: Tree, moments: JackknifeMoments, n: np.ndarray, q: np.ndarray, s: np.ndarray) -> None:
         self.tree, self.group, self.n, self.q, self.s = tree, moments.jackknife_group, n, q, s
-        self.n_groups, self.aggregator = len(moments.by_group), TreeAggregator(tree)
+        self.n_groups, self.aggregator = len(moments.by_group), TreeAggregator.of(tree)
         total = moments.total
         self.counts, self.norms, self.sums = total.counts, total.norms, total.sums
         self.node_depth = depths_below_first_split(tree)

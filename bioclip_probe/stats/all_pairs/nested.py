@@ -180,7 +180,7 @@ class NestedSums:
 
     @cached_property
     def _aggregator(self) -> TreeAggregator:
-        return TreeAggregator(self.tree)
+        return TreeAggregator.of(self.tree)
 
     @cached_property
     def _levels(self) -> np.ndarray:

@@ -173,7 +173,7 @@ def weighted_image_correlations(
     within_units = np.zeros((6, weights.shape[1]))  # sums over the pairs of taxa of one unit
     batches = [slice(start, start + at_once) for start in range(0, len(weights), at_once)]
     totals = np.zeros((6, len(weights)))
-    aggregator = TreeAggregator(tree)
+    aggregator = TreeAggregator.of(tree)
     for batch in batches:
         totals[:4, batch] = _linear_sums(tree, aggregator, moments, weights[batch][:, unit])
     for first, last, c, cc in _taxon_pairs(rows - moments.origin, tips, k, sizes):

@@ -151,7 +151,7 @@ class SpeciesNull:
 
     @cached_property
     def _aggregator(self) -> TreeAggregator:
-        return TreeAggregator(self.tree)
+        return TreeAggregator.of(self.tree)
 
     @cached_property
     def _tree_distances(self) -> tuple[np.ndarray, np.ndarray]:

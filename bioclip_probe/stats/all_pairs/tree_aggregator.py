@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -45,6 +46,20 @@ class TreeAggregator:
         stops = np.cumsum(np.bincount(height)).tolist()
         self._tips = children[k:, :k]
         self._levels = [children[low:high, k:low] for low, high in itertools.pairwise(stops[1:])]
+
+    @classmethod
+    def of(cls, tree: Tree) -> TreeAggregator:
+        """Return the aggregator of a tree; the last ones are remembered.
+
+        Parameters
+        ----------
+        tree : Tree
+
+        Returns
+        -------
+        TreeAggregator
+        """
+        return _aggregator_of(tree)
 
     def inner_sums(self, values: np.ndarray, orders: np.ndarray) -> np.ndarray:
         """Return the sums over the tips below each inner node, for P orders of the values at the tips.
@@ -130,3 +145,8 @@ class TreeAggregator:
             low = children.shape[1]
             sums[low : low + children.shape[0]] += children @ sums[:low]
         return sums
+
+
+@lru_cache(maxsize=16)
+def _aggregator_of(tree: Tree) -> TreeAggregator:
+    return TreeAggregator(tree)

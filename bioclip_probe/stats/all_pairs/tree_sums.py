@@ -66,7 +66,7 @@ class TreeSums:
     @cached_property
     def aggregator(self) -> TreeAggregator:
         """Sums of values over the tips of every clade."""
-        return TreeAggregator(self.tree)
+        return TreeAggregator.of(self.tree)
 
     @property
     def identity_order(self) -> np.ndarray:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
+
+from bioclip_probe.stats.group_sums import group_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +111,6 @@ class SpeciesSums:
 
 
 def _sums_by_group(group: np.ndarray, counts: np.ndarray, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    n_groups = int(group.max(initial=-1)) + 1
-    pick = csr_array((np.ones(len(group)), (group, np.arange(len(group)))), shape=(n_groups, len(group)))
-    return pick @ counts, pick @ sums
+    of_counts = np.bincount(group, counts)
+    starts = np.searchsorted(group[order := np.argsort(group, kind="stable")], np.arange(len(of_counts) + 1))
+    return of_counts, group_sums(sums, order, starts)[0]
