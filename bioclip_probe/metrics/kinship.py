@@ -13,12 +13,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bioclip_probe.metrics.image_pass import K_NEIGHBORS
 from bioclip_probe.metrics.intervals import FEWEST_UNITS, with_note, without_interval
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
 from bioclip_probe.metrics.nearest import NO_NAME, ONE_TAXON, SINGLE_IMAGES
 from bioclip_probe.metrics.neighborhoods import with_exact_ends
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists

@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from bioclip_probe.metrics.image_pass import K_NEIGHBORS
 from bioclip_probe.metrics.intervals import with_enough_relatives, with_note, without_interval
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.neighborhoods import Question, with_exact_ends
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.sweep.cells import level_of

@@ -9,7 +9,6 @@ rank; on a tree with many distances a level holds a 64th of the pairs. Distances
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +22,11 @@ from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep import histograms
-from bioclip_probe.stats.sweep.binning import lca_rank
+from bioclip_probe.stats.sweep.binning import Levels, lca_rank
 from bioclip_probe.stats.sweep.histograms import JointHistogram
 from bioclip_probe.stats.sweep.pairs import spearman_correlation
 from bioclip_probe.stats.sweep.replicates import Replicates
-from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
+from bioclip_probe.stats.sweep.sweep import Sweep, sweep
 from bioclip_probe.stats.sweep.ties import with_tied_heights
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
@@ -76,12 +75,13 @@ def rank_correlations(
     [0.87, 0.82]
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    of_taxa = shared.taxa("species"), shared.jackknife(), shared.settings, shared.executor
-    return measurements_at("species", estimate_rank_correlations(*of_taxa))
+    taxa, jackknife = shared.taxa("species"), shared.jackknife()
+    swept = None if taxa.reason_undefined() else shared.species_sweep
+    return measurements_at("species", estimate_rank_correlations(taxa, jackknife, shared.settings, swept))
 
 
 def estimate_rank_correlations(
-    taxa: Rows, jackknife: Jackknife, settings: MeasureSettings, executor: Executor | None = None
+    taxa: Rows, jackknife: Jackknife, settings: MeasureSettings, swept: Sweep | None = None
 ) -> dict[str, Estimate]:
     """Return `rank_correlations` of the taxa at the tips of one tree.
 
@@ -93,8 +93,8 @@ def estimate_rank_correlations(
         Of the images of the taxa.
     settings : MeasureSettings
         `level` is used.
-    executor : Executor, optional
-        Its workers compare all pairs.
+    swept : Sweep, optional
+        The sweep over the taxa with the groups of the jackknife and tied tree distances, if there is one.
 
     Returns
     -------
@@ -110,11 +110,11 @@ def estimate_rank_correlations(
     """
     if reason := taxa.reason_undefined():
         return dict.fromkeys(("spearman", "kendall_tau_b"), Estimate.undefined(reason, **taxa.counts))
-    tied = Rows(with_tied_heights(taxa.tree), taxa.vectors, taxa.tips, taxa.groups)
-    left_out = Replicates.jackknife(jackknife.of_tips(taxa), jackknife.n_groups)
-    joint = sweep(tied, left_out, workers=SweepWorkers(executor)).joint
-    pairs = _CountedPairs(taxa, joint, jackknife, settings)
-    exact = spearman_correlation(tied.vectors, tied.tree) if joint.binned else None
+    if swept is None:
+        tied = Rows(with_tied_heights(taxa.tree), taxa.vectors, taxa.tips, taxa.groups)
+        swept = sweep(tied, Replicates.jackknife(jackknife.of_tips(taxa), jackknife.n_groups))
+    pairs = _CountedPairs(taxa, swept.joint, jackknife, settings)
+    exact = spearman_correlation(swept.rows.vectors, swept.rows.tree) if swept.joint.binned else None
     return {
         "spearman": pairs.correlation(histograms.spearman, 0.0, exact),
         "kendall_tau_b": pairs.correlation(histograms.kendall_tau_b, 0.0),
@@ -165,7 +165,7 @@ def estimate_image_rank_correlations(
     Parameters
     ----------
     swept : Sweep
-        The sweep over the images of species in a taxonomy with the groups of the jackknife, from `sweep_images`.
+        The sweep over the images of species in a taxonomy with the groups of the jackknife, ``shared.image_sweep``.
     jackknife : Jackknife
     settings : MeasureSettings
         `level` is used.
@@ -302,12 +302,13 @@ def distance_by_lca(
     [('genus', 0.2), ('root', 0.7)]
     """
     shared = SharedResults.of(embeddings, placement, settings)
-    of_taxa = shared.taxa("species"), shared.jackknife(), shared.settings, shared.executor
-    return measurements_by_rank(estimate_distance_by_lca(*of_taxa))
+    taxa, jackknife = shared.taxa("species"), shared.jackknife()
+    swept = None if taxa.reason_undefined() else shared.species_sweep
+    return measurements_by_rank(estimate_distance_by_lca(taxa, jackknife, shared.settings, swept))
 
 
 def estimate_distance_by_lca(
-    taxa: Rows, jackknife: Jackknife, settings: MeasureSettings, executor: Executor | None = None
+    taxa: Rows, jackknife: Jackknife, settings: MeasureSettings, swept: Sweep | None = None
 ) -> dict[str, dict[str, Estimate]]:
     """Return `distance_by_lca` of the species at the tips of a taxonomy.
 
@@ -315,7 +316,7 @@ def estimate_distance_by_lca(
     ----------
     taxa : Rows
         Centroids of the species.
-    jackknife, settings, executor
+    jackknife, settings, swept
         As for `estimate_rank_correlations`.
 
     Returns
@@ -333,13 +334,12 @@ def estimate_distance_by_lca(
         return {}
     if lost := int(np.isnan(taxa.vectors).any(axis=1).sum()):
         reason = f"the images of {lost} taxa cancel out: their centroid has no direction"
-        blank = Rows(taxa.tree, np.zeros((len(taxa.tips), 1)), taxa.tips, taxa.groups)
-        joint = sweep(blank, workers=SweepWorkers(executor)).joint
-        steps = joint.steps[joint.counts.sum(axis=1) > 0]
+        levels, tips = Levels.of(taxa.tree, taxa.tips), np.arange(len(taxa.tips))
+        steps = levels.steps[np.unique(levels.between_tips(tips[1:], tips[:-1]))]  # no other level can occur
         undefined = Estimate.undefined(reason, **taxa.counts)
         return {lca_rank(step): dict.fromkeys(LCA_DISTANCES, undefined) for step in steps}
     left_out = Replicates.jackknife(jackknife.of_tips(taxa), jackknife.n_groups)
-    joint = sweep(taxa, left_out, workers=SweepWorkers(executor)).joint
+    joint = (sweep(taxa, left_out) if swept is None else swept).joint
     statistics = np.concatenate([_mean_distances(taxa, left_out, joint.steps), _quantiles(joint)], axis=2)
     table = {}
     for level, n_pairs in enumerate(joint.counts.sum(axis=1)):

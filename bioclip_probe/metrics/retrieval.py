@@ -20,9 +20,10 @@ import numpy as np
 from bioclip_probe.metrics.intervals import with_interval
 from bioclip_probe.metrics.measurement import Measurement, measurements_by_rank
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import SharedResults, sweep_images
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep import scoring
 from bioclip_probe.stats.sweep.binning import lca_rank
 from bioclip_probe.stats.sweep.sweep import Sweep
@@ -81,7 +82,7 @@ def estimate_triplet_accuracy(
     Parameters
     ----------
     swept : Sweep
-        The sweep over the images of species in a taxonomy with the groups of the jackknife, ``sweep_images(…)``.
+        The sweep over the images of species in a taxonomy with the groups of the jackknife, ``shared.image_sweep``.
     jackknife : Jackknife
     settings : MeasureSettings
         `level` is used.
@@ -173,9 +174,25 @@ def precision_by_rank(
         if np.array_equal(shared.images.tips >= 0, named):
             swept = shared.image_sweep
         else:
-            swept = sweep_images(shared, _species_in_taxa(shared.placement, rank))
+            swept = sweep_among_named(shared, rank)
         table[rank] = estimate_precision(swept, shared.placement, rank, shared.jackknife(), shared.settings)
     return measurements_by_rank(table)
+
+
+def sweep_among_named(shared: SharedResults, rank: str) -> Sweep:
+    """Return the sweep over the images with a name at a rank, in the tree of its taxa and their species.
+
+    Parameters
+    ----------
+    shared : SharedResults
+    rank : str
+
+    Returns
+    -------
+    Sweep
+    """
+    rows = Rows.images(shared.vectors, _species_in_taxa(shared.placement, rank))
+    return shared.image_pass.sweeps_of([rows])[0][0]
 
 
 def _species_in_taxa(placement: Placement, rank: str) -> Placement:
@@ -210,7 +227,7 @@ def estimate_precision(
     Parameters
     ----------
     swept : Sweep
-        The sweep over the images with a name at the rank, from `sweep_images`.
+        The sweep over the images with a name at the rank, ``shared.image_sweep`` or `sweep_among_named`.
     placement : Placement
         The images in a taxonomy.
     rank : str

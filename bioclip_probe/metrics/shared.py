@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy as np
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.executors import resolve_device
+from bioclip_probe.metrics.image_pass import ImagePass
 from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.units import taxon_jackknife, unit_jackknife
@@ -24,13 +26,10 @@ from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.stats.sampled_dendrograms import SampledDendrograms
 from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
 from bioclip_probe.stats.sweep.replicates import Replicates
-from bioclip_probe.stats.sweep.search import neighbor_lists
 from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
+from bioclip_probe.stats.sweep.ties import with_tied_heights
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
-
-#: Numbers of nearest neighbours for which metrics of neighbours are given.
-K_NEIGHBORS = (1, 5, 10)
 
 
 @dataclass(eq=False)
@@ -86,7 +85,7 @@ class SharedResults:
             self.ranks = RANKS[-1:]
         self._jackknives: dict[str, Jackknife] = {}
         self._taxa: dict[str, Rows] = {}
-        self._neighbors: dict[bytes, NeighborLists] = {}
+        self._space = 0
         self._clusters: dict[str, Clusters] = {}
 
     @classmethod
@@ -116,6 +115,39 @@ class SharedResults:
         if embeddings.placement is not placement:
             raise DataError("the shared results are about another placement; make new ones for it")
         return embeddings
+
+    @classmethod
+    def of_spaces(
+        cls,
+        spaces: Sequence[np.ndarray],
+        placement: Placement,
+        settings: MeasureSettings | None = None,
+        groups: np.ndarray | None = None,
+        executor: Executor | None = None,
+    ) -> list[SharedResults]:
+        """Return one embedding in several spaces, whose pairs of images are compared together.
+
+        Parameters
+        ----------
+        spaces : sequence of ndarray, shape (n, d)
+            Unit vectors in each space: raw, then centred.
+        placement, settings, groups, executor
+            As the attributes.
+
+        Returns
+        -------
+        list of SharedResults
+            One for each space. Its numbers are those of a `SharedResults` of its own, to rounding.
+        """
+        settings = settings or MeasureSettings()
+        members = [cls(vectors, placement, settings, groups=groups, executor=executor) for vectors in spaces]
+        for number, member in enumerate(members):
+            member._space, member._jackknives = number, members[0]._jackknives
+            if member.has_ranks and number:
+                member.image_pass = members[0].image_pass
+        if members and members[0].has_ranks:
+            members[0].image_pass.spaces = [member.vectors for member in members]
+        return members
 
     @property
     def has_ranks(self) -> bool:
@@ -228,12 +260,26 @@ class SharedResults:
     @cached_property
     def images(self) -> Rows:
         """The images at the tips of their species, with their sums over all pairs."""
-        return Rows.images(self.vectors, self.species)
+        return self.image_pass.rows[self._space] if self.has_ranks else Rows.images(self.vectors, self.species)
 
     @cached_property
+    def image_pass(self) -> ImagePass:
+        """The comparison of all pairs of images in a taxonomy, in all spaces of the encoder at once."""
+        return ImagePass([self.vectors], self.placement, self.jackknife(), self.settings, self.groups, self.executor)
+
+    @property
     def image_sweep(self) -> Sweep:
-        """The sweep over all pairs of images of species, with the scores of all anchors; see `sweep_images`."""
-        return sweep_images(self, self.species)
+        """The sweep over all pairs of images of species in a taxonomy, with the scores of all anchors."""
+        return self.image_pass.sweeps[self._space]
+
+    @cached_property
+    def species_sweep(self) -> Sweep:
+        """The sweep over all pairs of species centroids; tree distances tie that differ by rounding only."""
+        taxa, jackknife = self.taxa(RANKS[-1]), self.jackknife()
+        left_out = Replicates.jackknife(jackknife.of_tips(taxa), jackknife.n_groups)
+        if not self.has_ranks:
+            taxa = Rows(with_tied_heights(taxa.tree), taxa.vectors, taxa.tips, taxa.groups)
+        return sweep(taxa, left_out, workers=SweepWorkers(self.executor, self.settings.device))
 
     def neighbors(self, *ranks: str) -> NeighborLists:
         """Return the nearest images of each image among those with a name at some ranks.
@@ -250,11 +296,7 @@ class SharedResults:
             They suffice for ten neighbours, without each group of the `jackknife` too.
         """
         named = np.all([self.placement.at(rank) >= 0 for rank in ranks], axis=0)
-        key = named.tobytes()
-        if key not in self._neighbors:
-            group, k = self.jackknife().group, max(K_NEIGHBORS)
-            self._neighbors[key] = neighbor_lists(self.vectors, self.placement, group, k, self.groups, named)
-        return self._neighbors[key]
+        return self.image_pass.neighbors(named)[self._space]
 
     @cached_property
     def dendrograms(self) -> SampledDendrograms:
@@ -282,37 +324,6 @@ class SharedResults:
             group, n_groups = (groups.group, groups.n_groups) if groups else (None, None)
             self._clusters[rank] = Clusters.of(self.vectors, labels, rng, group, n_groups, self.settings.device)
         return self._clusters[rank]
-
-
-def sweep_images(shared: SharedResults, placement: Placement) -> Sweep:
-    """Return the sweep over all pairs of images at the tips of a tree.
-
-    Parameters
-    ----------
-    shared : SharedResults
-    placement : Placement
-        The same images in a tree whose tips are species.
-
-    Returns
-    -------
-    Sweep
-        With the scores of all anchors, of all images and without each group of the jackknife of species. In a taxonomy
-        also those with whole species permuted over the tips, the same for every encoder, of up to ``n_null_anchors``
-        anchors.
-
-    Examples
-    --------
-    >>> from bioclip_probe.metrics.examples import corvids
-    >>> shared = SharedResults(*corvids())
-    >>> sweep_images(shared, shared.species).joint.counts.sum()
-    np.float64(3.0)
-    """
-    rows, settings, jackknife = Rows.images(shared.vectors, placement), shared.settings, shared.jackknife()
-    replicates = Replicates.jackknife(jackknife.group, jackknife.n_groups)
-    if shared.has_ranks:
-        rng, n, n_anchors = shared.stream("species null"), settings.n_null_permutations, settings.n_null_anchors
-        replicates = replicates.with_permutations(rows, rng, n, n_anchors)
-    return sweep(rows, replicates, anchors=True, workers=SweepWorkers(shared.executor))
 
 
 @dataclass(eq=False)

@@ -4,8 +4,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from bioclip_probe.metrics.image_pass import K_NEIGHBORS
 from bioclip_probe.metrics.kinship import estimate_lca_depth, mistake_severity, neighbour_lca_depth
-from bioclip_probe.metrics.shared import K_NEIGHBORS, SharedResults
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.tree import patristic_distances
 from tests.definitions import nearest as definition
 from tests.support.made_up_vectors import unit_rows

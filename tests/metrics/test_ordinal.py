@@ -36,14 +36,14 @@ def jackknife_of(placement, n_groups=20):
     return Jackknife.of("species", placement.node, rng(7), n_groups)
 
 
-def rank_correlations(vectors, placement, executor=None):
+def rank_correlations(vectors, placement):
     rows = Rows.taxa(vectors, placement)
-    return ordinal.estimate_rank_correlations(rows, jackknife_of(placement), DEFAULT, executor)
+    return ordinal.estimate_rank_correlations(rows, jackknife_of(placement), DEFAULT)
 
 
-def distance_by_lca(vectors, placement, executor=None):
+def distance_by_lca(vectors, placement):
     rows = Rows.taxa(vectors, placement.coarsen("species"))
-    return ordinal.estimate_distance_by_lca(rows, jackknife_of(placement), DEFAULT, executor)
+    return ordinal.estimate_distance_by_lca(rows, jackknife_of(placement), DEFAULT)
 
 
 def image_rank_correlations(swept):
@@ -156,12 +156,25 @@ def test_an_executor_finds_the_same(monkeypatch):
     """Of every call, here as there; small sweeps are sent too, so that no machine but the workers looks at pairs."""
     vectors, placement = made_up()
     cancelled = np.concatenate([vectors, -vectors]), placement.take(np.tile(np.arange(120), 2))
-    asked = [(rank_correlations, vectors, placement)]
-    asked += [(distance_by_lca, *each) for each in ((vectors, placement), cancelled)]
-    here = [repr(of(*made)) for of, *made in asked]  # NaN is like NaN
-    monkeypatch.setattr("bioclip_probe.stats.sweep.sweep._threads", lambda n: pytest.fail("looked at pairs here"))
+    functions = (ordinal.rank_correlations, ordinal.distance_by_lca, ordinal.image_rank_correlations)
+    subjects = ((vectors, placement), cancelled)
+
+    def by(executor):
+        shared = [SharedResults(*made, executor=executor) for made in subjects]
+        return [repr(of(one, one.placement)) for of in functions for one in shared]  # NaN is like NaN
+
+    here = by(None)
+    monkeypatch.setattr("bioclip_probe.stats.sweep.comparison.threads_of", lambda *of: pytest.fail("compared here"))
     with ThreadPoolExecutor(2) as pool:
-        assert [repr(of(*made, executor=pool)) for of, *made in asked] == here
+        assert by(pool) == here
+
+
+def test_one_sweep_of_species_serves_both_metrics(monkeypatch):
+    shared, calls = SharedResults(*made_up()), []
+    monkeypatch.setattr(ordinal, "sweep", lambda *args: pytest.fail("swept again"))
+    for of in (ordinal.rank_correlations, ordinal.distance_by_lca):
+        calls.append(of(shared, shared.placement))
+    assert all(np.isfinite(rows[0].value) for rows in calls)
 
 
 def test_the_rank_of_a_step():

@@ -196,7 +196,7 @@ def test_one_sweep_or_one_for_each_rank_is_the_same():
     one = everything(vectors, placement)
     jackknife, shared = SharedResults(vectors, placement).jackknife(), SharedResults(vectors, placement)
     for rank in RANKS:
-        alone = retrieval.sweep_images(shared, retrieval._species_in_taxa(placement, rank))
+        alone = retrieval.sweep_among_named(shared, rank)
         for name, estimate in retrieval.estimate_precision(alone, placement, rank, jackknife, DEFAULT).items():
             expected = one[f"{name} {rank}"]
             assert estimate.value == pytest.approx(expected.value, abs=1e-9, nan_ok=True)
@@ -209,7 +209,7 @@ def test_one_sweep_or_one_for_each_rank_is_the_same():
 def test_an_executor_finds_the_same(monkeypatch):
     vectors, placement = made_up()
     here = everything(vectors, placement)
-    monkeypatch.setattr("bioclip_probe.stats.sweep.sweep._threads", lambda n: pytest.fail("looked at pairs here"))
+    monkeypatch.setattr("bioclip_probe.stats.sweep.comparison.threads_of", lambda *of: pytest.fail("compared here"))
     with ThreadPoolExecutor(2) as pool:
         assert repr(everything(vectors, placement, executor=pool)) == repr(here)
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe import metrics
+from bioclip_probe.metrics import image_pass
 from bioclip_probe.metrics import shared as shared_module
 from bioclip_probe.metrics.registry import REGISTRY
 from bioclip_probe.metrics.suite import measure
@@ -177,17 +178,18 @@ def _assert_same_rows(function: Callable, rows: list[metrics.Measurement], plain
 @pytest.mark.parametrize(
     ("metric", "not_needed"),
     [
-        ("cophenetic_correlation", ("sweep", "neighbor_lists", "Clusters")),
-        ("average_precision", ("neighbor_lists", "Clusters")),
-        ("knn_purity_5", ("sweep", "Clusters", "centroids")),
-        ("cluster_ami", ("sweep", "neighbor_lists", "centroids")),
-        ("silhouette", ("sweep", "neighbor_lists", "Clusters", "centroids")),
+        ("cophenetic_correlation", ("sweep", "sweep_spaces", "search_spaces", "Clusters")),
+        ("average_precision", ("sweep", "search_spaces", "NeighborSearch", "Clusters")),
+        ("knn_purity_5", ("sweep", "sweep_spaces", "Clusters", "centroids")),
+        ("cluster_ami", ("sweep", "sweep_spaces", "search_spaces", "centroids")),
+        ("silhouette", ("sweep", "sweep_spaces", "search_spaces", "Clusters", "centroids")),
     ],
 )
 def test_only_what_a_metric_needs_is_computed(metric, not_needed, monkeypatch):
     frame = lineage_frame()
     for name in not_needed:
-        monkeypatch.setattr(shared_module, name, lambda *args, name=name, **kwargs: pytest.fail(f"computed {name}"))
+        module = image_pass if hasattr(image_pass, name) else shared_module
+        monkeypatch.setattr(module, name, lambda *args, name=name, **kwargs: pytest.fail(f"computed {name}"))
     subject = metrics.SharedResults(related_vectors(frame), taxonomy(frame), replace(FEW, metrics=(metric,)))
     assert {row.metric for row in measure(subject)} == {metric}
 
@@ -202,10 +204,11 @@ def test_what_metrics_share_is_computed_once(monkeypatch):
 
         return counting
 
-    for name in ("sweep", "neighbor_lists"):
-        monkeypatch.setattr(shared_module, name, counted(name, getattr(shared_module, name)))
+    monkeypatch.setattr(shared_module, "sweep", counted("of species", shared_module.sweep))
+    for name in ("sweep_spaces", "search_spaces"):
+        monkeypatch.setattr(image_pass, name, counted(name, getattr(image_pass, name)))
     measure(metrics.SharedResults(related_vectors(frame), taxonomy(frame), FEW))
-    assert sorted(calls) == ["neighbor_lists", "sweep"]
+    assert sorted(calls) == ["of species", "sweep_spaces"]  # the neighbours come from the same products
 
 
 def test_parts_of_a_dataset_have_the_metrics_that_are_given_for_parts():

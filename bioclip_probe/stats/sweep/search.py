@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
+from bioclip_probe.stats.devices import CPU
 from bioclip_probe.stats.sweep.blocks import over_blocks, threads_of
 from bioclip_probe.stats.sweep.candidates import inverse_norms
 from bioclip_probe.stats.sweep.cells import Cells, cells_of
 from bioclip_probe.stats.sweep.entries import Entries
 from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
-from bioclip_probe.stats.sweep.points import BLOCK, Points, Space
+from bioclip_probe.stats.sweep.points import BLOCK, Space, SpacesOfPoints
 from bioclip_probe.stats.sweep.selection import Found, Search, nearest_by_level
 from bioclip_probe.tree.tree import Placement
 
@@ -119,23 +120,8 @@ class NeighborSearch:
         """
         cell = np.sort(self.cell)
         row = np.searchsorted(cell, np.arange(len(self.cells.size)))
-        cell[np.append(False, cell[1:] == cell[:-1])] = -1
+        cell[np.flatnonzero(cell[1:] == cell[:-1]) + 1] = -1
         return self._compiled(space, row, cell, slack)
-
-    def on_cells(self, points: Points) -> Search:
-        """Return the compiled search on products of the vectors of the cells.
-
-        Parameters
-        ----------
-        points : Points
-            Those of the cells.
-
-        Returns
-        -------
-        Search
-        """
-        each = np.arange(len(points))
-        return self._compiled(points.space, each, each, points.slack)
 
     def _compiled(self, space: Space, row: np.ndarray, cell: np.ndarray, slack: float) -> Search:
         kind, group = np.unique(self.cells.group, return_inverse=True)  # photographers from 0
@@ -209,13 +195,45 @@ def neighbor_lists(
     >>> neighbor_lists(vectors, placement, np.arange(3), k=1).candidates().sum(axis=1).tolist()
     [2, 2, 2]
     """
-    search = NeighborSearch.of(vectors, placement, jackknife_group, k, groups, among)
-    points = Points.of(search.cells.vectors, np.arange(len(search.cells.size)))
-    compiled = search.on_cells(points)
+    return search_spaces(NeighborSearch.of(vectors, placement, jackknife_group, k, groups, among), [vectors])[0]
 
-    def nearest(start: int, products: np.ndarray) -> Found:
-        """Return the entries of a block of cells."""
-        return nearest_by_level(products, start, compiled)
 
-    blocks = range(0, len(points), BLOCK)
-    return search.lists(list(over_blocks(points, blocks, nearest, threads_of(points, BLOCK))))
+def search_spaces(search: NeighborSearch, spaces: Sequence[np.ndarray], device: str = CPU) -> list[NeighborLists]:
+    """Return the nearest images of every image in several spaces, from the same products where that is possible.
+
+    Parameters
+    ----------
+    search : NeighborSearch
+        In the first space.
+    spaces : sequence of ndarray, shape (n, d)
+        Unit vectors of all images in each space, see `SpacesOfPoints`.
+    device : str
+        ``cpu``, or a device of torch.
+
+    Returns
+    -------
+    list of NeighborLists
+        One for each space.
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> search = NeighborSearch.of(vectors, placement, np.arange(3), k=1)
+    >>> len(search_spaces(search, [vectors, -vectors]))
+    2
+    """
+    products = SpacesOfPoints.of(spaces, search.order)
+    if products is None:
+        return [search_spaces(search.in_space(vectors), [vectors], device)[0] for vectors in spaces]
+    searches = [search.in_space(vectors) for vectors in spaces]
+    of_spaces = zip(searches, products.spaces, products.slacks, strict=True)
+    compiled = [one.on_rows(space, slack) for one, space, slack in of_spaces]
+
+    def nearest(start: int, block: np.ndarray) -> list[Found]:
+        """Return the entries of a block of rows in each space."""
+        return [nearest_by_level(block, start, one) for one in compiled]
+
+    points = products.points
+    found = list(over_blocks(points, range(0, len(points), BLOCK), nearest, threads_of(points, BLOCK)))
+    return [one.lists([of_block[number] for of_block in found]) for number, one in enumerate(searches)]
