@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bioclip_probe.errors import DataError, ProbeError, some
+from bioclip_probe.errors import ProbeError
+from bioclip_probe.schema import Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,148 +120,6 @@ def check_name(kind: str, name: str, known: Iterable[str], error: type[ProbeErro
     raise error(f"no {kind} '{name}'; {hint}")
 
 
-@dataclass(frozen=True)
-class Column:
-    """A declared column of a table.
-
-    Attributes
-    ----------
-    name : str
-    dtype : str
-        Its pandas dtype.
-    meaning : str
-        What a value says.
-    unit : str
-        Its unit, or its set of values.
-    later : bool
-        True if the column was added after files of the table had been written. In older files it reads as missing.
-
-    Examples
-    --------
-    >>> Column("value", "float64", "the number").unit
-    ''
-    """
-
-    name: str
-    dtype: str
-    meaning: str
-    unit: str = ""
-    later: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """A declared table: its name and columns, and functions that make, check and read frames of it.
-
-    Attributes
-    ----------
-    name : str
-    columns : tuple of Column
-
-    Examples
-    --------
-    >>> table = Table("lengths", (Column("taxon", "str", "the taxon"), Column("value", "float64", "metres")))
-    >>> table.frame([{"taxon": "Pica"}])["value"].isna().tolist()
-    [True]
-    >>> table.frame([{"colour": "black"}])
-    Traceback (most recent call last):
-    bioclip_probe.errors.DataError: table 'lengths' has no column colour; it has: taxon, value
-    """
-
-    name: str
-    columns: tuple[Column, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the columns."""
-        return [column.name for column in self.columns]
-
-    def frame(self, rows: Iterable[Mapping[str, Any]] | pd.DataFrame = ()) -> pd.DataFrame:
-        """Return rows as a frame with exactly the declared columns and dtypes.
-
-        Parameters
-        ----------
-        rows : iterable of mappings, or DataFrame
-            A declared column that no row has is missing (NaN, None) in all rows of the frame.
-
-        Returns
-        -------
-        DataFrame
-            With a new index from 0.
-
-        Raises
-        ------
-        DataError
-            If a row has a column that is not declared.
-        """
-        import pandas as pd
-
-        frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
-        unknown = [name for name in frame.columns if name not in self.names]
-        if unknown:
-            raise DataError(f"table '{self.name}' has no column {some(unknown)}; it has: {', '.join(self.names)}")
-        frame = frame.reindex(columns=self.names)
-        return frame.astype({column.name: column.dtype for column in self.columns}).reset_index(drop=True)
-
-    def check(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return a frame unchanged if it has the declared columns.
-
-        Parameters
-        ----------
-        frame : DataFrame
-            It may have more columns.
-
-        Returns
-        -------
-        DataFrame
-            The same object.
-
-        Raises
-        ------
-        DataError
-            If a declared column is missing or has another dtype.
-        """
-        import pandas as pd
-
-        missing = [name for name in self.names if name not in frame.columns]
-        if missing:
-            raise DataError(f"table '{self.name}' lacks the column {some(missing)}; it has: {some(frame.columns, 30)}")
-        wrong = [
-            f"{column.name} ({frame[column.name].dtype}, expected {column.dtype})"
-            for column in self.columns
-            if frame[column.name].dtype != pd.api.types.pandas_dtype(column.dtype)
-        ]
-        if wrong:
-            raise DataError(f"table '{self.name}' has columns of the wrong type: {some(wrong)}")
-        return frame
-
-    def read(self, path: Path) -> pd.DataFrame:
-        """Return the table in a Parquet file, after checking it.
-
-        Parameters
-        ----------
-        path : Path
-
-        Returns
-        -------
-        DataFrame
-
-        Raises
-        ------
-        DataError
-            If the file cannot be read or does not hold this table.
-        """
-        import pandas as pd
-
-        try:
-            frame = pd.read_parquet(path)
-            absent = [column for column in self.columns if column.later and column.name not in frame]
-            frame = frame.assign(**{column.name: pd.Series(dtype=column.dtype) for column in absent})
-            return self.check(frame)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} does not hold a '{self.name}' table: {error}") from error
-
-
 def _rank_columns(meaning: str) -> tuple[Column, ...]:
     return tuple(Column(rank, "str", meaning) for rank in RANKS)
 
@@ -342,13 +200,13 @@ MEASUREMENTS = Table(
 PREDICTIONS = Table(
     "predictions",
     (
-        Column("run", "str", "the run that made the row"),
-        Column("encoder", "str", "the encoder whose embeddings were probed"),
-        Column("dataset", "str", "the dataset"),
-        Column("probe", "str", "name in the registry of probes"),
+        Column("run", "category", "the run that made the row"),
+        Column("encoder", "category", "the encoder whose embeddings were probed"),
+        Column("dataset", "category", "the dataset"),
+        Column("probe", "category", "name in the registry of probes"),
         Column(
             "protocol",
-            "str",
+            "category",
             "other images of the same taxa; one probe asked about child taxa that it saw and that were held out; "
             "labels shuffled between child taxa; few-shot as published or with independent folds; or the text type of "
             "a zero-shot classifier",
@@ -361,16 +219,16 @@ PREDICTIONS = Table(
             "number of the fold, from 0 (deal × 5 + fold where children are dealt); missing if there is one split only",
         ),
         Column("n_choices", "Int64", "number of taxa that the probe chose among", later=True),
-        Column("rank", "str", "the rank predicted"),
-        Column("image_id", "str", "the picture"),
-        Column("split", "str", "split of the probe", "train | val | test"),
-        Column("truth", "str", "the taxon: its path from the root"),
-        Column("predicted", "str", "the taxon the probe names: its path from the root"),
+        Column("rank", "category", "the rank predicted"),
+        Column("image_id", "category", "the picture"),
+        Column("split", "category", "split of the probe", "train | val | test"),
+        Column("truth", "category", "the taxon: its path from the root", vocabulary="taxon"),
+        Column("predicted", "category", "the taxon the probe names: its path from the root", vocabulary="taxon"),
         Column(
             "place", "Int64", "position of the truth among the ranked taxa, 1 is best; missing if it is not among them"
         ),
         Column("confidence", "float64", "probability the probe gives its answer; missing if it gives none"),
-        Column("chosen", "str", "setting that the probe chose on val, e.g. C = 10"),
+        Column("chosen", "category", "setting that the probe chose on val, e.g. C = 10"),
     ),
 )
 

@@ -6,8 +6,10 @@ from . import inputs as inputs
 from . import learning as learning
 from . import linear as linear
 from . import neighbors as neighbors
+from . import objectives as objectives
 from . import predictions as predictions
 from . import registry as registry
+from . import scheduling as scheduling
 from . import settings as settings
 from . import softmax as softmax
 from . import splits as splits
@@ -17,6 +19,7 @@ from .costs import long_work as long_work
 from .costs import probe_seconds as probe_seconds
 from .learning import Chunks as Chunks
 from .learning import LearnSettings as LearnSettings
+from .learning import LearnTask as LearnTask
 from .predictions import Predictions as Predictions
 from .registry import LEARNERS as LEARNERS
 from .registry import LEAVE_ONE_OUT as LEAVE_ONE_OUT
@@ -28,6 +31,7 @@ from .registry import SHUFFLED as SHUFFLED
 from .registry import UNSEEN as UNSEEN
 from .registry import ProbeEntry as ProbeEntry
 from .registry import catalogue as catalogue
+from .registry import learn_tasks as learn_tasks
 from .registry import load as load
 from .settings import DEFAULT_PROTOCOLS as DEFAULT_PROTOCOLS
 from .settings import USUAL_PROBES as USUAL_PROBES

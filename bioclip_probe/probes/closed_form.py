@@ -1,29 +1,28 @@
 """Ridge regression and linear discriminant analysis, at all ranks at once from the moments of the training images.
 
-Both probes score each taxon by a linear function of the vector. Both have weights along the principal axes of a scatter
+Both probes score each taxon by a linear function of the vector. Its weights solve a linear system with a scatter
 matrix: of all images about their mean (ridge regression), or of the images of each taxon about its own mean (LDA). The
 moments hold both matrices, and the moments of a higher rank are sums of those of a lower one. So one pass over the
-images serves all ranks, taxa and values of the grid.
+images serves all ranks, taxa and values of the grid; a value of the grid needs one Cholesky decomposition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array
 
-from bioclip_probe.probes.inputs import (
-    check_split,
-    image_weights,
-    learning_obstacle,
-    ranks_with_equal_splits,
-    val_accuracy,
-)
-from bioclip_probe.probes.learning import DEFAULT_CHUNKS, DEFAULT_SETTINGS, Chunks, LearnSettings
-from bioclip_probe.probes.predictions import Predictions, rank_taxa
+from bioclip_probe.probes.inputs import image_weights, ranks_with_equal_splits, val_accuracy
+from bioclip_probe.probes.learning import DEFAULT_CHUNKS, DEFAULT_SETTINGS, LearnSettings, LearnTask
+from bioclip_probe.probes.predictions import Predictions, best_columns, rank_taxa, rank_with_probability
+from bioclip_probe.probes.scheduling import Learner, learn_one
 from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
-from bioclip_probe.stats.threads import matched_threads
+from bioclip_probe.stats.devices import tensor, uses_torch
 
 ALPHAS = tuple(10.0**power for power in range(-4, 4))
 SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -44,7 +43,8 @@ def ridge(
     split : ndarray, shape (R, n), of str
         ``train``, ``val``, ``test`` or empty, as from `splits.split_by_image`.
     settings : LearnSettings
-        Its grid are values of the penalty α; by default 0.0001, 0.001, … 1,000. It does not use the device.
+        Its grid are values of the penalty α; by default 0.0001, 0.001, … 1,000. With another device than
+        ``cpu``, images are scored there.
 
     Returns
     -------
@@ -63,10 +63,10 @@ def ridge(
     Notes
     -----
     Minimises Σ ‖Y − XW − b‖² + α‖W‖², where a column of Y is 1 for the images of one taxon and 0 for others, and the
-    intercept b is not penalised. With A the principal axes of the images about their mean m, λ their sums of squares,
-    and n_k images of mean m_k, the score of taxon k is ::
+    intercept b is not penalised. With S the scatter matrix of the images about their mean m, and n_k images of mean
+    m_k, the score of taxon k is ::
 
-        n_k/n + (x − m)ᵀ A (λ + α)⁻¹ Aᵀ n_k (m_k − m)
+        n_k/n + (x − m)ᵀ (S + α)⁻¹ n_k (m_k − m)
 
     As in `linear`, all features are divided by one number, so that the mean squared norm of the train images about
     their mean is 1 and α means the same at every width. The α with the highest accuracy on val is chosen; ties
@@ -83,10 +83,7 @@ def ridge(
     >>> predictions[0].predicted.tolist(), predictions[0].settings["alpha"]
     ([3, 7, 3, 7, 3, 7], 1000.0)
     """
-    settings = settings.or_grid(ALPHAS)
-    if not settings.grid or min(settings.grid) <= 0:
-        raise ValueError(f"expected a grid of positive alpha, got {settings.grid}")
-    return _closed_form(_Ridge, vectors, labels, split, settings)
+    return learn_one(RidgeProbe, vectors, LearnTask(labels, split, settings))
 
 
 def lda(
@@ -99,8 +96,7 @@ def lda(
     vectors, labels, split : ndarray
         The same as for `ridge`.
     settings : LearnSettings
-        Its grid are values of the shrinkage, above 0 and up to 1; by default seven from 0.001 to 1. It does not use
-        the device.
+        Its grid are values of the shrinkage, above 0 and up to 1; by default seven from 0.001 to 1.
 
     Returns
     -------
@@ -137,179 +133,237 @@ def lda(
     >>> lda(vectors, labels, split)[0].predicted.tolist()
     [3, 3, 7, 7, 3, 7, 3]
     """
-    settings = settings.or_grid(SHRINKAGES)
-    if not settings.grid or min(settings.grid) <= 0 or max(settings.grid) > 1:
-        raise ValueError(f"expected a grid of shrinkages above 0 and up to 1, got {settings.grid}")
-    return _closed_form(_Lda, vectors, labels, split, settings)
+    return learn_one(LdaProbe, vectors, LearnTask(labels, split, settings))
 
 
 @dataclass(frozen=True, eq=False)
-class _Fitted:
-    """A probe of one rank for every strength of the regularisation.
+class LinearSystem:
+    """The equations for the weights of some taxa, at every strength of the regularisation.
 
     Attributes
     ----------
     taxa : ndarray, shape (K,), int64
         Ascending.
     origin : ndarray, shape (d,)
-    axes : ndarray, shape (d, d)
-        One column each.
-    weights_at : function
-        Weights (K, d) along the axes and intercepts (K,) at a strength.
+        It is subtracted from a vector before it is scored.
+    scatter : ndarray, shape (d, d)
+    sides : ndarray, shape (d, K)
+        The right-hand side of each taxon.
+    shares : ndarray, shape (K,)
+        Share of the images of each taxon.
+    unit : float
+        Root mean square distance of the train images from their mean.
     """
 
     taxa: np.ndarray
     origin: np.ndarray
-    axes: np.ndarray
-    weights_at: Callable[[float], tuple[np.ndarray, np.ndarray]]
+    scatter: np.ndarray
+    sides: np.ndarray
+    shares: np.ndarray
+    unit: float
 
-    def scores(
-        self, vectors: np.ndarray, rows: np.ndarray, strength: float, chunks: Chunks
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield chunks of the rows, and the scores of all taxa for them."""
-        along_axes, intercepts = self.weights_at(strength)
-        weights = self.axes @ along_axes.T  # transforms the weights, because there are more images than taxa
-        for chunk in chunks.of(rows, len(self.taxa)):
-            scores = (vectors[chunk] - self.origin) @ weights
+    def solve(self, factor: float, added: float) -> np.ndarray:
+        """Return the weights that solve (factor·scatter + added·I) W = sides, shape (d, K).
+
+        Parameters
+        ----------
+        factor, added : float
+            `added` is above 0; the weights are 0 where it is infinite.
+
+        Returns
+        -------
+        ndarray, shape (d, K)
+
+        Examples
+        --------
+        >>> system = LinearSystem(np.array([3]), np.zeros(1), np.eye(1), np.ones((1, 1)), np.ones(1), unit=1.0)
+        >>> system.solve(factor=1.0, added=1.0).round(6).tolist()
+        [[0.5]]
+        """
+        if np.isinf(added):
+            return np.zeros_like(self.sides)
+        matrix = factor * self.scatter
+        matrix[np.diag_indices_from(matrix)] += added
+        return cho_solve(cho_factor(matrix, overwrite_a=True, check_finite=False), self.sides, check_finite=False)
+
+
+class ClosedFormProbe(Learner):
+    """A probe whose weights solve a linear system.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+    device : str
+        Where images are scored: ``cpu``, or a device of torch. Moments and weights are computed on the processors.
+    """
+
+    strength: str
+
+    def __init__(self, vectors: np.ndarray, device: str = "cpu") -> None:
+        super().__init__(vectors, device)
+        self.on_device: Any = tensor(vectors, device) if uses_torch(device) else vectors
+
+    def groups(self, split: np.ndarray, settings: LearnSettings) -> list[list[int]]:
+        """Return the ranks with equal splits, which share one pass over the images unless taxa are balanced."""
+        return ranks_with_equal_splits(split)
+
+    def work(self, task: LearnTask) -> float:
+        """Return the multiply-adds of one pass over the images."""
+        return super().work(task) + self.vectors.size * self.vectors.shape[1]
+
+    def learn(self, task: LearnTask) -> list[Predictions]:
+        """Return the predictions of ranks of equal split."""
+        settings, split = task.settings, task.split[0]
+        moments = _balanced_moments if settings.balanced else _moments
+        results = []
+        for labels, (train, final) in zip(
+            task.labels, moments(self.vectors, task.labels, split, settings.refit), strict=True
+        ):
+            unit = _unit(train[0])
+            fits = [self.fit(*subset, unit) for subset in (train, final)]
+            results.append(self._predictions(fits, labels, split, settings))
+        return results
+
+    @abstractmethod
+    def fit(self, moments: Moments, taxa: np.ndarray, unit: float) -> LinearSystem | str:
+        """Return the system whose solution are the weights of the taxa, or the reason why there is none."""
+
+    @abstractmethod
+    def weights(self, system: LinearSystem, strength: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return weights (d, K) and intercepts (K,) at a strength of the regularisation."""
+
+    @staticmethod
+    @abstractmethod
+    def rank(scores: Any, taxa: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the predicted taxon, the place of the true one and the confidence of each row."""
+
+    def _predictions(
+        self, fits: list[LinearSystem | str], labels: np.ndarray, split: np.ndarray, settings: LearnSettings
+    ) -> Predictions:
+        """Choose the strength on val with the first of two fits, and name taxa with the second."""
+        on_train, final = fits
+        if isinstance(on_train, str) or isinstance(final, str):
+            return Predictions.undefined(split, next(fit for fit in fits if isinstance(fit, str)))
+        grid, val = settings.grid or (), np.flatnonzero(split == "val")
+        accuracy: dict[float, float] = {}
+        for strength in sorted(grid, reverse=True):
+            best = [best_columns(scores) for _, scores in self._scores(on_train, val, strength, settings)]
+            right = on_train.taxa[np.concatenate(best)] == labels[val]
+            accuracy[strength] = val_accuracy(right, labels[val], settings.balanced)
+        chosen = max(accuracy, key=lambda strength: accuracy[strength])  # ties go to the first, which is the largest
+        predicted, place = np.full(len(labels), -1), np.zeros(len(labels), dtype=np.int64)
+        confidence = np.full(len(labels), np.nan)
+        named = np.flatnonzero(split == "test" if settings.only_test else split != "")
+        for rows, scores in self._scores(final, named, chosen, settings):
+            predicted[rows], place[rows], confidence[rows] = self.rank(scores, final.taxa, labels[rows])
+        choice = {
+            self.strength: float(chosen),
+            "grid": [float(strength) for strength in grid],
+            "val_accuracy": [accuracy[strength] for strength in grid],
+            "learnt_from": settings.learnt_from,
+        }
+        return Predictions(predicted, split, choice, "", place, confidence)
+
+    def _scores(
+        self, system: LinearSystem, rows: np.ndarray, strength: float, settings: LearnSettings
+    ) -> Iterator[tuple[np.ndarray, Any]]:
+        """Yield chunks of the rows, and the scores of all taxa for them, in float64 and where the vectors are."""
+        weights: Any
+        intercepts: Any
+        origin: Any = system.origin
+        weights, intercepts = self.weights(system, strength)
+        if self.on_device is not self.vectors:
+            weights, intercepts, origin = (tensor(own, self.device) for own in (weights, intercepts, origin))
+        for chunk in settings.chunks.of(rows, len(system.taxa)):
+            where = chunk if self.on_device is self.vectors else tensor(chunk, self.device)
+            scores = (self.on_device[where] - origin) @ weights
             scores += intercepts
             yield chunk, scores
 
 
-class _Ridge:
-    """Ridge regression at ranks of equal split: the axes and variances are the same for all of them."""
+class RidgeProbe(ClosedFormProbe):
+    """Ridge regression for the vectors of one encoder.
+
+    Examples
+    --------
+    >>> RidgeProbe(np.eye(2)).strength
+    'alpha'
+    """
 
     strength = "alpha"
 
-    def __init__(self, moments: Moments, unit: float) -> None:
-        self.mean = moments.sums.sum(axis=0) / moments.n
-        self.variance, self.axes = _principal_axes(moments.second - moments.n * np.outer(self.mean, self.mean))
-        self.unit = unit
+    def check(self, settings: LearnSettings) -> LearnSettings:
+        """Return the settings with a grid, or raise an error if it holds an α that is not positive."""
+        settings = settings.or_grid(ALPHAS)
+        if not settings.grid or min(settings.grid) <= 0:
+            raise ValueError(f"expected a grid of positive alpha, got {settings.grid}")
+        return settings
 
-    def fit(self, moments: Moments, taxa: np.ndarray) -> _Fitted | str:
-        """Return the probe of the taxa of one rank."""
-        along_axes = (moments.sums - moments.counts[:, None] * self.mean) @ self.axes
-        share = moments.counts / moments.n
+    def fit(self, moments: Moments, taxa: np.ndarray, unit: float) -> LinearSystem | str:
+        """Return the equations of some taxa."""
+        mean = moments.sums.sum(axis=0) / moments.n
+        scatter = moments.second - moments.n * np.outer(mean, mean)
+        sides = (moments.sums - moments.counts[:, None] * mean).T
+        return LinearSystem(taxa, moments.origin + mean, scatter, sides, moments.counts / moments.n, unit)
 
-        def weights_at(alpha: float) -> tuple[np.ndarray, np.ndarray]:
-            return along_axes / (self.variance + alpha * self.unit**2), share
-
-        return _Fitted(taxa, moments.origin + self.mean, self.axes, weights_at)
+    def weights(self, system: LinearSystem, strength: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return weights (d, K) and intercepts (K,) at an α."""
+        return system.solve(1.0, strength * system.unit**2), system.shares
 
     @staticmethod
-    def confidence(scores: np.ndarray) -> np.ndarray:
-        """Return NaN: the scores are no probabilities."""
-        return np.full(len(scores), np.nan)
+    def rank(scores: Any, taxa: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the predicted taxon and the place of the true one; the scores are no probabilities."""
+        return *rank_taxa(scores, taxa, truth), np.full(len(truth), np.nan)
 
 
-class _Lda:
-    """Linear discriminant analysis; the scatter within taxa, and so the axes, differ between ranks."""
+class LdaProbe(ClosedFormProbe):
+    """Linear discriminant analysis for the vectors of one encoder.
+
+    Examples
+    --------
+    >>> LdaProbe(np.eye(2)).strength
+    'shrinkage'
+    """
 
     strength = "shrinkage"
 
-    def __init__(self, moments: Moments, unit: float) -> None:
-        pass
+    def check(self, settings: LearnSettings) -> LearnSettings:
+        """Return the settings with a grid, or raise an error if a shrinkage is not in (0, 1]."""
+        settings = settings.or_grid(SHRINKAGES)
+        if not settings.grid or min(settings.grid) <= 0 or max(settings.grid) > 1:
+            raise ValueError(f"expected a grid of shrinkages above 0 and up to 1, got {settings.grid}")
+        return settings
 
-    def fit(self, moments: Moments, taxa: np.ndarray) -> _Fitted | str:
-        """Return the probe of the taxa of one rank, or the reason why there is none."""
+    def fit(self, moments: Moments, taxa: np.ndarray, unit: float) -> LinearSystem | str:
+        """Return the equations of some taxa, or the reason why there are none."""
         means = moments.sums / moments.counts[:, None]
         covariance = (moments.second - means.T @ moments.sums) / moments.n
         if np.trace(covariance) < ROUNDING**2:
             return "the train images of each taxon coincide: no scatter within taxa to learn from"
-        variance, axes = _principal_axes(covariance)
         # About the mean of all images: the part that all squared distances share would cost digits.
         mean = moments.sums.sum(axis=0) / moments.n
-        along_axes, log_share = (means - mean) @ axes, np.log(moments.counts / moments.n)
+        return LinearSystem(taxa, moments.origin + mean, covariance, (means - mean).T, moments.counts / moments.n, unit)
 
-        def weights_at(shrinkage: float) -> tuple[np.ndarray, np.ndarray]:
-            weights = along_axes / ((1 - shrinkage) * variance + shrinkage * variance.mean())
-            return weights, log_share - np.einsum("ij,ij->i", weights, along_axes) / 2
-
-        return _Fitted(taxa, moments.origin + mean, axes, weights_at)
+    def weights(self, system: LinearSystem, strength: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return weights (d, K) and intercepts (K,) at a shrinkage."""
+        weights = system.solve(1 - strength, strength * np.trace(system.scatter) / len(system.scatter))
+        return weights, np.log(system.shares) - np.einsum("ij,ij->j", weights, system.sides) / 2
 
     @staticmethod
-    def confidence(scores: np.ndarray) -> np.ndarray:
-        """Return the posterior probability of the best taxon of each row."""
-        scores = scores - scores.max(axis=1, keepdims=True)
-        return 1 / np.exp(scores, out=scores).sum(axis=1)
+    def rank(scores: Any, taxa: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the predicted taxon, the place of the true one, and the posterior probability of the first."""
+        return rank_with_probability(scores, taxa, truth)
 
 
-_Kind = type[_Ridge] | type[_Lda]
-
-
-def _principal_axes(scatter: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the eigenvalues of a scatter matrix, ascending, and its eigenvectors in columns."""
-    variance, axes = np.linalg.eigh(scatter)
-    return np.maximum(variance, 0), axes  # below 0 by rounding only
-
-
-def _closed_form(
-    kind: _Kind, vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, settings: LearnSettings
-) -> list[Predictions]:
-    """Return the predictions of every rank; ranks of equal split share one pass over the images."""
-    split = check_split(vectors, labels, split)
-    obstacles = [learning_obstacle(*rank) for rank in zip(labels, split, strict=True)]
-    results = [Predictions.undefined(*rank) for rank in zip(split, obstacles, strict=True)]
-    learnable = np.flatnonzero([not obstacle for obstacle in obstacles])
-    for same_split in ranks_with_equal_splits(split[learnable]):
-        ranks = learnable[same_split]
-        fits_of_ranks = (_balanced_fits if settings.balanced else _fits)(
-            kind, vectors, labels[ranks], split[ranks[0]], settings.refit
-        )
-        for rank, fits in zip(ranks, fits_of_ranks, strict=True):
-            results[rank] = _predictions(kind, fits, vectors, labels[rank], split[rank], settings)
-    return results
-
-
-def _fits(
-    kind: _Kind, vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, refit: bool
-) -> Iterator[list[_Fitted | str]]:
-    """Yield the probes of train and of the final fit at each rank; all ranks share one pass over the images."""
-    with matched_threads(len(vectors) * vectors.shape[1] ** 2):
-        moments, taxa_of_groups = _moments(vectors, labels, split, refit)
-        fitters = [kind(subset, _unit(moments[0])) for subset in moments]
-    for taxa in taxa_of_groups:
-        with matched_threads(len(vectors) * vectors.shape[1] * len(np.unique(taxa))):
-            yield [fitter.fit(*_at_rank(subset, taxa)) for fitter, subset in zip(fitters, moments, strict=True)]
-
-
-def _balanced_fits(
-    kind: _Kind, vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, refit: bool
-) -> Iterator[list[_Fitted | str]]:
-    """Yield the probes of train and of the final fit at each rank, in which every taxon has the same weight."""
-    train, learnt = split == "train", np.isin(split, ("train", "val") if refit else ("train",))
-    rows = np.flatnonzero(learnt)
-    origin = approximate_mean(vectors[rows[:: max(1, len(rows) // 1024)]])
-    for own in labels:
-        with matched_threads(len(vectors) * vectors.shape[1] ** 2):
-            subsets = [_balanced_moments(vectors, own, np.flatnonzero(on), origin) for on in (train, learnt)]
-            unit = _unit(subsets[0][0])
-            yield [kind(moments, unit).fit(moments, taxa) for moments, taxa in subsets]
-
-
-def _balanced_moments(
-    vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, origin: np.ndarray
-) -> tuple[Moments, np.ndarray]:
-    """Return the moments of some images, weighted so that every taxon weighs the same, and the taxa."""
-    d, weight = vectors.shape[1], image_weights(labels[rows], balanced=True)
-    taxa, taxon = np.unique(labels[rows], return_inverse=True)
-    counts, sums, norms = np.zeros(len(taxa)), np.zeros((len(taxa), d)), np.zeros(len(taxa))
-    second = np.zeros((d, d))
-    for chunk in DEFAULT_CHUNKS.of(np.arange(len(rows))):
-        x = vectors[rows[chunk]] - origin
-        weighted = x * weight[chunk, None]
-        np.add.at(counts, taxon[chunk], weight[chunk])
-        np.add.at(sums, taxon[chunk], weighted)
-        np.add.at(norms, taxon[chunk], np.einsum("ij,ij->i", weighted, x))
-        second += weighted.T @ x
-    return Moments(counts, sums, norms, second, np.zeros(d), 0.0, origin), taxa
+_Subset = tuple[Moments, np.ndarray]  # the moments of some images by taxon, and the taxa
 
 
 def _moments(
     vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, refit: bool
-) -> tuple[tuple[Moments, Moments], np.ndarray]:
-    """Return the moments of train and of the images of the final fit, and the taxon of each group at each rank.
+) -> Iterator[tuple[_Subset, _Subset]]:
+    """Yield the moments of train and of the images of the final fit at each rank, from one pass over the images.
 
-    The groups are the images that have the same taxon at every rank.
+    The groups of the pass are the images that have the same taxon at every rank.
     """
     learnt = np.flatnonzero((split == "train") | (split == "val"))
     taxa_of_groups, group_of_learnt = np.unique(labels[:, learnt], axis=1, return_inverse=True)
@@ -320,10 +374,38 @@ def _moments(
         Moments.of(vectors, np.where(split == subset, group, -1), taxa_of_groups.shape[1], origin=origin)
         for subset in ("train", "val")
     )
-    return (train, train + val if refit else train), taxa_of_groups
+    final = train + val if refit else train
+    for taxa in taxa_of_groups:
+        yield _at_rank(train, taxa), _at_rank(final, taxa)
 
 
-def _at_rank(moments: Moments, taxa_of_groups: np.ndarray) -> tuple[Moments, np.ndarray]:
+def _balanced_moments(
+    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, refit: bool
+) -> Iterator[tuple[_Subset, _Subset]]:
+    """Yield the same, weighted so that every taxon of the rank weighs the same."""
+    train = np.flatnonzero(split == "train")
+    learnt = np.flatnonzero((split == "train") | ((split == "val") & refit))
+    origin = approximate_mean(vectors[learnt[:: max(1, len(learnt) // 1024)]])
+    for own in labels:
+        yield _weighted_moments(vectors, own, train, origin), _weighted_moments(vectors, own, learnt, origin)
+
+
+def _weighted_moments(vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, origin: np.ndarray) -> _Subset:
+    """Return the moments of some images, weighted so that every taxon weighs the same, and the taxa."""
+    d, root = vectors.shape[1], np.sqrt(image_weights(labels[rows], balanced=True))
+    taxa, taxon = np.unique(labels[rows], return_inverse=True)
+    sums, second, norms = np.zeros((len(taxa), d)), np.zeros((d, d)), np.zeros(len(taxa))
+    for chunk in DEFAULT_CHUNKS.of(np.arange(len(rows))):
+        x = (vectors[rows[chunk]] - origin) * root[chunk, None]
+        cells = (root[chunk], (taxon[chunk], np.arange(len(chunk))))
+        sums += csr_array(cells, shape=(len(taxa), len(chunk))) @ x
+        norms += np.bincount(taxon[chunk], weights=np.einsum("ij,ij->i", x, x), minlength=len(taxa))
+        second += x.T @ x
+    counts = np.bincount(taxon, weights=root**2, minlength=len(taxa))
+    return Moments(counts, sums, norms, second, np.zeros(d), 0.0, origin), taxa
+
+
+def _at_rank(moments: Moments, taxa_of_groups: np.ndarray) -> _Subset:
     """Return the moments of the taxa of a rank that have images, and those taxa."""
     taxa, taxon = np.unique(taxa_of_groups[moments.counts > 0], return_inverse=True)
     taxon_of_group = np.zeros(len(taxa_of_groups), dtype=np.int64)  # groups without images add nothing to taxon 0
@@ -339,36 +421,3 @@ def _unit(train: Moments) -> float:
     total = train.sums.sum(axis=0)
     unit = float(np.sqrt(max(train.squares - total @ total / train.n, 0) / train.n))
     return unit if unit >= ROUNDING else np.inf
-
-
-def _predictions(
-    kind: _Kind,
-    fits: list[_Fitted | str],
-    vectors: np.ndarray,
-    labels: np.ndarray,
-    split: np.ndarray,
-    settings: LearnSettings,
-) -> Predictions:
-    """Choose the strength on val with the first of two fits, and name taxa with the second."""
-    on_train, final = fits
-    if isinstance(on_train, str) or isinstance(final, str):
-        return Predictions.undefined(split, next(fit for fit in fits if isinstance(fit, str)))
-    grid, val = settings.grid or (), np.flatnonzero(split == "val")
-    accuracy: dict[float, float] = {}
-    for strength in sorted(grid, reverse=True):
-        chunks = on_train.scores(vectors, val, strength, settings.chunks)
-        right = [on_train.taxa[scores.argmax(axis=1)] == labels[rows] for rows, scores in chunks]
-        accuracy[strength] = val_accuracy(np.concatenate(right), labels[val], settings.balanced)
-    chosen = max(accuracy, key=lambda strength: accuracy[strength])  # ties go to the first, which is the largest
-    predicted, place = np.full(len(labels), -1), np.zeros(len(labels), dtype=np.int64)
-    confidence = np.full(len(labels), np.nan)
-    for rows, scores in final.scores(vectors, np.flatnonzero(split != ""), chosen, settings.chunks):
-        predicted[rows], place[rows] = rank_taxa(scores, final.taxa, labels[rows])
-        confidence[rows] = kind.confidence(scores)
-    choice = {
-        kind.strength: float(chosen),
-        "grid": [float(strength) for strength in grid],
-        "val_accuracy": [accuracy[strength] for strength in grid],
-        "learnt_from": settings.learnt_from,
-    }
-    return Predictions(predicted, split, choice, "", place, confidence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -70,9 +70,11 @@ class LearnSettings:
     balanced : bool
         Give each taxon the same weight in training and when the hyperparameter is chosen, however many images it has.
         Otherwise each image has the same weight, and a probe without any signal names the most frequent taxon.
+    only_test : bool
+        Name the test images only. Otherwise the images that the probe has learnt from are named too.
     device : str
-        Device of torch on which the probe is fitted: ``cpu``, ``cuda``. Probes that do not use torch (ridge regression,
-        LDA and nearest neighbours) run on the processors whatever the device is.
+        Device on which the probe is fitted: ``cpu`` for the processors without torch, else a device of torch such as
+        ``cuda``.
     chunks : Chunks
         Sizes of the chunks of images that are scored at once.
 
@@ -85,6 +87,7 @@ class LearnSettings:
     grid: tuple[float, ...] | None = None
     refit: bool = True
     balanced: bool = False
+    only_test: bool = False
     device: str = "cpu"
     chunks: Chunks = DEFAULT_CHUNKS
 
@@ -109,5 +112,43 @@ class LearnSettings:
 
 DEFAULT_SETTINGS = LearnSettings()
 
+
+@dataclass(frozen=True, eq=False)
+class LearnTask:
+    """Labels and splits from which a probe learns, at one rank or several, and how.
+
+    Attributes
+    ----------
+    labels : ndarray, shape (R, n), int64
+        Taxon at each rank; an image without a label (−1) is left out there.
+    split : ndarray, shape (R, n), of str
+        ``train``, ``val``, ``test`` or empty.
+    settings : LearnSettings
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> LearnTask(np.array([[3, 7]]), np.array([["train", "test"]])).settings.refit
+    True
+    """
+
+    labels: np.ndarray
+    split: np.ndarray
+    settings: LearnSettings = DEFAULT_SETTINGS
+
+    def take(self, ranks: Sequence[int]) -> LearnTask:
+        """Return some of the ranks.
+
+        Parameters
+        ----------
+        ranks : sequence of int
+
+        Returns
+        -------
+        LearnTask
+        """
+        return replace(self, labels=self.labels[list(ranks)], split=self.split[list(ranks)])
+
+
 #: A probe that learns: vectors (n, d), labels (R, n), split (R, n) and settings give the predictions of each rank.
-Learner = Callable[["np.ndarray", "np.ndarray", "np.ndarray", LearnSettings], "list[Predictions]"]
+LearnFunction = Callable[["np.ndarray", "np.ndarray", "np.ndarray", LearnSettings], "list[Predictions]"]

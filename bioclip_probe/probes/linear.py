@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from bioclip_probe.errors import some
-from bioclip_probe.probes.inputs import check_split, image_weights, learning_obstacle, val_accuracy
-from bioclip_probe.probes.learning import DEFAULT_SETTINGS, LearnSettings
-from bioclip_probe.probes.predictions import Predictions, rank_taxa
-from bioclip_probe.probes.softmax import DEFAULT_OPTIMISER, Optimiser, Softmax, fit
-from bioclip_probe.stats.threads import SMALL_WORK, one_thread
-
-if TYPE_CHECKING:
-    import torch
+from bioclip_probe.probes.inputs import image_weights, val_accuracy
+from bioclip_probe.probes.learning import DEFAULT_CHUNKS, DEFAULT_SETTINGS, Chunks, LearnSettings, LearnTask
+from bioclip_probe.probes.predictions import Predictions, best_columns, rank_with_probability
+from bioclip_probe.probes.scheduling import Learner, learn_one
+from bioclip_probe.probes.softmax import DEFAULT_OPTIMISER, Optimiser, Softmax, fit, fit_path
+from bioclip_probe.stats.devices import tensor, uses_torch
 
 GRID = tuple(10.0**power for power in range(-2, 5))
 ROUNDING = 1e-6  # embeddings with a standard deviation below this are equal but for the rounding of float32
@@ -68,8 +66,8 @@ def linear(
     C with the highest accuracy on val is chosen; ties go to the smallest. With `settings.balanced` the loss of each
     image has the weight n/(taxa·images of its taxon), and accuracy on val is the mean over taxa. Then the probe is
     fitted again on train and val together, as in CLIP's linear probe (Radford et al. 2021, Appendix A.3). Cost
-    O(n·d·taxa) an iteration, some tens of iterations for each C. Memory: the features twice in float32, and taxa·d
-    numbers in float64 some thirty times.
+    O(n·d·taxa) an iteration, some tens of iterations for each C; `costs.probe_seconds` estimates it. Memory: the
+    features twice in float32, and taxa·d numbers in float64 some thirty times.
 
     References
     ----------
@@ -82,188 +80,161 @@ def linear(
     >>> linear(np.eye(2)[labels[0] // 4], labels, split)[0].predicted.tolist()
     [3, 7, 3, 7, 3, 7]
     """
-    settings = settings.or_grid(GRID)
-    if not settings.grid or min(settings.grid) <= 0:
-        raise ValueError(f"expected a grid of positive C, got {settings.grid}")
-    tasks = _rank_tasks(vectors, labels, check_split(vectors, labels, split), settings, optimiser)
-
-    def learn(task: _RankTask | Predictions) -> Predictions:
-        return task if isinstance(task, Predictions) else _learn(task, settings, optimiser)
-
-    most_taxa = max((len(np.unique(own)) for own in labels), default=0)
-    if len(vectors) * vectors.shape[1] * most_taxa < SMALL_WORK:
-        return _run_in_threads(learn, list(tasks))
-    return [learn(task) for task in tasks]  # one after the other: the features of one rank are in memory at a time
+    return learn_one(partial(LinearProbe, optimiser=optimiser), vectors, LearnTask(labels, split, settings))
 
 
-@dataclass(frozen=True, eq=False)
-class _RankTask:
-    """One rank that can be learnt.
+class LinearProbe(Learner):
+    """The linear probe of one encoder: all its splits share the features, which are rotated once.
 
-    Attributes
+    Parameters
     ----------
-    features : torch.Tensor, shape (n, k)
-    labels : ndarray, shape (n,), int64
-    split : ndarray, shape (n,), of str
-    learnt : ndarray, shape (m,), int64
-        Rows that the final probe is fitted on, train before val.
+    vectors : ndarray, shape (n, d)
+    device : str
+        ``cpu``, or a device of torch.
+    optimiser : Optimiser
+
+    Examples
+    --------
+    >>> LinearProbe(np.eye(3, dtype=np.float32)).features.shape
+    (3, 2)
     """
 
-    features: torch.Tensor
-    labels: np.ndarray
-    split: np.ndarray
-    learnt: np.ndarray
+    def __init__(self, vectors: np.ndarray, device: str = "cpu", optimiser: Optimiser = DEFAULT_OPTIMISER) -> None:
+        super().__init__(vectors, device)
+        self.optimiser = optimiser
+        features = principal_features(vectors, dtype=optimiser.dtype)
+        self.features: Any = tensor(features, device) if uses_torch(device) else features
 
+    def check(self, settings: LearnSettings) -> LearnSettings:
+        """Return the settings with a grid, or raise an error if it holds a C that is not positive."""
+        settings = settings.or_grid(GRID)
+        if not settings.grid or min(settings.grid) <= 0:
+            raise ValueError(f"expected a grid of positive C, got {settings.grid}")
+        return settings
 
-def _rank_tasks(
-    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, settings: LearnSettings, optimiser: Optimiser
-) -> Iterator[_RankTask | Predictions]:
-    """Yield the task of each rank, or undefined predictions; ranks that learn from the same images share features."""
-    features, rows_of_features = None, None
-    for own, own_split in zip(labels, split, strict=True):
-        obstacle = learning_obstacle(own, own_split)
-        if obstacle:
-            yield Predictions.undefined(own_split, obstacle)
-            continue
-        train, val = (np.flatnonzero(own_split == name) for name in ("train", "val"))
+    def learn(self, task: LearnTask) -> list[Predictions]:
+        """Return the predictions of one rank."""
+        labels, split, settings, optimiser = task.labels[0], task.split[0], task.settings, self.optimiser
+        train, val = (np.flatnonzero(split == name) for name in ("train", "val"))
         learnt = np.concatenate([train, val]) if settings.refit else train
-        if features is None or (train.tobytes(), learnt.tobytes()) != rows_of_features:
-            features = principal_features(vectors, train, learnt, settings, optimiser.dtype)
-            rows_of_features = (train.tobytes(), learnt.tobytes())
-        yield _RankTask(features, own, own_split, learnt)
+        grid, taxa, taxa_learnt = settings.grid or (), np.unique(labels[train]), np.unique(labels[learnt])
+        mean, scale = _centre_and_scale(self.features, self._rows(train))
+        accuracies, models = self._path(task, taxa, (mean, scale))
+        chosen = max(sorted(grid), key=lambda c: accuracies[c])
+        start = models[chosen]
+        if len(taxa_learnt) > len(taxa):  # val holds taxa that train lacks
+            start, known = Softmax.zeros(len(taxa_learnt), self.features.shape[1]), np.searchsorted(taxa_learnt, taxa)
+            start.weights[known], start.intercept[known] = models[chosen].weights, models[chosen].intercept
+        taxon = np.searchsorted(taxa_learnt, labels[learnt])
+        x = (self.features[self._rows(learnt)] - mean) / scale
+        model = fit(x, taxon, start, chosen, optimiser, image_weights(taxon, settings.balanced))
+        named = np.flatnonzero(split == "test" if settings.only_test else split != "")
+        n = len(labels)
+        predicted, place, confidence = np.full(n, -1), np.zeros(n, dtype=np.int64), np.full(n, np.nan)
+        for rows, scores in self._scores(model, named, (mean, scale)):
+            answers = rank_with_probability(scores, taxa_learnt, labels[rows])
+            predicted[rows], place[rows], confidence[rows] = answers
+        not_converged = sorted({c for c in grid if not models[c].converged} | (set() if model.converged else {chosen}))
+        choice = {
+            "C": chosen,
+            "grid": [float(c) for c in grid],
+            "val_accuracy": [accuracies[c] for c in grid],
+            "learnt_from": settings.learnt_from,
+            "features": "train mean subtracted, one scale for all",
+            "max_iterations": optimiser.max_iterations,
+            "tolerance": optimiser.tolerance,
+        }
+        note = f"the optimiser did not converge at C = {some(not_converged)}" if not_converged else ""
+        return [Predictions(predicted, split, choice, note, place, confidence)]
+
+    def _path(
+        self, task: LearnTask, taxa: np.ndarray, unit: tuple[Any, float]
+    ) -> tuple[dict[float, float], dict[float, Softmax]]:
+        """Return val accuracy and model at each C, from strong to weak penalty, each fit started from the last."""
+        labels, split, settings = task.labels[0], task.split[0], task.settings
+        train, val = (np.flatnonzero(split == name) for name in ("train", "val"))
+        x = (self.features[self._rows(train)] - unit[0]) / unit[1]
+        taxon = np.searchsorted(taxa, labels[train])
+        loose = replace(self.optimiser, tolerance=self.optimiser.path_tolerance)
+        grid, start = sorted(settings.grid or ()), Softmax.zeros(len(taxa), x.shape[1])
+        models = fit_path(x, taxon, start, grid, loose, image_weights(taxon, settings.balanced))
+        accuracies = {}
+        for c, model in zip(grid, models, strict=True):
+            named = [best_columns(scores) for _, scores in self._scores(model, val, unit)]
+            right = taxa[np.concatenate(named)] == labels[val]
+            accuracies[c] = val_accuracy(right, labels[val], settings.balanced)
+        return accuracies, dict(zip(grid, models, strict=True))
+
+    def _scores(self, model: Softmax, rows: np.ndarray, unit: tuple[Any, float]) -> Iterator[tuple[np.ndarray, Any]]:
+        """Yield blocks of the rows, and the scores of all taxa for them, where the features are."""
+        weights: Any = model.weights.T
+        intercept: Any = model.intercept
+        if not isinstance(self.features, np.ndarray):
+            weights, intercept = tensor(weights, self.device), tensor(intercept, self.device)
+        weights, intercept = _as(weights, self.features), _as(intercept, self.features)
+        for chunk in Chunks(self.optimiser.cells, self.optimiser.cells).of(rows, len(model.intercept)):
+            scores = ((self.features[self._rows(chunk)] - unit[0]) / unit[1]) @ weights
+            scores += intercept
+            yield chunk, scores
+
+    def _rows(self, rows: np.ndarray) -> Any:
+        """Return row numbers where the features are."""
+        return rows if isinstance(self.features, np.ndarray) else tensor(rows, self.device)
 
 
-def _run_in_threads(
-    learn: Callable[[_RankTask | Predictions], Predictions], tasks: list[_RankTask | Predictions]
-) -> list[Predictions]:
-    """Learn all ranks at once, one thread each: each is too small for more threads."""
-    import torch
+def principal_features(vectors: np.ndarray, dtype: str = DEFAULT_OPTIMISER.dtype) -> np.ndarray:
+    """Return vectors about their mean, along their principal axes.
 
-    threads = torch.get_num_threads()
-    try:
-        with one_thread, ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return list(pool.map(learn, tasks))
-    finally:
-        torch.set_num_threads(threads)
-
-
-def principal_features(
-    vectors: np.ndarray,
-    train: np.ndarray,
-    learnt: np.ndarray,
-    settings: LearnSettings = DEFAULT_SETTINGS,
-    dtype: str = DEFAULT_OPTIMISER.dtype,
-) -> torch.Tensor:
-    """Return all vectors, centred and scaled by those of train, along the principal axes of those learnt from.
-
-    The optimal weights lie in the span of the images learnt from. So the weight along an axis on which these images do
-    not differ is 0, and the axis is left out.
+    The rotation changes no optimum. The optimal weights lie in the span of the images, so an axis along which these do
+    not differ is left out.
 
     Parameters
     ----------
     vectors : ndarray, shape (n, d), float
-    train : ndarray, shape (m,), int64
-        Rows whose mean is subtracted and whose mean squared norm becomes 1.
-    learnt : ndarray, shape (l,), int64
-        Rows whose principal axes are taken.
-    settings : LearnSettings
-        Device and chunks.
+        The mean squared norm about their mean becomes 1.
     dtype : str
 
     Returns
     -------
-    torch.Tensor, shape (n, k)
-        k is the number of axes with any variance. One column of zeros if the train vectors coincide.
+    ndarray, shape (n, k)
+        k is the number of axes with any variance. One column of zeros if the vectors coincide.
 
     Examples
     --------
-    >>> rows = np.arange(3)
-    >>> principal_features(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]), rows, rows).shape
-    torch.Size([3, 1])
+    >>> principal_features(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])).shape
+    (3, 1)
     """
-    import torch
-
-    chunks = settings.chunks
-    mean = vectors[train].mean(axis=0, dtype=np.float64)
-    squares = sum(float(np.sum((vectors[rows] - mean) ** 2)) for rows in chunks.of(train))
-    scale = np.sqrt(squares / len(train))
-    if scale < ROUNDING:
-        return torch.zeros((len(vectors), 1), device=settings.device)
-    second = np.zeros((vectors.shape[1],) * 2)
-    for rows in chunks.of(learnt):
-        x = (vectors[rows] - mean) / scale
+    n, d = vectors.shape
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    second = np.zeros((d, d))
+    for rows in DEFAULT_CHUNKS.of(np.arange(n)):
+        x = vectors[rows] - mean
         second += x.T @ x
+    scale = float(np.sqrt(np.trace(second) / n))
+    if scale < ROUNDING:
+        return np.zeros((n, 1), dtype=dtype)
     variance, axes = np.linalg.eigh(second)
     axes = axes[:, variance > SMALLEST_VARIANCE * variance[-1]][:, ::-1]
-    shape, types = (len(vectors), axes.shape[1]), {"float32": torch.float32, "float64": torch.float64}
-    features = torch.empty(shape, dtype=types[dtype], device=settings.device)
-    for rows in chunks.of(np.arange(len(vectors))):
-        features[rows[0] : rows[-1] + 1] = torch.from_numpy((vectors[rows] - mean) / scale @ axes)
+    features = np.empty((n, axes.shape[1]), dtype=dtype)
+    for rows in DEFAULT_CHUNKS.of(np.arange(n)):
+        features[rows[0] : rows[-1] + 1] = (vectors[rows] - mean) / scale @ axes
     return features
 
 
-def _learn(task: _RankTask, settings: LearnSettings, optimiser: Optimiser) -> Predictions:
-    """Choose C on val, fit the final probe and name the taxa of all images."""
-    grid, features, labels, split = settings.grid or (), task.features, task.labels, task.split
-    taxa, taxa_learnt = np.unique(labels[split == "train"]), np.unique(labels[task.learnt])
-    accuracies, models = _fit_path(task, taxa, settings, optimiser)
-    chosen = max(sorted(grid), key=lambda c: accuracies[c])
-    start = models[chosen]
-    if len(taxa_learnt) > len(taxa):  # val holds taxa that train lacks
-        start, known = Softmax.zeros(len(taxa_learnt), features.shape[1]), np.searchsorted(taxa_learnt, taxa)
-        start.weights[known], start.intercept[known] = models[chosen].weights, models[chosen].intercept
-    taxon = np.searchsorted(taxa_learnt, labels[task.learnt])
-    weight = image_weights(taxon, settings.balanced)
-    model = fit(_take(features, task.learnt), taxon, start, chosen, optimiser, weight)
-    named = np.flatnonzero(split != "")
-    predicted, place, confidence = _name_taxa(model, features, labels, named, taxa_learnt, optimiser.cells)
-    not_converged = sorted({c for c in grid if not models[c].converged} | (set() if model.converged else {chosen}))
-    choice = {
-        "C": chosen,
-        "grid": [float(c) for c in grid],
-        "val_accuracy": [accuracies[c] for c in grid],
-        "learnt_from": settings.learnt_from,
-        "features": "train mean subtracted, one scale for all",
-        "max_iterations": optimiser.max_iterations,
-        "tolerance": optimiser.tolerance,
-    }
-    note = f"the optimiser did not converge at C = {some(not_converged)}" if not_converged else ""
-    return Predictions(predicted, split, choice, note, place, confidence)
+def _centre_and_scale(features: Any, train: Any) -> tuple[Any, float]:
+    """Return the mean of the train images, and the root of their mean squared norm about it.
+
+    Infinite if the images coincide, so that all features are 0.
+    """
+    x = features[train]
+    if isinstance(x, np.ndarray):
+        mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
+    else:
+        mean = x.double().mean(dim=0).to(x.dtype)
+    scale = float((((x - mean) ** 2).sum(1).mean()) ** 0.5)
+    return mean, scale if scale >= ROUNDING else np.inf
 
 
-def _fit_path(
-    task: _RankTask, taxa: np.ndarray, settings: LearnSettings, optimiser: Optimiser
-) -> tuple[dict[float, float], dict[float, Softmax]]:
-    """Return val accuracy and model at each C, from strong to weak penalty, each fit started from the last."""
-    features, labels, split = task.features, task.labels, task.split
-    train, val = (np.flatnonzero(split == name) for name in ("train", "val"))
-    x, taxon = _take(features, train), np.searchsorted(taxa, labels[train])
-    model = Softmax.zeros(len(taxa), features.shape[1])
-    loose = replace(optimiser, tolerance=optimiser.path_tolerance)
-    accuracies, models = {}, {}
-    weight = image_weights(taxon, settings.balanced)
-    for c in sorted(settings.grid or ()):
-        model = models[c] = fit(x, taxon, model, c, loose, weight)
-        predicted, _, _ = _name_taxa(model, features, labels, val, taxa, optimiser.cells)
-        accuracies[c] = val_accuracy(predicted[val] == labels[val], labels[val], settings.balanced)
-    return accuracies, models
-
-
-def _take(features: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
-    """Return some rows of the features."""
-    import torch
-
-    return features[torch.from_numpy(rows).to(features.device)]
-
-
-def _name_taxa(
-    model: Softmax, features: torch.Tensor, labels: np.ndarray, rows: np.ndarray, taxa: np.ndarray, cells: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return predicted taxon, place of the true taxon and probability; −1, 0 and NaN for images not in `rows`."""
-    n = len(labels)
-    predicted, place, confidence = np.full(n, -1), np.zeros(n, dtype=np.int64), np.full(n, np.nan)
-    for chunk, scores in model.scores(features, rows, cells):
-        predicted[chunk], place[chunk] = rank_taxa(scores, taxa, labels[chunk])
-        below_best = scores - scores.max(axis=1, keepdims=True)
-        confidence[chunk] = 1 / np.exp(below_best).sum(axis=1, dtype=np.float64)
-    return predicted, place, confidence
+def _as(numbers: Any, features: Any) -> Any:
+    """Return numbers with the number type of the features."""
+    return numbers.astype(features.dtype) if isinstance(numbers, np.ndarray) else numbers.to(features.dtype)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from bioclip_probe.probes.inputs import (
-    check_split,
-    image_weights,
-    learning_obstacle,
-    ranks_with_equal_splits,
-    val_accuracy,
-)
-from bioclip_probe.probes.learning import DEFAULT_SETTINGS, LearnSettings
+from bioclip_probe.probes.inputs import image_weights, ranks_with_equal_splits, val_accuracy
+from bioclip_probe.probes.learning import DEFAULT_SETTINGS, LearnSettings, LearnTask
 from bioclip_probe.probes.predictions import Predictions
+from bioclip_probe.probes.scheduling import Learner, learn_one
 from bioclip_probe.stats.sweep.neighbors import Candidates
 from bioclip_probe.stats.sweep.points import BLOCK, Points
 from bioclip_probe.stats.threads import matched_threads
@@ -77,24 +73,58 @@ def knn(
     >>> predictions[0].predicted.tolist()
     [3, 7, 3, 7, 3, 7]
     """
-    grid = tuple(int(k) for k in settings.or_grid(GRID).grid or ())
-    if not grid or min(grid) < 1:
-        raise ValueError(f"expected a grid of at least 1 neighbour, got {grid}")
-    split = check_split(vectors, labels, split)
-    obstacles = [learning_obstacle(*rank) for rank in zip(labels, split, strict=True)]
-    results = [Predictions.undefined(*rank) for rank in zip(split, obstacles, strict=True)]
-    learnable = np.flatnonzero([not obstacle for obstacle in obstacles])
-    for same_split in ranks_with_equal_splits(split[learnable]):
-        ranks = learnable[same_split]
-        train, val, test = (np.flatnonzero(split[ranks[0]] == subset) for subset in ("train", "val", "test"))
-        of_val = _nearest(vectors, train, val, max(grid), block)
+    return learn_one(partial(NeighborsProbe, block=block), vectors, LearnTask(labels, split, settings))
+
+
+class NeighborsProbe(Learner):
+    """The vote of the nearest images, for the vectors of one encoder.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d), float32
+    device : str
+    block : int
+        Rows of the cosine matrix that are computed at once.
+
+    Examples
+    --------
+    >>> NeighborsProbe(np.eye(2, dtype=np.float32)).check(LearnSettings()).grid
+    (1, 5, 10, 20)
+    """
+
+    def __init__(self, vectors: np.ndarray, device: str = "cpu", block: int = BLOCK) -> None:
+        super().__init__(vectors, device)
+        self.block = block
+
+    def check(self, settings: LearnSettings) -> LearnSettings:
+        """Return the settings with a grid, or raise an error if it holds a number below 1."""
+        grid = tuple(int(k) for k in settings.or_grid(GRID).grid or ())
+        if not grid or min(grid) < 1:
+            raise ValueError(f"expected a grid of at least 1 neighbour, got {grid}")
+        return replace(settings, grid=grid)
+
+    def groups(self, split: np.ndarray, settings: LearnSettings) -> list[list[int]]:
+        """Return the ranks with equal splits, which share the neighbours."""
+        return ranks_with_equal_splits(split)
+
+    def work(self, task: LearnTask) -> float:
+        """Return the multiply-adds of the products."""
+        return float(self.vectors.size) * int(np.sum(task.split[0] != ""))
+
+    def learn(self, task: LearnTask) -> list[Predictions]:
+        """Return the predictions of ranks of equal split."""
+        settings, split, block = task.settings, task.split[0], self.block
+        train, val, test = (np.flatnonzero(split == subset) for subset in ("train", "val", "test"))
+        grid = tuple(int(k) for k in settings.grid or ())
+        of_val = _nearest(self.vectors, train, val, max(grid), block)
         learnt = np.sort(np.concatenate([train, val])) if settings.refit else train
-        of_all = _nearest(vectors, learnt, np.concatenate([train, val, test]), max(grid), block)
-        for rank in ranks:
-            own = labels[rank]
-            voters = [_Voters.of(own, rows, settings.balanced) for rows in (train, learnt)]
-            results[rank] = _predictions((of_val, of_all), voters, own, split[rank], grid, settings)
-    return results
+        named = test if settings.only_test else np.concatenate([train, val, test])
+        of_all = _nearest(self.vectors, learnt, named, max(grid), block)
+        results = []
+        for labels in task.labels:
+            voters = [_Voters.of(labels, rows, settings.balanced) for rows in (train, learnt)]
+            results.append(_predictions((of_val, of_all), voters, labels, split, grid, settings))
+        return results
 
 
 @dataclass(frozen=True, eq=False)

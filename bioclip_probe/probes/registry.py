@@ -1,16 +1,18 @@
 """The registry of probes and of the protocols by which they are tested; importing this module is cheap.
 
-To add a probe that learns from a split, write ``probes/<name>.py`` with a function of the signature
-`learning.Learner`, add a function that imports it and its entry here, and its test.
+To add a probe that learns from a split, write ``probes/<name>.py`` with a `scheduling.Learner` and a function of the
+signature `learning.LearnFunction`, add functions that import them and its entry here, and its test.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bioclip_probe.errors import ProbeError
-from bioclip_probe.probes.learning import DEFAULT_SETTINGS, Learner, LearnSettings
+from bioclip_probe.probes.learning import DEFAULT_SETTINGS, LearnFunction, LearnSettings, LearnTask
 from bioclip_probe.tables import Entry, check_name
 from bioclip_probe.tables import catalogue as entries_as_table
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bioclip_probe.probes.predictions import Predictions
+    from bioclip_probe.probes.scheduling import Learner
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,14 @@ class ProbeEntry(Entry):
     Attributes
     ----------
     learns : bool
-        The probe learns from a split, and its `function` is a `learning.Learner`. The others have protocols of their
-        own and no function here.
+        The probe learns from a split, and its `function` is a `learning.LearnFunction`. The others have protocols of
+        their own and no function here.
     """
 
     learns: bool = False
 
 
-# Each function imports its probe when it is called: `--help` needs the names only, and would wait for NumPy and torch.
+# Each function imports its probe when it is called: `--help` needs the names only, and would wait for NumPy.
 def _linear(
     vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, settings: LearnSettings = DEFAULT_SETTINGS
 ) -> list[Predictions]:
@@ -66,6 +69,21 @@ def _knn(
     from bioclip_probe.probes.neighbors import knn
 
     return knn(vectors, labels, split, settings)
+
+
+def _learner(name: str, vectors: np.ndarray, device: str) -> Learner:
+    """Return the learner of one encoder's vectors."""
+    if name == "linear":
+        from bioclip_probe.probes.linear import LinearProbe
+
+        return LinearProbe(vectors, device)
+    if name == "knn":
+        from bioclip_probe.probes.neighbors import NeighborsProbe
+
+        return NeighborsProbe(vectors, device)
+    from bioclip_probe.probes.closed_form import LdaProbe, RidgeProbe
+
+    return (RidgeProbe if name == "ridge" else LdaProbe)(vectors, device)
 
 
 REGISTRY: dict[str, ProbeEntry] = {
@@ -150,7 +168,7 @@ def catalogue() -> pd.DataFrame:
     return entries_as_table(REGISTRY)
 
 
-def load(name: str) -> Learner:
+def load(name: str) -> LearnFunction:
     """Return the function of a probe that learns from a split.
 
     Parameters
@@ -180,3 +198,41 @@ def load(name: str) -> Learner:
     if function is None:
         raise ProbeError(f"probe '{name}' does not learn from a split; those that do are {', '.join(LEARNERS)}")
     return function
+
+
+def learn_tasks(name: str, vectors: np.ndarray, tasks: Sequence[LearnTask]) -> Iterator[list[Predictions]]:
+    """Learn a probe on many splits of the same images, and yield the predictions of each split in order.
+
+    What all splits share is computed once, and small splits are learnt in parallel.
+
+    Parameters
+    ----------
+    name : str
+        A name of `LEARNERS`.
+    vectors : ndarray, shape (n, d), float32
+    tasks : sequence of LearnTask
+        All with the same device.
+
+    Yields
+    ------
+    list of R Predictions
+        One for each rank of the task.
+
+    Raises
+    ------
+    ProbeError
+        As for `load`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> labels = np.array([[3, 7] * 3])
+    >>> task = LearnTask(labels, np.array([["train", "train", "val", "val", "test", "test"]]))
+    >>> ((predictions,),) = learn_tasks("ridge", np.eye(2)[labels[0] // 4], [task])
+    >>> predictions.predicted.tolist()
+    [3, 7, 3, 7, 3, 7]
+    """
+    from bioclip_probe.probes.scheduling import learn_all
+
+    load(name)  # refuses what does not learn
+    return learn_all(partial(_learner, name), vectors, tasks)

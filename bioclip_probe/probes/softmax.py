@@ -5,21 +5,20 @@ First, features are rotated into their principal axes; that changes no optimum, 
 rotation. Second, in these axes the Hessian is nearly diagonal, w_k·λ_j + 1/(C·n) for taxon k and axis j, with w_k the
 mean of p(1 − p) and λ_j the variance along the axis; L-BFGS works on variables that are scaled by its root, and needs a
 fraction of the steps. Third, products are computed in float32, block by block; sums and weights are in float64.
+
+Features are an array of NumPy, whose blocks are divided among the processors, or a tensor of torch on its device. The
+same code runs on both, except for `objectives`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import torch
-
-    Step = tuple[torch.Tensor, torch.Tensor, float]  # change of the point, change of the gradient, their product
+from bioclip_probe.probes.objectives import Objective, objective_of
 
 SMALLEST_CURVATURE = 1e-3  # lower bound on a taxon's mean of p(1 − p), as a share of 1/K
 
@@ -105,37 +104,9 @@ class Softmax:
         """
         return cls(np.zeros((n_taxa, d)), np.zeros(n_taxa))
 
-    def scores(
-        self, features: torch.Tensor, rows: np.ndarray, cells: int = DEFAULT_OPTIMISER.cells
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield blocks of the rows, and their scores.
-
-        Parameters
-        ----------
-        features : torch.Tensor, shape (n, d)
-        rows : ndarray, shape (m,), int64
-        cells : int
-            Scores that are computed at once.
-
-        Yields
-        ------
-        rows : ndarray, shape (b,), int64
-        scores : ndarray, shape (b, K)
-        """
-        import torch
-
-        weights, intercept = (
-            torch.from_numpy(np.ascontiguousarray(array)).to(features) for array in (self.weights.T, self.intercept)
-        )
-        block = max(cells // max(len(self.intercept), 1), 1)
-        for start in range(0, len(rows), block):
-            chunk = rows[start : start + block]
-            x = features[torch.from_numpy(chunk).to(features.device)]
-            yield chunk, torch.addmm(intercept, x, weights).cpu().numpy()
-
 
 def fit(
-    features: torch.Tensor,
+    features: Any,
     taxon: np.ndarray,
     start: Softmax,
     c: float,
@@ -146,7 +117,7 @@ def fit(
 
     Parameters
     ----------
-    features : torch.Tensor, shape (n, d), float32
+    features : ndarray or torch.Tensor, shape (n, d), float32
         In principal axes, or nearly so; this matters for speed only, the optimum is the same in any axes. Products have
         the precision of the features.
     taxon : ndarray, shape (n,), int64
@@ -167,7 +138,8 @@ def fit(
 
     Notes
     -----
-    Cost O(n·d·K) an iteration, memory O(cells + K·d·n_steps_kept).
+    Cost O(n·d·K) an iteration, memory O(cells + K·d·n_steps_kept). Of NumPy's arrays the blocks are divided among the
+    processors, and each of these holds a block and a gradient.
 
     References
     ----------
@@ -175,39 +147,79 @@ def fit(
 
     Examples
     --------
-    >>> import torch
-    >>> features, taxon = torch.tensor([[1.0], [0.8], [-1.0], [-0.8]]), np.array([0, 0, 1, 1])
+    >>> features, taxon = np.array([[1.0], [0.8], [-1.0], [-0.8]], dtype=np.float32), np.array([0, 0, 1, 1])
     >>> model = fit(features, taxon, Softmax.zeros(2, 1), c=1.0)
     >>> model.converged, np.sign(model.weights).ravel().tolist()
     (True, [1.0, -1.0])
     """
-    import torch
+    (model,) = fit_path(features, taxon, start, (c,), optimiser, weight)
+    return model
 
-    n, (n_taxa, d) = len(taxon), start.weights.shape
-    objective = _Objective(features, taxon, n_taxa, 1 / (c * n), optimiser.cells)
-    if weight is not None:
-        objective.weight = torch.from_numpy(weight).to(features)
-    first = torch.from_numpy(np.column_stack([start.weights, start.intercept])).to(features.device)
-    scale = objective.curvature(first).sqrt_()
 
-    def scaled(z: torch.Tensor) -> tuple[float, torch.Tensor]:
-        value, gradient = objective(z / scale)
-        return value, gradient.div_(scale)
+def fit_path(
+    features: Any,
+    taxon: np.ndarray,
+    start: Softmax,
+    strengths: Sequence[float],
+    optimiser: Optimiser = DEFAULT_OPTIMISER,
+    weight: np.ndarray | None = None,
+) -> list[Softmax]:
+    """Return the optimum at each C, each fit started from the last.
 
-    optimum, converged, n_iterations = _minimise(scaled, first * scale, optimiser)
-    weights = (optimum / scale).cpu().numpy()
+    Parameters
+    ----------
+    features, taxon, start, optimiser, weight
+        As for `fit`; `start` is where the first fit starts.
+    strengths : sequence of float
+        Values of C, in the order in which they are fitted.
+
+    Returns
+    -------
+    list of Softmax
+
+    Examples
+    --------
+    >>> features, taxon = np.array([[1.0], [0.8], [-1.0], [-0.8]], dtype=np.float32), np.array([0, 0, 1, 1])
+    >>> weak, strong = fit_path(features, taxon, Softmax.zeros(2, 1), (0.01, 1.0))
+    >>> bool(np.abs(weak.weights).max() < np.abs(strong.weights).max())
+    True
+    """
+    objective = objective_of(features, taxon, len(start.intercept), optimiser.cells, weight)
+    models, model = [], start
+    for c in strengths:
+        model = _fit(objective, model, 1 / (c * len(taxon)), optimiser)
+        models.append(model)
+    return models
+
+
+def _fit(objective: Objective, start: Softmax, penalty: float, optimiser: Optimiser) -> Softmax:
+    """Return the optimum at one penalty."""
+    first = objective.array(np.column_stack([start.weights, start.intercept]))
+    shape, d = first.shape, first.shape[1] - 1
+    spread = (objective.spread(first)).clip(SMALLEST_CURVATURE / shape[0])[:, None]
+    curvature = spread * objective.variance
+    curvature[:, :d] += penalty
+    scale = curvature.reshape(-1) ** 0.5
+
+    def scaled(z: Any) -> tuple[float, Any]:
+        weights = (z / scale).reshape(shape)
+        value, gradient = objective(weights)
+        gradient[:, :d] += penalty * weights[:, :d]
+        own = weights[:, :d].reshape(-1)
+        return value + penalty * float(own @ own) / 2, gradient.reshape(-1) / scale
+
+    optimum, converged, n_iterations = _minimise(scaled, first.reshape(-1) * scale, optimiser)
+    weights = objective.to_numpy((optimum / scale).reshape(shape))
     return Softmax(weights[:, :d], weights[:, d] - weights[:, d].mean(), converged, n_iterations)
 
 
-def _minimise(
-    objective: Callable[[torch.Tensor], tuple[float, torch.Tensor]], point: torch.Tensor, optimiser: Optimiser
-) -> tuple[torch.Tensor, bool, int]:
+def _minimise(objective: Callable[[Any], tuple[float, Any]], point: Any, optimiser: Optimiser) -> tuple[Any, bool, int]:
     """Run L-BFGS, with a Hessian near the identity; return the last point, whether it converged, and the iterations."""
     value, gradient = objective(point)
-    steps: deque[Step] = deque(maxlen=optimiser.n_steps_kept)
+    steps = _Steps(optimiser.n_steps_kept)
     for n_iterations in range(optimiser.max_iterations):
-        direction = _direction(gradient, steps)
-        slope = _inner(gradient, direction)
+        direction = steps.direction(gradient)
+        slope = float(gradient @ direction)
         if -slope / 2 <= optimiser.tolerance * value:  # the gain of a Newton step
             return point, True, n_iterations
         length = 1.0
@@ -221,85 +233,70 @@ def _minimise(
             length = float(np.clip(-slope * length**2 / bend, 0.1 * length, 0.5 * length))
             if length < optimiser.shortest_step:
                 return point, False, n_iterations
-        point_change, gradient_change = new_point - point, new_gradient - gradient
-        product = _inner(point_change, gradient_change)
-        if product > 0:
-            steps.append((point_change, gradient_change, product))
+        steps.add(new_point - point, new_gradient - gradient)
         point, value, gradient = new_point, new_value, new_gradient
     return point, False, optimiser.max_iterations
 
 
-def _direction(gradient: torch.Tensor, steps: deque[Step]) -> torch.Tensor:
-    """Return −H·gradient, with H the inverse Hessian estimated from the last steps (Nocedal 1980, two loops)."""
-    direction, shares = gradient.neg(), []
-    for point_change, gradient_change, product in reversed(steps):
-        shares.append(_inner(point_change, direction) / product)
-        direction -= shares[-1] * gradient_change
-    if steps:
-        _, gradient_change, product = steps[-1]
-        direction *= product / _inner(gradient_change, gradient_change)
-    for (point_change, gradient_change, product), share in zip(steps, reversed(shares), strict=True):
-        direction += (share - _inner(gradient_change, direction) / product) * point_change
-    return direction
+class _Steps:
+    """The last steps of L-BFGS: changes s of the point and y of the gradient, and all products s·y and y·y.
+
+    With the products at hand, the two loops of L-BFGS work on coefficients of the vectors s and y. So a direction needs
+    few products of long vectors, all at once (Chen, Wang & Zhou 2014, NeurIPS).
+    """
+
+    def __init__(self, n_kept: int) -> None:
+        self.n_kept = n_kept
+        self.slots: list[int] = []  # the slots of the steps, the oldest first
+        self.s: Any = None
+        self.y: Any = None
+        self.sy, self.yy = np.zeros((n_kept, n_kept)), np.zeros((n_kept, n_kept))
+
+    def add(self, point_change: Any, gradient_change: Any) -> None:
+        """Remember a step, and forget the oldest; a step along which the gradient does not grow is left out."""
+        if not float(point_change @ gradient_change) > 0:
+            return
+        if self.s is None:
+            self.s, self.y = (_empty_like(point_change, self.n_kept) for _ in range(2))
+        slot = self.slots.pop(0) if len(self.slots) == self.n_kept else len(self.slots)
+        self.s[slot], self.y[slot] = point_change, gradient_change
+        self.slots.append(slot)
+        n = len(self.slots)
+        self.sy[:n, slot] = _floats(self.s[:n] @ gradient_change)
+        self.sy[slot, :n] = _floats(self.y[:n] @ point_change)
+        self.yy[:n, slot] = self.yy[slot, :n] = _floats(self.y[:n] @ gradient_change)
+
+    def direction(self, gradient: Any) -> Any:
+        """Return −H·gradient, with H the inverse Hessian estimated from the steps (Nocedal 1980, two loops)."""
+        n = len(self.slots)
+        if not n:
+            return -gradient
+        sg, yg = _floats(self.s[:n] @ gradient), _floats(self.y[:n] @ gradient)
+        of_s, of_y = np.zeros(n), np.zeros(n)  # coefficients of s and y in the direction
+        sy, yy = self.sy[:n, :n], self.yy[:n, :n]
+        for slot in reversed(self.slots):
+            of_y[slot] = -(sy[slot] @ of_y - sg[slot]) / sy[slot, slot]
+        last = self.slots[-1]
+        shrunk = sy[last, last] / yy[last, last]
+        shares, of_y = -of_y, of_y * shrunk
+        for slot in self.slots:
+            of_s[slot] = shares[slot] - (of_s @ sy[:, slot] + yy[slot] @ of_y - shrunk * yg[slot]) / sy[slot, slot]
+        direction = self.s[:n].T @ _array_like(of_s, gradient)
+        direction += self.y[:n].T @ _array_like(of_y, gradient)
+        direction -= shrunk * gradient
+        return direction
 
 
-def _inner(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Return the inner product of two arrays of the same shape."""
-    return float((a.ravel() @ b.ravel()).item())
+def _empty_like(vector: Any, n: int) -> Any:
+    """Return room for `n` vectors of the same length and kind."""
+    return np.empty((n, len(vector))) if isinstance(vector, np.ndarray) else vector.new_empty((n, len(vector)))
 
 
-class _Objective:
-    """Mean loss + penalty·‖W‖²/2 and its gradient, at weights and intercepts of shape (K, d + 1), float64."""
+def _array_like(numbers: np.ndarray, vector: Any) -> Any:
+    """Return a few numbers as an array of the kind of a vector."""
+    return numbers if isinstance(vector, np.ndarray) else vector.new_tensor(numbers)
 
-    def __init__(self, features: torch.Tensor, taxon: np.ndarray, n_taxa: int, penalty: float, cells: int) -> None:
-        import torch
 
-        self.features, self.penalty, self.n_taxa = features, penalty, n_taxa
-        self.taxon = torch.from_numpy(np.ascontiguousarray(taxon)).to(features.device)
-        self.block = max(cells // n_taxa, 1)
-        self.weight = features.new_ones(len(taxon))
-
-    def __call__(self, weights: torch.Tensor) -> tuple[float, torch.Tensor]:
-        """Return the objective and its gradient, shape (K, d + 1)."""
-        loss, gradient = 0.0, weights.new_zeros(weights.shape)
-        for x, residual, block_loss, _, weight in self._blocks(weights):
-            loss += block_loss
-            residual *= weight[:, None]
-            gradient[:, :-1] += residual.T @ x
-            gradient[:, -1] += residual.sum(dim=0)
-        gradient /= len(self.taxon)
-        gradient[:, :-1] += self.penalty * weights[:, :-1]
-        return loss / len(self.taxon) + self.penalty * float((weights[:, :-1] ** 2).sum()) / 2, gradient
-
-    def curvature(self, weights: torch.Tensor) -> torch.Tensor:
-        """Return the diagonal of the Hessian as if taxa and axes were independent, shape (K, d + 1)."""
-        import torch
-
-        spread = weights.new_zeros(self.n_taxa)
-        for _, residual, _, own, weight in self._blocks(weights):
-            p = residual.scatter_add_(1, own[:, None], residual.new_ones((len(own), 1)))
-            spread += weight @ (p * (1 - p))
-        spread = (spread / len(self.taxon)).clamp_(min=SMALLEST_CURVATURE / self.n_taxa)[:, None]
-        variance = (self.features**2).mean(dim=0).to(weights.dtype)
-        return torch.cat([spread * variance + self.penalty, spread], dim=1)
-
-    def _blocks(
-        self, weights: torch.Tensor
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor, float, torch.Tensor, torch.Tensor]]:
-        """Yield features, p minus 1 for the own taxon, summed loss, own taxon and weight of each block of rows."""
-        import torch
-
-        transposed = weights[:, :-1].T.to(self.features.dtype).contiguous()
-        intercept = weights[:, -1].to(self.features.dtype)
-        for start in range(0, len(self.taxon), self.block):
-            rows = slice(start, start + self.block)
-            x, own, weight = self.features[rows], self.taxon[rows], self.weight[rows]
-            scores = torch.addmm(intercept, x, transposed)
-            scores -= scores.amax(dim=1, keepdim=True)
-            own_score = scores.gather(1, own[:, None]).squeeze(1)
-            p = scores.exp_()
-            total = p.sum(dim=1)
-            loss = float(((total.log() - own_score) * weight).sum(dtype=torch.float64))
-            p /= total[:, None]
-            p.scatter_add_(1, own[:, None], p.new_full((len(own), 1), -1.0))
-            yield x, p, loss, own, weight
+def _floats(numbers: Any) -> np.ndarray:
+    """Return a few numbers as an array of NumPy."""
+    return numbers if isinstance(numbers, np.ndarray) else numbers.cpu().numpy()

@@ -17,21 +17,20 @@ from bioclip_probe.errors import some
 from bioclip_probe.executors import resolve_device
 from bioclip_probe.extraction.prompts import MAIN_TYPE, TEXT_TYPES
 from bioclip_probe.metrics.measurement import random_stream
-from bioclip_probe.probes import LEAVE_ONE_OUT, SEEN_CHILDREN, SHUFFLED, UNSEEN, LearnSettings, ProbeSettings
+from bioclip_probe.probes import LearnSettings, LearnTask, ProbeSettings
 from bioclip_probe.probes import folds as few_shot_folds
 from bioclip_probe.probes.centroid import few_shot as simpleshot_in_folds
-from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.zero_shot import zero_shot as nearest_name
 from bioclip_probe.probes.zero_shot import zero_shot_summed
+from bioclip_probe.study.prediction_rows import PredictionRows, Remarks
 from bioclip_probe.study.protocols import MOST_LEFT_OUT, Task, tasks_of_protocols
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import PREDICTIONS, RANKS
-from bioclip_probe.tree import Tree
 
 log = logging.getLogger(__name__)
 
-CHOSEN = ("C", "alpha", "shrinkage", "k")  # hyperparameters that a probe chooses on val
 TYPES = (MAIN_TYPE, *(kind for kind in TEXT_TYPES if kind != MAIN_TYPE))
+FEW_SHOTS = (1, 5)  # images of each taxon from which SimpleShot learns
 LINEAR_ONLY = ProbeSettings(probes=("linear",))
 
 
@@ -64,20 +63,72 @@ def probe(sample: Sample, settings: ProbeSettings = LINEAR_ONLY, *, most_left_ou
     >>> answers["probe"].unique().tolist()
     ['lda']
     """
-    learners = {name: probes.load(name) for name in settings.probes if name in probes.LEARNERS}
-    device = resolve_device(settings.device)
-    tables = [PREDICTIONS.frame()]
-    for tasks in tasks_of_protocols(sample, settings, most_left_out) if learners else ():
-        task, about = tasks[0], " and ".join(task.protocol for task in tasks)
-        about += f"{_numbered(', shots', task.shots)}{_numbered(', fold', task.fold)}"
-        for encoder, embeddings in sample.embeddings.items():
-            for name, learn in learners.items():
-                if task.protocol != LEAVE_ONE_OUT:
-                    log.info("probing %s: %s, %s", encoder, name, about)
-                how = LearnSettings(refit=task.shots is None, balanced=task.balanced, device=device)
-                predictions = learn(embeddings.vectors, task.labels, task.split, how)
-                tables += [_table(sample, encoder, name, answered, predictions) for answered in tasks]
-    return pd.concat(tables, ignore_index=True)
+    learners = [name for name in settings.probes if name in probes.LEARNERS]
+    tasks, remarks = list(tasks_of_protocols(sample, settings, most_left_out)) if learners else [], Remarks()
+    tables = [
+        probe_encoder(sample, encoder, name, tasks, settings, remarks)
+        for encoder in sample.embeddings
+        for name in learners
+    ]
+    remarks.log()
+    return PREDICTIONS.concat([PREDICTIONS.frame(), *tables])
+
+
+def probe_encoder(
+    sample: Sample,
+    encoder: str,
+    name: str,
+    tasks: Sequence[tuple[Task, ...]],
+    settings: ProbeSettings,
+    remarks: Remarks | None = None,
+) -> pd.DataFrame:
+    """Return what one probe names for one encoder.
+
+    Parameters
+    ----------
+    sample : Sample
+    encoder : str
+        Name of an encoder of the sample.
+    name : str
+        Name of a probe that learns from a split.
+    tasks : sequence of tuple of Task
+        From `protocols.tasks_of_protocols`.
+    settings : ProbeSettings
+        Its device is used.
+    remarks : Remarks, optional
+        Collects why there are no predictions at some ranks.
+
+    Returns
+    -------
+    DataFrame
+        A `PREDICTIONS` table.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> sample, settings = corvid_sample(), ProbeSettings(protocols=("seen",))
+    >>> tasks = list(tasks_of_protocols(sample, settings))
+    >>> (encoder,) = sample.embeddings
+    >>> probe_encoder(sample, encoder, "lda", tasks, settings)["protocol"].unique().tolist()
+    ['seen']
+    """
+    log.info("probing %s: %s, on %d splits", encoder, name, len(tasks))
+    vectors, device = sample.embeddings[encoder].vectors, resolve_device(settings.device)
+    learn_tasks = [
+        LearnTask(
+            task.labels,
+            task.split,
+            LearnSettings(refit=task.shots is None, balanced=task.balanced, only_test=not task.whole, device=device),
+        )
+        for task, *_ in tasks
+    ]
+    rows, tables = PredictionRows(sample), [PREDICTIONS.frame()]
+    for together, predictions in zip(tasks, probes.learn_tasks(name, vectors, learn_tasks), strict=True):
+        for task in together:
+            tables.append(rows.table(encoder, name, task, predictions))
+            if remarks is not None:
+                remarks.add(task, predictions)
+    return PREDICTIONS.concat(tables)
 
 
 def predict(sample: Sample, settings: ProbeSettings | None = None) -> pd.DataFrame:
@@ -105,12 +156,12 @@ def predict(sample: Sample, settings: ProbeSettings | None = None) -> pd.DataFra
         tables.append(few_shot(sample, mode=settings.mode, seed=settings.seed))
     if "zero_shot" in settings.probes:
         tables.append(zero_shot(sample))
-    return pd.concat(tables, ignore_index=True)
+    return PREDICTIONS.concat(tables)
 
 
 def few_shot(
     sample: Sample,
-    shots: Sequence[int] = (1, 5),
+    shots: Sequence[int] = FEW_SHOTS,
     mode: str = "corrected",
     seed: int = 0,
     ranks: Sequence[str] = ("species",),
@@ -141,7 +192,7 @@ def few_shot(
     >>> few_shot(corvid_sample(), shots=(1,), ranks=("genus",))["probe"].unique().tolist()
     ['simpleshot']
     """
-    tables = [PREDICTIONS.frame()]
+    rows, tables = PredictionRows(sample), [PREDICTIONS.frame()]
     for rank in ranks:
         labels = sample.placement.at(rank)
         drawn = _few_shot_folds(sample, rank, shots, mode, seed)
@@ -152,8 +203,8 @@ def few_shot(
                 for fold, found in enumerate(simpleshot_in_folds(embeddings.vectors, labels, folds)):
                     told = left_out & (fold == 0)
                     task = Task(mode, labels[None], found.split[None], told[None], shots=k, fold=fold)
-                    tables.append(_table(sample, name, "simpleshot", task, [found], (rank,)))
-    return pd.concat(tables, ignore_index=True)
+                    tables.append(rows.table(name, "simpleshot", task, [found], (rank,)))
+    return PREDICTIONS.concat(tables)
 
 
 def _few_shot_folds(sample: Sample, rank: str, shots: Sequence[int], mode: str, seed: int) -> dict[int, np.ndarray]:
@@ -195,7 +246,7 @@ def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
     >>> len(zero_shot(corvid_sample()))  # no names were embedded
     0
     """
-    tables = [PREDICTIONS.frame()]
+    rows, tables = PredictionRows(sample), [PREDICTIONS.frame()]
     labels = np.stack([sample.placement.at(rank) for rank in RANKS])
     for name, names in sample.names.items():
         vectors = sample.embeddings[name].vectors
@@ -205,77 +256,10 @@ def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
             task = Task(kind, labels[at], np.empty(0), labels[at] < 0)
             text = sample.named(name, kind)
             found = nearest_name(vectors, labels[at], text[at], names.logit_scale)
-            tables.append(_table(sample, name, "zero_shot", task, found, RANKS[at]))
+            tables.append(rows.table(name, "zero_shot", task, found, RANKS[at]))
             if kind == types[0]:
                 species, _ = text[-1]
                 above = np.stack([sample.placement.tree.ancestor_at(rank)[species] for rank in RANKS])
                 found = zero_shot_summed(vectors, labels, text[-1], above, names.logit_scale)
-                tables.append(_table(sample, name, "zero_shot_summed", task, found))
-    return pd.concat(tables, ignore_index=True)
-
-
-def _table(
-    sample: Sample,
-    encoder: str,
-    probe: str,
-    task: Task,
-    predictions: Sequence[Predictions],
-    ranks: Sequence[str] = RANKS,
-) -> pd.DataFrame:
-    """Return the predictions of one encoder and probe on one task as rows of the table."""
-    paths = taxon_paths(sample.placement.tree)
-    tables = []
-    all_tested = np.ones(task.labels.shape, dtype=bool)
-    tested = all_tested if task.tested is None else task.tested
-    for rank, labels, left_out, asked, of_rank in zip(
-        ranks, task.labels, task.left_out, tested, predictions, strict=True
-    ):
-        if rank == RANKS[-1] and task.protocol in (SEEN_CHILDREN, UNSEEN, SHUFFLED):
-            continue  # species have no child taxa
-        told = task.fold or task.protocol in (LEAVE_ONE_OUT, SEEN_CHILDREN)  # by the first fold, and by `UNSEEN`
-        if of_rank.note and probe != "simpleshot" and not told:
-            log.info("%s, %s at rank %s: %s", encoder, probe, rank, of_rank.note)
-        kept = of_rank.split != "" if task.whole else (of_rank.split == "test") & asked
-        rows = np.flatnonzero(kept | left_out)
-        place_of_truth = np.asarray(of_rank.place)[rows]
-        place = pd.array(place_of_truth, dtype="Int64")
-        place[place_of_truth == 0] = pd.NA
-        chosen = {name: value for name, value in of_rank.settings.items() if name in CHOSEN}
-        columns = {
-            "rank": rank,
-            "image_id": sample.images["image_id"].array.take(rows),
-            "split": np.where(kept[rows], of_rank.split[rows], ""),
-            "truth": paths.take(labels[rows], allow_fill=True),
-            "predicted": paths.take(of_rank.predicted[rows], allow_fill=True),
-            "place": place,
-            "confidence": np.asarray(of_rank.confidence)[rows],
-            "n_choices": _n_choices(labels, of_rank.split),
-            "chosen": ", ".join(f"{name} = {value:g}" for name, value in chosen.items()),
-        }
-        tables.append(pd.DataFrame(columns))
-    table = pd.concat(tables, ignore_index=True)
-    table = table.assign(run=sample.run, encoder=encoder, dataset=sample.dataset, probe=probe)
-    return PREDICTIONS.frame(table.assign(protocol=task.protocol, shots=task.shots, fold=task.fold))
-
-
-def _n_choices(labels: np.ndarray, split: np.ndarray) -> int:
-    """Return the number of taxa that a probe chose among: those that it learnt from, or all that have a name."""
-    learnt = labels[np.isin(split, ("train", "val")) & (labels >= 0)]
-    return len(np.unique(learnt if len(learnt) else labels[labels >= 0]))
-
-
-def taxon_paths(tree: Tree) -> pd.api.extensions.ExtensionArray:
-    """Return the path of each node of a taxonomy, which identifies a taxon in `PREDICTIONS`.
-
-    Examples
-    --------
-    >>> from bioclip_probe.metrics.examples import corvids
-    >>> list(taxon_paths(corvids()[1].tree))[-1].endswith("Pica pica")
-    True
-    """
-    return pd.array(tree.paths, dtype="str")
-
-
-def _numbered(word: str, number: int | None) -> str:
-    """Return a word and a number for the log; nothing without a number."""
-    return "" if number is None else f"{word} {number}"
+                tables.append(rows.table(name, "zero_shot_summed", task, found))
+    return PREDICTIONS.concat(tables)

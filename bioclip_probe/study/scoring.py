@@ -6,8 +6,9 @@ The predictions come from `probing`, the scores are a `MEASUREMENTS` table.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,12 @@ from bioclip_probe.metrics.intervals import with_note
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.units import taxon_jackknife
-from bioclip_probe.probes import SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN
+from bioclip_probe.probes import SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN, ProbeSettings
 from bioclip_probe.stats.jackknife import Jackknife
-from bioclip_probe.study.probing import taxon_paths
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece
+from bioclip_probe.study.prediction_rows import taxon_paths
 from bioclip_probe.study.sample import Sample
+from bioclip_probe.study.stored_measurements import measurements_of_table, measurements_table, rows_of_sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 
 #: Probes that do not learn class frequencies: they have as many images of each taxon, or its name only.
@@ -80,7 +83,17 @@ class Question:
         return same and (not self.shots or self.probe in BALANCED)
 
 
-def score(sample: Sample, predictions: pd.DataFrame, settings: MeasureSettings | None = None) -> pd.DataFrame:
+#: The measurements of each question.
+Scores = dict[Question, list[Measurement]]
+
+
+def score(
+    sample: Sample,
+    predictions: pd.DataFrame,
+    settings: MeasureSettings | None = None,
+    asked: ProbeSettings | None = None,
+    checkpoints: Checkpoints = NOWHERE,
+) -> pd.DataFrame:
     """Return the scores of predictions: at each rank, across ranks, between protocols, and between encoders.
 
     Parameters
@@ -91,6 +104,10 @@ def score(sample: Sample, predictions: pd.DataFrame, settings: MeasureSettings |
         A `PREDICTIONS` table. Every two encoders in it are compared on the questions that both were asked.
     settings : MeasureSettings, optional
         Replicates, the level of intervals, the seed. All scores are given, whatever ``settings.metrics`` says.
+    asked : ProbeSettings, optional
+        The settings that the predictions were made with; needed with checkpoints.
+    checkpoints : Checkpoints
+        Where finished scores are stored; a piece is one encoder, or all comparisons of encoders. By default nowhere.
 
     Returns
     -------
@@ -108,14 +125,52 @@ def score(sample: Sample, predictions: pd.DataFrame, settings: MeasureSettings |
     ['lda']
     """
     settings = replace(settings or MeasureSettings(), metrics=())
-    answers = answers_by_question(sample, predictions, settings)
-    scores = {question: list(_scores(sample, question, by_rank)) for question, by_rank in answers.items()}
-    rows: list[dict] = []
-    for question, own in scores.items():
-        rows += _rows(metrics.with_bands(own, settings), question)
-    rows += _protocols_compared(answers)
-    rows += _encoders_compared(scores, settings)
-    return sample.table(rows, space="raw", tree="taxonomy") if rows else MEASUREMENTS.frame()
+    facts = {**asdict(settings), "asked": asked and asdict(replace(asked, device=""))}
+    names = [*sample.embeddings]
+    inputs = {
+        name: [("vectors", name), *((("names", name),) if name in sample.names else ())] for name in sample.embeddings
+    }
+
+    def piece(subject: str, encoders: Sequence[str]) -> Piece:
+        own = itertools.chain.from_iterable(inputs[name] for name in encoders)
+        return Piece("probe", subject, (("images", ""), *own), facts, weight=0.2)
+
+    def of_encoder(name: str) -> Content:
+        rows = predictions[predictions["encoder"] == name]
+        answers = answers_by_question(sample, rows, settings)
+        own = {question: list(_scores(sample, question, by_rank)) for question, by_rank in answers.items()}
+        return _content(own, _protocols_compared(answers))
+
+    def compared() -> Content:
+        return Content(sample.table(_encoders_compared(scores, settings), space="raw", tree="taxonomy"))
+
+    scores: Scores = {}
+    between: Scores = {}
+    for name in names:
+        content = checkpoints.content(piece(f"scores of {name}", [name]), partial(of_encoder, name))
+        own, of_protocols = _scores_of_content(content, name)
+        scores |= own
+        between |= of_protocols
+    questions = _questions(predictions)
+    scores, between = ({question: part.get(question, []) for question in questions} for part in (scores, between))
+    rows = itertools.chain(
+        *(_rows(metrics.with_bands(own, settings), question) for question, own in scores.items()),
+        *(_rows(own, question) for question, own in between.items()),
+    )
+    tables = [MEASUREMENTS.frame(), sample.table(rows, space="raw", tree="taxonomy")]
+    if len(names) > 1:
+        stored = checkpoints.content(piece("differences between encoders", names), compared)
+        tables.append(rows_of_sample(sample, stored.table))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _questions(predictions: pd.DataFrame) -> list[Question]:
+    """Return the questions of predictions in the order of the table."""
+    columns = predictions[["encoder", "probe", "protocol", "shots"]].drop_duplicates()
+    return [
+        Question(str(row.encoder), str(row.probe), str(row.protocol), 0 if pd.isna(row.shots) else int(row.shots))
+        for row in columns.itertuples()
+    ]
 
 
 def answers_by_question(
@@ -201,8 +256,9 @@ def _accuracy_by_part(sample: Sample, answers: Answers) -> Iterator[Measurement]
         yield replace(top1, split=f"test, {name}", estimate=estimate)
 
 
-def _protocols_compared(answers: dict[Question, dict[str, Answers]]) -> Iterator[dict]:
-    """Yield the rows that compare two protocols of a probe."""
+def _protocols_compared(answers: dict[Question, dict[str, Answers]]) -> Scores:
+    """Return what compares two protocols of a probe."""
+    compared: Scores = {}
     pairs = {SEEN_CHILDREN: (UNSEEN, metrics.UnseenPair), SEEN: (SHUFFLED, metrics.ShuffledPair)}
     for question, by_rank in answers.items():
         if question.protocol in pairs and not question.shots:
@@ -210,10 +266,11 @@ def _protocols_compared(answers: dict[Question, dict[str, Answers]]) -> Iterator
             other = replace(question, protocol=protocol)
             for rank, others in answers.get(other, {}).items():
                 if rank in by_rank:
-                    yield from _rows(metrics.measure(pair(by_rank[rank], others)), other)
+                    compared.setdefault(other, []).extend(metrics.measure(pair(by_rank[rank], others)))
+    return compared
 
 
-def _encoders_compared(scores: dict[Question, list[Measurement]], settings: MeasureSettings) -> Iterator[dict]:
+def _encoders_compared(scores: Scores, settings: MeasureSettings) -> Iterator[dict]:
     """Yield the differences of every two encoders in the scores of the questions that both were asked."""
     for question, other in itertools.combinations(scores, 2):
         if question.is_comparable(other):
@@ -224,3 +281,27 @@ def _encoders_compared(scores: dict[Question, list[Measurement]], settings: Meas
 def _rows(measurements: Iterable[Measurement], question: Question, **columns: object) -> Iterator[dict]:
     """Yield the rows of measurements of one question."""
     return (row.as_row(**question.columns, **columns) for row in measurements)
+
+
+def _content(scores: Scores, between: Scores) -> Content:
+    """Return the scores of one encoder and the comparisons of its protocols as the content of a piece."""
+    parts = [
+        measurements_table(own).assign(
+            part=part, probe=question.probe, protocol=question.protocol, shots=question.shots
+        )
+        for part, by_question in (("scores", scores), ("between", between))
+        for question, own in by_question.items()
+        if own
+    ]
+    return Content(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
+
+
+def _scores_of_content(content: Content, encoder: str) -> tuple[Scores, Scores]:
+    """Return the scores of one encoder and the comparisons of its protocols from the content of a piece."""
+    scores: Scores = {}
+    between: Scores = {}
+    if not content.table.empty:
+        for (part, *asked), rows in content.table.groupby(["part", "probe", "protocol", "shots"], sort=False):
+            of_part = scores if part == "scores" else between
+            of_part[Question(encoder, *asked)] = measurements_of_table(rows)
+    return scores, between

@@ -15,7 +15,7 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.probes import closed_form
-from bioclip_probe.probes.closed_form import ALPHAS, SHRINKAGES, lda, ridge
+from bioclip_probe.probes.closed_form import ALPHAS, SHRINKAGES, LdaProbe, RidgeProbe, lda, ridge
 from bioclip_probe.probes.learning import Chunks, LearnSettings
 from bioclip_probe.probes.predictions import rank_taxa
 from bioclip_probe.probes.splits import shuffle_children, split_by_image
@@ -99,14 +99,14 @@ def test_scores_equal_their_definitions(seed, n_taxa, d, strength):
     random = np.random.default_rng(seed)
     taxa = np.concatenate([np.arange(n_taxa), np.arange(n_taxa), random.integers(0, n_taxa, 5)])
     rows = random.standard_normal((len(taxa), d))
-    (moments, _), _ = closed_form._moments(rows, taxa[None], np.full(len(taxa), "train"), True)
+    every, split = np.arange(len(taxa)), np.full(len(taxa), "train")
+    (((moments, names), _),) = closed_form._moments(rows, taxa[None], split, True)
     unit = closed_form._unit(moments)
-    every = np.arange(len(taxa))
-    model = closed_form._Ridge(moments, unit).fit(moments, np.unique(taxa))
-    ((_, scores),) = model.scores(rows, every, strength, Chunks())
+    probe = RidgeProbe(rows)
+    ((_, scores),) = probe._scores(probe.fit(moments, names, unit), every, strength, LearnSettings())
     np.testing.assert_allclose(scores, definition.ridge_scores(rows / unit, taxa, rows / unit, strength), atol=1e-8)
-    model = closed_form._Lda(moments, unit).fit(moments, np.unique(taxa))
-    ((_, scores),) = model.scores(rows, every, strength, Chunks())
+    probe = LdaProbe(rows)
+    ((_, scores),) = probe._scores(probe.fit(moments, names, unit), every, strength, LearnSettings())
     posterior = softmax(scores, axis=1)
     np.testing.assert_allclose(posterior, definition.lda_posterior(rows, taxa, rows, strength), atol=1e-8)
 
