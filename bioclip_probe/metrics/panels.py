@@ -15,7 +15,7 @@ from bioclip_probe.metrics.separation import LabelledImages
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
-from bioclip_probe.stats.kmeans import Clusters
+from bioclip_probe.stats.kmeans import Clusters, Images
 from bioclip_probe.stats.permutation import PermutedLabels
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
@@ -104,8 +104,8 @@ class Panels:
         stream = partial(random_stream, settings.seed)
         jackknife = self._jackknife(panel)
         group, n_groups = (jackknife.group, jackknife.n_groups) if again else (None, None)
-        rng, device = stream("kmeans", panel.rank), settings.device
-        clusters = Clusters.of(points, images.labels, rng, group, n_groups, device)
+        rng, vectors = stream("kmeans", panel.rank), Images(points, settings.device)
+        clusters = Clusters.of(vectors, images.labels, rng, group, n_groups)
         permuted = None
         if panel.rank != RANKS[-1]:
             rng, n_permutations = stream("species null", "panel", panel.rank), settings.n_null_permutations

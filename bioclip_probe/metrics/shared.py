@@ -21,7 +21,7 @@ from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.embeddings import check_vectors
 from bioclip_probe.stats.evolution import Evolution
 from bioclip_probe.stats.jackknife import Jackknife
-from bioclip_probe.stats.kmeans import Clusters
+from bioclip_probe.stats.kmeans import Clusters, Images
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.stats.sampled_dendrograms import SampledDendrograms
 from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
@@ -305,6 +305,11 @@ class SharedResults:
         n_halves = settings.n_half_samples if len(taxa.vectors) <= settings.max_dendrogram_species else 0
         return SampledDendrograms.of(taxa, self.jackknife(), n_halves, self.stream("half samples"))
 
+    @cached_property
+    def clustered_images(self) -> Images:
+        """The images as k-means clusters them at every rank."""
+        return Images(self.vectors, self.settings.device, len(np.unique(self.placement.node)))
+
     def clusters(self, rank: str) -> Clusters:
         """Return k-means clusters, as many as the rank has taxa, without each group of the `jackknife` too.
 
@@ -322,7 +327,7 @@ class SharedResults:
             size = np.sum(labels >= 0) * len(np.unique(labels[labels >= 0]))
             groups = self.jackknife() if size <= self.settings.max_recluster else None
             group, n_groups = (groups.group, groups.n_groups) if groups else (None, None)
-            self._clusters[rank] = Clusters.of(self.vectors, labels, rng, group, n_groups, self.settings.device)
+            self._clusters[rank] = Clusters.of(self.clustered_images, labels, rng, group, n_groups)
         return self._clusters[rank]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,8 +14,80 @@ from bioclip_probe.stats.starting_centers import n_trials, starting_centers
 from bioclip_probe.stats.threads import in_threads, n_threads, one_thread
 from bioclip_probe.stats.vicinities import Vicinities
 
+#: Independent runs of k-means.
+N_STARTS = 3
 #: Vicinities are found for at least this many images.
 LARGE = 10_000
+
+
+@dataclass(eq=False)
+class Images:
+    """Images that are clustered, at several ranks that share their vicinities.
+
+    Attributes
+    ----------
+    vectors : ndarray, shape (n, d), float32
+        Embeddings, or coordinates in a plane.
+    device : str
+        See `bioclip_probe.stats.devices`.
+    most_clusters : int
+        The largest number of clusters that they will have at any rank.
+
+    Examples
+    --------
+    >>> len(Images(np.eye(3, dtype=np.float32)).points(np.array([0, 2])))
+    2
+    """
+
+    vectors: np.ndarray
+    device: str = "cpu"
+    most_clusters: int = 0
+    _rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64), repr=False)
+    _vicinities: Vicinities | None = field(default=None, repr=False)
+
+    def points(self, rows: np.ndarray) -> Points:
+        """Return some images with their mean subtracted.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (r,), int64
+
+        Returns
+        -------
+        Points
+            In float32, which then distinguishes distances even if all cosines are near 1.
+        """
+        points = self.vectors[rows].astype(np.float32)
+        points -= points.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return Points(points, self.device)
+
+    def vicinities(self, points: Points, rows: np.ndarray, k: int, n_starts: int) -> Vicinities | None:
+        """Return the vicinities of some images, where they save more products than they cost.
+
+        Parameters
+        ----------
+        points : Points
+            From ``points(rows)``.
+        rows : ndarray, shape (r,), int64
+        k : int
+            Number of clusters.
+        n_starts : int
+
+        Returns
+        -------
+        Vicinities, optional
+            None for few images or clusters. They are kept for the next rank.
+        """
+        most = max(k, self.most_clusters)
+        # Vicinities take half of all pairs; without them every candidate takes a product with all images.
+        if len(rows) < LARGE or n_starts * n_trials(most) * most <= len(rows):
+            return None
+        place = np.full(len(self.vectors), -1)
+        place[self._rows] = np.arange(len(self._rows))
+        if self._vicinities is None or place[rows].min() < 0:
+            self._rows, self._vicinities = rows, Vicinities.of(points)
+            return self._vicinities
+        return self._vicinities.take(place[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,59 +116,58 @@ class Clusters:
     @classmethod
     def of(
         cls,
-        vectors: np.ndarray,
+        images: Images | np.ndarray,
         labels: np.ndarray,
         rng: np.random.Generator,
         group: np.ndarray | None = None,
         n_groups: int | None = None,
-        device: str = "cpu",
     ) -> Clusters:
         """Cluster images, and cluster them again without each group.
 
         Parameters
         ----------
-        vectors, labels, rng
+        images, labels, rng
             As for `kmeans`; there are as many clusters as taxa.
         group : ndarray, shape (n,), int64, optional
             Jackknife group of each image; -1 for none. By default images are not clustered again.
         n_groups : int, optional
             Number of groups, some of which may have no image; by default the last one has.
-        device : str
-            See `bioclip_probe.stats.devices`.
 
         Returns
         -------
         Clusters
         """
+        images = images if isinstance(images, Images) else Images(images)
         with one_thread:
-            starts = kmeans(vectors, labels, rng, device=device)
+            starts = kmeans(images, labels, rng)
             if group is None:
                 return cls(starts, None)
+            rows = np.flatnonzero(labels >= 0)
+            points, first = images.points(rows), starts[0, rows]
 
             def cluster(number: int) -> np.ndarray:
                 """Return the clusters without a group."""
-                kept = (group >= 0) & (group != number)
-                k = len(np.unique(labels[kept & (labels >= 0)]))
-                return clusters_without(vectors, starts[0], kept, k, device)
+                kept, clusters = (group[rows] >= 0) & (group[rows] != number), np.full(len(labels), -1)
+                clusters[rows] = clusters_without(points, first, kept, len(np.unique(labels[rows[kept]])))
+                return clusters
 
             numbers = range(int(group.max()) + 1 if n_groups is None else n_groups)
-            threads = 1 if uses_torch(device) else n_threads(len(labels) * (int(starts.max(initial=0)) + 1))
+            threads = 1 if uses_torch(images.device) else n_threads(len(rows) * (int(first.max(initial=0)) + 1))
             return cls(starts, np.array(list(in_threads(cluster, numbers, threads))))
 
 
 def kmeans(
-    vectors: np.ndarray,
+    images: Images | np.ndarray,
     labels: np.ndarray,
     rng: np.random.Generator,
     k: int | None = None,
-    n_starts: int = 3,
-    device: str = "cpu",
+    n_starts: int = N_STARTS,
 ) -> np.ndarray:
     """Return k-means clusters of the images that have a name, from several starts.
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d), float32
+    images : Images, or ndarray, shape (n, d), float32
         Embeddings, or coordinates in a plane.
     labels : ndarray, shape (n,), int64
         Taxon at the rank, -1 for none.
@@ -105,8 +176,6 @@ def kmeans(
         Number of clusters; by default the number of taxa in `labels`.
     n_starts : int
         Independent runs, each from its own starting centres. Their spread tells how far the clusters depend on them.
-    device : str
-        See `bioclip_probe.stats.devices`.
 
     Returns
     -------
@@ -131,7 +200,8 @@ def kmeans(
     >>> bool(clusters[0] == clusters[1] != clusters[2] == clusters[3])
     True
     """
-    named = np.flatnonzero(labels >= 0)
+    images = images if isinstance(images, Images) else Images(images)
+    vectors, named = images.vectors, np.flatnonzero(labels >= 0)
     broken = named[~np.isfinite(vectors[named]).all(axis=1)]
     if len(broken):
         raise DataError(f"embeddings must be finite; {len(broken)} are not, in rows {some(broken)}")
@@ -143,19 +213,15 @@ def kmeans(
     along = np.einsum("ij,j->i", vectors[named], rng.standard_normal(vectors.shape[1]))
     order = named[np.argsort(along, kind="stable")]
     with one_thread:
-        points = Points(_without_mean(vectors[order]), device)
-        # Vicinities take half of all pairs; without them every candidate takes a product with all images.
-        large = len(order) >= LARGE and n_starts * n_trials(k) * k > len(order)
-        vicinities = Vicinities.of(points) if large else None
+        points = images.points(order)
+        vicinities = images.vicinities(points, order, k, n_starts)
         for clusters_of_start in clusters:
             start = starting_centers(points, k, rng, vicinities)
             clusters_of_start[order] = lloyd(points, points.rows[start.rows], start.cluster)
     return clusters
 
 
-def clusters_without(
-    vectors: np.ndarray, clusters: np.ndarray, kept: np.ndarray, k: int, device: str = "cpu"
-) -> np.ndarray:
+def clusters_without(points: Points, clusters: np.ndarray, kept: np.ndarray, k: int) -> np.ndarray:
     """Return k-means clusters of some of the images, beginning with the clusters of all.
 
     Starting where all images ended, and not anew, shows what the left-out images change and not what another start
@@ -163,17 +229,15 @@ def clusters_without(
 
     Parameters
     ----------
-    vectors : ndarray, shape (n, d), float32
-        As for `kmeans`.
+    points : Points
+        n images.
     clusters : ndarray, shape (n,), int64
-        One start of `kmeans`; -1 for images without a cluster.
+        One start of `kmeans`.
     kept : ndarray, shape (n,), bool
-        Images that stay; those without a cluster are left out anyway.
+        Images that stay.
     k : int
         Number of clusters. Where more clusters than this have images left, the largest ones give the centres; where
         fewer have, the images that are farthest from any centre are centres too.
-    device : str
-        See `bioclip_probe.stats.devices`.
 
     Returns
     -------
@@ -182,30 +246,20 @@ def clusters_without(
 
     Examples
     --------
-    >>> vectors = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], dtype=np.float32)
-    >>> clusters_without(vectors, np.array([0, 0, 1, 1]), np.array([True, True, True, False]), 2).tolist()
+    >>> points = Points(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], dtype=np.float32))
+    >>> clusters_without(points, np.array([0, 0, 1, 1]), np.array([True, True, True, False]), 2).tolist()
     [0, 0, 1, -1]
     """
-    rows = np.flatnonzero(kept & (clusters >= 0))
-    again = np.full(len(clusters), -1, dtype=np.int64)
-    if k >= len(rows):
-        again[rows] = np.arange(len(rows))
-        return again
-    points = Points(_without_mean(vectors[rows]), device)
-    number, sizes = np.unique(clusters[rows], return_inverse=True, return_counts=True)[1:]
-    largest = np.sort(np.argsort(-sizes, kind="stable")[:k])
-    centres = (cluster_sums(points.rows, number, np.arange(len(sizes))) / sizes[:, None])[largest].astype(np.float32)
+    n_kept = int(kept.sum())
+    if k >= n_kept:
+        return np.where(kept, np.cumsum(kept) - 1, -1)
+    sizes = np.bincount(clusters[kept])
+    largest = np.sort(np.argsort(-sizes, kind="stable")[: min(k, np.count_nonzero(sizes))])
+    sums = cluster_sums(points.rows, np.where(kept, clusters, -1), largest)
+    centres = (sums / sizes[largest, None]).astype(np.float32)
     if len(centres) < k:
-        nearest = points.squared_distances(centres).min(axis=0)
+        nearest = np.where(kept, points.squared_distances(centres).min(axis=0), -1)
         while len(centres) < k:
             centres = np.concatenate([centres, points.rows[[np.argmax(nearest)]]])
             nearest = np.minimum(nearest, points.squared_distances(centres[-1:])[0])
-    again[rows] = lloyd(points, centres)
-    return again
-
-
-def _without_mean(rows: np.ndarray) -> np.ndarray:
-    """Return a copy with the mean subtracted: float32 then distinguishes distances even if all cosines are near 1."""
-    points = rows.astype(np.float32)
-    points -= points.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return points
+    return lloyd(points, centres, kept=kept)

@@ -20,7 +20,11 @@ MAX_ITERATIONS = 50
 
 
 def lloyd(
-    points: Points, centres: np.ndarray, cluster: np.ndarray | None = None, max_iterations: int = MAX_ITERATIONS
+    points: Points,
+    centres: np.ndarray,
+    cluster: np.ndarray | None = None,
+    kept: np.ndarray | None = None,
+    max_iterations: int = MAX_ITERATIONS,
 ) -> np.ndarray:
     """Return the clusters of Lloyd's exact iterations.
 
@@ -32,13 +36,15 @@ def lloyd(
         Where the centres begin.
     cluster : ndarray, shape (n,), int64, optional
         The nearest of these centres to each image, if that is known.
+    kept : ndarray, shape (n,), bool, optional
+        Images that are clustered; by default all.
     max_iterations : int
 
     Returns
     -------
     ndarray, shape (n,), int64
         The nearest centre of each image when no image changed its cluster any more; or when the centres moved by no
-        more than the tolerance, or after so many iterations.
+        more than the tolerance, or after so many iterations. -1 for images that are not kept.
 
     Notes
     -----
@@ -56,29 +62,39 @@ def lloyd(
     >>> lloyd(points, np.array([[0.0], [1.0]], dtype=np.float32)).tolist()
     [0, 0, 1, 1]
     """
-    tolerance = TOLERANCE * float(points.rows.var(axis=0, dtype=np.float64).mean())
+    left_out = np.zeros(len(points), dtype=bool) if kept is None else ~kept
+    tolerance = TOLERANCE * _mean_variance(points, left_out)
     assignment = points.nearest(centres) if cluster is None else None
-    before, now = np.full(len(points), -1), assignment.cluster if assignment else np.asarray(cluster)
+    now = np.where(left_out, -1, assignment.cluster if assignment else np.asarray(cluster))
+    before = np.full(len(points), -1)
     for _ in range(max_iterations):
         centres, moved, shift = _move_centres(points.rows, centres, now, before)
-        before = now.copy()
+        before = now
         assignment = points.update(centres, moved, assignment) if assignment else points.nearest(centres)
-        now = assignment.cluster
+        now = np.where(left_out, -1, assignment.cluster)
         if shift <= tolerance or np.array_equal(now, before):
             break
     return now
+
+
+def _mean_variance(points: Points, left_out: np.ndarray) -> float:
+    """Return the mean over dimensions of the variance of the images that are not left out."""
+    one = np.where(left_out, -1, 0)
+    mean = cluster_sums(points.rows, one, np.zeros(1, dtype=np.int64))[0] / np.sum(~left_out)
+    square = float(points.squares[~left_out].mean(dtype=np.float64))
+    return (square - float(mean @ mean)) / len(mean)
 
 
 def _move_centres(
     rows: np.ndarray, centres: np.ndarray, cluster: np.ndarray, before: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the means of the clusters, which of them are not where the centre was, and the sum of squared moves."""
-    size = np.bincount(cluster, minlength=len(centres))
+    size = np.bincount(cluster + 1, minlength=len(centres) + 1)[1:]
     empty = np.flatnonzero(size == 0)
-    changed = np.full(len(centres), len(empty) > 0)
+    changed = np.full(len(centres) + 1, len(empty) > 0)  # the last one is no cluster: that of images left out
     different = cluster != before
-    changed[cluster[different]] = changed[before[different & (before >= 0)]] = True
-    number = np.flatnonzero(changed)
+    changed[cluster[different]] = changed[before[different]] = True
+    number = np.flatnonzero(changed[:-1])
     sums = cluster_sums(rows, cluster, number)
     if len(empty):
         _fill_empty(rows, centres, cluster, empty, sums, size)
@@ -97,7 +113,7 @@ def cluster_sums(rows: np.ndarray, cluster: np.ndarray, chosen: np.ndarray) -> n
     ----------
     rows : ndarray, shape (n, d), float32
     cluster : ndarray, shape (n,), int64
-        Cluster of each row, 0 or more.
+        Cluster of each row; -1 for none.
     chosen : ndarray, shape (c,), int64
         Numbers of the clusters.
 
@@ -110,7 +126,7 @@ def cluster_sums(rows: np.ndarray, cluster: np.ndarray, chosen: np.ndarray) -> n
     >>> cluster_sums(np.ones((3, 2), dtype=np.float32), np.array([0, 1, 1]), np.array([1])).tolist()
     [[2.0, 2.0]]
     """
-    place = np.full(max(cluster.max(initial=0), chosen.max(initial=0)) + 1, -1)
+    place = np.full(max(cluster.max(initial=0), chosen.max(initial=0)) + 2, -1)  # the last one is for no cluster
     place[chosen] = np.arange(len(chosen))
     sums = np.zeros((len(chosen), rows.shape[1]))
     _add_rows(rows, cluster, place, sums)
@@ -123,7 +139,7 @@ def _fill_empty(
     """Move one of the images that are farthest from their centres into each empty cluster."""
     distance = np.empty(len(rows))
     _squared_distances_to_own(rows, centres, cluster, distance)
-    if not distance.max():
+    if distance.max() <= 0:
         return  # no more distinct images than clusters
     for one, image in zip(empty, np.argpartition(distance, -len(empty))[: -len(empty) - 1 : -1], strict=True):
         sums[cluster[image]] -= rows[image]
@@ -143,8 +159,8 @@ def _add_rows(rows: np.ndarray, cluster: np.ndarray, place: np.ndarray, sums: np
 
 @njit(cache=True, nogil=True)
 def _squared_distances_to_own(rows: np.ndarray, centres: np.ndarray, cluster: np.ndarray, distance: np.ndarray) -> None:
-    """Fill in the squared distance of each row from the centre of its cluster."""
+    """Fill in the squared distance of each row from the centre of its cluster; -1 where it has none."""
     for row in range(len(rows)):
-        distance[row] = 0.0
-        for j in range(rows.shape[1]):
+        distance[row] = 0.0 if cluster[row] >= 0 else -1.0
+        for j in range(rows.shape[1] if cluster[row] >= 0 else 0):
             distance[row] += (rows[row, j] - centres[cluster[row], j]) ** 2

@@ -58,6 +58,27 @@ class Vicinities(NamedTuple):
         nothing = np.zeros(0, dtype=np.int32)
         return cls(np.full(n, -1, np.float32), np.zeros(n + 1, np.int64), nothing, nothing.astype(np.float32))
 
+    def take(self, rows: np.ndarray) -> Vicinities:
+        """Return the vicinities of some of the images, in another order.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (r,), int64
+
+        Returns
+        -------
+        Vicinities
+        """
+        number = np.full(len(self.reach), -1, dtype=np.int32)
+        number[rows] = np.arange(len(rows))
+        size = np.diff(self.start)[rows]
+        entry = np.arange(size.sum()) + np.repeat(self.start[rows] - np.cumsum(size) + size, size)
+        row, image = number[self.row[entry]], np.repeat(np.arange(len(rows)), size)
+        kept = row >= 0
+        counts = np.bincount(image[kept], minlength=len(rows))
+        start = np.concatenate([[0], np.cumsum(counts)])
+        return Vicinities(self.reach[rows], start, row[kept], self.distance[entry[kept]])
+
     @classmethod
     def of(cls, points: Points, mean_size: int = MEAN_SIZE) -> Vicinities:
         """Return the vicinities of images.

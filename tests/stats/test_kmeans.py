@@ -7,7 +7,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.stats.kmeans import Clusters, clusters_without, kmeans
+from bioclip_probe.stats.kmeans import Clusters, Images, clusters_without, kmeans
+from bioclip_probe.stats.nearest_centers import Points
 from bioclip_probe.stats.threads import matched_threads
 from tests.support.made_up_vectors import unit_rows
 
@@ -115,8 +116,8 @@ def test_inputs_are_unchanged_and_vectors_that_are_not_finite_are_refused():
 def test_clusters_without_some_images_begin_where_all_images_ended():
     vectors, labels = scattered(200, 8, noise=0.3)
     clusters, kept = kmeans(vectors, labels, rng(), n_starts=1)[0], np.arange(200) % 7 > 0
-    again = clusters_without(vectors, clusters, kept, 8)
     named = kept & (labels >= 0)
+    again = clusters_without(Points(vectors), clusters, named, 8)
     assert np.array_equal(again >= 0, named) and len(np.unique(again[named])) == 8
     assert adjusted_rand_score(again[named], clusters[named]) > 0.9
     # As good as clusters that begin anew.
@@ -126,7 +127,8 @@ def test_clusters_without_some_images_begin_where_all_images_ended():
 
 @pytest.mark.parametrize("k", [1, 3, 6, 9])
 def test_fewer_or_more_clusters_than_before_and_as_many_as_images(k):
-    points = np.repeat(np.eye(6, dtype=np.float32), 4, axis=0) + 0.01 * rng().standard_normal((24, 6), dtype=np.float32)
+    rows = np.repeat(np.eye(6, dtype=np.float32), 4, axis=0) + 0.01 * rng().standard_normal((24, 6), dtype=np.float32)
+    points = Points(rows)
     clusters = np.repeat(np.arange(6), 4)
     again = clusters_without(points, clusters, clusters > 1, k)
     assert len(np.unique(again[clusters > 1])) == k and set(again[clusters < 2]) == {-1}
@@ -148,12 +150,26 @@ def test_groups_without_an_image_are_clustered_too_and_taxa_are_counted_again():
 def test_a_device_of_torch_gives_the_same_clusters():
     vectors, labels = scattered(400, 20, noise=0.5)
     group = np.arange(400) % 4
-    here, there = (Clusters.of(vectors, labels, rng(), group, device=device) for device in ("cpu", "cpu:0"))
+    here, there = (Clusters.of(Images(vectors, device), labels, rng(), group) for device in ("cpu", "cpu:0"))
     assert np.array_equal(here.starts, there.starts) and np.array_equal(here.without_groups, there.without_groups)
 
 
-def test_vicinities_change_no_cluster(monkeypatch):
+def test_leaving_images_out_is_clustering_the_others_alone():
+    vectors, labels = scattered(300, 10, noise=0.5)
+    group = rng().integers(0, 3, 300)
+    clusters = Clusters.of(vectors, labels, rng(), group)
+    for number, without in enumerate(clusters.without_groups):
+        rows = np.flatnonzero((labels >= 0) & (group != number))
+        k = len(np.unique(labels[rows]))
+        alone = clusters_without(Images(vectors).points(rows), clusters.starts[0, rows], np.full(len(rows), True), k)
+        assert np.array_equal(without[rows], alone) and len(rows) == np.sum(without >= 0)
+
+
+def test_ranks_share_vicinities_which_change_no_cluster(monkeypatch):
     vectors, labels = scattered(2000, 200, noise=0.5)
-    without = kmeans(vectors, labels, rng(), n_starts=2)
+    ranks = [np.where(labels >= 0, labels // 20, -1), labels, np.where(labels % 7 == 0, -1, labels), labels % 50]
+    alone = [kmeans(vectors, of_rank, rng(), n_starts=2) for of_rank in ranks]
     monkeypatch.setattr("bioclip_probe.stats.kmeans.LARGE", 100)
-    assert np.array_equal(kmeans(vectors, labels, rng(), n_starts=2), without)
+    images = Images(vectors, most_clusters=500)
+    for of_rank, expected in zip(ranks, alone, strict=True):
+        assert np.array_equal(kmeans(images, of_rank, rng(), n_starts=2), expected)

@@ -46,9 +46,9 @@ def test_it_is_plain_lloyd(seed, n, d, max_iterations, given_clusters):
     rows, centres = gaussian(seed, n, k, d)
     points = Points(rows)
     known = points.nearest(centres).cluster if given_clusters else None
-    clusters = lloyd(points, centres, known, max_iterations)
+    clusters = lloyd(points, centres, known, max_iterations=max_iterations)
     assert np.array_equal(clusters, plain_lloyd(rows, centres, max_iterations))
-    assert np.array_equal(clusters, lloyd(Points(rows, "cpu:0"), centres, known, max_iterations))
+    assert np.array_equal(clusters, lloyd(Points(rows, "cpu:0"), centres, known, max_iterations=max_iterations))
 
 
 @pytest.mark.parametrize(("n", "k"), [(600, 5), (600, 60), (2000, 400)])
@@ -58,7 +58,16 @@ def test_it_is_scikit_learns(n, k, max_iterations):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         peer = KMeans(k, init=centres, n_init=1, max_iter=max_iterations, tol=1e-4).fit(rows)
-    assert np.array_equal(lloyd(Points(rows), centres, None, max_iterations), peer.labels_)
+    assert np.array_equal(lloyd(Points(rows), centres, max_iterations=max_iterations), peer.labels_)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 80), st.integers(1, 6))
+def test_images_that_are_left_out_have_no_part(seed, n, d):
+    draw = np.random.default_rng(seed)
+    rows, centres = gaussian(seed, n, int(draw.integers(1, n)), d)
+    kept = (draw.random(n) < 0.7) | (np.arange(n) < len(centres))
+    clusters = lloyd(Points(rows), centres, kept=kept)
+    assert np.array_equal(clusters[kept], lloyd(Points(rows[kept]), centres)) and (clusters[~kept] == -1).all()
 
 
 def test_blocks_change_nothing(monkeypatch):

@@ -41,3 +41,15 @@ def test_equal_images_have_no_vicinity_and_none_is_none():
     alike = Vicinities.of(Points(np.ones((50, 3), dtype=np.float32)), mean_size=10)
     assert not len(alike.row) and not alike.reach.any()
     assert (Vicinities.none(3).reach < 0).all() and Vicinities.none(3).start.tolist() == [0, 0, 0, 0]
+
+
+def test_some_images_in_another_order():
+    points = points_of(300)
+    whole, rows = Vicinities.of(points, 40), np.random.default_rng(1).permutation(300)[:200]
+    part = whole.take(rows)
+    assert np.array_equal(part.reach, whole.reach[rows])
+    near = np.zeros((300, 300), dtype=np.float32)
+    near[np.repeat(np.arange(300), np.diff(whole.start)), whole.row] = whole.distance
+    again = np.zeros((200, 200), dtype=np.float32)
+    again[np.repeat(np.arange(200), np.diff(part.start)), part.row] = part.distance
+    assert np.array_equal(again, near[np.ix_(rows, rows)])
