@@ -2,6 +2,7 @@
 
 =============  ===================================================================================
 `plan`         what a study compares, on what, and with which settings
+`study_file`   a plan as TOML, and a grid of several; `site_file` is what belongs to one machine
 `sample`       images, their taxonomy and their embeddings, joined by image
 `collecting`   pictures become a sample: embed what the store lacks, read it, join it
 `measuring`    every metric of every encoder
@@ -13,6 +14,7 @@
 `run`          the steps of a plan, one after the other into one results folder
 `checkpoints`  the finished pieces of a study on disk; `inputs` says what they were computed from
 `outline`      the pieces of a plan and which of them are there, before anything is computed
+`estimates`    what a plan would take: what is there, seconds, memory, disk
 `results`      the folder of tables
 `families`     families of tests, and p-values adjusted within them
 `ranking`      the places of models in the primary endpoints, shared by those that are not told apart

@@ -1,5 +1,6 @@
 from . import card_tasks as card_tasks
 from . import checkpoints as checkpoints
+from . import estimates as estimates
 from . import export as export
 from . import families as families
 from . import measuring as measuring
@@ -13,9 +14,12 @@ from . import results as results
 from . import run as run
 from . import sample as sample
 from . import scoring as scoring
+from . import site_file as site_file
 from . import streaming as streaming
+from . import study_file as study_file
 from .collecting import collect as collect
 from .comparing import compare as compare
+from .estimates import estimate as estimate
 from .measuring import measure as measure
 from .measuring import measurements as measurements
 from .measuring import table_of as table_of
@@ -38,4 +42,10 @@ from .run import run_steps as run_steps
 from .sample import Phylogeny as Phylogeny
 from .sample import Sample as Sample
 from .scoring import score as score
+from .site_file import Site as Site
+from .site_file import plan_at as plan_at
+from .site_file import read_site as read_site
+from .step_estimates import Estimate as Estimate
 from .steps import compared_in as compared_in
+from .study_file import Study as Study
+from .study_file import read_studies as read_studies
