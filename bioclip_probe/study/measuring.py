@@ -210,9 +210,12 @@ class _EncoderMeasuring:
     def __init__(self, sample: Sample, encoder: str, settings: MeasureSettings, executor: Executor | None) -> None:
         self.sample, self.encoder, self.settings, self.executor = sample, encoder, settings, executor
         self._vectors = cache(partial(_in_space, sample.embeddings[encoder]))
+        self._spaces: tuple[str, ...] = ()
+        self._in_taxonomy: dict[str, SharedResults] = {}
 
     def parts(self, spaces: Sequence[str]) -> list[Part]:
         """Return the parts to measure: in each space all images on each tree, then each part of the dataset."""
+        self._spaces = tuple(spaces)
         names = sorted(self.sample.images["split"].dropna().unique())
         return [
             Part(self.encoder, space, *which)
@@ -246,12 +249,22 @@ class _EncoderMeasuring:
         sample, settings = self.sample, self.settings
         vectors, reason = self._vectors(part.space)
         if part.tree == TAXONOMY:
-            shared = SharedResults(vectors, sample.placement, settings, groups=sample.groups, executor=self.executor)
-            return with_bands(metrics.measure(shared), settings), reason
+            return with_bands(metrics.measure(self._shared(part.space)), settings), reason
         placement, _ = sample.trees[part.tree]
         units = _units(sample, placement, settings)
         shared = SharedResults(vectors, placement, settings, units=units, executor=self.executor)
         return metrics.measure(shared), reason
+
+    def _shared(self, space: str) -> SharedResults:
+        """Return the shared results in a space, which is compared together with the spaces that follow."""
+        if space not in self._in_taxonomy:
+            spaces, sample = self._spaces[self._spaces.index(space) :], self.sample
+            vectors = [self._vectors(each)[0] for each in spaces]
+            of_spaces = SharedResults.of_spaces(
+                vectors, sample.placement, self.settings, groups=sample.groups, executor=self.executor
+            )
+            self._in_taxonomy = dict(zip(spaces, of_spaces, strict=True))
+        return self._in_taxonomy.pop(space)
 
     def _of_part(self, part: Part) -> tuple[list[Measurement], str]:
         """Return the measurements of one part of the dataset, and why they are undefined, if they are."""
