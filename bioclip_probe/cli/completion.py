@@ -45,10 +45,37 @@ def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
     """
     import shtab
 
+    names, functions = _names(), []
+    for flag, words in names.items():
+        functions.append(f"_bioclip_probe_{flag}() {{ compgen -W '{' '.join(words)}' -- \"$1\"; }}")
     for action in _all_actions(parser):
+        if isinstance(action.metavar, str) and ":" in action.metavar:
+            action.metavar = action.dest.upper()  # zsh would read the colon as the end of the name
         if action.type is Path:
-            action.complete = shtab.DIRECTORY if action.metavar in FOLDERS else shtab.FILE  # type: ignore[attr-defined]
-    return shtab.complete(parser, shell)
+            complete = shtab.DIRECTORY if action.metavar in FOLDERS else shtab.FILE
+        elif action.dest in names:
+            complete = {"bash": f"_bioclip_probe_{action.dest}", "zsh": f"({' '.join(names[action.dest])})"}
+        else:
+            continue
+        action.complete = complete  # type: ignore[attr-defined]
+    return shtab.complete(parser, shell, preamble={"bash": "\n".join(functions)})
+
+
+def _names() -> dict[str, list[str]]:
+    """Return the names that a flag may be followed by, among others such as paths."""
+    from bioclip_probe import encoders
+    from bioclip_probe.datasets.registry import REGISTRY as DATASETS
+    from bioclip_probe.metrics.registry import REGISTRY as METRICS
+    from bioclip_probe.probes.registry import PROTOCOLS
+    from bioclip_probe.probes.registry import REGISTRY as PROBES
+
+    return {
+        "data": [f"{name}:" if entry.takes_path else name for name, entry in DATASETS.items()],
+        "models": encoders.known(),
+        "metrics": list(METRICS),
+        "probes": list(PROBES),
+        "protocols": list(PROTOCOLS),
+    }
 
 
 def _all_actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
