@@ -11,7 +11,10 @@ from math import log2
 
 from bioclip_probe.metrics.registry import REGISTRY
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.probes import LEARNERS
 from bioclip_probe.probes.costs import SampleSize
+from bioclip_probe.probes.registry import LEAVE_ONE_OUT, SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN
+from bioclip_probe.probes.settings import ProbeSettings
 
 #: Processor seconds of one encoder in one space on the taxonomy: of each operation, see `_operations`.
 CONSTANTS = {
@@ -29,6 +32,8 @@ ON_DEVICE, GPU_FACTOR = ("products of images", "permutations", "clusters"), 100.
 LEAST_SHARE = 0.05
 #: Seconds to project one image, for each doubling of their number, and seconds of any projection.
 PROJECTIONS = {"tsne": (6e-4, 1.0), "umap": (3e-4, 3.0), "pca": (1e-6, 0.02)}
+#: Seconds to score one answer about every image: of its ranks, and for each image.
+SCORES, TESTED = (0.5, 5e-5), 0.2
 #: Seconds of the figures and the page.
 REPORT_SECONDS = (15.0, 60.0)
 #: Bytes of the process without any data, and bytes for each number of an embedding while its encoder is measured.
@@ -95,6 +100,45 @@ def project_seconds(method: str, n_images: int) -> float:
     """
     each, fixed = PROJECTIONS[method]
     return fixed + each * n_images * log2(max(n_images, 2))
+
+
+def score_seconds(settings: ProbeSettings, size: SampleSize, n_cores: int = 1) -> float:
+    """Return the seconds to score all answers about one encoder.
+
+    Parameters
+    ----------
+    settings : ProbeSettings
+    size : SampleSize
+    n_cores : int
+
+    Examples
+    --------
+    >>> size = SampleSize(10_000, 512, (1, 2, 5, 20, 90, 400, 1_000))
+    >>> score_seconds(ProbeSettings(n_deals=3), size) > score_seconds(ProbeSettings(n_deals=1), size)
+    True
+    """
+    learners = len(set(settings.probes) & set(LEARNERS))
+    answers = n_answers(settings) * learners + 2 * (len(settings.probes) - learners)
+    fixed, each = SCORES
+    return answers * (fixed + each * size.n_images / max(n_cores, 1))
+
+
+def n_answers(settings: ProbeSettings) -> float:
+    """Return how often a probe that learns answers about each image, at all ranks.
+
+    Examples
+    --------
+    >>> n_answers(ProbeSettings(protocols=("seen",), shots=(1, 5)))
+    1.4
+    """
+    answers = 0.0
+    if SEEN in settings.protocols:
+        answers += 1 + TESTED * len(settings.shots)
+    if SHUFFLED in settings.protocols:
+        answers += 1
+    for protocol in (SEEN_CHILDREN, UNSEEN):
+        answers += settings.n_deals if protocol in settings.protocols else 0
+    return answers + (LEAVE_ONE_OUT in settings.protocols)
 
 
 def study_memory(sizes: dict[str, SampleSize], n_predictions: float = 0.0) -> float:

@@ -11,8 +11,9 @@ import numpy as np
 from bioclip_probe.executors import available_processors, resolve_device
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes.costs import SampleSize, long_work, probe_seconds
+from bioclip_probe.probes.registry import SEEN, SEEN_CHILDREN, UNSEEN
 from bioclip_probe.probes.settings import ProbeSettings
-from bioclip_probe.study.costs import PROJECTIONS, measure_seconds, project_seconds
+from bioclip_probe.study.costs import PROJECTIONS, measure_seconds, project_seconds, score_seconds
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement
@@ -93,7 +94,7 @@ class PieceCosts:
         if step == "measure":
             return weight * measure_seconds(self.measure, size, self.n_cores)
         if step == "probe":
-            return self._probing(words, weight, size)
+            return self._probing(subject, words, size)
         method = next((name for name in PROJECTIONS if name in words), None)
         if method is None or subject.startswith("purity"):
             return weight * measure_seconds(self.measure, size, self.n_cores)
@@ -110,9 +111,15 @@ class PieceCosts:
             return next(iter(self.sizes), None)
         return min(positions, key=lambda name: (positions[name], -len(name)))
 
-    def _probing(self, words: set[str], weight: float, size: SampleSize) -> float:
-        """Return the expected time of a piece of the probes."""
-        asked = [name for name in self.probe.probes if name in words]
-        if asked:
-            return sum(probe_seconds(self.probe, size, self.n_cores)[name] for name in asked)
-        return 0.05 * weight * measure_seconds(self.measure, size, self.n_cores)
+    def _probing(self, subject: str, words: set[str], size: SampleSize) -> float:
+        """Return the expected time of a piece of the probes: the answers of one probe, or scores."""
+        asked = next((name for name in self.probe.probes if name in words), None)
+        if asked is None:
+            return score_seconds(self.probe, size, self.n_cores) * (1.0 if subject.startswith("scores") else 0.5)
+        protocols = tuple(name for name in self.probe.protocols if name in words)
+        if SEEN_CHILDREN in protocols or UNSEEN in words:
+            protocols = tuple(name for name in self.probe.protocols if name in (SEEN_CHILDREN, UNSEEN))
+        protocols = protocols or self.probe.protocols
+        shots = self.probe.shots if SEEN in protocols else ()
+        own = replace(self.probe, probes=(asked,), protocols=protocols, shots=shots)
+        return probe_seconds(own, size, self.n_cores)[asked]

@@ -55,11 +55,13 @@ def test_a_piece_is_of_the_encoder_that_it_names() -> None:
 
 
 def test_the_pieces_of_probes_cost_what_probes_say() -> None:
-    settings = ProbeSettings(probes=("linear", "lda"))
+    settings = ProbeSettings(probes=("linear", "lda"), shots=(1, 5))
     costs = PieceCosts({"clip": SIZE}, MeasureSettings(), settings, 2)
     expected = probe_seconds(settings, SIZE, 2)
-    assert costs.seconds("probe", "clip, lda", 1.0) == expected["lda"]
-    assert costs.seconds("probe", "clip, linear", 1.0) == expected["linear"]
+    for name in settings.probes:
+        pieces = [f"clip, {name}, {protocol}" for protocol in ("seen", "shuffled", "seen-children")]
+        assert sum(costs.seconds("probe", piece, 1.0) for piece in pieces) == pytest.approx(expected[name])
+    assert costs.seconds("probe", "scores of clip", 0.2) > costs.seconds("probe", "differences between encoders", 0.2)
 
 
 def test_hours_of_logistic_regression_are_told_with_what_is_fast() -> None:
