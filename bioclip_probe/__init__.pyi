@@ -28,8 +28,8 @@ from .study.measuring import measure as measure
 from .study.measuring import taxa as taxa
 from .study.measuring import texts as texts
 from .study.plan import Plan as Plan
+from .study.predicting import predict as predict
 from .study.probing import few_shot as few_shot
-from .study.probing import predict as predict
 from .study.probing import probe as probe
 from .study.probing import zero_shot as zero_shot
 from .study.projecting import measure_panels as measure_panels

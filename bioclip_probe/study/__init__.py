@@ -8,7 +8,7 @@
 `measuring`    every metric of every encoder
 `comparing`    every metric of pairs of encoders, and differences between them
 `protocols`    which images a probe learns from, and which it is asked about
-`probing`      predictions of probes; `scoring` turns them into numbers
+`probing`      predictions of single probes; `predicting` asks all of a study, and `scoring` turns them into numbers
 `projecting`   the drill-down of Section 4.6
 `steps`        measure, probe, project
 `run`          the steps of a plan, one after the other into one results folder

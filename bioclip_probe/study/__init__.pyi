@@ -6,6 +6,7 @@ from . import families as families
 from . import measuring as measuring
 from . import model_card as model_card
 from . import plan as plan
+from . import predicting as predicting
 from . import probing as probing
 from . import projecting as projecting
 from . import published as published
@@ -28,8 +29,8 @@ from .measuring import texts as texts
 from .outline import outline_sample as outline_sample
 from .outline import pieces as pieces
 from .plan import Plan as Plan
+from .predicting import predict as predict
 from .probing import few_shot as few_shot
-from .probing import predict as predict
 from .probing import probe as probe
 from .probing import zero_shot as zero_shot
 from .projecting import DrillDown as DrillDown

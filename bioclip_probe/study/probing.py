@@ -1,13 +1,13 @@
 """Predictions of probes about a sample: every answer is a row of a `PREDICTIONS` table.
 
-`probe` asks the probes that learn from a split, `few_shot` SimpleShot, `zero_shot` the names of taxa, and `predict` all
-that the settings name. `scoring.score` turns predictions into numbers.
+`probe` asks the probes that learn from a split, `few_shot` SimpleShot, `zero_shot` the names of taxa, and
+`predicting.predict` all that the settings name. `scoring.score` turns predictions into numbers.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -112,7 +112,6 @@ def probe_encoder(
     >>> probe_encoder(sample, encoder, "lda", tasks, settings)["protocol"].unique().tolist()
     ['seen']
     """
-    log.info("probing %s: %s, on %d splits", encoder, name, len(tasks))
     vectors, device = sample.embeddings[encoder].vectors, resolve_device(settings.device)
     learn_tasks = [
         LearnTask(
@@ -128,34 +127,6 @@ def probe_encoder(
             tables.append(rows.table(encoder, name, task, predictions))
             if remarks is not None:
                 remarks.add(task, predictions)
-    return PREDICTIONS.concat(tables)
-
-
-def predict(sample: Sample, settings: ProbeSettings | None = None) -> pd.DataFrame:
-    """Return the predictions of all probes in the settings, as a `PREDICTIONS` table.
-
-    Parameters
-    ----------
-    sample : Sample
-    settings : ProbeSettings, optional
-
-    Raises
-    ------
-    ProbeError
-        As for `probe`.
-
-    Examples
-    --------
-    >>> from bioclip_probe.study.examples import corvid_sample
-    >>> len(predict(corvid_sample(), ProbeSettings(probes=("zero_shot",))))  # no names were embedded
-    0
-    """
-    settings = settings or ProbeSettings()
-    tables = [probe(sample, settings)]
-    if "simpleshot" in settings.probes:
-        tables.append(few_shot(sample, mode=settings.mode, seed=settings.seed))
-    if "zero_shot" in settings.probes:
-        tables.append(zero_shot(sample))
     return PREDICTIONS.concat(tables)
 
 
@@ -192,23 +163,74 @@ def few_shot(
     >>> few_shot(corvid_sample(), shots=(1,), ranks=("genus",))["probe"].unique().tolist()
     ['simpleshot']
     """
-    rows, tables = PredictionRows(sample), [PREDICTIONS.frame()]
+    tables = [PREDICTIONS.frame()]
     for rank in ranks:
-        labels = sample.placement.at(rank)
-        drawn = _few_shot_folds(sample, rank, shots, mode, seed)
-        for k, folds in drawn.items():
-            left_out = (folds == "").all(axis=0)
-            for name, embeddings in sample.embeddings.items():
-                log.info("probing %s: simpleshot, %d shots at rank %s", name, k, rank)
-                for fold, found in enumerate(simpleshot_in_folds(embeddings.vectors, labels, folds)):
-                    told = left_out & (fold == 0)
-                    task = Task(mode, labels[None], found.split[None], told[None], shots=k, fold=fold)
-                    tables.append(rows.table(name, "simpleshot", task, [found], (rank,)))
+        for k, folds in draw_few_shot_folds(sample, rank, shots, mode, seed).items():
+            tables += [few_shot_encoder(sample, encoder, {k: folds}, mode, rank) for encoder in sample.embeddings]
     return PREDICTIONS.concat(tables)
 
 
-def _few_shot_folds(sample: Sample, rank: str, shots: Sequence[int], mode: str, seed: int) -> dict[int, np.ndarray]:
-    """Return the folds for each number of shots, shape (F, n); empty throughout where they cannot be drawn."""
+def few_shot_encoder(
+    sample: Sample, encoder: str, drawn: Mapping[int, np.ndarray], mode: str, rank: str = "species"
+) -> pd.DataFrame:
+    """Return the predictions of SimpleShot for one encoder.
+
+    Parameters
+    ----------
+    sample : Sample
+    encoder : str
+        Name of an encoder of the sample.
+    drawn : mapping from int to ndarray, shape (F, n), of str
+        The folds for each number of shots, see `draw_few_shot_folds`.
+    mode : str
+        The mode by which they were drawn.
+    rank : str
+
+    Returns
+    -------
+    DataFrame
+        A `PREDICTIONS` table.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> sample = corvid_sample()
+    >>> drawn = draw_few_shot_folds(sample, "genus", (1,), "corrected", seed=0)
+    >>> few_shot_encoder(sample, "toy", drawn, "corrected", "genus")["rank"].unique().tolist()
+    ['genus']
+    """
+    rows, tables = PredictionRows(sample), [PREDICTIONS.frame()]
+    labels, vectors = sample.placement.at(rank), sample.embeddings[encoder].vectors
+    for k, folds in drawn.items():
+        left_out = (folds == "").all(axis=0)
+        for fold, found in enumerate(simpleshot_in_folds(vectors, labels, folds)):
+            told = left_out & (fold == 0)
+            task = Task(mode, labels[None], found.split[None], told[None], shots=k, fold=fold)
+            tables.append(rows.table(encoder, "simpleshot", task, [found], (rank,)))
+    return PREDICTIONS.concat(tables)
+
+
+def draw_few_shot_folds(
+    sample: Sample, rank: str, shots: Sequence[int] = FEW_SHOTS, mode: str = "corrected", seed: int = 0
+) -> dict[int, np.ndarray]:
+    """Return the folds of SimpleShot for each number of shots; taxa with too few images are logged.
+
+    Parameters
+    ----------
+    sample, rank, shots, mode, seed
+        As for `few_shot`.
+
+    Returns
+    -------
+    dict from int to ndarray, shape (F, n), of str
+        ``train``, ``test`` or empty for each image; empty throughout where no folds can be drawn.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> draw_few_shot_folds(corvid_sample(), "genus", (1,))[1].shape
+    (5, 3)
+    """
     labels = sample.placement.at(rank)
     taxa, counts = np.unique(labels[labels >= 0], return_counts=True)
     folds = {k: np.full((few_shot_folds.N_FOLDS, len(labels)), "", dtype="<U5") for k in shots}
@@ -251,7 +273,6 @@ def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
     for name, names in sample.names.items():
         vectors = sample.embeddings[name].vectors
         for kind in types:
-            log.info("probing %s: zero-shot, names of type %s", name, kind)
             at = slice(None) if kind == types[0] else slice(len(RANKS) - 1, None)
             task = Task(kind, labels[at], np.empty(0), labels[at] < 0)
             text = sample.named(name, kind)

@@ -118,7 +118,7 @@ def score(
     --------
     >>> from bioclip_probe.probes.settings import ProbeSettings
     >>> from bioclip_probe.study.examples import corvid_sample
-    >>> from bioclip_probe.study.probing import predict
+    >>> from bioclip_probe.study.predicting import predict
     >>> sample = corvid_sample()
     >>> scores = score(sample, predict(sample, ProbeSettings(probes=("lda",), protocols=("seen",))))
     >>> scores["probe"].unique().tolist()
@@ -194,7 +194,7 @@ def answers_by_question(
     --------
     >>> from bioclip_probe.probes.settings import ProbeSettings
     >>> from bioclip_probe.study.examples import corvid_sample
-    >>> from bioclip_probe.study.probing import predict
+    >>> from bioclip_probe.study.predicting import predict
     >>> sample = corvid_sample()
     >>> answers = answers_by_question(sample, predict(sample, ProbeSettings(probes=("lda",))), MeasureSettings())
     >>> sorted(question.protocol for question in answers)

@@ -10,12 +10,12 @@ from functools import partial
 import pandas as pd
 
 from bioclip_probe import executors
-from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Outline
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints
 from bioclip_probe.study.comparing import compare
 from bioclip_probe.study.measuring import measurements, table_of, texts
 from bioclip_probe.study.nuisances import measure_columns
 from bioclip_probe.study.plan import Plan
-from bioclip_probe.study.probing import predict
+from bioclip_probe.study.predicting import predict
 from bioclip_probe.study.projecting import project, purities
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.scoring import score
@@ -114,10 +114,8 @@ def probe_step(sample: Sample, plan: Plan, checkpoints: Checkpoints = NOWHERE) -
     >>> sorted(step.tables)
     ['measurements', 'predictions']
     """
-    if isinstance(checkpoints, Outline):
-        return StepResult({})
-    predictions = predict(sample, plan.probe)
-    scores = score(sample, predictions, plan.measure)
+    predictions = predict(sample, plan.probe, checkpoints)
+    scores = score(sample, predictions, plan.measure, plan.probe, checkpoints)
     return StepResult({"predictions": predictions, "measurements": scores}, {"settings": asdict(plan.probe)})
 
 

@@ -13,7 +13,7 @@ from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.metrics.registry import REGISTRY
 from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.projections.settings import ProjectionSettings
-from bioclip_probe.study import probing, results, scoring
+from bioclip_probe.study import results, scoring
 from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
 from tests.support.settings import FEW
@@ -142,7 +142,7 @@ def test_the_record(found, small_study):
 
 
 def test_the_steps_give_the_numbers_of_the_whole(sample, found, small_study):
-    predictions = probing.predict(sample, plan(small_study / "val").probe)
+    predictions = study.predict(sample, plan(small_study / "val").probe)
     coordinates = study.project(sample, PCA).coordinates
     steps = [
         study.measure(sample, FEW),
