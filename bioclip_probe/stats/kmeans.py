@@ -9,7 +9,7 @@ import numpy as np
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.stats.devices import uses_torch
 from bioclip_probe.stats.lloyd import cluster_sums, lloyd
-from bioclip_probe.stats.nearest_centers import Points
+from bioclip_probe.stats.nearest_centers import Assignment, Points
 from bioclip_probe.stats.starting_centers import n_trials, starting_centers
 from bioclip_probe.stats.threads import in_threads, n_threads, one_thread
 from bioclip_probe.stats.vicinities import Vicinities
@@ -143,16 +143,16 @@ class Clusters:
             if group is None:
                 return cls(starts, None)
             rows = np.flatnonzero(labels >= 0)
-            points, first = images.points(rows), starts[0, rows]
+            whole = WholeClusters.of(images.points(rows), starts[0, rows])
 
             def cluster(number: int) -> np.ndarray:
                 """Return the clusters without a group."""
                 kept, clusters = (group[rows] >= 0) & (group[rows] != number), np.full(len(labels), -1)
-                clusters[rows] = clusters_without(points, first, kept, len(np.unique(labels[rows[kept]])))
+                clusters[rows] = clusters_without(whole, kept, len(np.unique(labels[rows[kept]])))
                 return clusters
 
             numbers = range(int(group.max()) + 1 if n_groups is None else n_groups)
-            threads = 1 if uses_torch(images.device) else n_threads(len(rows) * (int(first.max(initial=0)) + 1))
+            threads = 1 if uses_torch(images.device) else n_threads(len(rows) * len(whole.centres))
             return cls(starts, np.array(list(in_threads(cluster, numbers, threads))))
 
 
@@ -217,11 +217,83 @@ def kmeans(
         vicinities = images.vicinities(points, order, k, n_starts)
         for clusters_of_start in clusters:
             start = starting_centers(points, k, rng, vicinities)
-            clusters_of_start[order] = lloyd(points, points.rows[start.rows], start.cluster)
+            clusters_of_start[order] = lloyd(points, points.rows[start.rows], Assignment.of(start.cluster))
     return clusters
 
 
-def clusters_without(points: Points, clusters: np.ndarray, kept: np.ndarray, k: int) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class WholeClusters:
+    """Clusters of images, from which those without some of the images begin.
+
+    Attributes
+    ----------
+    points : Points
+        n images.
+    clusters : ndarray, shape (n,), int64
+        One start of `kmeans`.
+    centres : ndarray, shape (k, d), float32
+        The means of the clusters; 0 where there is no image.
+    assignment : Assignment
+        Of the images to these centres.
+
+    Examples
+    --------
+    >>> points = Points(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], dtype=np.float32))
+    >>> WholeClusters.of(points, np.array([0, 0, 1])).assignment.cluster.tolist()
+    [0, 0, 1]
+    """
+
+    points: Points
+    clusters: np.ndarray
+    centres: np.ndarray
+    assignment: Assignment
+
+    @classmethod
+    def of(cls, points: Points, clusters: np.ndarray) -> WholeClusters:
+        """Compare all images with the means of their clusters.
+
+        Parameters
+        ----------
+        points, clusters
+            As the attributes.
+
+        Returns
+        -------
+        WholeClusters
+        """
+        number, sizes = np.arange(int(clusters.max(initial=-1)) + 1), np.bincount(clusters)
+        centres = cluster_sums(points.rows, clusters, number) / np.maximum(sizes, 1)[:, None]
+        centres = centres.astype(np.float32)
+        return cls(points, clusters, centres, points.nearest(centres))
+
+    def without(self, kept: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, Assignment]:
+        """Return the means of chosen clusters without some images, and the assignment of all images to them.
+
+        Parameters
+        ----------
+        kept : ndarray, shape (n,), bool
+            Images that stay.
+        chosen : ndarray, shape (c,), int64
+            The clusters, each with an image that stays, in ascending order.
+
+        Returns
+        -------
+        centres : ndarray, shape (c, d), float32
+        assignment : Assignment
+        """
+        number = np.full(len(self.centres), -1)
+        number[chosen] = np.arange(len(chosen))
+        smaller = np.intersect1d(self.clusters[~kept], chosen)
+        sums = cluster_sums(self.points.rows, np.where(kept, self.clusters, -1), smaller)
+        centres = self.centres[chosen]
+        centres[number[smaller]] = sums / np.bincount(self.clusters[kept])[smaller, None]
+        cluster = number[self.assignment.cluster]
+        second = np.where(cluster < 0, -np.inf, self.assignment.second).astype(np.float32)
+        known = Assignment(cluster, self.assignment.score.copy(), second)
+        return centres, self.points.update(centres, number[smaller], known)
+
+
+def clusters_without(whole: WholeClusters, kept: np.ndarray, k: int) -> np.ndarray:
     """Return k-means clusters of some of the images, beginning with the clusters of all.
 
     Starting where all images ended, and not anew, shows what the left-out images change and not what another start
@@ -229,10 +301,8 @@ def clusters_without(points: Points, clusters: np.ndarray, kept: np.ndarray, k: 
 
     Parameters
     ----------
-    points : Points
-        n images.
-    clusters : ndarray, shape (n,), int64
-        One start of `kmeans`.
+    whole : WholeClusters
+        Of n images.
     kept : ndarray, shape (n,), bool
         Images that stay.
     k : int
@@ -247,19 +317,19 @@ def clusters_without(points: Points, clusters: np.ndarray, kept: np.ndarray, k: 
     Examples
     --------
     >>> points = Points(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], dtype=np.float32))
-    >>> clusters_without(points, np.array([0, 0, 1, 1]), np.array([True, True, True, False]), 2).tolist()
-    [0, 0, 1, -1]
+    >>> clusters_without(WholeClusters.of(points, np.array([0, 0, 1, 1])), np.array([True, True, True, False]), 2)
+    array([ 0,  0,  1, -1])
     """
-    n_kept = int(kept.sum())
-    if k >= n_kept:
+    points = whole.points
+    if k >= kept.sum():
         return np.where(kept, np.cumsum(kept) - 1, -1)
-    sizes = np.bincount(clusters[kept])
-    largest = np.sort(np.argsort(-sizes, kind="stable")[: min(k, np.count_nonzero(sizes))])
-    sums = cluster_sums(points.rows, np.where(kept, clusters, -1), largest)
-    centres = (sums / sizes[largest, None]).astype(np.float32)
-    if len(centres) < k:
-        nearest = np.where(kept, points.squared_distances(centres).min(axis=0), -1)
-        while len(centres) < k:
-            centres = np.concatenate([centres, points.rows[[np.argmax(nearest)]]])
-            nearest = np.minimum(nearest, points.squared_distances(centres[-1:])[0])
+    sizes = np.bincount(whole.clusters[kept])
+    chosen = np.sort(np.argsort(-sizes, kind="stable")[: min(k, np.count_nonzero(sizes))])
+    centres, assignment = whole.without(kept, chosen)
+    if len(chosen) == k:
+        return lloyd(points, centres, assignment, kept)
+    nearest = np.where(kept, points.squared_distances(centres).min(axis=0), -1)
+    while len(centres) < k:
+        centres = np.concatenate([centres, points.rows[[np.argmax(nearest)]]])
+        nearest = np.minimum(nearest, points.squared_distances(centres[-1:])[0])
     return lloyd(points, centres, kept=kept)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from bioclip_probe.stats.nearest_centers import Points
+from bioclip_probe.stats.nearest_centers import Assignment, Points
 
 #: Iterations stop when the sum of the squared moves of the centres is at most this share of the mean variance.
 TOLERANCE = 1e-4
@@ -22,7 +22,7 @@ MAX_ITERATIONS = 50
 def lloyd(
     points: Points,
     centres: np.ndarray,
-    cluster: np.ndarray | None = None,
+    known: Assignment | None = None,
     kept: np.ndarray | None = None,
     max_iterations: int = MAX_ITERATIONS,
 ) -> np.ndarray:
@@ -34,8 +34,8 @@ def lloyd(
         n images.
     centres : ndarray, shape (k, d), float32
         Where the centres begin.
-    cluster : ndarray, shape (n,), int64, optional
-        The nearest of these centres to each image, if that is known.
+    known : Assignment, optional
+        Of the images to these centres. It may be written.
     kept : ndarray, shape (n,), bool, optional
         Images that are clustered; by default all.
     max_iterations : int
@@ -64,13 +64,13 @@ def lloyd(
     """
     left_out = np.zeros(len(points), dtype=bool) if kept is None else ~kept
     tolerance = TOLERANCE * _mean_variance(points, left_out)
-    assignment = points.nearest(centres) if cluster is None else None
-    now = np.where(left_out, -1, assignment.cluster if assignment else np.asarray(cluster))
+    assignment = known or points.nearest(centres)
+    now = np.where(left_out, -1, assignment.cluster)
     before = np.full(len(points), -1)
     for _ in range(max_iterations):
         centres, moved, shift = _move_centres(points.rows, centres, now, before)
         before = now
-        assignment = points.update(centres, moved, assignment) if assignment else points.nearest(centres)
+        assignment = points.update(centres, moved, assignment)
         now = np.where(left_out, -1, assignment.cluster)
         if shift <= tolerance or np.array_equal(now, before):
             break

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 TILE, TILE_ROWS, DEVICE_TILE = 2**20, 384, 2**28
 #: Distances that a thread computes at once, which stay in its cache.
 CACHED = 2**18
+#: Up to so many centres, products in a compiled loop are faster than those of the linear algebra.
+FEW = 12
 #: Columns whose least value is found before any of them is looked at.
 CHUNK = 64
 
@@ -31,16 +33,15 @@ class Assignment(NamedTuple):
     Attributes
     ----------
     cluster : ndarray, shape (n,), int64
-        -1 before the first comparison.
     score : ndarray, shape (n,), float32
         That of the own centre.
     second : ndarray, shape (n,), float32
-        A lower bound on the scores of all other centres.
+        A lower bound on the scores of all other centres; -inf for an image that must be compared with all of them.
 
     Examples
     --------
-    >>> Assignment.unknown(2).cluster.tolist()
-    [-1, -1]
+    >>> Assignment.of(np.array([1, 0])).second.tolist()
+    [-inf, -inf]
     """
 
     cluster: np.ndarray
@@ -48,18 +49,19 @@ class Assignment(NamedTuple):
     second: np.ndarray
 
     @classmethod
-    def unknown(cls, n: int) -> Assignment:
-        """Return the assignment of n images that have not been compared with any centre.
+    def of(cls, cluster: np.ndarray) -> Assignment:
+        """Return an assignment of which the clusters only are known.
 
         Parameters
         ----------
-        n : int
+        cluster : ndarray, shape (n,), int64
 
         Returns
         -------
         Assignment
         """
-        return cls(np.full(n, -1), np.full(n, np.inf, dtype=np.float32), np.full(n, np.inf, dtype=np.float32))
+        n = len(cluster)
+        return cls(np.array(cluster), np.full(n, np.inf, dtype=np.float32), np.full(n, -np.inf, dtype=np.float32))
 
 
 class Points:
@@ -164,11 +166,11 @@ class Points:
         Assignment
             The nearest centre, the first one where several are; `second` is the score of the next one. O(n·k·d).
         """
-        assignment = Assignment.unknown(len(self))
-        if self.tensor is None:
-            self._compare(centres, np.arange(len(centres)), np.arange(len(self)), assignment)
-        else:
+        assignment = Assignment.of(np.full(len(self), -1))
+        if self.tensor is not None:
             self._compare_on_device(centres, assignment)
+        else:
+            self._compare_with_all(centres, np.arange(len(self)), assignment)
         return assignment
 
     def update(self, centres: np.ndarray, moved: np.ndarray, assignment: Assignment) -> Assignment:
@@ -189,13 +191,18 @@ class Points:
         """
         if self.tensor is not None:
             return self.nearest(centres)
-        rows = self._compare(centres, moved, np.arange(len(self)), assignment)
-        assignment.cluster[rows], assignment.score[rows], assignment.second[rows] = -1, np.inf, np.inf
-        self._compare(centres, np.arange(len(centres)), rows, assignment)
+        unknown = assignment.second == -np.inf
+        uncertain = self._compare(centres, moved, np.flatnonzero(~unknown), assignment)
+        self._compare_with_all(centres, np.flatnonzero(unknown | uncertain), assignment)
         return assignment
 
+    def _compare_with_all(self, centres: np.ndarray, rows: np.ndarray, known: Assignment) -> None:
+        """Compare rows with all centres."""
+        known.cluster[rows], known.score[rows], known.second[rows] = -1, np.inf, np.inf
+        self._compare(centres, np.arange(len(centres)), rows, known)
+
     def _compare(self, centres: np.ndarray, chosen: np.ndarray, rows: np.ndarray, known: Assignment) -> np.ndarray:
-        """Compare rows with chosen centres; return those whose own was chosen and may no longer be nearest."""
+        """Compare rows with chosen centres; return where the own was chosen and another, not chosen, may be nearer."""
         columns = centres[chosen]
         squares = np.einsum("ij,ij->i", columns, columns)
         column_of = np.full(len(centres), -1)
@@ -207,10 +214,11 @@ class Points:
             """Compare a block of rows."""
             part = rows[start : start + step]
             block = self.rows[start : start + step] if len(rows) == len(self) else self.rows[part]
-            _compare_block(block @ columns.T, squares, chosen, column_of, part, known, uncertain)
+            products = _few_products(block, columns) if len(chosen) <= FEW else block @ columns.T
+            _compare_block(products, squares, chosen, column_of, part, known, uncertain)
 
         deque(in_threads(compare, range(0, len(rows), step), n_threads(len(rows) * len(chosen))), maxlen=0)
-        return np.flatnonzero(uncertain)
+        return uncertain
 
     def _compare_on_device(self, centres: np.ndarray, known: Assignment) -> None:
         """Compare all rows with all centres on the device."""
@@ -264,3 +272,26 @@ def _compare_block(
                     second = min(second, value)
         known.cluster[row], known.score[row], known.second[row] = best, score, second
         uncertain[row] = own >= 0 and score >= second
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc", "contract"})
+def _few_products(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return the products of rows with a few columns, four of which are read with each row at once."""
+    n_columns, d, zero = len(columns), rows.shape[1], np.float32(0)
+    products = np.empty((len(rows), n_columns), dtype=np.float32)
+    for row in range(len(rows)):
+        for first in range(0, n_columns - n_columns % 4, 4):
+            a, b, c, e = zero, zero, zero, zero
+            for j in range(d):
+                x = rows[row, j]
+                a += x * columns[first, j]
+                b += x * columns[first + 1, j]
+                c += x * columns[first + 2, j]
+                e += x * columns[first + 3, j]
+            products[row, first : first + 4] = a, b, c, e
+        for column in range(n_columns - n_columns % 4, n_columns):
+            a = zero
+            for j in range(d):
+                a += rows[row, j] * columns[column, j]
+            products[row, column] = a
+    return products

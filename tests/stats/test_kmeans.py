@@ -7,7 +7,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.stats.kmeans import Clusters, Images, clusters_without, kmeans
+from bioclip_probe.stats.kmeans import Clusters, Images, WholeClusters, clusters_without, kmeans
+from bioclip_probe.stats.lloyd import lloyd
 from bioclip_probe.stats.nearest_centers import Points
 from bioclip_probe.stats.threads import matched_threads
 from tests.support.made_up_vectors import unit_rows
@@ -115,24 +116,24 @@ def test_inputs_are_unchanged_and_vectors_that_are_not_finite_are_refused():
 
 def test_clusters_without_some_images_begin_where_all_images_ended():
     vectors, labels = scattered(200, 8, noise=0.3)
-    clusters, kept = kmeans(vectors, labels, rng(), n_starts=1)[0], np.arange(200) % 7 > 0
-    named = kept & (labels >= 0)
-    again = clusters_without(Points(vectors), clusters, named, 8)
-    assert np.array_equal(again >= 0, named) and len(np.unique(again[named])) == 8
-    assert adjusted_rand_score(again[named], clusters[named]) > 0.9
+    vectors, labels = vectors[labels >= 0], labels[labels >= 0]
+    clusters, kept = kmeans(vectors, labels, rng(), n_starts=1)[0], np.arange(len(labels)) % 7 > 0
+    again = clusters_without(WholeClusters.of(Points(vectors), clusters), kept, 8)
+    assert np.array_equal(again >= 0, kept) and len(np.unique(again[kept])) == 8
+    assert adjusted_rand_score(again[kept], clusters[kept]) > 0.9
     # As good as clusters that begin anew.
-    anew = kmeans(vectors[named], labels[named], rng(), 8)
-    assert inertia(vectors[named], again[named]) < 1.1 * min(inertia(vectors[named], start) for start in anew)
+    anew = kmeans(vectors[kept], labels[kept], rng(), 8)
+    assert inertia(vectors[kept], again[kept]) < 1.1 * min(inertia(vectors[kept], start) for start in anew)
 
 
 @pytest.mark.parametrize("k", [1, 3, 6, 9])
 def test_fewer_or_more_clusters_than_before_and_as_many_as_images(k):
     rows = np.repeat(np.eye(6, dtype=np.float32), 4, axis=0) + 0.01 * rng().standard_normal((24, 6), dtype=np.float32)
-    points = Points(rows)
     clusters = np.repeat(np.arange(6), 4)
-    again = clusters_without(points, clusters, clusters > 1, k)
+    whole = WholeClusters.of(Points(rows), clusters)
+    again = clusters_without(whole, clusters > 1, k)
     assert len(np.unique(again[clusters > 1])) == k and set(again[clusters < 2]) == {-1}
-    alone = clusters_without(points, clusters, np.arange(24) < 3, k)
+    alone = clusters_without(whole, np.arange(24) < 3, k)
     assert len(np.unique(alone[:3])) == min(k, 3)
 
 
@@ -154,15 +155,20 @@ def test_a_device_of_torch_gives_the_same_clusters():
     assert np.array_equal(here.starts, there.starts) and np.array_equal(here.without_groups, there.without_groups)
 
 
-def test_leaving_images_out_is_clustering_the_others_alone():
-    vectors, labels = scattered(300, 10, noise=0.5)
-    group = rng().integers(0, 3, 300)
-    clusters = Clusters.of(vectors, labels, rng(), group)
-    for number, without in enumerate(clusters.without_groups):
-        rows = np.flatnonzero((labels >= 0) & (group != number))
-        k = len(np.unique(labels[rows]))
-        alone = clusters_without(Images(vectors).points(rows), clusters.starts[0, rows], np.full(len(rows), True), k)
-        assert np.array_equal(without[rows], alone) and len(rows) == np.sum(without >= 0)
+@settings(max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.booleans())
+def test_leaving_images_out_is_clustering_the_others_alone(seed, n_taxa, fewer):
+    vectors, labels = scattered(80, n_taxa, noise=0.8, seed=seed)
+    vectors, labels = vectors[labels >= 0], labels[labels >= 0]
+    clusters = kmeans(vectors, labels, rng(seed), n_starts=1)[0]
+    kept = rng(seed).random(len(labels)) < 0.6
+    sizes = np.bincount(clusters[kept])
+    k = max(1, np.count_nonzero(sizes) - fewer)
+    largest = np.sort(np.argsort(-sizes, kind="stable")[:k])
+    centres = np.array([vectors[kept & (clusters == c)].mean(axis=0, dtype=float) for c in largest], dtype=np.float32)
+    if 0 < k < kept.sum():
+        without = clusters_without(WholeClusters.of(Points(vectors), clusters), kept, k)
+        assert np.array_equal(without[kept], lloyd(Points(vectors[kept]), centres)) and set(without[~kept]) <= {-1}
 
 
 def test_ranks_share_vicinities_which_change_no_cluster(monkeypatch):

@@ -8,7 +8,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from bioclip_probe.stats.lloyd import cluster_sums, lloyd
-from bioclip_probe.stats.nearest_centers import Points
+from bioclip_probe.stats.nearest_centers import Assignment, Points
 
 
 def plain_lloyd(rows: np.ndarray, centres: np.ndarray, max_iterations: int, tolerance: float = 1e-4) -> np.ndarray:
@@ -45,10 +45,13 @@ def test_it_is_plain_lloyd(seed, n, d, max_iterations, given_clusters):
     k = int(np.random.default_rng(seed).integers(1, n + 1))
     rows, centres = gaussian(seed, n, k, d)
     points = Points(rows)
-    known = points.nearest(centres).cluster if given_clusters else None
-    clusters = lloyd(points, centres, known, max_iterations=max_iterations)
+
+    def known() -> Assignment | None:
+        return Assignment.of(points.nearest(centres).cluster) if given_clusters else None
+
+    clusters = lloyd(points, centres, known(), max_iterations=max_iterations)
     assert np.array_equal(clusters, plain_lloyd(rows, centres, max_iterations))
-    assert np.array_equal(clusters, lloyd(Points(rows, "cpu:0"), centres, known, max_iterations=max_iterations))
+    assert np.array_equal(clusters, lloyd(Points(rows, "cpu:0"), centres, known(), max_iterations=max_iterations))
 
 
 @pytest.mark.parametrize(("n", "k"), [(600, 5), (600, 60), (2000, 400)])
@@ -73,7 +76,7 @@ def test_images_that_are_left_out_have_no_part(seed, n, d):
 def test_blocks_change_nothing(monkeypatch):
     rows, centres = gaussian(1, 500, 70, 10)
     whole = lloyd(Points(rows), centres)
-    for name, size in (("TILE", 5000), ("DEVICE_TILE", 5000), ("CHUNK", 64)):
+    for name, size in (("TILE", 5000), ("TILE_ROWS", 64), ("DEVICE_TILE", 5000), ("FEW", 0)):
         monkeypatch.setattr(f"bioclip_probe.stats.nearest_centers.{name}", size)
     assert np.array_equal(lloyd(Points(rows), centres), whole)
     assert np.array_equal(lloyd(Points(rows, "cpu:0"), centres), whole)
