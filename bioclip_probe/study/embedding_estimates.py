@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bioclip_probe.encoders import Encoder
 
 #: Pictures of a timed batch on a processor and on a GPU, and texts.
-BATCH, GPU_BATCH, TEXT_BATCH = 32, 256, 32
+BATCH, GPU_BATCH, TEXT_BATCH = 32, 256, 64
 #: The true time of embedding lies between these multiples of what the timed batches take.
 SPREAD = (0.6, 1.5)
 TIMED, NOT_TIMED = "two timed batches", "not timed: it runs elsewhere"
@@ -56,7 +56,9 @@ class EmbeddingState:
     complete: bool
 
 
-def embedding_state(dataset: datasets.Dataset, plan: Plan, store: Store) -> EmbeddingState:
+def embedding_state(
+    dataset: datasets.Dataset, plan: Plan, store: Store, names_of_controls: bool = False
+) -> EmbeddingState:
     """Return what embedding a dataset by the encoders of a plan takes; two batches are embedded, nothing is written.
 
     Parameters
@@ -64,6 +66,8 @@ def embedding_state(dataset: datasets.Dataset, plan: Plan, store: Store) -> Embe
     dataset : Dataset
     plan : Plan
     store : Store
+    names_of_controls : bool
+        Controls that take text embed names too, as they do in `embed` and not in a study.
 
     Returns
     -------
@@ -96,7 +100,14 @@ def embedding_state(dataset: datasets.Dataset, plan: Plan, store: Store) -> Embe
     for model, source in sources.items():
         lines.append(_line(source, len(dataset.images), missing[model], folders[model], settings, rates.get(model)))
     if plan.templates is not None:
-        lines += _name_lines(dataset, plan.templates, sources, folders, elsewhere)
+        reading = {
+            model: source
+            for model, source in sources.items()
+            if not isinstance(source, ReadyVectors)
+            and source.has_text
+            and (names_of_controls or not is_control(source.record))
+        }
+        lines += _name_lines(dataset, plan.templates, reading, folders, elsewhere)
     return EmbeddingState(sources, lines, not any(line.to_do for line in lines))
 
 
@@ -214,7 +225,7 @@ def _line(
 def _name_lines(
     dataset: datasets.Dataset,
     templates: str,
-    sources: Mapping[str, Encoder | ReadyVectors],
+    sources: Mapping[str, Encoder],
     folders: Mapping[str, EmbeddingFolder | None],
     elsewhere: bool,
 ) -> list[StepEstimate]:
@@ -222,8 +233,6 @@ def _name_lines(
     lines: list[StepEstimate] = []
     texts: list[str] = []
     for model, source in sources.items():
-        if isinstance(source, ReadyVectors) or not source.has_text or is_control(source.record):
-            continue
         folder = folders[model]
         if folder is not None and NameFiles.in_folder(folder.folder, templates).record.is_file():
             lines.append(StepEstimate("names", source.name, "all", ""))
@@ -233,8 +242,9 @@ def _name_lines(
         disk = (len(texts) + 1) * source.dimension * 4 + NPY_HEADER
         seconds, memory = (NAN, NAN), NAN
         if not elsewhere and texts:
-            source.encode_text(texts[:TEXT_BATCH])
-            timed, start = texts[-2 * TEXT_BATCH :], time.perf_counter()
+            timed = [texts[row] for row in np.linspace(0, len(texts) - 1, 2 * TEXT_BATCH).astype(int)]
+            source.encode_text(timed[:TEXT_BATCH])
+            start = time.perf_counter()
             source.encode_text(timed)
             each = (time.perf_counter() - start) / len(timed)
             seconds, memory = (SPREAD[0] * each * n_prompts, SPREAD[1] * each * n_prompts), peak_memory()

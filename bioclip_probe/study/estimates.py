@@ -73,7 +73,7 @@ def estimate(
     if steps:
         results.check_folder(out)
     dataset = datasets.load(plan.data)
-    embedding = embedding_state(dataset, plan, Store(store))
+    embedding = embedding_state(dataset, plan, Store(store), names_of_controls=not steps)
     lines, notes = list(embedding.lines), []
     if steps:
         if not overwrite:
