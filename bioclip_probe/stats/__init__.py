@@ -56,6 +56,8 @@ The quadratic pass, `sweep`: one pass in blocks over all pairs.
 `comparison`          blocks of rows compared with all rows, in threads or by workers
 `blocks`              products of points block by block
 `points`              unit vectors as points, and the spaces that share their products
+`device`              the same comparison on a device of torch
+`device_scores`       scores of anchors there
 `binning`             levels of tree distance and bins of embedding distance
 `counting`            compiled loops that count pairs
 `scoring`             compiled loops that score an anchor from its counts

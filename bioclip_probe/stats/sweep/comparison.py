@@ -75,6 +75,8 @@ class SpaceInputs:
     bins : Bins
     search : Search, optional
         A search for the nearest rows.
+    kinship : ndarray, shape (L,), int64, optional
+        The level of kinship, in the search, of rows at each level of tree distance; only a device needs it.
 
     Examples
     --------
@@ -86,6 +88,7 @@ class SpaceInputs:
     space: Space
     bins: Bins
     search: Search | None = None
+    kinship: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
-from bioclip_probe.stats.devices import CPU
+from bioclip_probe.stats.devices import CPU, uses_torch
+from bioclip_probe.stats.sweep.anchors import PermutedTips
+from bioclip_probe.stats.sweep.binning import Bins, Levels
 from bioclip_probe.stats.sweep.blocks import over_blocks, threads_of
 from bioclip_probe.stats.sweep.candidates import inverse_norms
 from bioclip_probe.stats.sweep.cells import Cells, cells_of
+from bioclip_probe.stats.sweep.comparison import SpaceInputs, SweepInputs
+from bioclip_probe.stats.sweep.counting import Binning, JackknifeGroups
+from bioclip_probe.stats.sweep.device import compare_on_device
 from bioclip_probe.stats.sweep.entries import Entries
 from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
 from bioclip_probe.stats.sweep.points import BLOCK, Space, SpacesOfPoints
@@ -123,6 +128,44 @@ class NeighborSearch:
         cell[np.flatnonzero(cell[1:] == cell[:-1]) + 1] = -1
         return self._compiled(space, row, cell, slack)
 
+    def kinship(self, levels: Levels) -> np.ndarray | None:
+        """Return the level of kinship of images at each level of tree distance.
+
+        Parameters
+        ----------
+        levels : Levels
+            Of the images in the order of `order`.
+
+        Returns
+        -------
+        ndarray, shape (L,), int64, or None
+            None if images of one level may be at several levels of kinship.
+        """
+        first, result = self._clades()[0], np.full(len(levels.steps), -1)
+        for level, clades in enumerate(first):
+            same = [step for step, of_step in enumerate(levels.clades[0]) if np.array_equal(clades, of_step)]
+            if not same:
+                return None
+            result[: same[-1] + 1][result[: same[-1] + 1] < 0] = level
+        return None if np.any(result < 0) else result
+
+    def _clades(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the slice of images, in the order of `order`, that meet each image at each level or below."""
+        cell = np.sort(self.cell)
+        ends = np.searchsorted(cell, np.arange(len(self.cells.size) + 1))
+        return ends[self.cells.first][:, cell], ends[self.cells.last][:, cell]
+
+    def levels(self) -> Levels:
+        """Return the levels of kinship of the images in the order of `order`.
+
+        Returns
+        -------
+        Levels
+        """
+        n, steps = len(self.rows), np.arange(len(self.cells.first), dtype=np.float64)
+        no_table = Binning(np.zeros(1, dtype=np.uint8), np.float32(1))
+        return Levels(steps, False, np.zeros(n), np.zeros(max(n - 1, 0)), no_table, self._clades())
+
     def _compiled(self, space: Space, row: np.ndarray, cell: np.ndarray, slack: float) -> Search:
         kind, group = np.unique(self.cells.group, return_inverse=True)  # photographers from 0
         group = group - int(bool(len(kind)) and kind[0] < 0)
@@ -230,6 +273,10 @@ def search_spaces(search: NeighborSearch, spaces: Sequence[np.ndarray], device: 
     of_spaces = zip(searches, products.spaces, products.slacks, strict=True)
     compiled = [one.on_rows(space, slack) for one, space, slack in of_spaces]
 
+    if uses_torch(device) and len(search.rows):
+        of_device = _on_device(search, products, compiled, device)
+        return [one.lists([found]) for one, found in zip(searches, of_device, strict=True)]
+
     def nearest(start: int, block: np.ndarray) -> list[Found]:
         """Return the entries of a block of rows in each space."""
         return [nearest_by_level(block, start, one) for one in compiled]
@@ -237,3 +284,19 @@ def search_spaces(search: NeighborSearch, spaces: Sequence[np.ndarray], device: 
     points = products.points
     found = list(over_blocks(points, range(0, len(points), BLOCK), nearest, threads_of(points, BLOCK)))
     return [one.lists([of_block[number] for of_block in found]) for number, one in enumerate(searches)]
+
+
+def _on_device(
+    search: NeighborSearch, products: SpacesOfPoints, compiled: Sequence[Search], device: str
+) -> list[Found]:
+    """Return the nearest candidates of all images in each space, from a sweep on a device that scores no anchors."""
+    levels, n = search.levels(), len(search.rows)
+    kinship = np.arange(len(levels.steps))
+    spaces = tuple(
+        SpaceInputs(space, Bins.of(products.points, False, BLOCK, space, bound), one, kinship)
+        for space, bound, one in zip(products.spaces, products.bounds, compiled, strict=True)
+    )
+    nothing, one_group = np.zeros((len(levels.steps), 0), np.int64), JackknifeGroups.of(np.zeros(n, np.int64), 1)
+    species = PermutedTips(np.zeros(n, np.int64), np.zeros((0, 0), np.int64), nothing, nothing, np.zeros(n, bool))
+    inputs = SweepInputs(products.points, levels, one_group, species, spaces, False, device, BLOCK)
+    return [result.found for result in compare_on_device(inputs)]

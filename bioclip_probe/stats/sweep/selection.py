@@ -115,12 +115,82 @@ def nearest_by_level(
             distance[n : n + len(inside)] = exact
             level[n : n + len(inside)] = one
             n += len(inside)
-        order = np.argsort(distance[begin:n], kind="mergesort")
-        neighbor[begin:n] = neighbor[begin:n][order]
-        distance[begin:n] = distance[begin:n][order]
-        level[begin:n] = level[begin:n][order]
+        _sort_entries(neighbor[begin:n], distance[begin:n], level[begin:n])
         counts[a] = n - begin
     return counts, neighbor[:n].copy(), distance[:n].copy(), level[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def select_nearest(
+    start: int, first: np.ndarray, other: np.ndarray, level: np.ndarray, limit: np.ndarray, search: Search
+) -> tuple[bool, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the nearest of some candidates of a block of rows at each level.
+
+    Parameters
+    ----------
+    start : int
+        The first row.
+    first : ndarray, shape (b + 1,), int64
+        The candidates of row a are ``other[first[a]:first[a + 1]]``.
+    other : ndarray, int32
+        Rows that may be among the nearest: all that are no farther than the limit and the slack.
+    level : ndarray, int
+        The level at which each meets its row.
+    limit : ndarray, shape (b, L), float32
+        The limit of each row at each level; infinite where all rows are given.
+    search : Search
+
+    Returns
+    -------
+    suffice : bool
+        False if the candidates of a row do not suffice; then the rest has no meaning.
+    counts, neighbor, distance, level : ndarray
+        As `nearest_by_level` returns them.
+    """
+    cells, n_levels = search.cells, limit.shape[1]
+    counts, n, suffice = np.zeros(len(limit), dtype=np.int64), 0, True
+    neighbor, distance = np.empty(len(other), np.int32), np.empty(len(other))
+    levels, in_group = np.empty(len(other), np.uint8), np.zeros(cells.left_out.max() + 1, dtype=np.int64)
+    inside = np.empty(len(other), np.int32)
+    for a in range(len(limit)):
+        own, begin = search.cell[start + a], n
+        if own < 0:
+            counts[a] = -1
+            continue
+        for one in range(n_levels):
+            m = 0
+            for pair in range(first[a], first[a + 1]):
+                cell = search.cell[other[pair]]
+                if level[pair] == one and cell >= 0 and _is_candidate(own, cell, cells):
+                    inside[m] = cell
+                    m += 1
+            if m or limit[a, one] < np.inf:
+                nearest, exact = _enough(inside[:m], own, search, in_group)
+                cut = len(nearest) < m and exact[-1] <= limit[a, one] + search.slack / 2
+                suffice &= cut or limit[a, one] == np.inf
+                neighbor[n : n + len(nearest)] = nearest
+                distance[n : n + len(nearest)] = exact
+                levels[n : n + len(nearest)] = one
+                n += len(nearest)
+        _sort_entries(neighbor[begin:n], distance[begin:n], levels[begin:n])
+        counts[a] = n - begin
+    return suffice, counts, neighbor[:n].copy(), distance[:n].copy(), levels[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def _is_candidate(own: int, cell: int, cells: Cells) -> bool:
+    """Return False for the own image and for images of the same photographer."""
+    is_self = cell == own and cells.size[own] == 1
+    return not is_self and not (cells.group[own] >= 0 and cells.group[cell] == cells.group[own])
+
+
+@njit(cache=True, nogil=True)
+def _sort_entries(neighbor: np.ndarray, distance: np.ndarray, level: np.ndarray) -> None:
+    """Sort entries by their distance."""
+    order = np.argsort(distance, kind="mergesort")
+    neighbor[:] = neighbor[order]
+    distance[:] = distance[order]
+    level[:] = level[order]
 
 
 @njit(cache=True, nogil=True)

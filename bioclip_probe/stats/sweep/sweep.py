@@ -11,24 +11,25 @@ nearly coincide, as those of an untrained network do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 
-from bioclip_probe.stats.devices import CPU
+from bioclip_probe.stats.devices import CPU, uses_torch
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep.anchors import PermutedTips
 from bioclip_probe.stats.sweep.binning import Bins, Levels
 from bioclip_probe.stats.sweep.comparison import SpaceInputs, SpaceResult, SweepInputs, compare_all
 from bioclip_probe.stats.sweep.counting import JackknifeGroups
+from bioclip_probe.stats.sweep.device import compare_on_device
 from bioclip_probe.stats.sweep.histograms import JointHistogram
 from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
 from bioclip_probe.stats.sweep.points import BLOCK, SpacesOfPoints
 from bioclip_probe.stats.sweep.replicates import Replicates
 from bioclip_probe.stats.sweep.scoring import SIZE, score_sizes
-from bioclip_probe.stats.sweep.search import NeighborSearch
+from bioclip_probe.stats.sweep.search import NeighborSearch, search_spaces
 from bioclip_probe.stats.threads import one_thread
 from bioclip_probe.tree.tree import read_only
 
@@ -207,26 +208,40 @@ def sweep_spaces(
         ]
         return [one for sweeps, _ in each for one in sweeps], [one for _, lists in each for one in lists]
     levels = Levels.of(first.tree, first.tips[order])
-    with one_thread:
-        fine = not anchors and bool(levels.clades)
-        spaces_of_bins = zip(products.spaces, products.bounds, strict=True)
-        bins = [Bins.of(products.points, fine, workers.block, *of) for of in spaces_of_bins]
+    if search and uses_torch(workers.device) and search.kinship(levels) is None:
+        sweeps, _ = sweep_spaces(spaces, replicates, anchors, workers=workers)
+        return sweeps, search_spaces(search, [rows.vectors for rows in spaces], workers.device)
     searches = [search.in_space(rows.vectors) for rows in spaces] if search else []
-    pairs = zip(products.spaces, products.slacks, strict=True)
-    compiled = [one.on_rows(*of) for one, of in zip(searches, pairs, strict=False)] or [None] * len(spaces)
     inputs = SweepInputs(
         products.points,
         levels,
         JackknifeGroups.of(replicates.group[order], replicates.n_groups),
         _permuted_tips(first, order, replicates, levels),
-        tuple(SpaceInputs(*of) for of in zip(products.spaces, bins, compiled, strict=True)),
+        tuple(_space_inputs(products, searches, levels, anchors, workers.block)),
         anchors,
         workers.device,
         workers.block,
     )
-    results = compare_all(inputs, workers.executor, workers.n_threads)
-    sweeps = [_sweep_of(*of, order, inputs) for of in zip(spaces, bins, results, strict=True)]
+    on_device = uses_torch(workers.device) and len(order)
+    results = compare_on_device(inputs) if on_device else compare_all(inputs, workers.executor, workers.n_threads)
+    sweeps = [_sweep_of(*of, order, inputs) for of in zip(spaces, results, inputs.spaces, strict=True)]
     return sweeps, [one.lists([result.found]) for one, result in zip(searches, results, strict=False)]
+
+
+def _space_inputs(
+    products: SpacesOfPoints, searches: Sequence[NeighborSearch], levels: Levels, anchors: bool, block: int
+) -> Iterator[SpaceInputs]:
+    """Yield what is looked for in each space."""
+    fine = not anchors and bool(levels.clades)
+    for number, of in enumerate(zip(products.spaces, products.bounds, products.slacks, strict=True)):
+        space, bound, slack = of
+        with one_thread:
+            bins = Bins.of(products.points, fine, block, space, bound)
+        if searches:
+            kinship = searches[number].kinship(levels) if levels.clades else None
+            yield SpaceInputs(space, bins, searches[number].on_rows(space, slack), kinship)
+        else:
+            yield SpaceInputs(space, bins)
 
 
 def _order(rows: Rows, search: NeighborSearch | None) -> np.ndarray:
@@ -240,14 +255,14 @@ def _order(rows: Rows, search: NeighborSearch | None) -> np.ndarray:
     return order[np.lexsort((rows.vectors[order, 0], rows.tips[order]))]
 
 
-def _sweep_of(rows: Rows, bins: Bins, result: SpaceResult, order: np.ndarray, inputs: SweepInputs) -> Sweep:
+def _sweep_of(rows: Rows, result: SpaceResult, of: SpaceInputs, order: np.ndarray, inputs: SweepInputs) -> Sweep:
     """Return the result in one space."""
     levels, n_groups = inputs.levels, len(inputs.groups.starts) - 1
     scores = np.full((len(rows.tips) if inputs.anchors else 0, *result.scores.shape[1:]), np.nan)
     scores[order if inputs.anchors else order[:0]] = result.scores
     tied = np.zeros(result.scores.shape[1:])
     score_sizes(np.ascontiguousarray(result.scores[:, SIZE]).astype(np.int64), inputs.harmonic, tied)
-    joint = JointHistogram(levels.steps, bins.edges, result.by_group, result.within_group, levels.binned)
+    joint = JointHistogram(levels.steps, of.bins.edges, result.by_group, result.within_group, levels.binned)
     without_group, permuted = _replicated_sums(result, n_groups)
     return Sweep(rows, joint, scores, without_group, permuted, result.permuted / 2, tied)
 

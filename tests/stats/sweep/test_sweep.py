@@ -175,14 +175,17 @@ def test_binned_statistics_agree_with_scipy_and_scikit_learn():
 def test_a_torch_device_counts_the_same_pairs():
     rows, _ = images()
     several = replicates(rows, rows.tips % 5, 3, 50)
-    here = sweep.sweep(rows, several, anchors=True)
-    there = sweep.sweep(rows, several, anchors=True, workers=sweep.SweepWorkers(device="cpu"))
-    # Another order of summation may move a pair to the next bin.
-    assert np.abs(here.joint.by_group - there.joint.by_group).sum() <= 1e-3 * here.joint.by_group.sum()
-    assert np.abs(here.joint.within_group - there.joint.within_group).sum() <= 1e-3 * here.joint.within_group.sum()
-    np.testing.assert_allclose(here.scores, there.scores, rtol=1e-3, atol=1e-2)
-    np.testing.assert_allclose(here.without_group, there.without_group, rtol=1e-3, atol=1e-2)
-    np.testing.assert_allclose(here.permuted, there.permuted, rtol=1e-3, atol=1e-2)
+    for anchors in (True, False):
+        here = sweep.sweep(rows, several, anchors=anchors)
+        there = sweep.sweep(rows, several, anchors=anchors, workers=sweep.SweepWorkers(device="cpu:0"))
+        # Another order of summation may move a pair to the next bin.
+        assert np.abs(here.joint.by_group - there.joint.by_group).sum() <= 1e-3 * here.joint.by_group.sum()
+        assert np.abs(here.joint.within_group - there.joint.within_group).sum() <= 1e-3 * here.joint.within_group.sum()
+        np.testing.assert_array_equal(here.joint.counts.sum(axis=1), there.joint.counts.sum(axis=1))
+        np.testing.assert_allclose(here.scores, there.scores, rtol=1e-3, atol=1e-2)
+        np.testing.assert_allclose(here.without_group, there.without_group, rtol=1e-3, atol=1e-2)
+        np.testing.assert_allclose(here.permuted, there.permuted, rtol=1e-3, atol=1e-2)
+        np.testing.assert_allclose(here.permuted_counts.sum(axis=2), there.permuted_counts.sum(axis=2))
 
 
 @pytest.mark.slow
