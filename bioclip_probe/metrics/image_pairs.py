@@ -62,7 +62,12 @@ def image_tree_correlation(
     """
     shared = SharedResults.of(embeddings, placement, settings)
     name = "image_tree_correlation"
-    estimate = estimate_image_correlation(shared.images, shared.jackknife(), shared.stream(name), shared.settings)
+    images, jackknife, rng = shared.images, shared.jackknife(), shared.stream(name)
+    if images.counts["n_taxa"] < 3:
+        estimate = estimate_image_correlation(images, jackknife, rng, shared.settings)
+    else:
+        own = jackknife.take(images.groups >= 0)
+        estimate = _estimate(images.tree, shared.image_moments, own, rng, images.counts, shared.settings)
     return [Measurement(name, "species", estimate)]
 
 

@@ -17,6 +17,7 @@ from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.units import taxon_jackknife, unit_jackknife
 from bioclip_probe.stats.all_pairs.clades import NodeSums
+from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
 from bioclip_probe.stats.centroids import Centroids, centroids
 from bioclip_probe.stats.embeddings import check_vectors
 from bioclip_probe.stats.evolution import Evolution
@@ -260,6 +261,16 @@ class SharedResults:
     @cached_property
     def images(self) -> Rows:
         """The images at the tips of their species, with their sums over all pairs."""
+        by_group = self.image_moments.by_group
+        return replace(self._images, moments=self.image_moments.total if by_group else None)
+
+    @cached_property
+    def image_moments(self) -> JackknifeMoments:
+        """The moments of the images by jackknife group."""
+        return JackknifeMoments.of([(self.vectors, self._images.tips)], self.jackknife().of_tips(self._images))
+
+    @cached_property
+    def _images(self) -> Rows:
         return self.image_pass.rows[self._space] if self.has_ranks else Rows.images(self.vectors, self.species)
 
     @cached_property

@@ -13,9 +13,10 @@ from bioclip_probe.metrics.measurement import Measurement, measurements_by_rank
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.distance_sums import SMALLEST_DISTANCE
-from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
+from bioclip_probe.stats.all_pairs.moments import approximate_mean
 from bioclip_probe.stats.all_pairs.variance import SpeciesSums
 from bioclip_probe.stats.estimate import Estimate
+from bioclip_probe.stats.group_sums import group_sums
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import finite_rows
 from bioclip_probe.tables import RANKS
@@ -62,7 +63,7 @@ def variance_by_rank(
 
     Notes
     -----
-    O(n d²) for the moments, of which only the sums are used, and O(species·d) for each rank and each permutation. For
+    O(n d) for the sums, and O(species·d) for each rank and each permutation. For
     shares that are free of the sizes of taxa and of images, see `variance_components`.
 
     References
@@ -125,17 +126,17 @@ def estimate_variance_by_rank(
     0.81
     """
     finite_rows(vectors)
-    has_node = placement.node >= 0
-    nodes, first, unit = np.unique(placement.node[has_node], return_index=True, return_inverse=True)
-    first, units = np.flatnonzero(has_node)[first], np.full(len(placement), -1)
-    units[has_node] = unit
-    origin = approximate_mean(vectors[has_node]) if has_node.any() else None
-    moments = Moments.of(vectors, units, len(nodes), origin=origin)
+    rows = np.flatnonzero(placement.node >= 0)
+    rows = rows[np.argsort(placement.node[rows], kind="stable")]
+    nodes, starts, size = np.unique(placement.node[rows], return_index=True, return_counts=True)
+    first = rows[starts]
+    origin = approximate_mean(vectors[rows[:: max(1, len(rows) // 1024)]]) if len(rows) else None
+    sums_of_nodes = (size.astype(np.float64), *group_sums(vectors, rows, np.append(starts, len(rows)), origin))
     table = {}
     for rank in RANKS:
         taxon = placement.tree.ancestor_at(rank)[nodes]
         named = taxon >= 0
-        n_images = int(moments.counts[named].sum())
+        n_images = int(size[named].sum())
         counts: dict[str, Any] = {
             "n_images": n_images,
             "n_taxa": len(np.unique(taxon[named])),
@@ -144,7 +145,7 @@ def estimate_variance_by_rank(
         if not n_images:
             table[rank] = dict.fromkeys(NAMES, Estimate.undefined("no image has a name at this rank", **counts))
             continue
-        sums = (moments.counts[named], moments.sums[named], moments.norms[named])
+        sums = tuple(of_nodes[named] for of_nodes in sums_of_nodes)
         numbers = _Numbers.of(SpeciesSums(*sums, jackknife.group[first[named]]), taxon[named], placement.tree.parent)
         chance = {"nested_r2": (numbers.n_taxa - numbers.n_above) / max(n_images - 1, 1), "variance_ratio": 1.0}
         if rank != RANKS[-1]:

@@ -56,6 +56,8 @@ class Rows:
         The tip position of each row; rows of -1 are left out.
     groups : ndarray, shape (n,), int64
         The tip position of each image; -1 for an image that is at no tip.
+    moments : Moments, optional
+        Of the rows, with one group for each tip, where they are known already.
 
     Examples
     --------
@@ -71,6 +73,7 @@ class Rows:
     vectors: np.ndarray
     tips: np.ndarray
     groups: np.ndarray
+    moments: Moments | None = None
 
     @classmethod
     def taxa(cls, vectors: np.ndarray, placement: Placement) -> Rows:
@@ -129,7 +132,10 @@ class Rows:
     @cached_property
     def sums(self) -> TreeSums:
         """Sums over all pairs of rows, from which their correlation follows."""
-        origin = approximate_mean(self.vectors[self.tips >= 0])
+        if self.moments is not None:
+            return TreeSums(self.tree, self.moments)
+        rows = np.flatnonzero(self.tips >= 0)
+        origin = approximate_mean(self.vectors[rows[:: max(1, len(rows) // 1024)]])
         return TreeSums(self.tree, Moments.of(self.vectors, self.tips, len(self.tree.tips), origin=origin))
 
     def node_sums(self, group: np.ndarray, n_groups: int) -> list[NodeSums]:
