@@ -155,7 +155,7 @@ def estimate_noise_ceiling(
     group, own = jackknife.of_tips(taxa), jackknife.take(taxa.groups >= 0)
     halves = random_halves(vectors, taxa.groups, rng, settings.n_halves)
     threads = min(n_threads(taxa.vectors.size * taxa.vectors.shape[1]), settings.n_halves)
-    of_halves = in_threads(lambda pair: jackknifed_cross_correlations(*pair, group), halves, threads)
+    of_halves = in_threads(lambda pair: jackknifed_cross_correlations(pair[0], pair[1], group), halves, threads)
     reliability = np.mean(list(of_halves), axis=0)
     cpcc = np.full(len(reliability), np.nan)
     if not taxa.reason_undefined():

@@ -131,7 +131,7 @@ def estimate_variance_by_rank(
     nodes, starts, size = np.unique(placement.node[rows], return_index=True, return_counts=True)
     first = rows[starts]
     origin = approximate_mean(vectors[rows[:: max(1, len(rows) // 1024)]]) if len(rows) else None
-    sums_of_nodes = (size.astype(np.float64), *group_sums(vectors, rows, np.append(starts, len(rows)), origin))
+    sums, norms = group_sums(vectors, rows, np.append(starts, len(rows)), origin)
     table = {}
     for rank in RANKS:
         taxon = placement.tree.ancestor_at(rank)[nodes]
@@ -145,11 +145,11 @@ def estimate_variance_by_rank(
         if not n_images:
             table[rank] = dict.fromkeys(NAMES, Estimate.undefined("no image has a name at this rank", **counts))
             continue
-        sums = tuple(of_nodes[named] for of_nodes in sums_of_nodes)
-        numbers = _Numbers.of(SpeciesSums(*sums, jackknife.group[first[named]]), taxon[named], placement.tree.parent)
+        species = SpeciesSums(size[named].astype(np.float64), sums[named], norms[named], jackknife.group[first[named]])
+        numbers = _Numbers.of(species, taxon[named], placement.tree.parent)
         chance = {"nested_r2": (numbers.n_taxa - numbers.n_above) / max(n_images - 1, 1), "variance_ratio": 1.0}
         if rank != RANKS[-1]:
-            species = SpeciesSums(*sums, np.zeros(int(named.sum()), dtype=np.int64))
+            species = replace(species, jackknife_group=np.zeros(int(named.sum()), dtype=np.int64))
             moved = permuted_labels(rank)[:, first[named]]
             permuted = [_Numbers.of(species, labels, placement.tree.parent) for labels in moved]
             chance = {name: float(np.mean([each.values[name][0] for each in permuted])) for name in NAMES}

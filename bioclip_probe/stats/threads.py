@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from bioclip_probe.executors import available_processors
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 #: Up to this many multiply-adds, waking a second thread costs more than it gains. Many small products in a row, as in
 #: k-means, permutations and probes, are slower on two busy cores than on one.
@@ -150,7 +151,7 @@ class _Libraries:
         self._controller: Any = None
         self._n_modules = 0
 
-    def limit(self, threads: int | None) -> AbstractContextManager:
+    def limit(self, threads: int | None) -> Any:
         """Return a context in which the libraries have this many threads; with None they keep theirs."""
         from threadpoolctl import ThreadpoolController
 
