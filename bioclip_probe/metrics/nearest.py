@@ -287,7 +287,7 @@ def _estimate(
     if n_taxa < 2 or not weight.any():
         reason = (NO_NAME, ONE_TAXON)[n_taxa] if n_taxa < 2 else alone
         return np.zeros((0, 4)), Estimate.undefined(reason, named, n_taxa, n - named)
-    scores = np.array([question.scores(left_out) for left_out in range(-1, question.lists.n_groups)])
+    scores = question.all_scores
     # The last groups may hold no image with a name; leaving them out changes nothing.
     scores = np.concatenate([scores, np.tile(scores[:1], (jackknife.n_groups + 1 - len(scores), 1))])
     value, chance, reachable, _ = scores[0].tolist()

@@ -79,6 +79,11 @@ class Question:
         """The taxon of each unit."""
         return self.taxon[np.unique(self.unit, return_index=True)[1]]
 
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """The number of images of each cell that can be right: of all, and without each group, shape (G + 1, c)."""
+        return np.where(self._same > 0, self.lists.kept_without_each, 0)
+
     def scored(self, left_out: int = -1) -> np.ndarray:
         """Return the number of images of each cell that can be right.
 
@@ -91,9 +96,25 @@ class Question:
         -------
         ndarray, shape (c,), int64
         """
-        candidates = self.lists.candidates_without_each[left_out + 1]
-        can_be_right = candidates[:, self.least : self.level + 1].any(axis=1)
-        return np.where(can_be_right, self.lists.kept(left_out), 0)
+        return self.weights[left_out + 1]
+
+    @cached_property
+    def all_scores(self) -> np.ndarray:
+        """The `scores` of all images, and without each jackknife group, shape (G + 1, 4)."""
+        lists, weights, same = self.lists, self.weights, self._same
+        candidates, shares = lists.candidates_up_to, lists.shares_up_to(self.k, self.least)
+        every = candidates[-1] - (candidates[self.least - 1] if self.least else 0)
+        every = np.maximum(every, 1)
+        free = 1 - shares[0] if self.level else np.ones(same.shape)
+        chance = 1 - free * (1 - self._agreement()) if self.level else same / every
+        reachable = np.minimum(same / np.minimum(every, self.k), 1)
+        total = weights.sum(axis=1)
+        several = [len(np.unique(self.taxon[kept > 0])) > 1 for kept in lists.kept_without_each]
+        scores = np.full((len(total), 4), np.nan)
+        for column, values in enumerate((shares[self.level], chance, reachable, free)):
+            sums = np.einsum("gc,gc->g", values, weights.astype(np.float64))
+            np.divide(sums, total, out=scores[:, column], where=(total > 0) & several)
+        return scores
 
     def scores(self, left_out: int = -1) -> np.ndarray:
         """Return the purity, its chance level, the highest purity possible, and the share of free neighbours.
@@ -110,55 +131,38 @@ class Question:
         ndarray, shape (4,)
             NaN where no image can be right or fewer than two taxa are left.
         """
-        weight, kept = self.scored(left_out), self.lists.kept(left_out)
-        if not weight.any() or len(np.unique(self.taxon[kept > 0])) < 2:
-            return np.full(4, np.nan)
-        candidates = self.lists.candidates_without_each[left_out + 1]
-        share = self.lists.shares_without_each(self.k, self.least)[left_out + 1]
-        right = share[:, self.least : self.level + 1].sum(axis=1)
-        same = candidates[:, self.least : self.level + 1].sum(axis=1)
-        all_candidates = np.maximum(candidates[:, self.least :].sum(axis=1), 1)
-        reachable = np.minimum(same / np.minimum(all_candidates, self.k), 1)
-        chance = self.chances(left_out) if self.level else same / all_candidates
-        return np.array([right, chance, reachable, self.free(left_out)]) @ weight / weight.sum()
+        return self.all_scores[left_out + 1]
 
-    def free(self, left_out: int = -1) -> np.ndarray:
-        """Return the share of neighbours of each cell of which the null permutes the taxon.
+    def free(self) -> np.ndarray:
+        """Return the share of neighbours of each cell of which the null permutes the taxon, shape (c,)."""
+        return 1 - self.lists.shares_up_to(self.k, self.least)[0, 0] if self.level else np.ones(len(self.taxon))
 
-        Parameters
-        ----------
-        left_out : int
-            Jackknife group that is left out; -1 for none.
+    @property
+    def _same(self) -> np.ndarray:
+        """The number of candidates of each cell that agree with it, shape (G + 1, c)."""
+        candidates = self.lists.candidates_up_to
+        return candidates[self.level] - (candidates[self.least - 1] if self.least else 0)
 
-        Returns
-        -------
-        ndarray, shape (c,)
+    def _agreement(self) -> np.ndarray:
+        """Return the probability that a free neighbour of each cell agrees, given that the cell can be right.
+
+        It depends on neither k nor the neighbours, so that the lists keep it.
         """
-        own = self.lists.shares_without_each(self.k, self.least)[left_out + 1][:, 0]
-        return 1 - own if self.level else np.ones(len(own))
-
-    def chances(self, left_out: int = -1) -> np.ndarray:
-        """Return the purity that each cell expects under the species null, given that it can be right.
-
-        Parameters
-        ----------
-        left_out : int
-            Jackknife group that is left out; -1 for none.
-
-        Returns
-        -------
-        ndarray, shape (c,)
-        """
-        kept = self.lists.kept(left_out)
-        units = np.unique(self.unit[kept > 0])
-        sizes = np.bincount(self.taxon_of_unit[units])
-        agrees = agreement_chance(sizes)
-        can_be_right = chance_to_be_right(sizes, len(units) - 1 - self._excluded_units(kept))
+        key = ("agreement", self.level, max(self.least - 1, 0))
+        if key not in self.lists.memo:
+            kept = self.lists.kept_without_each
+            agrees, can_be_right = np.zeros((len(kept), 1)), np.zeros(kept.shape)
+            for number, of_group in enumerate(kept):
+                units = np.unique(self.unit[of_group > 0])
+                sizes = np.bincount(self.taxon_of_unit[units])
+                agrees[number] = agreement_chance(sizes)
+                n_others = len(units) - 1 - self._excluded_units(of_group)
+                can_be_right[number] = chance_to_be_right(sizes, n_others) if len(units) else 0.0
+            self.lists.memo[key] = agrees, can_be_right
+        agrees, can_be_right = self.lists.memo[key]
         if not self.least:
-            has_own = self.lists.candidates_without_each[left_out + 1][:, 0] > 0
-            can_be_right = np.where(has_own, 1.0, can_be_right)
-        agrees = np.divide(agrees, can_be_right, out=np.zeros(len(kept)), where=can_be_right > 0)
-        return 1 - self.free(left_out) * (1 - agrees)
+            can_be_right = np.where(self.lists.candidates_up_to[0] > 0, 1.0, can_be_right)
+        return np.divide(agrees, can_be_right, out=np.zeros(can_be_right.shape), where=can_be_right > 0)
 
     def _excluded_units(self, kept: np.ndarray) -> np.ndarray:
         """Return how many other units have all their images by the photographer of each cell."""

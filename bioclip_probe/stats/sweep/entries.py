@@ -84,20 +84,35 @@ def _images(entries: Entries, cells: Cells, own: int, entry: int, least: int, le
 
 
 @njit(cache=True, nogil=True)
-def weights_by_level(entries: Entries, weight: np.ndarray, by_level: np.ndarray) -> None:
-    """Add up the weights of the candidates of each cell by level.
+def shares_by_level(entries: Entries, cells: Cells, k: int, least: int, left_out: int, shares: np.ndarray) -> None:
+    """Write the share of the k nearest images of each cell that meet it at each level.
 
     Parameters
     ----------
-    entries : Entries
-    weight : ndarray, shape (e,), float64
-    by_level : ndarray, shape (c, L), float64
+    entries, cells, k, least, left_out
+        As for `neighbor_weights`, whose weights add up to the shares.
+    shares : ndarray, shape (L, c), float64
         Filled.
     """
-    by_level[:] = 0.0
+    shares[:] = 0.0
     for own in range(len(entries.start) - 1):
-        for entry in range(entries.start[own], entries.start[own + 1]):
-            by_level[own, entries.level[entry]] += weight[entry]
+        i, stop, found = entries.start[own], entries.start[own + 1], 0
+        if cells.left_out[own] == left_out:
+            continue
+        while i < stop and found < k:
+            end, tied = i, 0
+            while end < stop and entries.distance[end] == entries.distance[i]:
+                tied += _images(entries, cells, own, end, least, left_out)
+                end += 1
+            if tied:
+                share = min(1.0, (k - found) / tied)
+                for j in range(i, end):
+                    shares[entries.level[j], own] += share * _images(entries, cells, own, j, least, left_out)
+                found += tied
+            i = end
+        if found:
+            for level in range(len(shares)):
+                shares[level, own] /= min(found, k)
 
 
 @njit(cache=True, nogil=True)

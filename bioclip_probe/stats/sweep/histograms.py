@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -52,10 +53,10 @@ class JointHistogram:
         for key in ("steps", "edges", "by_group", "within_group"):
             object.__setattr__(self, key, read_only(getattr(self, key)))
 
-    @property
+    @cached_property
     def counts(self) -> np.ndarray:
         """Counts of all pairs, each once, shape (L, B), float64."""
-        return self.by_group.sum(axis=0) / 2
+        return read_only(self.by_group.sum(axis=0) / 2)
 
     def without_group(self, group: int) -> np.ndarray:
         """Return the counts of the pairs with no row in a jackknife group.

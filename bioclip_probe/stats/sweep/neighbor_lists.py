@@ -21,7 +21,7 @@ import numpy as np
 
 from bioclip_probe.stats.sweep.cells import N_LEVELS, Cells
 from bioclip_probe.stats.sweep.cores import MOST_TASKS, on_all_cores
-from bioclip_probe.stats.sweep.entries import Entries, linked_weights, neighbor_weights, weights_by_level
+from bioclip_probe.stats.sweep.entries import Entries, linked_weights, neighbor_weights, shares_by_level
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,8 @@ class NeighborLists:
         Candidates of each cell, nearest first.
     k : int
         Number of nearest images for which the lists suffice.
+    memo : dict
+        Results about these lists that are kept for later questions.
 
     Examples
     --------
@@ -59,7 +61,7 @@ class NeighborLists:
     cells: Cells
     entries: Entries
     k: int
-    _latest: dict[str, Any] = field(default_factory=dict, repr=False)
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def n_groups(self) -> int:
@@ -101,11 +103,15 @@ class NeighborLists:
         ValueError
             If the lists do not suffice for k.
         """
-        if not 1 <= k <= self.k:
-            raise ValueError(f"the lists suffice for 1 to {self.k} neighbours, not for {k}")
+        self._check(k)
         weight = np.empty(len(self.entries.neighbor))
         neighbor_weights(self.entries, self.cells, k, least, left_out, weight)
         return weight
+
+    def _check(self, k: int) -> None:
+        """Raise an error if the lists do not suffice for k."""
+        if not 1 <= k <= self.k:
+            raise ValueError(f"the lists suffice for 1 to {self.k} neighbours, not for {k}")
 
     def shares(self, k: int, least: int = 0, left_out: int = -1) -> np.ndarray:
         """Return the share of the k nearest images that meet each cell at each level.
@@ -119,9 +125,10 @@ class NeighborLists:
         -------
         ndarray, shape (c, L), float64
         """
-        by_level = np.empty((len(self.cells.size), N_LEVELS))
-        weights_by_level(self.entries, self.weights(k, least, left_out), by_level)
-        return by_level
+        self._check(k)
+        by_level = np.empty((N_LEVELS, len(self.cells.size)))
+        shares_by_level(self.entries, self.cells, k, least, left_out, by_level)
+        return by_level.T
 
     def without_each(self, statistic: Callable[[int], Any]) -> list:
         """Return a statistic of all images, and without each jackknife group in turn, on all cores.
@@ -136,10 +143,11 @@ class NeighborLists:
         list
             G + 1 results; the first is that of all images.
         """
-        return on_all_cores(statistic, range(-1, self.n_groups))
+        work = (self.n_groups + 1) * len(self.entries.neighbor)
+        return on_all_cores(statistic, range(-1, self.n_groups), work)
 
-    def shares_without_each(self, k: int, least: int = 0) -> list[np.ndarray]:
-        """Return the `shares` of all images, and without each jackknife group; the latest are kept for the next call.
+    def shares_up_to(self, k: int, least: int = 0) -> np.ndarray:
+        """Return the share of the k nearest images that meet each cell at each level or below it.
 
         Parameters
         ----------
@@ -148,17 +156,26 @@ class NeighborLists:
 
         Returns
         -------
-        list of ndarray, shape (c, L)
+        ndarray, shape (L, G + 1, c), float64
+            First of all images, then without each jackknife group. The latest are kept for the next call.
         """
-        if self._latest.get("asked") != (k, least):
-            shares = self.without_each(lambda left_out: self.shares(k, least, left_out))
-            self._latest.update(asked=(k, least), shares=shares)
-        return self._latest["shares"]
+        if self.memo.get("shares of", None) != (k, least):
+            shares = np.empty((N_LEVELS, self.n_groups + 1, len(self.cells.size)))
+            self._check(k)
+            self.without_each(lambda one: shares_by_level(self.entries, self.cells, k, least, one, shares[:, one + 1]))
+            self.memo.update({"shares of": (k, least), "shares": np.cumsum(shares, axis=0, out=shares)})
+        return self.memo["shares"]
 
     @cached_property
-    def candidates_without_each(self) -> list[np.ndarray]:
-        """The `candidates` of all images, and without each jackknife group."""
-        return self.without_each(self.candidates)
+    def candidates_up_to(self) -> np.ndarray:
+        """The `candidates` at each level or below, of all and without each group, shape (L, G + 1, c), int32."""
+        each = self.without_each(lambda left_out: self.candidates(left_out).T.cumsum(axis=0, dtype=np.int32))
+        return np.stack(each, axis=1)
+
+    @cached_property
+    def kept_without_each(self) -> np.ndarray:
+        """The number of images of each cell that are `kept`: of all and without each group, shape (G + 1, c), int64."""
+        return np.stack([self.kept(left_out) for left_out in range(-1, self.n_groups)])
 
     def candidates(self, left_out: int = -1) -> np.ndarray:
         """Return how many images are candidates of an image of each cell, by the level where they meet.
@@ -295,7 +312,7 @@ def matching_weight(links: tuple[np.ndarray, np.ndarray, np.ndarray], labels: np
         """Add up the links of some labellings."""
         linked_weights(*links, labels[start : start + step], totals[start : start + step])
 
-    on_all_cores(add_up, range(0, len(labels), step))
+    on_all_cores(add_up, range(0, len(labels), step), len(labels) * len(links[0]))
     return totals
 
 
