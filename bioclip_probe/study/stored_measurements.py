@@ -43,7 +43,7 @@ def measurements_table(measurements: Sequence[Measurement]) -> pd.DataFrame:
     }
     for name, kind in NUMBERS.items():
         columns[name] = pd.Series([getattr(estimate, name) for estimate in estimates], dtype=DTYPES[str(kind)])
-    replicates = pd.Series(index=range(len(estimates)), dtype=object)
+    replicates = np.empty(len(estimates), dtype=object)
     for row, estimate in enumerate(estimates):
         own = estimate.replicates
         replicates[row] = None if own is None else np.asarray(own, dtype=np.float64)
