@@ -94,20 +94,17 @@ def reduce_row(histogram: np.ndarray, harmonic: np.ndarray, scores: np.ndarray) 
     scores[:] = 0.0
     counts = _occupied_bins(histogram)
     n_bins = counts.shape[1]
-    members, before = np.zeros(n_bins), np.empty(n_bins)
-    other_members, other_before = np.empty(n_bins), np.empty(n_bins)
+    members, before = np.zeros((2, n_bins)), np.empty((2, n_bins))  # of all rows, and of those from level 1 on
     weights = np.empty((4, n_bins))
-    for level in range(len(counts)):
+    for level in range(len(counts) - 1, -1, -1):
+        if level == 0:
+            members[1] = members[0]
         for b in range(n_bins):
-            members[b] += counts[level, b]
-    n = _fill_before(members, before)
-    for b in range(n_bins):
-        other_members[b] = members[b] - counts[0, b]
-    _fill_before(other_members, other_before)
-    _fill_weights(members, before, harmonic, weights[:2])
-    _fill_weights(other_members, other_before, harmonic, weights[2:])
-    _add_levels(counts, members, before, n, weights, scores)
-    _add_hits(counts, (members, before), (other_members, other_before), scores)
+            members[0, b] += counts[level, b]
+    for of in range(2):
+        _fill_before(members[of], before[of])
+        _fill_weights(members[of], before[of], harmonic, weights[2 * of : 2 * of + 2])
+    _add_levels(counts, members, before, weights, scores)
     _finish(scores)
     _add_hierarchical_ap(counts, weights, scores)
 
@@ -153,57 +150,53 @@ def _fill_weights(members: np.ndarray, before: np.ndarray, harmonic: np.ndarray,
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
 def _add_levels(
-    counts: np.ndarray, members: np.ndarray, before: np.ndarray, n: float, weights: np.ndarray, scores: np.ndarray
+    counts: np.ndarray, members: np.ndarray, before: np.ndarray, weights: np.ndarray, scores: np.ndarray
 ) -> None:
-    """Write sizes, triplets and the sums of precisions where all rows up to a level are relevant.
+    """Write sizes, triplets, and the sums of precisions and the hits where all rows up to a level are relevant.
 
-    The latter also among the rows from level 1 on, whose weights are the third and the fourth.
+    The latter two also among the rows from level 1 on, which members, rows before and weights are of in the second
+    place.
     """
     n_levels, n_bins = counts.shape
-    relevant, hits, own_hits = np.zeros(n_bins), np.empty(n_bins), np.empty(n_bins)
-    _fill_before(counts[0], own_hits)
-    total = 0.0
+    relevant, hits, own_hits = np.zeros(n_bins), np.zeros(n_bins), np.empty(n_bins)
+    own_size = _fill_before(counts[0], own_hits)
+    n, total = members[0].sum(), 0.0
     for level in range(n_levels):
         size = float(counts[level].sum())
         total += size
         scores[SIZE, level], scores[TRIPLETS, level] = size, size * (n - total)
         if not size:
             if level:
-                scores[AP, level], scores[AP_OTHER, level] = scores[AP, level - 1], scores[AP_OTHER, level - 1]
+                for score in (AP, R_PRECISION, AP_OTHER, R_PRECISION_OTHER):
+                    scores[score, level] = scores[score, level - 1]
             continue
         for b in range(n_bins):
             relevant[b] += counts[level, b]
         _fill_before(relevant, hits)
         right = tied = precisions = others = 0.0
         for b in range(n_bins):
-            count, r, h, farther = float(counts[level, b]), relevant[b], hits[b], members[b] - relevant[b]
+            count, r, h, farther = float(counts[level, b]), relevant[b], hits[b], members[0, b] - relevant[b]
             precisions += r * ((r - 1) * weights[0, b] + (h + 1) * weights[1, b])
-            right += count * ((n - total) - (before[b] - h) - 0.5 * farther)
+            right += count * ((n - total) - (before[0, b] - h) - 0.5 * farther)
             tied += 0.5 * count * farther
             r -= counts[0, b]
             h -= own_hits[b]
             others += r * ((r - 1) * weights[2, b] + (h + 1) * weights[3, b])
         scores[RIGHT, level], scores[TIED, level] = right, tied
         scores[AP, level], scores[AP_OTHER, level] = precisions, others
+        last, part = _last_bin(members[0], before[0], total)
+        scores[R_PRECISION, level] = hits[last] + relevant[last] * part
+        if total > own_size:
+            last, part = _last_bin(members[1], before[1], total - own_size)
+            of_last = (relevant[last] - counts[0, last]) * part
+            scores[R_PRECISION_OTHER, level] = hits[last] - own_hits[last] + of_last
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _add_hits(
-    counts: np.ndarray,
-    all_rows: tuple[np.ndarray, np.ndarray],
-    others: tuple[np.ndarray, np.ndarray],
-    scores: np.ndarray,
-) -> None:
-    """Write how many of the nearest rows are relevant, of as many as are relevant: of all, and from level 1 on."""
-    for first, score, (members, before) in ((0, R_PRECISION, all_rows), (1, R_PRECISION_OTHER, others)):
-        total = 0.0
-        for level in range(first, len(counts) - 1):
-            total += scores[SIZE, level]
-            if total:
-                last = np.searchsorted(before, total) - 1  # the last bin that holds some of them
-                part = min(members[last], total - before[last]) / members[last]
-                for relevant in range(first, level + 1):
-                    scores[score, level] += counts[relevant, :last].sum() + counts[relevant, last] * part
+def _last_bin(members: np.ndarray, before: np.ndarray, n: float) -> tuple[int, float]:
+    """Return the bin that holds the last of the n nearest rows, and the share of its members that are among them."""
+    last = np.searchsorted(before, n) - 1
+    return last, min(members[last], n - before[last]) / members[last]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
