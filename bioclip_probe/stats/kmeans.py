@@ -143,6 +143,8 @@ class Clusters:
             if group is None:
                 return cls(starts, None)
             rows = np.flatnonzero(labels >= 0)
+            if not len(rows):
+                return cls(starts, np.full((n_groups or int(group.max()) + 1, len(labels)), -1))
             whole = WholeClusters.of(images.points(rows), starts[0, rows])
 
             def cluster(number: int) -> np.ndarray:
