@@ -22,7 +22,9 @@ from bioclip_probe.stats.all_pairs.distance_sums import (
     correlation_of_distances,
     debiased_alignment,
     distance_sums,
+    permuted_distance_sums,
 )
+from bioclip_probe.stats.devices import CPU
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.resampling import permutation_p
@@ -195,13 +197,15 @@ def _scores(
     # The set with the shorter mean is permuted, so that the order of the two does not matter.
     u, v = sorted((u, v), key=lambda directions: -np.linalg.norm(directions.sum(axis=0)))
     orders = np.array([rng.permutation(len(u)) for _ in range(settings.n_model_permutations)])
-    scores = scores_by_distance(centred_points(u), centred_points(v), orders, group)
+    scores = scores_by_distance(centred_points(u), centred_points(v), orders, group, settings.device)
     if math.isnan(scores["rsa"].value):
         return scores | {"mutual_knn": Scores(np.nan, np.full(len(orders), np.nan), np.empty(0))}
     return scores | {"mutual_knn": scores_by_neighbors(u, v, orders, group, settings.n_mutual_neighbors)}
 
 
-def scores_by_distance(c: np.ndarray, e: np.ndarray, orders: np.ndarray, group: np.ndarray) -> dict[str, Scores]:
+def scores_by_distance(
+    c: np.ndarray, e: np.ndarray, orders: np.ndarray, group: np.ndarray, device: str = CPU
+) -> dict[str, Scores]:
     """Return CKA and RSA, which come from the same sums.
 
     Parameters
@@ -212,6 +216,8 @@ def scores_by_distance(c: np.ndarray, e: np.ndarray, orders: np.ndarray, group: 
         Permutations of the species of the second encoder.
     group : ndarray, shape (k,), int64
         Jackknife group of each species.
+    device : str
+        Where the products of the permutations are computed.
 
     Returns
     -------
@@ -226,7 +232,7 @@ def scores_by_distance(c: np.ndarray, e: np.ndarray, orders: np.ndarray, group: 
     pairs = ((c, e), (c, c), (e, e))
     crosses = [a.T @ b for a, b in pairs]
     unpermuted = [distance_sums(a, b, cross) for (a, b), cross in zip(pairs, crosses, strict=True)]
-    permuted = [[distance_sums(c, e[order]), *unpermuted[1:]] for order in orders]
+    permuted = [[both, *unpermuted[1:]] for both in permuted_distance_sums(c, e, orders, device)]
     deleted = []
     for left_out in range(group.max() + 1):
         out, kept = group == left_out, group != left_out

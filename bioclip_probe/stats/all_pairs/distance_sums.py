@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bioclip_probe.stats.all_pairs.moments import pearson
+from bioclip_probe.stats.devices import CPU, tensor, uses_torch
 from bioclip_probe.stats.rotation import rotate_into_span
 
 #: Smaller cosine distances are what rounding to float32 leaves of equal vectors.
@@ -103,12 +104,72 @@ def distance_sums(c: np.ndarray, e: np.ndarray, cross: np.ndarray | None = None)
     >>> round(distance_sums(points, points).first, 6)
     2.0
     """
-    n, cross = len(c), c.T @ e if cross is None else cross
-    p, q = np.einsum("ij,ij->i", c, c), np.einsum("ij,ij->i", e, e)
-    c_s, e_t = c @ c.sum(axis=0), e @ e.sum(axis=0)
-    rows_d, rows_e = (n * p + p.sum()) / 2 - c_s, (n * q + q.sum()) / 2 - e_t
-    product = (n * (p @ q) + p.sum() * q.sum()) / 2 - p @ e_t - q @ c_s + np.vdot(cross, cross)
-    return DistanceSums(n, float(rows_d.sum()), float(rows_e.sum()), float(product), float(rows_d @ rows_e))
+    cross = c.T @ e if cross is None else cross
+    return _combined(_PointSums.of(c), _PointSums.of(e), float(np.vdot(cross, cross)))
+
+
+def permuted_distance_sums(c: np.ndarray, e: np.ndarray, orders: np.ndarray, device: str = CPU) -> list[DistanceSums]:
+    """Return the sums of the distances of two sets of points, for P orders of the second set.
+
+    Parameters
+    ----------
+    c : ndarray, shape (n, d₁)
+        Points of one encoder, as `centred_points` returns them.
+    e : ndarray, shape (n, d₂)
+        Points of the other encoder.
+    orders : ndarray, shape (P, n), int64
+        In order p, row ``orders[p, i]`` of `e` stands beside row i of `c`.
+    device : str
+        Where the products are computed.
+
+    Returns
+    -------
+    list of DistanceSums
+
+    Notes
+    -----
+    One product of O(n d₁ d₂) for each order; all other terms are sums over taxa that only change their order.
+
+    Examples
+    --------
+    >>> points = centred_points(np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]))
+    >>> both = permuted_distance_sums(points, points, np.array([[0, 1, 2], [1, 0, 2]]))
+    >>> [round(sums.product, 3) for sums in both]
+    [2.4, 0.96]
+    """
+    of_c, of_e = _PointSums.of(c), _PointSums.of(e)
+    if uses_torch(device):
+        left, right = tensor(c.T, device), tensor(e, device)
+        norms = [(left @ right[tensor(order, device)]).square().sum() for order in orders]
+        squares = [float(norm) for norm in norms]
+    else:
+        crosses = (c.T @ e[order] for order in orders)
+        squares = [float(np.vdot(cross, cross)) for cross in crosses]
+    return [_combined(of_c, of_e.take(order), square) for order, square in zip(orders, squares, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class _PointSums:
+    """‖c_i‖², c_i·s and Σ_j D_ij of each point."""
+
+    squares: np.ndarray
+    along: np.ndarray
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, c: np.ndarray) -> _PointSums:
+        squares, along = np.einsum("ij,ij->i", c, c), c @ c.sum(axis=0)
+        return cls(squares, along, (len(c) * squares + squares.sum()) / 2 - along)
+
+    def take(self, order: np.ndarray) -> _PointSums:
+        return _PointSums(self.squares[order], self.along[order], self.rows[order])
+
+
+def _combined(c: _PointSums, e: _PointSums, square: float) -> DistanceSums:
+    """Return the sums of the distances of two sets of points, from ‖CᵀE‖²."""
+    n, p, q = len(c.squares), c.squares, e.squares
+    product = (n * (p @ q) + p.sum() * q.sum()) / 2 - p @ e.along - q @ c.along + square
+    return DistanceSums(n, float(c.rows.sum()), float(e.rows.sum()), float(product), float(c.rows @ e.rows))
 
 
 def correlation_of_distances(both: DistanceSums, first: DistanceSums, second: DistanceSums) -> float:

@@ -8,6 +8,7 @@ from bioclip_probe.stats.all_pairs.distance_sums import (
     correlation_of_distances,
     debiased_alignment,
     distance_sums,
+    permuted_distance_sums,
 )
 from tests.definitions import similarity
 from tests.support.made_up_vectors import unit_rows, unit_vectors
@@ -36,6 +37,17 @@ def test_sums_agree_with_a_matrix_of_pairs(n, data):
 def test_products_that_are_known_are_not_computed_again():
     a, b = centred_points(rng().standard_normal((9, 4))), centred_points(rng(1).standard_normal((9, 3)))
     assert distance_sums(a, b, a.T @ b) == distance_sums(a, b)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu:0"])
+def test_permuted_sums_are_those_of_permuted_points(device):
+    a, b = centred_points(rng().standard_normal((9, 4))), centred_points(rng(1).standard_normal((9, 3)))
+    orders = np.array([rng(seed).permutation(9) for seed in range(3)])
+    for found, order in zip(permuted_distance_sums(a, b, orders, device), orders, strict=True):
+        expected = distance_sums(a, b[order])
+        assert found.n == 9
+        for name in ("first", "second", "product", "rows"):
+            assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-12)
 
 
 @pytest.mark.parametrize("n", [3, 5])
