@@ -135,7 +135,7 @@ def permuted_distance_sums(c: np.ndarray, e: np.ndarray, orders: np.ndarray, dev
     >>> points = centred_points(np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]))
     >>> both = permuted_distance_sums(points, points, np.array([[0, 1, 2], [1, 0, 2]]))
     >>> [round(sums.product, 3) for sums in both]
-    [2.4, 0.96]
+    [2.4, 2.32]
     """
     of_c, of_e = _PointSums.of(c), _PointSums.of(e)
     if uses_torch(device):
