@@ -9,7 +9,7 @@ the tree correlation survives a permutation of species inside the values of the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +22,8 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.sweep.cells import level_of
-from bioclip_probe.stats.sweep.search import neighbor_lists
+from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
+from bioclip_probe.stats.sweep.search import NeighborSearch, search_spaces, search_together
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement, Tree
 
@@ -79,6 +80,35 @@ class ImageColumn:
         counts = np.zeros((k, int(self.values.max(initial=0)) + 1), dtype=np.int64)
         np.add.at(counts, (groups[known], self.values[known]), 1)
         return np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
+
+    def nearest(self, groups: np.ndarray | None) -> NeighborLists:
+        """Return the nearest of the images with a value in a tree whose kingdoms are values.
+
+        Parameters
+        ----------
+        groups : ndarray, shape (n,), int64, or None
+            Images of one group are no candidates of each other; -1 is no group. The lists without groups, and those
+            whose groups are species, come from the same products.
+
+        Returns
+        -------
+        NeighborLists
+        """
+        if groups is None or groups is self.placement.node:
+            return self._nearest[0 if groups is None else 1]
+        return search_together([self._search(groups)], self.shared.vectors, self.settings.device)[0]
+
+    @cached_property
+    def _nearest(self) -> list[NeighborLists]:
+        """The nearest images, and the nearest among those of other species."""
+        searches = [self._search(groups) for groups in (None, self.placement.node)]
+        return search_together(searches, self.shared.vectors, self.settings.device)
+
+    def _search(self, groups: np.ndarray | None) -> NeighborSearch:
+        """Return the search for the nearest of the images with a value."""
+        known = (self.values >= 0) & (self.placement.node >= 0)
+        tree = _tree_of_values(np.where(known, self.values, -1), self.placement.node)
+        return NeighborSearch.of(self.shared.vectors, tree, self.shared.jackknife().group, 1, groups, known)
 
     @cached_property
     def n_species_with_several(self) -> int:
@@ -143,7 +173,7 @@ def estimate_column_agreement(column: ImageColumn, groups: np.ndarray | None = N
     >>> estimate_column_agreement(ImageColumn(SharedResults(*corvids()), "place", np.array([0, 0, -1]))).note
     'all images have one value'
     """
-    shared, jackknife = column.shared, column.shared.jackknife()
+    jackknife = column.shared.jackknife()
     known = (column.values >= 0) & (column.placement.node >= 0)
     n, n_values = int(known.sum()), len(np.unique(column.values[known]))
     counts: dict[str, Any] = {
@@ -153,8 +183,7 @@ def estimate_column_agreement(column: ImageColumn, groups: np.ndarray | None = N
     }
     if n_values < 2:
         return Estimate.undefined("all images have one value" if n_values else "no image has a value", **counts)
-    tree = _tree_of_values(np.where(known, column.values, -1), column.placement.node)
-    lists = neighbor_lists(shared.vectors, tree, jackknife.group, 1, groups, known)
+    lists = column.nearest(groups)
     agrees = slice(0, level_of(RANKS[0]) + 1)
 
     def agreement(left_out: int) -> tuple[float, float]:
@@ -203,15 +232,18 @@ def knn_purity_within_values(
     """
     shared, jackknife = column.shared, column.shared.jackknife()
     rows = []
+
+    @cache
+    def lists_among(images: bytes) -> NeighborLists:
+        """Return the nearest of some images, which are the same ones at several ranks."""
+        among = np.frombuffer(images, dtype=bool)
+        of_images = shared.vectors, shared.placement, jackknife.group, 1, shared.groups, among
+        return search_spaces(NeighborSearch.of(*of_images), [shared.vectors], column.settings.device)[0]
+
     for rank in RANKS[:-1]:
         known = (column.values >= 0) & (shared.placement.at(rank) >= 0)
         questions = [
-            Question(
-                neighbor_lists(shared.vectors, shared.placement, jackknife.group, 1, shared.groups, of_value),
-                1,
-                level_of(rank),
-                least=1,
-            )
+            Question(lists_among(of_value.tobytes()), 1, level_of(rank), least=1)
             for of_value in _values_of_several_taxa(column.values, shared.placement.at(rank), known)
         ]
         scored = [question.lists.rows[question.scored()[question.lists.cell] > 0] for question in questions]

@@ -19,7 +19,7 @@ from bioclip_probe.stats.sweep.counting import Binning, JackknifeGroups
 from bioclip_probe.stats.sweep.device import compare_on_device
 from bioclip_probe.stats.sweep.entries import Entries
 from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
-from bioclip_probe.stats.sweep.points import BLOCK, Space, SpacesOfPoints
+from bioclip_probe.stats.sweep.points import BLOCK, Points, Space, SpacesOfPoints
 from bioclip_probe.stats.sweep.selection import Found, Search, nearest_by_level
 from bioclip_probe.tree.tree import Placement
 
@@ -272,16 +272,50 @@ def search_spaces(search: NeighborSearch, spaces: Sequence[np.ndarray], device: 
     searches = [search.in_space(vectors) for vectors in spaces]
     of_spaces = zip(searches, products.spaces, products.slacks, strict=True)
     compiled = [one.on_rows(space, slack) for one, space, slack in of_spaces]
-
     if uses_torch(device) and len(search.rows):
         of_device = _on_device(search, products, compiled, device)
         return [one.lists([found]) for one, found in zip(searches, of_device, strict=True)]
+    return _lists_of(searches, compiled, products.points)
+
+
+def search_together(searches: Sequence[NeighborSearch], vectors: np.ndarray, device: str = CPU) -> list[NeighborLists]:
+    """Return the nearest images by several searches among the same images, from the same products.
+
+    Parameters
+    ----------
+    searches : sequence of NeighborSearch
+        They may differ in who is no neighbour of whom.
+    vectors : ndarray, shape (n, d)
+        Unit vectors of all images.
+    device : str
+        ``cpu``, or a device of torch, on which each search has products of its own.
+
+    Returns
+    -------
+    list of NeighborLists
+
+    Examples
+    --------
+    >>> from bioclip_probe.metrics.examples import corvids
+    >>> vectors, placement = corvids()
+    >>> each = [NeighborSearch.of(vectors, placement, np.arange(3), 1, groups) for groups in (None, placement.node)]
+    >>> [lists.candidates().sum() for lists in search_together(each, vectors)]
+    [np.int64(6), np.int64(6)]
+    """
+    order = searches[0].order
+    if uses_torch(device) or not all(np.array_equal(order, search.order) for search in searches):
+        return [search_spaces(search, [vectors], device)[0] for search in searches]
+    points = Points.of(vectors, order)
+    return _lists_of(searches, [search.on_rows(points.space, points.slack) for search in searches], points)
+
+
+def _lists_of(searches: Sequence[NeighborSearch], compiled: Sequence[Search], points: Points) -> list[NeighborLists]:
+    """Return the lists of several searches from the products of the same points."""
 
     def nearest(start: int, block: np.ndarray) -> list[Found]:
-        """Return the entries of a block of rows in each space."""
+        """Return the entries of a block of rows by each search."""
         return [nearest_by_level(block, start, one) for one in compiled]
 
-    points = products.points
     found = list(over_blocks(points, range(0, len(points), BLOCK), nearest, threads_of(points, BLOCK)))
     return [one.lists([of_block[number] for of_block in found]) for number, one in enumerate(searches)]
 
