@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
 from bioclip_probe.metrics.measurement import Measurement
@@ -32,7 +32,9 @@ class Subject(Protocol):
         """True in a taxonomy."""
 
 
-def measure(subject: Subject, parts: bool = False) -> list[Measurement]:
+def measure(
+    subject: Subject, parts: bool = False, advance: Callable[[float], object] | None = None
+) -> list[Measurement]:
     """Return every metric of a subject that its settings ask for.
 
     What the metrics share is computed once, and only if one of them needs it.
@@ -44,6 +46,8 @@ def measure(subject: Subject, parts: bool = False) -> list[Measurement]:
         of the registry, or empty for all metrics.
     parts : bool
         Only those metrics that are also given for each part of a dataset.
+    advance : callable, optional
+        Called with the share of the metrics that is done, from 0 to 1, for a display of progress.
 
     Returns
     -------
@@ -61,10 +65,12 @@ def measure(subject: Subject, parts: bool = False) -> list[Measurement]:
     """
     entries = _entries(subject, parts)
     names = {entry.name for entry in entries}
+    functions = [function for function in dict.fromkeys(entry.function for entry in entries) if function is not None]
     measurements = []
-    for function in dict.fromkeys(entry.function for entry in entries):
-        if function is not None:
-            measurements += function(subject, subject.placement, subject.settings)
+    for number, function in enumerate(functions, start=1):
+        measurements += function(subject, subject.placement, subject.settings)
+        if advance is not None:
+            advance(number / len(functions))
     return [row for row in measurements if row.metric in names]
 
 

@@ -171,6 +171,8 @@ class Checkpoints:
         Those of the sample; needed with a folder.
     progress : WeightedProgress
         Shows which piece is computed, and how far the work is.
+    size : callable, optional
+        Returns the size of a piece in that display; by default its weight.
 
     Examples
     --------
@@ -189,9 +191,11 @@ class Checkpoints:
         out: Path | None = None,
         inputs: Inputs | None = None,
         progress: WeightedProgress | None = None,
+        size: Callable[[Piece], float] = lambda piece: piece.weight,
     ) -> None:
         self.folder = None if out is None else Path(out) / FOLDER
-        self.inputs, self.progress = inputs, progress or WeightedProgress(0, 0)
+        self.inputs, self.progress, self._size = inputs, progress or WeightedProgress(0, 0), size
+        self._size_of_current = 0.0
         self._used: set[Path] = set()
 
     def content(self, piece: Piece, compute: Callable[[], Content]) -> Content:
@@ -217,12 +221,23 @@ class Checkpoints:
         if content is not None:
             return content
         self.progress.begin(piece.subject)
+        self._size_of_current = self._size(piece)
         start = time.perf_counter()
         content = compute()
         if self.folder is not None:
             self._store(piece, content, time.perf_counter() - start)
-        self.progress.finish(piece.weight)
+        self.progress.finish(self._size_of_current)
         return content
+
+    def advance(self, share: float) -> None:
+        """Show how much of the piece that is being computed is done.
+
+        Parameters
+        ----------
+        share : float
+            From 0 to 1.
+        """
+        self.progress.reach(share * self._size_of_current)
 
     def find(self, piece: Piece) -> Iterator[Path]:
         """Yield the files that hold a piece, or all metrics of it; more than one only after a file was damaged.

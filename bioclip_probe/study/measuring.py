@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
@@ -171,7 +171,7 @@ def measurements(
     settings = replace(settings, metrics=tuple(needed))
     measured: Measured = {}
     for encoder in sample.embeddings:
-        measuring = _EncoderMeasuring(sample, encoder, settings, executor)
+        measuring = _EncoderMeasuring(sample, encoder, settings, executor, checkpoints.advance)
         for part in measuring.parts(spaces):
             content = checkpoints.content(measuring.piece(part), partial(measuring.content, part))
             measured[part] = measurements_of_table(content.table)
@@ -207,8 +207,16 @@ def table_of(sample: Sample, measured: Measured, settings: MeasureSettings = DEF
 class _EncoderMeasuring:
     """The measuring of one encoder: its parts, and what they share."""
 
-    def __init__(self, sample: Sample, encoder: str, settings: MeasureSettings, executor: Executor | None) -> None:
+    def __init__(
+        self,
+        sample: Sample,
+        encoder: str,
+        settings: MeasureSettings,
+        executor: Executor | None,
+        advance: Callable[[float], object],
+    ) -> None:
         self.sample, self.encoder, self.settings, self.executor = sample, encoder, settings, executor
+        self._measure = partial(metrics.measure, advance=advance)
         self._vectors = cache(partial(_in_space, sample.embeddings[encoder]))
         self._spaces: tuple[str, ...] = ()
         self._in_taxonomy: dict[str, SharedResults] = {}
@@ -249,11 +257,11 @@ class _EncoderMeasuring:
         sample, settings = self.sample, self.settings
         vectors, reason = self._vectors(part.space)
         if part.tree == TAXONOMY:
-            return with_bands(metrics.measure(self._shared(part.space)), settings), reason
+            return with_bands(self._measure(self._shared(part.space)), settings), reason
         placement, _ = sample.trees[part.tree]
         units = _units(sample, placement, settings)
         shared = SharedResults(vectors, placement, settings, units=units, executor=self.executor)
-        return metrics.measure(shared), reason
+        return self._measure(shared), reason
 
     def _shared(self, space: str) -> SharedResults:
         """Return the shared results in a space, which is compared together with the spaces that follow."""
@@ -272,7 +280,7 @@ class _EncoderMeasuring:
         vectors, reason = _in_space(self.sample.embeddings[self.encoder].take(rows), part.space)
         placement = self.sample.placement.take(rows)
         shared = SharedResults(vectors, placement, self.settings, ranks=RANKS[-1:], executor=self.executor)
-        return [_noted(row) for row in metrics.measure(shared, parts=True)], reason
+        return [_noted(row) for row in self._measure(shared, parts=True)], reason
 
 
 def _in_space(embeddings: Embeddings, space: str) -> tuple[np.ndarray, str]:

@@ -14,7 +14,7 @@ from bioclip_probe.datasets import Dataset
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.study import results
 from bioclip_probe.study.attributes import attributes_of
-from bioclip_probe.study.checkpoints import Checkpoints, Outline
+from bioclip_probe.study.checkpoints import Checkpoints, Outline, Piece, PieceState
 from bioclip_probe.study.collecting import collect
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece_costs import PieceCosts
@@ -173,28 +173,33 @@ class _Runner:
 
     def __post_init__(self) -> None:
         self.inputs = Inputs(self.sample)
+        dimensions = {name: embeddings.vectors.shape[1] for name, embeddings in self.sample.embeddings.items()}
+        self.costs = PieceCosts.of(self.plan, self.sample.placement, dimensions)
 
     def warn_of_long_probing(self) -> None:
         """Log how many hours logistic regression will take, if it does, and what is fast."""
-        dimensions = {name: embeddings.vectors.shape[1] for name, embeddings in self.sample.embeddings.items()}
-        warning = PieceCosts.of(self.plan, self.sample.placement, dimensions).long_probing
+        warning = self.costs.long_probing
         outline = Outline(self.out, self.inputs)
         step_functions(self.sample, self.plan)["probe"](checkpoints=outline)
         if warning and not all(piece.exists for piece in outline.pieces):
             log.warning(warning)
+
+    def seconds(self, piece: Piece | PieceState) -> float:
+        """Return how long a piece is expected to take."""
+        return self.costs.seconds(piece.step, piece.subject, piece.weight)
 
     def run(self, name: str, step: Callable[..., StepResult]) -> None:
         """Run one step with a progress bar over its pieces, and write its tables."""
         begun = time.perf_counter()
         outline = Outline(self.out, self.inputs)
         step(checkpoints=outline)
-        there = [piece.weight for piece in outline.pieces if piece.exists]
+        there = [self.seconds(piece) for piece in outline.pieces if piece.exists]
         numbers, label = (len(there), len(outline.pieces)), LABELS[name]
         if there:
             log.info("%s: %d of %d pieces are there already", label, *numbers)
-        sizes = (sum(there), sum(piece.weight for piece in outline.pieces))
+        sizes = (sum(there), sum(map(self.seconds, outline.pieces)))
         with weighted_bar(label, numbers, sizes, self.plan.extraction.progress) as bar:
-            checkpoints = Checkpoints(self.out, self.inputs, bar)
+            checkpoints = Checkpoints(self.out, self.inputs, bar, self.seconds)
             result = step(checkpoints=checkpoints)
         record = run_record(self.sample, self.plan, name, result, time.perf_counter() - begun)
         results.write(self.out, record, result.tables, self.fresh, self.study)
