@@ -25,6 +25,8 @@ from .dendrogram import dendrogram_purity as dendrogram_purity
 from .dendrogram_clades import clade_recovery as clade_recovery
 from .differences import paired_differences as paired_differences
 from .dimension import effective_dimension as effective_dimension
+from .embedding_pairs import ControlPair as ControlPair
+from .embedding_pairs import EmbeddingPair as EmbeddingPair
 from .hierarchy import cophenetic_correlation as cophenetic_correlation
 from .hierarchy import cophenetic_correlation_within as cophenetic_correlation_within
 from .hubs import hubness as hubness
@@ -67,8 +69,6 @@ from .separation import silhouette as silhouette
 from .settings import MeasureSettings as MeasureSettings
 from .shape import delta_hyperbolicity as delta_hyperbolicity
 from .shape import geodesic_tree_correlation as geodesic_tree_correlation
-from .shared import ControlPair as ControlPair
-from .shared import EmbeddingPair as EmbeddingPair
 from .shared import SharedResults as SharedResults
 from .signal import k_mult as k_mult
 from .similarity import encoder_similarity as encoder_similarity

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from bioclip_probe.metrics.embedding_pairs import EmbeddingPair
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import EmbeddingPair
 from bioclip_probe.stats.all_pairs.distance_sums import centred_points, correlation_of_distances, distance_sums
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_orders
 from bioclip_probe.stats.estimate import Estimate

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bioclip_probe.metrics.embedding_pairs import EmbeddingPair
 from bioclip_probe.metrics.intervals import with_interval, with_note
 from bioclip_probe.metrics.measurement import Measurement, measurements_at
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import EmbeddingPair
 from bioclip_probe.stats.all_pairs.distance_sums import (
     centred_points,
     correlation_of_distances,

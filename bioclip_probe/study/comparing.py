@@ -10,10 +10,11 @@ from functools import cache, partial
 import pandas as pd
 
 from bioclip_probe import metrics
+from bioclip_probe.metrics.embedding_pairs import ControlPair, EmbeddingPair
 from bioclip_probe.metrics.endpoints import TAXONOMY
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import ControlPair, EmbeddingPair, SharedResults
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece
 from bioclip_probe.study.measuring import DEFAULTS, Measured, asked_for, measurements

@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe import metrics
+from bioclip_probe.metrics.embedding_pairs import EmbeddingPair
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import EmbeddingPair, SharedResults
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.probes.settings import ProbeSettings
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.study.probing import probe

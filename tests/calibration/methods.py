@@ -12,11 +12,12 @@ import numpy as np
 from scipy.stats import pearsonr
 
 from bioclip_probe.metrics.differences import paired_differences
+from bioclip_probe.metrics.embedding_pairs import EmbeddingPair
 from bioclip_probe.metrics.hierarchy import estimate_within
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.registry import REGISTRY
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import EmbeddingPair, SharedResults
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.reweighting import weighted_correlations, weighted_image_correlations
 from bioclip_probe.stats.centroids import centroids, tips_with_images
 from bioclip_probe.stats.estimate import Estimate

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from bioclip_probe.errors import DataError
+from bioclip_probe.metrics.embedding_pairs import ControlPair, EmbeddingPair
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import ControlPair, EmbeddingPair, SharedResults
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.stats.sweep.search import neighbor_lists
 from bioclip_probe.tables import RANKS

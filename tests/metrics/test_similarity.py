@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.metrics import similarity as module
+from bioclip_probe.metrics.embedding_pairs import EmbeddingPair
 from bioclip_probe.metrics.settings import MeasureSettings
-from bioclip_probe.metrics.shared import EmbeddingPair, SharedResults
+from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.similarity import BOUNDS
 from bioclip_probe.stats.all_pairs.distance_sums import centred_points, distance_sums
 from bioclip_probe.stats.centroids import centroids
