@@ -1,8 +1,8 @@
 """Mean silhouettes of the taxa of many labellings of species at once, from sums over species.
 
 The distance of a row to a taxon depends on the sums of the species of that taxon only. So the products of all rows with
-the sums of all species are computed once, and each labelling adds up what it needs: without a group of species, or with
-species permuted over taxa.
+the sums of all species are computed once, and each labelling adds up what it needs, such as species permuted over taxa.
+Without a group of species, that group is subtracted from the sums with it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from bioclip_probe.stats.sweep.neighbor_lists import on_all_cores
-from bioclip_probe.stats.threads import one_thread
+from bioclip_probe.stats.threads import in_threads, n_threads
 
-#: Rows whose silhouettes a thread computes at once: their products with all species stay in its cache.
-BLOCK = 64
+#: Rows whose products with all species a thread computes at once, and those that it then adds up, which stay in its
+#: cache with the products of ten thousand species.
+BLOCK, LANES = 64, 8
 #: Distances below this share of the mean squared distance to the mean, or below the second number, are 0.
 ROUNDING, SMALLEST = 1e-9, 1e-24
 
@@ -29,22 +29,72 @@ class Labelings(NamedTuple):
     taxon : ndarray, shape (j, k), int64
         The taxon of each of k species in each labelling, numbered from 0; -1 for none.
     size : ndarray, shape (j, t), float64
-        Rows of each taxon.
+        Rows of each taxon; 0 for one that a labelling does not have.
     squares : ndarray, shape (j, t), float64
         Sum of the squared norms of its rows.
-    n_taxa : ndarray, shape (j,), int64
-        Number of taxa.
+    n_taxa, n_numbers : ndarray, shape (j,), int64
+        Number of taxa that have rows, and of numbers in use.
+    base : ndarray, shape (j,), int64
+        The labelling before it that it leaves few species out of, in the same numbers of taxa; else -1.
+    start : ndarray, shape (j + 1,), int64
+        Where the species that each labelling leaves out of its base begin.
+    left_out : ndarray, int64
+        These species.
 
     Examples
     --------
-    >>> Labelings(np.array([[0, -1]]), np.array([[2.0]]), np.array([[2.0]]), np.array([1])).taxon.shape
-    (1, 2)
+    >>> labels = np.array([[4, 4, 7], [4, 4, -1], [7, 4, 4]])
+    >>> labelings = Labelings.of(labels, np.array([1, 1, 1]), np.arange(3), np.ones(3))
+    >>> labelings.base.tolist(), labelings.left_out.tolist(), labelings.size.tolist()
+    ([-1, 0, -1], [2], [[2.0, 1.0], [2.0, 0.0], [2.0, 1.0]])
     """
 
     taxon: np.ndarray
     size: np.ndarray
     squares: np.ndarray
     n_taxa: np.ndarray
+    n_numbers: np.ndarray
+    base: np.ndarray
+    start: np.ndarray
+    left_out: np.ndarray
+
+    @classmethod
+    def of(cls, labels: np.ndarray, images: np.ndarray, species: np.ndarray, squares: np.ndarray) -> Labelings:
+        """Return the labellings with the sizes of their taxa.
+
+        Parameters
+        ----------
+        labels : ndarray, shape (j, k), int64
+            -1 for none.
+        images : ndarray, shape (k,), int64
+            Rows of each species.
+        species, squares : ndarray, shape (n,)
+            The species and the squared norm of each row.
+
+        Returns
+        -------
+        Labelings
+        """
+        taxon = np.full(labels.shape, -1, dtype=np.int64)
+        base, left_out, whole = np.full(len(labels), -1), [], -1
+        for one, row in enumerate(np.where(images > 0, labels, -1)):
+            missing = np.flatnonzero((row < 0) & (labels[whole] >= 0) & (images > 0))
+            if whole >= 0 and 2 * len(missing) < len(row) and np.all((row < 0) | (row == labels[whole])):
+                base[one], taxon[one] = whole, np.where(row < 0, -1, taxon[whole])
+            else:
+                missing, whole = missing[:0], one
+                taxon[one, row >= 0] = np.unique(row[row >= 0], return_inverse=True)[1]
+            left_out.append(missing)
+        of_species = np.bincount(species, weights=squares, minlength=len(images))
+        size, sums = np.zeros((2, len(labels), int(taxon.max(initial=0)) + 1))
+        for one, row in enumerate(taxon):
+            size[one] = np.bincount(row[row >= 0], weights=images[row >= 0], minlength=size.shape[1])
+            sums[one] = np.bincount(row[row >= 0], weights=of_species[row >= 0], minlength=size.shape[1])
+        numbers = taxon.max(axis=1, initial=-1) + 1
+        numbers = np.where(base >= 0, numbers[base], numbers)
+        start = np.cumsum([0, *map(len, left_out)])
+        species = np.concatenate([*left_out, np.zeros(0, dtype=np.int64)])
+        return cls(taxon, size, sums, (size > 0).sum(axis=1), numbers, base, start, species)
 
 
 def mean_silhouettes(vectors: np.ndarray, species: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -67,8 +117,8 @@ def mean_silhouettes(vectors: np.ndarray, species: np.ndarray, labels: np.ndarra
     Notes
     -----
     About the mean of all rows, the mean distance of a to a taxon of n rows b is ‖a‖²/2 + Σ ‖b‖²/2n − a·(Σ b)/n, so that
-    no pair of rows is ever formed: O(n k d) time once, and O(n k) for each labelling. It is exact in float64, also
-    where the vectors nearly coincide.
+    no pair of rows is ever formed: O(n k d) time once, and O(n k) for each labelling, or O(n t) with t taxa for one
+    that leaves few species out of one before it. It is exact in float64, also where the vectors nearly coincide.
 
     References
     ----------
@@ -91,7 +141,7 @@ def mean_silhouettes(vectors: np.ndarray, species: np.ndarray, labels: np.ndarra
         rows = _unit_rows(vectors[start : start + BLOCK]) - mean
         np.add.at(sums, species[start : start + BLOCK], rows)
         squares[start : start + BLOCK] = np.einsum("ij,ij->i", rows, rows)
-    labelings, defined = _labelings(labels, np.bincount(species, minlength=n_species), species, squares)
+    labelings = Labelings.of(labels, np.bincount(species, minlength=n_species), species, squares)
     tiny = max(ROUNDING * float(squares.mean()), SMALLEST)
 
     def add_up(start: int) -> np.ndarray:
@@ -102,8 +152,8 @@ def mean_silhouettes(vectors: np.ndarray, species: np.ndarray, labels: np.ndarra
         _add_silhouettes(sums @ rows.T, squares[of_rows], species[of_rows], labelings, tiny, totals)
         return totals
 
-    with one_thread:
-        totals = np.sum(on_all_cores(add_up, starts), axis=0)
+    totals = np.sum(list(in_threads(add_up, starts, n_threads(n * labels.size))), axis=0)
+    defined = (labelings.n_taxa > 1) & (labelings.size > 1).any(axis=1)
     return np.where(defined, totals / np.maximum(labelings.size.sum(axis=1), 1), np.nan)
 
 
@@ -111,24 +161,6 @@ def _unit_rows(vectors: np.ndarray) -> np.ndarray:
     """Return rows in float64 with norm 1."""
     rows = np.asarray(vectors, dtype=np.float64)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-def _labelings(
-    labels: np.ndarray, images: np.ndarray, species: np.ndarray, squares: np.ndarray
-) -> tuple[Labelings, np.ndarray]:
-    """Return the labellings with the sizes of their taxa, and for each whether it has a silhouette."""
-    taxon = np.full(labels.shape, -1, dtype=np.int64)
-    of_species = np.bincount(species, weights=squares, minlength=len(images))
-    for one, row in enumerate(labels):
-        used = (row >= 0) & (images > 0)
-        taxon[one, used] = np.unique(row[used], return_inverse=True)[1]
-    size, sums = np.zeros((2, len(labels), int(taxon.max(initial=0)) + 1))
-    for one, row in enumerate(taxon):
-        used = row >= 0
-        size[one] = np.bincount(row[used], weights=images[used], minlength=size.shape[1])
-        sums[one] = np.bincount(row[used], weights=of_species[used], minlength=size.shape[1])
-    n_taxa = taxon.max(axis=1, initial=-1) + 1
-    return Labelings(taxon, size, sums, n_taxa), (n_taxa > 1) & (size > 1).any(axis=1)
 
 
 @njit(cache=True, nogil=True)
@@ -141,30 +173,68 @@ def _add_silhouettes(
     totals: np.ndarray,
 ) -> None:
     """Add the silhouettes of b rows to the totals of each labelling, from their products with the k species, (k, b)."""
-    n_rows = products.shape[1]
-    of_taxon = np.empty((labelings.size.shape[1], n_rows))
-    between, own = np.empty(n_rows), np.empty(n_rows, dtype=np.int64)
-    for one in range(len(labelings.taxon)):
-        taxon, n_taxa = labelings.taxon[one], labelings.n_taxa[one]
-        size, sums = labelings.size[one], labelings.squares[one]
-        of_taxon[:n_taxa] = 0.0
-        for k in range(len(taxon)):
-            if taxon[k] >= 0:
-                for row in range(n_rows):
-                    of_taxon[taxon[k], row] += products[k, row]
-        for row in range(n_rows):
-            own[row], between[row] = taxon[species[row]], np.inf
-        for t in range(n_taxa):
-            spread, share = sums[t] / (2 * size[t]), 1 / size[t]
-            for row in range(n_rows):
-                distance = squares[row] / 2 + spread - of_taxon[t, row] * share
-                if own[row] != t and distance < between[row]:
-                    between[row] = distance
-        for row in range(n_rows):
-            t = own[row]
-            if t < 0 or size[t] < 2 or n_taxa < 2:
-                continue
-            inside = ((squares[row] * size[t] + sums[t]) / 2 - of_taxon[t, row]) / (size[t] - 1)
-            inside, outside = inside if inside > tiny else 0.0, between[row] if between[row] > tiny else 0.0
-            if max(inside, outside) > 0:
-                totals[one] += (outside - inside) / max(inside, outside)
+    of_species, room = np.zeros((len(products), LANES)), np.empty((2, labelings.size.shape[1], LANES))
+    own, square = np.empty(LANES, dtype=np.int64), np.zeros(LANES)
+    for first in range(0, products.shape[1], LANES):
+        lanes = min(LANES, products.shape[1] - first)
+        of_species[:, :lanes] = products[:, first : first + lanes]
+        square[:lanes] = squares[first : first + lanes]
+        for one in range(len(totals)):
+            own[:] = -1
+            for lane in range(lanes):
+                own[lane] = labelings.taxon[one, species[first + lane]]
+            n_numbers, base = labelings.n_numbers[one], labelings.base[one]
+            of_base, of_taxon = room[0, :n_numbers], room[1, :n_numbers]
+            if base < 0:
+                _add_species(of_species, labelings.taxon[one], of_base)
+                of_taxon = of_base
+            else:
+                of_taxon[:] = of_base
+                left_out = labelings.left_out[labelings.start[one] : labelings.start[one + 1]]
+                _subtract_species(of_species, labelings.taxon[base], left_out, of_taxon)
+            if labelings.n_taxa[one] > 1:
+                totals[one] += _sum_of_lanes(of_taxon, square, own, labelings.size[one], labelings.squares[one], tiny)
+
+
+@njit(cache=True, nogil=True)
+def _add_species(of_species: np.ndarray, taxon: np.ndarray, of_taxon: np.ndarray) -> None:
+    """Add the species of each taxon up."""
+    of_taxon[:] = 0.0
+    for k in range(len(taxon)):
+        t = taxon[k]
+        if t >= 0:
+            for lane in range(LANES):
+                of_taxon[t, lane] += of_species[k, lane]
+
+
+@njit(cache=True, nogil=True)
+def _subtract_species(of_species: np.ndarray, taxon: np.ndarray, left_out: np.ndarray, of_taxon: np.ndarray) -> None:
+    """Subtract the species that are left out from their taxa."""
+    for k in left_out:
+        for lane in range(LANES):
+            of_taxon[taxon[k], lane] -= of_species[k, lane]
+
+
+@njit(cache=True, nogil=True)
+def _sum_of_lanes(
+    of_taxon: np.ndarray, square: np.ndarray, own: np.ndarray, size: np.ndarray, sums: np.ndarray, tiny: float
+) -> float:
+    """Return the sum of the silhouettes of some rows, from their products with the taxa, (t, LANES)."""
+    between, total = np.full(LANES, np.inf), 0.0
+    for t in range(len(of_taxon)):
+        if size[t] == 0:
+            continue
+        spread, share = sums[t] / (2 * size[t]), 1 / size[t]
+        for lane in range(LANES):
+            distance = square[lane] / 2 + spread - of_taxon[t, lane] * share
+            if own[lane] != t and distance < between[lane]:
+                between[lane] = distance
+    for lane in range(LANES):
+        t = own[lane]
+        if t < 0 or size[t] < 2:
+            continue
+        inside = ((square[lane] * size[t] + sums[t]) / 2 - of_taxon[t, lane]) / (size[t] - 1)
+        inside, outside = inside if inside > tiny else 0.0, between[lane] if between[lane] > tiny else 0.0
+        if max(inside, outside) > 0:
+            total += (outside - inside) / max(inside, outside)
+    return total

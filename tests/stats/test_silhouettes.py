@@ -27,6 +27,17 @@ def test_mean_silhouettes_equal_their_definition(seed, n, n_species, spread):
             assert found == pytest.approx(expected, abs=1e-6)
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(2, 30), st.integers(2, 8))
+def test_without_some_species_it_is_the_labelling_of_the_others(seed, n, n_species):
+    rng = np.random.default_rng(seed)
+    vectors, species = unit_rows(rng.standard_normal((n, 3))), rng.integers(0, n_species, n)
+    whole, group = rng.integers(-1, 4, (2, n_species)), rng.integers(0, 5, n_species)
+    labels = [[row, *(np.where(group == number, -1, row) for number in range(5))] for row in whole]
+    labels = np.concatenate(labels)
+    alone = [mean_silhouettes(vectors, species, row[None])[0] for row in labels]
+    assert mean_silhouettes(vectors, species, labels) == pytest.approx(alone, abs=1e-12, nan_ok=True)
+
+
 def test_mean_silhouettes_equal_those_of_scikit_learn_in_any_blocks(monkeypatch):
     rng = np.random.default_rng(0)
     species = rng.integers(0, 30, 200)
