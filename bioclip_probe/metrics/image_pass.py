@@ -18,7 +18,7 @@ from bioclip_probe.stats.sweep.replicates import Replicates
 from bioclip_probe.stats.sweep.search import NeighborSearch, search_spaces
 from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep_spaces
 from bioclip_probe.tables import RANKS
-from bioclip_probe.tree.tree import Placement
+from bioclip_probe.tree.tree import Placement, Tree
 
 #: Numbers of nearest neighbours for which metrics of neighbours are given.
 K_NEIGHBORS = (1, 5, 10)
@@ -63,6 +63,7 @@ class ImagePass:
     groups: np.ndarray | None = None
     executor: Executor | None = None
     _neighbors: dict[bytes, list[NeighborLists]] = field(default_factory=dict, repr=False)
+    _among_named: dict[str, list[Sweep]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def rows(self) -> list[Rows]:
@@ -109,6 +110,24 @@ class ImagePass:
         workers = SweepWorkers(self.executor, settings.device)
         return sweep_spaces(rows, replicates, anchors=True, search=search, workers=workers)
 
+    def sweeps_among_named(self, rank: str) -> list[Sweep]:
+        """Return the sweeps over the images with a name at a rank, in the tree of its taxa and their species.
+
+        Parameters
+        ----------
+        rank : str
+
+        Returns
+        -------
+        list of Sweep
+            One for each space.
+        """
+        if rank not in self._among_named:
+            placement = _species_in_taxa(self.placement, rank)
+            rows = [Rows.images(vectors, placement) for vectors in self.spaces]
+            self._among_named[rank] = self.sweeps_of(rows)[0]
+        return self._among_named[rank]
+
     def neighbors(self, named: np.ndarray) -> list[NeighborLists]:
         """Return the nearest images of some images in each space.
 
@@ -130,3 +149,27 @@ class ImagePass:
         """Return the search among some images in the first space."""
         k = max(K_NEIGHBORS)
         return NeighborSearch.of(self.spaces[0], self.placement, self.jackknife.group, k, self.groups, named)
+
+
+def _species_in_taxa(placement: Placement, rank: str) -> Placement:
+    """Return the images with a name at a rank in the tree of its taxa and their species, with distances in ranks.
+
+    An image without a species is at a tip with those of the same deepest name.
+    """
+    below = len(RANKS) - 1 - RANKS.index(rank)
+    labels, tips = placement.at(rank), np.full(len(placement), -1)
+    named = labels >= 0
+    pairs, tip = np.unique(np.stack([labels[named], placement.node[named]]), axis=1, return_inverse=True)
+    parent, length = [-1], [0.0]
+    node = np.zeros(pairs.shape[1], dtype=np.int64)
+    for number, taxon in enumerate(pairs[0]):
+        if number == 0 or taxon != pairs[0, number - 1]:
+            above = len(parent)
+            parent.append(0)
+            length.append((len(RANKS) - below) / 2)
+        node[number] = len(parent)
+        parent.append(above)
+        length.append(below / 2)
+    names = np.array([f"{number}" for number in range(len(parent))], dtype=object)
+    tips[named] = node[tip.ravel()]
+    return Placement(Tree(np.array(parent), np.array(length), names, np.full(len(parent), -1), "rank"), tips)

@@ -23,12 +23,11 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
-from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep import scoring
 from bioclip_probe.stats.sweep.binning import lca_rank
 from bioclip_probe.stats.sweep.sweep import Sweep
 from bioclip_probe.tables import RANKS
-from bioclip_probe.tree.tree import Placement, Tree
+from bioclip_probe.tree.tree import Placement
 
 SINGLE_IMAGES, ONE_TAXON = "every taxon has a single image", "only one taxon"
 SINGLE_SPECIES = "every taxon has a single species"
@@ -174,49 +173,9 @@ def precision_by_rank(
         if np.array_equal(shared.images.tips >= 0, named):
             swept = shared.image_sweep
         else:
-            swept = sweep_among_named(shared, rank)
+            swept = shared.sweep_among_named(rank)
         table[rank] = estimate_precision(swept, shared.placement, rank, shared.jackknife(), shared.settings)
     return measurements_by_rank(table)
-
-
-def sweep_among_named(shared: SharedResults, rank: str) -> Sweep:
-    """Return the sweep over the images with a name at a rank, in the tree of its taxa and their species.
-
-    Parameters
-    ----------
-    shared : SharedResults
-    rank : str
-
-    Returns
-    -------
-    Sweep
-    """
-    rows = Rows.images(shared.vectors, _species_in_taxa(shared.placement, rank))
-    return shared.image_pass.sweeps_of([rows])[0][0]
-
-
-def _species_in_taxa(placement: Placement, rank: str) -> Placement:
-    """Return the images with a name at a rank in the tree of its taxa and their species, with distances in ranks.
-
-    An image without a species is at a tip with those of the same deepest name.
-    """
-    below = len(RANKS) - 1 - RANKS.index(rank)
-    labels, tips = placement.at(rank), np.full(len(placement), -1)
-    named = labels >= 0
-    pairs, tip = np.unique(np.stack([labels[named], placement.node[named]]), axis=1, return_inverse=True)
-    parent, length = [-1], [0.0]
-    node = np.zeros(pairs.shape[1], dtype=np.int64)
-    for number, taxon in enumerate(pairs[0]):
-        if number == 0 or taxon != pairs[0, number - 1]:
-            above = len(parent)
-            parent.append(0)
-            length.append((len(RANKS) - below) / 2)
-        node[number] = len(parent)
-        parent.append(above)
-        length.append(below / 2)
-    names = np.array([f"{number}" for number in range(len(parent))], dtype=object)
-    tips[named] = node[tip.ravel()]
-    return Placement(Tree(np.array(parent), np.array(length), names, np.full(len(parent), -1), "rank"), tips)
 
 
 def estimate_precision(
@@ -227,7 +186,7 @@ def estimate_precision(
     Parameters
     ----------
     swept : Sweep
-        The sweep over the images with a name at the rank, ``shared.image_sweep`` or `sweep_among_named`.
+        The sweep over the images with a name at the rank, ``shared.image_sweep`` or ``shared.sweep_among_named``.
     placement : Placement
         The images in a taxonomy.
     rank : str

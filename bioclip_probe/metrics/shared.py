@@ -283,6 +283,19 @@ class SharedResults:
         """The sweep over all pairs of images of species in a taxonomy, with the scores of all anchors."""
         return self.image_pass.sweeps[self._space]
 
+    def sweep_among_named(self, rank: str) -> Sweep:
+        """Return the sweep over the images with a name at a rank, in the tree of its taxa and their species.
+
+        Parameters
+        ----------
+        rank : str
+
+        Returns
+        -------
+        Sweep
+        """
+        return self.image_pass.sweeps_among_named(rank)[self._space]
+
     @cached_property
     def species_sweep(self) -> Sweep:
         """The sweep over all pairs of species centroids; tree distances tie that differ by rounding only."""

@@ -196,7 +196,7 @@ def test_one_sweep_or_one_for_each_rank_is_the_same():
     one = everything(vectors, placement)
     jackknife, shared = SharedResults(vectors, placement).jackknife(), SharedResults(vectors, placement)
     for rank in RANKS:
-        alone = retrieval.sweep_among_named(shared, rank)
+        alone = shared.sweep_among_named(rank)
         for name, estimate in retrieval.estimate_precision(alone, placement, rank, jackknife, DEFAULT).items():
             expected = one[f"{name} {rank}"]
             assert estimate.value == pytest.approx(expected.value, abs=1e-9, nan_ok=True)
