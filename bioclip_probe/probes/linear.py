@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from bioclip_probe.stats.devices import tensor, uses_torch
 GRID = tuple(10.0**power for power in range(-2, 5))
 ROUNDING = 1e-6  # embeddings with a standard deviation below this are equal but for the rounding of float32
 SMALLEST_VARIANCE = 1e-12  # share of the largest variance below which an axis holds nothing but rounding
+N_FEATURES_KEPT = 4  # splits whose features are in memory
 
 
 def linear(
@@ -84,7 +88,7 @@ def linear(
 
 
 class LinearProbe(Learner):
-    """The linear probe of one encoder: all its splits share the features, which are rotated once.
+    """The linear probe of one encoder; ranks that learn from the same images share the rotated features.
 
     Parameters
     ----------
@@ -95,15 +99,14 @@ class LinearProbe(Learner):
 
     Examples
     --------
-    >>> LinearProbe(np.eye(3, dtype=np.float32)).features.shape
-    (3, 2)
+    >>> LinearProbe(np.eye(3, dtype=np.float32)).check(LearnSettings()).grid == GRID
+    True
     """
 
     def __init__(self, vectors: np.ndarray, device: str = "cpu", optimiser: Optimiser = DEFAULT_OPTIMISER) -> None:
         super().__init__(vectors, device)
-        self.optimiser = optimiser
-        features = principal_features(vectors, dtype=optimiser.dtype)
-        self.features: Any = tensor(features, device) if uses_torch(device) else features
+        self.optimiser, self._lock = optimiser, Lock()
+        self._features: OrderedDict[tuple[bytes, bytes], Future] = OrderedDict()
 
     def check(self, settings: LearnSettings) -> LearnSettings:
         """Return the settings with a grid, or raise an error if it holds a C that is not positive."""
@@ -113,25 +116,24 @@ class LinearProbe(Learner):
         return settings
 
     def learn(self, task: LearnTask) -> list[Predictions]:
-        """Return the predictions of one rank."""
+        """Return the predictions of one rank: choose C on val, fit the final probe and name the taxa."""
         labels, split, settings, optimiser = task.labels[0], task.split[0], task.settings, self.optimiser
         train, val = (np.flatnonzero(split == name) for name in ("train", "val"))
         learnt = np.concatenate([train, val]) if settings.refit else train
+        features = self._features_of(train, learnt)
         grid, taxa, taxa_learnt = settings.grid or (), np.unique(labels[train]), np.unique(labels[learnt])
-        mean, scale = _centre_and_scale(self.features, self._rows(train))
-        accuracies, models = self._path(task, taxa, (mean, scale))
+        accuracies, models = self._path(features, task, taxa)
         chosen = max(sorted(grid), key=lambda c: accuracies[c])
         start = models[chosen]
         if len(taxa_learnt) > len(taxa):  # val holds taxa that train lacks
-            start, known = Softmax.zeros(len(taxa_learnt), self.features.shape[1]), np.searchsorted(taxa_learnt, taxa)
+            start, known = Softmax.zeros(len(taxa_learnt), features.shape[1]), np.searchsorted(taxa_learnt, taxa)
             start.weights[known], start.intercept[known] = models[chosen].weights, models[chosen].intercept
         taxon = np.searchsorted(taxa_learnt, labels[learnt])
-        x = (self.features[self._rows(learnt)] - mean) / scale
-        model = fit(x, taxon, start, chosen, optimiser, image_weights(taxon, settings.balanced))
-        named = np.flatnonzero(split == "test" if settings.only_test else split != "")
-        n = len(labels)
+        weight = image_weights(taxon, settings.balanced)
+        model = fit(self._take(features, learnt), taxon, start, chosen, optimiser, weight)
+        n, named = len(labels), np.flatnonzero(split == "test" if settings.only_test else split != "")
         predicted, place, confidence = np.full(n, -1), np.zeros(n, dtype=np.int64), np.full(n, np.nan)
-        for rows, scores in self._scores(model, named, (mean, scale)):
+        for rows, scores in self._scores(features, model, named):
             answers = rank_with_probability(scores, taxa_learnt, labels[rows])
             predicted[rows], place[rows], confidence[rows] = answers
         not_converged = sorted({c for c in grid if not models[c].converged} | (set() if model.converged else {chosen}))
@@ -148,93 +150,96 @@ class LinearProbe(Learner):
         return [Predictions(predicted, split, choice, note, place, confidence)]
 
     def _path(
-        self, task: LearnTask, taxa: np.ndarray, unit: tuple[Any, float]
+        self, features: Any, task: LearnTask, taxa: np.ndarray
     ) -> tuple[dict[float, float], dict[float, Softmax]]:
         """Return val accuracy and model at each C, from strong to weak penalty, each fit started from the last."""
         labels, split, settings = task.labels[0], task.split[0], task.settings
         train, val = (np.flatnonzero(split == name) for name in ("train", "val"))
-        x = (self.features[self._rows(train)] - unit[0]) / unit[1]
         taxon = np.searchsorted(taxa, labels[train])
         loose = replace(self.optimiser, tolerance=self.optimiser.path_tolerance)
-        grid, start = sorted(settings.grid or ()), Softmax.zeros(len(taxa), x.shape[1])
-        models = fit_path(x, taxon, start, grid, loose, image_weights(taxon, settings.balanced))
+        grid, start = sorted(settings.grid or ()), Softmax.zeros(len(taxa), features.shape[1])
+        weight = image_weights(taxon, settings.balanced)
+        models = fit_path(self._take(features, train), taxon, start, grid, loose, weight)
         accuracies = {}
         for c, model in zip(grid, models, strict=True):
-            named = [best_columns(scores) for _, scores in self._scores(model, val, unit)]
+            named = [best_columns(scores) for _, scores in self._scores(features, model, val)]
             right = taxa[np.concatenate(named)] == labels[val]
             accuracies[c] = val_accuracy(right, labels[val], settings.balanced)
         return accuracies, dict(zip(grid, models, strict=True))
 
-    def _scores(self, model: Softmax, rows: np.ndarray, unit: tuple[Any, float]) -> Iterator[tuple[np.ndarray, Any]]:
+    def _scores(self, features: Any, model: Softmax, rows: np.ndarray) -> Iterator[tuple[np.ndarray, Any]]:
         """Yield blocks of the rows, and the scores of all taxa for them, where the features are."""
-        weights: Any = model.weights.T
-        intercept: Any = model.intercept
-        if not isinstance(self.features, np.ndarray):
+        weights: Any = model.weights.T.astype(self.optimiser.dtype)
+        intercept: Any = model.intercept.astype(self.optimiser.dtype)
+        if uses_torch(self.device):
             weights, intercept = tensor(weights, self.device), tensor(intercept, self.device)
-        weights, intercept = _as(weights, self.features), _as(intercept, self.features)
         for chunk in Chunks(self.optimiser.cells, self.optimiser.cells).of(rows, len(model.intercept)):
-            scores = ((self.features[self._rows(chunk)] - unit[0]) / unit[1]) @ weights
+            scores = self._take(features, chunk) @ weights
             scores += intercept
             yield chunk, scores
 
-    def _rows(self, rows: np.ndarray) -> Any:
-        """Return row numbers where the features are."""
-        return rows if isinstance(self.features, np.ndarray) else tensor(rows, self.device)
+    def _take(self, features: Any, rows: np.ndarray) -> Any:
+        """Return some rows of the features."""
+        return features[tensor(rows, self.device) if uses_torch(self.device) else rows]
+
+    def _features_of(self, train: np.ndarray, learnt: np.ndarray) -> Any:
+        """Return the features of a split; the thread that asks first computes them."""
+        key = train.tobytes(), learnt.tobytes()
+        with self._lock:
+            is_first = key not in self._features
+            features = self._features.setdefault(key, Future())
+            while len(self._features) > N_FEATURES_KEPT:
+                self._features.popitem(last=False)
+        if is_first:
+            try:
+                rotated = principal_features(self.vectors, train, learnt, self.optimiser.dtype)
+                features.set_result(tensor(rotated, self.device) if uses_torch(self.device) else rotated)
+            except BaseException as error:
+                features.set_exception(error)
+                raise
+        return features.result()
 
 
-def principal_features(vectors: np.ndarray, dtype: str = DEFAULT_OPTIMISER.dtype) -> np.ndarray:
-    """Return vectors about their mean, along their principal axes.
+def principal_features(
+    vectors: np.ndarray, train: np.ndarray, learnt: np.ndarray, dtype: str = DEFAULT_OPTIMISER.dtype
+) -> np.ndarray:
+    """Return all vectors, centred and scaled by those of train, along the principal axes of those learnt from.
 
-    The rotation changes no optimum. The optimal weights lie in the span of the images, so an axis along which these do
-    not differ is left out.
+    The optimal weights lie in the span of the images learnt from. So the weight along an axis on which these images do
+    not differ is 0, and the axis is left out.
 
     Parameters
     ----------
     vectors : ndarray, shape (n, d), float
-        The mean squared norm about their mean becomes 1.
+    train : ndarray, shape (m,), int64
+        Rows whose mean is subtracted and whose mean squared norm becomes 1.
+    learnt : ndarray, shape (l,), int64
+        Rows whose principal axes are taken.
     dtype : str
 
     Returns
     -------
     ndarray, shape (n, k)
-        k is the number of axes with any variance. One column of zeros if the vectors coincide.
+        k is the number of axes with any variance. One column of zeros if the train vectors coincide.
 
     Examples
     --------
-    >>> principal_features(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])).shape
+    >>> rows = np.arange(3)
+    >>> principal_features(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]), rows, rows).shape
     (3, 1)
     """
-    n, d = vectors.shape
-    mean = vectors.mean(axis=0, dtype=np.float64)
-    second = np.zeros((d, d))
-    for rows in DEFAULT_CHUNKS.of(np.arange(n)):
-        x = vectors[rows] - mean
-        second += x.T @ x
-    scale = float(np.sqrt(np.trace(second) / n))
+    mean = vectors[train].mean(axis=0, dtype=np.float64)
+    squares = sum(float(np.sum((vectors[rows] - mean) ** 2)) for rows in DEFAULT_CHUNKS.of(train))
+    scale = np.sqrt(squares / len(train))
     if scale < ROUNDING:
-        return np.zeros((n, 1), dtype=dtype)
+        return np.zeros((len(vectors), 1), dtype=dtype)
+    second = np.zeros((vectors.shape[1],) * 2)
+    for rows in DEFAULT_CHUNKS.of(learnt):
+        x = (vectors[rows] - mean) / scale
+        second += x.T @ x
     variance, axes = np.linalg.eigh(second)
     axes = axes[:, variance > SMALLEST_VARIANCE * variance[-1]][:, ::-1]
-    features = np.empty((n, axes.shape[1]), dtype=dtype)
-    for rows in DEFAULT_CHUNKS.of(np.arange(n)):
+    features = np.empty((len(vectors), axes.shape[1]), dtype=dtype)
+    for rows in DEFAULT_CHUNKS.of(np.arange(len(vectors))):
         features[rows[0] : rows[-1] + 1] = (vectors[rows] - mean) / scale @ axes
     return features
-
-
-def _centre_and_scale(features: Any, train: Any) -> tuple[Any, float]:
-    """Return the mean of the train images, and the root of their mean squared norm about it.
-
-    Infinite if the images coincide, so that all features are 0.
-    """
-    x = features[train]
-    if isinstance(x, np.ndarray):
-        mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
-    else:
-        mean = x.double().mean(dim=0).to(x.dtype)
-    scale = float((((x - mean) ** 2).sum(1).mean()) ** 0.5)
-    return mean, scale if scale >= ROUNDING else np.inf
-
-
-def _as(numbers: Any, features: Any) -> Any:
-    """Return numbers with the number type of the features."""
-    return numbers.astype(features.dtype) if isinstance(numbers, np.ndarray) else numbers.to(features.dtype)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,7 @@ from bioclip_probe.probes.inputs import check_split, learning_obstacle
 from bioclip_probe.probes.learning import LearnSettings, LearnTask
 from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.stats.devices import uses_torch
-from bioclip_probe.stats.threads import SMALL_WORK, matched_threads, one_thread
+from bioclip_probe.stats.threads import SMALL_WORK, in_threads, matched_threads
 
 #: Numbers of all vectors up to which several splits are in memory at once.
 SMALL_VECTORS = 2**24
@@ -142,22 +141,33 @@ def _learn_in_turn(learner: Learner, task: LearnTask) -> list[Predictions]:
 
 
 def _learn_in_parallel(learner: Learner, tasks: Sequence[LearnTask]) -> list[list[Predictions]]:
-    """Return the predictions of many splits; groups of little work are learnt in parallel, the others in turn."""
-    prepared = [_prepare(learner, task) for task in tasks]
-    units = [(results, ranks, part, learner.work(part)) for results, groups in prepared for ranks, part in groups]
-    units.sort(key=lambda unit: unit[-1], reverse=True)
-    n_large = sum(work >= SMALL_WORK for *_, work in units)
-    small, learnt = units[n_large:], []
-    for _, _, part, work in units[:n_large]:
-        with matched_threads(work):
-            learnt.append(learner.learn(part))
-    if small:
-        with one_thread, ThreadPoolExecutor(available_processors()) as pool:
-            learnt += pool.map(lambda unit: learner.learn(unit[2]), small)
-    for (results, ranks, _, _), group in zip(units, learnt, strict=True):
-        for rank, predictions in zip(ranks, group, strict=True):
-            results[rank] = predictions
-    return [results for results, _ in prepared]
+    """Return the predictions of many splits; groups of little work are learnt in parallel, the others in turn.
+
+    The groups of one split follow each other, because they share features.
+    """
+    results, units = [], []
+    for task in tasks:
+        undefined, groups = _prepare(learner, task)
+        results.append(undefined)
+        own = [(learner.work(part), undefined, ranks, part) for ranks, part in groups]
+        units.append(sorted(own, key=lambda unit: unit[0], reverse=True))
+    in_order = [
+        unit for own in sorted(units, key=lambda own: sum(work for work, *_ in own), reverse=True) for unit in own
+    ]
+
+    def learn(unit: tuple[float, list[Predictions], list[int], LearnTask]) -> None:
+        _, all_ranks, ranks, part = unit
+        for rank, predictions in zip(ranks, learner.learn(part), strict=True):
+            all_ranks[rank] = predictions
+
+    for unit in in_order:
+        if unit[0] >= SMALL_WORK:
+            with matched_threads(unit[0]):
+                learn(unit)
+    small = [unit for unit in in_order if unit[0] < SMALL_WORK]
+    for _ in in_threads(learn, small, min(available_processors(), len(small))):
+        pass
+    return results
 
 
 def _prepare(learner: Learner, task: LearnTask) -> tuple[list[Predictions], list[tuple[list[int], LearnTask]]]:
