@@ -170,10 +170,8 @@ def precision_by_rank(
     shared, table = SharedResults.of(embeddings, placement, settings), {}
     for rank in RANKS:
         named = shared.placement.at(rank) >= 0
-        if np.array_equal(shared.images.tips >= 0, named):
-            swept = shared.image_sweep
-        else:
-            swept = shared.sweep_among_named(rank)
+        of_all = np.array_equal(shared.images.tips >= 0, named)
+        swept = shared.image_sweep if of_all else shared.sweep_among_named(rank)
         table[rank] = estimate_precision(swept, shared.placement, rank, shared.jackknife(), shared.settings)
     return measurements_by_rank(table)
 
