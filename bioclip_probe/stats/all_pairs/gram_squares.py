@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -111,9 +110,9 @@ def gram_squares(clades: CladeRows, sizes: BlockSizes = DEFAULT_SIZES) -> np.nda
 
     Notes
     -----
-    Clades of at most d rows are read from the matrix of products of many neighbouring rows. Each larger clade has its
-    d × d second moment G, to which its large children contribute theirs. Leaving out group p with second moment G_p
-    gives ‖G - G_p‖² = ‖G‖² - 2 Σ_{i in p} x_i·G x_i + ‖G_p‖².
+    Clades of at most d rows are read from the matrix of products of many neighbouring rows. Each larger clade has the
+    d × d second moment G_p of each group, to which its large children contribute theirs. With G = Σ G_p, leaving out
+    group p gives ‖G - G_p‖². Memory: n_groups d × d matrices for each level of large clades.
 
     Examples
     --------
@@ -134,18 +133,21 @@ def gram_squares(clades: CladeRows, sizes: BlockSizes = DEFAULT_SIZES) -> np.nda
         low, high = span[nodes[0], 0], span[nodes[-1], 1]
         group = clades.jackknife_group[low:high]
         squares[:, inside] = _squares_of_spans(rows[low:high] - mean, span[inside] - low, group, clades.n_groups)
-    d = len(mean)
     pending: dict[int, tuple[np.ndarray, list[tuple[int, int]]]] = {}
     for node in np.flatnonzero(large)[::-1]:
-        second, covered = pending.pop(node, (np.zeros((d, d)), []))
-        _add_products(second, rows, mean, _gaps(span[node], covered), sizes.rows)
-        squares[:, node] = np.sum(second**2)
-        if clades.n_groups:
-            squares[1:, node] += _changes_without_groups(clades, node, second)
-        if node:
-            above, done = pending.setdefault(tree.parent[node], (np.zeros_like(second), []))
-            above += second
+        of_groups, covered = pending.pop(node, (np.zeros((max(clades.n_groups, 1), len(mean), len(mean))), []))
+        _add_products(of_groups, clades, list(_gaps(span[node], covered)), sizes.rows)
+        second = of_groups.sum(axis=0)
+        squares[0, node] = np.vdot(second, second)
+        for number in range(clades.n_groups):
+            own = of_groups[number]
+            squares[1 + number, node] = squares[0, node] + np.vdot(own, own) - 2 * np.vdot(own, second)
+        if node and tree.parent[node] in pending:
+            above, done = pending[tree.parent[node]]
+            above += of_groups
             done.append((span[node, 0], span[node, 1]))
+        elif node:
+            pending[tree.parent[node]] = of_groups, [(span[node, 0], span[node, 1])]
     return squares
 
 
@@ -171,21 +173,6 @@ def _squares_of_spans(x: np.ndarray, spans: np.ndarray, group: np.ndarray, n_gro
     return squares
 
 
-def _changes_without_groups(clades: CladeRows, node: int, second: np.ndarray) -> np.ndarray:
-    """Return how ‖G‖² of a clade changes when the rows of each group are left out, shape (n_groups,)."""
-    low, high = clades.span[node]
-    rows, group = clades.rows[low:high], clades.jackknife_group[low:high]
-    change = np.zeros(clades.n_groups)
-    order = np.argsort(group, kind="stable")
-    stops = np.searchsorted(group[order], np.arange(clades.n_groups + 1))
-    for number, (first, last) in enumerate(itertools.pairwise(stops.tolist())):
-        if last > first:
-            x = rows[order[first:last]] - clades.mean
-            own = x.T @ x
-            change[number] = np.vdot(own, own) - 2 * np.vdot(own, second)
-    return change
-
-
 def _packs(nodes: np.ndarray, size: np.ndarray, most: int) -> Iterator[np.ndarray]:
     """Yield neighbouring nodes in packs of at most `most` rows."""
     start, total = 0, 0
@@ -209,11 +196,15 @@ def _gaps(span: np.ndarray, covered: list[tuple[int, int]]) -> Iterator[tuple[in
         yield start, int(span[1])
 
 
-def _add_products(
-    second: np.ndarray, rows: np.ndarray, mean: np.ndarray, gaps: Iterator[tuple[int, int]], block: int
-) -> None:
-    """Add Σ x xᵀ of the rows in some gaps to `second`, in place."""
-    for low, high in gaps:
+def _add_products(of_groups: np.ndarray, clades: CladeRows, gaps: list[tuple[int, int]], block: int) -> None:
+    """Add Σ x xᵀ of the rows of each group in some gaps to that of the group, in place."""
+    if not gaps:
+        return
+    rows = np.concatenate([np.arange(*gap) for gap in gaps])
+    group = clades.jackknife_group[rows] if clades.n_groups else np.zeros(len(rows), dtype=np.int64)
+    rows = rows[np.argsort(group, kind="stable")]
+    stops = np.cumsum(np.bincount(group, minlength=len(of_groups)))
+    for own, low, high in zip(of_groups, [0, *stops[:-1]], stops, strict=True):
         for start in range(low, high, block):
-            x = rows[start : min(start + block, high)] - mean
-            second += x.T @ x
+            x = clades.rows[rows[start : min(start + block, high)]] - clades.mean
+            own += x.T @ x
