@@ -129,7 +129,11 @@ class WeightedProgress:
 
 @contextmanager
 def weighted_bar(
-    label: str, numbers: tuple[int, int], sizes: tuple[float, float], show: bool = True
+    label: str,
+    numbers: tuple[int, int],
+    sizes: tuple[float, float],
+    show: bool = True,
+    even_short: bool = True,
 ) -> Iterator[WeightedProgress]:
     """Yield the progress of steps that differ in size.
 
@@ -143,6 +147,8 @@ def weighted_bar(
         Sum of their sizes: of those that were finished before, and of all.
     show : bool
         False turns the output off.
+    even_short : bool
+        Print a last line even if the work took less time than lies between two lines. Bars are shown in any case.
 
     Yields
     ------
@@ -163,7 +169,8 @@ def weighted_bar(
         lines = _Lines(label, done, total, lambda size: "")
         yield WeightedProgress(n_done, n_total, lines.advance, lines.describe)
         lines.text = f"{n_total} of {n_total}"
-        lines.end(lambda seconds: _duration(seconds))
+        if even_short or lines.start < lines.last:
+            lines.end(_duration)
         return
     layout = {"bar_format": WEIGHTED, "smoothing": 0}
     with bar_class(total=total, initial=done, desc=label, **layout) as bar, _logs_above():

@@ -60,6 +60,13 @@ def test_steps_of_different_sizes_name_the_one_in_progress(capsys, clock):
     assert lines[-1].startswith("measuring: 4 of 4, ") and work.n_done == 4
 
 
+def test_short_work_of_a_library_prints_nothing(capsys):
+    with progress.weighted_bar("measuring", (0, 1), (0.0, 1.0), even_short=False) as work:
+        work.begin("bioclip")
+        work.finish(1.0)
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("done, total, show", [(5, 5, True), (0, 5, False)])
 def test_nothing_is_printed_if_it_is_off_or_nothing_is_left(capsys, done, total, show):
     with progress.progress_bar("embedding", done, total, show) as advance:

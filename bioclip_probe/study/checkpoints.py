@@ -35,14 +35,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 import bioclip_probe
 from bioclip_probe import provenance
 from bioclip_probe.files import sha256_of_bytes, sha256_of_chunks, sha256_of_json, write_bytes_atomically
-from bioclip_probe.progress import WeightedProgress
+from bioclip_probe.progress import WeightedProgress, weighted_bar
 from bioclip_probe.study.inputs import Input, Inputs
 
 log = logging.getLogger(__name__)
@@ -346,6 +346,36 @@ class Outline(Checkpoints):
 
 #: Nothing is stored.
 NOWHERE = Checkpoints()
+
+T = TypeVar("T")
+
+
+def with_progress(label: str, function: Callable[[Checkpoints], T]) -> T:
+    """Return what a function of the study returns, and show its progress by pieces; none is stored.
+
+    Parameters
+    ----------
+    label : str
+        Text before the numbers.
+    function : callable
+        Takes the checkpoints.
+
+    Returns
+    -------
+    object
+        What the function returns.
+
+    Examples
+    --------
+    >>> with_progress("measuring", lambda checkpoints: checkpoints.folder) is None
+    True
+    """
+    outline = Outline()
+    function(outline)
+    n_pieces = len(outline.pieces)
+    size = sum(piece.weight for piece in outline.pieces)
+    with weighted_bar(label, (0, n_pieces), (0.0, size), even_short=False) as bar:
+        return function(Checkpoints(progress=bar))
 
 
 def read_piece(path: Path) -> Content | None:

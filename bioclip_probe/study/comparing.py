@@ -16,7 +16,7 @@ from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.threads import matched_threads
-from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece, with_progress
 from bioclip_probe.study.measuring import DEFAULTS, Measured, asked_for, measurements
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.stored_measurements import rows_of_sample
@@ -65,6 +65,8 @@ def compare(
     names = list(sample.embeddings)
     if len(names) < 2:
         return MEASUREMENTS.frame()
+    if checkpoints is NOWHERE:
+        return with_progress("comparing", partial(compare, sample, settings, measured))
     if measured is None:
         measured = measurements(sample, settings, spaces=("raw",), checkpoints=checkpoints)
     beyond = [(name, control) for control, name in itertools.product(sample.controls, names) if name != control]

@@ -27,7 +27,7 @@ from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.stats.threads import matched_threads
-from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece, with_progress
 from bioclip_probe.study.sample import WHOLE, Sample
 from bioclip_probe.study.stored_measurements import measurements_of_table, measurements_table, rows_of_sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS
@@ -130,7 +130,10 @@ def measure(sample: Sample, settings: MeasureSettings = DEFAULTS, executor: Exec
     >>> measure(corvid_sample(), MeasureSettings(metrics=("silhouette",)))["metric"].unique().tolist()
     ['silhouette']
     """
-    return table_of(sample, measurements(sample, settings, executor), settings)
+    measured = with_progress(
+        "measuring", lambda checkpoints: measurements(sample, settings, executor, SPACES, checkpoints)
+    )
+    return table_of(sample, measured, settings)
 
 
 def measurements(

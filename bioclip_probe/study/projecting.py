@@ -14,7 +14,7 @@ from bioclip_probe import metrics, projections
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.projections.drilldown import Panel, drill_down
 from bioclip_probe.projections.settings import ProjectionSettings
-from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece, with_progress
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.stored_measurements import rows_of_sample
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS
@@ -70,6 +70,8 @@ def project(
     'species'
     """
     settings = settings or ProjectionSettings()
+    if checkpoints is NOWHERE:
+        return with_progress("projecting", partial(project, sample, settings, models))
 
     def content(name: str, method: str, rank: str) -> Content:
         own = replace(settings, methods=(method,))
