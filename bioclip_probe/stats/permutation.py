@@ -75,14 +75,12 @@ class PermutedLabels:
             -1 for images that are not kept or have no label.
         """
         chosen = self.unit >= 0 if kept is None else kept & (self.unit >= 0)
-        unit = self.unit[chosen]
-        n_units = self.orders.shape[1]
-        of_unit = np.full(n_units, -1, dtype=np.int64)
-        of_unit[unit] = self.labels[chosen]
+        of_unit = np.full(self.orders.shape[1], -1, dtype=np.int64)
+        of_unit[self.unit[chosen]] = self.labels[chosen]
         present = np.flatnonzero(of_unit >= 0)
-        permuted = np.full((len(self.orders), len(self.labels)), -1, dtype=np.int64)
-        for row, order in zip(permuted, self.orders, strict=True):
-            place = np.empty(n_units, dtype=np.int64)
-            place[present] = np.argsort(np.argsort(order[present]))
-            row[chosen] = of_unit[present][place[unit]]
-        return permuted
+        places = np.argsort(np.argsort(self.orders[:, present], axis=1), axis=1)
+        labels = np.full((len(self.orders), len(present) + 1), -1, dtype=np.int64)  # the last one is for no unit
+        labels[:, :-1] = of_unit[present][places]
+        number = np.full(len(of_unit) + 1, -1)
+        number[present] = np.arange(len(present))
+        return np.take(labels, np.where(chosen, number[self.unit], -1), axis=1)
