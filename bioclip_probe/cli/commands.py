@@ -122,7 +122,7 @@ def figure(options: argparse.Namespace, output: Output) -> None:
         for name in options.names:
             output.line(str(report.draw(read, name)))
         return
-    for name, drawn in report.draw_all(read).items():
+    for name, drawn in report.draw_all(read, progress=not options.quiet).items():
         output.line(f"{name}: not drawn: {drawn}" if isinstance(drawn, str) else str(drawn))
 
 
@@ -130,7 +130,7 @@ def report(options: argparse.Namespace, output: Output) -> None:
     """Draw the figures and bind a results folder into a page."""
     from bioclip_probe import report
 
-    output.line(str(report.write(options.out)))
+    output.line(str(report.write(options.out, progress=not options.quiet)))
 
 
 def models(options: argparse.Namespace, output: Output) -> None:

@@ -129,7 +129,7 @@ def _reproduce(plan: Plan, store: Path, out: Path, output: Output, overwrite: bo
     start = time.perf_counter()
     results = study.reproduce(plan, store, out, overwrite, text)
     log.info("drawing the figures and binding the report")
-    page = report.write(out)
+    page = report.write(out, plan.extraction.progress)
     simulated = " (simulated: nothing here is about real organisms or models)" if results.simulated else ""
     output.line(f"\nHow well do embeddings follow the tree of life? {results.record['dataset']['name']}{simulated}\n")
     add_run(output, results)

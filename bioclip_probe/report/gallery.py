@@ -9,6 +9,7 @@ import pandas as pd
 from bioclip_probe import plots
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots.registry import REGISTRY, check_names
+from bioclip_probe.progress import weighted_bar
 from bioclip_probe.study.results import Results
 
 
@@ -59,7 +60,7 @@ def _tables(results: Results) -> dict[str, pd.DataFrame]:
     return {name: table for name, table in tables.items() if table is not None}
 
 
-def draw_all(results: Results) -> dict[str, Path | str]:
+def draw_all(results: Results, progress: bool = True) -> dict[str, Path | str]:
     """Draw every figure that the tables allow.
 
     Files of a figure that can no longer be drawn are deleted.
@@ -67,6 +68,8 @@ def draw_all(results: Results) -> dict[str, Path | str]:
     Parameters
     ----------
     results : Results
+    progress : bool
+        Show progress, where there is a bar or the work is long.
 
     Returns
     -------
@@ -83,11 +86,15 @@ def draw_all(results: Results) -> dict[str, Path | str]:
     'there is no value of cophenetic_correlation to draw'
     """
     drawn: dict[str, Path | str] = {}
-    for name in REGISTRY:
-        try:
-            drawn[name] = draw(results, name)
-        except DataError as error:
-            drawn[name] = str(error)
-            for old in (results.folder / "figures").glob(f"{name}.*"):
-                old.unlink()
+    n_figures = len(REGISTRY)
+    with weighted_bar("drawing", (0, n_figures), (0, n_figures), progress, even_short=False) as bar:
+        for name in REGISTRY:
+            bar.begin(name)
+            try:
+                drawn[name] = draw(results, name)
+            except DataError as error:
+                drawn[name] = str(error)
+                for old in (results.folder / "figures").glob(f"{name}.*"):
+                    old.unlink()
+            bar.finish(1)
     return drawn

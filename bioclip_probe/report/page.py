@@ -37,7 +37,7 @@ BY_RANK = (
 )
 
 
-def write(folder: str | Path) -> Path:
+def write(folder: str | Path, progress: bool = True) -> Path:
     """Draw the figures of a results folder and bind everything into ``report.html``.
 
     The page holds its pictures and needs no network; all names are escaped.
@@ -46,6 +46,8 @@ def write(folder: str | Path) -> Path:
     ----------
     folder : str or Path
         A results folder with measurements.
+    progress : bool
+        Show progress while the figures are drawn, where there is a bar or it takes long.
 
     Returns
     -------
@@ -75,13 +77,13 @@ def write(folder: str | Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = pages.get_template("report.html").render(_content(found))
+    page = pages.get_template("report.html").render(_content(found, progress))
     path = found.folder / "report.html"
     write_atomically(path, lambda temporary: temporary.write_text(page, encoding="utf-8"))
     return path
 
 
-def _content(found: Results) -> dict[str, object]:
+def _content(found: Results, progress: bool) -> dict[str, object]:
     """Return what the template shows; the figures are drawn on the way."""
     table = found.table("measurements")
     comparison = published.compare(table, found.record)
@@ -92,7 +94,7 @@ def _content(found: Results) -> dict[str, object]:
         "summary": summary_table(found, intervals=True),
         "places": places_table(found),
         "headline_rank": headline_rank(table),
-        "figures": _figures(found),
+        "figures": _figures(found, progress),
         "by_probe": list(tables_by_probe(found, "macro_accuracy")),
         "gaps": _gaps(found),
         "texts": _texts(found),
@@ -111,10 +113,10 @@ def _content(found: Results) -> dict[str, object]:
     }
 
 
-def _figures(found: Results) -> list[dict[str, object]]:
+def _figures(found: Results, progress: bool) -> list[dict[str, object]]:
     """Draw all figures, and return each with its picture or the reason why there is none."""
     figures = []
-    for name, drawn in draw_all(found).items():
+    for name, drawn in draw_all(found, progress).items():
         png = base64.b64encode(drawn.read_bytes()).decode() if isinstance(drawn, Path) else ""
         missing = drawn if isinstance(drawn, str) else ""
         figures.append({"name": name, "figure": FIGURES[name], "missing": missing, "png": png})
