@@ -89,7 +89,7 @@ class Levels:
             if len(first) <= MOST_CLADES:
                 return cls(apart[first], False, depth, between, binning, _clades(level[1:], len(first)))
         counts = np.zeros(N_TREE_CELLS, dtype=np.int64)
-        for i in _sampled_rows(len(tips)):
+        for i in sampled_rows(len(tips)):
             row = np.empty((1, len(tips)), dtype=np.uint16)
             fill_levels(i, between, depth, binning.bins, binning.scale, row)
             counts += np.bincount(row[0], minlength=N_TREE_CELLS)
@@ -186,7 +186,7 @@ class Bins:
         cls,
         points: Points,
         fine: bool,
-        block: int = BLOCK,
+        sampled: np.ndarray | None = None,
         space: Space | None = None,
         bound: float | None = None,
     ) -> Bins:
@@ -197,8 +197,8 @@ class Bins:
         points : Points
         fine : bool
             Use `N_FINE_BINS` instead of `N_BINS`.
-        block : int
-            Rows of a tile.
+        sampled : ndarray of int, optional
+            The points whose distances decide where bins lie, by default `sampled_rows` of them.
         space : Space, optional
             The space of the distances, by default that of the points.
         bound : float, optional
@@ -211,9 +211,9 @@ class Bins:
         n_bins, n_cells = (N_FINE_BINS, N_FINE_CELLS) if fine else (N_BINS, N_CELLS)
         scale, space = np.float32(n_cells / (bound or points.bound)), space or points.space
         counts = np.zeros(n_cells, dtype=np.int64)
-        sampled = _sampled_rows(len(points))
-        for start in range(0, len(sampled), block):
-            rows = sampled[start : start + block]
+        sampled = sampled_rows(len(points)) if sampled is None else sampled
+        for start in range(0, len(sampled), BLOCK):
+            rows = sampled[start : start + BLOCK]
             count_cells(points.products(rows), rows, space, scale, counts)
         below = np.cumsum(counts)
         occurring = np.flatnonzero(counts)
@@ -251,7 +251,22 @@ def lca_rank(step: float) -> str:
     return RANKS[len(RANKS) - 1 - round(step)] if round(step) < len(RANKS) else "root"
 
 
-def _sampled_rows(n: int) -> np.ndarray:
+def sampled_rows(n: int) -> np.ndarray:
+    """Return up to `N_SAMPLED` numbers below n, evenly spaced.
+
+    Parameters
+    ----------
+    n : int
+
+    Returns
+    -------
+    ndarray of int
+
+    Examples
+    --------
+    >>> sampled_rows(3).tolist()
+    [0, 1, 2]
+    """
     return np.unique(np.linspace(0, n - 1, N_SAMPLED).astype(int)) if n else np.zeros(0, dtype=int)
 
 

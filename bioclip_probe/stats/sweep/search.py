@@ -327,7 +327,7 @@ def _on_device(
     levels, n = search.levels(), len(search.rows)
     kinship = np.arange(len(levels.steps))
     spaces = tuple(
-        SpaceInputs(space, Bins.of(products.points, False, BLOCK, space, bound), one, kinship)
+        SpaceInputs(space, Bins.of(products.points, False, None, space, bound), one, kinship)
         for space, bound, one in zip(products.spaces, products.bounds, compiled, strict=True)
     )
     nothing, one_group = np.zeros((len(levels.steps), 0), np.int64), JackknifeGroups.of(np.zeros(n, np.int64), 1)

@@ -20,7 +20,7 @@ import numpy as np
 from bioclip_probe.stats.devices import CPU, uses_torch
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep.anchors import PermutedTips
-from bioclip_probe.stats.sweep.binning import Bins, Levels
+from bioclip_probe.stats.sweep.binning import Bins, Levels, sampled_rows
 from bioclip_probe.stats.sweep.comparison import SpaceInputs, SpaceResult, SweepInputs, compare_all
 from bioclip_probe.stats.sweep.counting import JackknifeGroups
 from bioclip_probe.stats.sweep.device import compare_on_device
@@ -217,7 +217,7 @@ def sweep_spaces(
         levels,
         JackknifeGroups.of(replicates.group[order], replicates.n_groups),
         _permuted_tips(first, order, replicates, levels),
-        tuple(_space_inputs(products, searches, levels, anchors, workers.block)),
+        tuple(_space_inputs(products, searches, levels, anchors, _sampled(spaces, order))),
         anchors,
         workers.device,
         workers.block,
@@ -229,19 +229,29 @@ def sweep_spaces(
 
 
 def _space_inputs(
-    products: SpacesOfPoints, searches: Sequence[NeighborSearch], levels: Levels, anchors: bool, block: int
+    products: SpacesOfPoints,
+    searches: Sequence[NeighborSearch],
+    levels: Levels,
+    anchors: bool,
+    sampled: Sequence[np.ndarray],
 ) -> Iterator[SpaceInputs]:
     """Yield what is looked for in each space."""
     fine = not anchors and bool(levels.clades)
     for number, of in enumerate(zip(products.spaces, products.bounds, products.slacks, strict=True)):
         space, bound, slack = of
         with one_thread:
-            bins = Bins.of(products.points, fine, block, space, bound)
+            bins = Bins.of(products.points, fine, sampled[number], space, bound)
         if searches:
             kinship = searches[number].kinship(levels) if levels.clades else None
             yield SpaceInputs(space, bins, searches[number].on_rows(space, slack), kinship)
         else:
             yield SpaceInputs(space, bins)
+
+
+def _sampled(spaces: Sequence[Rows], order: np.ndarray) -> list[np.ndarray]:
+    """Return the rows that decide where the bins of each space lie, whatever the order of the rows of a tip is."""
+    sorted_rows = (np.lexsort((rows.vectors[order, 0], rows.tips[order])) for rows in spaces)
+    return [of_space[sampled_rows(len(order))] for of_space in sorted_rows]
 
 
 def _order(rows: Rows, search: NeighborSearch | None) -> np.ndarray:
