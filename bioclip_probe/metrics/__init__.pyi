@@ -74,9 +74,9 @@ from .signal import k_mult as k_mult
 from .similarity import encoder_similarity as encoder_similarity
 from .suite import measure as measure
 from .text import TextEmbeddings as TextEmbeddings
-from .text import image_text_accuracy as image_text_accuracy
-from .text import image_text_rsa as image_text_rsa
 from .text import text_cophenetic_correlation as text_cophenetic_correlation
 from .text import text_radial_tau as text_radial_tau
+from .text_images import image_text_accuracy as image_text_accuracy
+from .text_images import image_text_rsa as image_text_rsa
 from .tree_signal import pagel_lambda as pagel_lambda
 from .variance import variance_by_rank as variance_by_rank

@@ -40,6 +40,7 @@ from bioclip_probe.metrics import (
     signal,
     similarity,
     text,
+    text_images,
     tree_signal,
     variance,
 )
@@ -221,8 +222,8 @@ _COLUMNS = (
 _TEXT = (
     MetricEntry("text_cophenetic_correlation", "CPCC of names", "CPCC of names: tree distance against distance of the names of taxa", text.text_cophenetic_correlation, CORRELATION, "higher", "Sokal & Rohlf 1962; p: Mantel 1967", subject="text"),
     MetricEntry("text_radial_tau", "Radial order of nested names", "Kendall's tau-b of rank and distance of a species' nested names from the name of all life", text.text_radial_tau, CORRELATION, "higher", "Sastry et al. 2025", subject="text"),
-    MetricEntry("image_text_rsa", "RSA of images and names", "correlation of distances of images and of names over pairs of taxa", text.image_text_rsa, CORRELATION, "higher", "Kriegeskorte et al. 2008", subject="text"),
-    MetricEntry("image_text_accuracy", "Centroids nearest to their own name", "share of taxa whose images lie nearest to their own name, by centroid", text.image_text_accuracy, SHARE, "higher", "Radford et al. 2021", subject="text"),
+    MetricEntry("image_text_rsa", "RSA of images and names", "correlation of distances of images and of names over pairs of taxa", text_images.image_text_rsa, CORRELATION, "higher", "Kriegeskorte et al. 2008", subject="text"),
+    MetricEntry("image_text_accuracy", "Centroids nearest to their own name", "share of taxa whose images lie nearest to their own name, by centroid", text_images.image_text_accuracy, SHARE, "higher", "Radford et al. 2021", subject="text"),
 )  # fmt: skip
 
 #: Commands that give the numbers of other subjects than embeddings.

@@ -20,11 +20,9 @@ from bioclip_probe.metrics.intervals import with_interval
 from bioclip_probe.metrics.measurement import Measurement, random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
-from bioclip_probe.metrics.similarity import estimate_similarity
 from bioclip_probe.metrics.units import taxon_jackknife
 from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.rows import Rows, finite_rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement, Tree
@@ -33,9 +31,7 @@ from bioclip_probe.tree.tree import Placement, Tree
 #: vectors of their names, shape (K, d).
 Names = Sequence[tuple[np.ndarray, np.ndarray]]
 SPECIES = RANKS[-1]
-BLOCK = 1024
 DECIMALS = 12  # distances are rounded, so that equal names lie equally far in whatever order products are summed
-TIE = 1e-6  # names whose cosines differ by less are equally near
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,125 +280,3 @@ def estimate_radial_tau(names: Names, tree: Tree, root: np.ndarray, settings: Me
     jackknife = taxon_jackknife(Placement(tree, species), SPECIES, settings).take(kept)
     deleted = jackknife.without_each(lambda left: tau[left].mean() if left.any() else np.nan)
     return with_interval(estimate, deleted, jackknife, settings, (-1.0, 1.0))
-
-
-def image_text_rsa(
-    texts: TextEmbeddings, placement: Placement | None = None, settings: MeasureSettings | None = None
-) -> list[Measurement]:
-    """Return the correlation, over pairs of taxa, of the distance of their images and the distance of their names.
-
-    Parameters
-    ----------
-    texts : TextEmbeddings
-        With images.
-    placement : Placement, optional
-        Every metric takes one; here it is that of the texts.
-    settings : MeasureSettings, optional
-        As for ``rsa`` in `encoder_similarity`; by default the settings of the texts.
-
-    Returns
-    -------
-    list of Measurement
-        One for each rank, none without images. Pearson correlation of cosine distances, in [-1, 1], higher is better;
-        chance, p-value and interval as for ``rsa`` in `encoder_similarity`. A taxon lies at the centroid of its images,
-        normalised to length 1. Taxa without a name are left out, and their images are counted as excluded.
-
-    Raises
-    ------
-    DataError
-        If a vector is not finite.
-
-    References
-    ----------
-    Kriegeskorte, Mur & Bandettini 2008, Front. Syst. Neurosci. 2, 4.
-
-    Examples
-    --------
-    >>> from bioclip_probe.metrics.examples import corvid_names
-    >>> image_text_rsa(corvid_names())[-1].estimate.note
-    'needs at least 4 taxa, found 3'
-    """
-    settings = settings or texts.settings
-    metric, measurements = "image_text_rsa", []
-    for rank, taxa in texts.centroids.items():
-        estimate = Estimate.undefined(taxa.reason_undefined)
-        if not taxa.reason_undefined:
-            rng = random_stream(settings.seed, metric, rank)
-            images, names = (Rows.taxa(vectors, taxa.placement) for vectors in (taxa.points, taxa.texts[taxa.own]))
-            jackknife = taxon_jackknife(taxa.placement, rank, settings)
-            estimate = estimate_similarity(images, names, jackknife, rng, settings)["rsa"]
-        measurements.append(Measurement(metric, rank, replace(estimate, **taxa.counts)))
-    return measurements
-
-
-def image_text_accuracy(
-    texts: TextEmbeddings, placement: Placement | None = None, settings: MeasureSettings | None = None
-) -> list[Measurement]:
-    """Return the share of taxa whose centroid lies nearest to their own name among all names of the rank.
-
-    Parameters
-    ----------
-    texts : TextEmbeddings
-        With images.
-    placement : Placement, optional
-        Every metric takes one; here it is that of the texts.
-    settings : MeasureSettings, optional
-        `n_groups`, `resample`, `level` and `seed` are used; by default the settings of the texts.
-
-    Returns
-    -------
-    list of Measurement
-        One for each rank, none without images. In [0, 1], higher is better; of k names that are equally near, each
-        counts 1/k. Chance is 1/names, with whole taxa permuted over the names (null: species). The interval leaves out
-        one group of taxa after the other, with their images and with their names.
-
-    Raises
-    ------
-    DataError
-        If a vector is not finite.
-
-    References
-    ----------
-    Radford et al. 2021, ICML (the nearest name).
-
-    Examples
-    --------
-    >>> from bioclip_probe.metrics.examples import corvid_names
-    >>> image_text_accuracy(corvid_names())[-1].value
-    1.0
-    """
-    settings = settings or texts.settings
-    metric, measurements = "image_text_accuracy", []
-    for rank, taxa in texts.centroids.items():
-        estimate = Estimate.undefined(taxa.reason_undefined)
-        if not taxa.reason_undefined:
-            estimate = _accuracy(taxa, taxon_jackknife(Placement(texts.tree, taxa.taxa), rank, settings), settings)
-        measurements.append(Measurement(metric, rank, replace(estimate, **taxa.counts)))
-    return measurements
-
-
-def _accuracy(taxa: NamedCentroids, jackknife: Jackknife, settings: MeasureSettings) -> Estimate:
-    """Return the share of centroids nearest to their own name; `jackknife` is one of the names."""
-    share = _share_nearest_own(taxa.points, taxa.texts, taxa.own)
-
-    def without(kept: np.ndarray) -> float:
-        rows = kept[taxa.own]
-        if not rows.any():
-            return np.nan
-        own = (np.cumsum(kept) - 1)[taxa.own[rows]]
-        return float(_share_nearest_own(taxa.points[rows], taxa.texts[kept], own).mean())
-
-    estimate = Estimate(float(share.mean()), chance=1 / len(taxa.texts), null="species")
-    deleted = jackknife.without_each(without)
-    return with_interval(estimate, deleted, jackknife.take(taxa.own), settings, (0.0, 1.0))
-
-
-def _share_nearest_own(points: np.ndarray, texts: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Return 1 where the nearest text is a point's own, 1/k where k are equally near, else 0; shape (len(points),)."""
-    share = np.zeros(len(points))
-    for start in range(0, len(points), BLOCK):
-        rows = slice(start, start + BLOCK)
-        cosine = points[rows] @ texts.T.astype(points.dtype)
-        nearest = cosine >= cosine.max(axis=1, keepdims=True) - TIE
-        share[rows] = nearest[np.arange(len(cosine)), own[rows]] / nearest.sum(axis=1)
-    return share

@@ -19,10 +19,10 @@ from bioclip_probe.metrics.text import (
     Names,
     TextEmbeddings,
     estimate_radial_tau,
-    image_text_accuracy,
     text_cophenetic_correlation,
     text_radial_tau,
 )
+from bioclip_probe.metrics.text_images import image_text_accuracy
 from bioclip_probe.metrics.units import taxon_jackknife
 from bioclip_probe.stats.resampling import jackknife_interval
 from bioclip_probe.tables import RANKS
