@@ -153,8 +153,6 @@ def _shares_nearest_own(taxa: NamedCentroids, jackknife: Jackknife) -> np.ndarra
         for number, limit in enumerate((nearest, others)):
             near = (cosine >= limit[:, None] - TIE).astype(np.float64)
             equal[number][:, present] = np.add.reduceat(near, starts, axis=1)
-                cosine >= limit[:, None] - TIE, starts, axis=1, dtype=np.float64
-            )
         with_all = equal[0].sum(axis=1)
         share = np.where((of_own >= nearest - TIE)[:, None], 1 / np.maximum(with_all[:, None] - equal[0], 1), 0.0)
         without_first = equal[1].sum(axis=1) - equal[1][np.arange(len(cosine)), first]
