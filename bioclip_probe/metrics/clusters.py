@@ -173,8 +173,9 @@ def cluster_purity(
 
     Notes
     -----
-    Clustering again without each of twenty groups takes about as long as the three starts: few iterations are needed
-    from where all images ended. With 5,000 images of 390 taxa in 512 dimensions both take 3 s each.
+    Clustering again without each of twenty groups takes less time than the three starts: from where all images ended,
+    few iterations are needed, and they compare images with the centres that moved. With 5,000 images of 390 taxa in 512
+    dimensions the starts take 1.0 s of one core and the groups 0.3 s.
 
     References
     ----------
