@@ -195,7 +195,7 @@ def _add_levels(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _last_bin(members: np.ndarray, before: np.ndarray, n: float) -> tuple[int, float]:
     """Return the bin that holds the last of the n nearest rows, and the share of its members that are among them."""
-    last = np.searchsorted(before, n) - 1
+    last = int(np.searchsorted(before, n)) - 1
     return last, min(members[last], n - before[last]) / members[last]
 
 
