@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean, pearson
 from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
 from bioclip_probe.stats.all_pairs.tree_sums import tree_distance_sums
+from bioclip_probe.stats.threads import in_threads, n_threads
 from bioclip_probe.tree.distances import patristic_rows
 from bioclip_probe.tree.tree import Tree
 
@@ -40,6 +42,8 @@ class PairBlockSizes:
 
 
 DEFAULT_SIZES = PairBlockSizes()
+#: Blocks of pairs that are summed at a time, each of which needs some arrays of `PairBlockSizes.numbers` at most.
+MOST_THREADS = 4
 
 
 def pair_blocks(
@@ -176,21 +180,31 @@ def weighted_image_correlations(
     aggregator = TreeAggregator.of(tree)
     for batch in batches:
         totals[:4, batch] = _linear_sums(tree, aggregator, moments, weights[batch][:, unit])
-    for first, last, c, cc in _taxon_pairs(rows - moments.origin, tips, k, sizes):
-        t = patristic_rows(tree, first, last)
-        places = np.arange(last - first)
-        within_taxa[4, first:last] = cc[places, places] / 2  # each pair occurs twice in the block
-        sums = [np.triu(cc, 1), np.triu(t * c, 1)]
-        for batch in batches:
-            left, right = weights[batch][:, unit[first:last]], weights[batch][:, unit[first:]]
-            for total, values in zip(totals[4:], sums, strict=True):
-                total[batch] += np.einsum("bj,bj->b", left @ values, right)
+    images = _TaxonImages(rows - moments.origin, np.searchsorted(tips, np.arange(k + 1)))
+
+    def of_span(span: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return Σc² inside each taxon of a span, Σc² and Σtc of each weighting, and sums over the pairs of units."""
+        first, last = span
+        (c, cc), t = images.pair_sums(first, last), patristic_rows(tree, first, last)
+        weighted = np.zeros((2, len(weights)))
+        for total, values in zip(weighted, (np.triu(cc, 1), np.triu(t * c, 1)), strict=True):
+            for batch in batches:
+                left, right = weights[batch][:, unit[first:last]], weights[batch][:, unit[first:]]
+                total[batch] = np.einsum("bj,bj->b", left @ values, right)
+        of_units = np.zeros_like(within_units)
         if units is not None:
             a, b = np.nonzero(np.triu(unit[first:last, None] == unit[first:], 1))
-            n = counts[first + a] * counts[first + b]
-            t, c, cc = t[a, b], c[a, b], cc[a, b]
-            for total, values in zip(within_units, (n, n * t, c, n * t * t, cc, t * c), strict=True):
+            n, (t, c, cc_of_pairs) = counts[first + a] * counts[first + b], (values[a, b] for values in (t, c, cc))
+            for total, values in zip(of_units, (n, n * t, c, n * t * t, cc_of_pairs, t * c), strict=True):
                 total += np.bincount(unit[first + a], weights=values, minlength=len(total))
+        return np.diagonal(cc) / 2, weighted, of_units  # each pair of one taxon occurs twice in the block
+
+    spans = list(images.spans(sizes))
+    threads = min(n_threads(len(rows) ** 2), MOST_THREADS)
+    for (first, last), (own, weighted, of_units) in zip(spans, in_threads(of_span, spans, threads), strict=True):
+        within_taxa[4, first:last] = own
+        totals[4:] += weighted
+        within_units += of_units
     totals += within_units @ (weights - weights**2).T
     totals += _sums_by_unit(within_taxa, unit, weights.shape[1]) @ weights.T
     return np.asarray(pearson(*totals))
@@ -208,34 +222,39 @@ def _linear_sums(tree: Tree, aggregator: TreeAggregator, moments: Moments, weigh
     )
 
 
-def _taxon_pairs(
-    x: np.ndarray, tips: np.ndarray, k: int, sizes: PairBlockSizes
-) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Yield Σ c and Σ c² over the images of each two taxa, for a block of taxa and all taxa from its first on.
+@dataclass(frozen=True, eq=False)
+class _TaxonImages:
+    """Images sorted by taxon, about an origin, shape (n, d), and the first image of each taxon, shape (k + 1,)."""
 
-    Yields
-    ------
-    first, last : int
-        The block of taxa.
-    c, cc : ndarray, shape (last - first, k - first), float64
-        Over the pairs of images of taxon ``first + a`` and taxon ``first + b``. Where they are the same taxon, each
-        pair of images counts twice.
-    """
-    starts = np.searchsorted(tips, np.arange(k + 1))
-    most = max(1, min(sizes.rows, sizes.numbers // max(len(x), 1)))
-    q = np.einsum("ij,ij->i", x, x)
-    first = 0
-    while first < k:
-        last = max(first + 1, int(np.searchsorted(starts, starts[first] + most, side="right")) - 1)
-        low, high = starts[first], starts[last]
-        c = x[low:high] @ x[low:].T
+    x: np.ndarray
+    starts: np.ndarray
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        return np.einsum("ij,ij->i", self.x, self.x)
+
+    def spans(self, sizes: PairBlockSizes) -> Iterator[tuple[int, int]]:
+        """Yield spans of taxa whose pairs are computed together."""
+        most = max(1, min(sizes.rows, sizes.numbers // max(len(self.x), 1)))
+        first = 0
+        while first < len(self.starts) - 1:
+            last = max(first + 1, int(np.searchsorted(self.starts, self.starts[first] + most, side="right")) - 1)
+            yield first, last
+            first = last
+
+    def pair_sums(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return Σ c and Σ c² over the images of each two taxa, for a span of taxa and all taxa from its first on.
+
+        Where they are the same taxon, each pair of images counts twice.
+        """
+        low, high = self.starts[first], self.starts[last]
+        c = self.x[low:high] @ self.x[low:].T
         c *= -1
-        c += (q[low:high, None] + q[low:]) / 2
+        c += (self.squares[low:high, None] + self.squares[low:]) / 2
         np.maximum(c, 0, out=c)
         np.fill_diagonal(c, 0.0)  # an image and itself are no pair
-        edges = starts[first:-1] - low
-        yield first, last, _sums_by_taxon(c, edges, last - first), _sums_by_taxon(np.square(c), edges, last - first)
-        first = last
+        edges = self.starts[first:-1] - low
+        return _sums_by_taxon(c, edges, last - first), _sums_by_taxon(np.square(c), edges, last - first)
 
 
 def _sums_by_taxon(values: np.ndarray, edges: np.ndarray, n: int) -> np.ndarray:
