@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -110,13 +110,23 @@ class Network(BaseEncoder):
         """
         import torch
 
-        batch = stack_pictures(pictures)
-        if not self._holds_bytes(batch):
-            batch = batch.to(dtype_of(self.record["precision"]))
+        if self.split is not None and all(getattr(picture, "dtype", None) == np.uint8 for picture in pictures):
+            return self._stacked_bytes(pictures)
+        batch = stack_pictures(pictures).to(dtype_of(self.record["precision"]))
         if self.device == "cpu":
             return batch
         with torch.cuda.device(self.device):  # else a thread of its own would start a context on the first GPU
             return batch.pin_memory()
+
+    def _stacked_bytes(self, pictures: Sequence[np.ndarray]) -> torch.Tensor:
+        """Return a batch of bytes. Torch uses memory for a GPU again, and touches no fresh pages for every batch."""
+        import torch
+
+        on_gpu = self.device != "cpu"
+        with torch.cuda.device(self.device) if on_gpu else nullcontext():
+            batch = torch.empty((len(pictures), *pictures[0].shape), dtype=torch.uint8, pin_memory=on_gpu)
+        np.stack(pictures, out=batch.numpy())
+        return batch
 
     def encode(self, batch: Any) -> np.ndarray:
         """Return the vectors of a batch of pictures.

@@ -20,6 +20,8 @@ import subprocess
 import sys
 import threading
 import traceback
+import weakref
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -54,6 +56,43 @@ class ProcessEndedError(Exception):
         super().__init__(f"signal {-status}" if status < 0 else f"exit status {status}")
 
 
+class RecycledBuffers:
+    """Buffers that are used again when nobody holds them any more: to touch fresh memory costs more than to copy it.
+
+    Examples
+    --------
+    >>> buffers = RecycledBuffers()
+    >>> first = buffers.take(3)
+    >>> first[:] = 7
+    >>> del first
+    >>> buffers.take(3).tolist()
+    [7, 7, 7]
+    """
+
+    def __init__(self) -> None:
+        self._free: defaultdict[int, list[np.ndarray]] = defaultdict(list)
+
+    def take(self, size: int) -> np.ndarray:
+        """Return a buffer of some bytes, with any content.
+
+        Parameters
+        ----------
+        size : int
+
+        Returns
+        -------
+        ndarray, shape (size,), uint8
+        """
+        free = self._free[size]
+        try:
+            memory = free.pop()
+        except IndexError:
+            memory = np.empty(size, np.uint8)
+        buffer = memory[:]
+        weakref.finalize(buffer, free.append, memory).atexit = False
+        return buffer
+
+
 class PreparingProcess:
     """A process that prepares pictures, one chunk after the other.
 
@@ -61,10 +100,12 @@ class PreparingProcess:
     ----------
     preparation : bytes
         The pickled `Preparation`.
+    memory : RecycledBuffers
+        Holds the prepared pictures.
     """
 
-    def __init__(self, preparation: bytes) -> None:
-        self._preparation = preparation
+    def __init__(self, preparation: bytes, memory: RecycledBuffers) -> None:
+        self._preparation, self._memory = preparation, memory
         command = [sys.executable, "-W", "ignore", "-c", _START]
         alone = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | alone)
@@ -113,7 +154,7 @@ class PreparingProcess:
         try:
             self._process.stdin.write(message)
             self._process.stdin.flush()
-            answer = _receive(self._process.stdout)
+            answer = _receive(self._process.stdout, self._memory)
         except (EOFError, OSError, ValueError, pickle.UnpicklingError):  # ValueError: the pipe was closed
             self._process.kill()
             raise ProcessEndedError(self._process.wait()) from None
@@ -134,7 +175,7 @@ class ProcessPool:
 
     def __init__(self, preparation: Preparation, n_processes: int) -> None:
         self._preparation = preparation
-        self._pickled = pickle.dumps(preparation)
+        self._pickled, self._memory = pickle.dumps(preparation), RecycledBuffers()
         self._idle: queue.SimpleQueue[PreparingProcess] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
@@ -210,7 +251,7 @@ class ProcessPool:
         with self._lock:
             if self._closed:
                 raise ProcessEndedError(0)
-            self._processes.append(PreparingProcess(self._pickled))
+            self._processes.append(PreparingProcess(self._pickled, self._memory))
             return self._processes[-1]
 
     def _started(self) -> PreparingProcess:
@@ -299,10 +340,10 @@ def _send(stream: BinaryIO, answer: Any) -> None:
     stream.flush()
 
 
-def _receive(stream: Any) -> Any:
+def _receive(stream: Any, memory: RecycledBuffers) -> Any:
     """Read what `_send` has written."""
     header, sizes = pickle.load(stream)
-    buffers = [np.empty(size, np.uint8) for size in sizes]
+    buffers = [memory.take(size) for size in sizes]
     if any(stream.readinto(buffer) < len(buffer) for buffer in buffers):
         raise EOFError
     return pickle.loads(header, buffers=buffers)

@@ -56,6 +56,20 @@ def test_a_gpu_gives_the_vectors_of_the_cpu(tiny, pictures):
         assert precision == "fp32" or encoder.parity(prepared) > 0.999
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_threads_may_give_bytes_to_a_gpu_at_once(tiny, pictures):
+    exact = encoders.load(f"local-dir:{tiny}", precision="fp32")
+    encoder = encoders.load(f"local-dir:{tiny}", device="cuda", precision="fp32")
+    pixels = [encoder.portable_transform(image) for image in pictures]
+    values = encoder.split.normalization(torch.from_numpy(np.stack(pixels)).cuda()).cpu()
+    assert torch.equal(values, torch.stack([exact.preprocess(image) for image in pictures]))
+    batch = encoder.collate(pixels)
+    assert batch.is_pinned() and batch.dtype == torch.uint8
+    with ThreadPoolExecutor(3) as threads:
+        for vectors in threads.map(encoder.encode, [batch] * 12):
+            np.testing.assert_allclose(vectors, exact.encode(pixels), atol=1e-5)
+
+
 def test_parity_is_the_smallest_cosine_with_float32(tiny, pictures):
     full, half = (encoders.load(f"local-dir:{tiny}", precision=precision) for precision in ("fp32", "bf16"))
     prepared = [full.preprocess(image) for image in pictures]

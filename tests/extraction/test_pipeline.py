@@ -9,6 +9,8 @@ from PIL import Image
 from bioclip_probe.datasets import Dataset, fingerprint_of
 from bioclip_probe.errors import ModelError
 from bioclip_probe.extraction import pipeline
+from bioclip_probe.extraction.extract import extract
+from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
 from bioclip_probe.tables import IMAGES
 from tests.support.extraction import (
@@ -151,6 +153,36 @@ def test_an_encoder_that_overflows_for_many_in_a_row_stops_the_run(tmp_path, sto
     few = OverflowingColour([*range(12, 19), 21])  # of the same fingerprint: the run goes on
     found = extract_one(dataset, few, store, batch_size=batch_size, shard_size=12)
     assert (found.n_ok, found.n_failed, found.n_reused) == (16, 8, 12)
+
+
+class CountedPixels:
+    """A transform that can be sent, and that counts the pictures of all its copies."""
+
+    n_pictures = 0
+
+    def __call__(self, image):
+        CountedPixels.n_pictures += 1
+        return np.asarray(image)
+
+
+class SharingColour(ScaledColour):
+    """An encoder that takes bytes, and turns them into a colour of its own."""
+
+    portable_transform = CountedPixels()
+
+    def encode(self, batch):
+        return super().encode([picture * np.float32(self.factor / 255) for picture in batch])
+
+
+def test_encoders_that_see_the_same_pixels_share_one_transform(dataset, store):
+    encoders = [SharingColour("one"), ScaledColour("alone", 0.5), SharingColour("half", 0.5)]
+    CountedPixels.n_pictures = 0
+    for encoder in encoders:
+        encoder.record["device"] = "cpu"
+    extract(dataset, encoders, store, ExtractionSettings(batch_size=3, shard_size=4, progress=False))
+    assert CountedPixels.n_pictures == 10
+    for encoder in encoders:
+        np.testing.assert_allclose(store.read(dataset, encoder)[1], mean_colours(dataset) * encoder.factor, atol=1e-6)
 
 
 def test_threads_open_pictures_while_the_model_computes(store):

@@ -184,6 +184,7 @@ def test_the_sizes_of_answers_do_not_matter():
     arrays = [np.arange(a * b * 3, dtype=np.uint8).reshape(b, a, 3) for a, b in sizes]
     arrays.append(arrays[2][::2, ::-3])
     reading, writing = os.pipe()
+    memory = processes.RecycledBuffers()
 
     def send():
         with os.fdopen(writing, "wb") as stream:
@@ -192,9 +193,9 @@ def test_the_sizes_of_answers_do_not_matter():
     sender = threading.Thread(target=send)
     sender.start()
     with os.fdopen(reading, "rb") as stream:
-        received = processes._receive(stream)
+        received = processes._receive(stream, memory)
         with pytest.raises(EOFError):
-            processes._receive(stream)
+            processes._receive(stream, memory)
     sender.join()
     for array, same in zip(arrays, received, strict=True):
         np.testing.assert_array_equal(array, same)
