@@ -68,7 +68,10 @@ class Inputs:
             return sample.digests.get(name) or _digest_of_array(sample.embeddings[name].vectors)
         if kind == "names":
             names = sample.names[name]
-            rows = _column_bytes(names.table[["rank", "taxon", "type", "row"]].astype("str").agg("|".join, axis=1))
+            rank, taxon, text_type, row = (
+                names.table[column].astype("str") for column in ("rank", "taxon", "type", "row")
+            )
+            rows = _column_bytes(rank + "|" + taxon + "|" + text_type + "|" + row)  # also where there are none yet
             return sha256_of_json([sha256_of_chunks([rows]), _digest_of_array(names.vectors), names.logit_scale])
         if kind == "tree":
             return sha256_of_chunks(_placement_chunks(sample.trees[name][0]))

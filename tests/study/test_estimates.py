@@ -12,6 +12,7 @@ import pytest
 
 from bioclip_probe.encoders.weights import NotDownloadedError
 from bioclip_probe.errors import DataError
+from bioclip_probe.probes.settings import ProbeSettings
 from bioclip_probe.study.checkpoints import ABOUT, FOLDER
 from bioclip_probe.study.estimates import estimate
 from bioclip_probe.study.examples import corvid_plan
@@ -93,3 +94,13 @@ def test_a_model_that_must_be_downloaded_is_told_with_its_size(
     assert not estimated.complete
     assert estimated.notes == ("without the pieces of bioclip, whose weights must be downloaded first",)
     assert {line.subject for line in estimated.lines if line.step == "measure"} == {"pixels"}
+
+
+@pytest.mark.slow
+def test_names_that_are_not_embedded_yet_are_part_of_the_plan(small_study: Path, tmp_path: Path) -> None:
+    made = replace(
+        plan(small_study / "val"), models=("world-generic", "pixels"), probe=ProbeSettings(probes=("zero_shot",))
+    )
+    lines = estimate(made, tmp_path / "store", tmp_path / "out").lines
+    assert [line.subject for line in lines if line.step == "names"] == ["world-generic"]
+    assert {line.step for line in lines} == {"embed", "names", "measure", "probe", "project", "report"}
