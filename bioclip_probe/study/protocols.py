@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bioclip_probe.errors import ProbeError
+from bioclip_probe.executors import available_processors, resolve_device
 from bioclip_probe.metrics.measurement import random_stream
-from bioclip_probe.probes import LEAVE_ONE_OUT, SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN, ProbeSettings
+from bioclip_probe.probes import (
+    LEAVE_ONE_OUT,
+    SEEN,
+    SEEN_CHILDREN,
+    SHUFFLED,
+    UNSEEN,
+    ProbeSettings,
+    SampleSize,
+    long_work,
+    probe_seconds,
+)
 from bioclip_probe.probes.children import N_FOLDS, SEEN_CHILD, UNSEEN_CHILD, hold_out_children
 from bioclip_probe.probes.splits import (
     given_subsets,
@@ -98,6 +109,7 @@ def tasks_of_protocols(
     ['seen', 'shuffled', 'seen-children and unseen']
     """
     seed, labels = settings.seed, np.stack([sample.placement.at(rank) for rank in RANKS])
+    _warn_of_long_work(sample, labels, settings)
     if {SEEN, SHUFFLED} & set(settings.protocols):
         split = _split_of_images(sample, labels, settings)
     for protocol in settings.protocols:
@@ -111,6 +123,19 @@ def tasks_of_protocols(
     of_children = [protocol for protocol in settings.protocols if protocol in (SEEN_CHILDREN, UNSEEN)]
     if of_children:
         yield from _children_tasks(labels, sample.groups, settings, of_children)
+
+
+def _warn_of_long_work(sample: Sample, labels: np.ndarray, settings: ProbeSettings) -> None:
+    """Log how long logistic regression will take, where that is long, and what is fast; nothing else is done."""
+    here = replace(settings, device=resolve_device(settings.device))
+    taxa = tuple(len(np.unique(own[own >= 0])) for own in labels)
+    total: dict[str, float] = {}
+    for embeddings in sample.embeddings.values():
+        size = SampleSize(labels.shape[1], embeddings.vectors.shape[1], taxa)
+        for name, seconds in probe_seconds(here, size, available_processors()).items():
+            total[name] = total.get(name, 0.0) + seconds
+    if warning := long_work(total):
+        log.warning("%s", warning)
 
 
 def _split_of_images(sample: Sample, labels: np.ndarray, settings: ProbeSettings) -> np.ndarray:
