@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioclip_probe.stats.sweep.points import NARROWEST, Points, distance_bound
+from bioclip_probe.stats.sweep.points import NARROWEST, Points, SpacesOfPoints, distance_bound
 from tests.support.made_up_vectors import unit_rows, vectors_of_tips
 
 
@@ -47,3 +47,26 @@ def test_candidates_hold_the_nearest_rows_of_other_groups():
             nearest = np.flatnonzero(others)[np.argsort(distances[row, others])[:k]]
             found = neighbour[anchor == row]
             assert set(nearest) <= set(found) and others[found].all()
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-2])
+def test_centred_distances_follow_from_the_products_of_raw_points(spread):
+    """Points near the mean are no less exact than others."""
+    rng = np.random.default_rng(0)
+    sizes = np.exp(rng.uniform(-3, 1, (60, 1)))
+    vectors = unit_rows(np.eye(9)[0] * 5 + spread * sizes * rng.standard_normal((60, 9))).astype(np.float32)
+    centred = unit_rows(vectors - vectors.mean(axis=0, dtype=np.float64)).astype(np.float32)
+    order = rng.permutation(60)[:50]
+    products = SpacesOfPoints.of([vectors, centred], order)
+    p = products.points.products(slice(0, 50))
+    for space, own in zip(products.spaces, (vectors, centred), strict=True):
+        wide = own[order].astype(float)
+        expected = ((wide[:, None] - wide) ** 2).sum(axis=2) / 2
+        found = space.half[:, None] + space.half - space.weight[:, None] * space.weight * p
+        np.testing.assert_allclose(found, expected, atol=2e-6 * max(expected.max(), 1e-3))
+
+
+def test_other_vectors_than_centred_ones_do_not_share_products():
+    vectors = unit_rows(np.random.default_rng(0).standard_normal((30, 4)) + 1).astype(np.float32)
+    assert SpacesOfPoints.of([vectors, -vectors], np.arange(30)) is None
+    assert len(SpacesOfPoints.of([vectors], np.arange(30)).spaces) == 1
