@@ -77,7 +77,7 @@ def estimate(
     lines, notes = list(embedding.lines), []
     if steps:
         if not overwrite:
-            results.check_dataset(out, dataset.fingerprint)
+            results.check_dataset(out, dataset.fingerprint, dataset.name)
         absent = [model for model in plan.encoders if model not in embedding.sources]
         if absent:
             notes.append(f"without the pieces of {', '.join(absent)}, whose weights must be downloaded first")

@@ -145,7 +145,7 @@ def run_steps(
     with executors.open_executor(plan.extraction.engine) as executor:  # opened once: SLURM jobs wait in the queue once
         dataset = datasets.load(plan.data)
         if not overwrite:
-            results.check_dataset(out, dataset.fingerprint)
+            results.check_dataset(out, dataset.fingerprint, dataset.name)
         sample = collect_sample(plan, store, executor, dataset)
         if not overwrite:
             results.check_run(out, sample.run)
