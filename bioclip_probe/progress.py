@@ -227,7 +227,7 @@ class _Lines:
 
     def _print_if_due(self) -> None:
         now = time.perf_counter()
-        if now - self.last <= SECONDS_BETWEEN_LINES:
+        if now - self.last <= SECONDS_BETWEEN_LINES or not self.done < self.total:  # the last line comes at the end
             return
         self.last, self.printed = now, self.done
         rate = (self.done - self.first) / max(now - self.start, 1e-9)
