@@ -18,13 +18,13 @@ from bioclip_probe.probes.settings import ProbeSettings
 
 #: Processor seconds of one encoder in one space on the taxonomy: of each operation, see `_operations`.
 CONSTANTS = {
-    "fixed": 1.0,
-    "products of images": 4e-11,
-    "pairs of images": 2e-8,
-    "permutations": 2e-10,
-    "images": 2e-7,
-    "clusters": 2e-10,
-    "pairs of species": 1e-8,
+    "fixed": 1.4,
+    "products of images": 3e-10,
+    "pairs of images": 1.2e-7,
+    "permutations": 1.7e-9,
+    "images": 2.3e-6,
+    "clusters": 4.6e-10,
+    "pairs of species": 2.3e-7,
 }
 #: Operations that run on the device, and how much faster a GPU does them than one core.
 ON_DEVICE, GPU_FACTOR = ("products of images", "permutations", "clusters"), 100.0
@@ -37,7 +37,9 @@ SCORES, TESTED = (0.5, 5e-5), 0.2
 #: Seconds of the figures and the page.
 REPORT_SECONDS = (15.0, 60.0)
 #: Bytes of the process without any data, and bytes for each number of an embedding while its encoder is measured.
-BASE_MEMORY, WORKING_COPIES = 6e8, 24.0
+BASE_MEMORY, WORKING_COPIES = 5e8, 24.0
+#: Bytes for each number of the species' means, and how many of these numbers are worked on at once.
+SPECIES_BYTES, SPECIES_NUMBERS = 1000.0, 5e5
 #: Bytes of a prediction in memory.
 PREDICTION_BYTES = 60.0
 

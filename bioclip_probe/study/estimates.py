@@ -120,7 +120,7 @@ def _lines(step: str, pieces: Sequence[PieceState], costs: PieceCosts, experienc
         seconds = sum(costs.seconds(piece.step, piece.subject, piece.weight) for piece in missing) * experience.ratio
         to_do = f"{len(missing)} pieces" if missing else ""
         times = (spread[0] * seconds, spread[1] * seconds)
-        memory = study_memory(costs.sizes) if missing else 0.0
+        memory = study_memory(costs.sizes, costs.n_predictions if step == "probe" else 0.0) if missing else 0.0
         lines.append(StepEstimate(step, encoder, there, to_do, times, source, memory, NAN if missing else 0.0))
     return lines
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from bioclip_probe.executors import available_processors, resolve_device
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.probes import LEARNERS
 from bioclip_probe.probes.costs import SampleSize, long_work, probe_seconds
 from bioclip_probe.probes.registry import SEEN, SEEN_CHILDREN, UNSEEN
 from bioclip_probe.probes.settings import ProbeSettings
-from bioclip_probe.study.costs import PROJECTIONS, measure_seconds, project_seconds, score_seconds
+from bioclip_probe.study.costs import PROJECTIONS, measure_seconds, n_answers, project_seconds, score_seconds
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement
@@ -68,6 +69,12 @@ class PieceCosts:
             for name, seconds in probe_seconds(self.probe, size, self.n_cores).items():
                 total[name] = total.get(name, 0.0) + seconds
         return long_work(total)
+
+    @property
+    def n_predictions(self) -> float:
+        """The rows of predictions of all encoders and probes."""
+        learners = len(set(self.probe.probes) & set(LEARNERS))
+        return sum(size.n_images * len(size.taxa) * learners * n_answers(self.probe) for size in self.sizes.values())
 
     def seconds(self, step: str, subject: str, weight: float) -> float:
         """Return the expected time of a piece.
