@@ -1,9 +1,10 @@
 """The processor time that probes will take, estimated before they run.
 
-The estimate is made of the numbers of operations that the probes need, and of the constants below. These were measured
-on one core of an AMD EPYC with AVX-512 by `tests.benchmarks.bench_probes --costs`, which prints them for any machine.
-An estimate is good to a factor of two or so: the optimiser of the linear probe needs more steps for some embeddings
-than for others.
+The estimate is made of the numbers of operations that the probes need, and of the constants below. These are processor
+seconds of one core with AVX-512 (a virtual one of a busy machine), each the best of several runs with one thread of
+linear algebra; `tests.benchmarks.bench_probes --costs` prints them for any machine. The numbers of evaluations are
+those of the built-in world's encoders. An estimate is good to a factor of two or so: the optimiser of the linear probe
+needs more steps for some embeddings than for others.
 """
 
 from __future__ import annotations
@@ -15,19 +16,25 @@ from bioclip_probe.probes.registry import LEAVE_ONE_OUT, SEEN, SEEN_CHILDREN, SH
 from bioclip_probe.probes.settings import ProbeSettings
 
 #: Multiplications with additions a second in products, on one core, in float32 and in float64.
-FLOAT32_RATE, FLOAT64_RATE = 3e10, 1.5e10
+FLOAT32_RATE, FLOAT64_RATE = 5e10, 2.5e10
 #: The same in float32 on a GPU: half of the data sheet of an H100. It was not measured.
 GPU_RATE = 1.5e13
 #: Seconds to go once over a score (of an image and a taxon): in a softmax, and to rank taxa.
-SOFTMAX_PASS, RANK_PASS = 4e-9, 3e-9
+SOFTMAX_PASS, RANK_PASS = 2.6e-9, 6e-9
+#: Seconds of one evaluation for each number of the features, and of one step of the optimiser for each weight.
+FEATURE_PASS, STEP_PASS = 6e-10, 3e-8
+#: Seconds to find the principal axes, for each number of the dimension cubed.
+AXES = 5e-10
 #: Evaluations of the linear probe's objective for all values of C and the final fit, of all images and of few shots.
-EVALUATIONS, EVALUATIONS_OF_SHOTS = 350, 200
+EVALUATIONS, EVALUATIONS_OF_SHOTS = 350, 150
 #: Seconds of an evaluation that do not depend on the size.
-OVERHEAD = 1e-4
+OVERHEAD = 4e-5
 #: Values of the hyperparameter among which ridge regression and LDA choose.
 GRID_OF_CLOSED_FORM = 8
-#: Share of the images that is learnt from, and that is val, in most protocols.
-LEARNT, VAL = 0.8, 0.2
+#: Share of the images that is learnt from, where other images are asked about and where children of taxa are.
+LEARNT, LEARNT_OF_CHILDREN = 0.65, 0.45
+#: Share of the images that is val, and that is compared with others by neighbours.
+VAL, COMPARED = 0.2, 0.6
 FOLDS_OF_CHILDREN, FOLDS_OF_SHOTS = 5, 10
 #: Above this many seconds the linear probe is called long, and what is exact and fast is named.
 LONG = 1800.0
@@ -136,38 +143,40 @@ share of that, and --device cuda fits it on a GPU'
 def _fits(settings: ProbeSettings, size: SampleSize) -> Iterator[_Fit]:
     """Yield every fit that the protocols ask for."""
     n, species, above = size.n_images, size.taxa, size.taxa[:-1]
-    many = LEARNT * n
+    many, fewer = LEARNT * n, LEARNT_OF_CHILDREN * n
     if SEEN in settings.protocols:
         yield from (_Fit(many, k) for k in species)
         yield from (_Fit(shots * k, k, few=True) for shots in settings.shots for k in species if shots * k < many)
     if SHUFFLED in settings.protocols:
         yield from (_Fit(many, k) for k in above)
     if {SEEN_CHILDREN, UNSEEN} & set(settings.protocols):
-        yield from (_Fit(many, k) for k in above for _ in range(FOLDS_OF_CHILDREN * settings.n_deals))
+        yield from (_Fit(fewer, k) for k in above for _ in range(FOLDS_OF_CHILDREN * settings.n_deals))
     if LEAVE_ONE_OUT in settings.protocols:
         yield from (_Fit(many, k) for k in species for _ in range(n))
 
 
 def _linear(fit: _Fit, size: SampleSize, rate: float) -> float:
     """Return the seconds of the path of C and the final fit, by L-BFGS."""
-    cells = fit.n_learnt * fit.n_taxa
-    pass_of_softmax = SOFTMAX_PASS * FLOAT32_RATE / rate if rate > FLOAT32_RATE else SOFTMAX_PASS
-    evaluation = OVERHEAD + cells * (2 * size.dimension / rate + pass_of_softmax)
-    return (EVALUATIONS_OF_SHOTS if fit.few else EVALUATIONS) * evaluation
+    d = min(size.dimension, fit.n_learnt)  # other axes hold nothing
+    of_a_score = 2 * d / FLOAT32_RATE + SOFTMAX_PASS
+    passes = fit.n_learnt * (fit.n_taxa * of_a_score + d * FEATURE_PASS) + fit.n_taxa * d * STEP_PASS
+    evaluation = OVERHEAD + passes * FLOAT32_RATE / rate
+    rotation = 2 * size.n_images * size.dimension**2 / FLOAT64_RATE + AXES * size.dimension**3
+    return (EVALUATIONS_OF_SHOTS if fit.few else EVALUATIONS) * evaluation + rotation
 
 
 def _closed_form(fit: _Fit, size: SampleSize) -> float:
     """Return the seconds of ridge regression or LDA at every strength of the regularisation."""
     d, k = size.dimension, fit.n_taxa
     moments = 2 * fit.n_learnt * d**2 / FLOAT64_RATE
-    weights = GRID_OF_CLOSED_FORM * (d**3 + d**2 * k) / FLOAT64_RATE
+    weights = GRID_OF_CLOSED_FORM * (d**3 / 6 + d**2 * k) / FLOAT64_RATE
     n_scored = GRID_OF_CLOSED_FORM * VAL * size.n_images + size.n_images
     return moments + weights + n_scored * k * (d / FLOAT64_RATE + RANK_PASS)
 
 
 def _neighbours(fit: _Fit, size: SampleSize) -> float:
     """Return the seconds of the nearest neighbours."""
-    return size.n_images * fit.n_learnt * (size.dimension / FLOAT32_RATE + RANK_PASS)
+    return COMPARED * size.n_images * fit.n_learnt * (size.dimension / FLOAT32_RATE + RANK_PASS)
 
 
 def _scoring(n: int, d: int, n_taxa: int) -> float:

@@ -1,7 +1,7 @@
 """The linear probe beside scikit-learn's LogisticRegression at equal objective, its whole protocol, and large sizes.
 
     python -m tests.benchmarks.bench_probes [--images 20000] [--dimension 512] [--taxa 500] [--c 1 10 100]
-        [--protocol] [--large 100000 1000] [--plan 500000 10000]
+        [--protocol] [--large 100000 1000] [--plan 500000 10000] [--costs]
 
 The embeddings are synthetic unit vectors: species evolve along a taxonomy, and images scatter around them, both less
 along each further axis, as in real embeddings. At each C both start from zero. scikit-learn stops by its default
@@ -28,10 +28,12 @@ from dataclasses import dataclass
 from importlib import import_module
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bioclip_probe.probes import linear as ours
 from bioclip_probe.probes import softmax
 from bioclip_probe.probes.objectives import objective_of
+from bioclip_probe.probes.predictions import rank_with_probability
 from bioclip_probe.probes.softmax import Optimiser, Softmax
 from bioclip_probe.probes.splits import split_by_image
 from bioclip_probe.tree import brownian
@@ -259,6 +261,35 @@ def plan(n: int, d: int, n_taxa: int, n_evaluations: int) -> None:
     )
 
 
+def costs() -> None:
+    """Print the constants of `probes.costs`, in processor seconds of one thread."""
+    rng, n, d, n_taxa = np.random.default_rng(0), 4_096, 512, 2_000
+    x, taxon = rng.standard_normal((n, d), dtype=np.float32), rng.integers(0, n_taxa, n)
+
+    def seconds(work: Callable[[], object]) -> float:
+        """Return the least processor time of five runs after a first."""
+        work()
+        clock, times = Clock(), []
+        for _ in range(5):
+            clock.reset()
+            work()
+            times.append(clock.read()[1])
+        return min(times)
+
+    with threadpool_limits(1):
+        weights = rng.standard_normal((d, n_taxa))
+        scores, in_float32 = x @ weights, weights.astype(np.float32)
+        print(f"FLOAT32_RATE {n * d * n_taxa / seconds(lambda: x @ in_float32):.1e}")
+        print(f"FLOAT64_RATE {n * d * n_taxa / seconds(lambda: x.astype(np.float64) @ weights):.1e}")
+        print(f"RANK_PASS {seconds(lambda: rank_with_probability(scores, np.arange(n_taxa), taxon)) / scores.size:.1e}")
+        for k in (8, 200, n_taxa):
+            objective = objective_of(x, taxon % k, k, Optimiser().cells)
+            objective.n_threads = 1
+            at = np.zeros((k, d + 1))
+            taken = seconds(lambda objective=objective, at=at: objective(at))
+            print(f"an evaluation with {k:,} taxa: {taken:.4f} s, {taken / n / k:.1e} a score")
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description="The linear probe beside scikit-learn's logistic regression")
@@ -270,7 +301,11 @@ def main() -> None:
     parser.add_argument("--large", type=int, nargs=2, metavar=("IMAGES", "TAXA"))
     parser.add_argument("--plan", type=int, nargs=2, metavar=("IMAGES", "TAXA"))
     parser.add_argument("--evaluations", type=int, default=400, help="number of evaluations that --plan assumes")
+    parser.add_argument("--costs", action="store_true", help="print the constants of probes.costs and do nothing else")
     arguments = parser.parse_args()
+    if arguments.costs:
+        costs()
+        return
     d = arguments.dimension
     size = (arguments.images, d, arguments.taxa)
     print(f"{size[0]:,} images, {d} dimensions, {size[2]:,} taxa", flush=True)
