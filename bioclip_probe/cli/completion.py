@@ -58,7 +58,7 @@ def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
         else:
             continue
         action.complete = complete  # type: ignore[attr-defined]
-    return shtab.complete(parser, shell, preamble={"bash": "\n".join(functions)})
+    return shtab.complete(parser, shell, preamble="\n".join(functions) if shell == "bash" else "")
 
 
 def _names() -> dict[str, list[str]]:
