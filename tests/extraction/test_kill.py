@@ -193,5 +193,5 @@ def test_a_termination_signal_ends_a_run_like_an_interruption(spec, tmp_path):
     run.send_signal(signal.SIGTERM)
     _, said = run.communicate()
     assert run.returncode == 130, said
-    assert "interrupted; the shards written so far are kept, the same command goes on from there" in said
+    assert "interrupted; finished shards are kept, and the same command goes on from there" in said
     assert Store(store).contents()["state"].tolist() == ["incomplete"]
