@@ -181,8 +181,11 @@ class ProcessPool:
         self._closed = False
         self._processes: list[PreparingProcess] = []
         self._n_lost = 0  # pictures in a row that ended a process
-        for process in [self._new_process() for _ in range(n_processes)]:
-            threading.Thread(target=self._start, args=(process,), daemon=True).start()
+        try:
+            for _ in range(n_processes):
+                threading.Thread(target=self._start, args=(self._new_process(),), daemon=True).start()
+        except OSError as error:  # the system allows no more of them
+            log.info("only %d processes prepare pictures: %s", len(self._processes), error)
 
     @property
     def n_idle(self) -> int:

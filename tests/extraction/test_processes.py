@@ -134,6 +134,17 @@ def test_before_processes_are_ready_and_where_they_cannot_start_threads_prepare(
     assert reason in caplog.messages[0]
 
 
+def test_fewer_processes_than_asked_for_are_enough(monkeypatch, caplog):
+    def refused(*arguments, **options):
+        raise OSError("no more processes")
+
+    caplog.set_level("INFO", logger="bioclip_probe")
+    monkeypatch.setattr(processes.subprocess, "Popen", refused)
+    with process_pool(Preparation(OddPictures(), TRANSFORMS), 2) as pool:
+        assert len(pool.prepare(Chunk(COLOURS, (0,)))) == 3
+    assert caplog.messages == ["only 0 processes prepare pictures: no more processes"]
+
+
 def test_no_process_outlives_the_block():
     with process_pool(Preparation(OddPictures(), TRANSFORMS), 2) as pool:
         assert len(pool.prepare(Chunk(COLOURS, (0,)))) == 3
