@@ -30,6 +30,8 @@ MOST_ROWS = 2048
 BYTES_OF_PAIR, BYTES_OF_COUNT = 64, 96
 #: Rows whose nearest candidates one thread selects at once.
 SELECTED_AT_ONCE = 128
+#: Pairs on permuted trees that are counted at once.
+MOST_PERMUTED = 2**26
 
 
 def compare_on_device(inputs: SweepInputs) -> list[SpaceResult]:
@@ -242,21 +244,27 @@ class _PermutedTrees:
 
     def add_scores(self, space: _SpaceOnDevice, rows: slice, coarse: torch.Tensor) -> None:
         """Add the counts and the scores of those rows of a block that are anchors here."""
+        n_orders, n_levels, n_coarse = len(self.orders), space.n_levels, space.n_coarse
+        anchors = np.flatnonzero(self.anchors[rows])
+        at_once = max(1, MOST_PERMUTED // (n_orders * len(self.tip)))
+        for start in range(0, len(anchors), at_once):
+            some = tensor(anchors[start : start + at_once], self.device, "int64")
+            own = some + rows.start
+            place = self._levels(self.tip[own])[:, :, self.tip].mul_(n_coarse).add_(coarse[some][:, None])
+            counts = space.counted(place.flatten(0, 1), own.repeat_interleave(n_orders), n_levels * n_coarse)
+            scores = scores_of_counts(counts.view(-1, n_levels, n_coarse), space.harmonic)
+            space.permuted += counts.view(-1, *space.permuted.shape).sum(dim=0)
+            space.sums[len(space.sums) - n_orders :] += scores.view(-1, n_orders, *scores.shape[1:]).sum(dim=0)
+
+    def _levels(self, tips: torch.Tensor) -> torch.Tensor:
+        """Return the level of some tips and all tips on each tree, shape (tips, P, k), int64."""
         import torch
 
-        n_orders, n_levels, n_coarse = len(self.orders), space.n_levels, space.n_coarse
-        for a in np.flatnonzero(self.anchors[rows]).tolist():
-            row = rows.start + a
-            level = torch.zeros(self.orders.shape, dtype=torch.int64, device=self.device)
-            for first in self.first:
-                moved = first[self.orders]
-                level += moved != moved[:, self.tip[row], None]
-            place = level.mul_(n_coarse)[:, self.tip].add_(coarse[a])
-            own = torch.full((n_orders,), row, device=self.device)
-            counts = space.counted(place, own, n_levels * n_coarse)
-            space.permuted += counts
-            scores = scores_of_counts(counts.view(-1, n_levels, n_coarse), space.harmonic)
-            space.sums[len(space.sums) - n_orders :] += scores
+        level = torch.zeros((len(tips), *self.orders.shape), dtype=torch.int64, device=self.device)
+        for first in self.first:
+            moved = first[self.orders]
+            level += moved[:, tips].T[:, :, None] != moved
+        return level
 
 
 def _padded_members(inputs: SweepInputs) -> np.ndarray:
