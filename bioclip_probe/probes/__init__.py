@@ -3,9 +3,9 @@
 ===============  =============================================================================
 `registry`       the probes by name, and the protocols by which they are tested
 `settings`       `ProbeSettings`: which probes a study runs, and how
-`linear`         logistic regression, optimised by `softmax`
+`linear`         logistic regression, optimised by `softmax` of `objectives`
 `closed_form`    ridge regression and linear discriminant analysis, from moments
-`neighbors`      a vote of the nearest images
+`neighbors`      a vote of the nearest images; `device_neighbors` searches them by torch
 `centroid`       SimpleShot: the nearest of the means of a few images of each taxon
 `zero_shot`      the nearest of the names of taxa; learns nothing from images
 `splits`         splits of images into train, val and test
@@ -13,7 +13,8 @@
 `folds`          folds of SimpleShot: support and queries
 `predictions`    `Predictions`, the result of a probe at one rank
 `costs`          the seconds that probes will take, estimated beforehand
-`learning`       `LearnSettings`, which all probes that learn take
+`learning`       `LearnSettings`, which all probes that learn take, and `LearnTask`
+`scheduling`     `Learner`, and the order in which a probe learns many splits
 ===============  =============================================================================
 
 Names are loaded when first used: the command line reads the registry and the settings only.

@@ -1,6 +1,7 @@
 from . import centroid as centroid
 from . import closed_form as closed_form
 from . import costs as costs
+from . import device_neighbors as device_neighbors
 from . import folds as folds
 from . import inputs as inputs
 from . import learning as learning

@@ -8,10 +8,12 @@ from functools import partial
 
 import numpy as np
 
+from bioclip_probe.probes.device_neighbors import DeviceNeighbors
 from bioclip_probe.probes.inputs import image_weights, ranks_with_equal_splits, val_accuracy
 from bioclip_probe.probes.learning import DEFAULT_SETTINGS, LearnSettings, LearnTask
 from bioclip_probe.probes.predictions import Predictions
 from bioclip_probe.probes.scheduling import Learner, learn_one
+from bioclip_probe.stats.devices import uses_torch
 from bioclip_probe.stats.sweep.neighbors import Candidates
 from bioclip_probe.stats.sweep.points import BLOCK, Points
 from bioclip_probe.stats.threads import matched_threads
@@ -116,10 +118,10 @@ class NeighborsProbe(Learner):
         settings, split, block = task.settings, task.split[0], self.block
         train, val, test = (np.flatnonzero(split == subset) for subset in ("train", "val", "test"))
         grid = tuple(int(k) for k in settings.grid or ())
-        of_val = _nearest(self.vectors, train, val, max(grid), block)
+        of_val = _nearest(self.vectors, train, val, max(grid), block, self.device)
         learnt = np.sort(np.concatenate([train, val])) if settings.refit else train
         named = test if settings.only_test else np.concatenate([train, val, test])
-        of_all = _nearest(self.vectors, learnt, named, max(grid), block)
+        of_all = _nearest(self.vectors, learnt, named, max(grid), block, self.device)
         results = []
         for labels in task.labels:
             voters = [_Voters.of(labels, rows, settings.balanced) for rows in (train, learnt)]
@@ -169,7 +171,9 @@ class _Answers:
     share: np.ndarray
 
 
-def _nearest(vectors: np.ndarray, learnt: np.ndarray, named: np.ndarray, k: int, block: int) -> _Nearest:
+def _nearest(
+    vectors: np.ndarray, learnt: np.ndarray, named: np.ndarray, k: int, block: int, device: str = "cpu"
+) -> _Nearest:
     """Return the `k` nearest of the rows `learnt` to each of the rows `named`.
 
     These are either all of `learnt` with others, or none of them.
@@ -179,6 +183,11 @@ def _nearest(vectors: np.ndarray, learnt: np.ndarray, named: np.ndarray, k: int,
     candidates, points = Candidates.of(vectors, rows, k, None), Points.of(vectors, rows)
     neighbours, similarities = candidates.empty_results(len(rows))
     first = 0 if len(others) < len(named) else len(learnt)
+    if uses_torch(device):
+        on_device = DeviceNeighbors(vectors[rows], len(learnt), points.slack, device)
+        for start, tile in on_device.tiles(range(first, len(rows))):
+            candidates.update(start, tile, on_device, (neighbours, similarities))  # type: ignore[arg-type]
+        return _Nearest(rows[first:], neighbours[first:], similarities[first:])
     with matched_threads((len(rows) - first) * len(rows) * vectors.shape[1]):
         for start, tile in points.tiles(block, range(first, len(rows), block)):
             tile[:, len(learnt) :] = np.nan  # NaN is nearer than nothing: the other rows have no vote

@@ -181,3 +181,16 @@ def test_errors_name_what_is_wrong():
     vectors[2, 0] = np.nan
     with pytest.raises(DataError, match="row 2"):
         knn(vectors, labels, split)
+
+
+@pytest.mark.parametrize("coarse", [True, False])
+def test_torch_finds_the_same_neighbours_ties_and_all(coarse):
+    vectors, labels, split = made_up_images(n_taxa=8, per_taxon=30)
+    if coarse:  # more rows are equally near than are looked at
+        vectors = np.eye(8, dtype=np.float32)[np.arange(len(vectors)) % 3]
+    for found, expected in zip(
+        knn(vectors, labels, split, LearnSettings(device="cpu:0")), knn(vectors, labels, split), strict=True
+    ):
+        np.testing.assert_array_equal(found.predicted, expected.predicted)
+        np.testing.assert_array_equal(found.place, expected.place)
+        assert found.settings == expected.settings
