@@ -39,32 +39,44 @@ def scores_of_counts(counts: torch.Tensor, harmonic: torch.Tensor) -> torch.Tens
     total = size.cumsum(dim=1)
     scores = torch.zeros((len(counts), scoring.N_SCORES, last + 1), dtype=torch.float64, device=counts.device)
     relevant = histogram.cumsum(dim=1)
-    hits = relevant.cumsum(dim=2) - relevant  # rows up to a level in nearer bins
+    hits = relevant.cumsum(dim=2).sub_(relevant)  # rows up to a level in nearer bins
     members, before = relevant[:, -1], hits[:, -1]
-    farther = (members[:, None] - relevant).mul_(0.5)
-    scores[:, scoring.SIZE], scores[:, scoring.TRIPLETS] = size, size * (total[:, -1:] - total)
-    scores[:, scoring.TIED] = (histogram * farther).sum(dim=2)
-    rest = (total[:, -1:] - total)[:, :, None] - (before[:, None] - hits) - farther
-    scores[:, scoring.RIGHT] = (histogram * rest).sum(dim=2)
-    del farther, rest
+    rest = total[:, -1:] - total
+    scores[:, scoring.SIZE], scores[:, scoring.TRIPLETS] = size, size * rest
+    half_tied = 0.5 * (_times(histogram, members) - (histogram * relevant).sum(dim=2))
+    nearer = _times(histogram, before) - (histogram * hits).sum(dim=2)  # pairs that are out of order
+    scores[:, scoring.TIED], scores[:, scoring.RIGHT] = half_tied, size * rest - nearer - half_tied
     weights = _weights(members, before, harmonic)
     scores[:, scoring.HIERARCHICAL_AP, 0], scores[:, scoring.SCORED_HIERARCHICAL, 0] = _hierarchical_ap(
         histogram, size, weights
     )
-    own, own_hits = histogram[:, :1], hits[:, :1]
+    own, own_hits = histogram[:, :1], hits[:, :1].clone()
     for first, others in ((scoring.AP, False), (scoring.AP_OTHER, True)):
         if others:
-            relevant, hits, total = relevant - own, hits - own_hits, total - total[:, :1]
-            members, before = relevant[:, -1], hits[:, -1]
-            weights = _weights(members, before, harmonic)
-        within = torch.minimum((total[:, :, None] - before[:, None]).clamp_(min=0), members[:, None])
-        found = (relevant * within / members.clamp(min=1)[:, None]).sum(dim=2)
-        for score, sums in ((first, _precisions(relevant, hits, weights)), (first + 1, found)):
+            relevant, hits, total = relevant.sub_(own), hits.sub_(own_hits), total - total[:, :1]
+            weights = _weights(relevant[:, -1], hits[:, -1], harmonic)
+        for score, sums in ((first, _precisions(relevant, hits, weights)), (first + 1, _hits(relevant, hits, total))):
             scores[:, score] = sums / total.clamp(min=1)
             scores[:, score, last] = 1.0
             scores[:, score] *= total > 0
         scores[:, first + 2] = (total > 0).to(torch.float64)
     return scores
+
+
+def _times(table: torch.Tensor, of_bin: torch.Tensor) -> torch.Tensor:
+    """Return the sums over bins of a table, shape (V, L, B), times a number for each bin, shape (V, B)."""
+    return (table @ of_bin[:, :, None])[:, :, 0]
+
+
+def _hits(relevant: torch.Tensor, hits: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+    """Return how many of the nearest rows are relevant, of as many as are relevant at each level."""
+    import torch
+
+    members, before = relevant[:, -1].contiguous(), hits[:, -1].contiguous()
+    last = (torch.searchsorted(before, total) - 1).clamp_(min=0)  # the last bin that holds some of them
+    part = torch.minimum(members.gather(1, last), total - before.gather(1, last)) / members.gather(1, last).clamp(min=1)
+    of_last = [table.gather(2, last[:, :, None])[:, :, 0] for table in (hits, relevant)]
+    return of_last[0] + of_last[1] * part
 
 
 def _weights(members: torch.Tensor, before: torch.Tensor, harmonic: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -78,7 +90,7 @@ def _weights(members: torch.Tensor, before: torch.Tensor, harmonic: torch.Tensor
 def _precisions(relevant: torch.Tensor, hits: torch.Tensor, weights: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
     """Return the sum of the precisions of relevant rows, from their numbers in each bin and in nearer bins."""
     a, b = weights
-    return (relevant * ((relevant - 1) * a[:, None] + (hits + 1) * b[:, None])).sum(dim=2)
+    return _times(relevant * relevant, a) + _times(relevant * hits, b) + _times(relevant, b - a)
 
 
 def _hierarchical_ap(
