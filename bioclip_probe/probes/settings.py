@@ -43,7 +43,7 @@ class ProbeSettings:
     seed : int
         Seed of splits and folds.
     device : str
-        Device on which the linear probe is fitted: ``cpu``, ``cuda``; the study takes ``auto`` too.
+        Device on which the probes that learn are fitted: ``cpu``, ``cuda``; the study takes ``auto`` too.
 
     Raises
     ------

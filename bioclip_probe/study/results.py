@@ -283,7 +283,7 @@ def write(
     files: dict[Path, Callable[[Path], object]] = {}
     for name, table in tables.items():
         old = getattr(before, name) if before else None
-        rows = table if old is None else pd.concat([old, table], ignore_index=True)
+        rows = table if old is None else TABLES[name].concat([old, table])
         rows = rows.drop_duplicates(KEYS[name], keep="last").reset_index(drop=True)
         if name == "measurements":  # over all rows so far: each step adds tests to the families
             rows = with_adjusted_p(rows, [encoder["name"] for encoder in record["encoders"] if is_control(encoder)])
