@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from bioclip_probe.stats.devices import tensor, uses_torch
 from bioclip_probe.stats.threads import in_threads, n_threads
-
-if TYPE_CHECKING:
-    import torch
 
 #: Products of images with centres that a thread holds at once, but at least those of so many images; and the same on a
 #: device of torch.
@@ -91,7 +88,7 @@ class Points:
     def __init__(self, rows: np.ndarray, device: str = "cpu") -> None:
         self.rows, self.device = rows, device
         self.squares = np.einsum("ij,ij->i", rows, rows)
-        self.tensor = tensor(rows, device) if uses_torch(device) else None
+        self.tensor: Any = tensor(rows, device) if uses_torch(device) else None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -138,7 +135,7 @@ class Points:
         deque(in_threads(fill, range(0, len(self), step), n_threads(distances.size)), maxlen=0)
         return distances
 
-    def squared_distances_on_device(self, columns: np.ndarray) -> torch.Tensor:
+    def squared_distances_on_device(self, columns: np.ndarray) -> Any:
         """Return `squared_distances` where the images are on a device of torch.
 
         Parameters
@@ -149,7 +146,6 @@ class Points:
         -------
         torch.Tensor, shape (c, n), float32
         """
-        assert self.tensor is not None
         others = tensor(columns, self.device)
         distances = others.square().sum(dim=1)[:, None] + tensor(self.squares, self.device)
         return distances.addmm_(others, self.tensor.T, alpha=-2).clamp_(min=0)
@@ -222,19 +218,15 @@ class Points:
 
     def _compare_on_device(self, centres: np.ndarray, known: Assignment) -> None:
         """Compare all rows with all centres on the device."""
-        import torch
-
-        assert self.tensor is not None
-        columns = tensor(centres, self.device)
-        squares = torch.einsum("ij,ij->i", columns, columns)
-        parts = []
+        columns, start = tensor(centres, self.device), 0
+        squares = columns.square().sum(dim=1)
         for block in self.tensor.split(max(64, DEVICE_TILE // len(centres))):
-            scores = torch.addmm(squares, block, columns.T, alpha=-2)
+            scores = squares.addmm(block, columns.T, alpha=-2)
             score, cluster = scores.min(dim=1)
-            second = scores.scatter_(1, cluster[:, None], torch.inf).amin(dim=1)
-            parts.append((cluster, score, second))
-        for values, results in zip(known, zip(*parts, strict=True), strict=True):
-            values[:] = torch.cat(results).cpu().numpy()
+            second = scores.scatter_(1, cluster[:, None], float("inf")).amin(dim=1)
+            for values, result in zip(known, (cluster, score, second), strict=True):
+                values[start : start + len(block)] = result.cpu().numpy()
+            start += len(block)
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc", "contract"})

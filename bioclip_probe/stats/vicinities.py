@@ -124,14 +124,11 @@ def _pairs(points: Points, reach: np.ndarray) -> list[tuple[np.ndarray, ...]]:
 
 def _pairs_on_device(points: Points, reach: np.ndarray) -> list[tuple[np.ndarray, ...]]:
     """Return the same from a device of torch, which compares each pair of images twice."""
-    import torch
-
-    assert points.tensor is not None
     limit, step = tensor(reach, points.device), max(64, DEVICE_TILE // len(points))
     blocks: list[tuple[np.ndarray, ...]] = []
     for start in range(0, len(points), step):
         distances = points.squared_distances_on_device(points.rows[start : start + step])
-        distances.diagonal(start).fill_(torch.inf)
+        distances.diagonal(start).fill_(float("inf"))
         pairs = (distances < limit).nonzero()
         image, near = pairs.T.int()
         blocks.append(((image + start).cpu().numpy(), near.cpu().numpy(), distances[*pairs.T].cpu().numpy()))
