@@ -30,10 +30,19 @@ CONSTANTS = {
 ON_DEVICE, GPU_FACTOR = ("products of images", "permutations", "clusters"), 100.0
 #: Least share of the work that a few metrics take: what they share with the others.
 LEAST_SHARE = 0.05
+#: Work of pieces about pairs of encoders and about names, relative to their weights.
+MEASURE_KINDS = {"and": 0.1, "beyond": 0.1, "names": 3.0}
 #: Seconds to project one image, for each doubling of their number, and seconds of any projection.
-PROJECTIONS = {"tsne": (6e-4, 1.0), "umap": (3e-4, 3.0), "pca": (1e-6, 0.02)}
-#: Seconds to score one answer about every image: of its ranks, and for each image.
-SCORES, TESTED = (0.5, 5e-5), 0.2
+PROJECTIONS = {"tsne": (2.5e-4, 0.05), "umap": (1e-4, 0.02), "pca": (1e-6, 0.02)}
+#: Seconds until a method is loaded and compiled, once a process.
+STARTS = {"umap": 10.0}
+#: Work of the purity of all panels, relative to measuring an encoder.
+PURITY_SHARE = 0.2
+#: Seconds to score one answer about every image: of its ranks, and for each image; share of images that are tested.
+SCORES, TESTED = (0.04, 2e-5), 0.2
+#: Seconds to put the answers of one split into a table: of its ranks, and for each image.
+TABLES = (0.05, 1e-4)
+FOLDS_OF_CHILDREN = 5
 #: Seconds of the figures and the page.
 REPORT_SECONDS = (15.0, 60.0)
 #: Bytes of the process without any data, and bytes for each number of an embedding while its encoder is measured.
@@ -123,6 +132,22 @@ def score_seconds(settings: ProbeSettings, size: SampleSize, n_cores: int = 1) -
     answers = n_answers(settings) * learners + 2 * (len(settings.probes) - learners)
     fixed, each = SCORES
     return answers * (fixed + each * size.n_images / max(n_cores, 1))
+
+
+def table_seconds(settings: ProbeSettings, n_images: int, n_cores: int = 1) -> float:
+    """Return the seconds to put the answers of one probe that learns into a table.
+
+    Examples
+    --------
+    >>> round(table_seconds(ProbeSettings(protocols=("seen",)), 1000), 2)
+    0.15
+    """
+    children = {SEEN_CHILDREN, UNSEEN} & set(settings.protocols)
+    n_splits = (SEEN in settings.protocols) * (1 + len(settings.shots)) + (SHUFFLED in settings.protocols)
+    n_splits += FOLDS_OF_CHILDREN * settings.n_deals if children else 0
+    n_splits += n_images if LEAVE_ONE_OUT in settings.protocols else 0
+    fixed, each = TABLES
+    return n_splits * (fixed + each * n_images / max(n_cores, 1))
 
 
 def n_answers(settings: ProbeSettings) -> float:

@@ -113,11 +113,14 @@ def _lines(step: str, pieces: Sequence[PieceState], costs: PieceCosts, experienc
         by_encoder.setdefault(costs.encoder(piece.subject) or "all", []).append(piece)
     spread = SPREAD_WITH_EXPERIENCE if experience.n_pieces else SPREAD
     source = f"{experience.n_pieces} earlier pieces" if experience.n_pieces else "cost of each operation"
-    lines = []
+    lines: list[StepEstimate] = []
+    start = costs.start_seconds(piece.subject for piece in pieces if not piece.exists)
     for encoder, own in by_encoder.items():
         missing = [piece for piece in own if not piece.exists]
         there = f"{len(own) - len(missing)} of {len(own)} pieces"
         seconds = sum(costs.seconds(piece.step, piece.subject, piece.weight) for piece in missing) * experience.ratio
+        if missing:  # methods are loaded with the first pieces
+            seconds, start = seconds + start, 0.0
         to_do = f"{len(missing)} pieces" if missing else ""
         times = (spread[0] * seconds, spread[1] * seconds)
         memory = study_memory(costs.sizes, costs.n_predictions if step == "probe" else 0.0) if missing else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +14,17 @@ from bioclip_probe.probes import LEARNERS
 from bioclip_probe.probes.costs import SampleSize, long_work, probe_seconds
 from bioclip_probe.probes.registry import SEEN, SEEN_CHILDREN, UNSEEN
 from bioclip_probe.probes.settings import ProbeSettings
-from bioclip_probe.study.costs import PROJECTIONS, measure_seconds, n_answers, project_seconds, score_seconds
+from bioclip_probe.study.costs import (
+    MEASURE_KINDS,
+    PROJECTIONS,
+    PURITY_SHARE,
+    STARTS,
+    measure_seconds,
+    n_answers,
+    project_seconds,
+    score_seconds,
+    table_seconds,
+)
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement
@@ -99,13 +109,19 @@ class PieceCosts:
         size = self.sizes[encoder]
         words = set(re.split(r",? ", subject))
         if step == "measure":
-            return weight * measure_seconds(self.measure, size, self.n_cores)
+            kind = next((kind for kind in MEASURE_KINDS if kind in words), "")
+            return MEASURE_KINDS.get(kind, 1.0) * weight * measure_seconds(self.measure, size, self.n_cores)
         if step == "probe":
             return self._probing(subject, words, size)
         method = next((name for name in PROJECTIONS if name in words), None)
         if method is None or subject.startswith("purity"):
-            return weight * measure_seconds(self.measure, size, self.n_cores)
+            return PURITY_SHARE * weight * measure_seconds(self.measure, size, self.n_cores)
         return project_seconds(method, max(round(weight * size.n_images), 2))
+
+    def start_seconds(self, subjects: Iterable[str]) -> float:
+        """Return the time until the methods of some pieces are loaded and compiled, once a process."""
+        words = {word for subject in subjects for word in re.split(r",? ", subject)}
+        return sum(seconds for name, seconds in STARTS.items() if name in words)
 
     def encoder(self, subject: str) -> str | None:
         """Return the encoder of a piece, the first one of its subject if it is about several."""
@@ -129,4 +145,5 @@ class PieceCosts:
         protocols = protocols or self.probe.protocols
         shots = self.probe.shots if SEEN in protocols else ()
         own = replace(self.probe, probes=(asked,), protocols=protocols, shots=shots)
-        return probe_seconds(own, size, self.n_cores)[asked]
+        seconds = probe_seconds(own, size, self.n_cores)[asked]
+        return seconds + (table_seconds(own, size.n_images, self.n_cores) if asked in LEARNERS else 0.0)

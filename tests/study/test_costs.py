@@ -9,7 +9,7 @@ import pytest
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes.costs import SampleSize, probe_seconds
 from bioclip_probe.probes.settings import ProbeSettings
-from bioclip_probe.study.costs import measure_seconds, project_seconds, study_memory
+from bioclip_probe.study.costs import measure_seconds, project_seconds, study_memory, table_seconds
 from bioclip_probe.study.piece_costs import PieceCosts
 
 SIZE = SampleSize(2000, 128, (1, 2, 4, 10, 30, 90, 200))
@@ -60,7 +60,9 @@ def test_the_pieces_of_probes_cost_what_probes_say() -> None:
     expected = probe_seconds(settings, SIZE, 2)
     for name in settings.probes:
         pieces = [f"clip, {name}, {protocol}" for protocol in ("seen", "shuffled", "seen-children")]
-        assert sum(costs.seconds("probe", piece, 1.0) for piece in pieces) == pytest.approx(expected[name])
+        tables = table_seconds(settings, SIZE.n_images, 2)
+        whole = pytest.approx(expected[name] + tables)
+        assert sum(costs.seconds("probe", piece, 1.0) for piece in pieces) == whole
     assert costs.seconds("probe", "scores of clip", 0.2) > costs.seconds("probe", "differences between encoders", 0.2)
 
 
@@ -71,3 +73,9 @@ def test_hours_of_logistic_regression_are_told_with_what_is_fast() -> None:
     assert "lda" in costs.long_probing and "ridge" in costs.long_probing
     assert replace(costs, sizes={"bioclip": SIZE}).long_probing == ""
     assert replace(costs, probe=ProbeSettings(probes=("lda",))).long_probing == ""
+
+
+def test_umap_is_loaded_once() -> None:
+    costs = PieceCosts({"clip": SIZE}, MeasureSettings(), ProbeSettings())
+    pieces = [f"clip, umap, {rank}" for rank in ("family", "genus")]
+    assert costs.start_seconds(pieces) == costs.start_seconds(pieces[:1]) > costs.start_seconds(["clip, tsne, genus"])
