@@ -18,13 +18,13 @@ from bioclip_probe.probes.settings import ProbeSettings
 
 #: Processor seconds of one encoder in one space on the taxonomy: of each operation, see `_operations`.
 CONSTANTS = {
-    "fixed": 1.4,
-    "products of images": 3e-10,
-    "pairs of images": 1.2e-7,
-    "permutations": 1.7e-9,
-    "images": 2.3e-6,
-    "clusters": 4.6e-10,
-    "pairs of species": 2.3e-7,
+    "fixed": 1.1,
+    "products of images": 2.4e-10,
+    "pairs of images": 1e-7,
+    "permutations": 1.4e-9,
+    "images": 1.9e-6,
+    "clusters": 3.7e-10,
+    "pairs of species": 1.9e-7,
 }
 #: Operations that run on the device, and how much faster a GPU does them than one core.
 ON_DEVICE, GPU_FACTOR = ("products of images", "permutations", "clusters"), 100.0

@@ -25,7 +25,7 @@ from bioclip_probe.study.step_estimates import NAN, Estimate, StepEstimate, size
 from bioclip_probe.study.steps import STEPS
 
 #: The true time lies between these multiples of the estimate: after earlier runs, and without any.
-SPREAD_WITH_EXPERIENCE, SPREAD = (0.6, 1.7), (0.4, 2.5)
+SPREAD_WITH_EXPERIENCE, SPREAD = (0.6, 1.7), (0.5, 2.0)
 #: Disk that must stay free for tables, figures and temporary files.
 SPARE_DISK = 5e7
 REPORT = "report"
