@@ -26,9 +26,11 @@ FEATURE_PASS, STEP_PASS = 6e-10, 3e-8
 #: Seconds to find the principal axes, for each number of the dimension cubed.
 AXES = 5e-10
 #: Evaluations of the linear probe's objective for all values of C and the final fit, of all images and of few shots.
-EVALUATIONS, EVALUATIONS_OF_SHOTS = 350, 150
+EVALUATIONS, EVALUATIONS_OF_SHOTS = 300, 120
 #: Seconds of an evaluation that do not depend on the size.
 OVERHEAD = 4e-5
+#: Seconds to count the votes of the neighbours of an image.
+VOTE = 3e-5
 #: Values of the hyperparameter among which ridge regression and LDA choose.
 GRID_OF_CLOSED_FORM = 8
 #: Share of the images that is learnt from, where other images are asked about and where children of taxa are.
@@ -176,7 +178,7 @@ def _closed_form(fit: _Fit, size: SampleSize) -> float:
 
 def _neighbours(fit: _Fit, size: SampleSize) -> float:
     """Return the seconds of the nearest neighbours."""
-    return COMPARED * size.n_images * fit.n_learnt * (size.dimension / FLOAT32_RATE + RANK_PASS)
+    return COMPARED * size.n_images * (fit.n_learnt * (size.dimension / FLOAT32_RATE + RANK_PASS) + VOTE)
 
 
 def _scoring(n: int, d: int, n_taxa: int) -> float:
