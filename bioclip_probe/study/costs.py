@@ -168,7 +168,7 @@ def n_answers(settings: ProbeSettings) -> float:
     return answers + (LEAVE_ONE_OUT in settings.protocols)
 
 
-def study_memory(sizes: dict[str, SampleSize], n_predictions: float = 0.0) -> float:
+def study_memory(sizes: dict[str, SampleSize], n_predictions: float = 0.0, loaded: float = 0.0) -> float:
     """Return the peak of memory of a study in bytes.
 
     Parameters
@@ -177,6 +177,8 @@ def study_memory(sizes: dict[str, SampleSize], n_predictions: float = 0.0) -> fl
         The vectors of all encoders are in memory at once, and one encoder is worked on.
     n_predictions : float
         Rows of predictions.
+    loaded : float
+        Bytes of the process with its encoders.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from bioclip_probe.study import results
 from bioclip_probe.study.checkpoints import PieceState
 from bioclip_probe.study.costs import REPORT_SECONDS, study_memory
 from bioclip_probe.study.earlier_runs import Experience, experience_beside
-from bioclip_probe.study.embedding_estimates import EmbeddingState, embedding_state
+from bioclip_probe.study.embedding_estimates import EmbeddingState, embedding_state, peak_memory
 from bioclip_probe.study.outline import outline_sample, pieces
 from bioclip_probe.study.piece_costs import PieceCosts
 from bioclip_probe.study.plan import Plan
@@ -123,7 +123,8 @@ def _lines(step: str, pieces: Sequence[PieceState], costs: PieceCosts, experienc
             seconds, start = seconds + start, 0.0
         to_do = f"{len(missing)} pieces" if missing else ""
         times = (spread[0] * seconds, spread[1] * seconds)
-        memory = study_memory(costs.sizes, costs.n_predictions if step == "probe" else 0.0) if missing else 0.0
+        predictions = costs.n_predictions if step == "probe" else 0.0
+        memory = study_memory(costs.sizes, predictions, peak_memory()) if missing else 0.0
         lines.append(StepEstimate(step, encoder, there, to_do, times, source, memory, NAN if missing else 0.0))
     return lines
 
