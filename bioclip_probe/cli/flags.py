@@ -16,8 +16,9 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes.registry import PROTOCOLS
 from bioclip_probe.probes.registry import REGISTRY as PROBES
 from bioclip_probe.probes.settings import TEMPLATES, ProbeSettings
+from bioclip_probe.projections.modes import MODES
 from bioclip_probe.projections.registry import REGISTRY as PROJECTIONS
-from bioclip_probe.projections.settings import MODES, ProjectionSettings
+from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.tables import RANKS
 
 Settings = type[ExtractionSettings] | type[MeasureSettings] | type[ProbeSettings] | type[ProjectionSettings]

@@ -1,4 +1,5 @@
 from . import drilldown as drilldown
+from . import modes as modes
 from . import outliers as outliers
 from . import pca as pca
 from . import projection as projection
@@ -9,6 +10,7 @@ from . import umap as umap
 from .drilldown import FIGURE_RANKS as FIGURE_RANKS
 from .drilldown import Panel as Panel
 from .drilldown import drill_down as drill_down
+from .modes import MODES as MODES
 from .outliers import cut_outliers as cut_outliers
 from .outliers import is_outlier as is_outlier
 from .outliers import squared_mahalanobis as squared_mahalanobis
@@ -17,5 +19,4 @@ from .projection import project as project
 from .registry import REGISTRY as REGISTRY
 from .registry import ProjectionEntry as ProjectionEntry
 from .registry import catalogue as catalogue
-from .settings import MODES as MODES
 from .settings import ProjectionSettings as ProjectionSettings

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import ProbeError, some
-from bioclip_probe.projections.settings import MODES, check_mode
+from bioclip_probe.projections.modes import MODES, check_mode
 
 OUTLIER_P_VALUE = 0.001
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bioclip_probe.errors import ProbeError
+from bioclip_probe.projections.modes import check_mode
 from bioclip_probe.projections.registry import REGISTRY
 from bioclip_probe.tables import DEFAULT_SEED
-
-#: Degrees of freedom of the χ² distribution by which each mode cuts outliers.
-MODES = {"paper": 1, "corrected": 2}
 
 
 @dataclass(frozen=True)
@@ -59,23 +57,3 @@ class ProjectionSettings:
         check_mode(self.mode)
         if self.seed < 0:
             raise ProbeError(f"the seed must be 0 or more; got {self.seed}")
-
-
-def check_mode(mode: str) -> None:
-    """Raise an error if there is no such mode.
-
-    Parameters
-    ----------
-    mode : str
-
-    Raises
-    ------
-    ProbeError
-        If `mode` is none of `MODES`.
-
-    Examples
-    --------
-    >>> check_mode("paper")
-    """
-    if mode not in MODES:
-        raise ProbeError(f"unknown mode '{mode}'; expected one of: {', '.join(MODES)}")

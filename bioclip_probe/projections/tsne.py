@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioclip_probe.projections.settings import check_mode
+from bioclip_probe.projections.modes import check_mode
 
 PAPER = "paper"
 

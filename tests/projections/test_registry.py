@@ -10,9 +10,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from bioclip_probe import projections
+from bioclip_probe.projections.modes import MODES
 from bioclip_probe.projections.pca import pca_settings
 from bioclip_probe.projections.registry import REGISTRY, catalogue
-from bioclip_probe.projections.settings import MODES
 from bioclip_probe.projections.tsne import tsne_settings
 from bioclip_probe.projections.umap import umap_settings
 

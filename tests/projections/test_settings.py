@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bioclip_probe.errors import ProbeError
+from bioclip_probe.projections.modes import MODES
 from bioclip_probe.projections.registry import REGISTRY
-from bioclip_probe.projections.settings import MODES, ProjectionSettings
+from bioclip_probe.projections.settings import ProjectionSettings
 
 
 @pytest.mark.parametrize(
