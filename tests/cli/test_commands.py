@@ -14,7 +14,7 @@ from bioclip_probe.study import results
 from bioclip_probe.tables import RANKS
 from tests.support.command_line import refused, run
 from tests.support.pictures import paint
-from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, OF_TEXT
+from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, NOT_DRAWN
 
 pytestmark = pytest.mark.slow
 
@@ -167,7 +167,7 @@ def test_figures_by_name_and_all(small_study, here, capsys):
     assert run(capsys, "figure", "headline", "--out", "out")[1] == "out/figures/headline.png\n"
     status, out, _ = run(capsys, "figure", "--out", "out")
     assert status == 0
-    assert out.count(".png") == len(FIGURES) - 1 - len(OF_TEXT)
+    assert out.count(".png") == len(FIGURES) - 1 - len(NOT_DRAWN)
     assert "drilldown: not drawn: out holds no coordinates yet; run `bioclip-probe project" in out
 
 
@@ -332,4 +332,4 @@ def test_real_animals_with_their_phylogeny(shared_data, here, capsys):
     }  # fmt: skip
     assert probed.loc["class", "value"].notna().all()
     assert set(RANKS) == set(probed.index.get_level_values("rank"))
-    assert text.count("Not drawn") == len(OF_TEXT)
+    assert text.count("Not drawn") == len(NOT_DRAWN)

@@ -18,7 +18,7 @@ from bioclip_probe.plots.registry import REGISTRY
 from bioclip_probe.study import results
 from tests.support.pictures import break_in_half, paint
 from tests.support.report_pages import page_of, write_study
-from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, OF_TEXT, grow
+from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, NOT_DRAWN, grow
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ def test_the_page_needs_no_network(out):
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
     assert not {"script", "iframe", "link", "object", "embed"} & set(page.tags)
     assert not re.search(r"url\(|@import", text)
-    assert page.tags.count("img") == len(REGISTRY) - len(OF_TEXT)
+    assert page.tags.count("img") == len(REGISTRY) - len(NOT_DRAWN)
 
 
 def test_the_page_names_its_run_models_figures_and_species_without_a_tip(out):
@@ -49,7 +49,7 @@ def test_the_page_names_its_run_models_figures_and_species_without_a_tip(out):
         assert encoder["fingerprint"] in text
     for part in (record["run"], record["dataset"]["fingerprint"], record["software"]["numpy"], "Nothing odd was found"):
         assert part in text
-    for figure in (REGISTRY[name] for name in REGISTRY if name not in OF_TEXT):
+    for figure in (REGISTRY[name] for name in REGISTRY if name not in NOT_DRAWN):
         assert figure.title in text
     for species in ("Lumbricus terrestris", "Danaus plexippus"):
         assert f"<em>{species}</em>: its genus is not in the tree" in text
@@ -142,7 +142,7 @@ def test_the_page_says_why_a_figure_is_not_drawn(out, tmp_path):
     (tmp_path / "out" / "coordinates.parquet").unlink()
     report.write(tmp_path / "out")
     text, page = page_of(tmp_path / "out")
-    assert page.tags.count("img") == len(REGISTRY) - 1 - len(OF_TEXT)
+    assert page.tags.count("img") == len(REGISTRY) - 1 - len(NOT_DRAWN)
     assert "holds no coordinates yet; run `bioclip-probe project" in text
     assert not list((tmp_path / "out" / "figures").glob("drilldown.*"))
 

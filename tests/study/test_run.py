@@ -17,7 +17,7 @@ from bioclip_probe.study import results, scoring
 from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
 from tests.support.settings import FEW
-from tests.support.small_study import CONTROLS, OF_TEXT, plan
+from tests.support.small_study import CONTROLS, NOT_DRAWN, plan
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def test_what_it_leaves(small_study):
     files = {path.relative_to(small_study / "out").as_posix() for path in (small_study / "out").rglob("*.*")}
     files = {file for file in files if not file.startswith("pieces/")}
     tables = ("measurements.parquet", "measurements.csv", "predictions.parquet", "coordinates.parquet")
-    figures = [f"figures/{name}.{kind}" for name in set(FIGURES) - OF_TEXT for kind in ("pdf", "png", "csv", "json")]
+    figures = [f"figures/{name}.{kind}" for name in set(FIGURES) - NOT_DRAWN for kind in ("pdf", "png", "csv", "json")]
     assert files == {"report.html", "runs.json", "study.toml", *tables, *figures}
 
 
