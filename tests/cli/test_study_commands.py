@@ -80,7 +80,7 @@ def test_a_study_that_cannot_be_run_is_refused_in_one_line(here, capsys, monkeyp
 @pytest.fixture
 def without_figures(monkeypatch):
     """Draw no figures: the tables are what is compared."""
-    monkeypatch.setattr("bioclip_probe.report.write", lambda out: Path(out) / "report.html")
+    monkeypatch.setattr("bioclip_probe.report.write", lambda out, progress=False: Path(out) / "report.html")
 
 
 @pytest.mark.slow

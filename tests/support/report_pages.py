@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bioclip_probe import report
 from bioclip_probe.probes.settings import ProbeSettings
-from bioclip_probe.study import results, run
+from bioclip_probe.study import results, run, steps
 from bioclip_probe.study.sample import Sample
 from tests.support.small_study import plan
 
@@ -41,8 +41,7 @@ def page_of(folder: Path) -> tuple[str, Page]:
 def write_study(sample: Sample, out: Path) -> Path:
     """Run all steps of the small study on a sample, with one quick probe, write its report, and return the folder."""
     small = plan(out, probe=ProbeSettings(probes=("lda",), protocols=("seen",)))
-    steps = {"measure": run.measure_step, "probe": run.probe_step, "project": run.project_step}
-    for name, step in steps.items():
+    for name, step in (("measure", steps.measure_step), ("probe", steps.probe_step), ("project", steps.project_step)):
         result = step(sample, small)
         results.write(out, run.run_record(sample, small, name, result, 0.0), result.tables)
     report.write(out)
