@@ -30,11 +30,15 @@ class ProjectionEntry(Entry):
         ``settings(n, mode) -> dict``: every setting that the function uses for n images, JSON-able.
     source : str
         The publication of the method.
+    in_threads : bool
+        True if it can project several panels side by side in threads. UMAP cannot: it holds the interpreter's lock, and
+        its compiled loops must not be entered twice.
     """
 
     function: Callable[[np.ndarray, np.random.Generator, str], np.ndarray]
     settings: Callable[[int, str], dict[str, object]]
     source: str
+    in_threads: bool = False
 
 
 # Each function imports its method when it is called: `--help` needs the names only, and would wait for NumPy.
@@ -83,6 +87,7 @@ REGISTRY: dict[str, ProjectionEntry] = {
             function=_tsne,
             settings=_tsne_settings,
             source="van der Maaten & Hinton 2008",
+            in_threads=True,
         ),
         ProjectionEntry(
             name="umap",

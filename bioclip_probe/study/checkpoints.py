@@ -31,85 +31,26 @@ import io
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import pandas as pd
 
-import bioclip_probe
-from bioclip_probe import provenance
-from bioclip_probe.files import sha256_of_bytes, sha256_of_chunks, sha256_of_json, write_bytes_atomically
+from bioclip_probe.files import sha256_of_bytes, write_bytes_atomically
 from bioclip_probe.progress import WeightedProgress, weighted_bar
-from bioclip_probe.study.inputs import Input, Inputs
+from bioclip_probe.stats.threads import in_threads
+from bioclip_probe.study.inputs import Inputs
+from bioclip_probe.study.piece import Piece, PieceState
 
 log = logging.getLogger(__name__)
 
-#: Version of the files of pieces.
-FORMAT = 1
 FOLDER = "pieces"
-#: Rooms whose sources compute numbers.
-ROOMS = ("stats", "metrics", "probes", "projections", "tree", "study")
-#: Libraries that compute numbers.
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE")
-#: Settings that change no number beyond its rounding.
-WITHOUT_EFFECT = ("device",)
-#: Characters of a digest in names of files.
-KEY_LENGTH, DIGEST_LENGTH = 32, 16
+#: Characters of a digest of a content in names of files.
+DIGEST_LENGTH = 16
 ABOUT = "bioclip_probe"
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One piece of a study's work: what it is about, and everything that its numbers depend on.
-
-    Attributes
-    ----------
-    step : str
-        ``measure``, ``probe`` or ``project``.
-    subject : str
-        What the piece is about, for people, e.g. ``bioclip, centred, taxonomy``. It is part of the key.
-    inputs : tuple of (str, str)
-        Names of the inputs, see `inputs.Inputs.digest`.
-    settings : dict
-        Settings, JSON-able.
-    weight : float
-        Its share of the work, relative to other pieces; 1 is one encoder in one space on the taxonomy.
-
-    Examples
-    --------
-    >>> Piece("measure", "bioclip, raw, taxonomy", (("vectors", "bioclip"),), {"seed": 0}).weight
-    1.0
-    """
-
-    step: str
-    subject: str
-    inputs: tuple[Input, ...] = ()
-    settings: dict[str, Any] = field(default_factory=dict)
-    weight: float = 1.0
-
-    def key(self, inputs: Inputs) -> str:
-        """Return the key of the piece for the inputs of a sample.
-
-        Parameters
-        ----------
-        inputs : Inputs
-
-        Returns
-        -------
-        str
-            32 hexadecimal digits.
-        """
-        settings = {name: value for name, value in self.settings.items() if name not in WITHOUT_EFFECT}
-        digests = [[*name, inputs.digest(name)] for name in self.inputs]
-        return sha256_of_json([program(), self.step, self.subject, digests, settings], default=str)[:KEY_LENGTH]
-
-    @property
-    def of_all_metrics(self) -> Piece:
-        """The piece of all metrics, of which this one is a part."""
-        return Piece(self.step, self.subject, self.inputs, {**self.settings, "metrics": ()}, self.weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,34 +71,6 @@ class Content:
 
     table: pd.DataFrame
     facts: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class PieceState:
-    """A piece of a plan, and whether it is stored.
-
-    Attributes
-    ----------
-    step, subject, weight
-        As of the `Piece`.
-    key : str
-    exists : bool
-        True if the piece will be read and not computed. Its content is not checked here.
-    seconds : float
-        Time that it took when it was computed; NaN if it is not stored.
-
-    Examples
-    --------
-    >>> PieceState("measure", "bioclip, raw, taxonomy", "0" * 32, False).exists
-    False
-    """
-
-    step: str
-    subject: str
-    key: str
-    exists: bool
-    weight: float = 1.0
-    seconds: float = float("nan")
 
 
 class Checkpoints:
@@ -197,6 +110,7 @@ class Checkpoints:
         self.inputs, self.progress, self._size = inputs, progress or WeightedProgress(0, 0), size
         self._size_of_current = 0.0
         self._used: set[Path] = set()
+        self._lock = Lock()
 
     def content(self, piece: Piece, compute: Callable[[], Content]) -> Content:
         """Return the content of a piece: the stored one, or a new one, which is stored.
@@ -220,14 +134,38 @@ class Checkpoints:
         content = self._stored(piece)
         if content is not None:
             return content
-        self.progress.begin(piece.subject)
-        self._size_of_current = self._size(piece)
+        size = self._size(piece)
+        with self._lock:
+            self.progress.begin(piece.subject)
+            self._size_of_current = size
         start = time.perf_counter()
         content = compute()
         if self.folder is not None:
             self._store(piece, content, time.perf_counter() - start)
-        self.progress.finish(self._size_of_current)
+        with self._lock:
+            self.progress.finish(size)
         return content
+
+    def contents(self, pieces: Sequence[tuple[Piece, Callable[[], Content]]], threads: int = 1) -> list[Content]:
+        """Return the contents of several pieces, which are computed side by side; each is stored when it is done.
+
+        Parameters
+        ----------
+        pieces : sequence of (Piece, callable)
+            As for `content`.
+        threads : int
+
+        Returns
+        -------
+        list of Content
+            In the order of the pieces.
+
+        Raises
+        ------
+        OSError
+            As for `content`.
+        """
+        return list(in_threads(lambda work: self.content(*work), pieces, threads))
 
     def advance(self, share: float) -> None:
         """Show how much of the piece that is being computed is done.
@@ -343,6 +281,21 @@ class Outline(Checkpoints):
         self.pieces.append(PieceState(piece.step, piece.subject, key, path is not None, piece.weight, seconds))
         return Content(pd.DataFrame())
 
+    def contents(self, pieces: Sequence[tuple[Piece, Callable[[], Content]]], threads: int = 1) -> list[Content]:
+        """Note several pieces, in their order, and return empty contents.
+
+        Parameters
+        ----------
+        pieces : sequence of (Piece, callable)
+        threads : int
+            Not used.
+
+        Returns
+        -------
+        list of Content
+        """
+        return [self.content(*work) for work in pieces]
+
 
 #: Nothing is stored.
 NOWHERE = Checkpoints()
@@ -429,24 +382,3 @@ def seconds_of(path: Path) -> float:
         return float(json.loads(attributes[ABOUT])["seconds"])
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException):
         return float("nan")
-
-
-@cache
-def program() -> list[object]:
-    """Return what identifies the program that computes numbers: versions, and a digest of its sources.
-
-    Returns
-    -------
-    list
-        JSON-able.
-
-    Examples
-    --------
-    >>> program()[0] == FORMAT
-    True
-    """
-    home = Path(bioclip_probe.__file__).parent
-    sources = [home / "tables.py", *sorted(path for room in ROOMS for path in (home / room).rglob("*.py"))]
-    digest = sha256_of_chunks(path.read_bytes() for path in sources)
-    versions = provenance.versions(LIBRARIES)
-    return [FORMAT, bioclip_probe.__version__, digest, versions]

@@ -16,8 +16,9 @@ from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.threads import matched_threads
-from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece, with_progress
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, with_progress
 from bioclip_probe.study.measuring import DEFAULTS, Measured, asked_for, measurements
+from bioclip_probe.study.piece import Piece
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.stored_measurements import rows_of_sample
 from bioclip_probe.tables import MEASUREMENTS

@@ -14,11 +14,11 @@ from pathlib import Path
 from bioclip_probe import datasets, metrics
 from bioclip_probe.store.store import Store
 from bioclip_probe.study import results
-from bioclip_probe.study.checkpoints import PieceState
 from bioclip_probe.study.costs import REPORT_SECONDS, study_memory
 from bioclip_probe.study.earlier_runs import Experience, experience_beside
 from bioclip_probe.study.embedding_estimates import EmbeddingState, embedding_state, peak_memory
 from bioclip_probe.study.outline import outline_sample, pieces
+from bioclip_probe.study.piece import PieceState
 from bioclip_probe.study.piece_costs import PieceCosts
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.step_estimates import NAN, Estimate, StepEstimate, size

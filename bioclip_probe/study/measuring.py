@@ -27,7 +27,8 @@ from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.rows import ResamplingUnits
 from bioclip_probe.stats.threads import matched_threads
-from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece, with_progress
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, with_progress
+from bioclip_probe.study.piece import Piece
 from bioclip_probe.study.sample import WHOLE, Sample
 from bioclip_probe.study.stored_measurements import measurements_of_table, measurements_table, rows_of_sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS

@@ -13,7 +13,8 @@ from bioclip_probe import metrics
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.study.attributes import codes
-from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content
+from bioclip_probe.study.piece import Piece
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.stored_measurements import rows_of_sample
 from bioclip_probe.tables import MEASUREMENTS

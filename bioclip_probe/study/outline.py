@@ -14,9 +14,10 @@ import numpy as np
 from bioclip_probe.errors import StoreError
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.store.text_embeddings import LOGIT_SCALE, NAMES, NameEmbeddings, read_names
-from bioclip_probe.study.checkpoints import Outline, PieceState
+from bioclip_probe.study.checkpoints import Outline
 from bioclip_probe.study.collecting import StoredEncoder, join
 from bioclip_probe.study.inputs import Inputs
+from bioclip_probe.study.piece import PieceState
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.run import as_planned
 from bioclip_probe.study.sample import Phylogeny, Sample

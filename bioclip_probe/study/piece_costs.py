@@ -94,7 +94,7 @@ class PieceCosts:
         step : str
             ``measure``, ``probe`` or ``project``.
         subject : str
-            What the piece is about, as `checkpoints.Piece` has it.
+            What the piece is about, as `piece.Piece` has it.
         weight : float
             Its share of the work.
 

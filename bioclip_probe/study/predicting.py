@@ -11,7 +11,8 @@ import pandas as pd
 
 from bioclip_probe import probes
 from bioclip_probe.probes import LEAVE_ONE_OUT, SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN, ProbeSettings
-from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece, with_progress
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, with_progress
+from bioclip_probe.study.piece import Piece
 from bioclip_probe.study.prediction_rows import Remarks
 from bioclip_probe.study.probing import FEW_SHOTS, draw_few_shot_folds, few_shot_encoder, probe_encoder, zero_shot
 from bioclip_probe.study.protocols import Task, tasks_of_protocols

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -11,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe import metrics, projections
+from bioclip_probe.executors import available_processors
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.projections.drilldown import Panel, drill_down
 from bioclip_probe.projections.settings import ProjectionSettings
-from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece, with_progress
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, with_progress
+from bioclip_probe.study.piece import Piece
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.stored_measurements import rows_of_sample
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS
@@ -81,20 +84,32 @@ def project(
         table = COORDINATES.frame(drawn.coordinates.drop(columns="row").assign(**columns))
         return Content(table, {"panels": drawn.panels})
 
-    tables = [COORDINATES.frame()]
-    panels: dict[str, list[dict]] = {}
+    names = list(sample.embeddings) if models is None else list(models)
     drill = drill_down(sample.placement, projections.FIGURE_RANKS)
-    for name in sample.embeddings if models is None else models:
-        panels[name] = []
-        for method, panel in itertools.product(settings.methods, drill):
-            inputs, asked = (("images", ""), ("vectors", name)), {"mode": settings.mode, "seed": settings.seed}
-            weight = _PANEL_WEIGHT + panel.n_images / max(len(sample.images), 1)
-            piece = Piece("project", f"{name}, {method}, {panel.rank}", inputs, asked, weight)
-            stored = checkpoints.content(piece, partial(content, name, method, panel.rank))
-            panels[name] += stored.facts.get("panels", [])
-            tables.append(COORDINATES.frame(stored.table))
+    contents: dict[tuple[str, str], list[Content]] = defaultdict(list)
+    for method in settings.methods:
+        subjects = list(itertools.product(names, drill))
+        work = [
+            (_piece(sample, settings, name, method, panel), partial(content, name, method, panel.rank))
+            for name, panel in subjects
+        ]
+        threads = available_processors() if projections.REGISTRY[method].in_threads else 1
+        for (name, _), stored in zip(subjects, checkpoints.contents(work, threads), strict=True):
+            contents[name, method].append(stored)
+    by_encoder = [(name, one) for name in names for method in settings.methods for one in contents[name, method]]
+    tables = [COORDINATES.frame(), *(COORDINATES.frame(one.table) for _, one in by_encoder)]
     coordinates = pd.concat(tables, ignore_index=True).assign(run=sample.run, dataset=sample.dataset)
+    panels: dict[str, list[dict]] = {name: [] for name in names}
+    for name, one in by_encoder:
+        panels[name] += one.facts.get("panels", [])
     return DrillDown(COORDINATES.frame(coordinates), panels)
+
+
+def _piece(sample: Sample, settings: ProjectionSettings, name: str, method: str, panel: Panel) -> Piece:
+    """Return the piece of one panel of an encoder by one method."""
+    inputs, asked = (("images", ""), ("vectors", name)), {"mode": settings.mode, "seed": settings.seed}
+    weight = _PANEL_WEIGHT + panel.n_images / max(len(sample.images), 1)
+    return Piece("project", f"{name}, {method}, {panel.rank}", inputs, asked, weight)
 
 
 def measure_panels(sample: Sample, coordinates: pd.DataFrame, settings: MeasureSettings | None = None) -> pd.DataFrame:

@@ -14,9 +14,10 @@ from bioclip_probe.datasets import Dataset
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.study import results
 from bioclip_probe.study.attributes import attributes_of
-from bioclip_probe.study.checkpoints import Checkpoints, Outline, Piece, PieceState
+from bioclip_probe.study.checkpoints import Checkpoints, Outline
 from bioclip_probe.study.collecting import collect
 from bioclip_probe.study.inputs import Inputs
+from bioclip_probe.study.piece import Piece, PieceState
 from bioclip_probe.study.piece_costs import PieceCosts
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.sample import Phylogeny, Sample

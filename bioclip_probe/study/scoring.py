@@ -21,7 +21,8 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.units import taxon_jackknife
 from bioclip_probe.probes import SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN, ProbeSettings
 from bioclip_probe.stats.jackknife import Jackknife
-from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, Piece
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content
+from bioclip_probe.study.piece import Piece
 from bioclip_probe.study.prediction_rows import taxon_paths
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.stored_measurements import measurements_of_table, measurements_table, rows_of_sample

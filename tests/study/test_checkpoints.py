@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,10 @@ from hypothesis import strategies as st
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.estimate import Estimate
-from bioclip_probe.study import checkpoints
-from bioclip_probe.study.checkpoints import Checkpoints, Content, Outline, Piece, read_piece, seconds_of
+from bioclip_probe.study.checkpoints import Checkpoints, Content, Outline, read_piece, seconds_of
 from bioclip_probe.study.examples import corvid_sample
 from bioclip_probe.study.inputs import Inputs
+from bioclip_probe.study.piece import Piece
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.stored_measurements import measurements_of_table, measurements_table
 from bioclip_probe.tree import taxonomy
@@ -100,7 +101,7 @@ def test_other_settings_are_another_piece(tmp_path, changes):
 
 def test_another_program_is_another_piece(tmp_path, monkeypatch):
     store(tmp_path)
-    monkeypatch.setattr(checkpoints, "program", lambda: ["another"])
+    monkeypatch.setattr("bioclip_probe.study.piece.program", lambda: ["another"])
     assert store(tmp_path, value=0.7) == 0.7
 
 
@@ -194,3 +195,12 @@ def test_measurements_come_back_with_their_replicates(rows):
         if own is not None:
             np.testing.assert_array_equal(own, found)
             assert found.dtype == np.float64
+
+
+def test_pieces_side_by_side_keep_their_order_and_are_stored(tmp_path):
+    work = [(replace(PIECE, subject=f"panel {k}"), partial(content, float(k))) for k in range(5)]
+    made = Checkpoints(tmp_path, Inputs(corvid_sample())).contents(work, threads=3)
+    assert [one.table["value"].item() for one in made] == [0, 1, 2, 3, 4]
+    outline = Outline(tmp_path, Inputs(corvid_sample()))
+    assert len(outline.contents(work, threads=3)) == 5
+    assert [(state.subject, state.exists) for state in outline.pieces] == [(f"panel {k}", True) for k in range(5)]
