@@ -39,6 +39,7 @@ from scipy.optimize import minimize
 
 from bioclip_probe.stats.pruning import add_parents, trait_pass, variance_pass
 from bioclip_probe.stats.rotation import rotate_into_span
+from bioclip_probe.stats.threads import one_thread
 from bioclip_probe.tree.tree import Tree
 
 #: Traits that one thread carries through the tree at a time; their values at all nodes stay in its cache.
@@ -317,10 +318,11 @@ class BrownianLikelihood:
                 begins = [min(begins, key=lambda begin: per_contrast(np.array(begin))[0])]
         bounds = [(0.0, highest), tuple(np.log(VARIANCE_RANGE))]
         options = {"ftol": 1e-12, "gtol": 1e-7, "maxiter": 200}
-        ends = [
-            minimize(per_contrast, np.array(begin), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-            for begin in begins
-        ]
+        with one_thread:  # the search solves systems of two numbers, which wake all threads of scipy's own library
+            ends = [
+                minimize(per_contrast, np.array(begin), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+                for begin in begins
+            ]
         best = min(ends, key=lambda end: float(end.fun))
         return BrownianFit(float(best.x[0]), float(self.scale * np.exp(best.x[1])), -0.5 * n * float(best.fun))
 
