@@ -179,7 +179,7 @@ def weighted_bar(
 
 def _bar_class() -> Any:
     """Return the class of tqdm that fits the output; None where plain lines are printed."""
-    if "ipykernel" in sys.modules:
+    if _in_notebook():
         if find_spec("ipywidgets") is None:
             return None
         from tqdm.notebook import tqdm as widget
@@ -190,6 +190,13 @@ def _bar_class() -> Any:
     from tqdm import tqdm
 
     return tqdm
+
+
+def _in_notebook() -> bool:
+    """Return True in a kernel of Jupyter; to have imported one is not enough."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and "IPKernelApp" in shell.config
 
 
 @contextmanager

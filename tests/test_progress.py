@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -132,7 +133,8 @@ def test_a_notebook_gets_a_widget_only_where_ipywidgets_is_there(capsys, monkeyp
         def update(self, steps=1):
             pass
 
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    kernel = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: kernel))
     monkeypatch.setattr(progress, "find_spec", lambda name: "there" if there else None)
     monkeypatch.setattr("tqdm.notebook.tqdm", Widget)
     with progress.progress_bar("embedding", 0, 4) as advance:
