@@ -1,4 +1,4 @@
-"""What a run of the pipeline takes of the machine: decided in this one place, by its processors, memory and device."""
+"""Resources of a run of the pipeline: the one place that divides processors, memory and device."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CPU_BATCH, MIN_GPU_BATCH, MAX_GPU_BATCH = 32, 32, 256
 
 @dataclass(frozen=True)
 class Resources:
-    """What a run of the pipeline takes.
+    """The workers, batches and pictures in flight of a run of the pipeline.
 
     Attributes
     ----------

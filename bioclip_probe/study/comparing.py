@@ -1,4 +1,4 @@
-"""What every two encoders of a sample differ in, how alike they are, and what each is worth beyond the controls."""
+"""Comparisons of two encoders: their differences, their similarity, and their residuals beyond the controls."""
 
 from __future__ import annotations
 

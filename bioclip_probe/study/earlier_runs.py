@@ -1,4 +1,4 @@
-"""How long pieces took in earlier runs beside a results folder, compared with what `costs` expects for them.
+"""Times of pieces in earlier runs beside a results folder, compared with what `costs` expects for them.
 
 The ratio corrects estimates for the machine: a study of another size, or with another encoder, on the same machine is
 off by about the same factor.
@@ -27,7 +27,7 @@ MOST_FOLDERS = 12
 
 @dataclass(frozen=True)
 class Experience:
-    """What earlier runs say about the time of one step.
+    """The ratio of real to expected times of one step in earlier runs.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What embedding will take: what the store has, two timed batches of the rest, and the exact size of the vectors."""
+"""Estimates of embedding: what the store has, two timed batches of the rest, and the exact size of the vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study would take before it runs: what is there, what will run, seconds, memory and disk.
+"""Estimates of a study before it runs: what is there, what will run, seconds, memory and disk.
 
 Times of embedding come from two timed batches; the others from the costs of metrics, probes and projections, corrected
 by what earlier runs beside the results folder took. Each time is a range, with its source.

@@ -67,7 +67,7 @@ NOTHING = (np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0), np.zeros(0
 
 @dataclass(frozen=True, eq=False)
 class SpaceInputs:
-    """What is looked for in one space.
+    """The points of one space, and the questions that the sweep answers about them.
 
     Attributes
     ----------
