@@ -53,7 +53,7 @@ def distance_bound(halves: np.ndarray) -> float:
 
 
 class Space(NamedTuple):
-    """The terms that make distances of products p of points: that of i and j is half_i + half_j − weight_i weight_j p_ij.
+    """The terms of distances from products p of points: that of i and j is half_i + half_j − weight_i weight_j p_ij.
 
     Attributes
     ----------
