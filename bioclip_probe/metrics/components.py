@@ -179,13 +179,20 @@ def _reason_no_interval(sums: NestedSums, rank: str, name: str) -> str:
     """Return why the interval of a number would cover less than it says; empty where it covers.
 
     Simulated with effects at six ranks (150 draws, 4 and 64 dimensions, 60 and 200 species), intervals of components
-    with ten degrees of freedom or more cover in 93 % or more, those with fewer in 80 to 96 %.
+    with ten degrees of freedom or more cover in 93 % or more, those with fewer in 80 to 96 %. The rank below needs as
+    many, because its component is subtracted: of 80 species of iNat21 hardly two share a genus, and the interval of
+    genera covered in 35 %.
     """
     freedom = sums.freedom[rank]
     if name == HERITABLE:
         freedom = min(freedom, sum(sums.freedom[above] for above in sums.ranks[:-1]))
-    few = f"{freedom} more taxa than at the rank above, needs at least {FEWEST_UNITS}"
-    return "" if freedom >= FEWEST_UNITS else f"no interval: {few}"
+    if freedom < FEWEST_UNITS:
+        return f"no interval: {freedom} more taxa than at the rank above, needs at least {FEWEST_UNITS}"
+    for below in sums.ranks[sums.ranks.index(rank) + 1 :][:1]:
+        if sums.freedom[below] < FEWEST_UNITS:
+            few = f"{sums.freedom[below]} more taxa at {below} than at {rank}, needs at least {FEWEST_UNITS}"
+            return f"no interval: {few}"
+    return ""
 
 
 def _share(sums: NestedSums, rank: str, name: str, components: np.ndarray) -> np.ndarray:

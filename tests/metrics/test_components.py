@@ -149,6 +149,20 @@ def test_every_rank_has_a_row_that_says_why_it_is_empty():
     assert found[HERITABLE, "species"].note.startswith("each genus has one species")
 
 
+def test_a_component_has_no_interval_where_hardly_any_taxon_has_two_taxa_of_the_rank_below():
+    everything = genera_of_species(40, 2, 2)
+    species = everything.tree.name[everything.node].astype(str)
+    first_genera = np.unique(everything.at("genus"))[:5]
+    rare = everything.take(
+        np.flatnonzero(np.char.endswith(species, "s0") | np.isin(everything.at("genus"), first_genera))
+    )
+    found = by_name(variance_components(scattered(rare, {"genus": 1.0}, 6, 2), rare, FEW))[OF_TOTAL, "genus"]
+    assert "no interval: 5 more taxa at species than at genus" in found.note
+    assert math.isfinite(found.value) and math.isnan(found.ci_low)
+    shown = variance_components(scattered(everything, {"genus": 1.0}, 6, 2), everything, FEW)
+    assert math.isfinite(by_name(shown)[OF_TOTAL, "genus"].ci_low)
+
+
 def test_one_image_of_each_species_and_vectors_that_do_not_vary():
     placement = genera_of_species(8, 3, 1)
     found = by_name(variance_components(scattered(placement, {"genus": 1.0}, 6, 2), placement, FEW))
