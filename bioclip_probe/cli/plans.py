@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bioclip_probe.cli.flags import (
@@ -23,18 +24,8 @@ SILENT = ProbeSettings(probes=())
 
 def whole_plan(options: argparse.Namespace) -> Plan:
     """Return the plan of `reproduce`."""
-    from bioclip_probe.study.plan import Plan
-
-    return Plan(
-        data=options.data,
-        models=tuple(options.models),
-        controls=not options.no_controls,
-        tree=options.tree,
-        tree_unit=options.tree_unit,
-        confounds=tuple(options.confound),
-        strata=tuple(options.within),
-        attributes=options.attributes,
-        extraction=extraction_settings(options),
+    return replace(
+        _on_trees(options),
         measure=measure_settings(options),
         probe=probe_settings(options),
         projection=projection_settings(options),
@@ -43,31 +34,13 @@ def whole_plan(options: argparse.Namespace) -> Plan:
 
 def embed_plan(options: argparse.Namespace) -> Plan:
     """Return the plan of `embed`."""
-    from bioclip_probe.study.plan import Plan
-
-    return Plan(
-        data=options.data,
-        models=tuple(options.models),
-        controls=not options.no_controls,
-        extraction=extraction_settings(options),
-        probe=ProbeSettings(probes=(), names=options.names),
-    )
+    return replace(_of_models(options), probe=ProbeSettings(probes=(), names=options.names))
 
 
 def measure_plan(options: argparse.Namespace) -> Plan:
     """Return the plan of `measure`."""
-    from bioclip_probe.study.plan import Plan
-
-    return Plan(
-        data=options.data,
-        models=tuple(options.models),
-        controls=not options.no_controls,
-        tree=options.tree,
-        tree_unit=options.tree_unit,
-        confounds=tuple(options.confound),
-        strata=tuple(options.within),
-        attributes=options.attributes,
-        extraction=extraction_settings(options),
+    return replace(
+        _on_trees(options),
         measure=measure_settings(options, tuple(options.metrics)),
         probe=ProbeSettings(probes=(), names=options.names, templates=options.templates),
     )
@@ -75,27 +48,13 @@ def measure_plan(options: argparse.Namespace) -> Plan:
 
 def probe_plan(options: argparse.Namespace) -> Plan:
     """Return the plan of `probe`."""
-    from bioclip_probe.study.plan import Plan
-
-    return Plan(
-        data=options.data,
-        models=tuple(options.models),
-        controls=not options.no_controls,
-        extraction=extraction_settings(options),
-        probe=probe_settings(options),
-        measure=interval_settings(options),
-    )
+    return replace(_of_models(options), probe=probe_settings(options), measure=interval_settings(options))
 
 
 def project_plan(options: argparse.Namespace) -> Plan:
     """Return the plan of `project`."""
-    from bioclip_probe.study.plan import Plan
-
-    return Plan(
-        data=options.data,
-        models=tuple(options.models),
-        controls=not options.no_controls,
-        extraction=extraction_settings(options),
+    return replace(
+        _of_models(options),
         probe=SILENT,
         measure=interval_settings(options),
         projection=projection_settings(options),
@@ -108,4 +67,28 @@ def taxa_plan(options: argparse.Namespace) -> Plan:
 
     return Plan(
         options.data, tuple(options.models), controls=False, extraction=extraction_settings(options), probe=SILENT
+    )
+
+
+def _of_models(options: argparse.Namespace) -> Plan:
+    """Return a plan of the data and models that every step needs."""
+    from bioclip_probe.study.plan import Plan
+
+    return Plan(
+        data=options.data,
+        models=tuple(options.models),
+        controls=not options.no_controls,
+        extraction=extraction_settings(options),
+    )
+
+
+def _on_trees(options: argparse.Namespace) -> Plan:
+    """Return a plan with the phylogeny and the columns of images too, which measuring needs."""
+    return replace(
+        _of_models(options),
+        tree=options.tree,
+        tree_unit=options.tree_unit,
+        confounds=tuple(options.confound),
+        strata=tuple(options.within),
+        attributes=options.attributes,
     )
