@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from pathlib import Path
 from typing import Protocol
 
@@ -102,11 +102,14 @@ def _computed(todo: list[Job], work: Callable[[Job], dict], processes: int) -> I
 
 
 def _one_thread() -> None:
-    """Limit a process to one thread, so that two processes fill two cores, and let all other work go first."""
+    """Limit a process to one processor and one thread, and let all other work go first."""
     import numba
     from threadpoolctl import threadpool_limits
 
     os.nice(NICENESS)
+    if hasattr(os, "sched_setaffinity"):  # not on macOS
+        processors = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {processors[current_process()._identity[-1] % len(processors)]})
     threadpool_limits(1)
     numba.set_num_threads(1)
 
