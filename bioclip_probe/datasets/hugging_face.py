@@ -26,10 +26,10 @@ from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows, fingerpri
 from bioclip_probe.datasets.readers.columns import check_columns, complete_rows, match_columns, notes_on_columns
 from bioclip_probe.datasets.readers.parquet import text_columns
 from bioclip_probe.datasets.readers.pictures import (
+    EncodedPicture,
     check_folder,
-    decode_picture,
     file_stamps,
-    open_picture,
+    read_picture,
     stays_inside,
 )
 from bioclip_probe.errors import DataError, PictureError, one_line, some
@@ -70,6 +70,10 @@ class HuggingFacePictures:
 
     def __call__(self, source: str) -> Image.Image:
         """Return the picture `source`, or raise `PictureError`."""
+        return self.read(source).decode()
+
+    def read(self, source: str) -> EncodedPicture:
+        """Return the bytes of the picture `source`, or raise `PictureError`."""
         name = f"{self.name}:{source}"
         if not (source.isascii() and source.isdigit() and int(source) < len(self.rows)):
             raise PictureError(f"{name}: there are {len(self.rows)} rows, counted from 0", "missing")
@@ -78,17 +82,17 @@ class HuggingFacePictures:
         except (pa.ArrowException, OSError, ValueError) as error:
             raise PictureError(f"{name}: cannot be read ({one_line(error)})") from error
         if cell.get("bytes") is not None:
-            return decode_picture(cell["bytes"], name)
+            return EncodedPicture(cell["bytes"], name)
         path = cell.get("path")
         if not path:
             raise PictureError(f"{name}: the row has no picture", "empty")
         if "://" in path:
             raise PictureError(f"{name}: has an address and no bytes; download it first: {path}", "missing")
         if self.root is None:
-            return open_picture(Path(path))
+            return read_picture(Path(path))
         if os.path.isabs(path) or not stays_inside(path):
             raise PictureError(f"{name}: has no bytes, and a path outside its folder: {path}", "missing")
-        return open_picture(self.root / path)
+        return read_picture(self.root / path)
 
 
 def load(path: Path) -> Dataset:

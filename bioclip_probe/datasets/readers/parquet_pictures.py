@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from bioclip_probe.datasets.readers.parquet import DAMAGED_FILE_ERRORS
-from bioclip_probe.datasets.readers.pictures import decode_picture, open_picture, stays_inside
+from bioclip_probe.datasets.readers.pictures import EncodedPicture, read_picture, stays_inside
 from bioclip_probe.errors import PictureError, one_line
 
 T = TypeVar("T")
@@ -56,6 +56,10 @@ class ParquetPictures:
 
     def __call__(self, source: str) -> Image.Image:
         """Return the picture `source`, or raise `PictureError`."""
+        return self.read(source).decode()
+
+    def read(self, source: str) -> EncodedPicture:
+        """Return the bytes of the picture `source`, or raise `PictureError`."""
         name = f"{self.root / source}"
         file, _, row = source.rpartition(":")
         if not (file and row.isascii() and row.isdigit() and not os.path.isabs(file) and stays_inside(file)):
@@ -70,12 +74,12 @@ class ParquetPictures:
         except DAMAGED_FILE_ERRORS as error:
             raise PictureError(f"{name}: cannot be read from its table ({one_line(error)})") from error
         if content is not None:
-            return decode_picture(content, name)
+            return EncodedPicture(content, name)
         if not picture_path:
             raise PictureError(f"{name}: the row has no picture", "empty")
         if os.path.isabs(picture_path) or not stays_inside(picture_path):
             raise PictureError(f"{name}: holds no bytes, and a path outside its folder: {picture_path}", "missing")
-        return open_picture(path.parent / picture_path)
+        return read_picture(path.parent / picture_path)
 
 
 def _bytes_and_path(cell: pa.Scalar) -> tuple[bytes | None, str | None]:

@@ -18,11 +18,13 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile
 
 from bioclip_probe.errors import DataError, PictureError, one_line, some
+from bioclip_probe.files import sha256_of_bytes
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"})
 # Pillow's names for the formats in `SUFFIXES`. Its JPEG also opens the MPO files of phones: their first picture.
@@ -34,6 +36,37 @@ MAX_PIXELS = 150_000_000
 MAX_BYTES = 1 << 29
 # Pillow warns about odd EXIF data or one TIFF tag too many; these say nothing about the pixels.
 _PILLOW_FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+
+
+class EncodedPicture(NamedTuple):
+    """The bytes of a picture file, not decoded.
+
+    Openers of pictures have a method ``read(source)`` that returns it, beside the call that returns the picture: so the
+    same bytes are hashed and decoded, and copies are found without decoding anything.
+
+    Attributes
+    ----------
+    content : bytes
+    name : object
+        Name of the picture, for error messages.
+
+    Examples
+    --------
+    >>> EncodedPicture(b"Pica hudsonia", "magpie.jpg").sha256[:12]
+    'aa2e17471997'
+    """
+
+    content: bytes
+    name: object
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 digest of the bytes, 64 hexadecimal digits."""
+        return sha256_of_bytes(self.content)
+
+    def decode(self) -> Image.Image:
+        """Return the picture as RGB, or raise `PictureError`; see `decode_picture`."""
+        return decode_picture(self.content, self.name)
 
 
 @dataclass(frozen=True)
@@ -59,7 +92,11 @@ class PictureFiles:
 
     def __call__(self, source: str) -> Image.Image:
         """Return the picture `source`, or raise `PictureError`."""
-        return open_picture(self.root / source)
+        return self.read(source).decode()
+
+    def read(self, source: str) -> EncodedPicture:
+        """Return the bytes of the picture `source`, or raise `PictureError`."""
+        return read_picture(self.root / source)
 
 
 def open_picture(path: Path) -> Image.Image:
@@ -88,6 +125,32 @@ def open_picture(path: Path) -> Image.Image:
     ...     open_picture(path).mode
     'RGB'
     """
+    return read_picture(path).decode()
+
+
+def read_picture(path: Path) -> EncodedPicture:
+    """Return the bytes of a picture file.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    EncodedPicture
+
+    Raises
+    ------
+    PictureError
+        If the file is missing, too large, or cannot be read.
+
+    Examples
+    --------
+    >>> read_picture(Path("none.jpg"))
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.PictureError: none.jpg: no such file
+    """
     path = Path(path)
     try:
         status = path.stat()
@@ -101,7 +164,7 @@ def open_picture(path: Path) -> Image.Image:
         raise PictureError(f"{path}: no such file", "missing") from None
     except OSError as error:
         raise PictureError(f"{path}: cannot be read: {error.strerror}", "unreadable") from error
-    return decode_picture(content, path)
+    return EncodedPicture(content, path)
 
 
 def decode_picture(content: bytes, name: object) -> Image.Image:

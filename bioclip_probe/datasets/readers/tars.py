@@ -24,7 +24,7 @@ from typing import BinaryIO, NamedTuple
 import pandas as pd
 from PIL import Image
 
-from bioclip_probe.datasets.readers.pictures import MAX_BYTES, SUFFIXES, decode_picture, stays_inside, walk_files
+from bioclip_probe.datasets.readers.pictures import MAX_BYTES, SUFFIXES, EncodedPicture, stays_inside, walk_files
 from bioclip_probe.datasets.readers.tar_members import TarIndex, index_tar
 from bioclip_probe.errors import DataError, PictureError, printable, some
 
@@ -67,6 +67,10 @@ class TarPictures:
 
     def __call__(self, source: str) -> Image.Image:
         """Return the picture `source`, or raise `PictureError`."""
+        return self.read(source).decode()
+
+    def read(self, source: str) -> EncodedPicture:
+        """Return the bytes of the picture `source`, or raise `PictureError`."""
         name = f"{self.root / source}"
         match = re.fullmatch(r"(.+):([0-9]{1,18}):([0-9]{1,18})", source, re.DOTALL)
         if match is None or "\0" in match[1] or match[1].startswith("/") or not stays_inside(match[1]):
@@ -88,7 +92,7 @@ class TarPictures:
         if len(content) < size:
             available = f"{max(n_available, 0):,} of {size:,} bytes are there"
             raise PictureError(f"{name}: the tar breaks off, {available}", "corrupt")
-        return decode_picture(content, name)
+        return EncodedPicture(content, name)
 
 
 def _read_all(file: BinaryIO, size: int) -> bytes:
