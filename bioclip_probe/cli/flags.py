@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bioclip_probe.extraction.settings import DTYPES, PRECISIONS, PREPARATIONS, ExtractionSettings
+from bioclip_probe.limits import DEFAULT_BYTES, format_size, parse_size
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes.registry import PROTOCOLS
 from bioclip_probe.probes.registry import REGISTRY as PROBES
@@ -54,6 +55,20 @@ def add_data(sub: argparse.ArgumentParser) -> None:
     """Add the flag of the dataset."""
     help = "dataset, see `bioclip-probe datasets`; default: %(default)s"
     sub.add_argument("--data", default="world", metavar="NAME[:PATH]", help=help)
+
+
+def add_max_memory(sub: argparse.ArgumentParser) -> None:
+    """Add the flag of the memory that one file may take."""
+    help = f"memory that one small file may take, a picture or a table; default: {format_size(DEFAULT_BYTES)}"
+    sub.add_argument("--max-memory", type=_size, metavar="SIZE", help=help)
+
+
+def _size(text: str) -> int:
+    """Return the bytes of a size such as 4GB."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_sources(sub: argparse.ArgumentParser) -> None:

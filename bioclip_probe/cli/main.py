@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 from bioclip_probe.cli.output import Output
 from bioclip_probe.cli.parser import build_parser
-from bioclip_probe.errors import ProbeError
+from bioclip_probe.errors import ProbeError, one_line
+from bioclip_probe.limits import allow_memory, max_memory
 
 log = logging.getLogger("bioclip_probe")
 
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     _set_up_log(quiet=getattr(options, "quiet", False))
     try:
-        with _stopped_by_sigterm():
+        with _stopped_by_sigterm(), allow_memory(options.max_memory or max_memory()):
             output = Output(options.command, options.json)
             with output.only_json():
                 status = options.run(options, output) or 0
@@ -56,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder that may not be written
         reason = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
         print(f"bioclip-probe: {reason}{_kept(options.command)}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        fewer = "fewer --workers and a smaller --batch-size take less"
+        print(f"bioclip-probe: not enough memory ({one_line(error)}); {fewer}{_kept(options.command)}", file=sys.stderr)
         return 2
 
 

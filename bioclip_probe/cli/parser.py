@@ -19,6 +19,7 @@ from bioclip_probe.cli.flags import (
     add_figures,
     add_intervals,
     add_json,
+    add_max_memory,
     add_measuring,
     add_metrics,
     add_mode,
@@ -63,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
         for add in flags:
             add(sub)
         sub.add_argument("--quiet", action="store_true", help="print the result and what went wrong, nothing else")
+        add_max_memory(sub)
         sub.set_defaults(run=run, json=False)
         return sub
 

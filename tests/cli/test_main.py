@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bioclip_probe import __version__
+from bioclip_probe.limits import DEFAULT_BYTES, max_memory
 from tests.support.command_line import process, refused, run
 
 
@@ -33,6 +34,29 @@ def test_a_full_disk_is_one_line(monkeypatch, capsys, here):
         "bioclip-probe: No space left on device: /big; "
         "finished shards and pieces are kept, and the same command goes on from there"
     )
+
+
+def test_a_lack_of_memory_is_one_line(monkeypatch, capsys, here):
+    def exhausted(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("bioclip_probe.datasets.load", exhausted)
+    line = "bioclip-probe: not enough memory (MemoryError); fewer --workers and a smaller --batch-size take less"
+    assert refused(capsys, "audit", "--data", "inat21:x") == line
+
+
+@pytest.mark.parametrize(("flags", "allowed"), [((), DEFAULT_BYTES), (("--max-memory", "4GB"), 4 << 30)])
+def test_the_memory_of_a_file_is_limited_while_a_command_runs(monkeypatch, capsys, here, flags, allowed):
+    monkeypatch.setattr("bioclip_probe.datasets.load", lambda *_: pytest.exit(str(max_memory())))
+    with pytest.raises(pytest.exit.Exception, match=str(allowed)):
+        run(capsys, "audit", "--data", "world", *flags)
+    assert max_memory() == DEFAULT_BYTES
+
+
+def test_a_size_that_is_none_is_refused(capsys, here):
+    with pytest.raises(SystemExit):
+        run(capsys, "audit", "--max-memory", "much")
+    assert "argument --max-memory: expected a size such as 4GB, came 'much'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
