@@ -3,7 +3,8 @@
 `catalogue` lists the datasets, `load` returns the one that ``NAME`` or ``NAME:PATH`` names.
 """
 
-from bioclip_probe.datasets.dataset import Dataset, fingerprint_of
+from bioclip_probe.datasets.dataset import Dataset
+from bioclip_probe.datasets.identity import Identity, fingerprint_of
 from bioclip_probe.datasets.registry import catalogue, load
 
-__all__ = ["Dataset", "catalogue", "fingerprint_of", "load"]
+__all__ = ["Dataset", "Identity", "catalogue", "fingerprint_of", "load"]

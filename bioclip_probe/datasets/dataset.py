@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bioclip_probe.datasets.readers.pictures import PictureFiles, file_stamps
+from bioclip_probe.datasets.identity import Identity
+from bioclip_probe.datasets.readers.content import FileContent
+from bioclip_probe.datasets.readers.pictures import PictureFiles
 from bioclip_probe.errors import DataError, some
-from bioclip_probe.files import sha256_of_chunks
 from bioclip_probe.tables import IMAGES, RANKS
 from bioclip_probe.tree import clean_lineages
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from bioclip_probe.tree import Tree
-
-
-_ROWS_PER_BLOCK = 100_000
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,10 @@ class Dataset:
     open : callable
         Function that takes a value of the column `source` and returns the RGB picture. It raises `PictureError` with
         one line that names the picture and says what is wrong with it. Several threads call it at once, and it is sent
-        to other processes: it can be pickled, and opens its files again in each process.
-    fingerprint : str
-        Twelve hex digits over everything that changes the numbers; see `fingerprint_of`.
+        to other processes: it can be pickled, and opens its files again in each process. Its method ``read``, if it has
+        one, returns the bytes of the picture, see `EncodedPicture`.
+    identity : Identity or str
+        What tells the dataset from others, or its fingerprint.
     simulated : bool
         True if the pictures come from the built-in world. Every table and figure says so.
     tree : Tree, optional
@@ -55,14 +54,14 @@ class Dataset:
     Examples
     --------
     >>> images = IMAGES.frame([{"image_id": "1", "source": "1.jpg", "genus": "Pica"}])
-    >>> len(Dataset("magpies", images, PictureFiles(Path("pictures")), fingerprint_of(images)))
+    >>> len(Dataset("magpies", images, PictureFiles(Path("pictures")), Identity(images)))
     1
     """
 
     name: str
     images: pd.DataFrame
     open: Callable[[str], Image]
-    fingerprint: str
+    identity: Identity | str
     simulated: bool = False
     tree: Tree | None = None
     notes: tuple[str, ...] = ()
@@ -85,7 +84,43 @@ class Dataset:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"Dataset({self.name!r}, {len(self)} images, fingerprint {self.fingerprint})"
+        return f"Dataset({self.name!r}, {len(self)} images)"
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits over everything that changes the numbers; the pictures are read for it, once."""
+        return self.identity if isinstance(self.identity, str) else self.identity.fingerprint
+
+    def earlier_fingerprint(self, images: pd.DataFrame) -> str:
+        """Return the fingerprint that earlier versions gave to these pictures, see `Identity.earlier_fingerprint`.
+
+        Parameters
+        ----------
+        images : DataFrame
+            The `IMAGES` table that the earlier version wrote.
+
+        Returns
+        -------
+        str
+        """
+        return self.identity if isinstance(self.identity, str) else self.identity.earlier_fingerprint(images)
+
+    def stored_as(self, fingerprint: str, note: str) -> Dataset:
+        """Return the dataset under the fingerprint that a store of an earlier version knows it by.
+
+        Parameters
+        ----------
+        fingerprint : str
+        note : str
+            Says so in the notes of the dataset.
+
+        Returns
+        -------
+        Dataset
+        """
+        own = self.identity
+        identity = fingerprint if isinstance(own, str) else replace(own, stored_as=fingerprint)
+        return replace(self, identity=identity, notes=(*self.notes, note))
 
 
 def dataset_from_rows(
@@ -94,6 +129,7 @@ def dataset_from_rows(
     open: Callable[[str], Image],
     facts: Iterable[object] = (),
     notes: Iterable[str] = (),
+    content: FileContent | None = None,
 ) -> Dataset:
     """Return a dataset from rows as their source writes them.
 
@@ -108,9 +144,11 @@ def dataset_from_rows(
     open : callable
         Function that opens a picture, as described in `Dataset`.
     facts : iterable
-        Facts that change the numbers and are not in the rows; see `fingerprint_of`.
+        Facts that change the numbers and are neither in the rows nor in files; see `fingerprint_of`.
     notes : iterable of str
         Notes that exist already.
+    content : FileContent, optional
+        The files that hold the pictures.
 
     Returns
     -------
@@ -137,7 +175,7 @@ def dataset_from_rows(
         notes.append(f"the genus of {from_binomial.sum()} images was read from their species' binomial")
     others = [column for column in IMAGES.names if column in rows.columns and column not in RANKS]
     images = IMAGES.frame(pd.concat([rows[others], lineages], axis=1))
-    return Dataset(name, images, open, fingerprint_of(images, facts), notes=tuple(notes))
+    return Dataset(name, images, open, Identity(images, tuple(facts), content), notes=tuple(notes))
 
 
 def dataset_from_files(name: str, root: Path, rows: pd.DataFrame, notes: Iterable[str] = ()) -> Dataset:
@@ -175,8 +213,8 @@ def dataset_from_files(name: str, root: Path, rows: pd.DataFrame, notes: Iterabl
 is a file: 1.jpg
     """
     notes = list(notes)
-    stamps = file_stamps(root, rows["source"])
-    missing = [source for source, (size, _) in zip(rows["source"], stamps, strict=True) if size < 0]
+    content = FileContent(root, rows["source"].tolist(), one_an_image=True)
+    missing = [source for source, (size, _) in zip(content.files, content.stamps, strict=True) if size < 0]
     if len(missing) == len(rows):
         raise DataError(
             f"dataset '{name}' has no usable image: no picture below {root}"
@@ -184,39 +222,4 @@ is a file: 1.jpg
         )
     if missing:
         notes.append(f"{len(missing)} images have no file below {root}: {some(missing)}")
-    return dataset_from_rows(name, rows, PictureFiles(root), stamps, notes)
-
-
-def fingerprint_of(images: pd.DataFrame, facts: Iterable[object] = ()) -> str:
-    """Return twelve hex digits of a sha256 over an `IMAGES` table and further facts.
-
-    Parameters
-    ----------
-    images : DataFrame
-        The table: ids, sources, names, groups and splits, in order.
-    facts : iterable
-        Other facts that change the numbers, e.g. size and time of the last change of every file. Their `repr` enters.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> images = IMAGES.frame([{"image_id": "1", "source": "1.jpg"}])
-    >>> fingerprint_of(images) == fingerprint_of(images, facts=["another file"])
-    False
-    """
-    if "label" in images and images["label"].isna().all():
-        # The column was added later: datasets without labels keep their fingerprint, and so their stored vectors.
-        images = images.drop(columns="label")
-    return sha256_of_chunks(_fingerprint_chunks(images, facts))[:12]
-
-
-def _fingerprint_chunks(images: pd.DataFrame, facts: Iterable[object]) -> Iterator[bytes]:
-    """Yield the bytes that `fingerprint_of` hashes, in blocks: the text of millions of rows would fill gigabytes."""
-    for start in range(0, max(len(images), 1), _ROWS_PER_BLOCK):
-        block = images.iloc[start : start + _ROWS_PER_BLOCK]
-        yield block.to_csv(index=False, header=start == 0, na_rep="\\N", lineterminator="\n").encode()
-    for fact in facts:
-        yield repr(fact).encode() + b"\n"
+    return dataset_from_rows(name, rows, PictureFiles(root), notes=notes, content=content)

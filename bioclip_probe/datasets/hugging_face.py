@@ -22,13 +22,14 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
-from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows, fingerprint_of
+from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows
+from bioclip_probe.datasets.identity import Identity
 from bioclip_probe.datasets.readers.columns import check_columns, complete_rows, match_columns, notes_on_columns
+from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.parquet import text_columns
 from bioclip_probe.datasets.readers.pictures import (
     EncodedPicture,
     check_folder,
-    file_stamps,
     read_picture,
     stays_inside,
 )
@@ -137,8 +138,8 @@ def load(path: Path) -> Dataset:
     name = path.resolve().name
     pictures, dataset = _convert(rows, columns[0], {}, name)
     files = sorted(file.name for file in path.glob("*.arrow"))
-    fingerprint = fingerprint_of(dataset.images, [dataset.fingerprint, *file_stamps(path, files)])
-    return replace(dataset, fingerprint=fingerprint, open=replace(pictures, name=str(path), root=path))
+    identity = Identity(dataset.images, (dataset.fingerprint,), FileContent(path, files))
+    return replace(dataset, identity=identity, open=replace(pictures, name=str(path), root=path))
 
 
 def from_hugging_face(

@@ -30,8 +30,9 @@ from bioclip_probe.datasets.readers.columns import (
     notes_on_columns,
     rename_columns,
 )
+from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.parquet_pictures import ParquetPictures
-from bioclip_probe.datasets.readers.pictures import file_stamps, stays_inside
+from bioclip_probe.datasets.readers.pictures import stays_inside
 from bioclip_probe.datasets.readers.text_tables import CSV, TSV, read_column_names, read_columns
 from bioclip_probe.errors import DataError, printable, some
 
@@ -122,8 +123,8 @@ def dataset_from_parquet(name: str, root: Path, files: Sequence[str]) -> Dataset
         *notes_on_columns(matched),
         f"pictures are read from column '{printable(column)}' of {len(files)} Parquet files",
     ]
-    facts = [column, *file_stamps(root, files)]
-    return dataset_from_rows(name, complete_rows(values, first), ParquetPictures(root, column), facts, notes)
+    rows, pictures = complete_rows(values, first), ParquetPictures(root, column)
+    return dataset_from_rows(name, rows, pictures, [column], notes, FileContent(root, files))
 
 
 def match_parquet_columns(path: Path) -> tuple[dict[str, str], bool]:

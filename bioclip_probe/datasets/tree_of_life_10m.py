@@ -18,9 +18,10 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows
-from bioclip_probe.datasets.readers.pictures import file_stamps
+from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.tars import TarPictures, find_tars, list_pictures
-from bioclip_probe.datasets.readers.text_tables import CSV, collapse_whitespace, read_columns
+from bioclip_probe.datasets.readers.picture_paths import collapse_whitespace
+from bioclip_probe.datasets.readers.text_tables import CSV, read_columns
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
 
@@ -118,7 +119,7 @@ def dataset_from_catalog(name: str, root: Path, tars: list[str], catalog: Path) 
     rows = pd.concat([rows.drop(columns=["key", "tar", "split"]), names.drop(columns="split")], axis=1).assign(
         split=rows["split"].fillna(names["split"])
     )
-    return dataset_from_rows(name, rows, TarPictures(root), file_stamps(root, tars), notes)
+    return dataset_from_rows(name, rows, TarPictures(root), notes=notes, content=FileContent(root, tars))
 
 
 def _read_catalog(catalog: Path) -> tuple[pd.DataFrame, list[str]]:

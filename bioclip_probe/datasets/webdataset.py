@@ -23,7 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows
-from bioclip_probe.datasets.readers.pictures import file_stamps
+from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.shard_texts import ENDINGS, TEXT_MEMBERS, parse_texts
 from bioclip_probe.datasets.readers.tars import TarPictures, find_tars, list_pictures
 from bioclip_probe.datasets.tree_of_life_10m import CATALOG, dataset_from_catalog, drop_repeated, splits_of_tars
@@ -67,7 +67,7 @@ def load(path: Path) -> Dataset:
     rows, repeated_notes = drop_repeated(rows.assign(split=splits_of_tars(root, rows["tar"])))
     notes += repeated_notes + _notes_on_missing_ranks(rows)
     rows = rows.drop(columns=["key", "tar", "read"])
-    return dataset_from_rows(name, rows, TarPictures(root), file_stamps(root, tars), notes)
+    return dataset_from_rows(name, rows, TarPictures(root), notes=notes, content=FileContent(root, tars))
 
 
 def _notes_on_missing_ranks(rows: pd.DataFrame) -> list[str]:

@@ -12,7 +12,8 @@ import pandas as pd
 from PIL import Image
 
 from bioclip_probe import world
-from bioclip_probe.datasets.dataset import Dataset, fingerprint_of
+from bioclip_probe.datasets.dataset import Dataset
+from bioclip_probe.datasets.identity import fingerprint_of
 from bioclip_probe.errors import DataError
 from bioclip_probe.files import sha256_of_chunks
 from bioclip_probe.tables import IMAGES, RANKS
@@ -63,7 +64,7 @@ def load(seed: int = world.SEED) -> Dataset:
         name="world",
         images=images,
         open=opener,
-        fingerprint=fingerprint_of(images, (seed, digest)),
+        identity=fingerprint_of(images, (seed, digest)),
         simulated=True,
         tree=world.tree(seed),
         notes=(

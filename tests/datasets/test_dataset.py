@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from bioclip_probe.datasets import Dataset, fingerprint_of
+from bioclip_probe.datasets import Dataset
 from bioclip_probe.datasets.dataset import dataset_from_files, dataset_from_rows
 from bioclip_probe.errors import DataError
 from bioclip_probe.tables import IMAGES
@@ -38,22 +38,6 @@ def test_missing_id_is_refused():
 def test_another_table_is_refused():
     with pytest.raises(DataError, match="lacks the column split"):
         Dataset("few", images("a").drop(columns="split"), print, "0" * 12)
-
-
-def test_fingerprint_covers_names_order_and_facts():
-    frame = images("a", "b")
-    first = fingerprint_of(frame, [(1, 2)])
-    assert len(first) == 12
-    assert set(first) <= set("0123456789abcdef")
-    assert first == fingerprint_of(frame.copy(), [(1, 2)])
-    others = [
-        fingerprint_of(frame, [(1, 3)]),
-        fingerprint_of(frame.iloc[::-1], [(1, 2)]),
-        fingerprint_of(frame.assign(genus="Pica"), [(1, 2)]),
-        fingerprint_of(frame.assign(split="val"), [(1, 2)]),
-        fingerprint_of(frame.assign(label="bird"), [(1, 2)]),
-    ]
-    assert len({first, *others}) == 1 + len(others)
 
 
 def test_a_missing_genus_is_read_from_the_binomial_and_noted():

@@ -64,7 +64,10 @@ def test_a_changed_tar_has_another_fingerprint(tmp_path):
     path = write_three(tmp_path / "a.tar")
     first = datasets.load(f"webdataset:{path}").fingerprint
     assert datasets.load(f"webdataset:{path}").fingerprint == first
-    os.utime(path, (1, 1))
+    os.utime(path, (1, 1))  # content counts, and not the time of its last change
+    assert datasets.load(f"webdataset:{path}").fingerprint == first
+    with open(path, "ab") as file:
+        file.write(bytes(512))
     assert datasets.load(f"webdataset:{path}").fingerprint != first
 
 
