@@ -17,12 +17,14 @@
 =======================  ====================================================================
 """
 
+from bioclip_probe.tree.auditing import audit
 from bioclip_probe.tree.brownian import brownian
 from bioclip_probe.tree.distances import patristic_distances, patristic_rows
-from bioclip_probe.tree.lineages import audit, clean_lineages, taxonomy
+from bioclip_probe.tree.lineages import clean_lineages, taxonomy
 from bioclip_probe.tree.matching import match_species, place_on
-from bioclip_probe.tree.newick import read_tree, read_trees, to_ete3
+from bioclip_probe.tree.newick import to_ete3
 from bioclip_probe.tree.tree import Placement, Tree
+from bioclip_probe.tree.tree_file import read_tree, read_trees
 
 __all__ = [
     "Placement",
