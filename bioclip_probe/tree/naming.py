@@ -56,6 +56,7 @@ CHANGES = {
     "case": "capital and small letters were set right",
     "prefix": "rank prefixes such as g__ were dropped",
     "spelling": "characters and blanks were set right",
+    "variant": "spellings that differ in accents or the sign of a hybrid were made one",
 }
 
 
@@ -162,6 +163,8 @@ def read_name(text: object, genus: str | None = None, capital_epithets: bool = T
     written, changes = _prepare(text)
     if is_placeholder(text) or not written:
         return Name(genus, reason="placeholder")
+    if not genus and " " not in written and written[0].islower():
+        return Name(reason="no genus")
     full = _with_genus(written, genus) if genus else written
     name = _read_canonical(full) or _read_binomial(full, capital_epithets)
     if name.species:
