@@ -170,6 +170,27 @@ def available_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def take_share_of_processors(index: int, number: int) -> None:
+    """Limit this process to its share of the processors, so that libraries start no more threads than it may use.
+
+    Parameters
+    ----------
+    index : int
+        Which of the processes this one is, from 0.
+    number : int
+        Of processes that share the processors.
+
+    Examples
+    --------
+    >>> take_share_of_processors(0, 1)
+    """
+    if hasattr(os, "sched_setaffinity"):
+        allowed = sorted(os.sched_getaffinity(0))
+        share = max(1, len(allowed) // number)
+        first = index * share % len(allowed)
+        os.sched_setaffinity(0, allowed[first : first + share])
+
+
 def resolve_device(device: str) -> str:
     """Return the torch device that a name means on this machine.
 
@@ -221,15 +242,11 @@ def _process_pool(number: int) -> Iterator[Executor]:
 
 
 def _take_processors(n_started: Any, number: int) -> None:
-    """Limit this process to its share of the processors, so that libraries start no more threads than it may use."""
+    """Limit this process, one of several that start together, to its share of the processors."""
     with n_started.get_lock():
         index = n_started.value
         n_started.value += 1
-    if hasattr(os, "sched_setaffinity"):
-        allowed = sorted(os.sched_getaffinity(0))
-        share = max(1, len(allowed) // number)
-        first = index * share % len(allowed)
-        os.sched_setaffinity(0, allowed[first : first + share])
+    take_share_of_processors(index, number)
 
 
 @contextmanager

@@ -278,7 +278,8 @@ class Outline(Checkpoints):
         path = next(self.find(piece), None)
         key = "" if self.inputs is None else piece.key(self.inputs)
         seconds = float("nan") if path is None else seconds_of(path)
-        self.pieces.append(PieceState(piece.step, piece.subject, key, path is not None, piece.weight, seconds))
+        about = (piece.step, piece.subject, key, path is not None, piece.weight, seconds)
+        self.pieces.append(PieceState(*about, piece.group, piece.dependent))
         return Content(pd.DataFrame())
 
     def contents(self, pieces: Sequence[tuple[Piece, Callable[[], Content]]], threads: int = 1) -> list[Content]:

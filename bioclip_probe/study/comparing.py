@@ -94,7 +94,7 @@ def compare(
     work += [(residual, "beyond", pair) for pair in beyond]
     for rows, word, (first, second) in work:
         inputs = (("images", ""), ("vectors", first), ("vectors", second), *trees)
-        piece = Piece("measure", f"{first} {word} {second}", inputs, asdict(settings), weight=0.2)
+        piece = Piece("measure", f"{first} {word} {second}", inputs, asdict(settings), weight=0.2, dependent=True)
         stored = checkpoints.content(piece, partial(content, rows, first, second))
         tables.append(rows_of_sample(sample, stored.table, settings.metrics))
     return pd.concat(tables, ignore_index=True)

@@ -247,7 +247,7 @@ class _EncoderMeasuring:
             inputs, weight = [*inputs, ("tree", part.tree)], 0.5
         if part.split != WHOLE:
             subject, weight = [*subject, part.split], 0.3
-        return Piece("measure", ", ".join(subject), tuple(inputs), asdict(self.settings), weight)
+        return Piece("measure", ", ".join(subject), tuple(inputs), asdict(self.settings), weight, group=self.encoder)
 
     def content(self, part: Part) -> Content:
         """Measure a part."""

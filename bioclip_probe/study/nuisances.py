@@ -72,7 +72,7 @@ def measure_columns(
     for encoder, name in itertools.product(sample.embeddings, dict.fromkeys((*confounds, *strata))):
         inputs = (("images", ""), ("vectors", encoder), ("column", name))
         subject = f"{encoder} beside the column {name}" + ("" if name in confounds else ", within its values")
-        piece = Piece("measure", subject, inputs, asdict(settings), weight=0.3)
+        piece = Piece("measure", subject, inputs, asdict(settings), weight=0.3, group=f"columns of {encoder}")
         stored = checkpoints.content(piece, partial(content, encoder, name))
         tables.append(rows_of_sample(sample, stored.table, settings.metrics))
     return pd.concat(tables, ignore_index=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,11 @@ class Piece:
         Settings, JSON-able.
     weight : float
         Its share of the work, relative to other pieces; 1 is one encoder in one space on the taxonomy.
+    group : str
+        Pieces of one group share intermediate results, so that one process should compute them all. By default a piece
+        is alone.
+    dependent : bool
+        True if the piece is computed from the contents of other pieces of its step.
 
     Examples
     --------
@@ -52,6 +57,8 @@ class Piece:
     inputs: tuple[Input, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     weight: float = 1.0
+    group: str = ""
+    dependent: bool = False
 
     def key(self, inputs: Inputs) -> str:
         """Return the key of the piece for the inputs of a sample.
@@ -72,7 +79,7 @@ class Piece:
     @property
     def of_all_metrics(self) -> Piece:
         """The piece of all metrics, of which this one is a part."""
-        return Piece(self.step, self.subject, self.inputs, {**self.settings, "metrics": ()}, self.weight)
+        return replace(self, settings={**self.settings, "metrics": ()})
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class PieceState:
 
     Attributes
     ----------
-    step, subject, weight
+    step, subject, weight, group, dependent
         As of the `Piece`.
     key : str
     exists : bool
@@ -101,6 +108,8 @@ class PieceState:
     exists: bool
     weight: float = 1.0
     seconds: float = float("nan")
+    group: str = ""
+    dependent: bool = False
 
 
 @cache

@@ -188,7 +188,7 @@ def purities(
             wanted = replace(settings, metrics=IN_THE_PLANE if number else ())
             inputs = (("images", ""), ("vectors", name))
             asked = {**asdict(wanted), "projection": projection and {"mode": projection.mode, "seed": projection.seed}}
-            piece = Piece("project", f"purity of {name}, {method}", inputs, asked, weight=0.5)
+            piece = Piece("project", f"purity of {name}, {method}", inputs, asked, weight=0.5, dependent=True)
             stored = checkpoints.content(piece, partial(content, name, method, wanted))
             tables.append(rows_of_sample(sample, stored.table, wanted.metrics))
     return pd.concat(tables, ignore_index=True)

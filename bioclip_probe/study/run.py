@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from bioclip_probe.study.collecting import collect
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece import Piece, PieceState
 from bioclip_probe.study.piece_costs import PieceCosts
+from bioclip_probe.study.piece_processes import MainPieces, Workers, number_of_processes, open_workers
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.sample import Phylogeny, Sample
 from bioclip_probe.study.site_file import divided
@@ -154,11 +155,10 @@ def run_steps(
         runner = _Runner(sample, plan, out, fresh, study)
         if "probe" in wanted:
             runner.warn_of_long_probing()
-        if "measure" in wanted:
+        if "measure" in wanted and executor is not None:
             runner.run("measure", step_functions(sample, plan, executor)["measure"])
-    for name in wanted:
-        if name != "measure":
-            runner.run(name, step_functions(sample, plan)[name])
+            wanted.remove("measure")
+    runner.run_together(wanted)
     return results.read(out)
 
 
@@ -180,8 +180,7 @@ class _Runner:
     def warn_of_long_probing(self) -> None:
         """Log how many hours logistic regression will take, if it does, and what is fast."""
         warning = self.costs.long_probing
-        outline = Outline(self.out, self.inputs)
-        step_functions(self.sample, self.plan)["probe"](checkpoints=outline)
+        outline = self._outline(step_functions(self.sample, self.plan)["probe"])
         if warning and not all(piece.exists for piece in outline.pieces):
             log.warning(warning)
 
@@ -189,23 +188,45 @@ class _Runner:
         """Return how long a piece is expected to take."""
         return self.costs.seconds(piece.step, piece.subject, piece.weight)
 
-    def run(self, name: str, step: Callable[..., StepResult]) -> None:
+    def run_together(self, names: Sequence[str]) -> None:
+        """Run several steps, by several processes where the pieces are small."""
+        steps = step_functions(self.sample, self.plan)
+        missing = [piece for name in names for piece in self._outline(steps[name]).pieces if not piece.exists]
+        number = number_of_processes(self.sample, self.plan, missing, sum(map(self.seconds, missing)))
+        if number == 1:
+            for name in names:
+                self.run(name, steps[name])
+            return
+        with open_workers(self.sample, self.plan, self.out, missing, number - 1) as workers:
+            for name in names:
+                self.run(name, steps[name], workers)
+
+    def run(self, name: str, step: Callable[..., StepResult], workers: Workers | None = None) -> None:
         """Run one step with a progress bar over its pieces, and write its tables."""
         begun = time.perf_counter()
-        outline = Outline(self.out, self.inputs)
-        step(checkpoints=outline)
+        outline = self._outline(step)
         there = [self.seconds(piece) for piece in outline.pieces if piece.exists]
         numbers, label = (len(there), len(outline.pieces)), LABELS[name]
         if there:
             log.info("%s: %d of %d pieces are there already", label, *numbers)
         sizes = (sum(there), sum(map(self.seconds, outline.pieces)))
         with weighted_bar(label, numbers, sizes, self.plan.extraction.progress) as bar:
+            if workers is not None:
+                together = MainPieces(self.out, self.inputs, workers, name, bar, self.seconds)
+                step(checkpoints=together)
+                together.wait()
             checkpoints = Checkpoints(self.out, self.inputs, bar, self.seconds)
             result = step(checkpoints=checkpoints)
         record = run_record(self.sample, self.plan, name, result, time.perf_counter() - begun)
         results.write(self.out, record, result.tables, self.fresh, self.study)
         checkpoints.remove_others(name)
         self.fresh = False
+
+    def _outline(self, step: Callable[..., StepResult]) -> Outline:
+        """Return the pieces of a step with their state."""
+        outline = Outline(self.out, self.inputs)
+        step(checkpoints=outline)
+        return outline
 
 
 def reproduce(

@@ -134,7 +134,7 @@ def score(
 
     def piece(subject: str, encoders: Sequence[str]) -> Piece:
         own = itertools.chain.from_iterable(inputs[name] for name in encoders)
-        return Piece("probe", subject, (("images", ""), *own), facts, weight=0.2)
+        return Piece("probe", subject, (("images", ""), *own), facts, weight=0.2, dependent=True)
 
     def of_encoder(name: str) -> Content:
         rows = predictions[predictions["encoder"] == name]

@@ -1,0 +1,115 @@
+"""A study that several processes compute has the tables of one process, also when workers fail or die."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from bioclip_probe import study
+from bioclip_probe.progress import WeightedProgress
+from bioclip_probe.study import piece_processes, results
+from bioclip_probe.study.checkpoints import Content
+from bioclip_probe.study.examples import corvid_plan, corvid_sample
+from bioclip_probe.study.inputs import Inputs
+from bioclip_probe.study.piece import Piece, PieceState
+from bioclip_probe.study.piece_processes import FAILED, STORED, Claims, MainPieces, WorkerPieces, Workers
+from tests.support.vector_study import plan_of, write_vectors
+
+TABLES = ("measurements", "predictions", "coordinates")
+
+
+def states(*groups: str) -> list[PieceState]:
+    """Missing pieces ``0``, ``1``, … of these groups."""
+    return [PieceState("measure", key, key, False, group=group) for key, group in zip("0123456", groups, strict=False)]
+
+
+def test_pieces_of_a_group_go_to_one_process():
+    claims = Claims(states("a", "a", "b", ""))
+    assert claims.take("0", process=1)
+    assert not claims.take("1", process=2), "its group is with the first process"
+    assert claims.take("2", process=2) and claims.take("3", process=2)
+    assert claims.take("1", process=1)
+    assert [claims.process_at(key) for key in "0123"] == [1, 1, 2, 2]
+
+
+def test_nothing_is_taken_twice_and_nothing_that_was_not_missing():
+    dependent = replace(states("a")[0], key="9", dependent=True)
+    claims = Claims([*states("a"), dependent])
+    assert claims.take("0", process=1) and not claims.take("0", process=1)
+    assert not claims.take("9", process=1) and not claims.take("stored before", process=1)
+    claims.mark("0", FAILED)
+    assert not claims.take("0", process=1) and claims.process_at("0") == 0 and not claims.is_stored("0")
+    claims.mark("0", STORED)
+    assert claims.is_stored("0")
+
+
+def test_small_work_large_vectors_and_devices_have_one_process(tmp_path, monkeypatch):
+    plan, sample, missing = corvid_plan(tmp_path), corvid_sample(), states("a", "b", "c", "d")
+    monkeypatch.setattr(piece_processes, "available_processors", lambda: 3)
+    count = piece_processes.number_of_processes
+    assert [count(sample, plan, missing, seconds) for seconds in (0.0, 45.0, 1e6)] == [1, 2, 3]
+    assert count(sample, plan, missing[:2], 1e6) == 2, "a group is not divided"
+    on_device = replace(plan, measure=replace(plan.measure, device="cuda"))
+    assert count(sample, on_device, missing, 1e6) == 1
+    monkeypatch.setattr(piece_processes, "MOST_NUMBERS", 1)
+    assert count(sample, plan, missing, 1e6) == 1
+
+
+def test_a_piece_that_fails_in_a_worker_is_left_to_the_main_process(tmp_path):
+    inputs, piece = Inputs(corvid_sample()), Piece("measure", "toy")
+    state = PieceState("measure", "toy", piece.key(inputs), False)
+    claims = Claims([state])
+
+    def fail() -> Content:
+        raise MemoryError
+
+    assert WorkerPieces(tmp_path, inputs, claims, process=2).content(piece, fail).table.empty
+    main = MainPieces(tmp_path, inputs, Workers((state,), claims, ()), "measure", WeightedProgress(0, 1), lambda _: 1.0)
+    main.wait()  # for nobody
+    assert not claims.is_stored(state.key) and not list(tmp_path.rglob("*.parquet"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dying", [False, True])
+def test_several_processes_compute_the_tables_of_one(tmp_path, monkeypatch, dying):
+    """Also where the workers are killed as soon as they have started."""
+    plan = write_vectors(tmp_path)
+    study.reproduce(plan, tmp_path / "store", tmp_path / "one")
+    monkeypatch.setattr(piece_processes, "LEAST_SECONDS", 1e-9)
+    monkeypatch.setattr(piece_processes, "available_processors", lambda: 2)
+    open_workers, opened = piece_processes.open_workers, []
+
+    def noted(*arguments):
+        opened.append(open_workers(*arguments))
+        return opened[-1]
+
+    def killed(self, key: str) -> bool:
+        for process in self.processes:
+            process.kill()
+            process.join()
+        return False
+
+    monkeypatch.setattr("bioclip_probe.study.run.open_workers", noted)
+    if dying:
+        monkeypatch.setattr(Workers, "are_at", killed)
+    study.reproduce(plan_of(tmp_path), tmp_path / "store", tmp_path / "two")
+    assert len(opened) == 1
+    one, two = results.read(tmp_path / "one"), results.read(tmp_path / "two")
+    for name in TABLES:
+        pd.testing.assert_frame_equal(two.table(name), one.table(name), rtol=1e-9)
+    files = [{path.name for path in (tmp_path / name).iterdir()} for name in ("one", "two")]
+    assert files[0] == files[1]
+
+
+def test_a_worker_ends_when_the_study_was_killed(tmp_path, monkeypatch):
+    class Dead:
+        def is_alive(self) -> bool:
+            return False
+
+    inputs, piece = Inputs(corvid_sample()), Piece("measure", "toy")
+    claims = Claims([PieceState("measure", "toy", piece.key(inputs), False)])
+    monkeypatch.setattr(piece_processes, "parent_process", Dead)
+    with pytest.raises(SystemExit):
+        WorkerPieces(tmp_path, inputs, claims, process=2).content(piece, lambda: pytest.fail("computed"))
