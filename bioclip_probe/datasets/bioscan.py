@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
+from bioclip_probe.datasets.readers.picture_paths import check_picture_paths
 from bioclip_probe.datasets.readers.pictures import check_folder
-from bioclip_probe.datasets.readers.text_tables import check_picture_paths
 from bioclip_probe.errors import DataError, some
 
 

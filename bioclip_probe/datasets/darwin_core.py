@@ -28,8 +28,8 @@ import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
 from bioclip_probe.datasets.readers.darwin_core_archive import KEY, Archive, ArchiveTable, open_archive
+from bioclip_probe.datasets.readers.picture_paths import WEB_ADDRESS, check_picture_paths, collapse_whitespace
 from bioclip_probe.datasets.readers.pictures import SUFFIXES, notes_on_left_out, walk_files
-from bioclip_probe.datasets.readers.text_tables import WEB_ADDRESS, check_picture_paths, collapse_whitespace
 from bioclip_probe.errors import DataError, printable, some
 from bioclip_probe.tables import RANKS
 

@@ -28,7 +28,7 @@ from bioclip_probe.datasets import table
 from bioclip_probe.datasets.dataset import Dataset
 from bioclip_probe.datasets.readers import parquet
 from bioclip_probe.datasets.readers.columns import check_columns, notes_on_columns
-from bioclip_probe.datasets.readers.text_tables import WEB_ADDRESS
+from bioclip_probe.datasets.readers.picture_paths import WEB_ADDRESS
 from bioclip_probe.errors import DataError, some
 
 NAME = "tree-of-life-200m"

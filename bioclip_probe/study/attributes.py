@@ -12,8 +12,10 @@ import pandas as pd
 
 from bioclip_probe.datasets.readers import parquet
 from bioclip_probe.datasets.readers.columns import match_columns
+from bioclip_probe.datasets.readers.text_files import text_suffix
 from bioclip_probe.datasets.readers.text_tables import read_columns
-from bioclip_probe.datasets.readers.vector_files import ID_NAMES, split_key
+from bioclip_probe.datasets.readers.vector_files import split_key
+from bioclip_probe.datasets.readers.vector_table import ID_NAMES
 from bioclip_probe.datasets.table import FORMATS, read_header
 from bioclip_probe.errors import DataError, one_line, some
 
@@ -107,7 +109,7 @@ def _column_names(path: Path) -> list[str]:
     if suffix == ".npz":
         with _open_arrays(path) as arrays:
             return list(arrays.files)
-    if suffix in FORMATS:
+    if text_suffix(path) in FORMATS:
         return read_header(path)
     raise DataError(f"{path}: columns of images are read from .csv, .tsv, .txt, .parquet and .npz")
 
@@ -130,7 +132,7 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         with _open_arrays(path) as arrays:
             table = pd.DataFrame({name: np.ravel(arrays[name]).astype(str) for name in wanted}, dtype="str")
     else:
-        table = read_columns(path, FORMATS[suffix], list(dict.fromkeys(wanted)))
+        table = read_columns(path, FORMATS[text_suffix(path)], list(dict.fromkeys(wanted)))
     table = table.replace("", None)
     return pd.concat([table[ids].rename("image_id"), table[list(columns)]], axis=1)
 
