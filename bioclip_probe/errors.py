@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class ProbeError(Exception):
@@ -169,3 +170,38 @@ def one_line(error: object, limit: int = 300, with_type: bool = False) -> str:
         return text
     name = type(error).__name__
     return (f"{name}: {text}" if with_type else text) if text else name
+
+
+@contextmanager
+def errors_in_one_line(name: object, kind: str) -> Iterator[None]:
+    """Turn any exception of the library that reads a file into a `DataError` of one line.
+
+    Libraries raise many types for a damaged file, and new ones with each version. Wrap only calls of a library: a
+    mistake of our own would look like a damaged file.
+
+    Parameters
+    ----------
+    name : object
+        Name of the file.
+    kind : str
+        What the file was read as, e.g. ``.npz``.
+
+    Raises
+    ------
+    DataError
+        If the block raises anything that is no `ProbeError`.
+
+    Examples
+    --------
+    >>> with errors_in_one_line("a.npz", ".npz"):
+    ...     raise ValueError("the header is wrong")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: a.npz cannot be read as .npz: the header is wrong
+    """
+    try:
+        yield
+    except ProbeError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name} cannot be read as {kind}: {one_line(error)}") from error
