@@ -163,7 +163,7 @@ def datasets(options: argparse.Namespace, output: Output) -> None:
 def audit(options: argparse.Namespace, output: Output) -> None:
     """Print what is odd about the names of a dataset, and what a phylogeny lacks."""
     from bioclip_probe import datasets
-    from bioclip_probe.tree import audit, match_species, read_trees
+    from bioclip_probe.tree import audit, match_taxa, read_trees
 
     dataset = datasets.load(options.data)
     tree = read_trees(options.tree, at_most=1)[0] if options.tree else None
@@ -173,8 +173,7 @@ def audit(options: argparse.Namespace, output: Output) -> None:
         output.line(f"  {note}")
     output.table("findings", audit(dataset.images), empty="nothing odd was found")
     if tree is not None:
-        counts = dataset.images["species"].value_counts().sort_index()
-        matches = match_species(counts.index, tree).assign(n_images=counts.to_numpy())
+        matches = match_taxa(tree, dataset.images)
         lacking = matches[~matches["matched"]]
         n_matched = len(matches) - len(lacking)
         output.rows("matches", matches)

@@ -77,7 +77,7 @@ def collect(
         raise DataError(f"'{dataset.name}' has a split called '{WHOLE}', which stands for the whole; rename it")
     phylogenies = {phylogeny.name: phylogeny.read()} if phylogeny else {}
     for tree in itertools.chain(*phylogenies.values()):
-        place_on(tree, dataset.images["species"])  # one that fits no species stops the run before the long work
+        place_on(tree, dataset.images)  # one that fits no species stops the run before the long work
     opened = Store(store)
     embedded = embed(dataset, models, opened, settings)
     vectors, failures = _read_vectors(dataset, opened, embedded)
@@ -162,7 +162,7 @@ def join(
         trees[TRUE_TREE] = place_on(dataset.tree, usable["species"])
     tree_samples: dict[str, tuple[Placement, ...]] = {}
     for name, phylogeny in (phylogenies or {}).items():
-        placed = [place_on(tree, usable["species"]) for tree in phylogeny]
+        placed = [place_on(tree, usable) for tree in phylogeny]
         trees[name] = placed[0]
         if len(placed) > 1:
             tree_samples[name] = tuple(placement for placement, _ in placed)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import TreeError
-from bioclip_probe.tree import clean_lineages, match_species, patristic_distances, place_on, read_tree
+from bioclip_probe.tree import clean_lineages, match_names, patristic_distances, place_on, read_tree
 from bioclip_probe.tree.newick import parse_newick
 
 TREE = parse_newick("((Canis_lupus:1,Canis_aureus:1):2,(Felis_catus:2,'Felis silvestris':2):1,Çus_älbus:3);", "Myr")
@@ -15,7 +15,7 @@ def species(*names) -> pd.Series:
 
 def test_names_match_by_spelling_alone_and_every_miss_has_its_reason():
     names = ["Canis lupus", "canis_lupus", "Felis silvestris", "Canis latrans", "Ursus arctos", "Çus älbus", "Canis"]
-    matches = match_species(names, TREE)
+    matches = match_names(names, TREE)
     assert matches["name"].tolist() == names
     assert matches["matched"].tolist() == [True, True, True, False, False, True, False]
     tips = [TREE.name[tip] if tip >= 0 else None for tip in matches["tip"]]
@@ -27,14 +27,29 @@ def test_names_match_by_spelling_alone_and_every_miss_has_its_reason():
 
 def test_a_name_that_two_tips_have_matches_neither():
     tree = parse_newick("(Canis_lupus:1,'Canis lupus':1,Canis_aureus:1);")
-    matches = match_species(["Canis lupus", "Canis aureus"], tree)
+    matches = match_names(["Canis lupus", "Canis aureus"], tree)
     assert matches["tip"].tolist() == [-1, 3]
     assert matches["reason"].tolist() == ["2 tips have this name", "same name"]
 
 
-def test_inner_nodes_match_no_species():
-    matches = match_species(["Canis lupus"], parse_newick("((A:1,B:1)'Canis lupus':1,C:1);"))
-    assert not matches["matched"].any()
+def test_a_tip_stands_for_a_species_that_is_an_inner_node():
+    tree = parse_newick("((Canis_lupus_dingo:1,Canis_lupus_lupus:1)Canis_lupus_ott247341:1,Vulpes_vulpes:2);")
+    (match,) = match_names(["Canis lupus"], tree).itertuples()
+    assert (match.kind, tree.name[match.tip]) == ("several tips", "Canis_lupus_lupus")
+    tree = parse_newick("((A:1,B:1)'Canis lupus':1,C:1);")
+    (match,) = match_names(["Canis lupus"], tree).itertuples()
+    assert (match.kind, tree.name[match.tip]) == ("inner node", "A")
+    assert match.reason == "an inner node of this name with 2 tips; 'A' stands for it"
+
+
+def test_no_tip_stands_for_two_species():
+    tree = parse_newick("((Bos_taurus:1,Bos_indicus:1)Bos_primigenius:1,Bison_bison:2);")
+    names = ["Bos primigenius", "Bos taurus", "Bison bison"]
+    matches = match_names(names, tree)
+    assert [tree.name[tip] for tip in matches["tip"]] == ["Bos_indicus", "Bos_taurus", "Bison_bison"]
+    matches = match_names([*names, "Bos indicus"], tree)
+    assert matches["tip"].tolist() == [-1, 2, 4, 3]
+    assert matches["reason"][0] == "an inner node of this name; its tips stand for other names"
 
 
 def test_images_are_placed_by_species_and_none_is_lost():
