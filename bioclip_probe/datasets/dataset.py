@@ -35,8 +35,8 @@ class Dataset:
     open : callable
         Function that takes a value of the column `source` and returns the RGB picture. It raises `PictureError` with
         one line that names the picture and says what is wrong with it. Several threads call it at once, and it is sent
-        to other processes: it can be pickled, and opens its files again in each process. Its method ``read``, if it has
-        one, returns the bytes of the picture, see `EncodedPicture`.
+        to other processes: it can be pickled, and opens its files again in each process. A `PictureOpener` also
+        gives the bytes of a picture.
     identity : Identity or str
         What tells the dataset from others, or its fingerprint.
     simulated : bool
