@@ -39,9 +39,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bioclip_probe.encoders.encoder import check_finite, package_versions
+from bioclip_probe.encoders.encoder import package_versions
 from bioclip_probe.encoders.ids import split_custom_id
-from bioclip_probe.encoders.network import Network, activation_names, stack_pictures
+from bioclip_probe.encoders.network import Network, activation_names, tried
 from bioclip_probe.encoders.precision import check_precision, dtype_of
 from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.weights import sha256_of_weights, sha256_of_weights_files
@@ -119,8 +119,7 @@ def load(recipe: Recipe) -> Network:
         forward_text if has_text else None,
         logit_scale=_logit_scale(model, name) if has_text else None,
     )
-    _try_grey_picture(encoder)
-    return encoder
+    return tried(encoder)
 
 
 def _make_model(file: Path, factory: str) -> Any:
@@ -207,12 +206,3 @@ def _call(name: str, step: str, function: Callable[..., Any], *arguments: Any, *
         raise
     except Exception as error:
         raise ModelError(f"{name}: {step} failed: {one_line(error, 240, with_type=True)}") from error
-
-
-def _try_grey_picture(encoder: Network) -> None:
-    """Encode one grey picture, so that mistakes show before the work begins."""
-    from PIL import Image
-
-    grey = _call(encoder.name, "preprocess", encoder.preprocess, Image.new("RGB", (64, 48), (127, 127, 127)))
-    _call(encoder.name, "preprocess (its result is neither tensor nor array)", stack_pictures, [grey])
-    check_finite(encoder.encode([grey]), encoder.name, "plain grey pictures")
