@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -210,6 +211,8 @@ def _open(path: Path, name: str) -> BinaryIO:
             raise DataError(f"{path / printable(name)}: cannot be read, though {META} names it ({error})") from error
     with _open_zip(path) as archive:
         try:
+            if archive.namelist().count(name) > 1:
+                raise DataError(f"{path} has several files {printable(name)}; remove all but one")
             member = archive.getinfo(name)
             check_declared(path, f"file {printable(name)}", member.file_size, path.stat().st_size, MAX_RATIO)
             stream = UnpackedStream(archive.open(member), f"{path}: {name}", path.stat().st_size)
@@ -248,7 +251,12 @@ def _parse_table(element: ElementTree.Element, path: Path) -> ArchiveTable:
     keys = [_parse_number(child, path) for child in element if _tag(child) in ("id", "coreid", "coreId")]
     columns: dict[str, int] = {}
     defaults: dict[str, str] = {}
-    for field in (child for child in element if _tag(child) == "field"):
+    fields = [child for child in element if _tag(child) == "field"]
+    n_columns = Counter(field.get("term", "") for field in fields if field.get("index") is not None)
+    repeated = [term for term, number in n_columns.items() if number > 1]
+    if repeated:
+        raise DataError(f"{path}: {META} gives several columns the term {some(repeated)}; remove all but one")
+    for field in fields:
         term = re.split(r"[/#:]", field.get("term", ""))[-1]
         if field.get("index") is not None:
             columns.setdefault(term, _parse_number(field, path))
@@ -271,10 +279,15 @@ def _parse_format(element: ElementTree.Element, path: Path) -> TableFormat:
         separator = "\t"
     quote = _unescape(element.get("fieldsEnclosedBy", '"'))
     lines = _unescape(element.get("linesTerminatedBy", "\n"))
-    if len(separator) != 1 or len(quote) > 1 or not (separator.isprintable() or separator == "\t"):
+    if (
+        len(separator) != 1
+        or len(quote) > 1
+        or separator == quote
+        or not (separator.isprintable() or separator == "\t")
+    ):
         raise DataError(
             f"{path}: {META} separates fields by '{printable(separator)}', quoted by '{printable(quote)}'; "
-            "expected one character"
+            "expected one character each"
         )
     if lines.strip(" \r\n"):
         raise DataError(f"{path}: {META} ends lines by '{printable(lines)}'; expected line ends")
