@@ -24,6 +24,9 @@ log = logging.getLogger("bioclip_probe")
 #: What a reader must know of an embedding that an earlier version wrote.
 EARLIER = "its fingerprint of files covers their sizes and times of change, and not their content"
 
+#: Why the copies of a picture are not known.
+NO_DIGESTS = "the store has no sha256 of these pictures; an earlier version embedded them"
+
 
 def known_as(store: Store, dataset: Dataset) -> Dataset:
     """Return a dataset under the fingerprint that a store knows it by.
