@@ -54,20 +54,24 @@ class LineageReading:
     ----------
     lineages : DataFrame, n rows, columns `RANKS`, dtype str
     findings : tuple of Finding
+    n_genera : int
+        Rows whose genus was taken from the name of their species.
 
     Examples
     --------
-    >>> read_lineages(pd.DataFrame({"species": ["Pica pica (L.)"]})).notes
+    >>> read_lineages(pd.DataFrame({"genus": ["Pica"], "species": ["Pica pica (L.)"]})).notes
     ["authors were dropped in 1 names: 'Pica pica (L.)' is Pica pica"]
     """
 
     lineages: pd.DataFrame
     findings: tuple[Finding, ...]
+    n_genera: int = 0
 
     @property
     def notes(self) -> list[str]:
         """One line for each kind of finding, with the number of rows and examples."""
-        return notes_on_findings(self.findings)
+        genera = f"the genus of {self.n_genera} images was read from their species' binomial"
+        return [*([genera] if self.n_genera else []), *notes_on_findings(self.findings)]
 
 
 def read_lineages(frame: pd.DataFrame) -> LineageReading:
@@ -106,12 +110,14 @@ def read_lineages(frame: pd.DataFrame) -> LineageReading:
     findings: list[Finding] = []
     names = {rank: _read_higher(columns[rank], rank, findings) for rank in present if rank != "species"}
     lineages = {rank: columns[rank].take(names[rank]) for rank in names}
+    n_genera = 0
     if "species" in columns:
         genus = lineages.get("genus", np.full(len(frame), None, dtype=object))
         above = {name_key(name): rank for rank in names for name in names[rank] if name}
         lineages["genus"], lineages["species"] = _read_species(genus, columns["species"], above, findings)
+        n_genera = int(pd.notna(lineages["genus"]).sum() - pd.notna(genus).sum())
     table = {rank: pd.Series(lineages.get(rank), index=frame.index, dtype="str") for rank in RANKS}
-    return LineageReading(pd.DataFrame(table, index=frame.index, dtype="str"), tuple(findings))
+    return LineageReading(pd.DataFrame(table, index=frame.index, dtype="str"), tuple(findings), n_genera)
 
 
 def notes_on_findings(findings: Sequence[Finding]) -> list[str]:

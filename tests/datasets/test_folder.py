@@ -48,12 +48,12 @@ def test_nested_folders_may_end_early_and_hold_unknown_ranks(tmp_path):
         tmp_path,
         "Animalia/Chordata/Aves/Passeriformes/Corvidae/Pica/hudsonia/1.jpg",
         "Animalia/Chordata/Aves/2.jpg",
-        "Animalia/Chordata/Aves/unknown/Corvidae/Pica/pica/3.jpg",
+        "Animalia/Chordata/Aves/unknown/Laridae/Larus/canus/3.jpg",
     )
     assert lineages(dataset) == [
         ["Animalia", "Chordata", "Aves", None, None, None, None],
         MAGPIE,
-        ["Animalia", "Chordata", "Aves", None, "Corvidae", "Pica", "Pica pica"],
+        ["Animalia", "Chordata", "Aves", None, "Laridae", "Larus", "Larus canus"],
     ]
 
 
