@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+#: Characters of an entry of a list in a message, and of a word in one; longer ones, such as a picture as base64, are cut.
+LONGEST_ITEM, LONGEST_WORD = 200, 500
 
 
 class ProbeError(Exception):
@@ -12,7 +16,8 @@ class ProbeError(Exception):
     Parameters
     ----------
     message : str
-        Characters that would steer a terminal or break the line are written out, see `printable`.
+        Characters that would steer a terminal or break the line are written out, see `printable`; words of more than
+        500 characters are cut.
 
     Examples
     --------
@@ -21,7 +26,7 @@ class ProbeError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+        super().__init__(shorten_words(printable(message)))
 
 
 class DataError(ProbeError):
@@ -115,9 +120,51 @@ def some(items: Iterable[object], limit: int = 5) -> str:
     >>> some(["Pica", "Corvus", "Garrulus"], limit=2)
     'Pica, Corvus and 1 more'
     """
-    names = [printable(item) for item in items]
+    names = [shorten(printable(item)) for item in items]
     n_others = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {n_others} more" if n_others > 0 else "")
+
+
+def shorten(text: str, limit: int = LONGEST_ITEM) -> str:
+    """Return a text that has at most some characters: the beginning, and how long it was.
+
+    Parameters
+    ----------
+    text : str
+    limit : int
+        Characters, at least 40.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> shorten("Pica hudsonia"), shorten("A" * 40_000, limit=40)
+    ('Pica hudsonia', 'AAAAAAAAAAAAAAAAAAAA… (40,000 characters)')
+    """
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit - 20]}… ({len(text):,} characters)"
+
+
+def shorten_words(text: str) -> str:
+    """Return a text whose words of more than 500 characters are cut; spaces end a word.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> len(shorten_words("no such file: " + "A" * 40_000))
+    515
+    """
+    return re.sub(rf"\S{{{LONGEST_WORD + 1},}}", lambda word: shorten(word[0], LONGEST_WORD), text)
 
 
 def printable(text: object) -> str:
