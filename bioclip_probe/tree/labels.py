@@ -72,6 +72,10 @@ class Label:
     is_part: bool = False
 
 
+#: The label of a node that has no name.
+NOTHING = Label()
+
+
 @lru_cache(maxsize=_MOST_LABELS)
 def read_label(text: str) -> Label:
     """Return the names that the label of a node stands for.
@@ -100,7 +104,7 @@ def read_label(text: str) -> Label:
     named = [word for word in words if word and not _IDENTIFIER.fullmatch(word)]
     named = _without_capitals(named)
     if not named or _SUPPORT.fullmatch(" ".join(named)):
-        return Label()
+        return NOTHING
     if len(named) == 1:
         return _of_one_word(named[0])
     start = _start_of_binomial(named)
