@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-#: Characters of an entry of a list in a message, and of a word in one; longer ones, such as a picture as base64, are cut.
+#: Characters of an entry of a list in a message, and of a word in one; longer ones, such as base64, are cut.
 LONGEST_ITEM, LONGEST_WORD = 200, 500
 
 
