@@ -26,7 +26,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
-from bioclip_probe.datasets.readers.columns import complete_rows, match_columns
+from bioclip_probe.datasets.readers.columns import complete_rows, known_values, match_columns, notes_on_columns
 from bioclip_probe.datasets.readers.darwin_core_archive import KEY, Archive, ArchiveTable, open_archive
 from bioclip_probe.datasets.readers.media_addresses import FileMatches, last_piece, match_files
 from bioclip_probe.datasets.readers.picture_paths import WEB_ADDRESS, check_picture_paths, collapse_whitespace
@@ -35,7 +35,7 @@ from bioclip_probe.errors import DataError, printable, some
 from bioclip_probe.tables import RANKS
 
 NAME_TERMS = (*RANKS, "specificEpithet", "scientificName")
-OTHER_TERMS = ("vernacularName", "recordedBy")
+OTHER_TERMS = ("taxonRank", "vernacularName", "recordedBy")
 ID_TERMS = ("gbifID", "occurrenceID", "taxonID")
 #: Further terms of a record after whose end its pictures may be called.
 NAMING_TERMS = ("occurrenceID", "catalogNumber", "otherCatalogNumbers")
@@ -80,6 +80,7 @@ def load(path: Path) -> Dataset:
     folder = path if path.is_dir() else path.parent
     records, names, media = _read_records(archive)
     media, notes = _read_media(archive, records.index, media)
+    notes += notes_on_columns({term: term for term in NAME_TERMS}, archive.core.columns)
     files = [file.as_posix() for file in walk_files(folder) if file.suffix.lower() in SUFFIXES]
     identifiers: dict[str, list[str]] = {}
     for address, texts in zip(media["address"], media["identifiers"], strict=True):
@@ -142,7 +143,7 @@ def _read_records(archive: Archive) -> tuple[pd.DataFrame, dict[str, str], pd.Da
         raise DataError(f"{archive.path} has no usable image: its core has no record")
     records = complete_rows(pd.DataFrame({"image_id": key, **values}, dtype="str"), archive.path)
     records = records.reindex(columns=[*RANKS, "common", "group"]).astype("str").set_index(key)
-    records["group"] = records["group"].fillna(pd.Series(key.to_numpy(), records.index))
+    records["group"] = known_values(records["group"]).fillna(pd.Series(key.to_numpy(), records.index))
     media = pd.DataFrame({KEY: key, "address": rows.get(MEDIA_TERM)}, dtype="str").dropna()
     media = media.assign(address=media["address"].map(_BETWEEN_MEDIA.split).astype(object)).explode("address")
     return records, _names_of_records(key, rows), media[media["address"].fillna("") != ""]

@@ -208,7 +208,7 @@ def _convert(
     column = ds.select_columns([image]).with_format(None).cast_column(image, library.Image(decode=False))
     pictures = HuggingFacePictures(column, image, name)
     facts = [image, ds._fingerprint, ds.info.builder_name, ds.info.config_name, str(ds.info.version)]
-    return pictures, dataset_from_rows(name, rows, pictures, facts, notes_on_columns(matched))
+    return pictures, dataset_from_rows(name, rows, pictures, facts, notes_on_columns(matched, ds.column_names))
 
 
 def _read_names(ds: datasets.Dataset, matched: Mapping[str, str], name: str) -> pd.DataFrame:

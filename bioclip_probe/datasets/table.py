@@ -88,7 +88,7 @@ def load(path: Path) -> Dataset:
     if path.suffix.lower() == ".parquet":
         return dataset_from_parquet(name, path.parent, [path.name])
     values, matched = read_text_table(path)
-    return dataset_from_paths(name, path.parent, path, values, notes_on_columns(matched))
+    return dataset_from_paths(name, path.parent, path, values, notes_on_columns(matched, read_header(path)))
 
 
 def dataset_from_parquet(name: str, root: Path, files: Sequence[str]) -> Dataset:
@@ -121,14 +121,15 @@ def dataset_from_parquet(name: str, root: Path, files: Sequence[str]) -> Dataset
     """
     first = root / files[0]
     matched, holds_pictures = match_parquet_columns(first)
-    check_columns(matched, first, parquet.read_schema(first).names)
+    columns = parquet.read_schema(first).names
+    check_columns(matched, first, columns)
     if not holds_pictures:
         values = read_parquet_table(root, files, matched)
-        return dataset_from_paths(name, root, first, values, notes_on_columns(matched))
+        return dataset_from_paths(name, root, first, values, notes_on_columns(matched, columns))
     column = matched.pop("source")
     values = read_parquet_table(root, files, matched, rows_as_source=True)
     notes = [
-        *notes_on_columns(matched),
+        *notes_on_columns(matched, columns),
         f"pictures are read from column '{printable(column)}' of {len(files)} Parquet files",
     ]
     rows, pictures = complete_rows(values, first), ParquetPictures(root, column)

@@ -49,7 +49,7 @@ _RANK_WORD = re.compile(
 #: Words by which a column counts, numbers or judges taxa, and does not name them.
 _NO_NAMES = frozenset(
     "id ids key keys code codes guid uri url link n no num nr number count counts total index idx rank confidence "
-    "score prob probability path file author authorship remarks status source by to of".split()
+    "score prob probability path file author authorship remarks status source by to of infraspecific".split()
 )
 
 

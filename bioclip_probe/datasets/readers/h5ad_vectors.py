@@ -78,7 +78,8 @@ def read_h5ad(path: Path, key: str | None) -> VectorFile:
         obs = _entry(file, "obs", path)
         if obs.attrs.get("encoding-type") != "dataframe" or "column-order" not in obs.attrs:
             raise _old_anndata(path)
-        matched = match_text_columns([str(name) for name in obs.attrs["column-order"]], path, with_ids=False)
+        names = [str(name) for name in obs.attrs["column-order"]]
+        matched = match_text_columns(names, path, with_ids=False)
         matched["image_id"] = str(obs.attrs["_index"])
         columns = {meaning: _read_texts(_entry(obs, column, path), path) for meaning, column in matched.items()}
         texts = rename_columns(pd.DataFrame(columns), {name: name for name in columns})
@@ -100,7 +101,7 @@ def read_h5ad(path: Path, key: str | None) -> VectorFile:
         return float32_blocks(path, read_rows, dimension)
 
     renamed = {meaning: column for meaning, column in matched.items() if meaning != "image_id"}
-    return VectorFile(path, location[-1], texts, dimension, blocks, record, tuple(notes_on_columns(renamed)))
+    return VectorFile(path, location[-1], texts, dimension, blocks, record, tuple(notes_on_columns(renamed, names)))
 
 
 def _location_of_vectors(file: h5py.File, key: str | None, path: Path) -> tuple[str, ...]:

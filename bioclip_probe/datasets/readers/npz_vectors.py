@@ -72,7 +72,7 @@ def read_npz(path: Path, key: str | None) -> VectorFile:
     def blocks() -> Iterator[Block]:
         return float32_blocks(path, lambda: vectors.read_rows(step), dimension)
 
-    return VectorFile(path, vectors.name, texts, dimension, blocks, record, tuple(notes_on_columns(matched)))
+    return VectorFile(path, vectors.name, texts, dimension, blocks, record, tuple(notes_on_columns(matched, columns)))
 
 
 def _choose_vectors(arrays: dict[str, NpzArray], key: str | None, path: Path) -> NpzArray:

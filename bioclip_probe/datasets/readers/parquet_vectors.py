@@ -76,7 +76,7 @@ def read_parquet(path: Path, key: str | None) -> VectorFile:
                 yield _stack(numbers, lengths, dimension), lengths
 
     record = parse_record((schema.metadata or {}).get(RECORD.encode()))
-    return VectorFile(path, key, texts, dimension, blocks, record, tuple(notes_on_columns(matched)))
+    return VectorFile(path, key, texts, dimension, blocks, record, tuple(notes_on_columns(matched, schema.names)))
 
 
 def vector_columns(schema: pa.Schema) -> list[str]:
