@@ -290,6 +290,12 @@ def add_out(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help=text)
 
 
+def add_audit(sub: argparse.ArgumentParser) -> None:
+    """Add the folder for the tables of an audit."""
+    text = "write the findings, what matched a tree, and a table of names with suggestions there"
+    sub.add_argument("--out", type=Path, metavar="DIR", help=text)
+
+
 def add_overwrite(sub: argparse.ArgumentParser) -> None:
     """Add the flag that lets the results of another run be replaced."""
     text = "replace the results of another run in --out; finished pieces that fit are used all the same"

@@ -22,6 +22,7 @@ from bioclip_probe.store.text_embeddings import NameEmbeddings, read_names
 from bioclip_probe.study.phylogeny import TRUE_TREE, Phylogeny, TreeSample
 from bioclip_probe.study.sample import WHOLE, Sample, numbers_of_taxa
 from bioclip_probe.tree import Placement, audit, place_on, taxonomy
+from bioclip_probe.tree.placing import rank_of_matches
 
 log = logging.getLogger(__name__)
 
@@ -261,7 +262,7 @@ def _tree_records(
             "tips": len(placed.tree.tips),
             "unit": placed.tree.unit,
             "ultrametric": placed.tree.is_ultrametric,
-            "rank": matches["rank"].iloc[0],
+            "rank": rank_of_matches(matches),
             "notes": phylogenies[name].notes_on(matches, images) if name in phylogenies else [],
             "matches": matches.to_dict("records"),
         }

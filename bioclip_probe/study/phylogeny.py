@@ -10,10 +10,12 @@ import pandas as pd
 
 from bioclip_probe.errors import TreeError, printable, some
 from bioclip_probe.study.name_table import read_name_table
+from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import NameRules, Placement, Tree, match_taxa, place_on
 from bioclip_probe.tree.credibility import most_credible
 from bioclip_probe.tree.labels import NOTHING, read_label
 from bioclip_probe.tree.matching import KINDS, NO_RULES
+from bioclip_probe.tree.placing import PLURALS, rank_of_matches
 from bioclip_probe.tree.spelling import name_key
 from bioclip_probe.tree.tree_file import TreeFile, read_tree_file
 
@@ -224,10 +226,11 @@ def notes_on_matches(matches: pd.DataFrame, images: pd.DataFrame) -> list[str]:
     shared = tips[tips["tip"].duplicated(keep=False)]
     if len(shared):
         notes.append(f"{len(shared)} names share {shared['tip'].nunique()} tips, as one taxon: {some(shared['name'])}")
-    if len(matches):
-        nameless = int(images[matches["rank"].iloc[0]].isna().sum())
-        if nameless:
-            notes.append(f"{nameless} images have no name at rank {matches['rank'].iloc[0]}")
+    rank = rank_of_matches(matches)
+    if rank != RANKS[-1]:
+        notes.append(f"the tips of the tree are matched at rank {rank}, and numbers on it are of {PLURALS[rank]}")
+    if nameless := int(images[rank].isna().sum()):
+        notes.append(f"{nameless} images have no name at rank {rank}")
     return notes
 
 

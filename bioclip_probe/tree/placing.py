@@ -65,8 +65,7 @@ def place_on(tree: Tree, taxa: pd.DataFrame | pd.Series, rules: NameRules = NO_R
         smaller, new_index = smaller.subset(nodes)
         nodes = new_index[nodes]
     node_of = dict(zip(matched["name"], nodes.tolist(), strict=True))
-    rank = matches["rank"].iloc[0]
-    node = ranks[rank].map(node_of).fillna(-1).to_numpy(dtype=np.int64)
+    node = ranks[rank_of_matches(matches)].map(node_of).fillna(-1).to_numpy(dtype=np.int64)
     return Placement(smaller, node), matches
 
 
@@ -113,6 +112,27 @@ def match_taxa(tree: Tree, taxa: pd.DataFrame, rules: NameRules = NO_RULES) -> p
     return deepest
 
 
+def rank_of_matches(matches: pd.DataFrame) -> str:
+    """Return the rank of the taxa that were matched to a tree.
+
+    Parameters
+    ----------
+    matches : DataFrame
+        Of `match_taxa`.
+
+    Returns
+    -------
+    str
+        ``species`` where the table does not say.
+
+    Examples
+    --------
+    >>> rank_of_matches(pd.DataFrame({"rank": ["genus", "genus"]})), rank_of_matches(pd.DataFrame())
+    ('genus', 'species')
+    """
+    return str(matches["rank"].iloc[0]) if "rank" in matches and len(matches) else RANKS[-1]
+
+
 def too_few(tree: Tree, matches: pd.DataFrame) -> str:
     """Return the message that too few taxa are on a tree, with what would help.
 
@@ -133,7 +153,7 @@ def too_few(tree: Tree, matches: pd.DataFrame) -> str:
     >>> too_few(tree, match_taxa(tree, pd.DataFrame({"species": ["Morus alba"]})))[:62]
     'only 0 of 1 species are tips of the tree; at least 3 are neede'
     """
-    rank = matches["rank"].iloc[0] if len(matches) else RANKS[-1]
+    rank = rank_of_matches(matches)
     name = matches["name"].iloc[0] if len(matches) else ""
     n_at_genus = int(matches["kind"].eq("no tip").sum())
     help = f", and --tree-at-genus would place {n_at_genus} more at their genus" if n_at_genus else ""
