@@ -12,6 +12,7 @@ and, as options,
 * ``weights``: the paths of its weights files, whose hashes then enter the record;
 * ``encode_text(texts)``: from a list of n strings to (n, d);
 * ``logit_scale``: the factor of cosines of pictures and texts before the softmax (else 100, as CLIP's);
+* ``geometry``: how its vectors are compared, ``cosine``, ``euclidean`` or ``lorentz``, see `stats.geometry`;
 * ``to(device=..., dtype=...)``, as every `torch.nn.Module` has: it then runs on the device and in the precision that
   the user asks for, and gets its batches there. Without it, it runs in float32 on the CPU.
 
@@ -39,7 +40,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bioclip_probe.encoders.encoder import package_versions
+from bioclip_probe.encoders.encoder import check_geometry, package_versions
 from bioclip_probe.encoders.ids import split_custom_id
 from bioclip_probe.encoders.network import Network, activation_names, tried
 from bioclip_probe.encoders.precision import check_precision, dtype_of
@@ -102,6 +103,7 @@ def load(recipe: Recipe) -> Network:
         "device": device,
         "dimension": _dimension(model, name),
         "text": has_text,
+        "geometry": check_geometry(str(getattr(model, "geometry", "cosine"))),
         "versions": package_versions("torch"),
     }
 

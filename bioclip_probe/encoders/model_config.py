@@ -155,15 +155,17 @@ def check_size(build: Callable[[], torch.nn.Module], weights: Sequence[Path] = (
         )
 
 
-def check_colors(settings: Mapping[str, Any], origin: str) -> None:
+def check_colors(settings: Mapping[str, Any], origin: str, keys: tuple[str, str] = ("mean", "std")) -> None:
     """Raise an error if mean or standard deviation are not three numbers that values from 0 to 1 are scaled with.
 
     Parameters
     ----------
     settings : mapping
-        Its entries `mean` and `std` are checked where they are given.
+        Mean and standard deviation are checked where they are given.
     origin : str
         Where they come from, for the message.
+    keys : (str, str)
+        The names of both.
 
     Raises
     ------
@@ -179,7 +181,7 @@ def check_colors(settings: Mapping[str, Any], origin: str) -> None:
     bioclip_probe.errors.ModelError: config.json: std is [0, 0, 0]; expected three numbers from 0.001 to 10, for \
 values from 0 to 1
     """
-    for key, low, high in (("mean", 0, 1), ("std", 0.001, 10)):
+    for key, low, high in zip(keys, (0, 0.001), (1, 10), strict=True):
         given = settings.get(key)
         if given is None:
             continue

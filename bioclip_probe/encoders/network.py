@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bioclip_probe.encoders.blocks import Blocks
 from bioclip_probe.encoders.encoder import BaseEncoder, check_finite, check_vectors, smallest_cosine
 from bioclip_probe.encoders.pixels import PixelTransform, SplitTransform
 from bioclip_probe.encoders.precision import dtype_of
@@ -51,6 +52,8 @@ class Network(BaseEncoder):
         Factor by which the model multiplies cosines of pictures and texts, where it is known.
     split : SplitTransform, optional
         The transform in two parts, where it has them: bytes here, and values on the device.
+    blocks : Blocks, optional
+        The blocks that the network is made of, where it tells what they compute.
 
     Examples
     --------
@@ -66,6 +69,7 @@ class Network(BaseEncoder):
     tokenizer: Callable[[], Any] | None = None
     logit_scale: float | None = None
     split: SplitTransform | None = None
+    blocks: Blocks | None = None
 
     @property
     def portable_transform(self) -> PixelTransform | None:
@@ -332,33 +336,6 @@ def activation_names(module: torch.nn.Module) -> str:
     """
     kinds = {type(layer).__name__ for layer in module.modules()}
     return "+".join(sorted({_ACTIVATIONS[kind] for kind in kinds if kind in _ACTIVATIONS}))
-
-
-def move_to_device(model: torch.nn.Module, device: str, precision: str) -> torch.nn.Module:
-    """Return a model on a device, with all weights in one precision.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-    device : str
-        As torch names it. On a GPU, convolutions get the memory layout that tensor cores take, channels last.
-    precision : str
-        One of `PRECISIONS`.
-
-    Returns
-    -------
-    torch.nn.Module
-
-    Examples
-    --------
-    >>> import torch
-    >>> move_to_device(torch.nn.Linear(2, 2), "cpu", "bf16").weight.dtype
-    torch.bfloat16
-    """
-    import torch
-
-    model = model.to(device=device, dtype=dtype_of(precision))
-    return model if device == "cpu" else model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def stack_pictures(pictures: Any) -> torch.Tensor:

@@ -16,13 +16,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bioclip_probe.encoders import text_tower
+from bioclip_probe.encoders.blocks import blocks_of_open_clip
 from bioclip_probe.encoders.encoder import package_versions
 from bioclip_probe.encoders.ids import public_id
 from bioclip_probe.encoders.model_config import check_size
-from bioclip_probe.encoders.network import Network, activation_names, move_to_device, tried
+from bioclip_probe.encoders.network import Network, activation_names, tried
 from bioclip_probe.encoders.open_clip_sources import Source, source_of
 from bioclip_probe.encoders.pixels import split_transform
-from bioclip_probe.encoders.precision import check_precision, resolve_precision
+from bioclip_probe.encoders.precision import check_precision, move_to_device, resolve_precision
 from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.weights import refuse_pickled_code, sha256_of_parameters, sha256_of_weights
 from bioclip_probe.errors import ModelError, one_line
@@ -92,6 +93,7 @@ def load(recipe: Recipe) -> Network:
         tokenizer=tokenizer,
         logit_scale=None if source.unprojected else logit_scale,
         split=split_transform(transform, device),
+        blocks=blocks_of_open_clip(model.visual),
     )
     return tried(encoder)
 

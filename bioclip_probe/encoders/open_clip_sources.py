@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bioclip_probe.encoders.hub import hub_weights
 from bioclip_probe.encoders.ids import model_folder
 from bioclip_probe.encoders.model_config import (
     check_architecture,
@@ -20,7 +21,7 @@ from bioclip_probe.encoders.model_config import (
     check_sides,
     read_config,
 )
-from bioclip_probe.encoders.weights import OPEN_CLIP_CONFIG, OPEN_CLIP_FILES, WORLD, hub_weights, weights_file
+from bioclip_probe.encoders.weights import OPEN_CLIP_CONFIG, OPEN_CLIP_FILES, WORLD, weights_file
 from bioclip_probe.errors import ModelError, one_line, some
 
 _PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")

@@ -17,7 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bioclip_probe.encoders.blocks import blocks_of_timm
 from bioclip_probe.encoders.encoder import package_versions
+from bioclip_probe.encoders.hub import hub_weights
 from bioclip_probe.encoders.ids import model_folder, public_id
 from bioclip_probe.encoders.model_config import (
     check_architecture,
@@ -28,15 +30,14 @@ from bioclip_probe.encoders.model_config import (
     check_size,
     read_config,
 )
-from bioclip_probe.encoders.network import Network, activation_names, move_to_device, tried
+from bioclip_probe.encoders.network import Network, activation_names, tried
 from bioclip_probe.encoders.pixels import split_transform
-from bioclip_probe.encoders.precision import check_precision, resolve_precision
+from bioclip_probe.encoders.precision import check_precision, move_to_device, resolve_precision
 from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.weights import (
     OPEN_CLIP_CONFIG,
     TIMM_CONFIG,
     TIMM_FILES,
-    hub_weights,
     refuse_pickled_code,
     sha256_of_weights,
     weights_file,
@@ -312,7 +313,15 @@ def _build_encoder(recipe: Recipe, source: Source) -> Network:
     }
     model = move_to_device(model, device, precision)
     transform = create_transform(**preprocessing, is_training=False)
-    return tried(Network(recipe.resolved(record), record, transform, model, split=split_transform(transform, device)))
+    encoder = Network(
+        recipe.resolved(record),
+        record,
+        transform,
+        model,
+        split=split_transform(transform, device),
+        blocks=blocks_of_timm(model),
+    )
+    return tried(encoder)
 
 
 def pooling_of(model: Any) -> str:

@@ -27,7 +27,8 @@ class Plan:
     data : str
         A dataset, as `datasets.load` takes it: ``world``, ``inat21:PATH`` …
     models : tuple of str
-        Encoders to compare; empty for the three of the paper (on ``world``: the world's three).
+        Encoders to compare, ``layer:1-12:MODEL`` for several layers of one; empty for the three of the paper (on
+        ``world``: the world's three).
     controls : bool
         Measure pixels, colours and an untrained network beside them.
     tree : Path, optional
@@ -80,7 +81,8 @@ class Plan:
     def __post_init__(self) -> None:
         if isinstance(self.extraction.engine, str):
             executors.check_engine(self.extraction.engine)
-        twice = sorted({model for model in self.models if self.models.count(model) > 1})
+        models = encoders.expand(self.models)
+        twice = sorted({model for model in models if models.count(model) > 1})
         if twice:
             raise ProbeError(f"a model is named twice: {', '.join(twice)}")
         if self.tree is None and (self.tree_names is not None or self.tree_at_genus):
@@ -100,7 +102,7 @@ class Plan:
     def compared(self) -> tuple[str, ...]:
         """The models, without the controls."""
         if self.models:
-            return self.models
+            return encoders.expand(self.models)
         if self.data.startswith(VECTORS):
             return (self.data,)
         return WORLD_MODELS if self.data == "world" else PAPER_MODELS
