@@ -150,7 +150,8 @@ def add_controls(sub: argparse.ArgumentParser) -> None:
 
 def add_tree(sub: argparse.ArgumentParser) -> None:
     """Add the flags of a phylogeny."""
-    sub.add_argument("--tree", type=Path, metavar="FILE", help="a phylogeny of the taxa, or a sample: Newick or Nexus")
+    tree = "a phylogeny of the taxa, or a sample: Newick or Nexus; or a distance matrix: CSV"
+    sub.add_argument("--tree", type=Path, metavar="FILE", help=tree)
     sub.add_argument("--tree-unit", default="unknown", metavar="UNIT", help="of its branch lengths, e.g. Myr")
     names = "table of the names that taxa have in the tree, with columns ours and theirs; audit --out suggests one"
     sub.add_argument("--tree-names", type=Path, metavar="FILE", help=names)

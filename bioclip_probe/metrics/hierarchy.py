@@ -150,11 +150,42 @@ def estimate_cophenetic_correlation(
     units = None if own.n_units == len(unit) else unit
     deleted, drawn = np.split(weighted_correlations(taxa.vectors, taxa.tree, weights, units), [len(left)])
     estimate = Estimate(value, chance=chance, null="species", p_value=p, **taxa.counts)
-    estimate = with_interval(estimate, deleted, own, settings, BOUNDS)
+    return with_bootstrap_interval(estimate, deleted, drawn, own, settings)
+
+
+def with_bootstrap_interval(
+    estimate: Estimate, deleted: np.ndarray, drawn: np.ndarray, jackknife: Jackknife, settings: MeasureSettings
+) -> Estimate:
+    """Return a correlation with the percentile interval of the bootstrap, expanded for few units.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    deleted : ndarray, shape (G,)
+        The number without each group of `jackknife`.
+    drawn : ndarray, shape (B,)
+        The number in each bootstrap replicate.
+    jackknife : Jackknife
+    settings : MeasureSettings
+        `n_bootstrap` and `level` are used.
+
+    Returns
+    -------
+    Estimate
+        As from `with_interval`, whose rules say where there is no interval.
+
+    Examples
+    --------
+    >>> jackknife = Jackknife.of("species", np.arange(12), np.random.default_rng(0))
+    >>> near = np.linspace(0.45, 0.55, jackknife.n_groups)
+    >>> with_bootstrap_interval(Estimate(0.5), near, near, jackknife, MeasureSettings()).n_units
+    12
+    """
+    estimate = with_interval(estimate, deleted, jackknife, settings, BOUNDS)
     if np.isnan(estimate.ci_low):
         return estimate
     fisher_z = np.arctanh(np.clip(deleted, SAME - 1, 1 - SAME))
-    low, high = expanded_interval(drawn, fisher_z, own.n_units, settings.level)
+    low, high = expanded_interval(drawn, fisher_z, jackknife.n_units, settings.level)
     if np.isnan(low):
         estimate = replace(estimate, ci_low=low, ci_high=high, ci_method="")
         return with_note(estimate, "no interval: half of the bootstrap replicates do not exist")

@@ -27,6 +27,7 @@ from bioclip_probe.store.text_embeddings import NameEmbeddings, read_names
 from bioclip_probe.study.phylogeny import TRUE_TREE, Phylogeny, TreeSample
 from bioclip_probe.study.sample import WHOLE, Sample, numbers_of_taxa
 from bioclip_probe.tree import Placement, audit, place_on, taxonomy
+from bioclip_probe.tree.distance_matrix import MatrixPlacement
 from bioclip_probe.tree.placing import rank_of_matches
 
 log = logging.getLogger(__name__)
@@ -293,7 +294,7 @@ def _tree_records(
         name: {
             "tips": len(placed.tree.tips),
             "unit": placed.tree.unit,
-            "ultrametric": placed.tree.is_ultrametric,
+            "ultrametric": placed.tree.is_ultrametric and not isinstance(placed, MatrixPlacement),
             "rank": rank_of_matches(matches),
             "notes": phylogenies[name].notes_on(matches, images) if name in phylogenies else [],
             "matches": matches.to_dict("records"),

@@ -135,7 +135,9 @@ def rows_of(endpoint: Endpoint, measurements: pd.DataFrame, suffix: str = "") ->
     >>> rows_of(PRIMARY[0], two_models()).any()
     np.False_
     """
-    tree = primary_tree(measurements["tree"].dropna().unique().tolist()) if endpoint.on_phylogeny else "taxonomy"
+    measured = measurements["metric"] == f"{endpoint.metric}{suffix}"  # a distance matrix has no tree signal
+    trees = measurements.loc[measured, "tree"].dropna().unique().tolist()
+    tree = primary_tree(trees) if endpoint.on_phylogeny else "taxonomy"
     wanted = {
         "metric": f"{endpoint.metric}{suffix}",
         "rank": endpoint.rank,

@@ -14,6 +14,7 @@ import pandas as pd
 from bioclip_probe.files import sha256_of_chunks, sha256_of_json
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.tree import Placement
+from bioclip_probe.tree.distance_matrix import MatrixPlacement
 
 #: An input of a piece: its kind, and which one, e.g. ``("vectors", "bioclip")``.
 Input = tuple[str, str]
@@ -98,6 +99,8 @@ def _placement_chunks(placement: Placement) -> Iterator[bytes]:
     for array in (tree.parent, tree.length, tree.rank, placement.node):
         yield np.ascontiguousarray(array).tobytes()
     yield "\n".join(map(str, tree.name)).encode()
+    if isinstance(placement, MatrixPlacement):
+        yield np.ascontiguousarray(placement.distance).tobytes()
 
 
 def _column_bytes(values: pd.Series) -> bytes:

@@ -17,6 +17,7 @@ from bioclip_probe.extraction.prompts import NESTED_TYPE, PLAIN_TYPE
 from bioclip_probe.metrics.bands import with_bands
 from bioclip_probe.metrics.endpoints import TAXONOMY
 from bioclip_probe.metrics.intervals import with_note
+from bioclip_probe.metrics.matrix import matrix_correlations
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.registry import DIFFERENCE
 from bioclip_probe.metrics.settings import MeasureSettings
@@ -33,6 +34,7 @@ from bioclip_probe.study.sample import WHOLE, Sample
 from bioclip_probe.study.stored_measurements import measurements_of_table, measurements_table, rows_of_sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement
+from bioclip_probe.tree.distance_matrix import MatrixPlacement
 from bioclip_probe.tree.placing import PLURALS, rank_of_matches
 
 SPACES = ("raw", "centred")
@@ -265,8 +267,11 @@ class _EncoderMeasuring:
             return with_bands(self._measure(self._shared(part.space)), settings), reason
         placement, matches = sample.trees[part.tree]
         units = _units(sample, placement, settings)
-        shared = SharedResults(vectors, placement, settings, units=units, executor=self.executor)
-        return [_at_rank(row, rank_of_matches(matches)) for row in self._measure(shared)], reason
+        if isinstance(placement, MatrixPlacement):
+            rows = matrix_correlations(vectors, placement, settings, units)
+        else:
+            rows = self._measure(SharedResults(vectors, placement, settings, units=units, executor=self.executor))
+        return [_at_rank(row, rank_of_matches(matches)) for row in rows], reason
 
     def _shared(self, space: str) -> SharedResults:
         """Return the shared results in a space, which is compared together with the spaces that follow."""

@@ -9,10 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from bioclip_probe.errors import TreeError, printable, some
+from bioclip_probe.study.distance_file import is_distance_file, read_distances
 from bioclip_probe.study.name_table import read_name_table
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import NameRules, Placement, Tree, match_taxa, place_on
 from bioclip_probe.tree.credibility import most_credible
+from bioclip_probe.tree.distance_matrix import DistanceMatrix, place_on_matrix
 from bioclip_probe.tree.labels import NOTHING, read_label
 from bioclip_probe.tree.matching import KINDS, NO_RULES
 from bioclip_probe.tree.placing import PLURALS, rank_of_matches
@@ -31,9 +33,9 @@ class Phylogeny:
     Attributes
     ----------
     path : Path
-        Newick or Nexus. Measurements on it carry the name of the file, without its ending. Of a file of several trees,
-        such as a posterior sample, everything is measured on the tree with the most credible clades, and the tree
-        signal on each of them or on 100 of them at equal steps.
+        Newick or Nexus, or a distance matrix as CSV. Measurements on it carry the name of the file, without its ending.
+        Of a file of several trees, such as a posterior sample, everything is measured on the tree with the most
+        credible clades, and the tree signal on each of them or on 100 of them at equal steps.
     unit : str
         Unit of the branch lengths, e.g. ``Myr``.
     names : Path, optional
@@ -82,9 +84,15 @@ class Phylogeny:
         """
         table = read_name_table(self.names) if self.names else None
         rules = NameRules(table.names if table else {}, self.at_genus)
+        if is_distance_file(Path(self.path)):
+            if self.at_genus:
+                raise TreeError(f"{self.path} is a distance matrix, in which no species can stand at its genus")
+            matrix = read_distances(Path(self.path), self.unit)
+            note = "a distance matrix in place of a tree: correlations and the Mantel test only"
+            return TreeSample((matrix.star,), rules=rules, notes=(note, *(table.notes if table else ())), matrix=matrix)
         file = read_tree_file(self.path, self.unit, MOST_TREES)
         lead = most_credible(file.trees)
-        notes = (*_notes_on_file(self.path.name, file, lead), *_notes_on_labels(file.trees[lead]))
+        notes = (*_notes_on_file(Path(self.path).name, file, lead), *_notes_on_labels(file.trees[lead]))
         return TreeSample(file.trees, lead, rules, (*notes, *(table.notes if table else ())))
 
 
@@ -102,6 +110,8 @@ class TreeSample:
         How names find its tips.
     notes : tuple of str
         What a reader must know.
+    matrix : DistanceMatrix, optional
+        The distances that stand in place of a tree, whose star is then the only tree.
 
     Examples
     --------
@@ -116,6 +126,7 @@ class TreeSample:
     lead: int = 0
     rules: NameRules = NO_RULES
     notes: tuple[str, ...] = ()
+    matrix: DistanceMatrix | None = None
 
     def match(self, images: pd.DataFrame) -> pd.DataFrame:
         """Return which names of images are tips of the tree, see `match_taxa`.
@@ -150,6 +161,8 @@ class TreeSample:
         TreeError
             If fewer than three taxa match.
         """
+        if self.matrix is not None:
+            return place_on_matrix(self.matrix, images, self.rules)
         return place_on(self.trees[self.lead], images, self.rules)
 
     def place_on_each(self, images: pd.DataFrame) -> tuple[Placement, ...]:

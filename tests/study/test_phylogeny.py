@@ -110,3 +110,39 @@ def test_a_table_of_names_that_is_none_is_refused(tmp_path, text, line):
 def test_a_table_of_names_may_be_parted_by_tabs(tmp_path):
     table = read_name_table(write(tmp_path / "names.tsv", "n\ttheirs\tours\n1\tC d\tA b\n2\tC d\ta_b\n"))
     assert dict(table.names) == {"A b": "C d", "a_b": "C d"}
+
+
+def test_a_distance_matrix_stands_in_place_of_a_tree(tmp_path):
+    names = ["Lynx rufus", "Felis catus", "Puma concolor"]
+    rows = ["0,,", "8,0,", "8,6,0"]
+    text = f"species,{','.join(names)}\n" + "".join(f"{name},{row}\n" for name, row in zip(names, rows, strict=True))
+    sample = Phylogeny(write(tmp_path / "cats.csv", text), "Myr").read()
+    placement, matches = sample.place(CATS)
+    assert placement.distance.tolist() == [[0, 8, 8], [8, 0, 6], [8, 6, 0]]
+    assert placement.node.tolist() == [2, 3, 1, -1]
+    assert matches["matched"].sum() == 3
+    assert sample.notes == ("a distance matrix in place of a tree: correlations and the Mantel test only",)
+    with pytest.raises(TreeError, match="no species can stand at its genus"):
+        Phylogeny(tmp_path / "cats.csv", at_genus=True).read()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (",a,b,c\na,0,1,2\nb,1,0,3\n", "it has 2 rows and 3 columns, and in one of them only: c"),
+        (",a,b\na,0,1\nc,1,0\n", "2 rows and 2 columns, and in one of them only: c, b"),
+        (",a,b\na,0,x\nb,1,0\n", "expected numbers as distances; 1 entries are none: x"),
+        (",a,b\na,0,1\nb,2,0\n", "cats.csv: a distance matrix is symmetric; 1 pairs have two distances: a and b"),
+        (",a,a\na,0,1\na,1,0\n", "each name once in its first line"),
+    ],
+)
+def test_a_table_that_is_no_distance_matrix_is_refused(tmp_path, text, line):
+    with pytest.raises(TreeError, match=line):
+        Phylogeny(write(tmp_path / "cats.csv", text)).read()
+
+
+def test_the_order_of_rows_and_columns_of_a_matrix_does_not_matter(tmp_path):
+    text = "\tb\ta\tc\nc\t3\t2\t0\na\t1\t0\t2\nb\t0\t1\t3\n"
+    matrix = Phylogeny(write(tmp_path / "cats.tsv", text)).read().matrix
+    assert list(matrix.names) == ["c", "a", "b"]
+    assert matrix.distance.tolist() == [[0, 2, 3], [2, 0, 1], [3, 1, 0]]
