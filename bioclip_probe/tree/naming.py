@@ -33,6 +33,7 @@ from dataclasses import dataclass, replace
 
 from nameparser import Informal, ParsedName, UnparsableNameError, parse
 
+from bioclip_probe.tree import name_markers as markers
 from bioclip_probe.tree.spelling import HYBRID_SIGN, RANK_PREFIX, clean, is_placeholder, name_key
 
 #: Why a name gives no species, as `Name.reason` says it.
@@ -58,47 +59,6 @@ CHANGES = {
     "spelling": "characters and blanks were set right",
     "variant": "spellings that differ in accents or the sign of a hybrid were made one",
 }
-
-
-#: Endings of names above the genus, and such names without a telling ending. No epithet follows any of them.
-_HIGHER_ENDING = re.compile(r"(?:idae|inae|aceae|ineae|oideae|formes|viridae|virinae)$")
-_HIGHER_NAME = re.compile(
-    r"(?:.*(?:idae|inae|oidea|aceae|ineae|oideae|formes|viridae|virinae|[^e]ales|phyta|mycetes|mycota|mycotina)"
-    r"|Animalia|Plantae|Fungi|Chromista|Protozoa|Bacteria|Archaea|Arthropoda|Chordata|Mollusca|Annelida|Cnidaria|"
-    r"Echinodermata|Nematoda|Porifera|Bryozoa|Insecta|Arachnida|Aves|Mammalia|Reptilia|Amphibia|Squamata|Testudines|"
-    r"Actinopterygii|Gastropoda|Bivalvia|Cephalopoda|Malacostraca|Decapoda|Diplopoda|Chilopoda|Collembola|Araneae|"
-    r"Acari|Opiliones|Diptera|Coleoptera|Hymenoptera|Lepidoptera|Hemiptera|Orthoptera|Odonata|Neuroptera|Trichoptera|"
-    r"Plecoptera|Ephemeroptera|Blattodea|Mantodea|Phasmida|Psocodea|Thysanoptera|Isopoda|Amphipoda|Carnivora|Rodentia|"
-    r"Chiroptera|Primates|Anura|Caudata|Magnoliopsida|Liliopsida|Pinopsida|Polypodiopsida)"
-)
-# A blank written as "_"; the suffix of a split taxon in GTDB (Ruminococcus_E) stays.
-_UNDERSCORES = re.compile(r"_+(?!(?!X)[A-Z]{1,2}(?:[\s_]|$))")
-_NUMBER = re.compile(r"[\d\s.,:+-]+")
-_SUBGENUS = re.compile(r"^((?:× ?|[xX] )?[^\W\d_]\S*) [(\[][^\W\d_]+\.?[)\]] (?=[^\W\d_]|×)")
-_QUALIFIERS = r"(?:cf|cfr|conf|confer|aff|affin|nr|near|prox|gr|ex\.? gr|vel|\?)(?![\w-])"
-_QUALIFIED_GENUS = re.compile(rf"^{_QUALIFIERS}", re.IGNORECASE)
-_QUALIFIED_SPECIES = re.compile(rf"^\S+ {_QUALIFIERS}|\s(?:cf|aff|nr)\.?$|\?", re.IGNORECASE)
-_SEVERAL = re.compile(
-    r"[^\W\d_]\s*[/;|]\s*[^\W\d_]|\s(?:or|vs|versus|and/or)\.?\s"
-    r"|(?:,|\s&|\sand)\s+[A-Z][a-z]+ (?!and\b|et\b|ex\b|in\b)[a-z]{3,}$"
-)
-_OPEN_GENUS = re.compile(r"(\S+) (?:n\.? ?|nov\.? )?gen\b", re.IGNORECASE)
-_YEAR_NEXT = re.compile(r"\S+ [(\[]?[^\W\d_][\w'.-]*,? ?[(\[]*(?:1[5-9]|20)\d\d")
-_PARTICLES = frozenset("de del della den der des di do dos du el la le st van vander von zu".split())
-_AUTHOR_LINKS = frozenset("& et and ex in".split())
-_OPEN_EPITHETS = frozenset("sp spp spec species nsp ssp subsp gen genus n nov indet undet unknown unidentified".split())
-_INTERIM_EPITHET = re.compile(
-    r"(?:n?sp|spp|spec|ssp|msp|morphosp|species|morphospecies|taxon|type|strain|isolate|clone|sample|form|otu|bin)"
-    r"(?:[._-]?\d+\w*|[._-]?[A-Z]\w*)?|\S*[:#@=]\S*"
-)
-_AGGREGATE_EPITHETS = frozenset("agg aggr group complex grex".split())
-_AGGREGATE = re.compile(r" (?:s\. ?)?(?:agg|aggr|group|complex|grex)\.?$", re.IGNORECASE)
-_HYBRID_EPITHETS = frozenset("hybrid hybrids hybr x".split())
-_NO_EPITHETS = frozenset(
-    "var cv ined sect ser subg subgen stirps juv juvenile imm immature adult larva male female unclassified unassigned "
-    "undetermined undescribed uncultured environmental bacterium symbiont virus phage and or und et with from new "
-    "not ad".split()
-)
 
 
 @dataclass(frozen=True)
@@ -166,7 +126,7 @@ def read_name(text: object, genus: str | None = None, capital_epithets: bool = T
         return Name(genus, reason="placeholder")
     if not genus and " " not in written and written[0].islower():
         return Name(reason="no genus")
-    if _NUMBER.fullmatch(written):
+    if markers.NUMBER.fullmatch(written):
         return Name(genus, reason="not a name")
     full = _with_genus(written, genus) if genus else written
     name = _read_canonical(full) or _read_binomial(full, capital_epithets)
@@ -199,16 +159,16 @@ def read_taxon(text: object, rank: str = "") -> Name:
     written, changes = _prepare(text)
     if is_placeholder(text) or not written:
         return Name(reason="placeholder")
-    if _NUMBER.fullmatch(written):
+    if markers.NUMBER.fullmatch(written):
         return Name(reason="not a name")
-    if _QUALIFIED_GENUS.match(written) or _QUALIFIED_SPECIES.search(written):
+    if markers.QUALIFIED_GENUS.match(written) or markers.QUALIFIED_SPECIES.search(written):
         return Name(reason="open nomenclature")
-    if _SEVERAL.search(written):
+    if markers.SEVERAL.search(written):
         return Name(reason="several taxa")
     if re.search(r"\w [×xX+] ?[A-Z]", written):
         return Name(reason="hybrid formula")
     taxon, reason, more = _read_uninomial(written, rank)
-    if taxon is None or (rank == "genus" and _HIGHER_ENDING.search(taxon)):
+    if taxon is None or (rank == "genus" and markers.HIGHER_ENDING.search(taxon)):
         return Name(reason=reason or "higher taxon")
     if is_placeholder(taxon):
         return Name(reason="placeholder")
@@ -249,7 +209,7 @@ def _prepare(text: object) -> tuple[str, list[str]]:
         written = written[prefix.end() :]
         changes.append("prefix")
     written = re.sub(r"[‐‑‒–−]", "-", written).replace("’", "'")
-    written = re.sub(r"(?<!\S)[✕✖⨯╳*](?=[\s\w])", HYBRID_SIGN, _UNDERSCORES.sub(" ", written))
+    written = re.sub(r"(?<!\S)[✕✖⨯╳*](?=[\s\w])", HYBRID_SIGN, markers.UNDERSCORES.sub(" ", written))
     written = re.sub(r"^[†‡✝]\s*|[♀♂☿]", "", written)
     for opening, closing in ('""', "''", "“”", "«»", "[]"):
         if written.startswith(opening) and written.endswith(closing) and len(written) > 1:
@@ -267,13 +227,13 @@ def _with_genus(written: str, genus: str) -> str:
     if rest and re.fullmatch(r"[^\W\d_]\.?", first) and genus.strip(HYBRID_SIGN)[0].lower() == first[0].lower():
         return f"{genus} {rest}" if first.lower() != "x" else f"{genus} {written}"
     if not rest:
-        return written if first[0].isupper() and _HIGHER_NAME.fullmatch(first) else f"{genus} {first}"
+        return written if first[0].isupper() and markers.HIGHER_NAME.fullmatch(first) else f"{genus} {first}"
     is_epithet = (
         not first[0].isupper()
         or rest[0] in "(["
-        or first.strip(".").lower() in _OPEN_EPITHETS
-        or _INTERIM_EPITHET.fullmatch(first.lower())
-        or _QUALIFIED_GENUS.match(written)
+        or first.strip(".").lower() in markers.OPEN_EPITHETS
+        or markers.INTERIM_EPITHET.fullmatch(first.lower())
+        or markers.QUALIFIED_GENUS.match(written)
     )
     other_hybrid = re.match(r"(?:×|[xX] )\s*[A-Z][a-z]", written)
     return f"{genus} {written}" if is_epithet and not other_hybrid else written
@@ -285,28 +245,28 @@ def _read_canonical(written: str) -> Name | None:
     if not (genus.isascii() and genus.isalpha() and genus[0].isupper() and genus[1:].islower()):
         return None
     bare = epithet.removeprefix(HYBRID_SIGN)
-    if not (bare.isascii() and bare.isalpha() and bare.islower() and len(bare) > 1) or _problem(genus, bare):
+    if not (bare.isascii() and bare.isalpha() and bare.islower() and len(bare) > 1) or markers.problem_of(genus, bare):
         return None
     return Name(genus, epithet)
 
 
 def _read_binomial(written: str, capital_epithets: bool) -> Name:
     """Read a name by the rules of this module and GBIF's parser."""
-    if _QUALIFIED_GENUS.match(written):
+    if markers.QUALIFIED_GENUS.match(written):
         return Name(reason="open nomenclature")
-    without_subgenus = _SUBGENUS.sub(r"\1 ", written)
+    without_subgenus = markers.SUBGENUS.sub(r"\1 ", written)
     changes = ("subgenus",) if without_subgenus != written else ()
     written = _with_small_epithet(without_subgenus, capital_epithets)
-    if _SEVERAL.search(written):
+    if markers.SEVERAL.search(written):
         parts = re.split(r"\s*[/;|,&]\s*|\s(?:or|and|vs|versus)\.?\s", written)
         other = next((part for part in parts[1:] if part[:1].isupper()), written)
         first = _first_genus(written)
         return Name(first if _first_genus(other) == first else None, reason="several taxa")
-    if _OPEN_GENUS.match(written):
+    if markers.OPEN_GENUS.match(written):
         return Name(_first_genus(written), reason="open nomenclature")
-    if _QUALIFIED_SPECIES.search(written):
+    if markers.QUALIFIED_SPECIES.search(written):
         return Name(_first_genus(written), reason="open nomenclature")
-    if _AGGREGATE.search(written):
+    if markers.AGGREGATE.search(written):
         return Name(_first_genus(written), reason="aggregate")
     try:
         parsed = parse(written)
@@ -330,7 +290,7 @@ def _from_parsed(written: str, parsed: ParsedName, changes: tuple[str, ...]) -> 
         return Name(reason="no genus")
     if "blacklisted epithet used" in parsed.warnings:
         return Name(_first_genus(written), reason="not a name")
-    if problem := _problem(genus, epithet):
+    if problem := markers.problem_of(genus, epithet):
         return Name(_first_genus(written), reason=problem)
     notho = parsed.notho or ()
     stem, suffix = re.fullmatch(r"(.*?)((?:_[A-Z]{1,2})?)", epithet).groups()
@@ -352,24 +312,8 @@ def _unparsable(written: str, kind: str) -> Name:
         return Name(genus if all(other == genus for other in others) else None, reason="hybrid formula")
     if kind == "PLACEHOLDER":
         return Name(reason="placeholder" if " " in written else "no genus")
-    is_interim = kind == "IDENTIFIER" or any(map(_INTERIM_EPITHET.fullmatch, written.split(" ")[1:2]))
+    is_interim = kind == "IDENTIFIER" or any(map(markers.INTERIM_EPITHET.fullmatch, written.split(" ")[1:2]))
     return Name(genus if is_interim else None, reason="interim name" if is_interim else "not a name")
-
-
-def _problem(genus: str, epithet: str) -> str:
-    """Return why a genus and an epithet are no species; empty if they may be one."""
-    if epithet in _HYBRID_EPITHETS:
-        return "hybrid formula"
-    if epithet in _AGGREGATE_EPITHETS:
-        return "aggregate"
-    if epithet in _OPEN_EPITHETS:
-        return "open nomenclature"
-    if _INTERIM_EPITHET.fullmatch(epithet):
-        return "interim name"
-    if _HIGHER_ENDING.search(genus):
-        return "higher taxon"
-    is_no_name = epithet in _NO_EPITHETS or genus.lower() in _NO_EPITHETS or is_placeholder(genus)
-    return "not a name" if is_no_name or not genus[0].isalpha() else ""
 
 
 def _with_small_epithet(written: str, capital_epithets: bool) -> str:
@@ -378,11 +322,16 @@ def _with_small_epithet(written: str, capital_epithets: bool) -> str:
         words = written.split(" ")
         start = 1 + (words[0] in (HYBRID_SIGN, "x", "X"))
         start += start < len(words) and words[start] in (HYBRID_SIGN, "x", "X")
-        if capital_epithets and start < len(words) and _is_epithet(words, start) and not _YEAR_NEXT.match(written):
+        if (
+            capital_epithets
+            and start < len(words)
+            and _is_epithet(words, start)
+            and not markers.YEAR_NEXT.match(written)
+        ):
             words[start] = words[start].lower()
         return " ".join(words)
     small = written.lower()
-    if _YEAR_NEXT.match(small):  # a genus with its author
+    if markers.YEAR_NEXT.match(small):  # a genus with its author
         return small.title()
     lead = re.match(r"(?:×\s*|x )?", small)[0]
     return lead + small[len(lead) :].capitalize()
@@ -396,9 +345,9 @@ def _is_epithet(words: list[str], place: int) -> bool:
         word[:1].isupper()
         and word.replace("-", "").isalpha()
         and len(word) > 1
-        and word.lower() not in _PARTICLES
-        and following not in _AUTHOR_LINKS
-        and not _HIGHER_NAME.fullmatch(words[0])
+        and word.lower() not in markers.PARTICLES
+        and following not in markers.AUTHOR_LINKS
+        and not markers.HIGHER_NAME.fullmatch(words[0])
     )
 
 
@@ -408,7 +357,7 @@ def _first_genus(written: str) -> str | None:
     if match is None:
         return None
     genus = _capitalized(match[2])
-    no_genus = _HIGHER_NAME.fullmatch(genus) or is_placeholder(genus) or genus.lower() in _NO_EPITHETS
+    no_genus = markers.HIGHER_NAME.fullmatch(genus) or is_placeholder(genus) or genus.lower() in markers.NO_EPITHETS
     return None if no_genus else (HYBRID_SIGN if match[1] else "") + genus
 
 
@@ -416,7 +365,7 @@ def _read_uninomial(written: str, rank: str) -> tuple[str | None, str, list[str]
     """Return the name of a genus or a higher taxon, why there is none, and what was changed."""
     if " " not in written:
         return _capitalized(written), "", []
-    if _OPEN_GENUS.match(written):
+    if markers.OPEN_GENUS.match(written):
         return (None if rank == "genus" else _capitalized(written.split(" ")[0])), "open nomenclature", []
     try:
         parsed = parse(written)

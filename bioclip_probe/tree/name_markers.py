@@ -1,0 +1,85 @@
+"""Words, signs and endings that tell what a scientific name is: open nomenclature, an interim name, a higher taxon."""
+
+from __future__ import annotations
+
+import re
+
+from bioclip_probe.tree.spelling import is_placeholder
+
+#: Endings of names above the genus, and such names without a telling ending. No epithet follows any of them.
+HIGHER_ENDING = re.compile(r"(?:idae|inae|aceae|ineae|oideae|formes|viridae|virinae)$")
+HIGHER_NAME = re.compile(
+    r"(?:.*(?:idae|inae|oidea|aceae|ineae|oideae|formes|viridae|virinae|[^e]ales|phyta|mycetes|mycota|mycotina)"
+    r"|Animalia|Plantae|Fungi|Chromista|Protozoa|Bacteria|Archaea|Arthropoda|Chordata|Mollusca|Annelida|Cnidaria|"
+    r"Echinodermata|Nematoda|Porifera|Bryozoa|Insecta|Arachnida|Aves|Mammalia|Reptilia|Amphibia|Squamata|Testudines|"
+    r"Actinopterygii|Gastropoda|Bivalvia|Cephalopoda|Malacostraca|Decapoda|Diplopoda|Chilopoda|Collembola|Araneae|"
+    r"Acari|Opiliones|Diptera|Coleoptera|Hymenoptera|Lepidoptera|Hemiptera|Orthoptera|Odonata|Neuroptera|Trichoptera|"
+    r"Plecoptera|Ephemeroptera|Blattodea|Mantodea|Phasmida|Psocodea|Thysanoptera|Isopoda|Amphipoda|Carnivora|Rodentia|"
+    r"Chiroptera|Primates|Anura|Caudata|Magnoliopsida|Liliopsida|Pinopsida|Polypodiopsida)"
+)
+# A blank written as "_"; the suffix of a split taxon in GTDB (Ruminococcus_E) stays.
+UNDERSCORES = re.compile(r"_+(?!(?!X)[A-Z]{1,2}(?:[\s_]|$))")
+#: A number, which names nothing: the index of a class.
+NUMBER = re.compile(r"[\d\s.,:+-]+")
+#: Genus and subgenus before an epithet: Aedes (Stegomyia) aegypti.
+SUBGENUS = re.compile(r"^((?:× ?|[xX] )?[^\W\d_]\S*) [(\[][^\W\d_]+\.?[)\]] (?=[^\W\d_]|×)")
+QUALIFIERS = r"(?:cf|cfr|conf|confer|aff|affin|nr|near|prox|gr|ex\.? gr|vel|\?)(?![\w-])"
+#: Open nomenclature before the genus, and before or after the epithet.
+QUALIFIED_GENUS = re.compile(rf"^{QUALIFIERS}", re.IGNORECASE)
+QUALIFIED_SPECIES = re.compile(rf"^\S+ {QUALIFIERS}|\s(?:cf|aff|nr)\.?$|\?", re.IGNORECASE)
+#: Names of several taxa: Larus argentatus/cachinnans; Pica pica, Corvus corax.
+SEVERAL = re.compile(
+    r"[^\W\d_]\s*[/;|]\s*[^\W\d_]|\s(?:or|vs|versus|and/or)\.?\s"
+    r"|(?:,|\s&|\sand)\s+[A-Z][a-z]+ (?!and\b|et\b|ex\b|in\b)[a-z]{3,}$"
+)
+#: A taxon whose genus is not known: Aphididae gen. sp.
+OPEN_GENUS = re.compile(r"(\S+) (?:n\.? ?|nov\.? )?gen\b", re.IGNORECASE)
+#: A genus with author and year: Pica Brisson, 1760.
+YEAR_NEXT = re.compile(r"\S+ [(\[]?[^\W\d_][\w'.-]*,? ?[(\[]*(?:1[5-9]|20)\d\d")
+#: Words with a capital after a genus that are no epithet, and words that join authors.
+PARTICLES = frozenset("de del della den der des di do dos du el la le st van vander von zu".split())
+AUTHOR_LINKS = frozenset("& et and ex in".split())
+#: Words in the place of an epithet, by what they make of the name.
+OPEN_EPITHETS = frozenset("sp spp spec species nsp ssp subsp gen genus n nov indet undet unknown unidentified".split())
+INTERIM_EPITHET = re.compile(
+    r"(?:n?sp|spp|spec|ssp|msp|morphosp|species|morphospecies|taxon|type|strain|isolate|clone|sample|form|otu|bin)"
+    r"(?:[._-]?\d+\w*|[._-]?[A-Z]\w*)?|\S*[:#@=]\S*"
+)
+AGGREGATE_EPITHETS = frozenset("agg aggr group complex grex".split())
+AGGREGATE = re.compile(r" (?:s\. ?)?(?:agg|aggr|group|complex|grex)\.?$", re.IGNORECASE)
+HYBRID_EPITHETS = frozenset("hybrid hybrids hybr x".split())
+NO_EPITHETS = frozenset(
+    "var cv ined sect ser subg subgen stirps juv juvenile imm immature adult larva male female unclassified unassigned "
+    "undetermined undescribed uncultured environmental bacterium symbiont virus phage and or und et with from new "
+    "not ad".split()
+)
+
+
+def problem_of(genus: str, epithet: str) -> str:
+    """Return why a genus and an epithet are no species, a key of `naming.REASONS`; empty if they may be one.
+
+    Parameters
+    ----------
+    genus, epithet : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> problem_of("Pica", "sp"), problem_of("Pica", "hudsonia")
+    ('open nomenclature', '')
+    """
+    if epithet in HYBRID_EPITHETS:
+        return "hybrid formula"
+    if epithet in AGGREGATE_EPITHETS:
+        return "aggregate"
+    if epithet in OPEN_EPITHETS:
+        return "open nomenclature"
+    if INTERIM_EPITHET.fullmatch(epithet):
+        return "interim name"
+    if HIGHER_ENDING.search(genus):
+        return "higher taxon"
+    is_no_name = epithet in NO_EPITHETS or genus.lower() in NO_EPITHETS or is_placeholder(genus)
+    return "not a name" if is_no_name or not genus[0].isalpha() else ""
