@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bioclip_probe.datasets import bioscan
 from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.readers.text_tables import TSV, read_columns
+from bioclip_probe.datasets.readers.table_formats import TSV
+from bioclip_probe.datasets.readers.text_tables import read_columns
 from bioclip_probe.tables import RANKS
 
 TABLE = "BIOSCAN_Insect_Dataset_metadata.tsv"

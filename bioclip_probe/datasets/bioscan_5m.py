@@ -14,7 +14,8 @@ from pathlib import Path
 
 from bioclip_probe.datasets import bioscan
 from bioclip_probe.datasets.dataset import Dataset
-from bioclip_probe.datasets.readers.text_tables import CSV, read_columns
+from bioclip_probe.datasets.readers.table_formats import CSV
+from bioclip_probe.datasets.readers.text_tables import read_columns
 from bioclip_probe.tables import RANKS
 
 TABLE = "BIOSCAN_5M_Insect_Dataset_metadata.csv"

@@ -19,8 +19,7 @@ its level is refused.
 column with the names of the folders, and columns of ranks or scientific names. The table lies in PATH, or where its own
 path says.
 
-The `image_id` is the path below PATH. For folders with other names, common names or codes, ``folder:PATH#TABLE`` reads
-a table that tells the taxon of each: see `class_folders`. For any other layout write a table: see ``table:FILE``.
+The `image_id` is the path below PATH. For any other layout write a table: see ``table:FILE``.
 """
 
 from __future__ import annotations

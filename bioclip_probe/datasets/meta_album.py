@@ -22,7 +22,8 @@ from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
 from bioclip_probe.datasets.readers.json_files import read_json
 from bioclip_probe.datasets.readers.picture_paths import check_picture_paths, collapse_whitespace
 from bioclip_probe.datasets.readers.pictures import check_folder
-from bioclip_probe.datasets.readers.text_tables import CSV, read_columns
+from bioclip_probe.datasets.readers.table_formats import CSV
+from bioclip_probe.datasets.readers.text_tables import read_columns
 from bioclip_probe.errors import DataError, printable, some
 
 #: Genus and epithet; the words after them, such as the author, are not read: Daucus carota L.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows
 from bioclip_probe.datasets.readers import parquet
 from bioclip_probe.datasets.readers.columns import complete_rows, match_columns, notes_on_columns, rename_columns
+from bioclip_probe.datasets.readers.table_files import TEXT_FORMATS, read_header
 from bioclip_probe.datasets.readers.text_files import text_suffix
 from bioclip_probe.datasets.readers.text_tables import read_columns
-from bioclip_probe.datasets.table import FORMATS, match_parquet_columns, read_header, read_parquet_table
+from bioclip_probe.datasets.table import match_parquet_columns, read_parquet_table
 from bioclip_probe.errors import PictureError
 from bioclip_probe.tables import RANKS
 
@@ -68,7 +69,7 @@ def has_only_names(path: Path) -> bool:
         return False
     if path.suffix.lower() == ".parquet":
         matched = match_parquet_columns(path)[0]
-    elif text_suffix(path) in FORMATS:
+    elif text_suffix(path) in TEXT_FORMATS:
         matched = match_columns(read_header(path))
     else:
         return False
@@ -108,7 +109,7 @@ def load(path: Path) -> Dataset:
     else:
         columns = read_header(path)
         matched = _names_alone(match_columns(columns))
-        values = rename_columns(read_columns(path, FORMATS[text_suffix(path)], list(matched.values())), matched)
+        values = rename_columns(read_columns(path, TEXT_FORMATS[text_suffix(path)], list(matched.values())), matched)
     values = values.assign(source=[f"row {number}" for number in range(1, len(values) + 1)])
     notes = [*notes_on_columns(matched, columns), "a table of names without pictures: it can be audited, not embedded"]
     return dataset_from_rows(path.name.split(".")[0], complete_rows(values, path), NoPictures(path.name), notes=notes)

@@ -22,6 +22,7 @@ from bioclip_probe.datasets import folder, table
 from bioclip_probe.datasets.dataset import Dataset
 from bioclip_probe.datasets.readers.columns import match_columns, notes_on_columns
 from bioclip_probe.datasets.readers.parquet import parquet_files
+from bioclip_probe.datasets.readers.table_files import read_header
 from bioclip_probe.errors import DataError, some
 
 NAME = "rare-species"
@@ -73,7 +74,7 @@ def _load_folder(path: Path) -> Dataset:
     if files:
         return table.dataset_from_parquet(NAME, path, files)
     has_table = (path / TABLE).is_file()
-    if has_table and "source" in match_columns(table.read_header(path / TABLE)):
+    if has_table and "source" in match_columns(read_header(path / TABLE)):
         return _load_table(path / TABLE)
     pictures = path / FOLDER if (path / FOLDER).is_dir() else path
     if pictures == path and not any(child.name.count("-") >= 6 for child in path.iterdir()):
@@ -89,7 +90,7 @@ def _load_folder(path: Path) -> Dataset:
 def _load_table(path: Path) -> Dataset:
     values, matched = table.read_text_table(path)
     root = _choose_root(path, values["source"])
-    return table.dataset_from_paths(NAME, root, path, values, notes_on_columns(matched, table.read_header(path)))
+    return table.dataset_from_paths(NAME, root, path, values, notes_on_columns(matched, read_header(path)))
 
 
 def _choose_root(path: Path, sources: pd.Series) -> Path:

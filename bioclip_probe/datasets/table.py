@@ -36,15 +36,13 @@ from bioclip_probe.datasets.readers.columns import (
 from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.parquet_pictures import ParquetPictures
 from bioclip_probe.datasets.readers.picture_paths import check_picture_paths
-from bioclip_probe.datasets.readers.text_files import text_file, text_suffix
-from bioclip_probe.datasets.readers.text_tables import CSV, TSV, find_format, read_column_names, read_columns
+from bioclip_probe.datasets.readers.table_files import TEXT_FORMATS, read_header
+from bioclip_probe.datasets.readers.text_files import text_suffix
+from bioclip_probe.datasets.readers.text_tables import read_columns
 from bioclip_probe.errors import DataError, printable, some
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import clean_lineages
 
-#: How the text tables with each suffix are written, unless the names of their columns show another separator.
-FORMATS = {".csv": CSV, ".tsv": TSV, ".txt": TSV}
-SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".gsheet"})
 # A table with one of these names takes the name of its folder, because its own name does not tell tables apart.
 PLAIN_NAMES = frozenset({"labels", "metadata", "images", "catalog", "annotations", "index", "data", "table", "train"})
 
@@ -83,7 +81,7 @@ def load(path: Path) -> Dataset:
         if not files:
             raise DataError(f"{path}: expected a table .csv, .tsv, .txt or .parquet, or a folder of Parquet files")
         return dataset_from_parquet(path.resolve().name, path, files)
-    stem = path.name.split(".")[0] if text_suffix(path) in FORMATS else path.stem
+    stem = path.name.split(".")[0] if text_suffix(path) in TEXT_FORMATS else path.stem
     name = path.resolve().parent.name if stem.lower() in PLAIN_NAMES else stem
     if path.suffix.lower() == ".parquet":
         return dataset_from_parquet(name, path.parent, [path.name])
@@ -315,39 +313,5 @@ def read_text_table(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     header = read_header(path)
     matched = match_columns(header)
     check_columns(matched, path, header)
-    table = read_columns(path, FORMATS[text_suffix(path)], list(matched.values()))
+    table = read_columns(path, TEXT_FORMATS[text_suffix(path)], list(matched.values()))
     return rename_columns(table, matched), matched
-
-
-def read_header(path: Path) -> list[str]:
-    """Return the columns of a text table, without blanks around their names.
-
-    Parameters
-    ----------
-    path : Path
-        A table ``.csv``, ``.tsv`` or ``.txt``, or one of them compressed.
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    DataError
-        If the table cannot be read.
-
-    Examples
-    --------
-    >>> read_header(Path("labels.xlsx"))
-    Traceback (most recent call last):
-        ...
-    bioclip_probe.errors.DataError: labels.xlsx: expected a table .csv, .tsv, .txt or .parquet; export the spreadsheet \
-as CSV, in UTF-8
-    """
-    table_format = FORMATS.get(text_suffix(path))
-    if table_format is None:
-        hint = "; export the spreadsheet as CSV, in UTF-8" if path.suffix.lower() in SPREADSHEETS else ""
-        raise DataError(f"{path}: expected a table .csv, .tsv, .txt or .parquet{hint}")
-    file = text_file(path)
-    table_format = find_format(file, table_format, lambda names: len(match_columns(names)))
-    return [name.strip() for name in read_column_names(file, table_format)]

@@ -4,11 +4,15 @@
 
 * ``.parquet`` as emb-explorer and `study.export` write it: ``uuid``, ``emb`` (a list of numbers), ranks;
 * ``.npz`` with arrays ``ids``, ``vectors`` (n, d) and, as texts, ranks; nothing in it is unpickled;
-* ``.h5ad`` of AnnData 0.8 or later: `X`, and in `obs` the ids as its index, and ranks.
+* ``.h5ad`` of AnnData 0.8 or later: `X`, and in `obs` the ids as its index, and ranks;
+* ``.csv`` or ``.tsv``: a column of ids, ranks, and a column for each number (emb_0, emb_1 …), or one column of lists;
+* ``.json`` of pybioclip's ``bioclip embed``: the files and their vectors.
 
 Ids and ranks may have the same names as in a table of pictures; ``FILE#KEY`` reads the vectors from another column,
-array or `obsm` entry. There are no pictures, so opening one fails. `extraction.ready_vectors` writes the vectors into
-the store.
+array or `obsm` entry. ``FILE#TABLE`` (or ``FILE#KEY#TABLE``) reads the names from a table, .csv, .tsv, .txt or
+.parquet, which has the ids, or the file names in them, in any column.
+
+There are no pictures, so opening one fails. `extraction.ready_vectors` writes the vectors into the store.
 """
 
 from __future__ import annotations
@@ -17,10 +21,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pandas as pd
+
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows
 from bioclip_probe.datasets.readers.columns import check_columns, complete_rows
-from bioclip_probe.datasets.readers.vector_files import open_vectors
-from bioclip_probe.errors import PictureError, some
+from bioclip_probe.datasets.readers.name_table import names_of
+from bioclip_probe.datasets.readers.text_files import split_name_table
+from bioclip_probe.datasets.readers.vector_files import VectorFile, open_vectors
+from bioclip_probe.errors import DataError, PictureError, some
+from bioclip_probe.tables import RANKS
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ def load(path: Path) -> Dataset:
     Parameters
     ----------
     path : Path
-        The file, or ``FILE#KEY``.
+        The file, ``FILE#KEY``, ``FILE#TABLE`` or ``FILE#KEY#TABLE``.
 
     Returns
     -------
@@ -74,16 +83,36 @@ def load(path: Path) -> Dataset:
     ['Pica']
     """
     file = open_vectors(path)
-    check_columns({name: name for name in file.texts}, file.path, list(file.texts.columns), required="image_id")
-    nameless = file.texts["image_id"].isna()
-    notes = [*file.notes, f"ready vectors, {file.dimension} numbers each, from '{file.key}' of {file.path.name}"]
+    texts, notes = _with_names(file, split_name_table(path)[1])
+    check_columns({name: name for name in texts}, file.path, list(texts.columns), required="image_id")
+    nameless = texts["image_id"].isna()
+    notes = [
+        *file.notes,
+        *notes,
+        f"ready vectors, {file.dimension} numbers each, from '{file.key}' of {file.path.name}",
+    ]
     if nameless.any():
-        numbers = file.texts.index[nameless] + 1
+        numbers = texts.index[nameless] + 1
         notes.append(f"{nameless.sum()} rows left out, they have no id: rows {some(numbers)}")
-    rows = complete_rows(file.texts[~nameless], file.path)
+    rows = complete_rows(texts[~nameless], file.path)
     rows = rows.assign(source=rows["image_id"])
     dataset = dataset_from_rows(file.path.stem, rows, NoPictures(file.path.name), notes=notes)
     return replace(dataset, simulated=_dataset_record(file.record).get("simulated") is True)
+
+
+def _with_names(file: VectorFile, table: Path | None) -> tuple[pd.DataFrame, list[str]]:
+    """Return the texts of a file with the names that a table gives to its ids, and notes."""
+    texts = file.texts
+    if table is None:
+        if not texts.columns.intersection([*RANKS, "binomial"]).size:
+            raise DataError(
+                f"{file.path} has no rank columns: expected some of {', '.join(RANKS)}, scientificName; or name a "
+                f"table that has them after it: vectors:{file.path}#labels.csv"
+            )
+        return texts, []
+    names, notes = names_of(texts["image_id"].dropna(), table)
+    names = names.reindex(texts["image_id"]).set_axis(texts.index)
+    return pd.concat([texts.drop(columns=names.columns, errors="ignore"), names], axis=1), notes
 
 
 def _dataset_record(record: dict[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,11 @@ import pandas as pd
 from bioclip_probe.datasets.readers import parquet
 from bioclip_probe.datasets.readers.columns import match_columns
 from bioclip_probe.datasets.readers.npz import npz_arrays
+from bioclip_probe.datasets.readers.table_files import TEXT_FORMATS, read_header
 from bioclip_probe.datasets.readers.text_files import text_suffix
 from bioclip_probe.datasets.readers.text_tables import read_columns
 from bioclip_probe.datasets.readers.vector_files import split_key
 from bioclip_probe.datasets.readers.vector_table import ID_NAMES
-from bioclip_probe.datasets.table import FORMATS, read_header
 from bioclip_probe.errors import DataError, some
 
 #: Columns that the table of images has itself.
@@ -107,7 +107,7 @@ def _column_names(path: Path) -> list[str]:
         return list(parquet.read_schema(path).names)
     if suffix == ".npz":
         return list(npz_arrays(path))
-    if text_suffix(path) in FORMATS:
+    if text_suffix(path) in TEXT_FORMATS:
         return read_header(path)
     raise DataError(f"{path}: columns of images are read from .csv, .tsv, .txt, .parquet and .npz")
 
@@ -130,6 +130,6 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         arrays = npz_arrays(path)
         table = pd.DataFrame({name: np.ravel(arrays[name].read()).astype(str) for name in wanted}, dtype="str")
     else:
-        table = read_columns(path, FORMATS[text_suffix(path)], list(dict.fromkeys(wanted)))
+        table = read_columns(path, TEXT_FORMATS[text_suffix(path)], list(dict.fromkeys(wanted)))
     table = table.replace("", None)
     return pd.concat([table[ids].rename("image_id"), table[list(columns)]], axis=1)

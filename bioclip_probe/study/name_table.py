@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bioclip_probe.datasets.readers.table_formats import CSV, TSV
 from bioclip_probe.datasets.readers.text_files import text_suffix
-from bioclip_probe.datasets.readers.text_tables import CSV, TSV, read_columns
+from bioclip_probe.datasets.readers.text_tables import read_columns
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tree.spelling import name_key
 

@@ -20,8 +20,9 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from bioclip_probe.datasets.readers.pictures import stays_inside
+from bioclip_probe.datasets.readers.table_formats import TableFormat
 from bioclip_probe.datasets.readers.text_files import MAX_RATIO, TextFile, UnpackedStream
-from bioclip_probe.datasets.readers.text_tables import TableFormat, read_table
+from bioclip_probe.datasets.readers.text_tables import read_table
 from bioclip_probe.errors import DataError, printable, some
 from bioclip_probe.limits import check_declared
 

@@ -8,11 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from bioclip_probe.datasets.readers import parquet
 from bioclip_probe.datasets.readers.columns import COLUMN_NAMES, check_columns, match_columns, notes_on_columns
-from bioclip_probe.datasets.readers.text_files import text_suffix
-from bioclip_probe.datasets.readers.text_tables import read_columns
-from bioclip_probe.datasets.table import FORMATS, read_header
+from bioclip_probe.datasets.readers.table_files import read_texts
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.spelling import clean
@@ -99,11 +96,7 @@ def read_folder_table(path: Path, folders: Sequence[PurePosixPath]) -> tuple[pd.
 def _read_table(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"{path}: no such table of folders")
-    if path.suffix.lower() == ".parquet":
-        names = list(parquet.read_schema(path).names)
-        return parquet.read_text_columns(path, dict.fromkeys(names)).replace("", None)
-    names = list(dict.fromkeys(read_header(path)))
-    return read_columns(path, FORMATS[text_suffix(path)], names)
+    return read_texts(path)
 
 
 def _key(text: object) -> str:

@@ -25,6 +25,8 @@ BLOCK_BYTES = 1 << 24
 MAX_RATIO = 200
 #: The function that opens each kind of compressed file.
 COMPRESSIONS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+#: The endings of tables; those of text may also be compressed.
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".parquet"})
 _SAVE_AS_CSV = "export it as CSV, in UTF-8"
 #: The first bytes of files that are no text tables: what such a file is, and what to do.
 _KINDS = (
@@ -190,6 +192,35 @@ def find_compressed(path: Path) -> Path | None:
     """
     candidates = [path, *(path.with_name(path.name + suffix) for suffix in COMPRESSIONS)]
     return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def split_name_table(path: Path) -> tuple[Path, Path | None]:
+    """Return the path and the table of names of ``PATH#TABLE``.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    path : Path
+    table : Path or None
+        Relative to `path` if it is a folder, else to the folder of `path`, or to the current folder. None if there is
+        no ``#`` with the name of a table after it.
+
+    Examples
+    --------
+    >>> path, table = split_name_table(Path("birds#lineages.csv"))
+    >>> path.name, table.name
+    ('birds', 'lineages.csv')
+    """
+    before, sign, after = str(path).rpartition("#")
+    is_table = text_suffix(Path(after)) in TABLE_SUFFIXES
+    if not (sign and before and is_table) or Path(path).exists():
+        return Path(path), None
+    main = Path(before)
+    folder = main if main.is_dir() else main.parent
+    return main, folder / after if (folder / after).is_file() else Path(after).expanduser()
 
 
 def text_file(path: Path) -> TextFile:

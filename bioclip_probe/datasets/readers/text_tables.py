@@ -10,20 +10,21 @@ each of its lines has as many fields as its header, every line is a row, and quo
 
 from __future__ import annotations
 
-import csv as standard_csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
 from bioclip_probe.datasets.readers.quotes import Record, records, unquote
+from bioclip_probe.datasets.readers.table_formats import TableFormat, find_format
 from bioclip_probe.datasets.readers.text_files import BLOCK_BYTES, TextFile, text_file
 from bioclip_probe.errors import DataError, one_line, printable, some
 
@@ -32,46 +33,6 @@ _LAST_LINE = "the last line"
 # Control characters except blanks, and other line breaks. Names and paths hold none; terminals obey them.
 _CONTROL_CHARACTERS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
 _UNREADABLE = "is not a table that can be read:"
-_MAX_HEADER_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class TableFormat:
-    r"""The way a text table is written.
-
-    Attributes
-    ----------
-    separator : str
-        One character between fields.
-    quote : str
-        The character around fields that hold a separator; empty if there is none.
-    encoding : str
-        An encoding that writes ASCII as ASCII.
-    header : bool
-        True if the first line names the columns; otherwise they are called ``f0``, ``f1`` …
-    skip : int
-        Number of lines above the first line that is read.
-    by_lines : bool
-        True if quotes are text wherever every line has as many fields as the first.
-
-    Examples
-    --------
-    >>> TableFormat("\t", by_lines=True) == TSV
-    True
-    """
-
-    separator: str = ","
-    quote: str = '"'
-    encoding: str = "utf-8"
-    header: bool = True
-    skip: int = 0
-    by_lines: bool = False
-
-
-CSV = TableFormat()
-TSV = TableFormat("\t", by_lines=True)
-#: The formats of a table whose ending does not tell how it is written: GBIF's ``.csv`` has tabs, some countries' ``;``.
-FORMATS = (CSV, TSV, TableFormat(";"), TableFormat("|"))
 
 
 def read_columns(
@@ -106,7 +67,7 @@ def read_columns(
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "birds.csv")
     ...     _ = path.write_text("genus,year,note\nPica,1823,\n")
-    ...     read_columns(path, CSV, ["genus"], ["note", "order"]).iloc[0].tolist()
+    ...     read_columns(path, TableFormat(), ["genus"], ["note", "order"]).iloc[0].tolist()
     ['Pica', nan]
     """
     file = text_file(path)
@@ -124,49 +85,6 @@ def read_columns(
         raise DataError(f"{path} has more than one column called {some(repeated)}")
     table = read_table(file, table_format, [original_names[name] for name in chosen])
     return table.set_axis(chosen, axis=1)
-
-
-def find_format(file: TextFile, table_format: TableFormat, count_known: Callable[[list[str]], int]) -> TableFormat:
-    r"""Return the format that gives a table the most columns that are known by name.
-
-    Parameters
-    ----------
-    file : TextFile
-    table_format : TableFormat
-        The format that the file's name tells. It is kept unless another one is better.
-    count_known : callable
-        Function of the names of the columns that returns how many of them are known.
-
-    Returns
-    -------
-    TableFormat
-
-    Raises
-    ------
-    DataError
-        If the file is no text.
-
-    Examples
-    --------
-    >>> file = TextFile("0012345.csv", lambda: io.BytesIO(b"gbifID\tgenus\n1\tPica\n"))
-    >>> find_format(file, CSV, lambda names: "genus" in names).separator
-    '\t'
-    """
-    text = file.head(_MAX_HEADER_BYTES).decode("utf-8-sig", "replace")
-    hint = re.match(r"sep=([,;|\t])\r?\n", text)  # a line that Excel reads and hides
-    candidates = [table_format, *FORMATS]
-    if hint:
-        candidates = [replace(each, skip=1) for each in FORMATS if each.separator == hint[1]]
-        text = text[hint.end() :]
-
-    def n_known(candidate: TableFormat) -> int:
-        rows = standard_csv.reader(io.StringIO(text), delimiter=candidate.separator, quotechar=candidate.quote)
-        try:
-            return count_known([name.strip() for name in next(rows, [])])
-        except standard_csv.Error:
-            return 0
-
-    return max(candidates, key=n_known)  # the first of the best
 
 
 def read_column_names(file: TextFile, table_format: TableFormat) -> list[str]:
@@ -189,13 +107,14 @@ def read_column_names(file: TextFile, table_format: TableFormat) -> list[str]:
 
     Examples
     --------
-    >>> read_column_names(TextFile("birds.csv", lambda: io.BytesIO(b"genus,year\nPica,1823\n")), CSV)
+    >>> file = TextFile("birds.csv", lambda: io.BytesIO(b"genus,year\nPica,1823\n"))
+    >>> read_column_names(file, TableFormat())
     ['genus', 'year']
     """
     file.head()
     with file.open() as stream:
         try:
-            with csv.open_csv(stream, *_arrow_options(table_format, file.name, only_header=True)) as reader:
+            with csv.open_csv(stream, *_arrow_options(table_format, file.name)) as reader:
                 return reader.schema.names
         except (pa.ArrowException, ValueError, OSError) as error:
             if not table_format.header and "Empty CSV file" in str(error):  # no row below the skipped lines
@@ -225,7 +144,7 @@ def read_table(file: TextFile, table_format: TableFormat, columns: Sequence[str]
     Examples
     --------
     >>> file = TextFile("birds.csv", lambda: io.BytesIO(b"genus,year\nPica,1823\n"))
-    >>> read_table(file, CSV, ["year"])["year"].tolist()
+    >>> read_table(file, TableFormat(), ["year"])["year"].tolist()
     ['1823']
     """
     names = read_column_names(file, table_format)
@@ -248,6 +167,43 @@ def read_table(file: TextFile, table_format: TableFormat, columns: Sequence[str]
         enclosed = frame[column].str.startswith(table_format.quote, na=False)
         frame.loc[enclosed, column] = frame.loc[enclosed, column].map(unquote)
     return frame.apply(lambda values: values.str.strip().replace("", None))
+
+
+def read_numbers(file: TextFile, table_format: TableFormat, columns: Sequence[str]) -> Iterator[np.ndarray]:
+    r"""Yield the numbers in columns of a table, block by block.
+
+    Parameters
+    ----------
+    file : TextFile
+    table_format : TableFormat
+    columns : sequence of str, d names
+
+    Yields
+    ------
+    ndarray, shape (rows of the block, d), float32
+        NaN for empty fields.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read, or a value is no number.
+
+    Examples
+    --------
+    >>> file = TextFile("a.csv", lambda: io.BytesIO(b"id,x0,x1\n1,0.5,-2\n"))
+    >>> next(read_numbers(file, TableFormat(), ["x0", "x1"])).tolist()
+    [[0.5, -2.0]]
+    """
+    quoting = _find_quoting(file, table_format, len(read_column_names(file, table_format)))
+    table_format = replace(table_format, quote=quoting.quote)
+    with file.open() as stream:
+        try:
+            with csv.open_csv(stream, *_arrow_options(table_format, file.name, columns, pa.float32())) as reader:
+                for batch in reader:
+                    arrays = [batch[column].to_numpy(zero_copy_only=False) for column in columns]
+                    yield np.stack(arrays, axis=1).astype(np.float32, copy=False)
+        except (pa.ArrowException, ValueError, OSError) as error:
+            raise _unreadable(file, table_format, error, quoting) from error
 
 
 @dataclass(frozen=True)
@@ -307,7 +263,7 @@ def _read_arrow(file: TextFile, table_format: TableFormat, columns: Sequence[str
 
 
 def _arrow_options(
-    table_format: TableFormat, name: str, columns: Sequence[str] = (), only_header: bool = False
+    table_format: TableFormat, name: str, columns: Sequence[str] = (), kind: pa.DataType | None = None
 ) -> tuple[csv.ReadOptions, csv.ParseOptions, csv.ConvertOptions]:
     try:
         keeps_ascii = "\n,".encode(table_format.encoding) == b"\n,"
@@ -322,7 +278,7 @@ def _arrow_options(
             delimiter=table_format.separator,
             quote_char=table_format.quote or False,
             newlines_in_values=bool(table_format.quote),
-            invalid_row_handler=(lambda row: "skip") if only_header else None,
+            invalid_row_handler=None if columns else lambda row: "skip",  # of the header alone
         )
         parse_options.validate()
     except (ValueError, pa.ArrowException) as error:
@@ -337,7 +293,7 @@ def _arrow_options(
         parse_options,
         csv.ConvertOptions(
             include_columns=list(columns) or None,
-            column_types=dict.fromkeys(columns, pa.string()),
+            column_types=dict.fromkeys(columns, kind or pa.string()),
             null_values=[""],
             strings_can_be_null=True,
         ),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from bioclip_probe.datasets.readers.table_formats import CSV, FORMATS, TSV, TableFormat
 from bioclip_probe.datasets.readers.text_files import TextFile
-from bioclip_probe.datasets.readers.text_tables import CSV, FORMATS, TSV, TableFormat, read_columns, read_table
+from bioclip_probe.datasets.readers.text_tables import read_columns, read_table
 from bioclip_probe.errors import DataError
 
 QUICK = settings(max_examples=150, deadline=None)

@@ -50,7 +50,7 @@ NONE = np.array([], np.str_)
 
 REFUSED = {
     "no such file": (lambda p: p / "none.npz", "no such file"),
-    "another kind": (lambda p: p / "v.csv", r"expected ready vectors as \.parquet, \.npz, \.h5ad"),
+    "another kind": (lambda p: p / "v.xlsx", r"expected ready vectors as \.parquet, \.npz, \.h5ad"),
     "no vectors": (lambda p: write_npz(p / "v.npz", vectors=np.zeros(5)), "has no vectors called emb, .* is none"),
     "no ids": (lambda p: write_npz(p / "v.npz", ids=np.zeros((5, 1))), "no column of ids: expected one of imageid"),
     "text": (lambda p: write_npz(p / "v.npz", vectors=np.full((5, 3), "x")), "expected numbers, one row a vector"),
