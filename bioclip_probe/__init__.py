@@ -5,6 +5,7 @@ predictions, a projection returns coordinates. The study puts them in tables; pl
 
 ====================  ==============================================================================
 `collect`             dataset × encoders → `Sample`: embed what the store lacks, read it, join it by image
+`from_arrays`         vectors in memory and a DataFrame of taxa → `Sample`
 `measure`             every metric of every encoder at every rank → measurements
 `compare`             every metric of every two encoders → measurements
 `texts`               the names of taxa against the tree, and against their images → measurements

@@ -22,6 +22,7 @@ from .probes.settings import ProbeSettings as ProbeSettings
 from .projections.settings import ProjectionSettings as ProjectionSettings
 from .store.store import Store as Store
 from .study import results as results
+from .study.arrays import from_arrays as from_arrays
 from .study.collecting import collect as collect
 from .study.comparing import compare as compare
 from .study.measuring import measure as measure

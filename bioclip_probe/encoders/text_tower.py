@@ -7,6 +7,7 @@ is then cut after the last end-of-text token of its texts. Towers of another mak
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 BATCH = 256  # texts tokenised at once
+MAX_VOCABULARY = 1 << 26  # bytes; that of CLIP has 3 million
 VOCABULARY = "bpe_vocab.txt.gz"  # a model folder may bring its own, as the models of the built-in world do
 
 
@@ -52,10 +54,22 @@ def load_tokenizer(name: str, architecture: str) -> Any:
     vocabulary = Path(architecture.removeprefix("local-dir:")) / VOCABULARY
     has_own = architecture.startswith("local-dir:") and vocabulary.is_file()
     try:
+        if has_own:
+            _check_vocabulary(vocabulary)
         return open_clip.get_tokenizer(architecture, **({"bpe_path": str(vocabulary)} if has_own else {}))
     except Exception as error:  # transformers is missing, or there is no network for its files
         message = one_line(error, 240, with_type=True)
         raise ModelError(f"{name}: its text cannot be tokenised here: {message}") from error
+
+
+def _check_vocabulary(path: Path) -> None:
+    """Raise an error if a compressed vocabulary unpacks to more than `MAX_VOCABULARY` bytes, which it may do to any."""
+    unpacked = 0
+    with gzip.open(path) as file:
+        while chunk := file.read(1 << 20):
+            unpacked += len(chunk)
+            if unpacked > MAX_VOCABULARY:
+                raise ValueError(f"{path.name} unpacks to more than {MAX_VOCABULARY:,} bytes")
 
 
 def tokenize(name: str, tokenizer: Any, texts: list[str]) -> torch.Tensor:

@@ -6,6 +6,7 @@
 `sample`       images, their taxonomy and their embeddings, joined by image
 `phylogeny`    a file that holds a phylogeny of the taxa, and a table of names for it
 `collecting`   pictures become a sample: embed what the store lacks, read it, join it
+`arrays`       vectors in memory become a sample
 `measuring`    every metric of every encoder
 `comparing`    every metric of pairs of encoders, and differences between them
 `protocols`    which images a probe learns from, and which it is asked about

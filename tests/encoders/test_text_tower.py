@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioclip_probe import encoders
+from bioclip_probe.encoders import text_tower
 from bioclip_probe.encoders.text_tower import text_function, truncated_texts
 from bioclip_probe.errors import ModelError
 from tests.support.model_folders import TINY, make_folder
@@ -156,3 +157,10 @@ def test_a_tokenizer_that_fills_with_its_end_mark_or_marks_no_end():
     texts = ["a b c", "a b c d", "a b c d e", ""]
     assert truncated_texts(Words(True), texts).tolist() == [False, True, True, False]
     assert truncated_texts(Words(False), texts).tolist() == [False, False, True, False]
+
+
+def test_a_vocabulary_that_unpacks_to_any_size_is_refused(tmp_path, monkeypatch):
+    folder = make_folder(tmp_path / "bomb")
+    monkeypatch.setattr(text_tower, "MAX_VOCABULARY", 20)
+    with pytest.raises(ModelError, match=r"its text cannot be tokenised here: .*unpacks to more than 20 bytes"):
+        encoders.load(f"local-dir:{folder}").encode_text(["a wave"])

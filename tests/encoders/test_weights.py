@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -289,3 +290,15 @@ def test_the_error_says_what_the_hub_does_not_have(hub):
     (folder / "open_clip_model.safetensors").write_bytes(b"")
     assert "has no open_clip_config.json" in fails("hf-hub:org/tiny")
     assert "no revision 'v2'" in fails("hf-hub:org/tiny@v2")
+
+
+def test_compressed_weights_are_refused(tmp_path):
+    folder = make_folder(tmp_path / "packed", weights="open_clip_pytorch_model.bin")
+    path = folder / "open_clip_pytorch_model.bin"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ModelError, match="it is compressed, which torch never does"):
+        encoders.load(f"local-dir:{folder}")

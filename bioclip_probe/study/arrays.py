@@ -1,0 +1,91 @@
+"""Samples from arrays: vectors that are in memory already, beside a DataFrame of the taxa of their images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from bioclip_probe.datasets.frames import from_rows
+from bioclip_probe.errors import DataError
+from bioclip_probe.files import sha256_of_bytes
+from bioclip_probe.stats.embeddings import Embeddings
+from bioclip_probe.stats.geometry import unit_vectors
+from bioclip_probe.study.collecting import StoredEncoder, join
+from bioclip_probe.study.phylogeny import Phylogeny
+from bioclip_probe.study.sample import Sample
+
+
+def from_arrays(
+    frame: pd.DataFrame,
+    vectors: Mapping[str, np.ndarray],
+    phylogeny: Phylogeny | None = None,
+    name: str = "arrays",
+    geometry: Mapping[str, str] | str = "cosine",
+) -> Sample:
+    """Return the sample of vectors that are in memory, for `measure`, `probe` and `project`.
+
+    Parameters
+    ----------
+    frame : DataFrame, n rows
+        The taxa of the images, see `datasets.from_rows`.
+    vectors : mapping from str to array_like, shape (n, d)
+        The vectors of each encoder by its name, in the order of the rows. They need no length of 1.
+    phylogeny : Phylogeny, optional
+        Of the taxa.
+    name : str
+        Name of the dataset in tables.
+    geometry : str or mapping from str to str
+        How vectors are compared, of all encoders or by name: ``cosine``, ``euclidean`` or ``lorentz``.
+
+    Returns
+    -------
+    Sample
+
+    Raises
+    ------
+    DataError
+        If there is not one finite vector for each row, or the rows have no taxa.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"species": ["Pica pica", "Pica hudsonia", "Corvus corax"]})
+    >>> sample = from_arrays(frame, {"mine": [[1.0, 0.1], [1.0, 0.2], [0.0, 1.0]]})
+    >>> list(sample.embeddings), sample.placement.tree.unit
+    (['mine'], 'rank')
+    """
+    if not vectors:
+        raise DataError("expected the vectors of at least one encoder: {'name': array of shape (n, d)}")
+    dataset = from_rows(frame, name)
+    ids = dataset.images["image_id"].to_numpy(dtype=object)
+    stored = {}
+    for encoder, given in vectors.items():
+        kind = geometry if isinstance(geometry, str) else geometry.get(encoder, "cosine")
+        array = _checked(given, len(ids), encoder)
+        digest = sha256_of_bytes(np.ascontiguousarray(array).tobytes() + kind.encode())
+        record = {
+            "name": encoder,
+            "id": f"array:{encoder}",
+            "family": "array",
+            "control": False,
+            "sha256": digest,
+            "dimension": array.shape[1],
+            "precision": "",
+            "text": False,
+            "geometry": kind,
+            "fingerprint": digest[:12],
+        }
+        stored[encoder] = StoredEncoder(record, Embeddings.of(ids, unit_vectors(array, kind)), digest=digest)
+    return join(dataset, stored, {phylogeny.name: phylogeny.read()} if phylogeny else {})
+
+
+def _checked(given: object, n: int, encoder: str) -> np.ndarray:
+    """Return vectors as a float array, after a check of their shape."""
+    try:
+        array = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the vectors of '{encoder}' are no numbers: expected an array of shape ({n}, d)") from error
+    if array.ndim != 2 or len(array) != n or not array.shape[1]:
+        raise DataError(f"the vectors of '{encoder}' have the shape {array.shape}; expected ({n}, d), one a row")
+    return array

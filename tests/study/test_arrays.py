@@ -1,0 +1,53 @@
+"""Samples from arrays in memory."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bioclip_probe as bp
+from bioclip_probe.errors import DataError
+from bioclip_probe.study.arrays import from_arrays
+
+FRAME = pd.DataFrame(
+    {
+        "genus": ["Pica", "Pica", "Corvus", "Corvus"],
+        "species": ["Pica pica", "Pica nuttalli", "Corvus corax", "Corvus corone"],
+    }
+)
+VECTORS = np.random.default_rng(0).normal(size=(4, 3))
+
+
+def test_arrays_and_a_frame_are_a_sample():
+    sample = from_arrays(FRAME, {"one": VECTORS, "two": VECTORS.astype(np.float16)}, name="birds")
+    assert list(sample.embeddings) == ["one", "two"] and sample.images["species"].tolist() == FRAME["species"].tolist()
+    expected = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
+    np.testing.assert_allclose(sample.embeddings["one"].vectors, expected, atol=1e-6)
+    assert sample.dataset == "birds" and not sample.controls
+    assert len({*sample.digests.values()}) == 2
+
+
+def test_a_sample_of_arrays_can_be_measured():
+    settings = bp.MeasureSettings(metrics=("cophenetic_correlation",), n_permutations=9)
+    table = bp.measure(bp.from_arrays(FRAME, {"one": VECTORS}), settings)
+    assert table["encoder"].eq("one").all() and table["value"].notna().any()
+
+
+def test_each_encoder_has_its_geometry():
+    sample = from_arrays(FRAME, {"flat": VECTORS, "curved": VECTORS}, geometry={"curved": "lorentz"})
+    assert [record["geometry"] for record in sample.record["encoders"]] == ["cosine", "lorentz"]
+    assert sample.embeddings["curved"].vectors.shape[1] > 3
+
+
+@pytest.mark.parametrize("vectors, message", [
+    ({}, "expected the vectors of at least one encoder"),
+    ({"one": VECTORS[:3]}, r"have the shape \(3, 3\); expected \(4, d\)"),
+    ({"one": VECTORS[0]}, r"have the shape \(3,\); expected \(4, d\)"),
+    ({"one": VECTORS[:, :0]}, r"have the shape \(4, 0\)"),
+    ({"one": [["a"]] * 4}, "are no numbers"),
+    ({"one": np.full((4, 3), np.nan)}, "must be finite"),
+])  # fmt: skip
+def test_arrays_that_do_not_fit_are_refused(vectors, message):
+    with pytest.raises(DataError, match=message):
+        from_arrays(FRAME, vectors)
+    with pytest.raises(DataError, match="unknown geometry 'poincare'"):
+        from_arrays(FRAME, {"one": VECTORS}, geometry="poincare")
