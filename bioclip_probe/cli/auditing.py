@@ -1,4 +1,7 @@
-"""The command `audit`: what is odd about the names of a dataset, and what a phylogeny lacks. It needs no pictures."""
+"""The command `audit`: what is odd about the names of a dataset, its exact copies, and what a phylogeny lacks.
+
+It needs no pictures: a table of names is enough.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bioclip_probe.cli.output import Output
+from bioclip_probe.cli.printing import print_copies
 from bioclip_probe.errors import DataError, one_line
 
 if TYPE_CHECKING:
@@ -19,11 +23,11 @@ if TYPE_CHECKING:
 
 #: Names without a tip that are printed; `--out` writes all of them.
 MOST_SHOWN = 20
-FINDINGS, MATCHES, NAMES = "findings.csv", "tree-matches.csv", "tree-names.csv"
+FINDINGS, COPIES, MATCHES, NAMES = "findings.csv", "copies.csv", "tree-matches.csv", "tree-names.csv"
 
 
 def audit(options: argparse.Namespace, output: Output) -> None:
-    """Print what is odd about the names of a dataset, and what a phylogeny lacks."""
+    """Print what is odd about the names of a dataset, its exact copies, and what a phylogeny lacks."""
     from bioclip_probe.study.phylogeny import Phylogeny
     from bioclip_probe.tree import audit
 
@@ -38,8 +42,10 @@ def audit(options: argparse.Namespace, output: Output) -> None:
     for note in dataset.notes:
         output.line(f"  {note}")
     findings = audit(dataset.images)
-    output.table("findings", findings, empty="nothing odd was found")
+    output.table("findings", findings, empty="nothing odd was found in the names")
     written = {FINDINGS: findings}
+    if not options.names_only:
+        written[COPIES] = print_copies(output, dataset)
     if phylogeny:
         written.update(_audit_tree(phylogeny, options.tree.name, dataset.images, output))
     if options.out:

@@ -9,7 +9,7 @@ import argparse
 
 from bioclip_probe.cli.output import Output
 from bioclip_probe.cli.plans import taxa_plan
-from bioclip_probe.cli.printing import print_published, status_for_readers
+from bioclip_probe.cli.printing import print_earlier_versions, print_published, status_for_readers
 from bioclip_probe.errors import DataError
 
 # Modules that are slow to import are imported inside the commands: `--help` would wait for them.
@@ -20,8 +20,10 @@ def status(options: argparse.Namespace, output: Output) -> None:
     from bioclip_probe.store.status import status
     from bioclip_probe.store.store import open_store
 
-    table = status(open_store(options.store))
+    store = open_store(options.store)
+    table = status(store)
     output.table("embeddings", table, status_for_readers(table), empty=f"{options.store} is an empty store")
+    print_earlier_versions(output, store)
 
 
 def verify(options: argparse.Namespace, output: Output) -> int:
@@ -29,8 +31,10 @@ def verify(options: argparse.Namespace, output: Output) -> int:
     from bioclip_probe.store.store import open_store
     from bioclip_probe.store.verify import verify
 
-    findings = verify(open_store(options.store), progress=not options.quiet)
+    store = open_store(options.store)
+    findings = verify(store, progress=not options.quiet)
     output.rows("findings", findings)
+    print_earlier_versions(output, store)
     for finding in findings.itertuples():
         output.line(f"{finding.folder}: {finding.check}: {finding.finding}")
     if len(findings):
@@ -50,9 +54,9 @@ def export(options: argparse.Namespace, output: Output) -> None:
     if kind == ".h5ad":
         output.line(str(export.to_anndata(*what, results=options.results)))
         return
-    writers = {".parquet": export.to_parquet, ".npz": export.to_npz}
+    writers = {".parquet": export.to_parquet, ".npz": export.to_npz, ".csv": export.to_checksums}
     if kind not in writers:
-        raise DataError(f"{options.file}: expected a file that ends in .parquet, .npz or .h5ad")
+        raise DataError(f"{options.file}: expected a file that ends in .parquet, .npz, .h5ad, or .csv for checksums")
     if options.results:
         raise DataError("--results adds projections to .h5ad only; drop it, or name such a file")
     output.line(str(writers[kind](*what)))

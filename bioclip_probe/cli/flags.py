@@ -57,6 +57,12 @@ def add_data(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--data", default="world", metavar="NAME[:PATH]", help=help)
 
 
+def add_names_only(sub: argparse.ArgumentParser) -> None:
+    """Add the flag of an audit that reads no picture."""
+    text = "read no picture: exact copies are not looked for"
+    sub.add_argument("--names-only", action="store_true", help=text)
+
+
 def add_max_memory(sub: argparse.ArgumentParser) -> None:
     """Add the flag of the memory that one file may take."""
     help = f"memory that one small file may take, a picture or a table; default: {format_size(DEFAULT_BYTES)}"
@@ -133,7 +139,8 @@ def add_export(sub: argparse.ArgumentParser) -> None:
     """Add the arguments of an export."""
     sub.add_argument("dataset", help="as `status` has it: NAME, or NAME@FINGERPRINT")
     sub.add_argument("encoder", help="the same")
-    sub.add_argument("file", type=Path, metavar="FILE", help="ends in .parquet (emb-explorer), .npz or .h5ad")
+    text = "ends in .parquet (emb-explorer), .npz or .h5ad; .csv for the sha256 of each picture, as sum-buddy writes it"
+    sub.add_argument("file", type=Path, metavar="FILE", help=text)
     sub.add_argument("--results", type=Path, metavar="DIR", help="add the projections of a results folder to .h5ad")
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from bioclip_probe.cli.idle_flags import idle_flags
 from bioclip_probe.cli.output import Output
 from bioclip_probe.cli.parser import build_parser
 from bioclip_probe.errors import ProbeError, one_line
@@ -36,8 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0; 1 if `verify` found something; 2 with one line that says what is wrong; 130 if interrupted.
     """
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    options = parser.parse_args(arguments)
     _set_up_log(quiet=getattr(options, "quiet", False))
+    for sentence in idle_flags(options, parser.changed(options)):
+        log.warning(sentence)
     try:
         with _stopped_by_sigterm(), allow_memory(options.max_memory or max_memory()):
             output = Output(options.command, options.json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,9 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from bioclip_probe.errors import printable, shorten_words
+
+#: The metavar of lists whose values may hold commas: names of columns.
+COLUMN = "COLUMN"
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -32,6 +36,18 @@ class OneLineParser(argparse.ArgumentParser):
             parser.error(f"unknown argument {unknown[0]}{_nearest(unknown[0].partition('=')[0], flags)}")
         return options
 
+    def changed(self, options: argparse.Namespace) -> set[str]:
+        """Return the names of the options of a command that are not as they are by default."""
+        parser = self._commands().get(getattr(options, "command", ""), self)
+        known = {action.dest for action in parser._actions if action.option_strings}
+        return {name for name in known & vars(options).keys() if getattr(options, name) != parser.get_default(name)}
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Return the values of an argument; those of a list may be separated by commas too, `--models clip,pixels`."""
+        if action.option_strings and action.nargs in ("+", "*") and action.metavar != COLUMN:
+            arg_strings = [part for text in arg_strings for part in _split_at_commas(text)]
+        return super()._get_values(action, arg_strings)  # type: ignore[misc]
+
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with status 2."""
         wrong = re.fullmatch(r"argument (?P<name>\S+): invalid choice: '(?P<value>[^']*)' \(choose from .*", message)
@@ -48,6 +64,13 @@ class OneLineParser(argparse.ArgumentParser):
         """Return the parsers of the commands."""
         groups = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
         return {name: parser for group in groups for name, parser in group.choices.items()}
+
+
+def _split_at_commas(text: str) -> list[str]:
+    """Return the parts of a text; one that names a file, as `vectors:FILE` does too, is kept whole."""
+    file = text.rpartition(":")[2].partition("#")[0]
+    parts = [part for part in (part.strip() for part in text.split(",")) if part]
+    return [text] if not parts or os.path.exists(file) else parts
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

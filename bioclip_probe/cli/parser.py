@@ -25,6 +25,7 @@ from bioclip_probe.cli.flags import (
     add_metrics,
     add_mode,
     add_names,
+    add_names_only,
     add_out,
     add_overwrite,
     add_projection,
@@ -48,7 +49,7 @@ The shell completes commands, flags and files once it has this script:
   tcsh  bioclip-probe --print-completion tcsh > ~/.bioclip-probe.tcsh       (sourced in ~/.tcshrc)"""
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> OneLineParser:
     """Return the parser of all commands; `options.run` is the function of the chosen command."""
     parser = OneLineParser(
         prog="bioclip-probe",
@@ -112,4 +113,4 @@ def _add_other_commands(command: Callable) -> None:
     command(commands.models, "the models there are, and how to name any other", add_json)
     command(commands.datasets, "the datasets there are, and how to name them", add_json)
     what = "what is odd about the names of a dataset, and what a phylogeny lacks"
-    command(auditing.audit, what, add_data, add_tree, add_audit, add_json)
+    command(auditing.audit, what, add_data, add_names_only, add_tree, add_audit, add_json)

@@ -6,15 +6,20 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from bioclip_probe.cli.output import Output
+from bioclip_probe.errors import shorten
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bioclip_probe.datasets import Dataset
+    from bioclip_probe.store.store import Store
     from bioclip_probe.study.estimates import Estimate
     from bioclip_probe.study.results import Results
 
 
 HEADLINE = "cophenetic_correlation"
+#: Pictures with copies that a reader is shown.
+N_COPIES = 10
 MANTEL = (
     "\np of CPCC (Mantel test): near relatives are nearer than chance. One heritable habitat or colour is enough for "
     "that;\nread it with pagel_lambda, effective_dimension and cophenetic_correlation_within."
@@ -24,6 +29,39 @@ SHOWN = (
     "metric", "encoder", "encoder_b", "column", "space", "tree", "split", "rank", "value", "chance", "ci_low",
     "ci_high", "p_value", "n_images", "n_taxa", "n_units",
 )  # fmt: skip
+
+
+def print_copies(output: Output, dataset: Dataset) -> pd.DataFrame:
+    """Print how many images are exact copies of others, and the pictures with most copies; return the whole table."""
+    from bioclip_probe.datasets.duplicates import list_copies, notes_on_copies, picture_digests
+
+    digests = picture_digests(dataset)
+    copies, notes = list_copies(dataset.images, digests), notes_on_copies(dataset.images, digests)
+    output.rows("copies", copies)
+    output.fact("copies_notes", notes)
+    for note in notes:
+        output.line(f"\n{note}")
+    if len(copies) and not output.as_json:
+        short = copies.assign(sha256=copies["sha256"].str[:12], splits=copies["splits"].replace("", None))
+        short = short.assign(images=short["images"].map(shorten)).dropna(axis=1, how="all")
+        output.table("copies", short.head(N_COPIES))
+        if len(copies) > N_COPIES:
+            output.line(f"and {len(copies) - N_COPIES} more pictures; --out DIR writes all")
+    return copies
+
+
+def print_earlier_versions(output: Output, store: Store) -> None:
+    """Print which datasets of a store an earlier version wrote; a damaged record is told elsewhere."""
+    from bioclip_probe.errors import StoreError
+    from bioclip_probe.store.earlier_versions import notes_on_earlier_versions
+
+    try:
+        notes = notes_on_earlier_versions(store)
+    except StoreError:
+        return
+    output.fact("earlier_versions", notes)
+    for note in notes:
+        output.line(note)
 
 
 def add_run(output: Output, results: Results) -> None:
@@ -57,9 +95,8 @@ def print_summary(output: Output, results: Results) -> None:
         output.table("places", places)
 
 
-def print_phylogeny(output: Output, results: Results, name: str) -> None:
-    """Print how far embeddings follow a phylogeny; the summary is about the taxonomy."""
-    from bioclip_probe import report
+def print_matches(output: Output, results: Results, name: str) -> None:
+    """Print how many taxa are tips of a phylogeny, and the notes on it."""
     from bioclip_probe.tree.placing import PLURALS
 
     tree = results.record["trees"][name]
@@ -71,6 +108,13 @@ def print_phylogeny(output: Output, results: Results, name: str) -> None:
     output.line()
     counts = {"name": name, "rank": rank, "n_species": len(matches), "n_matched": matched}
     output.fact("tree", {**counts, "notes": notes})
+
+
+def print_phylogeny(output: Output, results: Results, name: str) -> None:
+    """Print how far embeddings follow a phylogeny; the summary is about the taxonomy."""
+    from bioclip_probe import report
+
+    print_matches(output, results, name)
     measurements = results.table("measurements")
     rows = measurements[(measurements["tree"] == name) & (measurements["space"] == "raw")]
     rows = rows[rows["metric"].isin(report.TREE) & rows["encoder_b"].isna()]

@@ -17,6 +17,7 @@ from bioclip_probe.cli.printing import (
     add_run,
     print_accuracies,
     print_estimate,
+    print_matches,
     print_measurements,
     print_phylogeny,
     print_purities,
@@ -177,6 +178,8 @@ def embed(options: argparse.Namespace, output: Output) -> int:
         cut = f", {texts.n_truncated} of them longer than it reads" if texts.n_truncated else ""
         output.line(f"{name}: names of {texts.n_taxa} taxa, {texts.n_texts} different texts{cut}")
         output.line(f"  {texts.path}")
+    if options.names and not names:
+        log.warning("--names does nothing: none of the models takes text")
     output.rows("names", pd.DataFrame(names))
     return 0
 
@@ -191,6 +194,8 @@ def measure(options: argparse.Namespace, output: Output) -> int:
     results = study.run_steps(plan, options.store, options.out, ("measure",), options.overwrite)
     add_run(output, results)
     if plan.measure.metrics:
+        if plan.phylogeny:
+            print_matches(output, results, plan.phylogeny.name)
         print_measurements(output, results, plan.measure.metrics)
         return 0
     print_summary(output, results)

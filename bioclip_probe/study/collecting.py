@@ -26,6 +26,7 @@ from bioclip_probe.store.store import Store
 from bioclip_probe.store.text_embeddings import NameEmbeddings, read_names
 from bioclip_probe.study.phylogeny import TRUE_TREE, Phylogeny, TreeSample
 from bioclip_probe.study.sample import WHOLE, Sample, numbers_of_taxa
+from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import Placement, audit, place_on, taxonomy
 from bioclip_probe.tree.distance_matrix import MatrixPlacement
 from bioclip_probe.tree.placing import rank_of_matches
@@ -96,6 +97,33 @@ def collect(
         for (encoder, _), folder in zip(embedded, _folders(dataset, opened, embedded), strict=True)
     }
     return join(dataset, stored, phylogenies, names)
+
+
+def check_several_taxa(dataset: datasets.Dataset) -> None:
+    """Raise an error if all images are of one taxon, of which nothing can be measured.
+
+    Parameters
+    ----------
+    dataset : Dataset
+
+    Raises
+    ------
+    DataError
+        If no rank has two taxa.
+
+    Examples
+    --------
+    >>> check_several_taxa(datasets.load("world"))
+    """
+    taxa = {rank: dataset.images[rank].dropna().unique() for rank in RANKS}
+    if max(map(len, taxa.values())) > 1:
+        return
+    deepest = [rank for rank in RANKS if len(taxa[rank])][-1:]
+    what = f"one {deepest[0]}, {taxa[deepest[0]][0]}" if deepest else "no named taxon"
+    raise DataError(
+        f"all {len(dataset)} images of '{dataset.name}' are of {what}: whether embeddings follow the tree can be told "
+        "of several taxa only; add images of other species"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,10 +281,15 @@ def _read_names(
     """Embed the names of taxa with the models that take text, and return them; controls read no names."""
     trained = [model for model, (known, _) in zip(models, embedded, strict=True) if not is_control(known)]
     fingerprints = {encoder["name"]: encoder["fingerprint"] for encoder, _ in embedded}
-    return {
+    names = {
         name: read_names(store, dataset, f"{name}@{fingerprints[name]}", templates)
         for name, _ in embed_all_names(dataset, trained, store, settings, templates)
     }
+    if not names:
+        log.info(
+            "none of the models takes text: no names of taxa are embedded, and nothing is measured or named by them"
+        )
+    return names
 
 
 def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:

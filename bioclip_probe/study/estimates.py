@@ -15,6 +15,7 @@ from bioclip_probe import datasets, metrics
 from bioclip_probe.store.earlier_versions import known_as
 from bioclip_probe.store.store import Store
 from bioclip_probe.study import results
+from bioclip_probe.study.collecting import check_several_taxa
 from bioclip_probe.study.costs import REPORT_SECONDS, study_memory
 from bioclip_probe.study.earlier_runs import Experience, experience_beside
 from bioclip_probe.study.embedding_estimates import EmbeddingState, embedding_state, peak_memory
@@ -77,6 +78,7 @@ def estimate(
     embedding = embedding_state(dataset, plan, Store(store), names_of_controls=not steps)
     lines, notes = list(embedding.lines), []
     if steps:
+        check_several_taxa(dataset)
         if not overwrite:
             results.check_dataset(out, dataset.fingerprint, dataset.name)
         absent = [model for model in plan.encoders if model not in embedding.sources]

@@ -1,14 +1,16 @@
 """Exports of a store: vectors with their images, in the files that other programs read.
 
-`to_parquet` writes for emb-explorer, pandas, Polars and DuckDB, `to_anndata` for scanpy, `to_npz` for NumPy alone. All
-files hold the images that have a vector, in dataset order; vectors are float32, as the model gave them, not normalised.
-A JSON record of what made them goes with them: dataset, encoder, and whether the pictures are simulated.
-``vectors:FILE`` reads each of these files back as a dataset. A file is written beside its place and renamed.
+`to_parquet` writes for emb-explorer, pandas, Polars and DuckDB, `to_anndata` for scanpy, `to_npz` for NumPy alone;
+these files hold the images that have a vector, in dataset order, and vectors are float32, as the model gave them, not
+normalised. A JSON record of what made them goes with them: dataset, encoder, and whether the pictures are simulated.
+``vectors:FILE`` reads each of these files back as a dataset. `to_checksums` lists the pictures with their digests, as
+sum-buddy does. A file is written beside its place and renamed.
 """
 
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -207,6 +209,53 @@ def to_anndata(
             _marked(file["uns"].create_dataset(RECORD, data=record, dtype=h5py.string_dtype()), "string", "0.2.0")
 
     return _write_file(path, write)
+
+
+def to_checksums(store: Store, dataset: Dataset | str, encoder: Encoder | str, path: str | Path) -> Path:
+    """Write a CSV of the pictures with their digests, as sum-buddy writes it, and return its path.
+
+    Columns are ``filepath``, where the dataset finds the picture, ``filename``, its last part, and ``sha256``. Pictures
+    that could be read and not embedded are listed too.
+
+    Parameters
+    ----------
+    store, dataset, encoder, path
+        As for `to_parquet`.
+
+    Raises
+    ------
+    StoreError
+        As for `to_parquet`.
+    DataError
+        If the store has no digest of a picture, or the file cannot be written.
+
+    References
+    ----------
+    Imageomics/sum-buddy, whose columns are filepath, filename and the name of the algorithm.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_store
+    >>> with TemporaryDirectory() as folder:
+    ...     to_checksums(corvid_store(folder), "corvids", "corvids", f"{folder}/images.csv")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: the store has no sha256 of the pictures of corvids: ...
+    """
+    embedded = store.embedding_folder(dataset, encoder)
+    deque(embedded.blocks(()), maxlen=0)  # reads no shard, but checks that all are there
+    images = store.images(_full_names(embedded)[0])
+    digests = images["image_id"].map(embedded.sha256())
+    known = digests.notna()
+    if not known.any():
+        raise DataError(
+            f"the store has no sha256 of the pictures of {embedded.meta['dataset']['name']}: they are ready vectors "
+            "without pictures, or an earlier version embedded them"
+        )
+    table = pd.DataFrame({"filepath": images["source"], "filename": images["source"].str.rpartition("/")[2]})
+    table = table.assign(sha256=digests)[known]
+    return _write_file(path, lambda beside: table.to_csv(beside, index=False))
 
 
 def _record(embedded: EmbeddingFolder) -> dict[str, Any]:

@@ -159,6 +159,8 @@ def _split_of_images(sample: Sample, labels: np.ndarray, settings: ProbeSettings
     elif words:
         unused = "the dataset's own split (%s) has no train and test images and is not used"
         log.info(unused + "; call its parts train and test to have it used", words)
+    elif settings.own_split:
+        log.info("--own-split does nothing: the dataset has no split of its own")
     return split_by_image(labels, rng, groups=sample.groups)
 
 

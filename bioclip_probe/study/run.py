@@ -17,7 +17,7 @@ from bioclip_probe.store.store import Store
 from bioclip_probe.study import results
 from bioclip_probe.study.attributes import attributes_of
 from bioclip_probe.study.checkpoints import Checkpoints, Outline
-from bioclip_probe.study.collecting import collect
+from bioclip_probe.study.collecting import check_several_taxa, collect
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece import Piece, PieceState
 from bioclip_probe.study.piece_costs import PieceCosts
@@ -147,6 +147,7 @@ def run_steps(
     wanted = [name for name in STEPS if name in steps]
     with executors.open_executor(plan.extraction.engine) as executor:  # opened once: SLURM jobs wait in the queue once
         dataset = known_as(Store(store), datasets.load(plan.data))
+        check_several_taxa(dataset)
         if not overwrite:
             results.check_dataset(out, dataset.fingerprint, dataset.name)
         sample = collect_sample(plan, store, executor, dataset)

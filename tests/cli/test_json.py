@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[tuple[object, ...], set[str]]] = {
     "probe": ((*MODEL, *QUICK, "--probes", "lda", "--protocols", "seen"), {"accuracies"}),
     "project": ((*MODEL, *QUICK, "--methods", "pca"), {"panels"}),
     "taxa": (("--models", "pixels", "--rank", "species"), {"pixels"}),
-    "audit": (("--tree", "crows.nwk"), {"findings", "matches"}),
+    "audit": (("--tree", "crows.nwk"), {"findings", "copies", "matches", "tree_names"}),
 }
 
 

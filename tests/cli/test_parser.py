@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bioclip_probe.cli import main as cli
+from bioclip_probe.cli.parser import build_parser
 from tests.support.command_line import command_names, process
 
 COMMANDS = command_names()
@@ -48,3 +49,32 @@ def test_each_command_has_help(command, capsys):
         cli.main([command, "--help"])
     assert told.value.code == 0
     assert "--quiet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "values"),
+    [
+        ("measure --models clip,pixels", "models", ["clip", "pixels"]),
+        ("measure --models clip, pixels", "models", ["clip", "pixels"]),
+        ("measure --models=hf-hub:imageomics/bioclip,clip", "models", ["hf-hub:imageomics/bioclip", "clip"]),
+        ("probe --shots 1,5 10", "shots", [1, 5, 10]),
+        ("project --methods tsne,umap", "methods", ["tsne", "umap"]),
+        ("measure --confound lat,lon", "confound", ["lat,lon"]),
+        ("measure --models ,", "models", [","]),
+    ],
+)
+def test_lists_may_be_separated_by_commas(line, name, values):
+    assert getattr(build_parser().parse_args(line.split()), name) == values
+
+
+def test_a_comma_in_the_name_of_a_file_separates_nothing(tmp_path):
+    file = tmp_path / "a,b.npz"
+    file.touch()
+    for model in (f"mine=vectors:{file}", f"vectors:{file}#emb", str(file)):
+        assert build_parser().parse_args(["measure", "--models", model]).models == [model]
+
+
+def test_what_is_too_long_to_read_is_cut(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["measure", "--seed", "A" * 40_000])
+    assert len(capsys.readouterr().err) < 800

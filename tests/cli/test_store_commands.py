@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bioclip_probe import datasets
 from bioclip_probe.store.store import Store
 from tests.support.command_line import refused, run
 from tests.support.pictures import paint, paint_many
+from tests.support.stores import rewrite_as_format_2
 
 EMBED = ("--models", "pixels", "--no-controls", "--shard-size", "4", "--store", "s")
 
@@ -104,7 +106,7 @@ def test_what_is_exported_comes_in_again_beside_a_model(data, here, capsys, suff
 
 def test_wrong_exports_and_stores(data, here, capsys):
     embedded(capsys, data)
-    assert "ends in .parquet, .npz or .h5ad" in refused(capsys, "export", "s", "ten", "pixels", "out.csv")
+    assert "ends in .parquet, .npz, .h5ad, or .csv" in refused(capsys, "export", "s", "ten", "pixels", "out.tsv")
     assert "--results adds projections to .h5ad only" in refused(
         capsys, "export", "s", "ten", "pixels", "out.npz", "--results", "r"
     )
@@ -125,3 +127,28 @@ def test_names_beside_the_pictures(here, capsys):
     assert "pixels: names" not in out
     assert (next((here / "s").rglob("names.npy")).parent.name).startswith("world-generic@")
     assert run(capsys, "verify", "s", "--quiet")[0] == 0
+
+
+def test_checksums_are_exported(data, here, capsys):
+    embedded(capsys, data)
+    assert run(capsys, "export", "s", "ten", "pixels", "images.csv")[:2] == (0, "images.csv\n")
+    assert (here / "images.csv").read_text().startswith("filepath,filename,sha256\n000.png,000.png,")
+
+
+def test_status_and_verify_name_what_an_earlier_version_wrote(data, here, capsys):
+    embedded(capsys, data)
+    rewrite_as_format_2(Store("s"), datasets.load(data))
+    for command, status in (("status", 0), ("verify", 0)):
+        found, out, _ = run(capsys, command, "s", "--quiet")
+        assert found == status
+        assert "written by an earlier version (format 2)" in out
+    _, _, err = run(capsys, "embed", "--data", data, *EMBED)
+    assert "the store has it as labels@" in err or "the store has it as ten@" in err
+    assert len(list((here / "s").glob("*@*"))) == 1
+
+
+def test_names_of_models_without_text_do_nothing_and_that_is_said(data, here, capsys):
+    status, _, err = run(capsys, "embed", "--data", data, *EMBED, "--names", "--seed", "3", "--quiet")
+    assert status == 0
+    assert err.splitlines()[0] == "--seed does nothing in embed: nothing is drawn at random"
+    assert err.splitlines()[-1] == "--names does nothing: none of the models takes text"

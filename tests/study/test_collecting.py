@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from bioclip_probe import datasets
+from bioclip_probe.errors import DataError
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.probes import ProbeSettings
 from bioclip_probe.store.earlier_versions import NO_DIGESTS
 from bioclip_probe.store.store import Store
-from bioclip_probe.study.collecting import collect
+from bioclip_probe.study.collecting import check_several_taxa, collect
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.protocols import tasks_of_protocols
 from bioclip_probe.study.sample import Sample
@@ -123,3 +124,10 @@ def test_ready_vectors_have_no_pictures_to_compare(tmp_path):
 def test_balanced_samples_keep_their_copies(tmp_path, per_species):
     sample = collected(write_cats(tmp_path, n_pictures=2), tmp_path).balanced(per_species)
     assert len(sample.copies) == len(sample.images) == 6
+
+
+def test_one_taxon_is_refused_with_the_reason(tmp_path):
+    one = datasets.load(write_cats(tmp_path / "one", n_pictures=1, species=["Felis catus"] * 6))
+    with pytest.raises(DataError, match="all 6 images of 'cats' are of one species, Felis catus: whether embeddings"):
+        check_several_taxa(one)
+    check_several_taxa(datasets.load(write_cats(tmp_path / "several", n_pictures=1)))

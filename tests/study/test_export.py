@@ -1,6 +1,7 @@
 """Exports read back by the programs they are for, or by plain readers of their formats."""
 
 import builtins
+import hashlib
 import json
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from bioclip_probe.errors import DataError, StoreError
 from bioclip_probe.store.store import Store
 from bioclip_probe.study import results
-from bioclip_probe.study.export import RECORD, to_anndata, to_npz, to_parquet
+from bioclip_probe.study.export import RECORD, to_anndata, to_checksums, to_npz, to_parquet
 from bioclip_probe.tables import COORDINATES, RANKS
+from tests.support.extraction import extract_one, painted_dataset
 from tests.support.pictures import MeanColour
 from tests.support.stores import fill_store, flip_last_byte, made_up_dataset
 
@@ -202,3 +204,22 @@ def test_shards_are_plain_numpy(full):
     mapped = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("vectors-*.npy"))]
     assert all(isinstance(shard, np.memmap) for shard in mapped)
     np.testing.assert_array_equal(np.concatenate(mapped), VECTORS[OK])
+
+
+def test_checksums_are_listed_as_sum_buddy_lists_them(tmp_path):
+    pictures = painted_dataset(tmp_path / "pictures", 3)
+    (tmp_path / "pictures" / "001.png").write_bytes(b"no picture")
+    store = Store(tmp_path / "store")
+    extract_one(pictures, MeanColour(), store)
+    path = to_checksums(store, pictures.name, "mean/colour", tmp_path / "images.csv")
+    table = pd.read_csv(path)
+    assert list(table) == ["filepath", "filename", "sha256"]
+    assert table["filename"].tolist() == ["000.png", "001.png", "002.png"]
+    digests = [hashlib.sha256((tmp_path / "pictures" / name).read_bytes()).hexdigest() for name in table["filename"]]
+    assert table["sha256"].tolist() == digests
+
+
+def test_without_digests_there_is_no_list_of_checksums(full, tmp_path):
+    with pytest.raises(DataError, match="has no sha256 of the pictures of few: they are ready vectors"):
+        to_checksums(full, "few", "mean/colour", tmp_path / "images.csv")
+    assert not (tmp_path / "images.csv").exists()
