@@ -31,8 +31,6 @@ def audit(options: argparse.Namespace, output: Output) -> None:
     from bioclip_probe.study.phylogeny import Phylogeny
     from bioclip_probe.tree import audit
 
-    if options.tree is None and (options.tree_names is not None or options.tree_at_genus):
-        raise DataError("--tree-names and --tree-at-genus say how names find the tips of a tree; give --tree FILE")
     phylogeny = (
         options.tree and Phylogeny(options.tree, options.tree_unit, options.tree_names, options.tree_at_genus).read()
     )

@@ -93,6 +93,8 @@ class Phylogeny:
         file = read_tree_file(self.path, self.unit, MOST_TREES)
         lead = most_credible(file.trees)
         notes = (*_notes_on_file(Path(self.path).name, file, lead), *_notes_on_labels(file.trees[lead]))
+        if file.unrooted:
+            notes += ("the file calls its tree unrooted, [&U]: the node that is written first is taken as the root",)
         return TreeSample(file.trees, lead, rules, (*notes, *(table.notes if table else ())))
 
 

@@ -53,7 +53,7 @@ class Plan:
     Raises
     ------
     ProbeError
-        If there is no such engine, a model is named twice, or names for a tree are given without a tree.
+        If there is no such engine, or a model is named twice.
 
     Examples
     --------
@@ -85,8 +85,6 @@ class Plan:
         twice = sorted({model for model in models if models.count(model) > 1})
         if twice:
             raise ProbeError(f"a model is named twice: {', '.join(twice)}")
-        if self.tree is None and (self.tree_names is not None or self.tree_at_genus):
-            raise ProbeError("--tree-names and --tree-at-genus say how names find the tips of a tree; give --tree FILE")
 
     @property
     def phylogeny(self) -> Phylogeny | None:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bioclip_probe.errors import TreeError
-from bioclip_probe.tree.notation import statements, unquoted, without_comments
+from bioclip_probe.tree.notation import COMMENT, PLAIN, pieces, statements, unquoted, without_comments
 
 _NAME = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
 _HEADER = re.compile(r"\s*#NEXUS\b", re.IGNORECASE)
-_KEYWORD = re.compile(r"\s*(?P<word>\w+)(?P<rest>.*)", re.DOTALL)
-_TREE = re.compile(rf"\s*\*?\s*(?P<name>{_NAME}|[^\s=]*)\s*=(?P<newick>.*)", re.DOTALL)
+_KEYWORD = re.compile(r"\s*(\w+)")
+_TREE_NAME = re.compile(rf"\s*u?tree\s*\*?\s*(?P<name>{_NAME}|\S*)\s*", re.IGNORECASE)
 _TRANSLATION = re.compile(rf"\s*(?P<key>{_NAME}|[^\s,]+)\s+(?P<name>{_NAME}|[^,]*[^\s,])\s*(?:,|$)")
 _LABEL = re.compile(rf"{_NAME}|\S+")
 
@@ -26,7 +26,7 @@ class NexusTree:
     name : str
         Its name in the file, such as ``STATE_1000``.
     newick : str
-        Without comments.
+        As it stands in the file, with its comments.
     names : mapping from str to str
         Names of the tips that the tree gives by a key of the statement ``TRANSLATE``.
     labels : mapping from str to str
@@ -124,27 +124,48 @@ def nexus_trees(text: str) -> Iterator[NexusTree]:
     by_number: dict[str, str] = {}
     n_taxa, n_trees = 0, 0
     for statement in statements(text[header.end() :] if header else text):
-        word, rest = _keyword(statement)
+        word = _keyword(statement)
         if word == "dimensions":
-            n_taxa = _number_of_taxa(rest) or n_taxa
+            n_taxa = _number_of_taxa(_arguments(statement)) or n_taxa
         elif word == "taxlabels":
-            labels = [unquoted(label) for label in _LABEL.findall(rest.removesuffix(";"))]
+            labels = [unquoted(label) for label in _LABEL.findall(_arguments(statement))]
             own = set(labels)
             by_number = {str(i): label for i, label in enumerate(labels, start=1) if str(i) not in own}
         elif word == "translate":
-            table = _TRANSLATION.finditer(rest.removesuffix(";"))
+            table = _TRANSLATION.finditer(_arguments(statement))
             names = {unquoted(match["key"]): unquoted(match["name"]) for match in table}
-        elif word in ("tree", "utree") and (tree := _TREE.match(rest)):
-            n_trees += 1
-            yield NexusTree(unquoted(tree["name"]), tree["newick"].strip(), names, by_number, n_taxa, len(labels))
+        elif word in ("tree", "utree"):
+            name, newick = _name_and_tree(statement)
+            if newick:
+                n_trees += 1
+                yield NexusTree(name, newick, names, by_number, n_taxa, len(labels))
     if not n_trees:
         raise TreeError("a Nexus file without a statement 'tree NAME = …;'")
 
 
-def _keyword(statement: str) -> tuple[str, str]:
-    """Return the first word of a statement, in lower case, and the rest of it; without comments."""
-    match = _KEYWORD.match(without_comments(statement))
-    return (match["word"].lower(), match["rest"]) if match else ("", "")
+def _keyword(statement: str) -> str:
+    """Return the first word of a statement in lower case."""
+    text = next((piece for kind, piece in pieces(statement) if kind == PLAIN and piece.strip()), "")
+    match = _KEYWORD.match(text)
+    return match[1].lower() if match else ""
+
+
+def _arguments(statement: str) -> str:
+    """Return a statement without comments, its first word and its semicolon."""
+    return _KEYWORD.sub("", without_comments(statement), count=1).removesuffix(";")
+
+
+def _name_and_tree(statement: str) -> tuple[str, str]:
+    """Return the name of a tree and its Newick string; only what stands before the equals sign is looked at."""
+    head, position = "", 0
+    for kind, piece in pieces(statement):
+        position += len(piece)
+        if kind == PLAIN and "=" in piece:
+            before, _, after = piece.partition("=")
+            match = _TREE_NAME.fullmatch(head + before)
+            return unquoted(match["name"]) if match else "", statement[position - len(after) :].strip()
+        head += piece if kind != COMMENT else ""
+    return "", ""
 
 
 def _number_of_taxa(dimensions: str) -> int:

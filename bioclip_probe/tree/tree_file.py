@@ -22,6 +22,7 @@ BURN_IN = 0.1
 _STATE = re.compile(r"(?:state|gen|rep)[_.]?(\d{1,18})", re.IGNORECASE)
 #: Bytes that a byte of a file compressed by gzip becomes, where it holds trees; a file that grows by more is an attack.
 _MOST_UNPACKED = 200
+_UNROOTED = re.compile(r"\s*\[&U\]", re.IGNORECASE)
 #: PHYLIP and PAML write the number of tips or of trees above the trees.
 _COUNTS = re.compile(r"\s*\d+(?:[ \t]+\d+)?[ \t]*\r?\n(?=\s*[(\[])")
 
@@ -40,6 +41,8 @@ class TreeFile:
         The number of trees that the file holds.
     n_burn_in : int
         The number of its first trees that are left out, because the chain that they sample had not settled.
+    unrooted : bool
+        True if the file says that a tree has no root, by ``[&U]``.
 
     Examples
     --------
@@ -51,6 +54,7 @@ class TreeFile:
     names: tuple[str, ...]
     n_trees: int
     n_burn_in: int = 0
+    unrooted: bool = False
 
 
 def read_tree(path: str | Path, unit: str = "unknown") -> Tree:
@@ -160,7 +164,8 @@ def read_tree_file(path: str | Path, unit: str = "unknown", at_most: int | None 
     read = range(n_burn_in, len(found), step)
     trees = tuple(_parsed(path, found[number], number + 1, unit, len(found)) for number in read)
     names = tuple(found[number].name or f"tree {number + 1}" for number in read)
-    return TreeFile(trees, names, len(found), n_burn_in)
+    unrooted = any(_UNROOTED.match(found[number].newick) for number in read)
+    return TreeFile(trees, names, len(found), n_burn_in, unrooted)
 
 
 def _parsed(path: str | Path, tree: NexusTree, number: int, unit: str, n_trees: int = 1) -> Tree:

@@ -51,6 +51,8 @@ def test_what_is_odd_about_a_tree_is_noted(tmp_path):
     assert note == "1 labels are those of several tips: A_b"
     (note,) = Phylogeny(write(tmp_path / "b.nwk", "((A_b,C_d),(E_f,G_h));")).read().notes
     assert note == "no branch of the tree has a length: each counts 1"
+    (note,) = Phylogeny(write(tmp_path / "u.nwk", "[&U]((A_b:1,C_d:1):1,E_f:1);")).read().notes
+    assert note == "the file calls its tree unrooted, [&U]: the node that is written first is taken as the root"
     (note,) = Phylogeny(write(tmp_path / "c.nwk", "((1:1,2:1):1,(3:1,4:1):1);")).read().notes
     assert note == "4 of 4 tips have labels without a name: 1, 2, 3, 4; see --tree-names"
 

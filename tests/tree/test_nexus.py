@@ -92,6 +92,11 @@ def test_each_block_of_trees_has_its_own_table():
     assert [tips(tree) for tree in parsed(text)] == [["a", "b"], ["c", "d"]]
 
 
+def test_a_tree_is_not_looked_at_before_it_is_read():
+    (tree,) = nexus_trees(block("tree [&x=(1)] one [&lnP=-1] = [&U] (A[&rate=1]:1,'B =;':1);"))
+    assert (tree.name, tree.newick) == ("one", "[&U] (A[&rate=1]:1,'B =;':1);")
+
+
 def test_names_of_trees_and_trees_of_one_tip_are_read():
     text = block("tree 'a = b' = A:1;\nTREE*two=[&U](A:1,B:1);\ntree = (A:1,B:1);")
     assert [tree.name for tree in nexus_trees(text)] == ["a = b", "two", ""]
