@@ -14,6 +14,7 @@ import pandas as pd
 from bioclip_probe.store.text_embeddings import TEXT_TYPES
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import taxonomy
+from bioclip_probe.tree.spelling import clean, is_placeholder
 from bioclip_probe.tree.tree import SEPARATOR
 
 #: The text type that tells most about a taxon.
@@ -41,7 +42,8 @@ def taxon_names(images: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     images : DataFrame
-        Any of the rank columns, as `clean_lineages` takes them, and optionally `common`.
+        Any of the rank columns, as `clean_lineages` takes them, and optionally `common`, whose placeholders such as
+        'unknown' are no names.
 
     Returns
     -------
@@ -120,12 +122,8 @@ def _names_by_type(lineage: list[str], common: str | None) -> dict[str, str]:
     """Return the five texts of one taxon. `lineage` is its path, one name per rank, "" for a missing one."""
     *above, name = lineage
     steps = [*filter(None, above), name]
-    if len(lineage) == len(RANKS):
-        genus = above[-1]
-        epithet = name[len(genus) + 1 :]
-        if genus and epithet and name[: len(genus) + 1].lower() == f"{genus} ".lower():
-            steps[-1] = epithet.lower()
-            name = f"{genus} {epithet.lower()}"
+    if len(lineage) == len(RANKS) and name.startswith(f"{above[-1]} "):
+        steps[-1] = name.removeprefix(f"{above[-1]} ")
     taxonomic = " ".join(steps)
     with_common = f" with common name {common}" if common else ""
     texts = (name, common or name, taxonomic, name + with_common, taxonomic + with_common)
@@ -137,8 +135,9 @@ def _common_names(images: pd.DataFrame, species: np.ndarray) -> dict[int, str]:
     if "common" not in images:
         return {}
     names = pd.DataFrame({"species": species, "common": images["common"].to_numpy()}).dropna()
-    names["common"] = names["common"].astype("str").str.split().str.join(" ")
-    names = names[(names["species"] >= 0) & (names["common"] != "")]
+    spelling = {text: None if is_placeholder(text) else clean(text) for text in names["common"].unique()}
+    names["common"] = names["common"].map(spelling).astype("str")
+    names = names[names["species"] >= 0].dropna()
     counts = names.groupby(["species", "common"], as_index=False).size()
     best = counts.sort_values(["species", "size", "common"], ascending=[True, False, True]).drop_duplicates("species")
     return dict(zip(best["species"].tolist(), best["common"], strict=True))

@@ -70,11 +70,21 @@ def test_missing_names_are_left_out_of_the_path():
     assert names_of(images(lineage), "Animalia||Aves|||Pica|Pica hudsonia")[2] == "Animalia Aves Pica hudsonia"
 
 
-def test_a_species_without_a_genus_is_called_by_its_binomial():
+def test_a_species_without_a_genus_has_that_of_its_binomial():
     lineage = ("Animalia", None, None, None, "Corvidae", None, "Pica hudsonia")
-    assert names_of(images(lineage), "Animalia||||Corvidae||Pica hudsonia")[:3] == [
+    assert names_of(images(lineage), "Animalia||||Corvidae|Pica|Pica hudsonia")[:3] == [
         *("Pica hudsonia", "Pica hudsonia", "Animalia Corvidae Pica hudsonia")
     ]
+
+
+def test_a_species_of_another_genus_is_called_by_its_binomial():
+    lineage = (*MAGPIE[:5], "Corvus", "Pica hudsonia")
+    assert names_of(images(lineage), "|".join(lineage))[2] == " ".join((*MAGPIE[:5], "Corvus", "Pica hudsonia"))
+
+
+def test_placeholders_are_no_common_names():
+    frame = images(*[MAGPIE] * 3, common=["unknown", "NA", "magpie"])
+    assert names_of(frame, "|".join(MAGPIE))[1] == "magpie"
 
 
 def test_homonyms_are_two_taxa():
@@ -85,21 +95,26 @@ def test_homonyms_are_two_taxa():
 
 
 @pytest.mark.parametrize("genus, species, scientific, epithet", [
-    ("Mentha", "× piperita", "Mentha × piperita", "× piperita"),
+    ("Mentha", "× piperita", "Mentha ×piperita", "×piperita"),
+    ("Mentha", "Mentha x piperita L.", "Mentha ×piperita", "×piperita"),
     ("×Cupressocyparis", "leylandii", "×Cupressocyparis leylandii", "leylandii"),
-    ("× Cupressocyparis", "× Cupressocyparis leylandii", "× Cupressocyparis leylandii", "leylandii"),
+    ("× Cupressocyparis", "× Cupressocyparis leylandii", "×Cupressocyparis leylandii", "leylandii"),
     ("Zygiella", "x-notata", "Zygiella x-notata", "x-notata"),
     ("Isoëtes", "Isoëtes Echinospora", "Isoëtes echinospora", "echinospora"),
-    ("Canis", "Canis lupus familiaris", "Canis lupus familiaris", "lupus familiaris"),
+    ("Canis", "Canis lupus familiaris", "Canis lupus", "lupus"),
     ("Gorilla", "gorilla", "Gorilla gorilla", "gorilla"),
-    ("Bra{ce}", "y{0}", "Bra{ce} y{0}", "y{0}"),
 ])  # fmt: skip
 def test_odd_names_are_spelt_as_in_the_evaluation_of_bioclip(genus, species, scientific, epithet):
     table = taxon_names(images(("Plantae", *[None] * 4, genus, species))).query("rank == 'species'")
     names = table["name"].tolist()
     assert names[0] == scientific
-    assert names[2] == f"Plantae {genus} {epithet}"
+    assert names[2] == f"Plantae {scientific.split()[0]} {epithet}"
     assert name_prompts(names[:1]) == [f"a photo of {scientific}."]
+
+
+def test_braces_in_names_are_kept():
+    table = taxon_names(images(("Plantae", *[None] * 4, "Bra{ce}", None))).query("rank == 'genus'")
+    assert name_prompts(table["name"].tolist()[:1]) == ["a photo of Bra{ce}."]
 
 
 def test_the_most_frequent_of_several_common_names_counts():
