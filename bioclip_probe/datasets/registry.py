@@ -30,6 +30,12 @@ def _load_inat21(path: Path) -> Dataset:
     return inat21.load(path)
 
 
+def _load_inat_open_data(path: Path) -> Dataset:
+    from bioclip_probe.datasets import inat_open_data
+
+    return inat_open_data.load(path)
+
+
 def _load_folder(path: Path) -> Dataset:
     from bioclip_probe.datasets import folder
 
@@ -180,6 +186,12 @@ REGISTRY: dict[str, DatasetEntry] = {
             "Darwin Core archive: its folder or .zip, with downloaded pictures beside it",
             function=_load_darwin_core,
             form="darwin-core:PATH",
+        ),
+        DatasetEntry(
+            "inat-open-data",
+            "iNaturalist Open Data: photos.csv, observations.csv, taxa.csv and downloaded photos",
+            function=_load_inat_open_data,
+            form="inat-open-data:PATH",
         ),
         DatasetEntry(
             "webdataset",

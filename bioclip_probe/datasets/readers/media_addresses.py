@@ -161,8 +161,27 @@ def _contradict(folders: Sequence[str], others: Sequence[str]) -> bool:
     return bool(_IDENTIFIER.fullmatch(folders[-1]) and _IDENTIFIER.fullmatch(others[-1]))
 
 
+def name_of_file(path: str) -> str:
+    """Return what a file is called after: its name without ending and size, or the folder of a mere size.
+
+    Parameters
+    ----------
+    path : str
+        With ``/`` between folders.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> [name_of_file(path) for path in ("photos/9000/medium.jpg", "9000.jpeg", "9000_original.jpg")]
+    ['9000', '9000', '9000']
+    """
+    return _own_name(_parts(path.casefold()))
+
+
 def _own_name(parts: Sequence[str]) -> str:
-    """Return what a file is called after: its name without ending and size, or the folder of a mere size."""
     stem = _SIZE_AT_END.sub("", _stem(parts[-1]))
     return parts[-2] if stem in SIZES and len(parts) > 1 else stem
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,11 +32,17 @@ from bioclip_probe.errors import DataError, one_line, printable, some
 _LAST_LINE = "the last line"
 # Control characters except blanks, and other line breaks. Names and paths hold none; terminals obey them.
 _CONTROL_CHARACTERS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
+#: The values that a column must have for a row to be kept.
+Only = Mapping[str, Collection[str]]
 _UNREADABLE = "is not a table that can be read:"
 
 
 def read_columns(
-    path: Path, table_format: TableFormat, required: Sequence[str], optional: Sequence[str] = ()
+    path: Path,
+    table_format: TableFormat,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    only: Only | None = None,
 ) -> pd.DataFrame:
     r"""Return columns of a table with a header.
 
@@ -50,6 +56,8 @@ def read_columns(
         Columns that the table must have.
     optional : sequence of str
         Columns that are read if the table has them.
+    only : mapping from str to collection of str, optional
+        Values of some required columns: other rows are not kept, so that a table may be larger than the memory.
 
     Returns
     -------
@@ -83,7 +91,8 @@ def read_columns(
     repeated = [name for name in chosen if stripped.count(name) > 1]
     if repeated:
         raise DataError(f"{path} has more than one column called {some(repeated)}")
-    table = read_table(file, table_format, [original_names[name] for name in chosen])
+    only = {original_names[name]: values for name, values in (only or {}).items()}
+    table = read_table(file, table_format, [original_names[name] for name in chosen], only)
     return table.set_axis(chosen, axis=1)
 
 
@@ -122,7 +131,9 @@ def read_column_names(file: TextFile, table_format: TableFormat) -> list[str]:
             raise _unreadable(file, table_format, error, None) from error
 
 
-def read_table(file: TextFile, table_format: TableFormat, columns: Sequence[str]) -> pd.DataFrame:
+def read_table(
+    file: TextFile, table_format: TableFormat, columns: Sequence[str], only: Only | None = None
+) -> pd.DataFrame:
     r"""Return columns of a table by the names that stand in it.
 
     Parameters
@@ -130,6 +141,8 @@ def read_table(file: TextFile, table_format: TableFormat, columns: Sequence[str]
     file : TextFile
     table_format : TableFormat
     columns : sequence of str
+    only : mapping from str to collection of str, optional
+        Values of some of the columns: other rows are not kept, so that a table may be larger than the memory.
 
     Returns
     -------
@@ -154,8 +167,8 @@ def read_table(file: TextFile, table_format: TableFormat, columns: Sequence[str]
     if absent:
         raise DataError(f"{file.name} has {len(names)} columns in a row; {some(absent)} is none of them")
     quoting = _find_quoting(file, table_format, len(names))
-    table = _read_arrow(file, table_format, columns, quoting)
-    if quoting.quote and len(table) + table_format.header != quoting.n_lines:
+    table, n_rows = _read_arrow(file, table_format, columns, quoting, only)
+    if quoting.quote and n_rows + table_format.header != quoting.n_lines:
         _check_records(file, table_format, quoting)
     for column in columns:
         odd = table[column].filter(pc.match_substring_regex(table[column], _CONTROL_CHARACTERS))
@@ -246,20 +259,29 @@ def _lines(file: TextFile, table_format: TableFormat) -> Iterator[bytes]:
         yield line if number >= table_format.skip else b""
 
 
-def _read_arrow(file: TextFile, table_format: TableFormat, columns: Sequence[str], quoting: _Quoting) -> pa.Table:
+def _read_arrow(
+    file: TextFile, table_format: TableFormat, columns: Sequence[str], quoting: _Quoting, only: Only | None
+) -> tuple[pa.Table, int]:
+    """Return the rows that are kept, and the number of all rows."""
     last_line = "\n" + table_format.separator.join([_LAST_LINE] * quoting.n_fields) + "\n"
+    options = _arrow_options(replace(table_format, quote=quoting.quote), file.name, columns)
+    batches, n_rows, last = [], 0, None
     with file.open() as stream:
         try:
-            table = csv.read_csv(
-                _WithMoreBytes(stream, last_line.encode(table_format.encoding)),
-                *_arrow_options(replace(table_format, quote=quoting.quote), file.name, columns),
-            )
+            with csv.open_csv(_WithMoreBytes(stream, last_line.encode(table_format.encoding)), *options) as reader:
+                for batch in reader:
+                    n_rows += len(batch)
+                    last = batch.slice(len(batch) - 1) if len(batch) else last
+                    for column, values in (only or {}).items():
+                        batch = batch.filter(pc.is_in(batch[column], pa.array([*values, _LAST_LINE], pa.string())))
+                    batches.append(batch)
+                table = pa.Table.from_batches(batches, reader.schema)
         except (pa.ArrowException, ValueError, OSError) as error:
             raise _unreadable(file, table_format, error, quoting) from error
-    if any(table[column][-1].as_py() != _LAST_LINE for column in columns):
+    if last is None or any(last[column][0].as_py() != _LAST_LINE for column in columns):
         _check_records(file, table_format, quoting)
         raise DataError(f"{file.name} {_UNREADABLE} a quote in it is never closed")
-    return table.slice(0, len(table) - 1)
+    return table.slice(0, len(table) - 1), n_rows - 1
 
 
 def _arrow_options(
