@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from bioclip_probe.errors import ProbeError
+from bioclip_probe.errors import ProbeError, some
 from bioclip_probe.schema import Column, Table
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ DEFAULT_SEED = 0
 SHARD_SIZE, DTYPES = 1024, ("float32", "float16")
 #: Prompts that names of taxa stand in: one, or the 81 of published zero-shot numbers; the first is the default.
 TEMPLATES = ("plain", "openai")
+#: Whether holes in lineages are filled where other images of the same taxon agree; the first is the default.
+LINEAGES = ("filled", "as-given")
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def check_name(kind: str, name: str, known: Iterable[str], error: type[ProbeErro
     if name in names:
         return
     nearest = get_close_matches(name.lower(), names, n=3, cutoff=0.4)
-    hint = f"did you mean {', '.join(nearest)}?" if nearest else f"there is {', '.join(names)}"
+    hint = f"did you mean {', '.join(nearest)}?" if nearest else f"there is {some(names, 20)}"
     raise error(f"no {kind} '{name}'; {hint}")
 
 
@@ -139,6 +141,12 @@ IMAGES = Table(
         ),
         Column("group", "str", "observation or photographer: pictures of one group are not independent"),
         Column("split", "str", "part of the dataset the picture belongs to, e.g. val"),
+        Column(
+            "status",
+            "str",
+            "how the names were resolved, as TaxonoPy writes it, e.g. EXACT_MATCH_PRIMARY_SOURCE_ACCEPTED",
+            later=True,
+        ),
     ),
 )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bioclip_probe.cli.output import Output
 from bioclip_probe.cli.printing import print_copies
 from bioclip_probe.errors import DataError, one_line
+from bioclip_probe.tables import LINEAGES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,7 @@ def audit(options: argparse.Namespace, output: Output) -> None:
     phylogeny = (
         options.tree and Phylogeny(options.tree, options.tree_unit, options.tree_names, options.tree_at_genus).read()
     )
-    dataset = _load(options.data)
+    dataset = _load(options.data, options.lineages)
     output.fact("dataset", {"name": dataset.name, "n_images": len(dataset.images), "notes": list(dataset.notes)})
     output.line(f"{dataset.name}: {len(dataset.images)} images")
     for note in dataset.notes:
@@ -52,7 +53,7 @@ def audit(options: argparse.Namespace, output: Output) -> None:
         output.line("  --out DIR writes all names without a tip, with suggestions, as a table for --tree-names")
 
 
-def _load(data: str) -> Dataset:
+def _load(data: str, lineages: str) -> Dataset:
     """Return the dataset, or the names of a table without pictures."""
     from bioclip_probe import datasets
     from bioclip_probe.datasets import names
@@ -60,8 +61,9 @@ def _load(data: str) -> Dataset:
     kind, _, path = data.partition(":")
     table = Path(path).expanduser()
     if kind == "table" and path and names.has_only_names(table):
-        return names.load(table)
-    return datasets.load(data)
+        dataset = names.load(table)
+        return dataset if lineages == LINEAGES[0] else dataset.as_given()
+    return datasets.load(data, lineages)
 
 
 def _audit_tree(phylogeny: TreeSample, name: str, images: pd.DataFrame, output: Output) -> dict[str, pd.DataFrame]:

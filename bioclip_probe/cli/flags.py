@@ -20,7 +20,7 @@ from bioclip_probe.probes.settings import TEMPLATES, ProbeSettings
 from bioclip_probe.projections.modes import MODES
 from bioclip_probe.projections.registry import REGISTRY as PROJECTIONS
 from bioclip_probe.projections.settings import ProjectionSettings
-from bioclip_probe.tables import RANKS
+from bioclip_probe.tables import LINEAGES, RANKS
 
 Settings = type[ExtractionSettings] | type[MeasureSettings] | type[ProbeSettings] | type[ProjectionSettings]
 AddFlags = Callable[[argparse.ArgumentParser], None]
@@ -55,6 +55,8 @@ def add_data(sub: argparse.ArgumentParser) -> None:
     """Add the flag of the dataset."""
     help = "dataset, see `bioclip-probe datasets`; default: %(default)s"
     sub.add_argument("--data", default="world", metavar="NAME[:PATH]", help=help)
+    help = "fill a rank that an image lacks where other images of its taxon agree, or leave it; default: %(default)s"
+    sub.add_argument("--lineages", default=LINEAGES[0], choices=LINEAGES, help=help)
 
 
 def add_names_only(sub: argparse.ArgumentParser) -> None:

@@ -49,6 +49,8 @@ def _reasons(options: argparse.Namespace) -> Iterator[tuple[tuple[str, ...], str
         yield ("attributes",), "without --confound or --within"
     if options.command in _ONLY_EMBEDDING:
         yield ("seed",), f"in {options.command}: nothing is drawn at random"
+    if options.command == "card":
+        yield ("lineages",), "in card, whose tasks have names of their own"
     if _all_ready(options):
         only = ("device", "engine") if options.command in _ONLY_EMBEDDING else ()
         yield (*_OF_NETWORKS, *only), "with ready vectors: no network runs"

@@ -66,7 +66,12 @@ def taxa_plan(options: argparse.Namespace) -> Plan:
     from bioclip_probe.study.plan import Plan
 
     return Plan(
-        options.data, tuple(options.models), controls=False, extraction=extraction_settings(options), probe=SILENT
+        data=options.data,
+        models=tuple(options.models),
+        controls=False,
+        lineages=options.lineages,
+        extraction=extraction_settings(options),
+        probe=SILENT,
     )
 
 
@@ -78,6 +83,7 @@ def _of_models(options: argparse.Namespace) -> Plan:
         data=options.data,
         models=tuple(options.models),
         controls=not options.no_controls,
+        lineages=options.lineages,
         extraction=extraction_settings(options),
     )
 

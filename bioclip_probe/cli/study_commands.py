@@ -154,7 +154,7 @@ def embed(options: argparse.Namespace, output: Output) -> int:
     if options.dry_run:
         return _dry_run(plan, options.store, options.store, (), output)
     store = Store(options.store)
-    data = known_as(store, datasets.load(plan.data))
+    data = known_as(store, datasets.load(plan.data, plan.lineages))
     rows = []
     for encoder, summary in embed(data, plan.encoders, store, plan.extraction):
         rows.append(

@@ -255,13 +255,15 @@ def catalogue() -> pd.DataFrame:
     return tables.catalogue(REGISTRY, columns=("name", "title", "form"))
 
 
-def load(spec: str) -> Dataset:
+def load(spec: str, lineages: str = "filled") -> Dataset:
     """Return the dataset that `spec` names.
 
     Parameters
     ----------
     spec : str
         ``world``, ``inat21:PATH`` or another form of `catalogue`.
+    lineages : {'filled', 'as-given'}
+        Fill a rank that an image lacks where all other images of its genus, family … agree on it, or leave it missing.
 
     Returns
     -------
@@ -290,5 +292,7 @@ def load(spec: str) -> Dataset:
         raise DataError(f"dataset '{name}' needs a path: {entry.form}")
     if path and not entry.takes_path:
         raise DataError(f"dataset '{name}' takes no path; got '{spec}'")
+    tables.check_name("way to read lineages", lineages, tables.LINEAGES, DataError)
     assert entry.function is not None
-    return entry.function(Path(path).expanduser()) if entry.takes_path else entry.function()
+    dataset = entry.function(Path(path).expanduser()) if entry.takes_path else entry.function()
+    return dataset if lineages == tables.LINEAGES[0] else dataset.as_given()

@@ -74,7 +74,7 @@ def estimate(
     metrics.check_metrics(plan.measure.metrics)
     if steps:
         results.check_folder(out)
-    dataset = known_as(Store(store), datasets.load(plan.data))
+    dataset = known_as(Store(store), datasets.load(plan.data, plan.lineages))
     embedding = embedding_state(dataset, plan, Store(store), names_of_controls=not steps)
     lines, notes = list(embedding.lines), []
     if steps:

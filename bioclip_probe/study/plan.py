@@ -13,6 +13,7 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes.settings import ProbeSettings
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study.phylogeny import Phylogeny
+from bioclip_probe.tables import LINEAGES, check_name
 
 WORLD_MODELS = ("world-taxonomic", "world-generic", "world-subset")
 PAPER_MODELS = ("bioclip", "clip", "inat21-only")
@@ -45,6 +46,8 @@ class Plan:
         Columns inside whose values species are permuted, for tests that such a column cannot mislead.
     attributes : Path, optional
         A table of image ids with these columns; by default the file of ``table:FILE`` or ``vectors:FILE``.
+    lineages : {'filled', 'as-given'}
+        Fill a rank that an image lacks where other images of its taxon agree on it, or leave it missing.
     extraction : ExtractionSettings
     measure : MeasureSettings
     probe : ProbeSettings
@@ -73,12 +76,14 @@ class Plan:
     confounds: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
     attributes: Path | None = None
+    lineages: str = LINEAGES[0]
     extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
     measure: MeasureSettings = field(default_factory=MeasureSettings)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     projection: ProjectionSettings = field(default_factory=ProjectionSettings)
 
     def __post_init__(self) -> None:
+        check_name("way to read lineages", self.lineages, LINEAGES)
         if isinstance(self.extraction.engine, str):
             executors.check_engine(self.extraction.engine)
         models = encoders.expand(self.models)

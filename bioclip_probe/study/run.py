@@ -64,7 +64,8 @@ def collect_sample(
     """
     metrics.check_metrics(plan.measure.metrics)
     settings = plan.extraction if executor is None else replace(plan.extraction, engine=executor)
-    sample = collect(dataset or plan.data, plan.encoders, store, plan.phylogeny, plan.templates, settings)
+    dataset = dataset or datasets.load(plan.data, plan.lineages)
+    sample = collect(dataset, plan.encoders, store, plan.phylogeny, plan.templates, settings)
     return as_planned(sample, plan)
 
 
@@ -146,7 +147,7 @@ def run_steps(
     out = results.check_folder(out)  # before the long work
     wanted = [name for name in STEPS if name in steps]
     with executors.open_executor(plan.extraction.engine) as executor:  # opened once: SLURM jobs wait in the queue once
-        dataset = known_as(Store(store), datasets.load(plan.data))
+        dataset = known_as(Store(store), datasets.load(plan.data, plan.lineages))
         check_several_taxa(dataset)
         if not overwrite:
             results.check_dataset(out, dataset.fingerprint, dataset.name)

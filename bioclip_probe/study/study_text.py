@@ -24,6 +24,7 @@ PLAN_COMMENTS = {
     "confounds": "columns that embeddings may follow instead of the tree",
     "strata": "columns inside whose values species are permuted",
     "attributes": "table of image ids with these columns",
+    "lineages": "fill a rank that an image lacks where others of its taxon agree, or leave it: filled, as-given",
 }
 SEED_COMMENT = "seed of resampling, splits and projections"
 GRID = """
