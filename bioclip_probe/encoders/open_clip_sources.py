@@ -216,7 +216,10 @@ architecture ViT-B-16 computes GELU; use ViT-B-16-quickgelu/openai
         from difflib import get_close_matches
 
         near = get_close_matches(architecture, open_clip.list_models(), n=5, cutoff=0.4)
-        raise ModelError(f"open_clip has no architecture '{architecture}'; nearest: {some(near) or 'none'}")
+        raise ModelError(
+            f"open_clip has no architecture '{architecture}'; nearest: {some(near) or 'none'}; a repository on "
+            f"the hub is named hf-hub:{architecture}/{tag}"
+        )
     pretrained = open_clip.get_pretrained_cfg(architecture, tag)
     if not pretrained:
         if Path(tag).is_file():
