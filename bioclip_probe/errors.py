@@ -46,7 +46,7 @@ PICTURE_ERRORS = {
     "no picture": "its bytes are of no kind of picture",
     "corrupt": "it breaks off, or does not decode",
     "too large": "more pixels or bytes than are opened",
-    "unsupported": "a picture whose colours cannot become RGB without guessing",
+    "unsupported": "its colours cannot become RGB without guessing, or it is far longer than wide",
     "unreadable": "the system could not read it: no permission, a failing disk or network",
     "preprocessing": "the encoder's own preprocessing failed on it",
     "not finite": "the encoder gave NaN or infinite values for it",

@@ -1,42 +1,25 @@
-"""Picture files: list them, detect that they changed, and open one as RGB.
-
-An encoder gets what the users of open_clip give it, ``Image.open(path).convert("RGB")``: transparency is dropped, an
-animation gives its first frame, and the EXIF orientation is *not* applied. There is one exception: Pillow clips 16-bit
-greyscale to white, which destroys the picture, so this module scales 0..65535 to 0..255.
-
-The bytes decide which format a file has, not its name. Only the formats in `FORMATS` are opened: Pillow knows many
-more, and would run Ghostscript on an EPS file from an unknown source.
-"""
+"""Picture files: list them, read their bytes, and open one as RGB; `readers.decoding` decodes the bytes."""
 
 from __future__ import annotations
 
-import io
 import os
-import re
 import stat
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image
 
-from bioclip_probe.errors import DataError, PictureError, one_line, some
+from bioclip_probe.datasets.readers.decoding import decode_picture
+from bioclip_probe.errors import DataError, PictureError, some
 from bioclip_probe.files import sha256_of_bytes
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"})
-# Pillow's names for the formats in `SUFFIXES`. Its JPEG also opens the MPO files of phones: their first picture.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
-#: A small file can claim to be an enormous picture and fill the memory. The largest herbarium scans have fewer pixels.
-MAX_PIXELS = 150_000_000
-#: No picture file is larger: `MAX_PIXELS` in three channels, without compression.
+#: No picture file is larger: that of the largest picture in three channels, without compression.
 MAX_BYTES = 1 << 29
-# Pillow warns about odd EXIF data or one TIFF tag too many; these say nothing about the pixels.
-_PILLOW_FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
 class EncodedPicture(NamedTuple):
@@ -183,93 +166,6 @@ def read_picture(path: Path) -> EncodedPicture:
     except OSError as error:
         raise PictureError(f"{path}: cannot be read: {error.strerror}", "unreadable") from error
     return EncodedPicture(content, path)
-
-
-def decode_picture(content: bytes, name: object) -> Image.Image:
-    """Decode the bytes of a picture file to RGB, 8 bits a channel.
-
-    Parameters
-    ----------
-    content : bytes
-        A file in one of `FORMATS`.
-    name : object
-        Name of the picture, for error messages.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Mode RGB, loaded.
-
-    Raises
-    ------
-    PictureError
-        If the content is empty, no picture, corrupt, truncated, larger than `MAX_PIXELS`, or in colours that cannot
-        become RGB without guessing. The message is one line: the name and the reason.
-
-    Examples
-    --------
-    >>> decode_picture(b"", "magpie.jpg")
-    Traceback (most recent call last):
-        ...
-    bioclip_probe.errors.PictureError: magpie.jpg: the file is empty
-    """
-    if not content:
-        raise PictureError(f"{name}: the file is empty", "empty")
-    _set_pillow_options()
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                reason = f"{width} x {height} pixels are more than the {MAX_PIXELS:,} allowed"
-                raise PictureError(f"{name}: {reason}", "too large")
-            image.load()
-            return _as_rgb(image)
-    except (PictureError, MemoryError):
-        raise
-    except _UnsupportedColours as reason:
-        raise PictureError(f"{name}: {reason}", "unsupported") from None
-    except Image.UnidentifiedImageError:
-        raise PictureError(
-            f"{name}: not a picture ({', '.join(FORMATS)}), or its header is corrupt", "no picture"
-        ) from None
-    except Image.DecompressionBombError as error:
-        raise PictureError(f"{name}: {error}", "too large") from None
-    except Exception as error:  # Pillow's decoders raise many types: struct.error, KeyError, SyntaxError
-        raise PictureError(f"{name}: corrupt or truncated ({one_line(error)})") from error
-
-
-def _set_pillow_options() -> None:
-    """Set the two options of Pillow that hold for the whole process, if another library changed them.
-
-    Neither can be set for one thread alone, or be restored while other threads decode, so both stay set. Truncated
-    pictures must be refused, not filled with grey. Pillow's warnings must neither be printed for each picture nor,
-    where warnings are errors, lose a good one.
-    """
-    if ImageFile.LOAD_TRUNCATED_IMAGES:
-        ImageFile.LOAD_TRUNCATED_IMAGES = False
-    if warnings.filters[:1] != [_PILLOW_FILTER]:  # a filter in front of it would win
-        warnings.filterwarnings("ignore", module=_PILLOW_FILTER[3].pattern)
-
-
-class _UnsupportedColours(Exception):
-    """Reason why a picture that opens cannot become RGB."""
-
-
-def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return _as_eight_bits(image).convert("RGB")
-    if image.mode == "F":
-        raise _UnsupportedColours("floating-point pixels have no agreed range; save the picture with 8 or 16 bits")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # the same colours as straight to RGB, without Pillow's warning
-    return image.convert("RGB")
-
-
-def _as_eight_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise _UnsupportedColours(f"pixels from {values.min()} to {values.max()}; expected 16 bits, 0 to 65535")
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
 
 
 def walk_files(folder: Path) -> Iterator[PurePosixPath]:
