@@ -204,8 +204,14 @@ def dataset_from_rows(
     others = [column for column in IMAGES.names if column in rows.columns and column not in RANKS]
     facts_of_images, notes_on_others = _without_placeholders(rows[others])
     images = IMAGES.frame(pd.concat([facts_of_images, filling.lineages], axis=1))
-    notes = (*notes, *reading.notes, *filling.notes, *notes_on_others)
+    notes = (*notes, *reading.notes, *filling.notes, *notes_on_others, *_notes_on_status(images["status"]))
     return Dataset(name, images, open, Identity(images, tuple(facts), content), notes=notes, filling=filling)
+
+
+def _notes_on_status(status: pd.Series) -> list[str]:
+    """Return a note on how the names were resolved, where the source says it."""
+    counts = [f"{number} {name}" for name, number in status.value_counts().items()]
+    return [f"images by how their names were resolved: {some(counts)}"] if counts else []
 
 
 def _without_placeholders(columns: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

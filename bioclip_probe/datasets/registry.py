@@ -284,8 +284,7 @@ def load(spec: str, lineages: str = "filled") -> Dataset:
     name, _, path = str(spec).partition(":")
     if name not in REGISTRY:
         if Path(spec).exists():
-            form = "folder" if Path(spec).is_dir() else "table"
-            raise DataError(f"no dataset '{name}'; did you mean {form}:{spec}?")
+            raise DataError(f"no dataset '{name}'; did you mean {_likely_form(Path(spec))}:{spec}?")
         tables.check_name("dataset", name, [entry.form for entry in REGISTRY.values()], DataError)
     entry = REGISTRY[name]
     if entry.takes_path and not path:
@@ -296,3 +295,26 @@ def load(spec: str, lineages: str = "filled") -> Dataset:
     assert entry.function is not None
     dataset = entry.function(Path(path).expanduser()) if entry.takes_path else entry.function()
     return dataset if lineages == tables.LINEAGES[0] else dataset.as_given()
+
+
+#: Forms of a folder by a file in it, and of a file by its ending.
+_FORMS_BY_FILE = {
+    "meta.xml": "darwin-core", "taxa.csv": "inat-open-data", "taxa.csv.gz": "inat-open-data",
+    "dataset_info.json": "hugging-face", "labels.csv": "meta-album", "birds.csv": "birds-525", "catalog.csv":
+    "tree-of-life-10m",
+}  # fmt: skip
+_FORMS_BY_SUFFIX = {
+    ".npz": "vectors", ".h5ad": "vectors", ".tar": "webdataset", ".zip": "darwin-core", ".json": "inat21"
+}  # fmt: skip
+
+
+def _likely_form(path: Path) -> str:
+    """Return the form of the dataset that a path most likely is."""
+    if path.is_dir():
+        forms = [form for name, form in _FORMS_BY_FILE.items() if (path / name).is_file()]
+        return next(iter(forms), "webdataset" if any(path.glob("*.tar")) else "folder")
+    if path.suffix.lower() != ".parquet":
+        return _FORMS_BY_SUFFIX.get(path.suffix.lower(), "table")
+    from bioclip_probe.datasets import table
+
+    return "vectors" if table.holds_only_vectors(path) else "table"

@@ -35,6 +35,7 @@ from bioclip_probe.datasets.readers.columns import (
 )
 from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.parquet_pictures import ParquetPictures
+from bioclip_probe.datasets.readers.parquet_vectors import vector_columns
 from bioclip_probe.datasets.readers.picture_paths import check_picture_paths
 from bioclip_probe.datasets.readers.table_files import TEXT_FORMATS, read_header
 from bioclip_probe.datasets.readers.text_files import text_suffix
@@ -120,6 +121,13 @@ def dataset_from_parquet(name: str, root: Path, files: Sequence[str]) -> Dataset
     first = root / files[0]
     matched, holds_pictures = match_parquet_columns(first)
     columns = parquet.read_schema(first).names
+    if "source" not in matched and holds_only_vectors(first):
+        raise DataError(f"{first} has vectors and no pictures: vectors:{first}")
+    if "source" not in matched and "image_id" in matched:
+        raise DataError(
+            f"{first} has no column of picture paths; if the files are called by '{printable(matched['image_id'])}', "
+            f"load it as tree-of-life-200m:{first}"
+        )
     check_columns(matched, first, columns)
     if not holds_pictures:
         values = read_parquet_table(root, files, matched)
@@ -169,6 +177,30 @@ def match_parquet_columns(path: Path) -> tuple[dict[str, str], bool]:
     matched = match_columns(column for column in schema.names if column not in picture_columns)
     pictures = match_columns(picture_columns).get("source")
     return (matched | {"source": pictures}, True) if pictures else (matched, False)
+
+
+def holds_only_vectors(path: Path) -> bool:
+    """Return True if a Parquet file has vectors, and neither pictures nor their paths.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bool
+        False if the file cannot be read.
+
+    Examples
+    --------
+    >>> holds_only_vectors(Path("none.parquet"))
+    False
+    """
+    try:
+        schema = parquet.read_schema(path)
+    except DataError:
+        return False
+    return bool(vector_columns(schema)) and "source" not in match_parquet_columns(path)[0]
 
 
 def read_parquet_table(

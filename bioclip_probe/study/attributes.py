@@ -19,7 +19,7 @@ from bioclip_probe.datasets.readers.vector_table import ID_NAMES
 from bioclip_probe.errors import DataError, some
 
 #: Columns that the table of images has itself.
-OWN_COLUMNS = ("group", "split", "label", "common")
+OWN_COLUMNS = ("group", "split", "label", "common", "status")
 #: Forms of a dataset that is one file, which may hold further columns.
 FILE_FORMS = ("table:", "vectors:")
 

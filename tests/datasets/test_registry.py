@@ -2,6 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bioclip_probe import datasets
@@ -51,3 +52,35 @@ def test_the_catalogue_needs_no_torch():
     program = "import sys; from bioclip_probe import datasets; datasets.catalogue(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("file", "form"),
+    [
+        ("x/meta.xml", "darwin-core"),
+        ("x/taxa.csv.gz", "inat-open-data"),
+        ("x/a.tar", "webdataset"),
+        ("x/other.txt", "folder"),
+        ("x.npz", "vectors"),
+        ("x.h5ad", "vectors"),
+        ("x.tar", "webdataset"),
+        ("x.csv", "table"),
+    ],
+)
+def test_a_path_without_a_form_gets_the_likely_one(tmp_path, file, form):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    spec = tmp_path / file.split("/")[0]
+    with pytest.raises(DataError, match=rf"did you mean {form}:{spec}\?"):
+        datasets.load(str(spec))
+
+
+def test_a_parquet_of_vectors_is_named_as_one(tmp_path):
+    path = tmp_path / "x.parquet"
+    pd.DataFrame({"uuid": ["1"], "genus": ["Pica"], "emb": [[1.0, 2.0]]}).to_parquet(path)
+    for spec in (str(path), f"table:{path}"):
+        with pytest.raises(DataError, match=rf"vectors:{path}"):
+            datasets.load(spec)
+    pd.DataFrame({"uuid": ["1"], "genus": ["Pica"]}).to_parquet(path)
+    with pytest.raises(DataError, match=rf"called by 'uuid', load it as tree-of-life-200m:{path}"):
+        datasets.load(f"table:{path}")

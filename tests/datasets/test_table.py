@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pandas as pd
@@ -163,3 +164,55 @@ def test_real_rare_species_columns(tmp_path):
     assert images["species"].tolist() == taxa["sp"].tolist()
     assert images["species"].nunique() == 400
     assert images["class"].tolist() == taxa["cls"].tolist()
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_is_found(root, separator):
+    rows = [["path", "species", "remark"], ["img/a.jpg", "Pica hudsonia", "a, b" if separator != "," else "a; b"]]
+    dataset = load(root, "".join(separator.join(row) + "\n" for row in rows))
+    assert dataset.images["species"].tolist() == ["Pica hudsonia"]
+
+
+def test_stray_quotes_of_text_without_quoting(root):
+    """No row is built of two; in CSV the line is named."""
+    first, second = ["1", '"Falk', "img/a.jpg", "Pica pica"], ["2", '"Holm', "img/b.jpg", "Pica nuttalli"]
+    rows = [["id", "by", "path", "species"], first, second]
+    dataset = load(root, "".join("\t".join(row) + "\n" for row in rows), "t.tsv")
+    assert dataset.images["species"].tolist() == ["Pica pica", "Pica nuttalli"]
+    with pytest.raises(DataError, match="line 2 has a stray quote"):
+        load(root, "".join(",".join(row) + "\n" for row in rows), "t.csv")
+
+
+def test_compressed_tables_and_addresses_of_files(root):
+    text = f"path,species\n{(root / 'img/a.jpg').as_uri()},Pica pica\nimg/b.jpg,Pica nuttalli\n"
+    (root / "magpies.csv.gz").write_bytes(gzip.compress(text.encode()))
+    dataset = datasets.load(f"table:{root / 'magpies.csv.gz'}")
+    assert dataset.name == "magpies"
+    assert dataset.images["source"].tolist() == [str(root / "img/a.jpg"), "img/b.jpg"]
+    assert [dataset.open(source).mode for source in dataset.images["source"]] == ["RGB", "RGB"]
+
+
+def test_a_picture_of_two_taxa_is_left_out_and_noted(root):
+    text = "uuid,path,species\n1,img/a.jpg,Pica pica\n2,img/a.jpg,Corvus corax\n3,img/b.jpg,Pica pica\n"
+    dataset = load(root, text)
+    assert dataset.images["image_id"].tolist() == ["3"]
+    assert "1 pictures left out, several rows give them different taxa: img/a.jpg" in dataset.notes
+    dataset = load(root, text.replace("Corvus corax", "Pica  pica"))
+    assert dataset.images["image_id"].tolist() == ["1", "2", "3"]
+    assert "1 pictures are named by several rows: img/a.jpg" in dataset.notes
+    with pytest.raises(DataError, match=r"gives every picture several taxa: img/a.jpg"):
+        load(root, text[: text.index("3,")])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("t.csv", "path,species\nimg/a.jpg,Pica pica\n".encode("utf-16"), "it is UTF-16; save it as UTF-8"),
+        ("t.xlsx", b"PK\x03\x04", "export the spreadsheet as CSV"),
+        ("t.csv", b"path,species\nHTTPS://x.org/a.jpg,Pica pica\ns3://b/b.jpg,Pica pica\n", "gives 2 web addresses"),
+    ],
+)
+def test_other_files_are_refused_with_what_to_do(root, name, content, reason):
+    (root / name).write_bytes(content)
+    with pytest.raises(DataError, match=reason):
+        datasets.load(f"table:{root / name}")

@@ -62,3 +62,15 @@ def test_an_id_that_is_a_path_is_refused(tmp_path):
     pd.DataFrame({"uuid": ["../../etc/passwd"], "genus": ["Pica"], "species": ["hudsonia"]}).to_parquet(file)
     with pytest.raises(DataError, match="1 ids that are no uuid"):
         datasets.load(f"tree-of-life-200m:{file}")
+
+
+def test_the_status_of_resolved_names_is_kept(tmp_path):
+    """TaxonoPy writes it into its resolved Parquet."""
+    status = ["EXACT_MATCH_PRIMARY_SOURCE_ACCEPTED"] * 4 + ["FORCE_ACCEPTED"] * 2
+    file = catalog(tmp_path / "sample.resolved.parquet", resolution_status=status, resolution_path="RESOLVED")
+    for uuid in UUIDS:
+        paint(tmp_path / "images" / f"{uuid}.jpg")
+    dataset = datasets.load(f"tree-of-life-200m:{file}")
+    assert dataset.images["status"].tolist() == status
+    counts = "4 EXACT_MATCH_PRIMARY_SOURCE_ACCEPTED, 2 FORCE_ACCEPTED"
+    assert f"images by how their names were resolved: {counts}" in dataset.notes

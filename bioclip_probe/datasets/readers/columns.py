@@ -39,6 +39,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "common": ("common", "commonname", "vernacularname", "taxoncommonname"),
     "group": ("group", "observationid", "observationuuid", "rightsholder", "photographer", "recordedby"),
     "split": ("split",),
+    "status": ("resolutionstatus",),  # of TaxonoPy
     "mask": ("mask", "maskpath", "maskfile", "maskfilename"),
 }  # fmt: skip
 #: Words around the name of a rank that do not change it: taxon_family_name, dwc_family, taxonomy.family.
