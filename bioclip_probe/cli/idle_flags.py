@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 #: A model, or a dataset, that is a file of ready vectors.
 _READY = re.compile(r"([\w.+-]+=)?vectors:.+", re.DOTALL)
 #: Flags of the networks.
-_OF_NETWORKS = ("precision", "batch_size", "workers", "preparation", "max_failures", "retry_failed")
+_OF_NETWORKS = ("precision", "batch_size", "workers", "preparation", "max_failures")
 #: Commands that do nothing after embedding, which other commands do on the same device and engine.
 _ONLY_EMBEDDING = ("embed", "taxa")
 

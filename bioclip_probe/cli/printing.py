@@ -72,6 +72,16 @@ def add_run(output: Output, results: Results) -> None:
     output.fact("simulated", results.simulated)
 
 
+def print_notes(output: Output, results: Results) -> None:
+    """Print what was left out, filled, merged or read under another name in the dataset of a run."""
+    notes = results.record["dataset"].get("notes", [])
+    output.fact("dataset_notes", notes)
+    if notes:
+        output.line(f"\nNotes on the images of {results.record['dataset']['name']}:")
+    for note in notes:
+        output.line(f"  {note}")
+
+
 def print_measurements(output: Output, results: Results, metrics: Collection[str]) -> None:
     """Print the numbers of some metrics, a row for each encoder, space, tree and rank."""
     table = results.table("measurements")

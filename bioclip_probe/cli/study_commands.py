@@ -19,6 +19,7 @@ from bioclip_probe.cli.printing import (
     print_estimate,
     print_matches,
     print_measurements,
+    print_notes,
     print_phylogeny,
     print_purities,
     print_summary,
@@ -138,6 +139,7 @@ def _reproduce(plan: Plan, store: Path, out: Path, output: Output, overwrite: bo
     print_summary(output, results)
     if plan.phylogeny:
         print_phylogeny(output, results, plan.phylogeny.name)
+    print_notes(output, results)
     output.line(f"\nReport: {page}   ({time.perf_counter() - start:.0f} s)")
 
 
@@ -197,10 +199,12 @@ def measure(options: argparse.Namespace, output: Output) -> int:
         if plan.phylogeny:
             print_matches(output, results, plan.phylogeny.name)
         print_measurements(output, results, plan.measure.metrics)
+        print_notes(output, results)
         return 0
     print_summary(output, results)
     if plan.phylogeny:
         print_phylogeny(output, results, plan.phylogeny.name)
+    print_notes(output, results)
     return 0
 
 
@@ -214,6 +218,7 @@ def probe(options: argparse.Namespace, output: Output) -> int:
     results = study.run_steps(plan, options.store, options.out, ("probe",), options.overwrite)
     add_run(output, results)
     print_accuracies(output, results)
+    print_notes(output, results)
     return 0
 
 
@@ -227,4 +232,5 @@ def project(options: argparse.Namespace, output: Output) -> int:
     results = study.run_steps(plan, options.store, options.out, ("project",), options.overwrite)
     add_run(output, results)
     print_purities(output, results)
+    print_notes(output, results)
     return 0

@@ -139,7 +139,7 @@ def store_ready_vectors(
     store : Store
         Where they are written.
     settings : ExtractionSettings
-        Its `shard_size`, `dtype` and `progress` are used.
+        Its `shard_size`, `dtype`, `redo` and `progress` are used.
 
     Returns
     -------
@@ -180,7 +180,8 @@ def store_ready_vectors(
         others = ids[rows < 0]
         log.warning("%s: %d vectors are of no image of %s: %s", vectors.name, len(others), dataset.name, some(others))
     as_encoder = cast("Encoder", vectors)  # the store reads name, fingerprint, dimension and record only
-    with store.open_for_writing(dataset, as_encoder, settings.shard_size, settings.dtype) as embedded:
+    writing = store.open_for_writing(dataset, as_encoder, settings.shard_size, settings.dtype, settings.redo)
+    with writing as embedded:
         missing = embedded.missing_shards()
         if not missing:
             return embedded

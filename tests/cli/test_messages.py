@@ -42,3 +42,17 @@ def test_a_picture_as_base64_is_not_printed(here, capsys):
     for command in ("audit", "measure"):
         _, out, err = run(capsys, command, "--data", "table:birds.csv")
         assert len(out + err) < 3000, command
+
+
+def test_measure_and_probe_print_the_notes_of_the_dataset(here, capsys):
+    rows = ["path,species"]
+    for number, name in enumerate(["Pica pica", "Corvus corax"] * 4):
+        paint(here / f"{number}.png", (100 * (number % 2), 30 * (number % 4), 9))
+        rows.append(f"{number}.png,{name}")
+    (here / "birds.csv").write_text("\n".join(rows))
+    shared = ("--data", "table:birds.csv", "--models", "pixels", "--no-controls", "--quiet")
+    for command, flags in (("measure", ("--metrics", "knn_purity_1")), ("probe", ("--probes", "knn"))):
+        status, out, _ = run(capsys, command, *shared, *flags)
+        assert status == 0
+        assert "\nNotes on the images of birds:\n" in out
+        assert "  4 of 8 images are exact copies of others (the same bytes)" in out

@@ -18,7 +18,7 @@ from bioclip_probe.store.store import Store
 from bioclip_probe.store.verify import verify
 from bioclip_probe.study import export
 from tests.support.pictures import MeanColour
-from tests.support.stores import fill_store, made_up_dataset
+from tests.support.stores import fill_store, flip_last_byte, made_up_dataset
 from tests.support.vector_files import GOLDEN, IDS, RANKS, VECTORS, write_npz, write_parquet
 
 QUIET = ExtractionSettings(progress=False)
@@ -258,3 +258,12 @@ def test_a_record_that_is_not_one_is_ignored(tmp_path):
         assert not load(path).simulated
         assert open_ready_vectors(path).record["made_by"] == {}
         assert json.dumps(open_ready_vectors(path).record)
+
+
+def test_a_damaged_shard_of_ready_vectors_is_repaired(tmp_path, store):
+    path = write_parquet(tmp_path / "bioclip.parquet")
+    embedded = store_ready_vectors(load(path), open_ready_vectors(path), store, QUIET)
+    flip_last_byte(embedded.files(0)["vectors"])
+    repair = ExtractionSettings(redo=("damaged",), progress=False)
+    assert store_ready_vectors(load(path), open_ready_vectors(path), store, repair).complete
+    assert verify(store, progress=False).empty
