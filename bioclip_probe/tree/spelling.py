@@ -7,10 +7,11 @@ import re
 import unicodedata
 
 HYBRID_SIGN = "×"
-#: What sources write in place of a value that is not known: in small letters, with a blank between words.
+#: What sources write in place of a value that is not known: in small letters, a blank between words. A text without
+#: a letter or a digit, such as ``--``, is a placeholder too.
 PLACEHOLDERS = frozenset(
-    r"- -- --- – — . .. ... ? ?? ??? * xx xxx 0 na n.a. n.a n/a #n/a #na #ref! #value! #null! #name? <na> nan -nan "
-    r"1.#qnan none null nil nul nat void empty blank \n (null) (none) (blank) [null] [none] <null> <none> <unknown> "
+    r"xx xxx 0 na n.a. n.a n/a #n/a #na #ref! #value! #null! #name? nan -nan "
+    r"1.#qnan none null nil nul nat void empty blank \n "
     "missing unknown unknwon unkown unk unkn unidentified unidentifiable undefined undetermined undet undet. unid "
     "unid. unclassified unassigned unspecified unplaced unranked unnamed unsure uncertain ambiguous indet indet. "
     "indeterminate indetermined sp sp. spp spp. tbd todo anonymous anon anon. anonym desconocido desconocida "
@@ -75,7 +76,7 @@ def is_placeholder(text: object) -> bool:
     [True, True, True, True, True, False]
     """
     written = clean(text)
-    words = " ".join(written.replace("_", " ").lower().strip("'\"“”‘’").split())
+    words = " ".join(written.replace("_", " ").lower().strip("'\"“”‘’()[]{}<> ").split())
     return (
         words in PLACEHOLDERS
         or not re.search(r"\w", words)

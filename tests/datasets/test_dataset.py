@@ -58,3 +58,43 @@ def test_a_missing_file_is_noted_and_the_fingerprint_follows_the_files(tmp_path)
     second = dataset_from_files("few", tmp_path, rows)
     assert second.notes == ()
     assert first.fingerprint != second.fingerprint
+
+
+def rows_of(**columns) -> pd.DataFrame:
+    number = len(next(iter(columns.values())))
+    ids = [str(i) for i in range(number)]
+    return pd.DataFrame({"image_id": ids, "source": ids, **columns}, dtype="str")
+
+
+@pytest.mark.parametrize("column", ["group", "common", "split"])
+@pytest.mark.parametrize("placeholder", ["NA", "unknown", "anonymous", "<NA>", "nan", "-"])
+def test_placeholders_are_no_person_split_or_common_name(column, placeholder):
+    rows = rows_of(species=["Pica pica"] * 3, **{column: [placeholder, "one", placeholder]})
+    dataset = dataset_from_rows("few", rows, print)
+    assert dataset.images[column].fillna("").tolist() == ["", "one", ""]
+    written = f"the {column} of 2 images is missing, its column gives a placeholder: '{placeholder}'"
+    assert written in dataset.notes
+
+
+def test_holes_are_filled_noted_and_given_back_as_they_were():
+    rows = rows_of(
+        order=["Passeriformes", None, "Passeriformes", None],
+        family=["Corvidae"] * 4,
+        species=["Pica pica", "Pica pica"] * 2,
+    )
+    dataset = dataset_from_rows("few", rows, print)
+    assert dataset.images["order"].tolist() == ["Passeriformes"] * 4
+    assert "the order of 2 images was filled, all others of their taxon agree: Passeriformes" in dataset.notes
+    given = dataset.as_given()
+    assert given.images["order"].fillna("").tolist() == ["Passeriformes", "", "Passeriformes", ""]
+    assert "1 species count as more than one taxon, as some of their images lack a rank" in given.notes
+    assert not any("was filled" in note for note in given.notes)
+    assert given.fingerprint != dataset.fingerprint
+    assert given.as_given() is given
+    assert dataset_from_rows("few", dataset.images, print).fingerprint == dataset.fingerprint
+
+
+def test_a_dataset_without_holes_is_the_same_as_given():
+    dataset = dataset_from_rows("few", rows_of(genus=["Pica", "Corvus"]), print)
+    assert dataset.as_given().fingerprint == dataset.fingerprint
+    assert dataset.as_given().notes == dataset.notes

@@ -97,7 +97,7 @@ def test_the_order_of_rows_changes_nothing_and_every_image_is_counted(frame, ran
 
 
 def test_ties_go_to_the_first_in_alphabetical_order():
-    rows = [(*"KPCOF", f"G{name}", f"G{name} sp{k}") for name in "hgfedcba" for k in range(2)]
+    rows = [(*"KPCOF", f"G{name}", f"G{name} s{k}") for name in "hgfedcba" for k in range(2)]
     placement = taxonomy(pd.DataFrame(rows, columns=list(RANKS)))
     *_, genus, species = [named(placement, panel) for panel in drill_down(placement)]
     assert [name for name, _ in genus["plotted"]] == ["Ga", "Gb", "Gc", "Gd", "Ge", "Gf"]

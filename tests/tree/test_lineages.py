@@ -234,27 +234,6 @@ def test_an_image_identified_to_family_only_is_placed_at_the_family():
     assert patristic_distances(place.tree)[0, 1] == 2.0
 
 
-def test_the_audit_reports_each_oddity_with_its_rank_and_names():
-    found = audit(
-        table(
-            ["K", "P", "C", "O", "F", "G", "G a"],
-            ["K", "P", "C", "O", "F2", "G", "G b"],
-            ["K", "P", "C", "G", "F3", "", ""],
-            [""] * 7,
-        )
-    )
-    by = {(row.finding, row.rank): row for row in found.itertuples()}
-    assert by["two parents", "genus"].count == 2
-    assert by["two parents", "genus"].detail == "K|P|C|O|F|G; K|P|C|O|F2|G"
-    assert (by["homonym", ""].name, by["homonym", ""].count) == ("G", 2)
-    assert by["hole", "kingdom"].count == 1
-    assert by["hole", "genus"].count == 2
-    assert by["unplaced", ""].count == 1
-    assert by["singletons", "genus"].detail == "2 of 2 taxa have a single row"
-    assert ("singletons", "kingdom") not in by
-    assert audit(table(IRIS, IRIS)).empty
-
-
 @pytest.fixture(scope="module")
 def inat21(shared_data) -> pd.DataFrame:
     return pd.read_csv(shared_data / "inat21" / "inat21_taxa.csv")
@@ -270,18 +249,6 @@ def test_inat21_has_its_published_numbers_of_taxa(inat21):
     assert tree.is_ultrametric
     assert tree.name[place.node].tolist() == inat21["species"].tolist()
     assert "Malus ×domestica" in tree.name
-
-
-@pytest.mark.slow
-def test_the_audit_of_inat21_reports_sixteen_genera_of_two_parents_and_proboscidea(inat21):
-    found = audit(inat21)
-    twice = found[found["finding"] == "two parents"]
-    parents = inat21[["genus", "family"]].drop_duplicates().groupby("genus").size()
-    assert sorted(twice["name"]) == sorted(parents[parents > 1].index)
-    assert (len(twice), set(twice["rank"]), set(twice["count"])) == (16, {"genus"}, {2})
-    homonyms = found[found["finding"] == "homonym"]
-    assert homonyms["name"].tolist() == ["Proboscidea"]
-    assert set(found["finding"]) == {"two parents", "homonym", "singletons"}
 
 
 @pytest.mark.slow
