@@ -63,6 +63,7 @@ def load(path: Path) -> Dataset:
         raise DataError(
             f"{path} does not say what its {len(rows)} pictures show; expected members such as "
             f"{some(endings[0] for endings in TEXT_MEMBERS.values())}, a .json that names ranks, or a catalog.csv"
+            + "".join(f"; {note}" for note in notes)
         )
     rows, repeated_notes = drop_repeated(rows.assign(split=splits_of_tars(root, rows["tar"])))
     notes += repeated_notes + _notes_on_missing_ranks(rows)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from bioclip_probe import datasets
 from bioclip_probe.errors import DataError
+from bioclip_probe.tables import RANKS
 from tests.support.lineages import lineages_of
 from tests.support.pictures import encode_picture
 from tests.support.tars import BINOMIAL, MAGPIE, shard_members, write_tar
@@ -15,12 +16,15 @@ from tests.support.tars import BINOMIAL, MAGPIE, shard_members, write_tar
 
 def test_a_folder_of_shards(tmp_path):
     write_tar(tmp_path / "train" / "shard-000000.tar", shard_members("a.b/0-1", common="Black-billed magpie"))
-    write_tar(tmp_path / "val" / "shard-000000.tar", shard_members("2", (*MAGPIE[:2], None, *MAGPIE[3:5], None, None)))
+    write_tar(
+        tmp_path / "val" / "shard-000000.tar",
+        shard_members("2", (*MAGPIE[:2], None, "Coleoptera", "Carabidae", None, None)),
+    )
     dataset = datasets.load(f"webdataset:{tmp_path}")
     assert dataset.images["image_id"].tolist() == ["a.b/0-1", "2"]
     assert dataset.images["split"].tolist() == ["train", "val"]
     assert dataset.images["common"].isna().tolist() == [False, True]
-    assert lineages_of(dataset) == [BINOMIAL, (*MAGPIE[:2], None, *MAGPIE[3:5], None, None)]
+    assert lineages_of(dataset) == [BINOMIAL, beetle]
     assert dataset.images["source"][0] == f"train/shard-000000.tar:512:{len(encode_picture())}"
     reopened = pickle.loads(pickle.dumps(dataset.open))
     for source in dataset.images["source"]:
@@ -32,7 +36,7 @@ def test_a_folder_of_shards(tmp_path):
     ("ranks", "expected"),
     [
         (MAGPIE, BINOMIAL),
-        ((*MAGPIE[:6], "hudsonia minor"), (*MAGPIE[:6], "Pica hudsonia minor")),
+        ((*MAGPIE[:6], "hudsonia minor"), BINOMIAL),  # a subspecies goes to its species
         ((*MAGPIE[:6], None), (*MAGPIE[:6], None)),
         ((*MAGPIE[:2], None, *MAGPIE[3:]), (None,) * 5 + ("Pica", "Pica hudsonia")),
         ((*MAGPIE[:5], None, "hudsonia minor"), (None,) * 7),  # looks like the scientific name Hudsonia minor
@@ -40,15 +44,17 @@ def test_a_folder_of_shards(tmp_path):
     ],
 )
 def test_names_without_tags(tmp_path, ranks, expected):
-    """A second picture has all names, because a dataset without any name is refused."""
+    """A second picture, of a beetle, has all names, because a dataset without any name is refused."""
+    beetle = ("Animalia", "Arthropoda", "Insecta", "Coleoptera", "Carabidae", "Carabus", "auratus")
     keep = ["scientific_name.txt", "taxonomic_name.txt", "common_name.txt"]
     captions = ["sci.txt", "taxon.txt", "com.txt"]
     for endings in (keep, captions):
         write_tar(
-            tmp_path / "a.tar", [*shard_members("1", ranks, endings=endings), *shard_members("2", endings=endings)]
+            tmp_path / "a.tar",
+            [*shard_members("1", ranks, endings=endings), *shard_members("2", beetle, endings=endings)],
         )
         dataset = datasets.load(f"webdataset:{tmp_path / 'a.tar'}")
-        assert lineages_of(dataset) == [expected, BINOMIAL]
+        assert lineages_of(dataset) == [expected, (*beetle[:6], "Carabus auratus")]
         assert any("1 images are known by genus and species only" in note for note in dataset.notes) == (
             expected[:6] == (None,) * 5 + ("Pica",)
         )
@@ -114,3 +120,43 @@ def test_folders_without_tars_or_pictures_are_refused(tmp_path):
     write_tar(tmp_path / "a.tar", [("1.cls", b"3")])
     with pytest.raises(DataError, match=r"has no usable image: no picture in a\.tar"):
         datasets.load(f"webdataset:{tmp_path}")
+
+
+def named_members(*names: str) -> list[tuple[str, bytes]]:
+    """Return a picture and the JSON that names its taxon, for each name."""
+    taxon = json.dumps(dict(zip(RANKS, BINOMIAL, strict=True))).encode()
+    return [
+        (f"{name}.{ending}", content)
+        for name in names
+        for ending, content in (("png", encode_picture()), ("json", taxon))
+    ]
+
+
+def test_names_with_dots_and_the_keys_that_came_of_them_are_said(tmp_path):
+    tar = write_tar(tmp_path / "a.tar", named_members("img.v1.0", "img.v1.1"))
+    with pytest.raises(DataError) as caught:
+        datasets.load(f"webdataset:{tar}")
+    assert "2 pictures have a dot within their name, and a key ends at the first dot: " in str(caught.value)
+    assert "img.v1.0.png has the key img, img.v1.1.png has the key img; rename" in str(caught.value)
+
+
+def test_some_names_with_dots_are_noted(tmp_path):
+    dataset = datasets.load(f"webdataset:{write_tar(tmp_path / 'a.tar', named_members('a', 'b.2'))}")
+    assert dataset.images["genus"].fillna("").tolist() == ["Pica", ""]
+    assert any("1 pictures have a dot within their name" in note and "b.2.png" in note for note in dataset.notes)
+    assert any("1 images have no text that names their taxon: b" in note for note in dataset.notes)
+
+
+def test_names_without_dots_are_not_noted(tmp_path):
+    dataset = datasets.load(f"webdataset:{write_tar(tmp_path / 'a.tar', named_members('a', 'x/b-2_3'))}")
+    assert not any("dot" in note for note in dataset.notes)
+
+
+def test_a_text_that_occurs_twice_with_other_content_is_noted(tmp_path):
+    members = named_members("a")
+    same = write_tar(tmp_path / "same.tar", [*members, members[1]])
+    other = write_tar(tmp_path / "other.tar", [*members, ("a.json", b'{"genus": "Corvus"}')])
+    assert not any("occur again" in note for note in datasets.load(f"webdataset:{same}").notes)
+    dataset = datasets.load(f"webdataset:{other}")
+    assert dataset.images["genus"].tolist() == ["Pica"]
+    assert "1 texts occur again with other content; the first is used: a.json" in dataset.notes

@@ -112,6 +112,8 @@ class _TarContent(NamedTuple):
     rows: pd.DataFrame
     keys_without_picture: list[str]
     keys_with_several: list[str]
+    dotted: list[str]
+    repeated_texts: list[str]
 
 
 def list_pictures(
@@ -143,7 +145,8 @@ def list_pictures(
         after the last ``/``. It is the `image_id` unless several pictures share it: then the `image_id` is the member's
         name, and the group is the key.
     notes : list of str
-        Members that are no plain files, incomplete tars, keys without a picture or with several.
+        Members that are no plain files, incomplete tars, keys without a picture or with several, and names with dots
+        that do not end their key.
 
     Raises
     ------
@@ -166,12 +169,7 @@ def list_pictures(
                 last = time.perf_counter()
                 log.info("%s: %d of %d tars read in %.0f s", root, len(contents), len(tars), last - begin)
     notes = _notes_on_members([content.tar_index for content in contents])
-    without = [key for content in contents for key in content.keys_without_picture]
-    several = [key for content in contents for key in content.keys_with_several]
-    if without:
-        notes.append(f"{len(without)} keys left out, they have no picture: {some(without)}")
-    if several:
-        notes.append(f"{len(several)} keys have more than one picture; each is an image: {some(several)}")
+    notes += _notes_on_keys(contents)
     rows = pd.concat([content.rows for content in contents], ignore_index=True)
     if rows.empty:
         raise DataError(f"{root} has no usable image: no picture in {some(tars)}" + (f"; {notes[0]}" if notes else ""))
@@ -181,13 +179,14 @@ def list_pictures(
 def _read_tar(root: Path, tar: str, endings: frozenset[str], describe: Describe) -> _TarContent:
     index = index_tar(root, tar, lambda name: _split_name(name)[1] in endings)
     texts: dict[str, dict[str, bytes]] = defaultdict(dict)
-    pictures = []
+    pictures, repeated = [], []
     for member in index.members:
         key, ending = _split_name(member.name)
         if os.path.splitext(member.name)[1].lower() in SUFFIXES:
             pictures.append((member, key))
         elif member.content is not None:
-            texts[key][ending] = member.content
+            if texts[key].setdefault(ending, member.content) != member.content:
+                repeated.append(member.name)
         else:
             texts.setdefault(key, {})
     n_pictures = Counter(key for _, key in pictures)
@@ -199,7 +198,30 @@ def _read_tar(root: Path, tar: str, endings: frozenset[str], describe: Describe)
     index.members.clear()  # millions of members would stay in memory
     without = [key for key in texts if key not in n_pictures]
     several = [key for key, number in n_pictures.items() if number > 1]
-    return _TarContent(index, pd.DataFrame(rows, dtype="str"), without, several)
+    dotted = [member.name for member, key in pictures if os.path.splitext(member.name)[0] != key]
+    return _TarContent(index, pd.DataFrame(rows, dtype="str"), without, several, dotted, repeated)
+
+
+def _notes_on_keys(contents: Sequence[_TarContent]) -> list[str]:
+    """Return the notes on keys, and on the names that they come from."""
+    without = [key for content in contents for key in content.keys_without_picture]
+    several = [key for content in contents for key in content.keys_with_several]
+    dotted = [name for content in contents for name in content.dotted]
+    repeated = [name for content in contents for name in content.repeated_texts]
+    notes = []
+    if without:
+        notes.append(f"{len(without)} keys left out, they have no picture: {some(without)}")
+    if several:
+        notes.append(f"{len(several)} keys have more than one picture; each is an image: {some(several)}")
+    if dotted:
+        keys = [f"{name} has the key {_split_name(name)[0]}" for name in dotted[:3]]
+        notes.append(
+            f"{len(dotted)} pictures have a dot within their name, and a key ends at the first dot: "
+            f"{some(keys)}; rename members if it should not"
+        )
+    if repeated:
+        notes.append(f"{len(repeated)} texts occur again with other content; the first is used: {some(repeated)}")
+    return notes
 
 
 def _split_name(name: str) -> tuple[str, str]:

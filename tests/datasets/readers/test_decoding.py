@@ -271,7 +271,7 @@ def test_a_picture_that_would_take_more_memory_than_allowed_is_refused(kind, mod
     needed = 1_000_000 * n_bytes + len(content)
     with (
         allow_memory(needed - 1),
-        pytest.raises(PictureError, match="1000 x 1000 pixels take .* --max-memory") as caught,
+        pytest.raises(PictureError, match="1000 x 1000 pixels take") as caught,
     ):
         decode_picture(content, "a")
     assert caught.value.kind == "too large"
