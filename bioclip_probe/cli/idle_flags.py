@@ -6,6 +6,8 @@ import argparse
 import re
 from collections.abc import Collection, Iterator
 
+from bioclip_probe.probes.registry import LEARNERS
+
 #: A model, or a dataset, that is a file of ready vectors.
 _READY = re.compile(r"([\w.+-]+=)?vectors:.+", re.DOTALL)
 #: Flags of the networks.
@@ -33,12 +35,11 @@ def idle_flags(options: argparse.Namespace, changed: Collection[str]) -> list[st
     >>> idle_flags(argparse.Namespace(command="measure", tree=None, tree_unit="Myr"), {"tree_unit"})
     ['--tree-unit does nothing without --tree']
     """
-    return [
-        f"--{name.replace('_', '-')} does nothing {reason}"
-        for names, reason in _reasons(options)
-        for name in names
-        if name in changed
-    ]
+    reasons: dict[str, str] = {}
+    for names, reason in _reasons(options):
+        for name in names:
+            reasons.setdefault(name, reason)
+    return [f"--{name.replace('_', '-')} does nothing {reasons[name]}" for name in reasons if name in changed]
 
 
 def _reasons(options: argparse.Namespace) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -47,6 +48,8 @@ def _reasons(options: argparse.Namespace) -> Iterator[tuple[tuple[str, ...], str
         yield ("tree_unit", "tree_names", "tree_at_genus"), "without --tree"
     if not getattr(options, "confound", ()) and not getattr(options, "within", ()):
         yield ("attributes",), "without --confound or --within"
+    if options.command == "card":
+        yield ("data",), "in card: its tasks lie in the folder"
     if options.command in _ONLY_EMBEDDING:
         yield ("seed",), f"in {options.command}: nothing is drawn at random"
     if options.command == "card":
@@ -63,6 +66,8 @@ def _reasons(options: argparse.Namespace) -> Iterator[tuple[tuple[str, ...], str
 def _reasons_of_probing(options: argparse.Namespace) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield names of options of probing, and why they would do nothing."""
     protocols, probes = set(options.protocols), set(options.probes)
+    if not probes & set(LEARNERS):
+        yield ("protocols", "shots", "own_split", "n_deals"), "without a probe that learns from a split"
     if "seen" not in protocols:
         yield ("shots",), "without the protocol seen"
     if not protocols & {"seen", "shuffled"}:

@@ -240,6 +240,8 @@ def draw_few_shot_folds(
             names = some(sample.placement.tree.name[few])
             log.info("%d of %d taxa have too few images for %d shots: %s", len(few), len(taxa), k, names)
     if mode == "paper":
+        if np.any(sample.copies >= 0):
+            log.warning("exact copies of pictures may be in support and queries: folds of mode paper are as published")
         able = [k for k in shots if len(counts) and k <= counts.min()]
         return folds | (few_shot_folds.paper_folds(labels, able) if able else {})
     drawn = {k: random_stream(seed, "few-shot", rank, str(k)) for k in shots}

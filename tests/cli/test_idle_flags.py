@@ -40,6 +40,15 @@ IDLE = {
         ["--n-deals does nothing without the protocols seen-children and unseen"],
     ),
     "mode of no folds": ("probe --mode paper", ["--mode does nothing without the probe simpleshot"]),
+    "protocols of no learner": (
+        "probe --probes zero_shot --protocols unseen --n-deals 9 --shots 3",
+        [
+            f"--{flag} does nothing without a probe that learns from a split"
+            for flag in ("protocols", "n-deals", "shots")
+        ],
+    ),
+    "data of a card": ("card tasks --data world", []),
+    "other data of a card": ("card tasks --data x", ["--data does nothing in card: its tasks lie in the folder"]),
     "nothing": ("reproduce", []),
     "a command without models": ("status store", []),
 }
