@@ -16,10 +16,8 @@ from tests.support.tars import BINOMIAL, MAGPIE, shard_members, write_tar
 
 def test_a_folder_of_shards(tmp_path):
     write_tar(tmp_path / "train" / "shard-000000.tar", shard_members("a.b/0-1", common="Black-billed magpie"))
-    write_tar(
-        tmp_path / "val" / "shard-000000.tar",
-        shard_members("2", (*MAGPIE[:2], None, "Coleoptera", "Carabidae", None, None)),
-    )
+    beetle = (*MAGPIE[:2], None, "Coleoptera", "Carabidae", None, None)
+    write_tar(tmp_path / "val" / "shard-000000.tar", shard_members("2", beetle))
     dataset = datasets.load(f"webdataset:{tmp_path}")
     assert dataset.images["image_id"].tolist() == ["a.b/0-1", "2"]
     assert dataset.images["split"].tolist() == ["train", "val"]
