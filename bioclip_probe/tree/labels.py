@@ -200,5 +200,14 @@ class LabelIndex:
         self.genera, self.taxa, self.open, self.inner = dict(genera), dict(taxa), dict(without_species), dict(inner)
 
     def label(self, node: int) -> Label:
-        """Return the label of a node."""
+        """Return the label of a node.
+
+        Parameters
+        ----------
+        node : int
+
+        Returns
+        -------
+        Label
+        """
         return read_label(str(self.tree.name[node]))

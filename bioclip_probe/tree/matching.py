@@ -60,7 +60,17 @@ class NameRules:
         object.__setattr__(self, "_by_key", {name_key(ours): theirs for ours, theirs in self.names.items()})
 
     def theirs(self, name: str) -> str | None:
-        """Return the name that the tree has for a name of the dataset, None if the table does not say."""
+        """Return the name that the tree has for a name of the dataset.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        str or None
+            None if the table does not say.
+        """
         return self._by_key.get(name_key(name))
 
 

@@ -1,8 +1,10 @@
 import gzip
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bioclip_probe.errors import DataError, TreeError
+from bioclip_probe.errors import DataError, ProbeError, TreeError
 from bioclip_probe.limits import VARIABLE
 from bioclip_probe.tree import Tree, patristic_distances, read_tree, read_trees
 from bioclip_probe.tree.tree_file import read_tree_file
@@ -168,3 +170,22 @@ def test_tips_of_dated_trees_are_equally_deep(shared_data, ete3, name, n_tips, h
     for a in range(0, len(leaves), 3):
         for b in range(a):
             assert distance[a, b] == pytest.approx(leaves[a].get_distance(leaves[b]), rel=1e-9)
+
+
+PARTS = st.sampled_from(
+    ["(", ")", ",", ":", ";", "[", "]", "'", '"', "=", " ", "\n", "a", "b_c", "1", ".5", "-1", "1e999", "&R", "#NEXUS",
+     "tree", "translate", "taxlabels", "begin trees;", "end;", "(a:1,b:1);", "\ue0000\ue000", "\ufeff", "\x00"]
+)  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(st.lists(PARTS, max_size=14), st.booleans())
+def test_any_text_is_a_tree_or_refused_in_one_line(tmp_path_factory, parts, is_nexus):
+    path = tmp_path_factory.getbasetemp() / "any.tre"
+    path.write_text(("#NEXUS begin trees; tree a = " if is_nexus else "") + "".join(parts), encoding="utf-8")
+    try:
+        trees = read_trees(path)
+    except ProbeError as error:
+        assert "\n" not in str(error)
+    else:
+        assert all(len(tree.tips) for tree in trees)
