@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 
@@ -100,6 +101,6 @@ def _values(frame: pd.DataFrame, name: str, required: str) -> tuple[pd.DataFrame
     return rename_columns(table, matched), notes_on_columns(matched, columns), origin
 
 
-def _no_picture(source: str) -> None:
+def _no_picture(source: str) -> NoReturn:
     """Raise `PictureError`: vectors were given, and no pictures."""
     raise PictureError(f"{source}: there is no picture, only its vector was given", "missing")

@@ -9,7 +9,9 @@
 * at least one column of a rank, or of the binomial. `COLUMN_NAMES` lists the accepted names; capitals, ``_``, spaces
   and a leading ``dwc:`` do not matter. A species may be the binomial, or the epithet if there is a genus;
 * optionally an id, a group (observation, photographer), a split and the common name. Without an id, the `image_id` is
-  the path, or the file and the row.
+  the path, or the file and the row;
+* optionally, beside paths, a column ``mask`` of pictures of the same size, bright where the organism is, for the
+  encoders ``silhouette:MODEL`` and ``background:MODEL``.
 
 A row whose picture is missing stays, and fails at extraction; a row without a path is left out and noted. A picture
 that several rows name as different taxa shows several, or nobody knows which: it is left out, and noted.
@@ -20,11 +22,13 @@ The separator of a text table is found by the names of its columns: ``,``, tab, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_files, dataset_from_rows
+from bioclip_probe.datasets.identity import Identity
 from bioclip_probe.datasets.readers import parquet
 from bioclip_probe.datasets.readers.columns import (
     check_columns,
@@ -34,9 +38,11 @@ from bioclip_probe.datasets.readers.columns import (
     rename_columns,
 )
 from bioclip_probe.datasets.readers.content import FileContent
+from bioclip_probe.datasets.readers.masks import MaskContent, MaskedPictures
 from bioclip_probe.datasets.readers.parquet_pictures import ParquetPictures
 from bioclip_probe.datasets.readers.parquet_vectors import vector_columns
 from bioclip_probe.datasets.readers.picture_paths import check_picture_paths
+from bioclip_probe.datasets.readers.pictures import PictureOpener
 from bioclip_probe.datasets.readers.table_files import TEXT_FORMATS, read_header
 from bioclip_probe.datasets.readers.text_files import text_suffix
 from bioclip_probe.datasets.readers.text_tables import read_columns
@@ -287,7 +293,26 @@ https://example.org/1.jpg
     if nameless.any():
         notes.append(f"{nameless.sum()} rows left out, no picture path: rows {some(rows.index[nameless] + 1)}")
     rows, notes_on_repeated = _without_contradictions(complete_rows(rows[~nameless], table), table)
-    return dataset_from_files(name, root, rows, notes + notes_on_repeated)
+    dataset = dataset_from_files(name, root, rows, notes + notes_on_repeated)
+    return _with_masks(dataset, root, rows, table) if "mask" in rows else dataset
+
+
+def _with_masks(dataset: Dataset, root: Path, rows: pd.DataFrame, table: Path) -> Dataset:
+    """Return a dataset whose pictures are opened with their masks, which a column of its table names."""
+    paths = check_picture_paths(rows["mask"], table, absolute=True)
+    masks = dict(zip(rows["source"], paths, strict=True))
+    masks = {source: mask for source, mask in masks.items() if isinstance(mask, str)}
+    if not masks or not isinstance(dataset.open, PictureOpener) or not isinstance(dataset.identity, Identity):
+        return dataset
+    content = FileContent(root, sorted(set(masks.values())), one_an_image=False)
+    missing = [file for file, (size, _) in zip(content.files, content.stamps, strict=True) if size < 0]
+    notes = [*dataset.notes, f"{len(masks)} of {len(dataset)} images have a mask, for silhouette: and background:"]
+    if missing:
+        notes.append(f"{len(missing)} masks are no files below {root}: {some(missing)}")
+        masks = {source: mask for source, mask in masks.items() if mask not in set(missing)}
+        content = FileContent(root, sorted(set(masks.values())), one_an_image=False)
+    identity = replace(dataset.identity, facts=(*dataset.identity.facts, MaskContent(content)))
+    return replace(dataset, open=MaskedPictures(dataset.open, root, masks), identity=identity, notes=tuple(notes))
 
 
 def _without_contradictions(rows: pd.DataFrame, table: Path) -> tuple[pd.DataFrame, list[str]]:

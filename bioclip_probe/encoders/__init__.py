@@ -29,7 +29,7 @@
 The import of this package does not import torch.
 """
 
-from bioclip_probe.encoders.encoder import fingerprints_by_precision, is_control
+from bioclip_probe.encoders.encoder import fingerprints_by_precision, geometry_of, is_control
 from bioclip_probe.encoders.loading import controls_for, known, load, load_remote, on_hub, resolve
 from bioclip_probe.encoders.modules import from_module
 from bioclip_probe.encoders.recipe import Encoder, Recipe, clear_cache
@@ -49,6 +49,7 @@ __all__ = [
     "expand",
     "fingerprints_by_precision",
     "from_module",
+    "geometry_of",
     "is_control",
     "known",
     "load",

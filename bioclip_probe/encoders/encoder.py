@@ -61,6 +61,31 @@ def check_geometry(geometry: str) -> str:
     return geometry
 
 
+def geometry_of(record: dict[str, Any]) -> str:
+    """Return how the vectors of an encoder are compared.
+
+    Parameters
+    ----------
+    record : dict
+        The record of an encoder, of ready vectors, which may hold that of the encoder that made them, or a record in
+        the store, which holds that of its encoder.
+
+    Returns
+    -------
+    str
+        One of `GEOMETRIES`; ``cosine`` where nothing is said.
+
+    Examples
+    --------
+    >>> geometry_of({"family": "timm"}), geometry_of({"made_by": {"geometry": "lorentz"}})
+    ('cosine', 'lorentz')
+    """
+    inner = [record[key] for key in ("record", "made_by") if isinstance(record.get(key), dict) and record[key]]
+    if record.get("geometry") or not inner:
+        return check_geometry(str(record.get("geometry") or "cosine"))
+    return geometry_of(inner[0])
+
+
 def fingerprint(record: dict[str, Any]) -> str:
     """Return a hash of the fields of an encoder's record that change its vectors.
 

@@ -356,7 +356,7 @@ def _build_network(source: Source) -> Any:
     import timm
 
     refuse_pickled_code(source.weights)
-    pooling = {"global_pool": source.pooling} if source.pooling else {}
+    pooling: dict[str, Any] = {"global_pool": source.pooling} if source.pooling else {}
     create = partial(timm.create_model, source.architecture, num_classes=0, **pooling)
     if source.config:  # it comes from a stranger
         check_size(create, [source.weights])

@@ -128,6 +128,9 @@ def _draw_model(axes: Axes, rows: pd.DataFrame, end: int, look: style.ModelStyle
 
 
 def _draw_axis(axes: Axes, panel: pd.DataFrame, end: int) -> None:
+    """Draw the mean chance level by layer, the grid, and the names of the axis."""
+    chance = panel.assign(x=panel["layer"].fillna(end)).groupby("x")["chance"].mean()
+    axes.plot(chance.index.to_numpy(float), chance.to_numpy(float), color=style.MUTED, linewidth=0.8, zorder=1)
     step = -(-end // 12)
     ticks = [layer for layer in range(1, end) if layer % step == 0 or layer == 1]
     has_own = panel["layer"].isna().any()

@@ -13,7 +13,7 @@ import pandas as pd
 from bioclip_probe import datasets
 from bioclip_probe.datasets.duplicates import notes_on_copies, number_copies, picture_digests
 from bioclip_probe.datasets.readers.pictures import PictureOpener
-from bioclip_probe.encoders import is_control
+from bioclip_probe.encoders import geometry_of, is_control
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.extraction.embed import embed, embed_all_names
 from bioclip_probe.extraction.extract import ExtractionSummary
@@ -92,7 +92,7 @@ def collect(
     names = _read_names(dataset, models, opened, embedded, templates, settings) if templates is not None else {}
     stored = {
         encoder["name"]: StoredEncoder(
-            encoder, vectors[encoder["name"]], failures[encoder["name"]], _digest(folder, encoder), folder.sha256()
+            encoder, vectors[encoder["name"]], failures[encoder["name"]], digest_of(folder, encoder), folder.sha256()
         )
         for (encoder, _), folder in zip(embedded, _folders(dataset, opened, embedded), strict=True)
     }
@@ -241,17 +241,34 @@ def _read_vectors(
     for encoder, summary in embedded:
         name = encoder["name"]
         images, rows = store.read(dataset, f"{name}@{encoder['fingerprint']}")
-        geometry = encoder.get("geometry", "cosine")
-        rows = unit_vectors(rows, geometry)
+        rows = unit_vectors(rows, geometry_of(encoder))
         ids, rows, zero = _with_direction(images["image_id"], rows, name)
         vectors[name] = Embeddings.of(ids, rows)
         failures[name] = pd.concat([summary.failures, zero]).to_dict("records")
     return vectors, failures
 
 
-def _digest(folder: EmbeddingFolder, encoder: Mapping[str, object]) -> str:
-    """Return the digest of the vectors of an encoder and of how they are compared."""
-    geometry = encoder.get("geometry", "cosine")
+def digest_of(folder: EmbeddingFolder, encoder: dict) -> str:
+    """Return the digest of the vectors of an encoder and of how they are compared.
+
+    Parameters
+    ----------
+    folder : EmbeddingFolder
+        The vectors in the store.
+    encoder : dict
+        The record of the encoder.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> digest_of(SimpleNamespace(digest="ab"), {"geometry": "lorentz"})
+    'ab lorentz'
+    """
+    geometry = geometry_of(encoder)
     return folder.digest if geometry == "cosine" else f"{folder.digest} {geometry}"
 
 

@@ -15,7 +15,7 @@ from bioclip_probe.errors import StoreError
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.store.text_embeddings import LOGIT_SCALE, NAMES, NameEmbeddings, read_names
 from bioclip_probe.study.checkpoints import Outline
-from bioclip_probe.study.collecting import StoredEncoder, join
+from bioclip_probe.study.collecting import StoredEncoder, digest_of, join
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece import PieceState
 from bioclip_probe.study.plan import Plan
@@ -114,7 +114,7 @@ def outline_sample(plan: Plan, dataset: Dataset, sources: Mapping[str, Any], sto
         ids = ids[~ids.isin(failed)].to_numpy(dtype=object)
         record = {**source.record, "name": source.name, "fingerprint": source.fingerprint}
         without_vectors = Embeddings(ids, np.empty((len(ids), 0), dtype=np.float32))
-        digest = embedded.digest if embedded is not None and complete else "not embedded"
+        digest = digest_of(embedded, record) if embedded is not None and complete else "not embedded"
         sha256 = embedded.sha256() if embedded is not None else None
         stored[source.name] = StoredEncoder(record, without_vectors, digest=digest, sha256=sha256)
         if plan.templates is not None and getattr(source, "has_text", False):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bioclip_probe.encoders import geometry_of
 from bioclip_probe.errors import DataError, StoreError, some
 from bioclip_probe.stats.all_pairs.jackknife_moments import JackknifeMoments
 from bioclip_probe.stats.centroids import tips_with_images
@@ -93,7 +94,8 @@ def stream_moments(
     StoreError
         If the store is incomplete or damaged, or names other images.
     DataError
-        If a vector is not finite or zero, and so has no direction. The message names the images.
+        If a vector is not finite or zero, and so has no direction, or vectors are not compared by their cosine. The
+        message names the images.
 
     Notes
     -----
@@ -114,6 +116,9 @@ def stream_moments(
     if len(ids) != len(placement):
         raise DataError(f"the placement has {len(placement)} images, the dataset {len(ids)}")
     embedded = store.embedding_folder(dataset, encoder)
+    geometry = geometry_of(embedded.meta["encoder"])
+    if geometry != "cosine":
+        raise DataError(f"its vectors are compared as {geometry}, which needs all of them at once; use collect")
     node = np.where(ids.isin(embedded.failures()["image_id"]), -1, placement.node)
     tree, tips = tips_with_images(Placement(placement.tree, node))
     n_inside = int(np.sum(tips >= 0))

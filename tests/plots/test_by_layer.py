@@ -29,7 +29,7 @@ def test_each_model_is_a_line_over_its_layers_and_ends_in_its_own_embedding():
     assert len(figure.axes) == 3
     for axes in figure.axes:
         lines = [line.get_xdata().tolist() for line in axes.lines]
-        assert lines == [[1, 2], [3], [1, 2]]
+        assert lines == [[1, 2], [3], [1, 2], [1, 2, 3]]  # the last one is chance
         assert axes.lines[0].get_ydata().tolist() == pytest.approx([0.2, 0.1])
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "own"]
     assert {"CLIP", "clip (mean)", "95 % interval"} <= set(texts(figure)) or "simulated data" in texts(figure)
@@ -51,7 +51,7 @@ def test_a_layer_of_random_weights_is_drawn_as_a_control():
     names = [f"layer:{layer}:{model}" for layer in (1, 2) for model in ("clip", "untrained-vit-b-16")]
     figure = by_layer(layer_rows({"measurements": table(*names)}), FigureSettings(controls=(names[1], names[3])))
     widths = {line.get_linewidth() for line in figure.axes[0].lines}
-    assert widths == {1.3, 0.9}
+    assert widths == {1.3, 0.9, 0.8}  # models, controls, chance
 
 
 def test_many_layers_have_few_ticks():

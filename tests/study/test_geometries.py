@@ -9,10 +9,13 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from bioclip_probe import encoders
+from bioclip_probe import datasets, encoders
+from bioclip_probe.errors import DataError
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.stats.geometry import hyperbolic_distances
+from bioclip_probe.store.store import Store
 from bioclip_probe.study.collecting import collect
+from bioclip_probe.study.streaming import stream_moments
 
 QUIET = ExtractionSettings(progress=False, workers=1)
 STEPS = transforms.Compose([transforms.Resize((2, 2)), transforms.ToTensor()])
@@ -62,3 +65,12 @@ def test_euclidean_and_hyperbolic_distances_are_measured_as_they_are(table):
         assert sample.record["encoders"][0]["geometry"] == geometry
         digests |= set(sample.digests.values())
     assert len(digests) == 2  # finished work is not used again for another geometry
+
+
+def test_moments_of_another_geometry_are_not_streamed(table):
+    _, _, sample = distances_of(table, "lorentz")
+    store = Store(table.parent / "store")
+    (name,) = sample.embeddings
+    fingerprint = sample.record["encoders"][0]["fingerprint"]
+    with pytest.raises(DataError, match="its vectors are compared as lorentz, which needs all of them at once"):
+        stream_moments(store, datasets.load(f"table:{table}"), f"{name}@{fingerprint}", sample.placement)
