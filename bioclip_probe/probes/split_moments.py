@@ -43,7 +43,7 @@ def moments_of_splits(
     >>> split = np.array(["train", "train", "val"])
     >>> (((train, taxa), (final, _)),) = moments_of_splits(np.eye(3), np.array([[3, 7, 7]]), split, refit=True)
     >>> taxa.tolist(), train.counts.tolist(), final.counts.tolist()
-    ([3, 7], [1, 1], [1, 2])
+    ([3, 7], [1.0, 1.0], [1.0, 2.0])
     """
     learnt = np.flatnonzero((split == "train") | (split == "val"))
     taxa_of_groups, group_of_learnt = np.unique(labels[:, learnt], axis=1, return_inverse=True)
