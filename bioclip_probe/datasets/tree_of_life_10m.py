@@ -19,8 +19,8 @@ import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows
 from bioclip_probe.datasets.readers.content import FileContent
-from bioclip_probe.datasets.readers.tars import TarPictures, find_tars, list_pictures
 from bioclip_probe.datasets.readers.picture_paths import collapse_whitespace
+from bioclip_probe.datasets.readers.tars import TarPictures, find_tars, list_pictures
 from bioclip_probe.datasets.readers.text_tables import CSV, read_columns
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
