@@ -27,6 +27,7 @@ from .study.comparing import compare as compare
 from .study.measuring import measure as measure
 from .study.measuring import taxa as taxa
 from .study.measuring import texts as texts
+from .study.phylogeny import Phylogeny as Phylogeny
 from .study.plan import Plan as Plan
 from .study.predicting import predict as predict
 from .study.probing import few_shot as few_shot
@@ -35,7 +36,6 @@ from .study.probing import zero_shot as zero_shot
 from .study.projecting import measure_panels as measure_panels
 from .study.projecting import project as project
 from .study.run import reproduce as reproduce
-from .study.sample import Phylogeny as Phylogeny
 from .study.sample import Sample as Sample
 from .study.scoring import score as score
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+#: Characters of an entry of a list in a message, and of a word in one; longer ones, such as base64, are cut.
+LONGEST_ITEM, LONGEST_WORD = 200, 500
 
 
 class ProbeError(Exception):
@@ -11,7 +16,8 @@ class ProbeError(Exception):
     Parameters
     ----------
     message : str
-        Characters that would steer a terminal or break the line are written out, see `printable`.
+        Characters that would steer a terminal or break the line are written out, see `printable`; words of more than
+        500 characters are cut.
 
     Examples
     --------
@@ -20,7 +26,7 @@ class ProbeError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+        super().__init__(shorten_words(printable(message)))
 
 
 class DataError(ProbeError):
@@ -114,9 +120,51 @@ def some(items: Iterable[object], limit: int = 5) -> str:
     >>> some(["Pica", "Corvus", "Garrulus"], limit=2)
     'Pica, Corvus and 1 more'
     """
-    names = [printable(item) for item in items]
+    names = [shorten(printable(item)) for item in items]
     n_others = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {n_others} more" if n_others > 0 else "")
+
+
+def shorten(text: str, limit: int = LONGEST_ITEM) -> str:
+    """Return a text that has at most some characters: the beginning, and how long it was.
+
+    Parameters
+    ----------
+    text : str
+    limit : int
+        Characters, at least 40.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> shorten("Pica hudsonia"), shorten("A" * 40_000, limit=40)
+    ('Pica hudsonia', 'AAAAAAAAAAAAAAAAAAAA… (40,000 characters)')
+    """
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit - 20]}… ({len(text):,} characters)"
+
+
+def shorten_words(text: str) -> str:
+    """Return a text whose words of more than 500 characters are cut; spaces end a word.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> len(shorten_words("no such file: " + "A" * 40_000))
+    515
+    """
+    return re.sub(rf"\S{{{LONGEST_WORD + 1},}}", lambda word: shorten(word[0], LONGEST_WORD), text)
 
 
 def printable(text: object) -> str:
@@ -169,3 +217,38 @@ def one_line(error: object, limit: int = 300, with_type: bool = False) -> str:
         return text
     name = type(error).__name__
     return (f"{name}: {text}" if with_type else text) if text else name
+
+
+@contextmanager
+def errors_in_one_line(name: object, kind: str) -> Iterator[None]:
+    """Turn any exception of the library that reads a file into a `DataError` of one line.
+
+    Libraries raise many types for a damaged file, and new ones with each version. Wrap only calls of a library: a
+    mistake of our own would look like a damaged file.
+
+    Parameters
+    ----------
+    name : object
+        Name of the file.
+    kind : str
+        What the file was read as, e.g. ``.npz``.
+
+    Raises
+    ------
+    DataError
+        If the block raises anything that is no `ProbeError`.
+
+    Examples
+    --------
+    >>> with errors_in_one_line("a.npz", ".npz"):
+    ...     raise ValueError("the header is wrong")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: a.npz cannot be read as .npz: the header is wrong
+    """
+    try:
+        yield
+    except ProbeError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name} cannot be read as {kind}: {one_line(error)}") from error

@@ -53,3 +53,19 @@ def test_a_long_message_is_cut_at_its_limit(text, limit):
 def test_a_picture_error_has_a_known_kind():
     assert errors.PictureError("a.jpg is cut").kind == "corrupt"
     assert errors.PictureError("a.jpg is empty", "empty").kind in errors.PICTURE_ERRORS
+
+
+BASE64 = "iVBORw0KGgo" * 4000
+
+
+def test_a_picture_as_base64_is_not_printed():
+    assert str(errors.DataError(f"'{BASE64}': no such file")).startswith("'iVBORw0KGgo")
+    assert "(44,003 characters)" in str(errors.DataError(f"'{BASE64}': no such file"))
+    assert len(errors.some([BASE64] * 9)) < 1200
+    assert errors.some(["a" * 200]) == "a" * 200
+
+
+@given(text=st.text(), limit=st.integers(40, 60))
+def test_a_shortened_text_is_short(text, limit):
+    assert errors.shorten(text, limit) == text or len(errors.shorten(text, limit)) <= limit + 10
+    assert errors.shorten_words(text) == text or len(text) > errors.LONGEST_WORD

@@ -158,26 +158,3 @@ def datasets(options: argparse.Namespace, output: Output) -> None:
     output.rows("datasets", table)
     for entry in table.itertuples():
         output.entry(entry.form, entry.title)
-
-
-def audit(options: argparse.Namespace, output: Output) -> None:
-    """Print what is odd about the names of a dataset, and what a phylogeny lacks."""
-    from bioclip_probe import datasets
-    from bioclip_probe.tree import audit, match_species, read_trees
-
-    dataset = datasets.load(options.data)
-    tree = read_trees(options.tree, at_most=1)[0] if options.tree else None
-    output.fact("dataset", {"name": dataset.name, "n_images": len(dataset.images), "notes": list(dataset.notes)})
-    output.line(f"{dataset.name}: {len(dataset.images)} images")
-    for note in dataset.notes:
-        output.line(f"  {note}")
-    output.table("findings", audit(dataset.images), empty="nothing odd was found")
-    if tree is not None:
-        counts = dataset.images["species"].value_counts().sort_index()
-        matches = match_species(counts.index, tree).assign(n_images=counts.to_numpy())
-        lacking = matches[~matches["matched"]]
-        n_matched = len(matches) - len(lacking)
-        output.rows("matches", matches)
-        output.line(f"\n{options.tree.name}: {n_matched} of {len(matches)} species are tips of the tree")
-        if len(lacking) and not output.as_json:
-            output.table("matches", lacking[["name", "n_images", "reason"]])

@@ -150,10 +150,12 @@ def add_controls(sub: argparse.ArgumentParser) -> None:
 
 def add_tree(sub: argparse.ArgumentParser) -> None:
     """Add the flags of a phylogeny."""
-    sub.add_argument(
-        "--tree", type=Path, metavar="FILE", help="a phylogeny of the species, or a sample: Newick or Nexus"
-    )
+    sub.add_argument("--tree", type=Path, metavar="FILE", help="a phylogeny of the taxa, or a sample: Newick or Nexus")
     sub.add_argument("--tree-unit", default="unknown", metavar="UNIT", help="of its branch lengths, e.g. Myr")
+    names = "table of the names that taxa have in the tree, with columns ours and theirs; audit --out suggests one"
+    sub.add_argument("--tree-names", type=Path, metavar="FILE", help=names)
+    at_genus = "put species that the tree lacks at the crown of their genus"
+    sub.add_argument("--tree-at-genus", action="store_true", help=at_genus)
 
 
 def add_columns(sub: argparse.ArgumentParser) -> None:
@@ -286,6 +288,12 @@ def add_out(sub: argparse.ArgumentParser) -> None:
     """Add the flag of the results folder."""
     text = "results folder; default: %(default)s"
     sub.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help=text)
+
+
+def add_audit(sub: argparse.ArgumentParser) -> None:
+    """Add the folder for the tables of an audit."""
+    text = "write the findings, what matched a tree, and a table of names with suggestions there"
+    sub.add_argument("--out", type=Path, metavar="DIR", help=text)
 
 
 def add_overwrite(sub: argparse.ArgumentParser) -> None:

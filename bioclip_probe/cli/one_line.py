@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from bioclip_probe.errors import printable, shorten_words
+
 
 class OneLineParser(argparse.ArgumentParser):
     """An argument parser that tells an error in one line and names the flags or commands that are nearest.
@@ -39,7 +41,7 @@ class OneLineParser(argparse.ArgumentParser):
 
     def exit_with(self, message: str) -> NoReturn:
         """Print a line on standard error and exit with status 2."""
-        print(f"bioclip-probe: {' '.join(message.split())}", file=sys.stderr)
+        print(f"bioclip-probe: {shorten_words(printable(' '.join(message.split())))}", file=sys.stderr)
         raise SystemExit(2)
 
     def _commands(self) -> dict[str, argparse.ArgumentParser]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
+from bioclip_probe.errors import LONGEST_WORD, shorten_words
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -48,7 +50,7 @@ class Output:
     def line(self, text: str = "") -> None:
         """Print a line for a reader; a program does not get it."""
         if not self.as_json:
-            print(text)
+            print(shorten_words(text))
 
     def entry(self, name: str, *lines: str) -> None:
         """Print a name for a reader, and beside it some lines, as wide as the terminal."""
@@ -86,7 +88,7 @@ class Output:
             self.line(empty)
         elif not self.as_json:
             index = shown.index.name is not None
-            print(shown.to_string(index=index, na_rep="-", float_format="{:.3f}".format))
+            print(shown.to_string(index=index, na_rep="-", float_format="{:.3f}".format, max_colwidth=LONGEST_WORD))
 
     def part(self) -> Output:
         """Return the output of a part of the command, such as one study of several; see `content`."""

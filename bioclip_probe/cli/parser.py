@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Callable
 
 from bioclip_probe import __version__
-from bioclip_probe.cli import commands, study_commands
+from bioclip_probe.cli import auditing, commands, study_commands
 from bioclip_probe.cli.completion import PrintCompletion
 from bioclip_probe.cli.flags import (
     AddFlags,
+    add_audit,
     add_card,
     add_columns,
     add_controls,
@@ -111,4 +112,4 @@ def _add_other_commands(command: Callable) -> None:
     command(commands.models, "the models there are, and how to name any other", add_json)
     command(commands.datasets, "the datasets there are, and how to name them", add_json)
     what = "what is odd about the names of a dataset, and what a phylogeny lacks"
-    command(commands.audit, what, add_data, add_tree, add_json)
+    command(auditing.audit, what, add_data, add_tree, add_audit, add_json)

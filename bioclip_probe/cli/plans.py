@@ -88,6 +88,8 @@ def _on_trees(options: argparse.Namespace) -> Plan:
         _of_models(options),
         tree=options.tree,
         tree_unit=options.tree_unit,
+        tree_names=options.tree_names,
+        tree_at_genus=options.tree_at_genus,
         confounds=tuple(options.confound),
         strata=tuple(options.within),
         attributes=options.attributes,

@@ -66,11 +66,17 @@ def print_summary(output: Output, results: Results) -> None:
 def print_phylogeny(output: Output, results: Results, name: str) -> None:
     """Print how far embeddings follow a phylogeny; the summary is about the taxonomy."""
     from bioclip_probe import report
+    from bioclip_probe.tree.placing import PLURALS
 
-    matches = results.record["trees"][name]["matches"]
+    tree = results.record["trees"][name]
+    rank, notes, matches = tree.get("rank", "species"), tree.get("notes", []), tree["matches"]
     matched = sum(match["matched"] for match in matches)
-    output.line(f"\n{name}: {matched} of {len(matches)} species are tips of the tree\n")
-    output.fact("tree", {"name": name, "n_species": len(matches), "n_matched": matched})
+    output.line(f"\n{name}: {matched} of {len(matches)} {PLURALS[rank]} are tips of the tree")
+    for note in notes:
+        output.line(f"  {note}")
+    output.line()
+    counts = {"name": name, "rank": rank, "n_species": len(matches), "n_matched": matched}
+    output.fact("tree", {**counts, "notes": notes})
     measurements = results.table("measurements")
     rows = measurements[(measurements["tree"] == name) & (measurements["space"] == "raw")]
     rows = rows[rows["metric"].isin(report.TREE) & rows["encoder_b"].isna()]

@@ -136,7 +136,7 @@ def _reproduce(plan: Plan, store: Path, out: Path, output: Output, overwrite: bo
     output.fact("report", page)
     print_summary(output, results)
     if plan.tree:
-        print_phylogeny(output, results, plan.tree.stem)
+        print_phylogeny(output, results, plan.phylogeny.name)
     output.line(f"\nReport: {page}   ({time.perf_counter() - start:.0f} s)")
 
 
@@ -193,7 +193,7 @@ def measure(options: argparse.Namespace, output: Output) -> int:
         return 0
     print_summary(output, results)
     if plan.tree:
-        print_phylogeny(output, results, plan.tree.stem)
+        print_phylogeny(output, results, plan.phylogeny.name)
     return 0
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
+from bioclip_probe.datasets.readers.picture_paths import check_picture_paths
 from bioclip_probe.datasets.readers.pictures import check_folder
-from bioclip_probe.datasets.readers.text_tables import check_picture_paths
+from bioclip_probe.datasets.readers.text_files import find_compressed
 from bioclip_probe.errors import DataError, some
 
 
@@ -29,7 +30,7 @@ def find_table_and_pictures(
     main_folder : str
         Name of the folder in the archive.
     tables : sequence of str
-        Possible paths of the table in that folder.
+        Possible paths of the table in that folder; it may also be compressed, with the ending ``.gz``.
     is_subfolder : callable
         Function of a folder's name that returns True if a set of pictures has folders of that name.
 
@@ -54,7 +55,7 @@ def find_table_and_pictures(
     names_a_set = _is_set(path, is_subfolder)
     # From <main folder>/images/<set> the table lies up to two folders above.
     folders = (path, *path.absolute().parents[:2]) if names_a_set else (path, path / main_folder)
-    existing = [folder / table for folder in folders for table in tables if (folder / table).is_file()]
+    existing = [file for folder in folders for table in tables if (file := find_compressed(folder / table))]
     if not existing:
         raise DataError(f"{path} has no metadata; expected there: {' or '.join(tables)}")
     if names_a_set:
@@ -70,6 +71,25 @@ def find_table_and_pictures(
 
 def _is_set(folder: Path, is_subfolder: Callable[[str], bool]) -> bool:
     return folder.is_dir() and any(is_subfolder(child.name) for child in folder.iterdir() if child.is_dir())
+
+
+def without_decimals(numbers: pd.Series) -> pd.Series:
+    """Return whole numbers as they were before a program made decimals of them: a column with a hole becomes 18.0.
+
+    Parameters
+    ----------
+    numbers : Series, dtype str
+
+    Returns
+    -------
+    Series, dtype str
+
+    Examples
+    --------
+    >>> without_decimals(pd.Series(["18.0", "113", "0a"], dtype="str")).tolist()
+    ['18', '113', '0a']
+    """
+    return numbers.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
 
 
 def dataset_from_specimens(name: str, table: Path, pictures: Path, rows: pd.DataFrame) -> Dataset:

@@ -49,5 +49,5 @@ def load(path: Path) -> Dataset:
         path, "bioscan1m", [TABLE], lambda name: re.fullmatch(r"part\d+", name) is not None
     )
     rows = read_columns(table, TSV, COLUMNS).rename(columns={"processid": "image_id"})
-    rows["source"] = "part" + rows["chunk_number"] + "/" + rows["image_file"]
+    rows["source"] = "part" + bioscan.without_decimals(rows["chunk_number"]) + "/" + rows["image_file"]
     return bioscan.dataset_from_specimens("bioscan-1m", table, pictures, rows)

@@ -50,6 +50,7 @@ def load(path: Path) -> Dataset:
         path, "bioscan5m", [TABLE, f"metadata/csv/{TABLE}"], SPLITS.__contains__
     )
     rows = read_columns(table, CSV, COLUMNS).rename(columns={"processid": "image_id"})
-    chunk = (rows["chunk"] + "/").fillna("")  # the small splits have no chunks
+    # A chunk is named by two hexadecimal digits, of which a program may have made a number; small splits have none.
+    chunk = (bioscan.without_decimals(rows["chunk"]).str.zfill(2) + "/").fillna("")
     rows["source"] = rows["split"] + "/" + chunk + rows["image_id"] + ".jpg"
     return bioscan.dataset_from_specimens("bioscan-5m", table, pictures, rows)

@@ -22,8 +22,9 @@ from pathlib import Path
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
+from bioclip_probe.datasets.readers.picture_paths import collapse_whitespace
 from bioclip_probe.datasets.readers.pictures import SUFFIXES, check_folder, notes_on_left_out, walk_files
-from bioclip_probe.datasets.readers.text_tables import CSV, collapse_whitespace, read_columns
+from bioclip_probe.datasets.readers.text_tables import CSV, read_columns
 from bioclip_probe.errors import DataError, some
 
 NAME = "birds-525"

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bioclip_probe.datasets.identity import Identity
+from bioclip_probe.datasets.readers.columns import known_values
 from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.pictures import PictureFiles
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import IMAGES, RANKS
-from bioclip_probe.tree import clean_lineages
+from bioclip_probe.tree.filling import Filling, fill_lineages
+from bioclip_probe.tree.lineage_reading import read_lineages
+from bioclip_probe.tree.spelling import clean
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,8 +38,8 @@ class Dataset:
     open : callable
         Function that takes a value of the column `source` and returns the RGB picture. It raises `PictureError` with
         one line that names the picture and says what is wrong with it. Several threads call it at once, and it is sent
-        to other processes: it can be pickled, and opens its files again in each process. Its method ``read``, if it has
-        one, returns the bytes of the picture, see `EncodedPicture`.
+        to other processes: it can be pickled, and opens its files again in each process. A `PictureOpener` also
+        gives the bytes of a picture.
     identity : Identity or str
         What tells the dataset from others, or its fingerprint.
     simulated : bool
@@ -44,7 +47,9 @@ class Dataset:
     tree : Tree, optional
         The true tree with branch lengths, where it is known.
     notes : tuple of str
-        Images that were left out, columns that were read under another name, and the reasons.
+        Images that were left out, columns and names that were read as another, holes that were filled, and the reasons.
+    filling : Filling, optional
+        The holes in lineages that were filled, see `as_given`.
 
     Raises
     ------
@@ -65,6 +70,7 @@ class Dataset:
     simulated: bool = False
     tree: Tree | None = None
     notes: tuple[str, ...] = ()
+    filling: Filling | None = None
 
     def __post_init__(self) -> None:
         IMAGES.check(self.images)
@@ -122,6 +128,31 @@ class Dataset:
         identity = fingerprint if isinstance(own, str) else replace(own, stored_as=fingerprint)
         return replace(self, identity=identity, notes=(*self.notes, note))
 
+    def as_given(self) -> Dataset:
+        """Return the dataset with the holes in its lineages as the source has them, and notes that say so.
+
+        Returns
+        -------
+        Dataset
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"image_id": ["1", "2"], "family": ["Corvidae", None], "genus": ["Pica", "Pica"]})
+        >>> dataset = dataset_from_rows("magpies", rows.assign(source=rows["image_id"]), print)
+        >>> dataset.images["family"].tolist(), dataset.as_given().images["family"].tolist()
+        (['Corvidae', 'Corvidae'], ['Corvidae', nan])
+        """
+        if self.filling is None:
+            return self
+        images = self.images.copy(deep=False)
+        for rank, rows in self.filling.filled.items():
+            images[rank] = images[rank].mask(self.images.index.isin(rows))
+        kept = [note for note in self.notes if note not in self.filling.notes]
+        own = self.identity
+        identity = own if isinstance(own, str) else replace(own, images=images)
+        notes = (*kept, *self.filling.notes_as_given)
+        return replace(self, images=images, identity=identity, notes=notes, filling=None)
+
 
 def dataset_from_rows(
     name: str,
@@ -133,7 +164,8 @@ def dataset_from_rows(
 ) -> Dataset:
     """Return a dataset from rows as their source writes them.
 
-    Taxon names are cleaned, and a missing genus is read from the binomial of the species.
+    Taxon names are read by `tree.naming`, and holes in lineages are filled where all other images of the same taxon
+    agree, see `tree.filling`. Both are noted. `Dataset.as_given` takes the filling back.
 
     Parameters
     ----------
@@ -157,7 +189,7 @@ def dataset_from_rows(
     Raises
     ------
     DataError
-        If `clean_lineages` or `Dataset` refuses the rows.
+        If `read_lineages` or `Dataset` refuses the rows.
 
     Examples
     --------
@@ -167,15 +199,28 @@ def dataset_from_rows(
     (['Pica'], ("the genus of 1 images was read from their species' binomial",))
     """
     rows = rows.reset_index(drop=True)
-    notes = list(notes)
-    lineages = clean_lineages(rows)
-    from_binomial = lineages["genus"].isna() & lineages["species"].notna()
-    if from_binomial.any():
-        lineages.loc[from_binomial, "genus"] = lineages.loc[from_binomial, "species"].str.split(" ").str[0]
-        notes.append(f"the genus of {from_binomial.sum()} images was read from their species' binomial")
+    reading = read_lineages(rows)
+    filling = fill_lineages(reading.lineages)
     others = [column for column in IMAGES.names if column in rows.columns and column not in RANKS]
-    images = IMAGES.frame(pd.concat([rows[others], lineages], axis=1))
-    return Dataset(name, images, open, Identity(images, tuple(facts), content), notes=tuple(notes))
+    facts_of_images, notes_on_others = _without_placeholders(rows[others])
+    images = IMAGES.frame(pd.concat([facts_of_images, filling.lineages], axis=1))
+    notes = (*notes, *reading.notes, *filling.notes, *notes_on_others)
+    return Dataset(name, images, open, Identity(images, tuple(facts), content), notes=notes, filling=filling)
+
+
+def _without_placeholders(columns: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return columns that name persons, splits and species without placeholders such as 'unknown', and notes."""
+    columns, notes = columns.copy(deep=False), []
+    for name in ("common", "group", "split"):
+        if name not in columns:
+            continue
+        given, columns[name] = columns[name], known_values(columns[name])
+        lost = given[given.notna() & columns[name].isna()]
+        lost = lost[lost.map(clean) != ""]
+        if len(lost):
+            written = some(f"'{text}'" for text in sorted(lost.unique()))
+            notes.append(f"the {name} of {len(lost)} images is missing, its column gives a placeholder: {written}")
+    return columns, notes
 
 
 def dataset_from_files(name: str, root: Path, rows: pd.DataFrame, notes: Iterable[str] = ()) -> Dataset:

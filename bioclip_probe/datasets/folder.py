@@ -11,35 +11,45 @@ nested
     Folders inside folders, rank by rank from the kingdom: ``Animalia/Chordata/.../Pica/hudsonia``. A picture that lies
     higher up is known to that rank only; a folder called ``unknown`` is a rank that is not known.
 
-The `image_id` is the path below PATH. For any other layout write a table: see ``table:FILE``.
+Levels above them that name no taxon are skipped and noted: ``train``, ``val`` and the like, which become the split,
+``images``, ``Eukaryota``; so are subfamilies, and folders of systems such as ``__MACOSX``. A name that cannot stand at
+its level is refused.
+
+``folder:PATH#TABLE.csv`` reads the lineages of class folders with other names, such as common names, from a table: one
+column with the names of the folders, and columns of ranks or scientific names. The table lies in PATH, or where its own
+path says.
+
+The `image_id` is the path below PATH. For folders with other names, common names or codes, ``folder:PATH#TABLE`` reads
+a table that tells the taxon of each: see `class_folders`. For any other layout write a table: see ``table:FILE``.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
+from bioclip_probe.datasets.readers.columns import complete_rows
+from bioclip_probe.datasets.readers.folder_names import (
+    TaxonFolder,
+    is_system_folder,
+    lineages_of_folders,
+    without_other_levels,
+)
+from bioclip_probe.datasets.readers.folder_tables import read_folder_table
 from bioclip_probe.datasets.readers.pictures import SUFFIXES, check_folder, notes_on_left_out, walk_files
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
 
-#: One name for each of `RANKS`, None where it is not known.
-Lineage = tuple[str | None, ...]
-
-UNKNOWN: Lineage = (None,) * len(RANKS)
-BINOMIAL = re.compile(r"([^\W\d_a-z][^\W\d_]*)[ _]([^\W\d_A-Z][^\W\d_]*(?:-[^\W\d_]+)*)")
-
 
 def load(path: Path) -> Dataset:
-    """Return the pictures below `path`; the module's docstring describes the three layouts.
+    """Return the pictures below `path`; the module's docstring describes the layouts.
 
     Parameters
     ----------
     path : Path
+        The folder, or ``FOLDER#TABLE``.
 
     Returns
     -------
@@ -60,57 +70,54 @@ def load(path: Path) -> Dataset:
     ...     load(Path(folder)).images[["image_id", "genus", "species"]].iloc[0].tolist()
     ['Pica hudsonia/1.png', 'Pica', 'Pica hudsonia']
     """
-    path = check_folder(Path(path))
-    files = list(walk_files(path))
-    pictures = [file for file in files if file.suffix.lower() in SUFFIXES and len(file.parts) > 1]
+    path, table = _split_table(Path(path))
+    path = check_folder(path)
+    files = [file for file in walk_files(path) if table is None or path / file != table]
+    of_systems = [file for file in files if is_system_folder(file)]
+    others = set(of_systems)
+    pictures = [
+        file for file in files if file.suffix.lower() in SUFFIXES and len(file.parts) > 1 and file not in others
+    ]
     if not pictures:
         raise DataError(f"{path} has no usable image: expected folders with pictures ({', '.join(sorted(SUFFIXES))})")
-    folders = sorted({file.parent for file in pictures})
-    lineages = _lineages(path, folders)
-    rows = pd.DataFrame(
-        [(file.as_posix(), file.as_posix(), *lineages[file.parent]) for file in pictures],
-        columns=["image_id", "source", *RANKS],
-        dtype="str",
-    )
-    used = set(pictures)
-    notes = notes_on_left_out("no pictures in a taxon's folder", [file for file in files if file not in used])
+    folders = [without_other_levels(folder) for folder in sorted({file.parent for file in pictures})]
+    facts, notes = _facts_from_names(path, folders) if table is None else _facts_from_table(table, folders)
+    facts = facts.assign(split=[folder.split for folder in folders])
+    position = {folder.path: number for number, folder in enumerate(folders)}
+    rows = facts.iloc[[position[file.parent] for file in pictures]].reset_index(drop=True)
+    sources = [file.as_posix() for file in pictures]
+    rows = complete_rows(rows.assign(source=sources).astype("str"), table or path)
+    used = set(pictures) | others
+    notes = [
+        *_notes_on_levels(folders),
+        *notes,
+        *notes_on_left_out("they are in folders of a system", of_systems),
+        *notes_on_left_out("no pictures in a taxon's folder", [file for file in files if file not in used]),
+    ]
     return dataset_from_files(path.resolve().name, path, rows, notes)
 
 
-def _lineages(path: Path, folders: list[PurePosixPath]) -> dict[PurePosixPath, Lineage]:
-    """Return the lineage of each folder, by the first layout that fits them all."""
-    offenders = folders
-    for parse in LAYOUTS:
-        lineages = {folder: parse(folder) for folder in folders}
-        refused = [folder for folder, lineage in lineages.items() if lineage is None]
-        fitting = {folder: lineage for folder, lineage in lineages.items() if lineage is not None}
-        # A single level of plain words is not a nest of ranks: some folder must reach the species.
-        if not refused and any(lineage[-1] is not None for lineage in fitting.values()):
-            return fitting
-        if refused and len(refused) < len(offenders):
-            offenders = refused
-    raise DataError(
-        f"{path}: cannot tell the taxa from the folder names; expected Kingdom_..._epithet, Genus species, or seven "
-        f"nested ranks throughout; found: {some(folder.as_posix() for folder in offenders)}"
-    )
+def _split_table(path: Path) -> tuple[Path, Path | None]:
+    """Return the folder and the table of ``FOLDER#TABLE``; a table without a path of its own lies in the folder."""
+    folder, sign, name = str(path).rpartition("#")
+    if not sign or path.exists():
+        return path, None
+    inside = Path(folder, name)
+    return Path(folder), inside if inside.is_file() else Path(name)
 
 
-def _parse_path(folder: PurePosixPath) -> Lineage | None:
-    if len(folder.parts) != 1:
-        return None
-    name = re.sub(r"^\d+[_-]", "", folder.name)
-    # Epithets may have hyphens (c-album), names of higher ranks have none.
-    names = name.split("_") if "_" in name else name.split("-", len(RANKS) - 1)
-    return tuple(names) if len(names) == len(RANKS) else None
+def _facts_from_names(path: Path, folders: list[TaxonFolder]) -> tuple[pd.DataFrame, list[str]]:
+    lineages, notes = lineages_of_folders(path, folders)
+    return pd.DataFrame([lineages[folder.path] for folder in folders], columns=RANKS, dtype="str"), notes
 
 
-def _parse_binomial(folder: PurePosixPath) -> Lineage | None:
-    match = BINOMIAL.fullmatch(folder.name)
-    return (*UNKNOWN[:-2], match[1], match[2]) if match and len(folder.parts) == 1 else None
+def _facts_from_table(table: Path, folders: list[TaxonFolder]) -> tuple[pd.DataFrame, list[str]]:
+    return read_folder_table(table, [folder.taxon for folder in folders])
 
 
-def _parse_nested(folder: PurePosixPath) -> Lineage | None:
-    return (folder.parts + UNKNOWN)[: len(RANKS)] if len(folder.parts) <= len(RANKS) else None
-
-
-LAYOUTS: tuple[Callable[[PurePosixPath], Lineage | None], ...] = (_parse_path, _parse_binomial, _parse_nested)
+def _notes_on_levels(folders: list[TaxonFolder]) -> list[str]:
+    """Return a note on levels that name no taxon, if there are any."""
+    skipped = sorted({level for folder in folders for level in folder.skipped})
+    splits = any(folder.split for folder in folders)
+    as_split = "; those of parts of the dataset were read as the split" if splits else ""
+    return [f"levels of folders that name no taxon were skipped: {some(skipped)}{as_split}"] if skipped else []

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
-from PIL import Image
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows
 from bioclip_probe.datasets.identity import Identity
@@ -29,6 +28,7 @@ from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.parquet import text_columns
 from bioclip_probe.datasets.readers.pictures import (
     EncodedPicture,
+    PictureOpener,
     check_folder,
     read_picture,
     stays_inside,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class HuggingFacePictures:
+class HuggingFacePictures(PictureOpener):
     """Opener of pictures that are named by their row.
 
     Attributes
@@ -68,10 +68,6 @@ class HuggingFacePictures:
     column: str
     name: str
     root: Path | None = None
-
-    def __call__(self, source: str) -> Image.Image:
-        """Return the picture `source`, or raise `PictureError`."""
-        return self.read(source).decode()
 
     def read(self, source: str) -> EncodedPicture:
         """Return the bytes of the picture `source`, or raise `PictureError`."""
@@ -212,7 +208,7 @@ def _convert(
     column = ds.select_columns([image]).with_format(None).cast_column(image, library.Image(decode=False))
     pictures = HuggingFacePictures(column, image, name)
     facts = [image, ds._fingerprint, ds.info.builder_name, ds.info.config_name, str(ds.info.version)]
-    return pictures, dataset_from_rows(name, rows, pictures, facts, notes_on_columns(matched))
+    return pictures, dataset_from_rows(name, rows, pictures, facts, notes_on_columns(matched, ds.column_names))
 
 
 def _read_names(ds: datasets.Dataset, matched: Mapping[str, str], name: str) -> pd.DataFrame:

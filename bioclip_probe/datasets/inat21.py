@@ -9,19 +9,20 @@
 * the JSON file of a split, e.g. ``.../val.json``, which gives the names and the files below its folder.
 
 If the JSON file of a split lies beside its folder, the photographer (``rights_holder``) becomes the `group`.
-The `image_id` is the uuid.
+The `image_id` is the uuid. An image whose annotations name different taxa shows several: it is left out, and noted.
 """
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
+from bioclip_probe.datasets.readers.json_files import read_json
 from bioclip_probe.datasets.readers.pictures import (
     SUFFIXES,
     check_folder,
@@ -29,7 +30,7 @@ from bioclip_probe.datasets.readers.pictures import (
     stays_inside,
     walk_files,
 )
-from bioclip_probe.errors import DataError, some
+from bioclip_probe.errors import DataError, one_line, printable, some
 from bioclip_probe.tables import RANKS
 
 # Name of the folder: name of the split in the competition. torchvision renames the folders.
@@ -108,7 +109,8 @@ def _load_folders(folder: Path) -> Dataset:
     notes = notes_on_left_out("no pictures in a species folder", [file for file in files if file not in used])
     json_file = folder.with_name(f"{split}.json")
     if json_file.is_file():
-        listed = _read_json(json_file)
+        listed, json_notes = _read_json(json_file)
+        notes += json_notes
         for column in ("common", "group"):
             rows[column] = rows["image_id"].map(dict(zip(listed["image_id"], listed[column], strict=True)))
         absent = listed.loc[~listed["image_id"].isin(rows["image_id"]), "image_id"]
@@ -118,41 +120,94 @@ def _load_folders(folder: Path) -> Dataset:
 
 
 def _load_json(path: Path) -> Dataset:
-    rows = _read_json(path)
+    rows, notes = _read_json(path)
     outside = rows.loc[~rows["source"].map(stays_inside), "source"]
     if len(outside):
         raise DataError(f"{path} names files outside its folder: {some(outside)}")
-    if rows["kingdom"].isna().all():
+    if rows[list(RANKS)].isna().all(axis=None):
         raise DataError(f"{path} has no annotations, so no image has a taxon: a test split has no names")
     split = SPLITS.get(path.stem, path.stem)
-    return dataset_from_files(f"inat21-{split}", path.parent, rows.assign(split=split))
+    return dataset_from_files(f"inat21-{split}", path.parent, rows.assign(split=split), notes)
 
 
-def _read_json(path: Path) -> pd.DataFrame:
-    """Return the JSON of a split as rows: image_id (uuid), source, the ranks, common name, group (photographer)."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+def _read_json(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return the JSON of a split as rows, and notes.
+
+    The columns are image_id (uuid), source, the ranks, common name and group (photographer).
+    """
+    content = read_json(path)
     try:
-        content = json.loads(path.read_bytes())
-        categories = {category["id"]: _category_names(category) for category in content["categories"]}
-        names = {
-            annotation["image_id"]: categories[annotation["category_id"]]
-            for annotation in content.get("annotations", [])
-        }
+        categories, notes = _read_categories(content["categories"], path)
+        category_of, several, more_notes = _read_annotations(content.get("annotations") or [], categories, path)
         no_names = (None,) * (len(RANKS) + 1)
         rows = [
             (
+                image["id"],
                 PurePosixPath(image["file_name"]).stem,
                 image["file_name"],
-                *names.get(image["id"], no_names),
+                *(categories[category_of[image["id"]]] if image["id"] in category_of else no_names),
                 image.get("rights_holder") or None,
             )
             for image in content["images"]
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        reason = f"lacks {error}" if isinstance(error, KeyError) else one_line(error)
         raise DataError(f"{path} is not an iNat21 JSON (images, categories, annotations): {reason}") from error
-    return pd.DataFrame(rows, columns=["image_id", "source", *RANKS, "common", "group"], dtype="str")
+    columns = ["id", "image_id", "source", *RANKS, "common", "group"]
+    frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[1:], "str"))
+    for column in ("id", "image_id"):
+        repeated = frame.loc[frame[column].duplicated(), "source"]
+        if len(repeated):
+            raise DataError(f"{path} names {len(repeated)} images more than once: {some(repeated)}")
+    unknown = set(category_of) - set(frame["id"])
+    if unknown:
+        more_notes.append(f"{len(unknown)} annotations are of no image: {some(sorted(unknown, key=str))}")
+    left_out = frame["id"].isin(several)
+    if left_out.any():
+        more_notes.append(
+            f"{left_out.sum()} images left out, several annotations give them different taxa: "
+            f"{some(frame.loc[left_out, 'source'])}"
+        )
+    return frame[~left_out].drop(columns="id").reset_index(drop=True), notes + more_notes
+
+
+def _read_categories(
+    categories: list[dict[str, Any]], path: Path
+) -> tuple[dict[Any, tuple[str | None, ...]], list[str]]:
+    """Return the names of each category by its id, and notes; an id of two taxa is refused."""
+    names: dict[Any, tuple[str | None, ...]] = {}
+    repeated = []
+    for category in categories:
+        number, own = category["id"], _category_names(category)
+        if number in names:
+            repeated.append(number)
+            if names[number] != own:
+                raise DataError(
+                    f"{path} has two categories {printable(number)}, of different taxa; give each its own id"
+                )
+        names[number] = own
+    return names, [f"{len(repeated)} categories are listed several times: {some(repeated)}"] if repeated else []
+
+
+def _read_annotations(
+    annotations: list[dict[str, Any]], categories: Mapping[Any, tuple[str | None, ...]], path: Path
+) -> tuple[dict[Any, Any], set[Any], list[str]]:
+    """Return the category of each image, the images whose annotations contradict each other, and notes."""
+    category_of: dict[Any, Any] = {}
+    several = set()
+    repeated = set()
+    for annotation in annotations:
+        image, category = annotation["image_id"], annotation["category_id"]
+        if category not in categories:
+            raise DataError(f"{path} has no category {printable(category)}, which an annotation of image {image} names")
+        if image in category_of:
+            repeated.add(image)
+            if categories[category_of[image]] != categories[category]:
+                several.add(image)
+        category_of[image] = category
+    agreeing = repeated - several
+    notes = [f"{len(agreeing)} images have several annotations of one taxon"] if agreeing else []
+    return category_of, several, notes
 
 
 def _category_names(category: dict[str, Any]) -> tuple[str | None, ...]:

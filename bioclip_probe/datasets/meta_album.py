@@ -12,7 +12,6 @@ super-category is a genus, a crop or nothing, and is not read.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,10 @@ from typing import Any
 import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_files
+from bioclip_probe.datasets.readers.json_files import read_json
+from bioclip_probe.datasets.readers.picture_paths import check_picture_paths, collapse_whitespace
 from bioclip_probe.datasets.readers.pictures import check_folder
-from bioclip_probe.datasets.readers.text_tables import CSV, check_picture_paths, collapse_whitespace, read_columns
+from bioclip_probe.datasets.readers.text_tables import CSV, read_columns
 from bioclip_probe.errors import DataError, printable, some
 
 #: Genus and epithet; the words after them, such as the author, are not read: Daucus carota L.
@@ -133,19 +134,10 @@ def _read_info(path: Path) -> dict[str, Any]:
     """Return the content of `info.json`; empty if the file does not exist."""
     if not path.is_file():
         return {}
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_INFO_BYTES + 1)
-        if len(content) > _MAX_INFO_BYTES:
-            raise ValueError(f"more than {_MAX_INFO_BYTES:,} bytes")
-        info = json.loads(content)
-        if not isinstance(info, dict) or not all(
-            isinstance(info.get(name) or "", str)
-            for name in ("dataset_name", "image_column_name", "category_column_name")
-        ):
-            raise ValueError("expected names of the set and of its columns")
-    except (ValueError, OSError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read as the description of a set: {printable(error)}") from error
+    info = read_json(path, _MAX_INFO_BYTES)
+    names = ("dataset_name", "image_column_name", "category_column_name")
+    if not isinstance(info, dict) or not all(isinstance(info.get(name) or "", str) for name in names):
+        raise DataError(f"{path} does not describe a set: expected names of the set and of its columns")
     return info
 
 

@@ -89,7 +89,7 @@ def _load_folder(path: Path) -> Dataset:
 def _load_table(path: Path) -> Dataset:
     values, matched = table.read_text_table(path)
     root = _choose_root(path, values["source"])
-    return table.dataset_from_paths(NAME, root, path, values, notes_on_columns(matched))
+    return table.dataset_from_paths(NAME, root, path, values, notes_on_columns(matched, table.read_header(path)))
 
 
 def _choose_root(path: Path, sources: pd.Series) -> Path:

@@ -1,23 +1,26 @@
 """A table of pictures with their taxonomy, one row a picture.
 
-``table:FILE``, where FILE is ``.csv``, ``.tsv``, ``.txt`` (tabs) or ``.parquet``, or ``table:FOLDER``, a folder of
-Parquet files of one table as the Hugging Face hub keeps it, with
+``table:FILE``, where FILE is ``.csv``, ``.tsv``, ``.txt`` (also compressed: ``.csv.gz``) or ``.parquet``, or
+``table:FOLDER``, a folder of Parquet files of one table as the Hugging Face hub keeps it, with
 
 * one column of picture paths. A relative path starts at the table's folder and may not lead out of it; an absolute path
-  is used as it is. In Parquet the column may hold the pictures themselves, as bytes: then they are read from there;
+  or a ``file:`` address is used as it is. In Parquet the column may hold the pictures themselves, as bytes: then they
+  are read from there;
 * at least one column of a rank, or of the binomial. `COLUMN_NAMES` lists the accepted names; capitals, ``_``, spaces
   and a leading ``dwc:`` do not matter. A species may be the binomial, or the epithet if there is a genus;
 * optionally an id, a group (observation, photographer), a split and the common name. Without an id, the `image_id` is
   the path, or the file and the row.
 
-A row whose picture is missing stays, and fails at extraction; a row without a path is left out and noted.
+A row whose picture is missing stays, and fails at extraction; a row without a path is left out and noted. A picture
+that several rows name as different taxa shows several, or nobody knows which: it is left out, and noted.
+
+The separator of a text table is found by the names of its columns: ``,``, tab, ``;`` or ``|``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
@@ -32,12 +35,16 @@ from bioclip_probe.datasets.readers.columns import (
 )
 from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.parquet_pictures import ParquetPictures
-from bioclip_probe.datasets.readers.pictures import stays_inside
-from bioclip_probe.datasets.readers.text_tables import CSV, TSV, read_column_names, read_columns
+from bioclip_probe.datasets.readers.picture_paths import check_picture_paths
+from bioclip_probe.datasets.readers.text_files import text_file, text_suffix
+from bioclip_probe.datasets.readers.text_tables import CSV, TSV, find_format, read_column_names, read_columns
 from bioclip_probe.errors import DataError, printable, some
+from bioclip_probe.tables import RANKS
+from bioclip_probe.tree import clean_lineages
 
-#: How the text tables with each suffix are written.
+#: How the text tables with each suffix are written, unless the names of their columns show another separator.
 FORMATS = {".csv": CSV, ".tsv": TSV, ".txt": TSV}
+SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".gsheet"})
 # A table with one of these names takes the name of its folder, because its own name does not tell tables apart.
 PLAIN_NAMES = frozenset({"labels", "metadata", "images", "catalog", "annotations", "index", "data", "table", "train"})
 
@@ -76,11 +83,12 @@ def load(path: Path) -> Dataset:
         if not files:
             raise DataError(f"{path}: expected a table .csv, .tsv, .txt or .parquet, or a folder of Parquet files")
         return dataset_from_parquet(path.resolve().name, path, files)
-    name = path.resolve().parent.name if path.stem.lower() in PLAIN_NAMES else path.stem
+    stem = path.name.split(".")[0] if text_suffix(path) in FORMATS else path.stem
+    name = path.resolve().parent.name if stem.lower() in PLAIN_NAMES else stem
     if path.suffix.lower() == ".parquet":
         return dataset_from_parquet(name, path.parent, [path.name])
     values, matched = read_text_table(path)
-    return dataset_from_paths(name, path.parent, path, values, notes_on_columns(matched))
+    return dataset_from_paths(name, path.parent, path, values, notes_on_columns(matched, read_header(path)))
 
 
 def dataset_from_parquet(name: str, root: Path, files: Sequence[str]) -> Dataset:
@@ -113,14 +121,15 @@ def dataset_from_parquet(name: str, root: Path, files: Sequence[str]) -> Dataset
     """
     first = root / files[0]
     matched, holds_pictures = match_parquet_columns(first)
-    check_columns(matched, first, parquet.read_schema(first).names)
+    columns = parquet.read_schema(first).names
+    check_columns(matched, first, columns)
     if not holds_pictures:
         values = read_parquet_table(root, files, matched)
-        return dataset_from_paths(name, root, first, values, notes_on_columns(matched))
+        return dataset_from_paths(name, root, first, values, notes_on_columns(matched, columns))
     column = matched.pop("source")
     values = read_parquet_table(root, files, matched, rows_as_source=True)
     notes = [
-        *notes_on_columns(matched),
+        *notes_on_columns(matched, columns),
         f"pictures are read from column '{printable(column)}' of {len(files)} Parquet files",
     ]
     rows, pictures = complete_rows(values, first), ParquetPictures(root, column)
@@ -239,14 +248,37 @@ def dataset_from_paths(name: str, root: Path, table: Path, values: pd.DataFrame,
     >>> dataset_from_paths("magpies", Path("."), Path("magpies.csv"), values, [])
     Traceback (most recent call last):
         ...
-    bioclip_probe.errors.DataError: magpies.csv gives web addresses, not files; download the pictures first: https://example.org/1.jpg
+    bioclip_probe.errors.DataError: magpies.csv gives 1 web addresses, not files; download the pictures first: \
+https://example.org/1.jpg
     """
     notes = list(notes)
-    rows = values.assign(source=_checked_paths(values["source"], table))
+    rows = values.assign(source=check_picture_paths(values["source"], table, absolute=True))
     nameless = rows["source"].isna()
     if nameless.any():
         notes.append(f"{nameless.sum()} rows left out, no picture path: rows {some(rows.index[nameless] + 1)}")
-    return dataset_from_files(name, root, complete_rows(rows[~nameless], table), notes)
+    rows, notes_on_repeated = _without_contradictions(complete_rows(rows[~nameless], table), table)
+    return dataset_from_files(name, root, rows, notes + notes_on_repeated)
+
+
+def _without_contradictions(rows: pd.DataFrame, table: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return rows without the pictures that several of them name as different taxa, and notes."""
+    repeated = rows["source"].duplicated(keep=False) & ~rows["image_id"].duplicated(keep=False)
+    if not repeated.any():
+        return rows, []
+    taxa = clean_lineages(rows[repeated])[list(RANKS)].fillna("").agg("|".join, axis=1)
+    source = rows.loc[repeated, "source"]
+    several = taxa.groupby(source).agg(lambda names: (names != names.iloc[0]).any())
+    contradicted = rows["source"].isin(several.index[several])
+    if contradicted.all():
+        raise DataError(f"{table} gives every picture several taxa: {some(several.index)}")
+    notes = []
+    if several.any():
+        notes.append(
+            f"{several.sum()} pictures left out, several rows give them different taxa: {some(several.index[several])}"
+        )
+    if not several.all():
+        notes.append(f"{(~several).sum()} pictures are named by several rows: {some(several.index[~several])}")
+    return rows[~contradicted], notes
 
 
 def read_text_table(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -255,7 +287,7 @@ def read_text_table(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     Parameters
     ----------
     path : Path
-        A table ``.csv``, ``.tsv`` or ``.txt``.
+        A table ``.csv``, ``.tsv`` or ``.txt``, or one of them compressed.
 
     Returns
     -------
@@ -283,7 +315,7 @@ def read_text_table(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     header = read_header(path)
     matched = match_columns(header)
     check_columns(matched, path, header)
-    table = read_columns(path, FORMATS[path.suffix.lower()], list(matched.values()))
+    table = read_columns(path, FORMATS[text_suffix(path)], list(matched.values()))
     return rename_columns(table, matched), matched
 
 
@@ -293,7 +325,7 @@ def read_header(path: Path) -> list[str]:
     Parameters
     ----------
     path : Path
-        A table ``.csv``, ``.tsv`` or ``.txt``.
+        A table ``.csv``, ``.tsv`` or ``.txt``, or one of them compressed.
 
     Returns
     -------
@@ -309,29 +341,13 @@ def read_header(path: Path) -> list[str]:
     >>> read_header(Path("labels.xlsx"))
     Traceback (most recent call last):
         ...
-    bioclip_probe.errors.DataError: labels.xlsx: expected a table .csv, .tsv, .txt or .parquet
+    bioclip_probe.errors.DataError: labels.xlsx: expected a table .csv, .tsv, .txt or .parquet; export the spreadsheet \
+as CSV, in UTF-8
     """
-    table_format = FORMATS.get(path.suffix.lower())
+    table_format = FORMATS.get(text_suffix(path))
     if table_format is None:
-        raise DataError(f"{path}: expected a table .csv, .tsv, .txt or .parquet")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    names = [name.strip() for name in read_column_names(lambda: path.open("rb"), path, table_format)]
-    if len(names) == 1 and re.search(r"[;\t]", names[0]):  # spreadsheets of some countries
-        raise DataError(f"{path} has fields separated by ';' or tabs; save it with ',', or with tabs as .tsv")
-    return names
-
-
-def _checked_paths(sources: pd.Series, table: Path) -> pd.Series:
-    """Return the paths with ``/`` between folders, or raise `DataError` for web addresses and paths that lead out."""
-    sources = sources.str.replace("\\", "/")  # tables made on Windows
-    known = sources.dropna()
-    web = known[known.str.match(r"[a-z]+://", na=False)]
-    if len(web):
-        raise DataError(f"{table} gives web addresses, not files; download the pictures first: {some(web)}")
-    outside = known[~known.map(stays_inside)]
-    if len(outside):
-        raise DataError(
-            f"{table} names pictures outside its folder: {some(outside)}; move the table up, or give absolute paths"
-        )
-    return known.map(lambda source: PurePosixPath(source).as_posix()).reindex(sources.index)
+        hint = "; export the spreadsheet as CSV, in UTF-8" if path.suffix.lower() in SPREADSHEETS else ""
+        raise DataError(f"{path}: expected a table .csv, .tsv, .txt or .parquet{hint}")
+    file = text_file(path)
+    table_format = find_format(file, table_format, lambda names: len(match_columns(names)))
+    return [name.strip() for name in read_column_names(file, table_format)]

@@ -21,6 +21,7 @@ from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows
 from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.picture_paths import collapse_whitespace
 from bioclip_probe.datasets.readers.tars import TarPictures, find_tars, list_pictures
+from bioclip_probe.datasets.readers.text_files import find_compressed
 from bioclip_probe.datasets.readers.text_tables import CSV, read_columns
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
@@ -61,7 +62,7 @@ def load(path: Path) -> Dataset:
     candidates = [
         folder / subfolder / CATALOG for folder in folders for subfolder in ("", "metadata", "dataset/metadata")
     ]
-    catalog = next((candidate for candidate in candidates if candidate.is_file()), None)
+    catalog = next((file for candidate in candidates if (file := find_compressed(candidate))), None)
     if catalog is None:
         raise DataError(
             f"{root} has no {CATALOG}, neither there nor in metadata/ nor above; shards that hold the names of their "

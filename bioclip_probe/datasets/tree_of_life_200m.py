@@ -28,7 +28,7 @@ from bioclip_probe.datasets import table
 from bioclip_probe.datasets.dataset import Dataset
 from bioclip_probe.datasets.readers import parquet
 from bioclip_probe.datasets.readers.columns import check_columns, notes_on_columns
-from bioclip_probe.datasets.readers.text_tables import WEB_ADDRESS
+from bioclip_probe.datasets.readers.picture_paths import WEB_ADDRESS
 from bioclip_probe.errors import DataError, some
 
 NAME = "tree-of-life-200m"
@@ -90,7 +90,7 @@ def load(path: Path, max_rows: int = MAX_ROWS) -> Dataset:
 
 def _load_catalog(name: str, root: Path, files: list[str], matched: Mapping[str, str]) -> Dataset:
     values = table.read_parquet_table(root, files, matched)
-    notes = notes_on_columns(matched)
+    notes = notes_on_columns(matched, parquet.read_schema(root / files[0]).names)
     if values.empty:
         raise DataError(f"{root / files[0]} has no usable image: it has no row")
     images = next(folder for folder in (root / IMAGES, root.parent / IMAGES, root) if folder.is_dir())

@@ -12,6 +12,7 @@ and, as options,
 * ``weights``: the paths of its weights files, whose hashes then enter the record;
 * ``encode_text(texts)``: from a list of n strings to (n, d);
 * ``logit_scale``: the factor of cosines of pictures and texts before the softmax (else 100, as CLIP's);
+* ``geometry``: how its vectors are compared, ``cosine``, ``euclidean`` or ``lorentz``, see `stats.geometry`;
 * ``to(device=..., dtype=...)``, as every `torch.nn.Module` has: it then runs on the device and in the precision that
   the user asks for, and gets its batches there. Without it, it runs in float32 on the CPU.
 
@@ -39,9 +40,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bioclip_probe.encoders.encoder import check_finite, package_versions
+from bioclip_probe.encoders.encoder import check_geometry, package_versions
 from bioclip_probe.encoders.ids import split_custom_id
-from bioclip_probe.encoders.network import Network, activation_names, stack_pictures
+from bioclip_probe.encoders.network import Network, activation_names, tried
 from bioclip_probe.encoders.precision import check_precision, dtype_of
 from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.weights import sha256_of_weights, sha256_of_weights_files
@@ -102,6 +103,7 @@ def load(recipe: Recipe) -> Network:
         "device": device,
         "dimension": _dimension(model, name),
         "text": has_text,
+        "geometry": check_geometry(str(getattr(model, "geometry", "cosine"))),
         "versions": package_versions("torch"),
     }
 
@@ -119,8 +121,7 @@ def load(recipe: Recipe) -> Network:
         forward_text if has_text else None,
         logit_scale=_logit_scale(model, name) if has_text else None,
     )
-    _try_grey_picture(encoder)
-    return encoder
+    return tried(encoder)
 
 
 def _make_model(file: Path, factory: str) -> Any:
@@ -207,12 +208,3 @@ def _call(name: str, step: str, function: Callable[..., Any], *arguments: Any, *
         raise
     except Exception as error:
         raise ModelError(f"{name}: {step} failed: {one_line(error, 240, with_type=True)}") from error
-
-
-def _try_grey_picture(encoder: Network) -> None:
-    """Encode one grey picture, so that mistakes show before the work begins."""
-    from PIL import Image
-
-    grey = _call(encoder.name, "preprocess", encoder.preprocess, Image.new("RGB", (64, 48), (127, 127, 127)))
-    _call(encoder.name, "preprocess (its result is neither tensor nor array)", stack_pictures, [grey])
-    check_finite(encoder.encode([grey]), encoder.name, "plain grey pictures")

@@ -25,6 +25,40 @@ if TYPE_CHECKING:
 # The fields of a record that change the vectors. The place of the weights, the device and the versions of libraries
 # are not among them: they change the vectors by rounding only.
 FINGERPRINT_FIELDS = ("family", "architecture", "sha256", "preprocessing", "activation", "precision", "dimension")
+# Fields that not every record has. Where they are missing they are left out, so that vectors of older stores are found.
+OPTIONAL_FIELDS = ("pooling", "layer", "picture", "geometry")
+
+
+#: How the vectors of an encoder are compared: by their angle, by their distance, or by their distance on a hyperboloid.
+GEOMETRIES = ("cosine", "euclidean", "lorentz")
+
+
+def check_geometry(geometry: str) -> str:
+    """Return a geometry unchanged, after a check that there is one of this name.
+
+    Parameters
+    ----------
+    geometry : str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+
+    Examples
+    --------
+    >>> check_geometry("poincare")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.ModelError: unknown geometry 'poincare'; expected one of cosine, euclidean, lorentz
+    """
+    if geometry not in GEOMETRIES:
+        raise ModelError(f"unknown geometry '{geometry}'; expected one of {', '.join(GEOMETRIES)}")
+    return geometry
 
 
 def fingerprint(record: dict[str, Any]) -> str:
@@ -44,7 +78,9 @@ def fingerprint(record: dict[str, Any]) -> str:
     >>> fingerprint({"family": "timm", "device": "cpu"}) == fingerprint({"family": "timm", "device": "cuda"})
     True
     """
-    return sha256_of_json({field: record.get(field) for field in FINGERPRINT_FIELDS})[:12]
+    fields = {field: record.get(field) for field in FINGERPRINT_FIELDS}
+    fields |= {field: record[field] for field in OPTIONAL_FIELDS if record.get(field) not in (None, "", "cosine")}
+    return sha256_of_json(fields)[:12]
 
 
 def fingerprints_by_precision(record: dict[str, Any]) -> dict[str, str]:

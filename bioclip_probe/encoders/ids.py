@@ -11,7 +11,9 @@ from pathlib import Path
 
 from bioclip_probe.errors import ModelError
 
-_CONTROL = re.compile(r"((quickgelu|unprojected):)*(control|untrained):")
+_LAYER = r"layer:\d+(?::(?:cls|mean))?"
+_WRAPPER = re.compile(rf"({_LAYER}|silhouette|background|scrambled):(.+)")
+_CONTROL = re.compile(rf"((quickgelu|unprojected|{_LAYER}):)*(control|untrained|silhouette|background|scrambled):")
 
 
 def is_control_id(id: str) -> bool:
@@ -33,6 +35,51 @@ def is_control_id(id: str) -> bool:
     return _CONTROL.match(id) is not None
 
 
+def split_wrapper(id: str) -> tuple[str, str]:
+    """Return what an id does to another encoder, and the id of that encoder.
+
+    Parameters
+    ----------
+    id : str
+
+    Returns
+    -------
+    wrapper : str
+        ``layer:N``, ``layer:N:cls``, ``layer:N:mean``, ``silhouette``, ``background`` or ``scrambled``; empty where
+        the id stands for itself.
+    id : str
+
+    Examples
+    --------
+    >>> split_wrapper("layer:6:mean:untrained:ViT-B-16"), split_wrapper("ViT-B-16/openai")
+    (('layer:6:mean', 'untrained:ViT-B-16'), ('', 'ViT-B-16/openai'))
+    """
+    match = _WRAPPER.fullmatch(id)
+    return (match[1], match[2]) if match else ("", id)
+
+
+def split_layer(wrapper: str) -> tuple[int, str]:
+    """Return the number of the block of a ``layer:N[:cls|mean]``, and its pooling.
+
+    Parameters
+    ----------
+    wrapper : str
+
+    Returns
+    -------
+    number : int
+    pooling : str
+        Empty where none is named.
+
+    Examples
+    --------
+    >>> split_layer("layer:6"), split_layer("layer:6:mean")
+    ((6, ''), (6, 'mean'))
+    """
+    _, number, pooling = f"{wrapper}:".split(":")[:3]
+    return int(number), pooling
+
+
 def public_id(id: str) -> str:
     """Return an id that holds no path of this machine, for records, figures and reports.
 
@@ -50,6 +97,9 @@ def public_id(id: str) -> str:
     >>> public_id("local-dir:/home/ada/models/mine")
     'local-dir:mine'
     """
+    folder = _transformers_folder(id)
+    if folder:
+        return id.replace(folder, Path(folder).expanduser().resolve().name)
     path = local_path(id)
     return f"{id[: -len(path)]}{Path(path).expanduser().resolve().name}" if path else id
 
@@ -75,9 +125,15 @@ def absolute_id(id: str) -> str:
     >>> absolute_id("custom:/models/mine.py:Net")
     'custom:/models/mine.py:Net'
     """
+    wrapper, inner = split_wrapper(id)
+    if wrapper:
+        return f"{wrapper}:{absolute_id(inner)}"
     if id.startswith("custom:"):
         file, factory = split_custom_id(id)
         return f"custom:{file.absolute()}:{factory}"
+    folder = _transformers_folder(id)
+    if folder:
+        return id.replace(folder, str(Path(folder).expanduser().absolute()))
     path = local_path(id)
     return f"{id[: -len(path)]}{Path(path).expanduser().absolute()}" if path else id
 
@@ -103,7 +159,9 @@ def local_path(id: str) -> str:
     if scheme:
         return path
     _, slash, tag = id.rpartition(":")[2].partition("/")
-    return tag if slash and "hf-hub:" not in id and Path(tag).expanduser().is_file() else ""
+    return (
+        tag if slash and "hf-hub:" not in id and "transformers:" not in id and Path(tag).expanduser().is_file() else ""
+    )
 
 
 def model_folder(id: str) -> Path:
@@ -153,6 +211,35 @@ def split_custom_id(id: str) -> tuple[Path, str]:
     return Path(file).expanduser(), factory
 
 
+def split_transformers_id(id: str) -> tuple[str, str]:
+    """Return the repository or folder of a ``transformers:`` id, and its pooling.
+
+    Parameters
+    ----------
+    id : str
+
+    Returns
+    -------
+    name : str
+    pooling : str
+        ``cls``, ``pooler`` or ``mean``.
+
+    Raises
+    ------
+    ModelError
+        If the id says no pooling.
+
+    Examples
+    --------
+    >>> split_transformers_id("transformers:facebook/dinov2-base@main:cls")
+    ('facebook/dinov2-base@main', 'cls')
+    """
+    name, _, pooling = id.removeprefix("transformers:").rpartition(":")
+    if not name or pooling not in ("cls", "pooler", "mean"):
+        raise ModelError(f"'{id}' says no pooling; expected transformers:ORG/MODEL:cls, :pooler or :mean")
+    return name, pooling
+
+
 def file_stamp(id: str) -> tuple[tuple[str, int, int], ...]:
     """Return the name, time and size of each file of a local model, which change when the model changes.
 
@@ -170,9 +257,12 @@ def file_stamp(id: str) -> tuple[tuple[str, int, int], ...]:
     >>> file_stamp("ViT-B-16/openai")
     ()
     """
+    wrapper, inner = split_wrapper(id)
+    if wrapper:
+        return file_stamp(inner)
     if id.startswith("custom:"):
         path = split_custom_id(id)[0]
-    elif text := local_path(id):
+    elif text := _transformers_folder(id) or local_path(id):
         path = Path(text).expanduser()
     else:
         return ()
@@ -180,3 +270,10 @@ def file_stamp(id: str) -> tuple[tuple[str, int, int], ...]:
         return ()
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.is_file())
+
+
+def _transformers_folder(id: str) -> str:
+    """Return the folder of a ``transformers:`` id, as it stands there; empty for a model of the hub."""
+    _, scheme, rest = id.partition("transformers:")
+    folder = rest.rpartition(":")[0]
+    return folder if scheme and folder and Path(folder).expanduser().is_dir() else ""

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 
-import numpy as np
-
-from bioclip_probe.encoders import controls, custom, open_clip, timm
-from bioclip_probe.encoders.encoder import BaseEncoder
-from bioclip_probe.encoders.ids import absolute_id, is_control_id, model_folder, public_id
+from bioclip_probe.encoders import (
+    altered,
+    controls,
+    custom,
+    layers,
+    modules,
+    open_clip,
+    timm,
+    torchvision,
+    transformers,
+)
+from bioclip_probe.encoders.ids import absolute_id, is_control_id, model_folder, public_id, split_wrapper
 from bioclip_probe.encoders.recipe import Encoder, Recipe, load_record
 from bioclip_probe.encoders.registry import FORMS, REGISTRY, SCHEMES, WRAPPERS
+from bioclip_probe.encoders.remote import RemoteEncoder
+from bioclip_probe.encoders.wrappers import Around
 from bioclip_probe.errors import ModelError, some
 
-_WITHOUT_SCHEME = ("hf-hub", "timm", "local-dir")  # encoders of these schemes are shown without it
+_WITHOUT_SCHEME = ("hf-hub", "timm", "local-dir", "module")  # encoders of these schemes are shown without it
 
 
 def known() -> list[str]:
@@ -69,6 +76,9 @@ def resolve(name: str) -> tuple[str | None, str]:
     if name in REGISTRY:
         return name, REGISTRY[name].id
     scheme, colon, rest = name.partition(":")
+    wrapper, inner = split_wrapper(name)
+    if wrapper:
+        return public_id(name), f"{wrapper}:{resolve(inner)[1]}"
     if colon and rest and scheme in WRAPPERS:
         return public_id(name), f"{scheme}:{_wrapped_id(rest)}"
     if colon and rest and scheme in SCHEMES:
@@ -109,7 +119,10 @@ def on_hub(name: str) -> bool:
     >>> on_hub("bioclip"), on_hub("pixels")
     (True, False)
     """
-    return bool(re.match(r"((quickgelu|unprojected):)*(hf-hub:|timm:|[^:]+/)", resolve(name)[1]))
+    id = resolve(name)[1]
+    while split_wrapper(id)[0]:
+        id = split_wrapper(id)[1]
+    return bool(re.match(r"((quickgelu|unprojected):)*(hf-hub:|timm:|transformers:|[^:]+/)", id))
 
 
 def controls_for(models: Iterable[str]) -> list[str]:
@@ -213,113 +226,6 @@ def load_remote(
     return RemoteEncoder(recipe.resolved(record), record)
 
 
-@dataclass(frozen=True, eq=False)
-class RemoteEncoder(BaseEncoder):
-    """An encoder that runs in other processes only. Pickled, it arrives there as the encoder itself.
-
-    It stands for the encoder where there is no GPU, or no memory, to load it.
-
-    Attributes
-    ----------
-    recipe, record
-        As of every encoder.
-    text_encoder : Encoder, optional
-        The same network at another precision, if this process has it. It encodes the texts.
-
-    Examples
-    --------
-    >>> pixels = load("pixels")
-    >>> RemoteEncoder(pixels.recipe, pixels.record).has_text
-    False
-    """
-
-    text_encoder: Encoder | None = None
-
-    @property
-    def has_text(self) -> bool:
-        """True where the encoder has a text tower."""
-        return self.record["text"]
-
-    def preprocess(self, image: Any) -> Any:
-        """Raise an error, because the encoder is not loaded in this process.
-
-        Parameters
-        ----------
-        image : PIL.Image.Image
-
-        Raises
-        ------
-        ModelError
-            Always.
-        """
-        raise self._not_loaded()
-
-    def collate(self, pictures: Sequence[Any]) -> Any:
-        """Raise an error, because the encoder is not loaded in this process.
-
-        Parameters
-        ----------
-        pictures : sequence
-
-        Raises
-        ------
-        ModelError
-            Always.
-        """
-        raise self._not_loaded()
-
-    def encode(self, batch: Any) -> np.ndarray:
-        """Raise an error, because the encoder is not loaded in this process.
-
-        Parameters
-        ----------
-        batch : Tensor, ndarray or sequence
-
-        Raises
-        ------
-        ModelError
-            Always.
-        """
-        raise self._not_loaded()
-
-    def parity(self, pictures: Sequence[Any]) -> float | None:
-        """Raise an error, because the encoder is not loaded in this process.
-
-        Parameters
-        ----------
-        pictures : sequence
-
-        Raises
-        ------
-        ModelError
-            Always.
-        """
-        raise self._not_loaded()
-
-    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the vectors of texts, from the same network at another precision.
-
-        Parameters
-        ----------
-        texts : sequence of str
-
-        Returns
-        -------
-        ndarray, shape (n, d), float32
-
-        Raises
-        ------
-        ModelError
-            If this process has no such network.
-        """
-        if self.text_encoder is None:
-            raise self._not_loaded()
-        return self.text_encoder.encode_text(texts)
-
-    def _not_loaded(self) -> ModelError:
-        return ModelError(f"{self.name} is not loaded in this process: it runs where its pictures are embedded")
-
-
 def factory_of(id: str) -> Callable[[Recipe], Encoder]:
     """Return the function that builds the encoder of an id from its recipe.
 
@@ -336,10 +242,16 @@ def factory_of(id: str) -> Callable[[Recipe], Encoder]:
     >>> factory_of("control:pixels") is controls.load
     True
     """
+    wrapper, inner = split_wrapper(id)
+    if wrapper:
+        return Around(altered.load if wrapper in altered.ALTERATIONS else layers.load, factory_of(inner))
     factories: dict[str, Callable[[Recipe], Encoder]] = {
         "control": controls.load,
         "custom": custom.load,
+        "module": modules.load,
         "timm": timm.load,
+        "torchvision": torchvision.load,
+        "transformers": transformers.load,
         "local-dir": load_folder,
     }
     return factories.get(id.partition(":")[0], open_clip.load)

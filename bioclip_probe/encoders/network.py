@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bioclip_probe.encoders.blocks import Blocks
 from bioclip_probe.encoders.encoder import BaseEncoder, check_finite, check_vectors, smallest_cosine
 from bioclip_probe.encoders.pixels import PixelTransform, SplitTransform
 from bioclip_probe.encoders.precision import dtype_of
-from bioclip_probe.errors import ModelError
+from bioclip_probe.errors import ModelError, ProbeError, one_line
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +52,8 @@ class Network(BaseEncoder):
         Factor by which the model multiplies cosines of pictures and texts, where it is known.
     split : SplitTransform, optional
         The transform in two parts, where it has them: bytes here, and values on the device.
+    blocks : Blocks, optional
+        The blocks that the network is made of, where it tells what they compute.
 
     Examples
     --------
@@ -66,6 +69,7 @@ class Network(BaseEncoder):
     tokenizer: Callable[[], Any] | None = None
     logit_scale: float | None = None
     split: SplitTransform | None = None
+    blocks: Blocks | None = None
 
     @property
     def portable_transform(self) -> PixelTransform | None:
@@ -273,6 +277,45 @@ class Network(BaseEncoder):
         return vectors
 
 
+def tried(encoder: Network) -> Network:
+    """Return an encoder after it has encoded a grey picture, so that mistakes show before the work begins.
+
+    Parameters
+    ----------
+    encoder : Network
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ModelError
+        If a step fails, or its vector has another shape than it declares or is not finite.
+
+    Examples
+    --------
+    >>> from bioclip_probe.encoders import load
+    >>> tried(load("world-generic")).name
+    'world-generic'
+    """
+    from PIL import Image
+
+    step = "preprocess"
+    try:
+        picture = encoder.preprocess(Image.new("RGB", (64, 48), (127, 127, 127)))
+        step = "preprocess (its result is neither tensor nor array)"
+        stack_pictures([picture])
+        step = "encode"
+        vectors = encoder.encode([picture])
+    except ProbeError:
+        raise
+    except Exception as error:  # the code of the network, and the configuration that it is built from, may be anyone's
+        raise ModelError(f"{encoder.name}: {step} failed: {one_line(error, 240, with_type=True)}") from error
+    check_finite(vectors, encoder.name, "plain grey pictures")
+    return encoder
+
+
 def activation_names(module: torch.nn.Module) -> str:
     """Return the names of the activation functions that a module is built of.
 
@@ -293,33 +336,6 @@ def activation_names(module: torch.nn.Module) -> str:
     """
     kinds = {type(layer).__name__ for layer in module.modules()}
     return "+".join(sorted({_ACTIVATIONS[kind] for kind in kinds if kind in _ACTIVATIONS}))
-
-
-def move_to_device(model: torch.nn.Module, device: str, precision: str) -> torch.nn.Module:
-    """Return a model on a device, with all weights in one precision.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-    device : str
-        As torch names it. On a GPU, convolutions get the memory layout that tensor cores take, channels last.
-    precision : str
-        One of `PRECISIONS`.
-
-    Returns
-    -------
-    torch.nn.Module
-
-    Examples
-    --------
-    >>> import torch
-    >>> move_to_device(torch.nn.Linear(2, 2), "cpu", "bf16").weight.dtype
-    torch.bfloat16
-    """
-    import torch
-
-    model = model.to(device=device, dtype=dtype_of(precision))
-    return model if device == "cpu" else model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def stack_pictures(pictures: Any) -> torch.Tensor:

@@ -12,15 +12,18 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bioclip_probe.encoders import text_tower
+from bioclip_probe.encoders.blocks import blocks_of_open_clip
 from bioclip_probe.encoders.encoder import package_versions
 from bioclip_probe.encoders.ids import public_id
-from bioclip_probe.encoders.network import Network, activation_names, move_to_device
+from bioclip_probe.encoders.model_config import check_size
+from bioclip_probe.encoders.network import Network, activation_names, tried
 from bioclip_probe.encoders.open_clip_sources import Source, source_of
 from bioclip_probe.encoders.pixels import split_transform
-from bioclip_probe.encoders.precision import check_precision, resolve_precision
+from bioclip_probe.encoders.precision import check_precision, move_to_device, resolve_precision
 from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.weights import refuse_pickled_code, sha256_of_parameters, sha256_of_weights
 from bioclip_probe.errors import ModelError, one_line
@@ -81,7 +84,7 @@ def load(recipe: Recipe) -> Network:
             return text_tower.load_tokenizer(name, source.architecture)
 
     transform = _transform(record["preprocessing"])
-    return Network(
+    encoder = Network(
         recipe.resolved(record),
         record,
         transform,
@@ -90,7 +93,9 @@ def load(recipe: Recipe) -> Network:
         tokenizer=tokenizer,
         logit_scale=None if source.unprojected else logit_scale,
         split=split_transform(transform, device),
+        blocks=blocks_of_open_clip(model.visual),
     )
+    return tried(encoder)
 
 
 def _record(recipe: Recipe, source: Source, model: Any) -> dict[str, Any]:
@@ -169,6 +174,10 @@ def _build_network(name: str, source: Source) -> Any:
     if source.weights is not None:
         refuse_pickled_code(source.weights)
     in_folder = source.architecture.startswith("local-dir:")
+    if in_folder:  # its configuration comes from a stranger
+        with _collect_warnings():
+            meta = partial(open_clip.create_model, source.architecture, load_weights=False, device="meta")
+            check_size(partial(meta, pretrained_text=False), [source.weights] if source.weights else [])
     try:
         with _collect_warnings() as messages, torch.random.fork_rng(devices=[]):
             torch.manual_seed(_SEED)

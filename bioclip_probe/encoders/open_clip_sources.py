@@ -6,14 +6,22 @@ itself here, because it can neither pin a revision nor tell which file it took.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bioclip_probe.encoders.hub import hub_weights
 from bioclip_probe.encoders.ids import model_folder
-from bioclip_probe.encoders.weights import OPEN_CLIP_CONFIG, OPEN_CLIP_FILES, WORLD, hub_weights, weights_file
+from bioclip_probe.encoders.model_config import (
+    check_architecture,
+    check_choice,
+    check_colors,
+    check_number,
+    check_sides,
+    read_config,
+)
+from bioclip_probe.encoders.weights import OPEN_CLIP_CONFIG, OPEN_CLIP_FILES, WORLD, weights_file
 from bioclip_probe.errors import ModelError, one_line, some
 
 _PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
@@ -136,14 +144,7 @@ def source_from_folder(folder: Path, revision: str = "", random: bool = False) -
         raise ModelError(
             f"there is no model folder {folder}; expected a folder with {OPEN_CLIP_CONFIG} and its weights"
         )
-    path = folder / OPEN_CLIP_CONFIG
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
-    except FileNotFoundError as error:
-        message = f"the folder {folder} has no {OPEN_CLIP_CONFIG}; copy it from where the weights came from"
-        raise ModelError(message) from error
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ModelError(f"{path} is no open_clip configuration: {one_line(error, 240, with_type=True)}") from error
+    config = _checked_config(folder)
     _refuse_foreign_code(folder, config)
     weights = None if random else weights_file(folder, OPEN_CLIP_FILES)
     return Source(f"local-dir:{folder}", config, weights, revision)
@@ -265,15 +266,41 @@ def untrained_source(architecture: str) -> Source:
     return Source(architecture, config, None)
 
 
-def _refuse_foreign_code(folder: Path, config: Any) -> None:
+def _checked_config(folder: Path) -> dict[str, Any]:
+    """Return the architecture of a folder, after a check of its numbers and of the settings of its preprocessing."""
+    path = folder / OPEN_CLIP_CONFIG
+    try:
+        config = read_config(path)
+    except FileNotFoundError as error:
+        message = f"the folder {folder} has no {OPEN_CLIP_CONFIG}; copy it from where the weights came from"
+        raise ModelError(message) from error
+    model = _table(config, "model_cfg", path)
+    _table(model, "text_cfg", path)
+    vision = _table(model, "vision_cfg", path)
+    check_architecture(model, str(path))
+    check_sides(vision.get("image_size", 224), str(path), "image_size")
+    preprocessing, origin = _table({"preprocess_cfg": {}} | config, "preprocess_cfg", path), f"{path}, preprocess_cfg"
+    check_colors(preprocessing, origin)
+    check_choice(preprocessing, "interpolation", ("bicubic", "bilinear", "random"), origin)
+    check_choice(preprocessing, "resize_mode", ("shortest", "longest", "squash"), origin)
+    check_choice(preprocessing, "mode", ("RGB",), origin)
+    check_number(preprocessing, "fill_color", 0, 255, origin)
+    check_sides(preprocessing.get("size") or 224, origin)
+    return model
+
+
+def _table(config: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
+    if not isinstance(config.get(key), dict):
+        raise ModelError(f"{path} is no open_clip configuration: its {key} is no table")
+    return config[key]
+
+
+def _refuse_foreign_code(folder: Path, config: dict[str, Any]) -> None:
     """Raise an error if transformers, which gets the configuration from open_clip, would download code and run it."""
-    text = (config.get("text_cfg") if isinstance(config, dict) else config) or {}
-    options = (text.get("tokenizer_kwargs") if isinstance(text, dict) else text) or {}
+    text = config["text_cfg"]
+    options = text.get("tokenizer_kwargs") or {}
     if not isinstance(options, dict):
-        raise ModelError(
-            f"{folder / OPEN_CLIP_CONFIG} is no open_clip configuration: "
-            "it has a list or a value where a table is expected"
-        )
+        raise ModelError(f"{folder / OPEN_CLIP_CONFIG} is no open_clip configuration: its tokenizer_kwargs is no table")
     tower = text.get("hf_model_name")
     reason = ""
     if options.get("trust_remote_code"):

@@ -108,6 +108,33 @@ def dtype_of(precision: str) -> torch.dtype:
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
 
+def move_to_device(model: torch.nn.Module, device: str, precision: str) -> torch.nn.Module:
+    """Return a model on a device, with all weights in one precision.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    device : str
+        As torch names it. On a GPU, convolutions get the memory layout that tensor cores take, channels last.
+    precision : str
+        One of `PRECISIONS`.
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Examples
+    --------
+    >>> import torch
+    >>> move_to_device(torch.nn.Linear(2, 2), "cpu", "bf16").weight.dtype
+    torch.bfloat16
+    """
+    import torch
+
+    model = model.to(device=device, dtype=dtype_of(precision))
+    return model if device == "cpu" else model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def _cpu_has_bf16() -> bool:
     """Return whether this CPU multiplies in bf16: Intel since Cooper Lake or with AMX, AMD since Zen 4 (Linux only)."""
     try:

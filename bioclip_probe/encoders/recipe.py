@@ -41,7 +41,8 @@ class Encoder(Protocol):
         True where `encode_text` works.
     record : dict
         JSON-able: name, id, family, control (true for a baseline that has learnt nothing), architecture, revision,
-        sha256 and files of the weights, preprocessing, activation, precision, device, dimension, text, versions.
+        sha256 and files of the weights, preprocessing, activation, precision, device, dimension, text, versions; where
+        they apply, pooling, layer, picture (how pictures are altered) and geometry (how vectors are compared).
     fingerprint : str
         12 hex digits, a hash of the fields of the record that change the vectors.
     recipe : Recipe

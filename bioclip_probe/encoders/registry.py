@@ -147,7 +147,7 @@ REGISTRY: dict[str, EncoderEntry] = {
         EncoderEntry(
             "dinov3",
             "DINOv3, ViT-B/16",
-            "256 px",
+            "256 px; its class token",
             function=timm.load,
             id="timm:vit_base_patch16_dinov3.lvd1689m",
             dimension=768,
@@ -232,7 +232,26 @@ FORMS: dict[str, EncoderEntry] = {
             "a folder with open_clip_config.json, or timm's config.json, and weights",
             id="local-dir:models/mine",
         ),
-        EncoderEntry("timm:NAME", "any pretrained model of timm", id="timm:resnet50.a1_in1k", text=False),
+        EncoderEntry(
+            "timm:NAME[:POOLING]",
+            "any pretrained model of timm",
+            "POOLING: token, avg or max; by default the one of its authors",
+            id="timm:resnet50.a1_in1k",
+            text=False,
+        ),
+        EncoderEntry(
+            "torchvision:NAME[.WEIGHTS]",
+            "any classifier of torchvision, before its last layer",
+            id="torchvision:resnet50.IMAGENET1K_V2",
+            text=False,
+        ),
+        EncoderEntry(
+            "transformers:ORG/MODEL:POOLING",
+            "any model of transformers that embeds pictures, from the hub or a folder",
+            "POOLING: cls, pooler or mean; needs the extra `transformers`",
+            id="transformers:facebook/dinov2-base:cls",
+            text=False,
+        ),
         EncoderEntry(
             "custom:FILE.py:FACTORY", "your own network; see bioclip_probe.encoders.custom", id="custom:mine.py:Mine"
         ),
@@ -255,12 +274,40 @@ FORMS: dict[str, EncoderEntry] = {
             id="unprojected:ViT-B-32/laion2b_s34b_b79k",
             text=False,
         ),
+        EncoderEntry(
+            "layer:N:MODEL",
+            "a model's vectors after its block N: the class token, else the mean of the patches",
+            "layer:N:cls:MODEL and layer:N:mean:MODEL ask for one of them; layer:1-12:MODEL are twelve encoders",
+            id="layer:6:bioclip",
+            text=False,
+        ),
+        EncoderEntry(
+            "scrambled:MODEL",
+            "control: a model that sees the tiles of each picture in random order",
+            "colours and textures stay, the shape is lost",
+            id="scrambled:bioclip",
+            text=False,
+        ),
+        EncoderEntry(
+            "silhouette:MODEL",
+            "control: a model that sees the organism as a black shape",
+            "needs a table with a column mask",
+            id="silhouette:bioclip",
+            text=False,
+        ),
+        EncoderEntry(
+            "background:MODEL",
+            "control: a model that sees the picture without the organism",
+            "needs a table with a column mask",
+            id="background:bioclip",
+            text=False,
+        ),
         EncoderEntry("NAME=MODEL", "any of these under a name of your own", id="mine=local-dir:models/mine"),
     )
 }
 
 WRAPPERS = ("untrained", "quickgelu", "unprojected")  # these go before another name
-SCHEMES = ("hf-hub", "local-dir", "world", "timm", "custom", "control")
+SCHEMES = ("hf-hub", "local-dir", "world", "timm", "torchvision", "transformers", "custom", "module", "control")
 
 
 def catalogue() -> pd.DataFrame:

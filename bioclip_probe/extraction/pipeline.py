@@ -19,7 +19,14 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import ModelError, PictureError, some
-from bioclip_probe.extraction.preparation import Chunk, EncoderGroup, OpenPicture, Preparation, group_encoders
+from bioclip_probe.extraction.preparation import (
+    Chunk,
+    EncoderGroup,
+    OpenPicture,
+    Preparation,
+    PreparedPicture,
+    group_encoders,
+)
 from bioclip_probe.extraction.processes import ProcessPool, process_pool
 from bioclip_probe.extraction.resources import Resources, resources_for
 from bioclip_probe.extraction.settings import ExtractionSettings
@@ -89,6 +96,7 @@ class _ShardInProgress:
     task: ShardTask
     encoder: int
     errors: dict[int, PictureError] = field(default_factory=dict)  # by position in the task
+    sha256: dict[int, str] = field(default_factory=dict)  # by position in the task
     positions: list[int] = field(default_factory=list)  # the position in the task of each vector
     vectors: list[np.ndarray] = field(default_factory=list)
 
@@ -99,7 +107,7 @@ class _ShardInProgress:
         for position, image_id in enumerate(self.task.image_ids):
             error = self.errors.get(position)
             status = ("ok", None, None) if error is None else ("failed", error.kind, str(error))
-            rows.append((image_id, row_of.get(position, -1), *status))
+            rows.append((image_id, row_of.get(position, -1), *status, self.sha256.get(position)))
         vectors = np.concatenate([np.empty((0, dimension), np.float32), *self.vectors])
         ledger = LEDGER.frame(pd.DataFrame(rows, columns=LEDGER.names))
         return EncodedShard(self.task.shard, self.encoder, ledger, vectors, parity)
@@ -126,7 +134,7 @@ class _PreparedChunk(NamedTuple):
     task: ShardTask
     first: int  # position in the task of the first of them
     chunk: Chunk
-    pictures: list[list[Any]]  # for each picture one for each group, or a `PictureError`
+    pictures: list[PreparedPicture]
 
 
 @dataclass(eq=False)
@@ -142,8 +150,11 @@ class _WaitingPictures:
         """Return the pictures of a task, none so far, for the encoders of a group that the task has."""
         return cls([_ShardInProgress(task, number) for number in task.encoders if number in group.encoders])
 
-    def add(self, position: int, picture: Any) -> None:
+    def add(self, position: int, picture: Any, sha256: str | None) -> None:
         """Add a prepared picture, or its error."""
+        if sha256 is not None:
+            for shard in self.shards:
+                shard.sha256[position] = sha256
         if isinstance(picture, PictureError):
             for shard in self.shards:
                 shard.errors[position] = picture
@@ -315,8 +326,8 @@ def _batches(
             waiting = [_WaitingPictures.of(task, groups[number]) for number in chunk.groups]
         for position, prepared in enumerate(pictures, start=first):
             last = position == len(task.sources) - 1
-            for group, picture in zip(waiting, prepared, strict=True):
-                group.add(position, picture)
+            for group, picture in zip(waiting, prepared.by_group, strict=True):
+                group.add(position, picture, prepared.sha256)
                 if len(group.pictures) == batch_size or last:
                     yield from group.batches(encoders, parities, last)
             advance()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bioclip_probe.datasets.readers.pictures import PictureOpener
 from bioclip_probe.errors import DataError, PictureError, ProbeError, one_line
 
 if TYPE_CHECKING:
@@ -31,6 +32,22 @@ class Chunk(NamedTuple):
 
     sources: list[str]
     groups: tuple[int, ...]
+
+
+class PreparedPicture(NamedTuple):
+    """A picture as the networks take it.
+
+    Attributes
+    ----------
+    by_group : list
+        For each group of the chunk the prepared picture, or in its place the `PictureError` that says why there is
+        none.
+    sha256 : str, optional
+        Digest of the bytes of the picture, None where its opener does not have them.
+    """
+
+    by_group: list[Any]
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,15 +116,15 @@ class Preparation:
     --------
     >>> from PIL import Image
     >>> preparation = Preparation(lambda color: Image.new("RGB", (4, 2), color), (lambda image: image.size,))
-    >>> preparation.prepare(Chunk(["white", "red"], groups=(0,)))
+    >>> [picture.by_group for picture in preparation.prepare(Chunk(["white", "red"], groups=(0,)))]
     [[(4, 2)], [(4, 2)]]
     """
 
     open_picture: OpenPicture
     transforms: tuple[Callable[[Image.Image], Any], ...]
 
-    def prepare(self, chunk: Chunk) -> list[list[Any]]:
-        """Return each picture prepared for each group, or in its place the `PictureError` that says why it cannot be.
+    def prepare(self, chunk: Chunk) -> list[PreparedPicture]:
+        """Return each picture prepared for each group.
 
         Parameters
         ----------
@@ -115,18 +132,23 @@ class Preparation:
 
         Returns
         -------
-        list of list
-            For each picture a list with an entry for each group.
+        list of PreparedPicture
         """
         return [self._prepared(source, chunk.groups) for source in chunk.sources]
 
-    def _prepared(self, source: str, groups: Sequence[int]) -> list[Any]:
+    def _prepared(self, source: str, groups: Sequence[int]) -> PreparedPicture:
+        sha256 = None
         try:
-            image = self.open_picture(source)
+            if isinstance(self.open_picture, PictureOpener):
+                encoded = self.open_picture.read(source)
+                sha256 = encoded.sha256
+                image = encoded.decode()
+            else:
+                image = self.open_picture(source)
         except DataError as error:
             refusal = error if isinstance(error, PictureError) else PictureError(str(error), "unreadable")
-            return [refusal] * len(groups)
-        return [self._transformed(group, image, source) for group in groups]
+            return PreparedPicture([refusal] * len(groups), sha256)
+        return PreparedPicture([self._transformed(group, image, source) for group in groups], sha256)
 
     def _transformed(self, group: int, image: Image.Image, source: str) -> Any:
         try:

@@ -29,7 +29,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from bioclip_probe.errors import PictureError, ProbeError, one_line
-from bioclip_probe.extraction.preparation import Chunk, Preparation
+from bioclip_probe.extraction.preparation import Chunk, Preparation, PreparedPicture
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class PreparingProcess:
         """
         self._ask(pickle.dumps(sys.path) + self._preparation)
 
-    def prepare(self, chunk: Chunk) -> list[list[Any]]:
+    def prepare(self, chunk: Chunk) -> list[PreparedPicture]:
         """Return what `Preparation.prepare` returns there.
 
         Parameters
@@ -132,7 +132,7 @@ class PreparingProcess:
 
         Returns
         -------
-        list of list
+        list of PreparedPicture
 
         Raises
         ------
@@ -192,7 +192,7 @@ class ProcessPool:
         """Number of processes that are ready and have nothing to do."""
         return self._idle.qsize()
 
-    def prepare(self, chunk: Chunk) -> list[list[Any]]:
+    def prepare(self, chunk: Chunk) -> list[PreparedPicture]:
         """Return the prepared pictures of a chunk, by the next process that is free, or by this thread if none is.
 
         Parameters
@@ -201,7 +201,7 @@ class ProcessPool:
 
         Returns
         -------
-        list of list
+        list of PreparedPicture
             As `Preparation.prepare` returns it. A picture that ends its process is a `PictureError`.
 
         Raises
@@ -221,9 +221,9 @@ class ProcessPool:
         self._idle.put(process)
         return prepared
 
-    def _prepare_one_by_one(self, chunk: Chunk) -> list[list[Any]]:
+    def _prepare_one_by_one(self, chunk: Chunk) -> list[PreparedPicture]:
         """Prepare each picture alone in a new process, and find the one that ends it."""
-        prepared: list[list[Any]] = []
+        prepared: list[PreparedPicture] = []
         process = self._started()
         for source in chunk.sources:
             try:
@@ -238,7 +238,7 @@ class ProcessPool:
                         "of memory? take fewer with --workers, or --preparation threads; finished shards are kept"
                     ) from None
                 refusal = PictureError(f"{source}: the process that opened it crashed ({error})", "corrupt")
-                prepared.append([refusal] * len(chunk.groups))
+                prepared.append(PreparedPicture([refusal] * len(chunk.groups)))
                 process = self._started()
         self._idle.put(process)
         return prepared
@@ -295,7 +295,7 @@ def process_pool(preparation: Preparation, n_processes: int) -> Iterator[Process
     >>> from bioclip_probe.datasets import load
     >>> preparation = Preparation(load("world").open, (encoders.load("pixels").preprocess,))
     >>> with process_pool(preparation, 1) as processes:
-    ...     processes.prepare(Chunk(["000/0"], groups=(0,)))[0][0].shape
+    ...     processes.prepare(Chunk(["000/0"], groups=(0,)))[0].by_group[0].shape
     (768,)
     """
     pool = ProcessPool(preparation, n_processes)

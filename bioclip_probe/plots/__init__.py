@@ -5,6 +5,7 @@
 `dots`           many measures at one look
 `headline`       one number for each model with its interval, raw and centred
 `by_rank`        purity, probe accuracy or any other metric by rank, with chance
+`by_layer`       agreement with the tree by depth, for encoders named layer:N:MODEL
 `curves`         a number against the images per taxon that a probe learnt from
 `matrix`         how alike any two models are
 `staircase`      the distance of two species by the lowest rank that they share
@@ -16,6 +17,7 @@
 Every figure takes a `FigureSettings`: the models to draw, the controls among them, the heading.
 """
 
+from bioclip_probe.plots.by_layer import by_layer
 from bioclip_probe.plots.by_rank import by_rank
 from bioclip_probe.plots.curves import curves
 from bioclip_probe.plots.dots import dots
@@ -32,6 +34,7 @@ __all__ = [
     "PAPER_COLORS",
     "SAFE_COLORS",
     "FigureSettings",
+    "by_layer",
     "by_rank",
     "curves",
     "dots",

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.extraction.prompts import MAIN_TYPE, PLAIN_TYPE
+from bioclip_probe.plots.by_layer import by_layer, layer_rows
 from bioclip_probe.plots.by_rank import by_rank
 from bioclip_probe.plots.curves import curves
 from bioclip_probe.plots.dots import dots
@@ -399,6 +400,14 @@ _ENTRIES = (
         "that follows the tree climbs from step to step.",
         _draw_staircase,
         _measured(STAIRCASE, space="raw"),
+    ),
+    FigureEntry(
+        "layers",
+        "Agreement with the tree by layer",
+        "CPCC, tree signal and 1-NN purity at family (among other species) of the vectors after each block of a model, "
+        "and of its own embedding. For encoders named layer:N:MODEL. Grey: chance.",
+        lambda rows, settings, tables: by_layer(rows, settings),
+        layer_rows,
     ),
 )
 

@@ -85,7 +85,11 @@ def split_by_image(
 
 
 def split_as_given(
-    labels: np.ndarray, given: np.ndarray, rng: np.random.Generator, groups: np.ndarray | None = None
+    labels: np.ndarray,
+    given: np.ndarray,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+    copies: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the split that a dataset comes with, for each rank.
 
@@ -100,12 +104,15 @@ def split_as_given(
     groups : ndarray, shape (n,), int64, optional
         Observation or photographer of each image: images of one group are not divided between train and val. −1 belongs
         to no group. The test images stay as they are given.
+    copies : ndarray, shape (n,), int64, optional
+        Number of the picture that several images show; −1 for an image without a copy. An image to learn from whose
+        copy is a test image is left out.
 
     Returns
     -------
     ndarray, shape (R, n), of str
         ``train``, ``val``, ``test``, or empty for an image that is left out at a rank: it has no label or no subset
-        there, or its taxon has no image to learn from or none to test.
+        there, a test image is its copy, or its taxon has no image to learn from or none to test.
 
     Examples
     --------
@@ -115,6 +122,8 @@ def split_as_given(
     ['test', '']
     """
     subset = given_subsets(given)
+    if copies is not None and len(copies):
+        subset[copies_of_tested(subset, copies)] = ""
     train = np.flatnonzero((subset == "train") & (labels >= 0).any(axis=0))
     if len(train) and not (subset == "val").any():
         # Drawn as train, val and train, the val images are spread over the taxa as those of `split_by_image`.
@@ -125,6 +134,29 @@ def split_as_given(
         learnt, tested = (own[np.isin(own_split, names)] for names in (("train", "val"), ("test",)))
         own_split[~np.isin(own, np.intersect1d(learnt, tested))] = ""
     return split
+
+
+def copies_of_tested(subset: np.ndarray, copies: np.ndarray) -> np.ndarray:
+    """Return True for each image to learn from whose copy is a test image.
+
+    Parameters
+    ----------
+    subset : ndarray, shape (n,), of str
+        ``train``, ``val``, ``test`` or empty.
+    copies : ndarray, shape (n,), int64
+        Number of the picture that several images show; −1 for an image without a copy.
+
+    Returns
+    -------
+    ndarray, shape (n,), bool
+
+    Examples
+    --------
+    >>> copies_of_tested(np.array(["train", "test", "train"]), np.array([0, 0, -1])).tolist()
+    [True, False, False]
+    """
+    tested = copies[(subset == "test") & (copies >= 0)]
+    return np.isin(subset, ("train", "val")) & np.isin(copies, tested)
 
 
 def given_subsets(given: np.ndarray) -> np.ndarray:

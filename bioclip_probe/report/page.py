@@ -27,6 +27,7 @@ from bioclip_probe.report.summary import (
 from bioclip_probe.study import published, results
 from bioclip_probe.study.results import Results
 from bioclip_probe.tables import MEASUREMENTS
+from bioclip_probe.tree.placing import PLURALS
 
 #: Metrics with a table by rank on the page.
 BY_RANK = (
@@ -107,6 +108,7 @@ def _content(found: Results, progress: bool) -> dict[str, object]:
         "coverage": published.coverage(comparison, found.record),
         "by_rank": [(METRICS[name], table_by_rank(found, name)) for name in BY_RANK if name in measured],
         "other_trees": _other_trees(table),
+        "plurals": PLURALS,
         "parts": _parts(table),
         "columns_of_images": _columns_of_images(table),
         "undefined": table[table["value"].isna() & table["encoder_b"].isna()][

@@ -1,5 +1,6 @@
 from . import append_only as append_only
 from . import descriptions as descriptions
+from . import earlier_versions as earlier_versions
 from . import journal as journal
 from . import locks as locks
 from . import records as records

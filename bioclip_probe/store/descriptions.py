@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bioclip_probe.datasets import Dataset
     from bioclip_probe.encoders import Encoder
 
+#: Format of the records of datasets that do not state theirs.
+OLDEST = 2
 SOFTWARE = ("bioclip_probe", "numpy", "pandas", "pyarrow", "pillow")
 
 
@@ -107,7 +109,8 @@ def create_dataset_folder(home: Path, dataset: Dataset) -> None:
     table = io.BytesIO()
     IMAGES.frame(dataset.images[IMAGES.names]).to_parquet(table, index=False)
     written = write_file(home / "images.parquet", table.getvalue())
-    description = {"name": dataset.name, "fingerprint": dataset.fingerprint, "simulated": dataset.simulated}
+    description = {"version": VERSION, "name": dataset.name, "fingerprint": dataset.fingerprint}
+    description |= {"simulated": dataset.simulated}
     description |= {"n_images": len(dataset.images), "notes": list(dataset.notes), "images": written}
     write_json(home / "dataset.json", add_checksum(description))
 
@@ -184,7 +187,7 @@ def read_description(file: Path, kind: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        At least ``name`` and ``fingerprint``.
+        At least ``name`` and ``fingerprint``; ``version`` from format 3 on.
 
     Raises
     ------
@@ -204,8 +207,7 @@ def read_description(file: Path, kind: str) -> dict[str, Any]:
     1
     """
     record = read_json(file)
-    if kind == "encoder":
-        check_version(record.get("version"), file.parent)
+    check_version(record.get("version", OLDEST if kind == "dataset" else None), file.parent)
     check_checksum(record, file)
     description = record.get(kind) if kind == "encoder" else record
     if not isinstance(description, dict):

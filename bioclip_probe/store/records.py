@@ -9,8 +9,9 @@ from typing import Any
 from bioclip_probe.errors import StoreError, some
 from bioclip_probe.files import sha256_of_bytes, sha256_of_json, write_bytes_atomically
 
-#: Version of the written format, see `bioclip_probe.store.store`.
-VERSION = 2
+#: Version of the written format, see `bioclip_probe.store.store`, and the versions that can be read.
+VERSION = 3
+READABLE = (2, VERSION)
 #: Advice at the end of messages about damage.
 REPAIR_HINT = "embed again with --repair, which writes the damaged shards again"
 
@@ -168,16 +169,16 @@ def check_version(version: object, path: Path) -> None:
     Raises
     ------
     StoreError
-        If it is not `VERSION`.
+        If it is not one of `READABLE`.
 
     Examples
     --------
     >>> check_version(VERSION, Path("store"))
     """
-    if version != VERSION:
+    if version not in READABLE:
         raise StoreError(
-            f"{path} has store format {version}; this version of bioclip_probe reads format {VERSION}: "
-            "use the version that wrote it, or embed again into another folder"
+            f"{path} has store format {version}; this version of bioclip_probe reads the formats "
+            f"{' and '.join(map(str, READABLE))}: use the version that wrote it, or embed again into another folder"
         )
 
 

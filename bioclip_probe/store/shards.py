@@ -37,6 +37,7 @@ LEDGER = Table(
         Column("status", "str", "whether there is a vector", "ok | failed"),
         Column("error_class", "str", "the kind of failure", " | ".join(PICTURE_ERRORS)),
         Column("error", "str", "why there is none"),
+        Column("sha256", "str", "digest of the bytes of the picture, where its opener has them", later=True),
     ),
 )
 
@@ -247,6 +248,22 @@ class EmbeddingFolder:
         shards = sorted(shard for shard, facts in self.shards.items() if facts["n_failed"])
         lines = pd.concat([LEDGER.frame(), *(self.ledger(shard) for shard in shards)], ignore_index=True)
         return lines.loc[lines["status"] == "failed", ["image_id", "error_class", "error"]].reset_index(drop=True)
+
+    def sha256(self) -> pd.Series:
+        """Return the digest of the bytes of each picture, in the finished shards.
+
+        Returns
+        -------
+        Series
+            By image_id; missing where the opener had no bytes, and where a version before format 3 wrote the shard.
+
+        Raises
+        ------
+        StoreError
+            If a ledger is damaged.
+        """
+        lines = pd.concat([LEDGER.frame(), *(self.ledger(shard) for shard in sorted(self.shards))], ignore_index=True)
+        return lines.set_index("image_id")["sha256"]
 
     def ledger(self, shard: int) -> pd.DataFrame:
         """Return the ledger of one shard, after checking its sha256.

@@ -1,20 +1,20 @@
 """The store of embeddings: memory-mapped shards of vectors beside a ledger of every image.
 
-Written format, version 2
+Written format, version 3
 -------------------------
 ::
 
     STORE/
-      store.json                               {"format": "bioclip_probe store", "version": 2}
+      store.json                               {"format": "bioclip_probe store", "version": 3}
       .lock                                    locked while a run writes store.json or a new dataset
       <dataset>@<fingerprint>/
-        dataset.json                           name, fingerprint, simulated, n_images, notes, images, sha256
+        dataset.json                           version, name, fingerprint, simulated, n_images, notes, images, sha256
         images.parquet                         the dataset's IMAGES table, in dataset order
         .<encoder>@<fingerprint>.lock          locked while a run writes that encoder's folder
         <encoder>@<fingerprint>/
           meta.json                            see below
           vectors-00000.npy                    float32 or float16, (n ok rows, d), as the model gives them
-          rows-00000.parquet                   image_id, row, status, error_class, error
+          rows-00000.parquet                   image_id, row, status, error_class, error, sha256
           vectors-00001.npy ...
           shards.jsonl                         the journal: a line for each shard that is done
           names.json, .npy, .parquet           embeddings of the taxa's names, see `store.text_embeddings`;
@@ -25,7 +25,8 @@ hold the true names.
 
 Shard k covers the images k * shard_size ... (k + 1) * shard_size - 1 in dataset order. Its ledger has one line for
 each of them: `status` is ``ok`` or ``failed``; `row` is the line of its vector in the shard, -1 if the image failed;
-`error_class` is a key of `errors.PICTURE_ERRORS`, and `error` explains it in words.
+`error_class` is a key of `errors.PICTURE_ERRORS`, and `error` explains it in words; `sha256` is the digest of the bytes
+of the picture, where its opener has them.
 
 ``meta.json`` is written once. It holds ``version``, ``dataset`` and ``encoder`` (name and fingerprint; for the encoder
 also its ``dimension`` and its full ``record``), ``dtype`` (of the vectors, which are not normalised), ``shard_size``
@@ -41,6 +42,9 @@ A file is written under a temporary name, synced, and renamed. A shard is writte
 ledger, the line in the journal. It counts only if the journal names it, and a line counts only with its line feed: what
 a killed run left unfinished is never read, and the next run writes it again. An embedding is complete when the journal
 has all its shards. Nothing is pickled. Vectors and images are joined by `image_id`.
+
+Version 2 is read too. It had no `sha256` in its ledgers and no version in ``dataset.json``, and the fingerprint of a
+dataset of files covered their sizes and times of change instead of their content; see `store.earlier_versions`.
 """
 
 from __future__ import annotations

@@ -229,6 +229,9 @@ def _ledger_findings(lines: pd.DataFrame) -> Iterator[Finding]:
     with_error = ok & (kind.notna() | error.notna())
     if with_error.any():
         yield "errors", f"images that are ok have an error: {some(ids[with_error])}"
+    malformed = ids[lines["sha256"].notna() & ~lines["sha256"].str.fullmatch("[0-9a-f]{64}", na=False)]
+    if len(malformed):
+        yield "errors", f"the sha256 of pictures is not 64 hexadecimal digits: {some(malformed)}"
     unknown = kind[kind.notna() & ~kind.isin(list(PICTURE_ERRORS))].unique()
     if len(unknown):
         yield "errors", f"no class of error is called {some(unknown)}; expected {', '.join(PICTURE_ERRORS)}"

@@ -4,6 +4,7 @@
 `plan`         what a study compares, on what, and with which settings
 `study_file`   a plan as TOML, and a grid of several; `site_file` is what belongs to one machine
 `sample`       images, their taxonomy and their embeddings, joined by image
+`phylogeny`    a file that holds a phylogeny of the taxa, and a table of names for it
 `collecting`   pictures become a sample: embed what the store lacks, read it, join it
 `measuring`    every metric of every encoder
 `comparing`    every metric of pairs of encoders, and differences between them

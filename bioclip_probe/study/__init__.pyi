@@ -28,6 +28,7 @@ from .measuring import taxa as taxa
 from .measuring import texts as texts
 from .outline import outline_sample as outline_sample
 from .outline import pieces as pieces
+from .phylogeny import Phylogeny as Phylogeny
 from .plan import Plan as Plan
 from .predicting import predict as predict
 from .probing import few_shot as few_shot
@@ -40,7 +41,6 @@ from .run import collect_sample as collect_sample
 from .run import reproduce as reproduce
 from .run import run_record as run_record
 from .run import run_steps as run_steps
-from .sample import Phylogeny as Phylogeny
 from .sample import Sample as Sample
 from .scoring import score as score
 from .site_file import Site as Site

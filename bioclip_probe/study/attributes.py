@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +10,13 @@ import pandas as pd
 
 from bioclip_probe.datasets.readers import parquet
 from bioclip_probe.datasets.readers.columns import match_columns
+from bioclip_probe.datasets.readers.npz import npz_arrays
+from bioclip_probe.datasets.readers.text_files import text_suffix
 from bioclip_probe.datasets.readers.text_tables import read_columns
-from bioclip_probe.datasets.readers.vector_files import ID_NAMES, split_key
+from bioclip_probe.datasets.readers.vector_files import split_key
+from bioclip_probe.datasets.readers.vector_table import ID_NAMES
 from bioclip_probe.datasets.table import FORMATS, read_header
-from bioclip_probe.errors import DataError, one_line, some
+from bioclip_probe.errors import DataError, some
 
 #: Columns that the table of images has itself.
 OWN_COLUMNS = ("group", "split", "label", "common")
@@ -105,9 +106,8 @@ def _column_names(path: Path) -> list[str]:
     if suffix == ".parquet":
         return list(parquet.read_schema(path).names)
     if suffix == ".npz":
-        with _open_arrays(path) as arrays:
-            return list(arrays.files)
-    if suffix in FORMATS:
+        return list(npz_arrays(path))
+    if text_suffix(path) in FORMATS:
         return read_header(path)
     raise DataError(f"{path}: columns of images are read from .csv, .tsv, .txt, .parquet and .npz")
 
@@ -127,19 +127,9 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if suffix == ".parquet":
         table = parquet.read_text_columns(path, dict.fromkeys(wanted))
     elif suffix == ".npz":
-        with _open_arrays(path) as arrays:
-            table = pd.DataFrame({name: np.ravel(arrays[name]).astype(str) for name in wanted}, dtype="str")
+        arrays = npz_arrays(path)
+        table = pd.DataFrame({name: np.ravel(arrays[name].read()).astype(str) for name in wanted}, dtype="str")
     else:
-        table = read_columns(path, FORMATS[suffix], list(dict.fromkeys(wanted)))
+        table = read_columns(path, FORMATS[text_suffix(path)], list(dict.fromkeys(wanted)))
     table = table.replace("", None)
     return pd.concat([table[ids].rename("image_id"), table[list(columns)]], axis=1)
-
-
-@contextmanager
-def _open_arrays(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
-    """Open a file of arrays without unpickling anything."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            yield arrays
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: cannot be read: {one_line(error)}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +19,10 @@ from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.text_embeddings import NameEmbeddings, read_names
-from bioclip_probe.study.sample import TRUE_TREE, WHOLE, Phylogeny, Sample, numbers_of_taxa
-from bioclip_probe.tree import Placement, Tree, audit, place_on, taxonomy
+from bioclip_probe.study.phylogeny import TRUE_TREE, Phylogeny, TreeSample
+from bioclip_probe.study.sample import WHOLE, Sample, numbers_of_taxa
+from bioclip_probe.tree import Placement, audit, place_on, taxonomy
+from bioclip_probe.tree.placing import rank_of_matches
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +77,8 @@ def collect(
     if WHOLE in parts and len(parts) > 1:
         raise DataError(f"'{dataset.name}' has a split called '{WHOLE}', which stands for the whole; rename it")
     phylogenies = {phylogeny.name: phylogeny.read()} if phylogeny else {}
-    for tree in itertools.chain(*phylogenies.values()):
-        place_on(tree, dataset.images["species"])  # one that fits no species stops the run before the long work
+    for trees in phylogenies.values():
+        trees.place(dataset.images)  # one that fits no taxa stops the run before the long work
     opened = Store(store)
     embedded = embed(dataset, models, opened, settings)
     vectors, failures = _read_vectors(dataset, opened, embedded)
@@ -119,7 +120,7 @@ class StoredEncoder:
 def join(
     dataset: datasets.Dataset,
     stored: Mapping[str, StoredEncoder],
-    phylogenies: Mapping[str, Sequence[Tree]] | None = None,
+    phylogenies: Mapping[str, TreeSample] | None = None,
     names: Mapping[str, NameEmbeddings] | None = None,
 ) -> Sample:
     """Return the sample of the images that every encoder could embed.
@@ -128,8 +129,8 @@ def join(
     ----------
     dataset : Dataset
     stored : mapping from encoder name to StoredEncoder
-    phylogenies : mapping from name to sequence of Tree, optional
-        Phylogenies of the species, each with one tree or a sample of trees.
+    phylogenies : mapping from name to TreeSample, optional
+        Phylogenies of the taxa, each with one tree or a sample of trees.
     names : mapping from encoder name to NameEmbeddings, optional
 
     Returns
@@ -159,19 +160,18 @@ def join(
         raise DataError(f"no image of '{dataset.name}' was embedded by all of: {', '.join(stored)}")
     trees = {}
     if dataset.tree is not None:
-        trees[TRUE_TREE] = place_on(dataset.tree, usable["species"])
+        trees[TRUE_TREE] = place_on(dataset.tree, usable)
     tree_samples: dict[str, tuple[Placement, ...]] = {}
     for name, phylogeny in (phylogenies or {}).items():
-        placed = [place_on(tree, usable["species"]) for tree in phylogeny]
-        trees[name] = placed[0]
-        if len(placed) > 1:
-            tree_samples[name] = tuple(placement for placement, _ in placed)
+        trees[name] = phylogeny.place(usable)
+        if on_each := phylogeny.place_on_each(usable):
+            tree_samples[name] = on_each
     placement = taxonomy(usable)
     ids = usable["image_id"]
     record = {
         "dataset": _dataset_record(dataset, usable, placement),
         "audit": audit(usable).to_dict("records"),
-        "trees": _tree_records(trees),
+        "trees": _tree_records(trees, phylogenies or {}, usable),
         "encoders": [{**own.record, "control": is_control(own.record)} for own in stored.values()],
         "failures": {name: own.failures for name, own in stored.items()},
     }
@@ -253,13 +253,17 @@ def _dataset_record(dataset: datasets.Dataset, usable: pd.DataFrame, placement: 
     }
 
 
-def _tree_records(trees: dict[str, tuple[Placement, pd.DataFrame]]) -> dict[str, dict]:
+def _tree_records(
+    trees: Mapping[str, tuple[Placement, pd.DataFrame]], phylogenies: Mapping[str, TreeSample], images: pd.DataFrame
+) -> dict[str, dict]:
     """Return what the report and `runs.json` say of each phylogeny."""
     return {
         name: {
             "tips": len(placed.tree.tips),
             "unit": placed.tree.unit,
             "ultrametric": placed.tree.is_ultrametric,
+            "rank": rank_of_matches(matches),
+            "notes": phylogenies[name].notes_on(matches, images) if name in phylogenies else [],
             "matches": matches.to_dict("records"),
         }
         for name, (placed, matches) in trees.items()

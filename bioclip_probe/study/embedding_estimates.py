@@ -12,7 +12,7 @@ import numpy as np
 
 from bioclip_probe import datasets, executors
 from bioclip_probe.encoders import is_control
-from bioclip_probe.encoders.weights import NotDownloadedError, without_downloads
+from bioclip_probe.encoders.hub import NotDownloadedError, without_downloads
 from bioclip_probe.errors import ModelError
 from bioclip_probe.extraction.embed import load_sources
 from bioclip_probe.extraction.pipeline import ShardTask, encode_tasks

@@ -148,6 +148,8 @@ def rows_of(endpoint: Endpoint, measurements: pd.DataFrame, suffix: str = "") ->
         "column": None,
         "shots": None,
     }
+    if tree != "taxonomy":
+        del wanted["rank"]  # all numbers on a phylogeny are at the rank of its tips: species, or genera
     keep = measurements["encoder_b"].notna() if suffix else measurements["encoder_b"].isna()
     for column, value in wanted.items():
         keep &= measurements[column].isna() if value is None else measurements[column] == value

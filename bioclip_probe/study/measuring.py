@@ -33,6 +33,7 @@ from bioclip_probe.study.sample import WHOLE, Sample
 from bioclip_probe.study.stored_measurements import measurements_of_table, measurements_table, rows_of_sample
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement
+from bioclip_probe.tree.placing import PLURALS, rank_of_matches
 
 SPACES = ("raw", "centred")
 DEFAULTS = MeasureSettings()
@@ -262,10 +263,10 @@ class _EncoderMeasuring:
         vectors, reason = self._vectors(part.space)
         if part.tree == TAXONOMY:
             return with_bands(self._measure(self._shared(part.space)), settings), reason
-        placement, _ = sample.trees[part.tree]
+        placement, matches = sample.trees[part.tree]
         units = _units(sample, placement, settings)
         shared = SharedResults(vectors, placement, settings, units=units, executor=self.executor)
-        return self._measure(shared), reason
+        return [_at_rank(row, rank_of_matches(matches)) for row in self._measure(shared)], reason
 
     def _shared(self, space: str) -> SharedResults:
         """Return the shared results in a space, which is compared together with the spaces that follow."""
@@ -310,6 +311,14 @@ def _noted(row: Measurement) -> Measurement:
     """Return a measurement of a part of the dataset with the note that parts do not compare."""
     note = f"{row.estimate.n_taxa} species of one part; compare models in a part, not parts with other species"
     return replace(row, estimate=with_note(row.estimate, note))
+
+
+def _at_rank(row: Measurement, rank: str) -> Measurement:
+    """Return a measurement on a phylogeny, at the rank of its tips."""
+    if rank == RANKS[-1]:
+        return row
+    note = f"the tips of the tree are {PLURALS[rank]}, which stand in place of species"
+    return replace(row, rank=rank, estimate=with_note(row.estimate, note))
 
 
 def asked_for(rows: Sequence[Measurement], settings: MeasureSettings) -> list[Measurement]:

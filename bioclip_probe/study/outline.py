@@ -20,7 +20,7 @@ from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece import PieceState
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.run import as_planned
-from bioclip_probe.study.sample import Phylogeny, Sample
+from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.steps import STEPS, step_functions
 
 if TYPE_CHECKING:
@@ -118,8 +118,7 @@ def outline_sample(plan: Plan, dataset: Dataset, sources: Mapping[str, Any], sto
         stored[source.name] = StoredEncoder(record, without_vectors, digest=digest)
         if plan.templates is not None and getattr(source, "has_text", False):
             names[source.name] = _names(store, dataset, f"{source.name}@{source.fingerprint}", plan.templates)
-    phylogeny = Phylogeny(plan.tree, plan.tree_unit) if plan.tree else None
-    phylogenies = {phylogeny.name: phylogeny.read()} if phylogeny else {}
+    phylogenies = {plan.phylogeny.name: plan.phylogeny.read()} if plan.phylogeny else {}
     sample = join(dataset, stored, phylogenies, names)
     return as_planned(sample, plan)
 

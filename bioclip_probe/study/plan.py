@@ -12,6 +12,7 @@ from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes.settings import ProbeSettings
 from bioclip_probe.projections.settings import ProjectionSettings
+from bioclip_probe.study.phylogeny import Phylogeny
 
 WORLD_MODELS = ("world-taxonomic", "world-generic", "world-subset")
 PAPER_MODELS = ("bioclip", "clip", "inat21-only")
@@ -26,13 +27,18 @@ class Plan:
     data : str
         A dataset, as `datasets.load` takes it: ``world``, ``inat21:PATH`` …
     models : tuple of str
-        Encoders to compare; empty for the three of the paper (on ``world``: the world's three).
+        Encoders to compare, ``layer:1-12:MODEL`` for several layers of one; empty for the three of the paper (on
+        ``world``: the world's three).
     controls : bool
         Measure pixels, colours and an untrained network beside them.
     tree : Path, optional
-        A phylogeny of the species: Newick or Nexus.
+        A phylogeny of the taxa: Newick or Nexus.
     tree_unit : str
         Unit of its branch lengths, e.g. ``Myr``.
+    tree_names : Path, optional
+        A table of the names that taxa have in the tree, with the columns ``ours`` and ``theirs``.
+    tree_at_genus : bool
+        Put species that the tree lacks at the crown of their genus.
     confounds : tuple of str
         Columns such as photographer or kind of picture, that the geometry may follow instead of the tree.
     strata : tuple of str
@@ -47,7 +53,7 @@ class Plan:
     Raises
     ------
     ProbeError
-        If there is no such engine, or a model is named twice.
+        If there is no such engine, a model is named twice, or names for a tree are given without a tree.
 
     Examples
     --------
@@ -62,6 +68,8 @@ class Plan:
     controls: bool = True
     tree: Path | None = None
     tree_unit: str = "unknown"
+    tree_names: Path | None = None
+    tree_at_genus: bool = False
     confounds: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
     attributes: Path | None = None
@@ -73,9 +81,17 @@ class Plan:
     def __post_init__(self) -> None:
         if isinstance(self.extraction.engine, str):
             executors.check_engine(self.extraction.engine)
-        twice = sorted({model for model in self.models if self.models.count(model) > 1})
+        models = encoders.expand(self.models)
+        twice = sorted({model for model in models if models.count(model) > 1})
         if twice:
             raise ProbeError(f"a model is named twice: {', '.join(twice)}")
+        if self.tree is None and (self.tree_names is not None or self.tree_at_genus):
+            raise ProbeError("--tree-names and --tree-at-genus say how names find the tips of a tree; give --tree FILE")
+
+    @property
+    def phylogeny(self) -> Phylogeny | None:
+        """The file of the phylogeny, and how names find its tips; None without one."""
+        return Phylogeny(self.tree, self.tree_unit, self.tree_names, self.tree_at_genus) if self.tree else None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -86,7 +102,7 @@ class Plan:
     def compared(self) -> tuple[str, ...]:
         """The models, without the controls."""
         if self.models:
-            return self.models
+            return encoders.expand(self.models)
         if self.data.startswith(VECTORS):
             return (self.data,)
         return WORLD_MODELS if self.data == "world" else PAPER_MODELS

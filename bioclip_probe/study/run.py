@@ -21,7 +21,7 @@ from bioclip_probe.study.piece import Piece, PieceState
 from bioclip_probe.study.piece_costs import PieceCosts
 from bioclip_probe.study.piece_processes import MainPieces, Workers, number_of_processes, open_workers
 from bioclip_probe.study.plan import Plan
-from bioclip_probe.study.sample import Phylogeny, Sample
+from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.site_file import divided
 from bioclip_probe.study.steps import STEPS, StepResult, compared_in, step_functions
 from bioclip_probe.study.study_text import study_text
@@ -62,8 +62,7 @@ def collect_sample(
     """
     metrics.check_metrics(plan.measure.metrics)
     settings = plan.extraction if executor is None else replace(plan.extraction, engine=executor)
-    phylogeny = Phylogeny(plan.tree, plan.tree_unit) if plan.tree else None
-    sample = collect(dataset or plan.data, plan.encoders, store, phylogeny, plan.templates, settings)
+    sample = collect(dataset or plan.data, plan.encoders, store, plan.phylogeny, plan.templates, settings)
     return as_planned(sample, plan)
 
 

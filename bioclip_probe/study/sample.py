@@ -5,29 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe import provenance
 from bioclip_probe.encoders import is_control
-from bioclip_probe.errors import DataError, TreeError
+from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.stats.embeddings import Embeddings, unit_or_zero_rows
 from bioclip_probe.stats.subsampling import balanced_rows
 from bioclip_probe.store.text_embeddings import NameEmbeddings
 from bioclip_probe.study.withheld import without_withheld_intervals
 from bioclip_probe.tables import MEASUREMENTS, RANKS
-from bioclip_probe.tree import Placement, Tree, read_trees
+from bioclip_probe.tree import Placement
 from bioclip_probe.tree.lineages import ROOT_NAME
 
 log = logging.getLogger(__name__)
 
 WHOLE = "all"  # the split of measurements of all parts of a dataset together
-TRUE_TREE = "true tree"
-MOST_TREES = 100  # of a file of several phylogenies
-RESERVED_TREES = ("taxonomy", TRUE_TREE)  # in the column `tree` of measurements; a phylogeny has its file's name
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +49,7 @@ class Sample:
     names : dict from encoder name to NameEmbeddings
         Embedded names of the dataset's taxa, of encoders that take text, where they were asked for.
     tree_samples : dict from name to tuple of Placement
-        The images on every tree of a file of several trees; `trees` has the first of them.
+        The images on every tree of a file of several trees; `trees` has the most credible of them.
     attributes : DataFrame, n rows
         Further columns of the images, such as photographer or place, see `attributes.attributes_of`.
     digests : dict from encoder name to str
@@ -163,53 +159,6 @@ class Sample:
         shared = {"run": self.run, "dataset": self.dataset, "simulated": self.simulated, "split": WHOLE}
         table = MEASUREMENTS.frame([{**shared, **columns, **row} for row in rows])
         return without_withheld_intervals(table, len(np.unique(self.placement.node)))
-
-
-@dataclass(frozen=True)
-class Phylogeny:
-    """A file that holds a phylogeny of the species.
-
-    Attributes
-    ----------
-    path : Path
-        Newick or Nexus. Measurements on it carry the name of the file, without its ending. Of a file of several trees,
-        such as a posterior sample, everything is measured on the first tree, and the tree signal on each of them or on
-        100 of them at equal steps.
-    unit : str
-        Unit of the branch lengths, e.g. ``Myr``.
-
-    Raises
-    ------
-    TreeError
-        If the file has a name that measurements use for another tree.
-
-    Examples
-    --------
-    >>> Phylogeny(Path("birds.nwk"), "Myr").name
-    'birds'
-    """
-
-    path: Path
-    unit: str = "unknown"
-
-    def __post_init__(self) -> None:
-        if self.name in RESERVED_TREES:
-            raise TreeError(f"numbers on another tree are called '{self.name}'; give the file {self.path} another name")
-
-    @property
-    def name(self) -> str:
-        """Name of the tree in measurements."""
-        return Path(self.path).stem
-
-    def read(self) -> list[Tree]:
-        """Return the trees of the file.
-
-        Raises
-        ------
-        TreeError
-            If the file cannot be read or does not hold a tree.
-        """
-        return read_trees(self.path, self.unit, MOST_TREES)
 
 
 def numbers_of_taxa(placement: Placement) -> dict[str, int]:

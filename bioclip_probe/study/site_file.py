@@ -61,7 +61,7 @@ class Site:
         As in `ExtractionSettings`.
     data, models, files : mapping from str to str
         What a name in a study stands for: a dataset and a model as the command line takes them, and the path of a
-        phylogeny or a table of attributes.
+        phylogeny, a table of names or a table of attributes.
 
     Examples
     --------
@@ -150,6 +150,7 @@ def plan_at(site: Site, plan: Plan, folder: Path = Path(), progress: bool = True
         data=_data_at(site, folder, plan.data),
         models=tuple(site.models.get(model) or model_in(folder, model) for model in plan.models),
         tree=_file_at(site, folder, plan.tree),
+        tree_names=_file_at(site, folder, plan.tree_names),
         attributes=_file_at(site, folder, plan.attributes),
         extraction=replace(plan.extraction, **machine, progress=progress),
         measure=replace(plan.measure, device=site.device),
@@ -191,6 +192,7 @@ def divided(plan: Plan, store: Path) -> tuple[Plan, Site]:
             for model in plan.models
         ),
         tree=names.add_file(plan.tree),
+        tree_names=names.add_file(plan.tree_names),
         attributes=names.add_file(plan.attributes),
         extraction=replace(plan.extraction, **usual),
         measure=replace(plan.measure, device=MeasureSettings().device),

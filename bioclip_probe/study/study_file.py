@@ -177,7 +177,8 @@ def _refuse_machine_setting(key: str, section: str, source: str) -> None:
 
 def _refuse_machine_paths(plan: Plan, source: str) -> None:
     """Raise an error if the plan holds a path of one machine, and say where it goes."""
-    files = [(name, str(path or "")) for name, path in (("tree", plan.tree), ("attributes", plan.attributes))]
+    paths = (("tree", plan.tree), ("tree_names", plan.tree_names), ("attributes", plan.attributes))
+    files = [(name, str(path or "")) for name, path in paths]
     given = [
         ("data", "data", plan.data, path_in(plan.data, "data")),
         *(("models", "models", model, path_in(model, "models")) for model in plan.models),

@@ -19,7 +19,8 @@ from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content
 from bioclip_probe.study.piece import Piece
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.stored_measurements import rows_of_sample
-from bioclip_probe.tables import MEASUREMENTS, RANKS
+from bioclip_probe.tables import MEASUREMENTS
+from bioclip_probe.tree.placing import rank_of_matches
 
 #: Metrics that are measured on every tree of a sample.
 ON_EVERY_TREE = ("cophenetic_correlation", "pagel_lambda", "k_mult")
@@ -45,7 +46,7 @@ def measure_tree_samples(
     DataFrame
         A `MEASUREMENTS` table of raw embeddings. The column ``tree`` says how many trees there are; the value is the
         median over them, and the note gives the range of the central nine tenths. That range says how far the number
-        depends on the tree. It is no confidence interval, which the rows of the first tree have.
+        depends on the tree. It is no confidence interval, which the rows of the most credible tree have.
 
     Examples
     --------
@@ -67,12 +68,13 @@ def measure_tree_samples(
 
     def content(tree: str, encoder: str) -> Content:
         placements, vectors = sample.tree_samples[tree], sample.embeddings[encoder].vectors
+        rank = rank_of_matches(sample.trees[tree][1])
         on_trees = [
             {row.metric: row.estimate for row in metrics.measure(SharedResults(vectors, placement, values_only))}
             for placement in placements
         ]
         rows = [
-            Measurement(metric, RANKS[-1], _spread([estimates[metric] for estimates in on_trees])).as_row()
+            Measurement(metric, rank, _spread([estimates[metric] for estimates in on_trees])).as_row()
             for metric in on_trees[0]
         ]
         return Content(sample.table(rows, encoder=encoder, space="raw", tree=f"{tree} ({len(placements)} trees)"))

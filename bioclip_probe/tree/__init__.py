@@ -9,28 +9,35 @@
 `read_tree`              a Newick or Nexus file → `Tree`
 `read_trees`             a file of several trees → a list of `Tree`
 `to_ete3`                `Tree` → a tree of ete3
-`match_species`          names of species → the tips of a phylogeny
-`place_on`               images of species → their placement on a phylogeny
+`match_names`            names of one rank → the tips of a phylogeny
+`match_taxa`             images → the tips of a phylogeny, at the rank of the tree
+`place_on`               images → their placement on a phylogeny
+`NameRules`              a table of names, and whether species may stand at their genus
 `patristic_distances`    lengths of the paths between tips, as a matrix
 `patristic_rows`         some rows of that matrix
 `brownian`               traits after Brownian motion along a tree
 =======================  ====================================================================
 """
 
+from bioclip_probe.tree.auditing import audit
 from bioclip_probe.tree.brownian import brownian
 from bioclip_probe.tree.distances import patristic_distances, patristic_rows
-from bioclip_probe.tree.lineages import audit, clean_lineages, taxonomy
-from bioclip_probe.tree.matching import match_species, place_on
-from bioclip_probe.tree.newick import read_tree, read_trees, to_ete3
+from bioclip_probe.tree.lineages import clean_lineages, taxonomy
+from bioclip_probe.tree.matching import NameRules, match_names
+from bioclip_probe.tree.newick import to_ete3
+from bioclip_probe.tree.placing import match_taxa, place_on
 from bioclip_probe.tree.tree import Placement, Tree
+from bioclip_probe.tree.tree_file import read_tree, read_trees
 
 __all__ = [
+    "NameRules",
     "Placement",
     "Tree",
     "audit",
     "brownian",
     "clean_lineages",
-    "match_species",
+    "match_names",
+    "match_taxa",
     "patristic_distances",
     "patristic_rows",
     "place_on",

@@ -56,6 +56,7 @@ CHANGES = {
     "case": "capital and small letters were set right",
     "prefix": "rank prefixes such as g__ were dropped",
     "spelling": "characters and blanks were set right",
+    "variant": "spellings that differ in accents or the sign of a hybrid were made one",
 }
 
 
@@ -72,6 +73,7 @@ _HIGHER_NAME = re.compile(
 )
 # A blank written as "_"; the suffix of a split taxon in GTDB (Ruminococcus_E) stays.
 _UNDERSCORES = re.compile(r"_+(?!(?!X)[A-Z]{1,2}(?:[\s_]|$))")
+_NUMBER = re.compile(r"[\d\s.,:+-]+")
 _SUBGENUS = re.compile(r"^((?:× ?|[xX] )?[^\W\d_]\S*) [(\[][^\W\d_]+\.?[)\]] (?=[^\W\d_]|×)")
 _QUALIFIERS = r"(?:cf|cfr|conf|confer|aff|affin|nr|near|prox|gr|ex\.? gr|vel|\?)(?![\w-])"
 _QUALIFIED_GENUS = re.compile(rf"^{_QUALIFIERS}", re.IGNORECASE)
@@ -162,6 +164,10 @@ def read_name(text: object, genus: str | None = None, capital_epithets: bool = T
     written, changes = _prepare(text)
     if is_placeholder(text) or not written:
         return Name(genus, reason="placeholder")
+    if not genus and " " not in written and written[0].islower():
+        return Name(reason="no genus")
+    if _NUMBER.fullmatch(written):
+        return Name(genus, reason="not a name")
     full = _with_genus(written, genus) if genus else written
     name = _read_canonical(full) or _read_binomial(full, capital_epithets)
     if name.species:
@@ -193,6 +199,8 @@ def read_taxon(text: object, rank: str = "") -> Name:
     written, changes = _prepare(text)
     if is_placeholder(text) or not written:
         return Name(reason="placeholder")
+    if _NUMBER.fullmatch(written):
+        return Name(reason="not a name")
     if _QUALIFIED_GENUS.match(written) or _QUALIFIED_SPECIES.search(written):
         return Name(reason="open nomenclature")
     if _SEVERAL.search(written):

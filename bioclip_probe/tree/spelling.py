@@ -103,9 +103,8 @@ def name_key(text: object) -> str:
     >>> name_key("Isoëtes_Lacustris") == name_key("isoetes lacustris"), name_key("Malus ×domestica")
     (True, 'malus domestica')
     """
-    written = clean(text).replace("_", " ").lower()
+    written = clean(text).replace("_", " ").lower().replace(" x ", " ")
     if not written.isascii():
         letters = unicodedata.normalize("NFKD", written)
         written = "".join(_LETTERS.get(sign, sign) for sign in letters if not unicodedata.combining(sign))
-    words = (word.strip(HYBRID_SIGN) for word in written.split() if word != "x")
-    return " ".join(word for word in words if word)
+    return " ".join(written.replace(HYBRID_SIGN, " ").split())

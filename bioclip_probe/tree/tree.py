@@ -53,7 +53,7 @@ class Tree:
     length : ndarray, shape (m,), float64
         Length of the branch above each node, at least 0, in `unit`. That of the root is 0.
     name : ndarray, shape (m,), object
-        Names of the nodes. On a phylogeny the names of tips are unique; on a taxonomy the paths are.
+        Names of the nodes. On a taxonomy the paths are unique; on a phylogeny several tips may share a name.
     rank : ndarray, shape (m,), int8
         Index into `RANKS`, or -1 for a node without rank.
     unit : str

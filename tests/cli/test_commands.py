@@ -258,7 +258,7 @@ def embedded(few, here, capsys) -> tuple:
 
 def test_a_store_of_another_version(embedded, here, capsys):
     head = here / "store" / "store.json"
-    head.write_text(head.read_text().replace('"version": 2', '"version": 99'))
+    head.write_text(head.read_text().replace('"version": 3', '"version": 99'))
     before = files(here)
     assert "has store format 99" in refused(capsys, *embedded)
     assert files(here) == before

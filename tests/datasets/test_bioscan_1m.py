@@ -1,3 +1,4 @@
+import gzip
 import pickle
 
 import pytest
@@ -45,3 +46,17 @@ def test_a_missing_file_stays_and_a_nameless_row_is_noted(tmp_path):
     dataset = datasets.load(f"bioscan-1m:{write_bioscan_1m(tmp_path, image_file=[None, 'BIOUG79013-C04.jpg'])}")
     assert len(dataset) == 1
     assert any("rows left out, no name of a specimen" in note and note.endswith("rows 1") for note in dataset.notes)
+
+
+def test_numbers_of_parts_may_have_become_decimals(tmp_path):
+    root = write_bioscan_1m(tmp_path, chunk_number=["18.0", "113.0"])
+    images = datasets.load(f"bioscan-1m:{root}").images
+    assert images["source"].tolist() == ["part18/5351601.jpg", "part113/BIOUG79013-C04.jpg"]
+
+
+def test_the_table_may_be_compressed(tmp_path):
+    root = write_bioscan_1m(tmp_path)
+    table = root / "BIOSCAN_Insect_Dataset_metadata.tsv"
+    table.with_name(table.name + ".gz").write_bytes(gzip.compress(table.read_bytes()))
+    table.unlink()
+    assert len(datasets.load(f"bioscan-1m:{root}")) == 2

@@ -19,3 +19,11 @@ def test_parts_that_were_not_downloaded_are_noted(tmp_path):
     assert any(
         note.startswith("2 rows left out, their part") and "key_unseen, pretrain" in note for note in dataset.notes
     )
+
+
+def test_names_of_chunks_may_have_become_numbers(tmp_path):
+    root = write_bioscan_5m(tmp_path)
+    table = root / "BIOSCAN_5M_Insect_Dataset_metadata.csv"
+    table.write_text(table.read_text().replace(",0a\n", ",7.0\n"))
+    (root / "images" / "original_256" / "train" / "0a").rename(root / "images" / "original_256" / "train" / "07")
+    assert datasets.load(f"bioscan-5m:{root}").images.loc[0, "source"] == "train/07/SCALI001-22.jpg"

@@ -65,14 +65,67 @@ def test_pictures_matched_by_path_and_by_file_name(tmp_path):
 
 
 def test_a_file_name_shared_by_two_addresses_matches_none(tmp_path):
+    """The file is there, so nobody is told to fetch it."""
     root = write_archive(tmp_path)
     paint(root / "original.jpg")
-    with pytest.raises(DataError, match=r"no picture of its 3 records is below .*; it gives 2 web addresses: download"):
+    with pytest.raises(DataError, match=r"files of that name are there, but several addresses end so") as error:
         load(root)
+    assert "fetch" not in str(error.value)
     paint(root / "101.jpg")
     dataset = load(root)
     assert dataset.images["source"].tolist() == ["101.jpg"]
-    assert "1 pictures left out, only their web address is there; download them: " + MEDIA[1][2] in dataset.notes
+    assert any(note.startswith("1 pictures left out, files of that name are there") for note in dataset.notes)
+
+
+def test_pictures_of_no_address_are_named(tmp_path):
+    root = write_archive(tmp_path)
+    with pytest.raises(DataError, match="it gives 2 addresses: fetch those first"):
+        load(root)
+    paint(root / "img_77.jpg")
+    with pytest.raises(DataError, match=r"1 files are there, of no address and no record: img_77.jpg; addr"):
+        load(root)
+
+
+@pytest.mark.parametrize("name", ["photos/{}/original.jpg", "{}/original.jpeg", "{}.jpg", "{}/medium.jpg"])
+def test_pictures_of_inaturalist_are_joined_by_the_number_of_the_photo(tmp_path, name):
+    """Every address ends in original.jpg."""
+    media = [
+        [key, "StillImage", f"https://bucket.example/photos/{photo}/original.jpg?16{photo}"]
+        for key, photo in (("101", 9000), ("102", 9001), ("103", 9002))
+    ]
+    root = write_archive(tmp_path, media=media)
+    for photo in (9000, 9001):
+        paint(root / name.format(photo))
+    dataset = load(root)
+    species = dict(zip(dataset.images["source"], dataset.images["species"], strict=True))
+    assert species == {name.format(9000): "Pica hudsonia", name.format(9001): "Polygonia c-album"}
+    assert f"1 pictures left out, only their address is there; fetch them: {media[2][2]}" in dataset.notes
+
+
+def test_associated_media_and_names_after_records(tmp_path):
+    terms = ["gbifID", "genus", "specificEpithet", "associatedMedia", "occurrenceID", "catalogNumber"]
+    core = describe_table("core", f"{DWC}Occurrence", "occurrence.txt", terms)
+    rows = [
+        ["1", "Pica", "hudsonia", "https://x.org/a.jpg | https://x.org/b.jpg", "urn:x:77", "C1"],
+        ["2", "Corvus", "corax", "https://x.org/c.jpg,https://x.org/d.jpg", "urn:x:78", "C2"],
+        ["3", "Canis", "lupus", "", "urn:x:79", "C3"],
+        ["4", "Felis", "catus", "", "https://www.inaturalist.org/observations/80", "C4"],
+        ["5", "Quercus", "alba", "file:///home/ada/e.jpg", "", ""],
+    ]
+    (tmp_path / "meta.xml").write_text(describe_archive(core))
+    (tmp_path / "occurrence.txt").write_text("".join("\t".join(row) + "\n" for row in [terms, *rows]))
+    for name in ("a.jpg", "b.jpeg", "x/d.jpg", "C3_2.jpg", "80.png", "e.jpg"):
+        paint(tmp_path / name)
+    dataset = load(tmp_path)
+    assert dict(zip(dataset.images["source"], dataset.images["genus"], strict=True)) == {
+        "a.jpg": "Pica",
+        "b.jpeg": "Pica",
+        "x/d.jpg": "Corvus",
+        "C3_2.jpg": "Canis",
+        "80.png": "Felis",
+        "e.jpg": "Quercus",
+    }
+    assert "1 pictures left out, only their address is there; fetch them: https://x.org/c.jpg" in dataset.notes
 
 
 def test_a_picture_of_two_records_is_left_out(tmp_path):
@@ -120,7 +173,11 @@ def test_other_forms_of_tables(tmp_path):
     [
         ([*RECORDS, RECORDS[0]], MEDIA, "1 records without an id or with that of another: 101"),
         ([*RECORDS, ["", *RECORDS[0][1:]]], MEDIA, "1 records without an id or with that of another: none"),
-        ([*RECORDS, ["105"]], MEDIA, "Expected 11 columns, got 1"),
+        (
+            [*RECORDS, ["105"]],
+            MEDIA,
+            "line 5 has fewer fields than its first row, 1 in place of 11",
+        ),
         ([*RECORDS, ["105", "Ani\x00malia", *RECORDS[0][2:]]], MEDIA, r"control characters .*'f1': Ani\\x00malia"),
         (RECORDS, [["101", "", "../a.jpg"]], r"pictures outside its folder: \.\./a\.jpg"),
         (RECORDS, [["101", "", "/etc/a.jpg"]], "pictures outside its folder: /etc/a.jpg"),

@@ -48,12 +48,12 @@ def test_nested_folders_may_end_early_and_hold_unknown_ranks(tmp_path):
         tmp_path,
         "Animalia/Chordata/Aves/Passeriformes/Corvidae/Pica/hudsonia/1.jpg",
         "Animalia/Chordata/Aves/2.jpg",
-        "Animalia/Chordata/Aves/unknown/Corvidae/Pica/pica/3.jpg",
+        "Animalia/Chordata/Aves/unknown/Laridae/Larus/canus/3.jpg",
     )
     assert lineages(dataset) == [
         ["Animalia", "Chordata", "Aves", None, None, None, None],
         MAGPIE,
-        ["Animalia", "Chordata", "Aves", None, "Corvidae", "Pica", "Pica pica"],
+        ["Animalia", "Chordata", "Aves", None, "Laridae", "Larus", "Larus canus"],
     ]
 
 
@@ -75,6 +75,132 @@ def test_an_inat21_tree_is_a_folder_too(tmp_path):
 def test_other_layouts_are_refused(tmp_path, files, found):
     with pytest.raises(DataError, match=f"cannot tell the taxa.*found: {found}$"):
         load(tmp_path, *files)
+
+
+@pytest.mark.parametrize(
+    ("name", "species"),
+    [
+        ("Quercus x bebbiana", "Quercus ×bebbiana"),
+        ("Quercus_×_bebbiana", "Quercus ×bebbiana"),
+        ("017.Pica_hudsonia", "Pica hudsonia"),
+        ("Pica hudsonia (Sabine, 1823)", "Pica hudsonia"),
+        ("Canis lupus subsp. dingo", "Canis lupus"),
+        ("Pica_sp.", None),
+        ("Pica_cf._hudsonia", None),
+    ],
+)
+def test_folders_are_named_as_names_are_written(tmp_path, name, species):
+    dataset = load(tmp_path, f"{name}/1.jpg", "Corvus corax/1.jpg")
+    row = lineages(dataset)[dataset.images["image_id"].tolist().index(f"{name}/1.jpg")]
+    assert (row[5], row[6]) == (name.lstrip("017.").replace("_", " ").split()[0], species)
+
+
+@pytest.mark.parametrize("above", ["train", "Training", "images/val", "data"])
+@pytest.mark.parametrize(
+    "inner", ["/".join([*MAGPIE[:6], "hudsonia"]), "Pica hudsonia", "_".join([*MAGPIE[:6], "hudsonia"])]
+)
+def test_levels_that_name_no_taxon_are_skipped_and_noted(tmp_path, above, inner):
+    dataset = load(tmp_path, f"{above}/{inner}/1.jpg")
+    assert lineages(dataset)[0][5:] == MAGPIE[5:]
+    assert dataset.images["image_id"].tolist() == [f"{above}/{inner}/1.jpg"]
+    last = above.split("/")[-1]
+    assert dataset.images["split"].fillna("").tolist() == ["" if last == "data" else last]
+    assert dataset.notes[0].startswith("levels of folders that name no taxon were skipped: ")
+    assert ("split" in dataset.notes[0]) == (last != "data")
+
+
+def test_a_domain_and_subfamilies_are_skipped_and_noted(tmp_path):
+    with_subfamily = [*MAGPIE[:5], "Corvinae", "Pica", "hudsonia"]
+    dataset = load(
+        tmp_path,
+        "/".join(["Eukaryota", *with_subfamily, "1.jpg"]),
+        "/".join(["Eukaryota", *MAGPIE[:5], "Corvus", "2.jpg"]),
+    )
+    assert sorted(lineages(dataset), key=str) == sorted([MAGPIE, [*MAGPIE[:5], "Corvus", None]], key=str)
+    assert dataset.notes == (
+        "levels of folders that name no taxon were skipped: Eukaryota",
+        "levels of subfamilies were skipped: Corvinae",
+    )
+
+
+def test_folders_of_systems_are_left_out_and_noted(tmp_path):
+    dataset = load(tmp_path, "Pica hudsonia/1.jpg", "__MACOSX/Pica hudsonia/1.jpg", "Pica hudsonia/@eaDir/1.jpg")
+    assert dataset.images["image_id"].tolist() == ["Pica hudsonia/1.jpg"]
+    assert "2 files left out, they are in folders of a system" in dataset.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("folder", "problem"),
+    [
+        (
+            "birds/Chordata/Aves/Passeriformes/Corvidae/Pica",
+            "'Birds' is no kingdom.*understood as kingdom birds, phylum",
+        ),
+        ("Chordata/Aves/Passeriformes/Corvidae/Pica/hudsonia", "'Chordata' is no kingdom"),
+        (
+            "Animalia/Vertebrata/Chordata/Aves/Passeriformes/Corvidae/Pica",
+            "'Passeriformes', as the name of an order does, stands",
+        ),
+        ("Animalia/Aves/Passeriformes/Corvidae/Pica/hudsonia", "at the level of the class"),
+        (
+            "Animalia/Chordata/Aves/Passeriformes/Oscines/Corvidae/Pica",
+            "as the name of a family does, stands.*of the genus",
+        ),
+        ("Chordata_Aves_Passeriformes_Corvidae_Corvinae_Pica_hudsonia", "'Chordata' is no kingdom"),
+    ],
+)
+def test_a_level_of_another_rank_is_refused_with_what_was_understood(tmp_path, folder, problem):
+    with pytest.raises(DataError, match=problem):
+        load(tmp_path, f"{folder}/1.jpg")
+
+
+def test_a_kingdom_may_be_unknown_or_have_a_prefix(tmp_path):
+    dataset = load(tmp_path, "unknown/Chordata/Aves/unknown/Corvidae/Pica/1.jpg", "d__Bacteria/p__Bacillota/1.jpg")
+    assert lineages(dataset) == [
+        ["Bacteria", "Bacillota", *[None] * 5],
+        [None, "Chordata", "Aves", None, *MAGPIE[4:6], None],
+    ]
+
+
+def test_a_table_gives_the_lineages_of_folders_with_other_names(tmp_path):
+    (tmp_path / "lineages.csv").write_text(
+        "class,genus,scientificName,common\nblack billed magpie,Pica,Pica hudsonia,Magpie\nraven,Corvus,Corvus corax,\n"
+        "junk,,,\nowls,,Strix aluco,\n"
+    )
+    for file in ("train/Black_billed_magpie/1.jpg", "test/raven/1.jpg", "test/junk/1.jpg"):
+        paint(tmp_path / file)
+    dataset = datasets.load(f"folder:{tmp_path}#lineages.csv")
+    assert dataset.images["species"].fillna("").tolist() == ["", "Corvus corax", "Pica hudsonia"]
+    assert dataset.images["common"].fillna("").tolist() == ["", "", "Magpie"]
+    assert dataset.images["split"].tolist() == ["test", "test", "train"]
+    assert "folders are named in 'class' of lineages.csv" in dataset.notes
+    assert "1 rows of lineages.csv name folders without pictures: owls" in dataset.notes
+
+
+def test_common_names_of_folders_are_common_names(tmp_path):
+    (tmp_path / "names.csv").write_text("common_name,species\nRaven,Corvus corax\n")
+    paint(tmp_path / "raven" / "1.jpg")
+    dataset = datasets.load(f"folder:{tmp_path}#{tmp_path / 'names.csv'}")
+    assert dataset.images[["species", "common"]].iloc[0].tolist() == ["Corvus corax", "Raven"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("class,species\nmagpie,Pica pica\n", "lacks 1 of 2 folders in 'class': raven; add a row"),
+        ("class,species\nowl,Strix aluco\n", "has no column of the folders: expected one with magpie, raven"),
+        ("class,label\nmagpie,1\nraven,2\n", "has no rank columns"),
+        ("class,species\nmagpie,Pica pica\nmagpie,Pica nuttalli\nraven,\n", "gives folders several lineages.*magpie"),
+    ],
+)
+def test_tables_of_folders_that_do_not_fit_are_refused(tmp_path, text, problem):
+    (tmp_path / "lineages.csv").write_text(text)
+    for name in ("magpie", "raven"):
+        paint(tmp_path / name / "1.jpg")
+    with pytest.raises(DataError, match=problem):
+        datasets.load(f"folder:{tmp_path}#lineages.csv")
+    with pytest.raises(DataError, match="no such table of folders"):
+        datasets.load(f"folder:{tmp_path}#none.csv")
 
 
 def test_no_picture_is_refused(tmp_path):

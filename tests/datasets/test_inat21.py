@@ -107,6 +107,11 @@ def test_json_without_any_of_its_files(tmp_path):
         ({"categories": [{"id": 0}]}, "lacks 'kingdom'"),
         ({"images": 3}, "is not an iNat21 JSON"),
         ({"images": [{"id": 0, "file_name": "../../secret.jpg"}]}, "outside its folder"),
+        (
+            {"images": [{"id": 0, "file_name": "a.jpg"}, {"id": 0, "file_name": "b.jpg"}]},
+            "1 images more than once: b.jpg",
+        ),
+        ({"annotations": [{"image_id": 0, "category_id": 9}]}, "has no category 9, which an annotation of image 0"),
     ],
 )
 def test_other_json_is_refused(tmp_path, changes, reason):
@@ -118,7 +123,34 @@ def test_other_json_is_refused(tmp_path, changes, reason):
 def test_truncated_json_is_refused(tmp_path):
     path = write_json(tmp_path)
     path.write_text(path.read_text()[:100])
-    with pytest.raises(DataError, match="is not an iNat21 JSON"):
+    with pytest.raises(DataError, match="is not JSON that can be read"):
+        datasets.load(f"inat21:{path}")
+
+
+def test_an_image_of_two_taxa_is_left_out_and_noted(tmp_path):
+    path = write_json(build(tmp_path))
+    content = json.loads(path.read_text())
+    more = [{"image_id": 0, "category_id": 1}, {"image_id": 2, "category_id": 1}, {"image_id": 77, "category_id": 1}]
+    path.write_text(json.dumps(content | {"annotations": content["annotations"] + more}))
+    dataset = datasets.load(f"inat21:{path}")
+    first = content["images"][0]["file_name"]
+    assert dataset.images["source"].tolist() == [image["file_name"] for image in content["images"][1:]]
+    assert dataset.notes == (
+        "1 images have several annotations of one taxon",
+        "1 annotations are of no image: 77",
+        f"1 images left out, several annotations give them different taxa: {first}",
+    )
+
+
+def test_a_category_of_two_taxa_is_refused(tmp_path):
+    path = write_json(build(tmp_path))
+    content = json.loads(path.read_text())
+    same = content["categories"][0]
+    path.write_text(json.dumps(content | {"categories": [*content["categories"], same]}))
+    assert datasets.load(f"inat21:{path}").notes == ("1 categories are listed several times: 0",)
+    other = same | {"genus": "Octolasion"}
+    path.write_text(json.dumps(content | {"categories": [*content["categories"], other]}))
+    with pytest.raises(DataError, match="has two categories 0, of different taxa"):
         datasets.load(f"inat21:{path}")
 
 

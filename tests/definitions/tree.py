@@ -80,7 +80,7 @@ def ranks_below_mrca(a: list[str | None], b: list[str | None]) -> int:
 PLACEHOLDERS = [
     *["", "-", "?", "na", "n/a", "nan", "none", "null", "unknown", "unidentified", "undefined", "unclassified"],
     *["unassigned", "not classified", "not available", "no data", "missing", "sp", "sp.", "spp.", "indet.", "--"],
-    *["spp", "indet"],
+    *["spp", "indet", "<na>", "\\n", "#n/a", "undetermined", "unspecified", "unplaced", "unranked", "0", "anonymous"],
 ]
 
 
@@ -93,13 +93,18 @@ def clean_name(name: object) -> str | None:
     return None if as_words in PLACEHOLDERS or "incertae sedis" in as_words else name
 
 
-def binomial(genus: str | None, species: str | None) -> str | None:
-    """Return genus and epithet from a cleaned genus and a cleaned name of a species."""
+def genus_and_species(genus: str | None, species: str | None) -> list[str | None]:
+    """Return the genus and the binomial from a cleaned genus and a cleaned name of a species, without subspecies.
+
+    A missing genus is that of the binomial. An epithet without its genus names no species.
+    """
     if species is None:
-        return None
+        return [genus, None]
     words = species.replace("_", " ").split()
     is_binomial = len(words) > 1 and words[0][0].isupper()
     if not is_binomial and genus is None:
-        return None
-    words = words if is_binomial else [*genus.split(), *words]
-    return None if " ".join(words[1:]).lower() in PLACEHOLDERS else " ".join(words)
+        return [None, None]
+    genus_of_species, epithet = words[:2] if is_binomial else [genus, words[0]]
+    if epithet.lower() in PLACEHOLDERS:
+        return [genus or genus_of_species, None]
+    return [genus or genus_of_species, f"{genus_of_species} {epithet}"]

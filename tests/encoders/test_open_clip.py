@@ -150,8 +150,11 @@ def load_fails(name, **options) -> str:
 def test_weights_that_do_not_open_or_fit_are_refused(tmp_path):
     folder = make_folder(tmp_path / "cut")
     weights = folder / "open_clip_model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:5000])
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-5000])
     assert "cannot be built from" in load_fails(f"local-dir:{folder}")
+    weights.write_bytes(content[:5000])
+    assert "63,713 parameters; open_clip_model.safetensors with 5,000 bytes" in load_fails(f"local-dir:{folder}")
     other = make_folder(tmp_path / "other", config=TINY | {"embed_dim": 48})
     shutil.copy(other / "open_clip_model.safetensors", folder)
     assert "size mismatch" in load_fails(f"local-dir:{folder}")

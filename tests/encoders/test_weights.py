@@ -14,15 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 from bioclip_probe import encoders
-from bioclip_probe.encoders.weights import (
-    OPEN_CLIP_CONFIG,
-    OPEN_CLIP_FILES,
-    NotDownloadedError,
-    hub_weights,
-    sha256_of_weights,
-    weights_file,
-    without_downloads,
-)
+from bioclip_probe.encoders.hub import NotDownloadedError, hub_weights, without_downloads
+from bioclip_probe.encoders.weights import OPEN_CLIP_CONFIG, OPEN_CLIP_FILES, sha256_of_weights, weights_file
 from bioclip_probe.errors import ModelError
 from tests.support.model_folders import cached_snapshot, make_folder, use_cache, vectors_of
 

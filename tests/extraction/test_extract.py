@@ -1,3 +1,4 @@
+import hashlib
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from bioclip_probe.errors import DataError, StoreError
 from bioclip_probe.extraction.extract import extract
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
+from bioclip_probe.tables import IMAGES
 from tests.support.extraction import (
+    OddPictures,
     ScaledColour,
     extract_one,
     mean_colours,
@@ -219,3 +222,26 @@ def test_every_line_of_progress_is_printed_once(dataset, store, capsys, monkeypa
     extract_one(dataset, MeanColour(), store, progress=True)
     said = [line.split(" images")[0] for line in capsys.readouterr().err.splitlines()]
     assert said == [f"mean/colour on ten: {i} of 10" for i in range(1, 11)]
+
+
+def test_the_ledger_holds_the_sha256_of_each_picture(tmp_path):
+    dataset = painted_dataset(tmp_path / "pictures", 4)
+    (tmp_path / "pictures" / "001.png").write_bytes(b"no picture")
+    (tmp_path / "pictures" / "002.png").unlink()
+    store = Store(tmp_path / "store")
+    extract_one(dataset, MeanColour(), store, shard_size=3)
+    embedded = store.embedding_folder(dataset, MeanColour())
+    rows = pd.concat([embedded.ledger(shard) for shard in range(2)])
+    expected = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / "pictures").glob("*.png")
+    }
+    assert rows.set_index("image_id")["sha256"].dropna().to_dict() == expected
+    assert rows["status"].tolist() == ["ok", "failed", "failed", "ok"]
+
+
+def test_pictures_without_bytes_have_no_sha256(tmp_path):
+    images = IMAGES.frame([{"image_id": color, "source": color} for color in ("red", "teal")])
+    dataset = Dataset("colours", images, OddPictures(), fingerprint_of(images))
+    store = Store(tmp_path / "store")
+    extract_one(dataset, MeanColour(), store)
+    assert store.embedding_folder(dataset, MeanColour()).ledger(0)["sha256"].isna().all()

@@ -47,7 +47,7 @@ def ready(pool, number):
 
 
 def colours_of(prepared):
-    return [np.unique(one.reshape(-1, 3), axis=0).tolist() for (one,) in prepared]
+    return [np.unique(one.reshape(-1, 3), axis=0).tolist() for ((one,), _) in prepared]
 
 
 @pytest.mark.slow
@@ -67,7 +67,8 @@ def test_processes_prepare_what_threads_prepare(tmp_path):
         ready(pool, 1)
         prepared = pool.prepare(chunk)
     for ours, theirs in zip(prepared, expected, strict=True):
-        for one, other in zip(ours, theirs, strict=True):
+        assert ours.sha256 == theirs.sha256
+        for one, other in zip(ours.by_group, theirs.by_group, strict=True):
             if isinstance(other, PictureError):
                 assert (str(one), one.kind) == (str(other), other.kind)
             else:
@@ -96,8 +97,8 @@ def test_a_picture_that_crashes_its_process_is_the_only_one_lost():
         ready(pool, 1)
         prepared = pool.prepare(Chunk(["red", "crash", "teal", "broken"], (0,)))
         assert colours_of([prepared[0], prepared[2]]) == [[[255, 0, 0]], [[0, 128, 128]]]
-        assert str(prepared[1][0]) == "crash: the process that opened it crashed (signal 11)"
-        assert (prepared[1][0].kind, str(prepared[3][0])) == ("corrupt", "broken: not a picture")
+        assert str(prepared[1].by_group[0]) == "crash: the process that opened it crashed (signal 11)"
+        assert (prepared[1].by_group[0].kind, str(prepared[3].by_group[0])) == ("corrupt", "broken: not a picture")
         ready(pool, 1)
         assert len(pool.prepare(Chunk(COLOURS, (0,)))) == 3
 

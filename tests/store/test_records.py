@@ -87,7 +87,7 @@ def test_missing_entries_are_named():
 def test_another_version_is_refused():
     check_version(VERSION, PATH)
     for version in (VERSION + 1, str(VERSION), None):
-        with pytest.raises(StoreError, match=f"has store format {version}; .* reads format {VERSION}"):
+        with pytest.raises(StoreError, match=f"has store format {version}; .* reads the formats 2 and {VERSION}"):
             check_version(version, PATH)
 
 

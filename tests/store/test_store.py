@@ -291,9 +291,9 @@ def test_another_format_version_is_refused(full):
     store = full
     meta = store.embedding_folder("few", "mean/colour").folder / "meta.json"
     meta.write_text(json.dumps(json.loads(meta.read_text()) | {"version": 0}))
-    with pytest.raises(StoreError, match="has store format 0; this version of bioclip_probe reads format 2"):
+    with pytest.raises(StoreError, match="has store format 0; this version of bioclip_probe reads the formats 2 and 3"):
         store.read("few", "mean/colour")
     head = store.path / "store.json"
-    head.write_text(json.dumps(json.loads(head.read_text()) | {"version": 3}))
-    with pytest.raises(StoreError, match="has store format 3"):
+    head.write_text(json.dumps(json.loads(head.read_text()) | {"version": 4}))
+    with pytest.raises(StoreError, match="has store format 4"):
         Store(store.path)

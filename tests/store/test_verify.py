@@ -184,6 +184,7 @@ FORGED = {
     "silent failure": (1, {"error": [None, None]}, "errors", "failed images have no error: i3"),
     "no class": (1, {"error_class": [None, None]}, "errors", "failed images have no error: i3"),
     "unknown class": (1, {"error_class": [None, "odd"]}, "errors", "no class of error is called odd"),
+    "no digest": (0, {"sha256": ["e", None]}, "errors", "sha256 of pictures is not 64 hexadecimal digits: i0"),
     "loud success": (0, {"error": ["e", None]}, "errors", "images that are ok have an error: i0"),
     "status": (0, {"status": ["ok", "fine"]}, "counts", "shard 0: the ledger has"),
 }

@@ -9,7 +9,8 @@ import pytest
 from bioclip_probe import collect
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.study import results
-from bioclip_probe.study.sample import Phylogeny, Sample
+from bioclip_probe.study.phylogeny import Phylogeny
+from bioclip_probe.study.sample import Sample
 from tests.support.small_study import CONTROLS
 
 

@@ -53,7 +53,7 @@ def test_a_column_that_no_file_has_asks_for_one():
 
 def test_other_files_and_pickles_are_refused(tmp_path):
     np.savez(tmp_path / "bad.npz", ids=np.array(["1"]), kind=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="an array of Python objects"):
         attributes_of(IMAGES, ["kind"], path=tmp_path / "bad.npz")
     (tmp_path / "kinds.xlsx").write_text("x")
     with pytest.raises(DataError, match="columns of images are read from"):

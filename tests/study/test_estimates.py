@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from bioclip_probe.encoders.weights import NotDownloadedError
+from bioclip_probe.encoders.hub import NotDownloadedError
 from bioclip_probe.errors import DataError
 from bioclip_probe.probes.settings import ProbeSettings
 from bioclip_probe.study.checkpoints import ABOUT, FOLDER

@@ -16,7 +16,7 @@ from bioclip_probe.errors import DataError, ModelError, ProbeError, StoreError, 
 from bioclip_probe.extraction import embed
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.store.store import Store
-from bioclip_probe.study.sample import Phylogeny
+from bioclip_probe.study.phylogeny import Phylogeny
 from tests.support.encoders import use_encoders
 from tests.support.pictures import MeanColour, break_in_half, paint
 from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, grow

@@ -8,9 +8,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from bioclip_probe.datasets import Dataset, fingerprint_of
 from bioclip_probe.encoders import Encoder
+from bioclip_probe.store.records import add_checksum, read_json, write_json
 from bioclip_probe.store.shards import LEDGER, EmbeddingFolder
 from bioclip_probe.store.store import Store
 from bioclip_probe.tables import IMAGES
@@ -77,3 +79,29 @@ def append_forged_line(folder: EmbeddingFolder, shard: int, facts: dict[str, obj
         facts = facts | {kind: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
     with open(folder.folder / "shards.jsonl", "a") as journal:
         journal.write(json.dumps({"shard": shard, "facts": facts}) + "\n")
+
+
+def rewrite_as_format_2(store: Store, dataset: Dataset) -> Path:
+    """Rewrite what a store holds of a dataset as the version before format 3 wrote it, and return its folder."""
+    home = next(store.path.glob(f"{dataset.name}@*"))
+    fingerprint = dataset.earlier_fingerprint(dataset.images)
+    description = read_json(home / "dataset.json")
+    del description["version"], description["sha256"]
+    write_json(home / "dataset.json", add_checksum(description | {"fingerprint": fingerprint}))
+    for meta in home.glob("*@*/meta.json"):
+        content = read_json(meta)
+        del content["sha256"]
+        content |= {"version": 2, "dataset": content["dataset"] | {"fingerprint": fingerprint}}
+        write_json(meta, add_checksum(content))
+        journal = []
+        for line in (meta.parent / "shards.jsonl").read_text().splitlines():
+            entry = json.loads(line)
+            ledger = meta.parent / f"rows-{entry['shard']:05d}.parquet"
+            pd.read_parquet(ledger).drop(columns="sha256").to_parquet(ledger, index=False)
+            content = ledger.read_bytes()
+            entry["facts"]["rows"] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            journal.append(json.dumps(entry) + "\n")
+        (meta.parent / "shards.jsonl").write_text("".join(journal))
+    head = read_json(store.path / "store.json")
+    write_json(store.path / "store.json", head | {"version": 2})
+    return home.rename(home.with_name(f"{dataset.name}@{fingerprint}"))

@@ -24,7 +24,7 @@ def lists(clean: pd.DataFrame) -> list[list[str | None]]:
 def cleaned(frame: pd.DataFrame) -> list[list[str | None]]:
     """`clean_lineages` by its definition."""
     rows = [[definitions.clean_name(name) for name in row] for row in frame.to_numpy(dtype=object)]
-    return [[*row[:6], definitions.binomial(row[5], row[6])] for row in rows]
+    return [[*row[:5], *definitions.genus_and_species(row[5], row[6])] for row in rows]
 
 
 def genus_species(genus, species) -> list:
@@ -179,16 +179,20 @@ def test_cleaning_keeps_the_index():
         ("Iris", "Iris__setosa", "Iris setosa"),
         ("Iris", " Iris  setosa ", "Iris setosa"),
         ("Iris", "iris setosa", "Iris setosa"),
-        ("iris", "setosa", "iris setosa"),
+        ("iris", "setosa", "Iris setosa"),
         (None, "Iris setosa", "Iris setosa"),
         ("Aus", "Bus albus", "Bus albus"),
-        ("Aus", "sp. 2", "Aus sp. 2"),
         ("Bison", "bison", "Bison bison"),
-        ("Bison", "Bison bison bison", "Bison bison bison"),
+        ("Bison", "Bison bison bison", "Bison bison"),
         ("Malus", "×domestica", "Malus ×domestica"),
         ("Malus", "Malus ×domestica", "Malus ×domestica"),
-        ("× Cuprocyparis", "leylandii", "× Cuprocyparis leylandii"),
-        ("× Cuprocyparis", "× Cuprocyparis leylandii", "× Cuprocyparis leylandii"),
+        ("× Cuprocyparis", "leylandii", "×Cuprocyparis leylandii"),
+        ("× Cuprocyparis", "× Cuprocyparis leylandii", "×Cuprocyparis leylandii"),
+        ("Cuprocyparis", "x leylandii", "Cuprocyparis ×leylandii"),
+        ("Canis", "C. lupus", "Canis lupus"),
+        ("Canis", "lupus familiaris", "Canis lupus"),
+        ("Canis", "lupus Linnaeus, 1758", "Canis lupus"),
+        ("Canis", "Lupus", "Canis lupus"),
         ("Æthra", "élégans", "Æthra élégans"),
         ("Çus", "Çus älbus", "Çus älbus"),
     ],

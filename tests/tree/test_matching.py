@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import TreeError
-from bioclip_probe.tree import clean_lineages, match_species, patristic_distances, place_on, read_tree
+from bioclip_probe.tree import NameRules, clean_lineages, match_names, patristic_distances, place_on, read_tree
 from bioclip_probe.tree.newick import parse_newick
 
 TREE = parse_newick("((Canis_lupus:1,Canis_aureus:1):2,(Felis_catus:2,'Felis silvestris':2):1,Çus_älbus:3);", "Myr")
@@ -15,7 +15,7 @@ def species(*names) -> pd.Series:
 
 def test_names_match_by_spelling_alone_and_every_miss_has_its_reason():
     names = ["Canis lupus", "canis_lupus", "Felis silvestris", "Canis latrans", "Ursus arctos", "Çus älbus", "Canis"]
-    matches = match_species(names, TREE)
+    matches = match_names(names, TREE)
     assert matches["name"].tolist() == names
     assert matches["matched"].tolist() == [True, True, True, False, False, True, False]
     tips = [TREE.name[tip] if tip >= 0 else None for tip in matches["tip"]]
@@ -27,14 +27,29 @@ def test_names_match_by_spelling_alone_and_every_miss_has_its_reason():
 
 def test_a_name_that_two_tips_have_matches_neither():
     tree = parse_newick("(Canis_lupus:1,'Canis lupus':1,Canis_aureus:1);")
-    matches = match_species(["Canis lupus", "Canis aureus"], tree)
+    matches = match_names(["Canis lupus", "Canis aureus"], tree)
     assert matches["tip"].tolist() == [-1, 3]
     assert matches["reason"].tolist() == ["2 tips have this name", "same name"]
 
 
-def test_inner_nodes_match_no_species():
-    matches = match_species(["Canis lupus"], parse_newick("((A:1,B:1)'Canis lupus':1,C:1);"))
-    assert not matches["matched"].any()
+def test_a_tip_stands_for_a_species_that_is_an_inner_node():
+    tree = parse_newick("((Canis_lupus_dingo:1,Canis_lupus_lupus:1)Canis_lupus_ott247341:1,Vulpes_vulpes:2);")
+    (match,) = match_names(["Canis lupus"], tree).itertuples()
+    assert (match.kind, tree.name[match.tip]) == ("several tips", "Canis_lupus_lupus")
+    tree = parse_newick("((A:1,B:1)'Canis lupus':1,C:1);")
+    (match,) = match_names(["Canis lupus"], tree).itertuples()
+    assert (match.kind, tree.name[match.tip]) == ("inner node", "A")
+    assert match.reason == "an inner node of this name with 2 tips; 'A' stands for it"
+
+
+def test_no_tip_stands_for_two_species():
+    tree = parse_newick("((Bos_taurus:1,Bos_indicus:1)Bos_primigenius:1,Bison_bison:2);")
+    names = ["Bos primigenius", "Bos taurus", "Bison bison"]
+    matches = match_names(names, tree)
+    assert [tree.name[tip] for tip in matches["tip"]] == ["Bos_indicus", "Bos_taurus", "Bison_bison"]
+    matches = match_names([*names, "Bos indicus"], tree)
+    assert matches["tip"].tolist() == [-1, 2, 4, 3]
+    assert matches["reason"][0] == "an inner node of this name; its tips stand for other names"
 
 
 def test_images_are_placed_by_species_and_none_is_lost():
@@ -85,3 +100,76 @@ def test_the_mammals_among_the_animals_match_but_for_three(shared_data):
     assert place.tree.is_ultrametric
     assert np.sum(place.node >= 0) == matches.loc[matches["matched"], "n_images"].sum()
     assert matches["n_images"].sum() == mammals.notna().sum()
+
+
+def matched(given, newick: str, **rules):
+    tree = parse_newick(newick)
+    matches = match_names(given, tree, rules=NameRules(**rules))
+    return [tree.name[tip] if tip >= 0 else None for tip in matches["tip"]], matches
+
+
+def test_names_are_found_in_labels():
+    names = ["Pica hudsonia", "Felis catus", "Quercus ×deamii", "Aedes aegypti", "Canis lupus"]
+    newick = (
+        "(Pica_hudsonia_ott1:1,Felis_catus_FELIDAE_CARNIVORA:1,Quercus_x_deamii:1,Aedes_Stegomyia_aegypti:1,"
+        "Canis_lupus_familiaris:1);"
+    )
+    tips, matches = matched(names, newick)
+    assert tips == newick.strip("();").replace(":1", "").split(",")
+    assert matches["kind"].tolist() == ["label", "label", "same name", "label", "label"]
+
+
+def test_one_tip_stands_for_the_tips_of_a_species_that_are_a_clade():
+    names = ["Canis lupus", "Vulpes vulpes"]
+    newick = "((Canis_lupus_dingo:1,Canis_lupus_lupus:1):1,Vulpes_vulpes:2,Canis_latrans:2);"
+    tips, matches = matched(names, newick)
+    assert tips == ["Canis_lupus_lupus", "Vulpes_vulpes"]
+    assert matches["reason"][0] == "2 tips of it are a clade; 'Canis_lupus_lupus' stands for it"
+    tips, matches = matched(names, "((Canis_lupus_dingo:1,Canis_latrans:1):1,Canis_lupus_lupus:2,Vulpes_vulpes:2);")
+    assert tips[0] is None
+    assert (matches["kind"][0], matches["reason"][0]) == ("several places", "2 tips have this name")
+
+
+def test_the_species_itself_goes_before_its_subspecies():
+    tips, _ = matched(["Canis lupus"], "(Canis_lupus_dingo:1,Canis_lupus:1,Vulpes_vulpes:2);")
+    assert tips == ["Canis_lupus"]
+
+
+def test_a_duplicate_tip_elsewhere_does_not_matter():
+    tips, _ = matched(["Canis lupus"], "((Felis_catus:1,Canis_lupus:1):1,Felis_catus:2);")
+    assert tips == ["Canis_lupus"]
+
+
+def test_a_table_of_names_goes_before_the_name_itself():
+    names = {"felis_concolor": "Puma concolor", "Pica pica": "Corvus_corax_ott2", "Sitta europaea": "Parus major"}
+    newick = "(Puma_concolor:1,Pica_pica:1,Corvus_corax_ott2:1);"
+    tips, matches = matched(["Felis concolor", "Pica pica", "Sitta europaea"], newick, names=names)
+    assert tips == ["Puma_concolor", "Corvus_corax_ott2", None]
+    assert matches["kind"].tolist() == ["table", "table", "wrong table"]
+    assert matches["reason"][2] == "the table of names gives 'Parus major': its genus is not in the tree"
+
+
+def test_a_species_stands_at_its_genus_only_where_it_is_asked_for():
+    newick = "(((Felis_catus:1,Felis_lybica:1):1,Puma_concolor:2):1,(Canis_lupus:2,Vulpes_vulpes:2):1,Canis_aureus:3);"
+    names = ["Felis nigripes", "Puma yagouaroundi", "Canis latrans", "Lynx lynx"]
+    assert matched(names, newick)[0] == [None] * 4
+    tree = parse_newick(newick)
+    matches = match_names(names, tree, rules=NameRules(at_genus=True))
+    assert matches["tip"].tolist() == [2, 5, -1, -1]
+    assert matches["kind"].tolist() == ["genus", "genus", "several places", "no genus"]
+    assert matches["reason"][2] == "the 2 tips of its genus are no clade"
+
+
+def test_genera_match_genera_and_open_nomenclature_but_no_species():
+    tree = parse_newick("(Felis:1,Puma_sp.:1,(Canis_lupus:1,Canis_aureus:1)Canis:1,Vulpes_vulpes:2);")
+    names = ["Felis", "Puma", "Canis", "Vulpes", "Lynx"]
+    matches = match_names(names, tree, "genus")
+    assert matches["kind"].tolist() == ["same name", "label", "inner node", "no tip", "not in tree"]
+    assert matches["reason"][3] == "no tip of this name, but 1 tip of its species"
+    matches = match_names(names, tree, "genus", NameRules(at_genus=True))
+    assert tree.name[matches["tip"][3]] == "Vulpes_vulpes"
+
+
+def test_families_match_families():
+    tree = parse_newick("((Felidae_ott1:1,Canidae:1):1,URSIDAE:2);")
+    assert match_names(["Canidae", "Felidae", "Ursidae"], tree, "family")["tip"].tolist() == [3, 2, 4]

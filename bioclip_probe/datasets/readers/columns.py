@@ -13,6 +13,8 @@ import pandas as pd
 
 from bioclip_probe.errors import DataError, printable, some
 from bioclip_probe.tables import RANKS
+from bioclip_probe.tree.naming import read_names
+from bioclip_probe.tree.spelling import clean, is_placeholder
 
 #: The names each column may have, without capitals, spaces and signs; the first name that a table has is used.
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {
@@ -28,18 +30,34 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "genus": ("genus", "genusname"),
     "species": ("species", "speciesname"),
     "epithet": ("specificepithet", "epithet", "speciesepithet"),
-    "binomial": ("sciname", "scientificname", "sp", "binomial", "canonicalname", "latinname"),
+    "binomial": (
+        "sciname", "scientificname", "sp", "binomial", "canonicalname", "latinname", "taxonname",
+        "acceptedscientificname", "speciesscientificname",
+    ),
+    "taxon_rank": ("taxonrank",),
     "image_id": ("imageid", "uuid", "treeoflifeid", "rarespeciesid"),
-    "common": ("common", "commonname", "vernacularname"),
+    "common": ("common", "commonname", "vernacularname", "taxoncommonname"),
     "group": ("group", "observationid", "observationuuid", "rightsholder", "photographer", "recordedby"),
     "split": ("split",),
 }  # fmt: skip
+#: Words around the name of a rank that do not change it: taxon_family_name, dwc_family, taxonomy.family.
+_AROUND_RANKS = frozenset("dwc taxon taxa taxonomy taxonomic tax lineage classification name names".split())
+_RANK_WORD = re.compile(
+    r"(?:sub|super|infra|parv|mega|giga|micro|inter)?(?:domain|kingdom|regnum|phylum|division|class|cohort|order|ordo|"
+    r"family|familia|tribe|tribus|genus|species|epithet)|scientificname|cls"
+)
+#: Words by which a column counts, numbers or judges taxa, and does not name them.
+_NO_NAMES = frozenset(
+    "id ids key keys code codes guid uri url link n no num nr number count counts total index idx rank confidence "
+    "score prob probability path file author authorship remarks status source by to of infraspecific".split()
+)
 
 
 def match_columns(columns: Iterable[str]) -> dict[str, str]:
     """Return the column for each meaning in `COLUMN_NAMES` that a table has.
 
-    Capitals, spaces, signs and a leading ``dwc:`` do not matter.
+    Capitals, spaces and signs do not matter, nor do words around the name of a rank: ``dwc:family``, ``taxon.family``,
+    ``taxon_family_name``.
 
     Parameters
     ----------
@@ -53,16 +71,29 @@ def match_columns(columns: Iterable[str]) -> dict[str, str]:
 
     Examples
     --------
-    >>> match_columns(["File_Name", "dwc:genus", "note"])
-    {'source': 'File_Name', 'genus': 'dwc:genus'}
+    >>> match_columns(["File_Name", "dwc:genus", "taxon_order_name", "note"])
+    {'source': 'File_Name', 'order': 'taxon_order_name', 'genus': 'dwc:genus'}
     """
     plain_names: dict[str, str] = {}
+    reduced_names: dict[str, str] = {}
     for column in columns:
-        plain_names.setdefault(re.sub(r"^dwc:|[^a-z0-9]", "", str(column).lower()), column)
-    choices = {
-        meaning: [plain_names[name] for name in names if name in plain_names] for meaning, names in COLUMN_NAMES.items()
-    }
-    return {meaning: choice[0] for meaning, choice in choices.items() if choice}
+        words = _words(column)
+        plain_names.setdefault("".join(words[words[:1] == ["dwc"] :]), column)
+        reduced_names.setdefault("".join(word for word in words if word not in _AROUND_RANKS), column)
+    matched = {}
+    for meaning, names in COLUMN_NAMES.items():
+        choice = [plain_names[name] for name in names if name in plain_names]
+        if meaning in (*RANKS, "epithet"):
+            choice += [reduced_names[name] for name in names if name in reduced_names]
+        if choice:
+            matched[meaning] = choice[0]
+    return matched
+
+
+def _words(column: object) -> list[str]:
+    """Return the words of the name of a column in small letters: taxonFamily_name → taxon, family, name."""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(column))
+    return re.findall(r"[a-z0-9]+", parted.lower())
 
 
 def check_columns(matched: Mapping[str, str], table: object, columns: Sequence[str], required: str = "source") -> None:
@@ -123,13 +154,43 @@ def rename_columns(table: pd.DataFrame, matched: Mapping[str, str]) -> pd.DataFr
     return pd.DataFrame(values, dtype="str")
 
 
-def notes_on_columns(matched: Mapping[str, str]) -> list[str]:
-    """Return a note for each column whose name differs from its meaning.
+def known_values(values: pd.Series) -> pd.Series:
+    """Return the texts of a column in clean spelling, with missing values in place of placeholders such as 'unknown'.
+
+    Parameters
+    ----------
+    values : Series, n rows
+        Names of taxa, persons, places … The number 0 is no placeholder in a column of numbers.
+
+    Returns
+    -------
+    Series, n rows, dtype str
+
+    Examples
+    --------
+    >>> known_values(pd.Series(["Ada", "NA", "unknown"])).tolist(), known_values(pd.Series(["0", "1"])).tolist()
+    (['Ada', nan, nan], ['0', '1'])
+    """
+    texts = values.astype("str")
+    spelling = {text: None if is_placeholder(text) else clean(text) for text in texts.dropna().unique()}
+    if (
+        "0" in spelling
+        and all(name is None or name.isdecimal() for name in spelling.values())
+        and any(spelling.values())
+    ):
+        spelling["0"] = "0"
+    return texts.map(spelling).astype("str")
+
+
+def notes_on_columns(matched: Mapping[str, str], columns: Iterable[str] = ()) -> list[str]:
+    """Return a note for each column whose name differs from its meaning, and one on columns that were not read.
 
     Parameters
     ----------
     matched : mapping from str to str
         Meaning to column, as `match_columns` returns it.
+    columns : iterable of str
+        All columns of the table. Those that look like the name of a rank and were not read are noted.
 
     Returns
     -------
@@ -137,10 +198,21 @@ def notes_on_columns(matched: Mapping[str, str]) -> list[str]:
 
     Examples
     --------
-    >>> notes_on_columns({"source": "path", "genus": "genus"})
-    ["'path' was read as source"]
+    >>> notes_on_columns({"source": "path", "genus": "genus"}, ["path", "genus", "subfamily", "speciesKey"])
+    ["'path' was read as source", "columns that look like ranks were not read: 'subfamily'"]
     """
-    return [f"'{printable(column)}' was read as {meaning}" for meaning, column in matched.items() if column != meaning]
+    notes = [f"'{printable(column)}' was read as {meaning}" for meaning, column in matched.items() if column != meaning]
+    used = set(matched.values())
+    unread = [f"'{column}'" for column in columns if column not in used and _looks_like_rank(column)]
+    if unread:
+        notes.append(f"columns that look like ranks were not read: {some(unread)}")
+    return notes
+
+
+def _looks_like_rank(column: object) -> bool:
+    """Return whether a column may give the names of taxa of some rank."""
+    words = _words(column)
+    return not _NO_NAMES.intersection(words) and any(_RANK_WORD.fullmatch(word) for word in (*words, "".join(words)))
 
 
 def complete_rows(values: pd.DataFrame, table: object) -> pd.DataFrame:
@@ -149,7 +221,9 @@ def complete_rows(values: pd.DataFrame, table: object) -> pd.DataFrame:
     Parameters
     ----------
     values : DataFrame, dtype str
-        One column for each meaning that the table has. `epithet` and `binomial` are merged into `species`.
+        One column for each meaning that the table has. `epithet` and `binomial` are merged into `species`, as they are
+        written: `dataset_from_rows` reads the names. A scientific name of a higher taxon is no species; with its
+        ``taxonRank`` it fills that rank.
     table : object
         Name of the table, for the message.
 
@@ -166,7 +240,7 @@ def complete_rows(values: pd.DataFrame, table: object) -> pd.DataFrame:
     --------
     >>> values = pd.DataFrame({"source": ["1.jpg"], "binomial": ["Pica hudsonia (Sabine, 1823)"]}, dtype="str")
     >>> complete_rows(values, "labels.csv").iloc[0].tolist()
-    ['1.jpg', 'Pica hudsonia', '1.jpg']
+    ['1.jpg', 'Pica hudsonia (Sabine, 1823)', '1.jpg']
     """
     if values.empty:
         raise DataError(f"{table} has no usable image: it has no row below its header")
@@ -175,16 +249,46 @@ def complete_rows(values: pd.DataFrame, table: object) -> pd.DataFrame:
 
 
 def _with_species(rows: pd.DataFrame) -> pd.DataFrame:
-    """Fill `species` from the column itself, else from genus and epithet, else from the binomial."""
-    rows = rows.copy()
-    species = rows["species"] if "species" in rows else pd.Series(None, index=rows.index, dtype="str")
-    if "epithet" in rows:
-        species = species.fillna(rows["epithet"])
-    if "genus" not in rows:
-        species = species.where(species.str.contains(r"[ _]", na=False))  # an epithet alone names no species
+    """Fill `species` from the column itself, else from genus and epithet, else from the scientific name."""
+    names = ("genus", "species", "epithet", "binomial")
+    known = {name: _without_placeholders(rows[name]) if name in rows else _missing(rows) for name in names}
+    species = known["species"].fillna(known["epithet"])
+    # An epithet without its genus names no species; the scientific name may.
+    is_epithet = known["genus"].isna() & ~species.str.contains(r"[ _]", na=True)
+    species = species.mask(is_epithet & known["binomial"].notna()).fillna(known["binomial"])
+    if "species" in rows:
+        species = species.fillna(rows["species"])  # a placeholder, which is noted
+    rows = rows.assign(species=species)
     if "binomial" in rows:
-        # GBIF's scientificName holds the author: Pica hudsonia (Sabine, 1823). These are no species: one word; a second
-        # word that ends with a dot (Pica cf. hudsonia); a taxon of uncertain position (incertae sedis).
-        binomial = rows["binomial"].str.extract(r"^(\S+[ _](?!incertae\b)[^\W\d_A-Z][^\s.]*)(?!\S)", expand=False)
-        species = species.fillna(binomial)
-    return rows.drop(columns=["epithet", "binomial"], errors="ignore").assign(species=species)
+        rows = _without_higher_taxa(rows)
+    return rows.drop(columns=["epithet", "binomial", "taxon_rank"], errors="ignore")
+
+
+def _without_higher_taxa(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows whose scientific name is no species where it names a higher taxon: Corvus; Corvidae Leach, 1820.
+
+    Where another column gives its rank and that rank is missing, it is filled.
+    """
+    rows = rows.copy()
+    from_binomial = rows["species"].notna() & (rows["species"] == rows["binomial"])
+    names = read_names(rows["binomial"][from_binomial].unique())
+    taxa = {text: name.taxon for text, name in names.items() if name.reason == "higher taxon" and name.taxon}
+    is_higher = from_binomial & rows["binomial"].isin(taxa)
+    rows.loc[is_higher, "species"] = None
+    if "taxon_rank" not in rows:
+        return rows
+    rank_of_row = rows["taxon_rank"].str.lower()
+    for rank in RANKS[:-1]:
+        given = _without_placeholders(rows[rank]) if rank in rows else _missing(rows)
+        taxon = rows["binomial"].map(taxa).astype("str").where(is_higher & (rank_of_row == rank))
+        if taxon.notna().any():
+            rows[rank] = given.fillna(taxon)
+    return rows
+
+
+def _without_placeholders(values: pd.Series) -> pd.Series:
+    return values.where(known_values(values).notna())
+
+
+def _missing(rows: pd.DataFrame) -> pd.Series:
+    return pd.Series(None, index=rows.index, dtype="str")

@@ -1,6 +1,6 @@
 """Darwin Core archives: the tables that `meta.xml` describes in a folder or a ``.zip``, and their columns by term.
 
-Nothing is unpacked: a table in a ``.zip`` is read where it is, up to `MAX_RATIO` times the size of the archive.
+Nothing is unpacked: a table in a ``.zip`` is read where it is, as far as `limits` allow.
 A `meta.xml` with a document type is refused, because a few lines of entities can fill the memory.
 """
 
@@ -9,25 +9,24 @@ from __future__ import annotations
 import codecs
 import re
 import zipfile
-import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 from xml.etree import ElementTree
 
 import pandas as pd
 
 from bioclip_probe.datasets.readers.pictures import stays_inside
+from bioclip_probe.datasets.readers.text_files import MAX_RATIO, TextFile, UnpackedStream
 from bioclip_probe.datasets.readers.text_tables import TableFormat, read_table
 from bioclip_probe.errors import DataError, printable, some
+from bioclip_probe.limits import check_declared
 
 META = "meta.xml"
 MAX_META_BYTES = 1 << 20
-#: Text shrinks to a tenth or a thirtieth in a ``.zip``; a file that grows by more than this is an attack.
-MAX_RATIO = 200
-_SMALL_BYTES = 1 << 20  # a file of this size is accepted at any ratio
 #: The column with the id of the record that a row belongs to.
 KEY = "key"
 
@@ -118,9 +117,8 @@ class Archive:
         frames = []
         for location in table.locations:
             member = self._member(location)
-            frames.append(
-                read_table(partial(_open, self.path, member), f"{self.path}: {member}", table.table_format, names)
-            )
+            file = TextFile(f"{self.path}: {member}", partial(_open, self.path, member))
+            frames.append(read_table(file, table.table_format, names))
         read = pd.concat(frames, ignore_index=True)
         rows = pd.DataFrame({term: read[f"f{number}"] for term, number in numbers.items()}, dtype="str")
         for term in terms:
@@ -213,42 +211,16 @@ def _open(path: Path, name: str) -> BinaryIO:
             raise DataError(f"{path / printable(name)}: cannot be read, though {META} names it ({error})") from error
     with _open_zip(path) as archive:
         try:
+            if archive.namelist().count(name) > 1:
+                raise DataError(f"{path} has several files {printable(name)}; remove all but one")
             member = archive.getinfo(name)
-            if member.file_size > max(_SMALL_BYTES, MAX_RATIO * path.stat().st_size):
-                raise DataError(
-                    f"{path}: {name} would have {member.file_size:,} bytes unpacked, too many for its archive"
-                )
-            return cast(BinaryIO, _ZipMember(archive.open(member), f"{path}: {name}"))
+            check_declared(path, f"file {printable(name)}", member.file_size, path.stat().st_size, MAX_RATIO)
+            stream = UnpackedStream(archive.open(member), f"{path}: {name}", path.stat().st_size)
+            return cast(BinaryIO, stream)
         except KeyError as error:
             raise DataError(f"{path} has no file {printable(name)}, though {META} names it") from error
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
             raise DataError(f"{path}: {printable(name)} cannot be unpacked ({printable(error)})") from error
-
-
-class _ZipMember:
-    """An open file in a ``.zip`` that raises `DataError` if it cannot be unpacked."""
-
-    def __init__(self, stream: IO[bytes], name: str) -> None:
-        self._stream, self._name = stream, name
-
-    def __enter__(self) -> _ZipMember:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def closed(self) -> bool:
-        return self._stream.closed
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return self._stream.read(size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise DataError(f"{printable(self._name)} cannot be unpacked ({printable(error)})") from error
 
 
 def _parse_xml(content: bytes, name: str) -> ElementTree.Element:
@@ -279,7 +251,12 @@ def _parse_table(element: ElementTree.Element, path: Path) -> ArchiveTable:
     keys = [_parse_number(child, path) for child in element if _tag(child) in ("id", "coreid", "coreId")]
     columns: dict[str, int] = {}
     defaults: dict[str, str] = {}
-    for field in (child for child in element if _tag(child) == "field"):
+    fields = [child for child in element if _tag(child) == "field"]
+    n_columns = Counter(field.get("term", "") for field in fields if field.get("index") is not None)
+    repeated = [term for term, number in n_columns.items() if number > 1]
+    if repeated:
+        raise DataError(f"{path}: {META} gives several columns the term {some(repeated)}; remove all but one")
+    for field in fields:
         term = re.split(r"[/#:]", field.get("term", ""))[-1]
         if field.get("index") is not None:
             columns.setdefault(term, _parse_number(field, path))
@@ -302,10 +279,15 @@ def _parse_format(element: ElementTree.Element, path: Path) -> TableFormat:
         separator = "\t"
     quote = _unescape(element.get("fieldsEnclosedBy", '"'))
     lines = _unescape(element.get("linesTerminatedBy", "\n"))
-    if len(separator) != 1 or len(quote) > 1 or not (separator.isprintable() or separator == "\t"):
+    if (
+        len(separator) != 1
+        or len(quote) > 1
+        or separator == quote
+        or not (separator.isprintable() or separator == "\t")
+    ):
         raise DataError(
             f"{path}: {META} separates fields by '{printable(separator)}', quoted by '{printable(quote)}'; "
-            "expected one character"
+            "expected one character each"
         )
     if lines.strip(" \r\n"):
         raise DataError(f"{path}: {META} ends lines by '{printable(lines)}'; expected line ends")

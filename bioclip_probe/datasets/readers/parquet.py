@@ -13,11 +13,16 @@ from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bioclip_probe.errors import DataError, one_line, some
+from bioclip_probe.errors import DataError, ProbeError, one_line, some
+from bioclip_probe.limits import check_declared, check_rows
 
 T = TypeVar("T")
+_ROWS_PER_BATCH, _BYTES_PER_BATCH = 1 << 16, 1 << 26
+#: Bytes of memory that a byte of a file becomes at most: names repeat, ids and paths do not.
+_GROWTH = 64
 #: The exceptions that Arrow raises for a damaged file.
 DAMAGED_FILE_ERRORS = (pa.ArrowException, OSError, ValueError)
 
@@ -156,7 +161,55 @@ def read_text_columns(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     repeated = [column for column in columns if schema.names.count(column) > 1]
     if repeated:
         raise DataError(f"{path} has more than one column called {some(repeated)}")
-    return text_columns(_read(path, lambda file: file.read(columns=columns)), path, _class_labels(schema))
+    table = _read(path, lambda file: _read_checked(file, path, columns))
+    return text_columns(table, path, _class_labels(schema))
+
+
+def _read_checked(file: pq.ParquetFile, path: Path, columns: Sequence[str]) -> pa.Table:
+    """Return columns of a file batch by batch, unless they grow to more memory than a file of its size may take.
+
+    A text may stand once in the file and be repeated in millions of rows, so what its footer declares is not enough.
+    """
+    file_bytes = path.stat().st_size
+    check_rows(path, file.metadata.num_rows, file_bytes)
+    batches, n_bytes = [], 0
+    for group in range(file.metadata.num_row_groups):
+        n_rows = max(1, min(_ROWS_PER_BATCH, _BYTES_PER_BATCH // (1 + _longest_text(path, columns, group))))
+        for batch in file.iter_batches(n_rows, row_groups=[group], columns=columns):
+            n_bytes += sum(map(_bytes_as_text, batch.columns))
+            check_declared(path, "texts", n_bytes, file_bytes, _GROWTH)
+            batches.append(pa.table(list(map(_spread, batch.columns)), batch.schema.names))
+    return pa.concat_tables(batches) if batches else file.read(columns=columns)
+
+
+def _longest_text(path: Path, columns: Sequence[str], group: int) -> int:
+    """Return the length of the longest text that a row group may repeat without storing it again."""
+    schema = read_schema(path)
+    texts = [column for column in columns if column in schema.names and _is_text(schema.field(column).type)]
+    with pq.ParquetFile(path, pre_buffer=False, read_dictionary=texts) as file:
+        batch = next(file.iter_batches(1, row_groups=[group], columns=columns), None)
+    dictionaries = [values.dictionary for values in batch.columns if _is_categorical_text(values)] if batch else []
+    return max((pc.max(pc.binary_length(texts)).as_py() or 0 for texts in dictionaries), default=0)
+
+
+def _bytes_as_text(values: pa.Array) -> int:
+    """Return the bytes of a column when its categories are spread out."""
+    if _is_categorical_text(values):
+        return int(pc.sum(pc.binary_length(values.dictionary).take(values.indices)).as_py() or 0)
+    return int(values.nbytes)
+
+
+def _spread(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return the values of categories in place of their numbers."""
+    return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+
+
+def _is_categorical_text(values: pa.Array) -> bool:
+    return pa.types.is_dictionary(values.type) and _is_text(values.type.value_type)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
 
 
 def text_columns(table: pa.Table, name: object, labels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -190,10 +243,7 @@ def text_columns(table: pa.Table, name: object, labels: Mapping[str, Sequence[st
     for column in table.schema.names:
         values = table[column]
         try:
-            # Categories are spread out to text. The cast does not check UTF-8, so the result is validated.
-            if pa.types.is_dictionary(values.type):
-                values = values.cast(values.type.value_type)
-            values = values.cast(pa.string())
+            values = _spread(values).cast(pa.string())  # the cast does not check UTF-8, so the result is validated
             values.validate(full=True)
         except DAMAGED_FILE_ERRORS as error:
             raise DataError(
@@ -222,5 +272,7 @@ def _read(path: Path, read: Callable[[pq.ParquetFile], T]) -> T:
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             return read(file)
-    except DAMAGED_FILE_ERRORS as error:
+    except ProbeError:
+        raise
+    except Exception as error:  # a damaged file gives more than `DAMAGED_FILE_ERRORS`: KeyError, RecursionError …
         raise DataError(f"{path} is not a table that can be read: {one_line(error)}") from error

@@ -19,10 +19,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from bioclip_probe.datasets.readers.parquet import DAMAGED_FILE_ERRORS
-from bioclip_probe.datasets.readers.pictures import EncodedPicture, read_picture, stays_inside
+from bioclip_probe.datasets.readers.pictures import EncodedPicture, PictureOpener, read_picture, stays_inside
 from bioclip_probe.errors import PictureError, one_line
 
 T = TypeVar("T")
@@ -32,7 +31,7 @@ _KEPT_ITEMS = 4  # footers and row groups in memory, for threads that read at se
 
 
 @dataclass(frozen=True)
-class ParquetPictures:
+class ParquetPictures(PictureOpener):
     """Opener of pictures that are named ``FILE:ROW``, in one column of the Parquet files below one folder.
 
     Attributes
@@ -53,10 +52,6 @@ class ParquetPictures:
 
     root: Path
     column: str
-
-    def __call__(self, source: str) -> Image.Image:
-        """Return the picture `source`, or raise `PictureError`."""
-        return self.read(source).decode()
 
     def read(self, source: str) -> EncodedPicture:
         """Return the bytes of the picture `source`, or raise `PictureError`."""

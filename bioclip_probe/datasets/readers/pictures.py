@@ -15,6 +15,7 @@ import os
 import re
 import stat
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -41,9 +42,6 @@ _PILLOW_FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 class EncodedPicture(NamedTuple):
     """The bytes of a picture file, not decoded.
 
-    Openers of pictures have a method ``read(source)`` that returns it, beside the call that returns the picture: so the
-    same bytes are hashed and decoded, and copies are found without decoding anything.
-
     Attributes
     ----------
     content : bytes
@@ -69,11 +67,35 @@ class EncodedPicture(NamedTuple):
         return decode_picture(self.content, self.name)
 
 
-@dataclass(frozen=True)
-class PictureFiles:
-    """Opener of pictures that are named by their path below one folder.
+class PictureOpener(ABC):
+    """Opener of pictures whose bytes can be had too.
 
-    It is a class and not a closure, so that it can be pickled and sent to another process.
+    The same bytes are hashed and decoded, and copies are found without decoding anything. Openers are objects and no
+    functions, so that they can be pickled and sent to another process.
+
+    Examples
+    --------
+    >>> class Nothing(PictureOpener):
+    ...     def read(self, source):
+    ...         return EncodedPicture(b"", source)
+    >>> Nothing()("magpie.jpg")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.PictureError: magpie.jpg: the file is empty
+    """
+
+    @abstractmethod
+    def read(self, source: str) -> EncodedPicture:
+        """Return the bytes of the picture `source`, or raise `PictureError`."""
+
+    def __call__(self, source: str) -> Image.Image:
+        """Return the picture `source`, or raise `PictureError`."""
+        return self.read(source).decode()
+
+
+@dataclass(frozen=True)
+class PictureFiles(PictureOpener):
+    """Opener of pictures that are named by their path below one folder.
 
     Attributes
     ----------
@@ -89,10 +111,6 @@ class PictureFiles:
     """
 
     root: Path
-
-    def __call__(self, source: str) -> Image.Image:
-        """Return the picture `source`, or raise `PictureError`."""
-        return self.read(source).decode()
 
     def read(self, source: str) -> EncodedPicture:
         """Return the bytes of the picture `source`, or raise `PictureError`."""

@@ -22,9 +22,15 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import pandas as pd
-from PIL import Image
 
-from bioclip_probe.datasets.readers.pictures import MAX_BYTES, SUFFIXES, EncodedPicture, stays_inside, walk_files
+from bioclip_probe.datasets.readers.pictures import (
+    MAX_BYTES,
+    SUFFIXES,
+    EncodedPicture,
+    PictureOpener,
+    stays_inside,
+    walk_files,
+)
 from bioclip_probe.datasets.readers.tar_members import TarIndex, index_tar
 from bioclip_probe.errors import DataError, PictureError, printable, some
 
@@ -47,7 +53,7 @@ Describe = Callable[[dict[str, bytes]], dict[str, str | None]]
 
 
 @dataclass(frozen=True)
-class TarPictures:
+class TarPictures(PictureOpener):
     """Opener of pictures that are named ``<tar below root>:<first byte>:<number of bytes>``.
 
     Attributes
@@ -64,10 +70,6 @@ class TarPictures:
     """
 
     root: Path
-
-    def __call__(self, source: str) -> Image.Image:
-        """Return the picture `source`, or raise `PictureError`."""
-        return self.read(source).decode()
 
     def read(self, source: str) -> EncodedPicture:
         """Return the bytes of the picture `source`, or raise `PictureError`."""

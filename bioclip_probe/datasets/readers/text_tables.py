@@ -1,18 +1,21 @@
-"""Text tables (CSV, TSV) as large published ones are written: only the columns needed, every row, all of it text.
+r"""Text tables (CSV, TSV) as the world writes them: only the columns needed, every row, all of it text.
 
-A row with too many or too few fields, a quote that is never closed, bytes of another encoding, a column that occurs
-twice: each becomes one clear message, because the rest of such a table is shifted or lost. Arrow reads the tables,
-because pandas pads or cuts such rows as soon as it reads only some columns.
+A row with too many or too few fields, a stray quote, bytes of another encoding, a column that occurs twice: each
+becomes one clear message with the number of the line, because the rest of such a table is shifted or lost. Arrow reads
+the tables, because pandas pads or cuts such rows as soon as it reads only some columns.
+
+Fields are quoted as CSV has it. Tab-separated text is mostly written without quoting, and then a quote is text: where
+each of its lines has as many fields as its header, every line is a row, and quotes count only around a whole field.
 """
 
 from __future__ import annotations
 
-import codecs
+import csv as standard_csv
 import io
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pandas as pd
@@ -20,21 +23,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from bioclip_probe.datasets.readers.pictures import stays_inside
+from bioclip_probe.datasets.readers.quotes import Record, records, unquote
+from bioclip_probe.datasets.readers.text_files import BLOCK_BYTES, TextFile, text_file
 from bioclip_probe.errors import DataError, one_line, printable, some
 
-# Bytes read at a time; no field may be longer.
-_BLOCK_BYTES = 1 << 24
 # Added below the last line, and expected back: a quote that is never closed swallows it with everything before it.
 _LAST_LINE = "the last line"
 # Control characters except blanks, and other line breaks. Names and paths hold none; terminals obey them.
 _CONTROL_CHARACTERS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
-
-#: The beginning of a web address; a path does not begin so.
-WEB_ADDRESS = r"[A-Za-z][A-Za-z0-9+.-]+://"
-
-#: Opens a table for reading in bytes.
-OpenTable = Callable[[], BinaryIO]
+_UNREADABLE = "is not a table that can be read:"
+_MAX_HEADER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,12 @@ class TableFormat:
         True if the first line names the columns; otherwise they are called ``f0``, ``f1`` …
     skip : int
         Number of lines above the first line that is read.
+    by_lines : bool
+        True if quotes are text wherever every line has as many fields as the first.
 
     Examples
     --------
-    >>> TableFormat("\t").separator == TSV.separator
+    >>> TableFormat("\t", by_lines=True) == TSV
     True
     """
 
@@ -65,10 +65,13 @@ class TableFormat:
     encoding: str = "utf-8"
     header: bool = True
     skip: int = 0
+    by_lines: bool = False
 
 
 CSV = TableFormat()
-TSV = TableFormat("\t")
+TSV = TableFormat("\t", by_lines=True)
+#: The formats of a table whose ending does not tell how it is written: GBIF's ``.csv`` has tabs, some countries' ``;``.
+FORMATS = (CSV, TSV, TableFormat(";"), TableFormat("|"))
 
 
 def read_columns(
@@ -79,7 +82,9 @@ def read_columns(
     Parameters
     ----------
     path : Path
+        It may be compressed, see `text_file`.
     table_format : TableFormat
+        If another separator gives more of the columns, that one is used.
     required : sequence of str
         Columns that the table must have.
     optional : sequence of str
@@ -104,14 +109,10 @@ def read_columns(
     ...     read_columns(path, CSV, ["genus"], ["note", "order"]).iloc[0].tolist()
     ['Pica', nan]
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-
-    def open_table() -> BinaryIO:
-        return path.open("rb")
-
-    header = read_column_names(open_table, path, table_format)
+    file = text_file(path)
+    wanted = {*required, *optional}
+    table_format = find_format(file, table_format, lambda names: sum(name in wanted for name in names))
+    header = read_column_names(file, table_format)
     original_names = {name.strip(): name for name in header}
     chosen = [name for name in (*required, *optional) if name in original_names]
     absent = [name for name in required if name not in original_names]
@@ -121,19 +122,59 @@ def read_columns(
     repeated = [name for name in chosen if stripped.count(name) > 1]
     if repeated:
         raise DataError(f"{path} has more than one column called {some(repeated)}")
-    table = read_table(open_table, path, table_format, [original_names[name] for name in chosen])
+    table = read_table(file, table_format, [original_names[name] for name in chosen])
     return table.set_axis(chosen, axis=1)
 
 
-def read_column_names(open_table: OpenTable, name: object, table_format: TableFormat) -> list[str]:
+def find_format(file: TextFile, table_format: TableFormat, count_known: Callable[[list[str]], int]) -> TableFormat:
+    r"""Return the format that gives a table the most columns that are known by name.
+
+    Parameters
+    ----------
+    file : TextFile
+    table_format : TableFormat
+        The format that the file's name tells. It is kept unless another one is better.
+    count_known : callable
+        Function of the names of the columns that returns how many of them are known.
+
+    Returns
+    -------
+    TableFormat
+
+    Raises
+    ------
+    DataError
+        If the file is no text.
+
+    Examples
+    --------
+    >>> file = TextFile("0012345.csv", lambda: io.BytesIO(b"gbifID\tgenus\n1\tPica\n"))
+    >>> find_format(file, CSV, lambda names: "genus" in names).separator
+    '\t'
+    """
+    text = file.head(_MAX_HEADER_BYTES).decode("utf-8-sig", "replace")
+    hint = re.match(r"sep=([,;|\t])\r?\n", text)  # a line that Excel reads and hides
+    candidates = [table_format, *FORMATS]
+    if hint:
+        candidates = [replace(each, skip=1) for each in FORMATS if each.separator == hint[1]]
+        text = text[hint.end() :]
+
+    def n_known(candidate: TableFormat) -> int:
+        rows = standard_csv.reader(io.StringIO(text), delimiter=candidate.separator, quotechar=candidate.quote)
+        try:
+            return count_known([name.strip() for name in next(rows, [])])
+        except standard_csv.Error:
+            return 0
+
+    return max(candidates, key=n_known)  # the first of the best
+
+
+def read_column_names(file: TextFile, table_format: TableFormat) -> list[str]:
     r"""Return the columns of a table.
 
     Parameters
     ----------
-    open_table : callable
-        Function that opens the table for reading in bytes.
-    name : object
-        Name of the table, for messages.
+    file : TextFile
     table_format : TableFormat
 
     Returns
@@ -148,30 +189,26 @@ def read_column_names(open_table: OpenTable, name: object, table_format: TableFo
 
     Examples
     --------
-    >>> read_column_names(lambda: io.BytesIO(b"genus,year\nPica,1823\n"), "birds.csv", CSV)
+    >>> read_column_names(TextFile("birds.csv", lambda: io.BytesIO(b"genus,year\nPica,1823\n")), CSV)
     ['genus', 'year']
     """
-    with open_table() as stream:
+    file.head()
+    with file.open() as stream:
         try:
-            with csv.open_csv(stream, *_arrow_options(table_format, name)) as reader:
+            with csv.open_csv(stream, *_arrow_options(table_format, file.name, only_header=True)) as reader:
                 return reader.schema.names
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowException, ValueError, OSError) as error:
             if not table_format.header and "Empty CSV file" in str(error):  # no row below the skipped lines
                 return []
-            raise _unreadable(name, error) from error
-        except (pa.ArrowException, ValueError, OSError) as error:
-            raise _unreadable(name, error) from error
+            raise _unreadable(file, table_format, error, None) from error
 
 
-def read_table(open_table: OpenTable, name: object, table_format: TableFormat, columns: Sequence[str]) -> pd.DataFrame:
+def read_table(file: TextFile, table_format: TableFormat, columns: Sequence[str]) -> pd.DataFrame:
     r"""Return columns of a table by the names that stand in it.
 
     Parameters
     ----------
-    open_table : callable
-        Function that opens the table for reading in bytes. It is called twice.
-    name : object
-        Name of the table, for messages.
+    file : TextFile
     table_format : TableFormat
     columns : sequence of str
 
@@ -183,66 +220,124 @@ def read_table(open_table: OpenTable, name: object, table_format: TableFormat, c
     Raises
     ------
     DataError
-        If the table cannot be read, lacks one of the columns, or has control characters in them.
+        If the table cannot be read, lacks one of the columns, has a stray quote, or control characters in the columns.
 
     Examples
     --------
-    >>> read_table(lambda: io.BytesIO(b"genus,year\nPica,1823\n"), "birds.csv", CSV, ["year"])["year"].tolist()
+    >>> file = TextFile("birds.csv", lambda: io.BytesIO(b"genus,year\nPica,1823\n"))
+    >>> read_table(file, CSV, ["year"])["year"].tolist()
     ['1823']
     """
-    names = read_column_names(open_table, name, table_format)
+    names = read_column_names(file, table_format)
     if not names:
         return pd.DataFrame(columns=columns, dtype="str")
     absent = [column for column in columns if column not in names]
     if absent:
-        raise DataError(f"{name} has {len(names)} columns in a row; {some(absent)} is none of them")
-    last_line = "\n" + table_format.separator.join([_LAST_LINE] * len(names)) + "\n"
-    with open_table() as stream:
-        try:
-            table = csv.read_csv(
-                _WithMoreBytes(stream, last_line.encode(table_format.encoding)),
-                *_arrow_options(table_format, name, columns),
-            )
-        except (pa.ArrowException, ValueError, OSError) as error:
-            raise _unreadable(name, error) from error
-    if any(table[column][-1].as_py() != _LAST_LINE for column in columns):
-        raise DataError(f"{name} is not a table that can be read: a quote in it is never closed")
-    table = table.slice(0, len(table) - 1)
+        raise DataError(f"{file.name} has {len(names)} columns in a row; {some(absent)} is none of them")
+    quoting = _find_quoting(file, table_format, len(names))
+    table = _read_arrow(file, table_format, columns, quoting)
+    if quoting.quote and len(table) + table_format.header != quoting.n_lines:
+        _check_records(file, table_format, quoting)
     for column in columns:
         odd = table[column].filter(pc.match_substring_regex(table[column], _CONTROL_CHARACTERS))
         if len(odd):
             examples = some([*odd.slice(0, 5).to_pylist()])
-            raise DataError(f"{name} has control characters in {len(odd)} values of column '{column}': {examples}")
+            raise DataError(f"{file.name} has control characters in {len(odd)} values of column '{column}': {examples}")
     frame = pd.DataFrame({column: table[column].to_pandas().astype("str") for column in columns}, dtype="str")
+    for column in columns if quoting.is_text else ():
+        enclosed = frame[column].str.startswith(table_format.quote, na=False)
+        frame.loc[enclosed, column] = frame.loc[enclosed, column].map(unquote)
     return frame.apply(lambda values: values.str.strip().replace("", None))
 
 
+@dataclass(frozen=True)
+class _Quoting:
+    """How the quotes of a table are read.
+
+    `n_lines` are its lines that are not empty, without skipped ones; `is_text` is True if quotes count only around a
+    whole field; `encloses_all` if the header is quoted throughout, so that no line without quotes is a row.
+    """
+
+    quote: str
+    n_fields: int
+    n_lines: int
+    is_text: bool = False
+    encloses_all: bool = False
+
+
+def _find_quoting(file: TextFile, table_format: TableFormat, n_fields: int) -> _Quoting:
+    """Return how the quotes of a table are read; see `TableFormat.by_lines`."""
+    quote, separator = table_format.quote.encode(), table_format.separator.encode()
+    n_lines, n_whole, n_quoted, first = 0, 0, 0, b""
+    for line in _lines(file, table_format):
+        if line:
+            n_lines += 1
+            first = first or line
+            n_whole += line.count(separator) + 1 == n_fields
+            n_quoted += bool(quote) and quote in line
+    if not n_quoted:
+        return _Quoting("", n_fields, n_lines)
+    fields = first.removeprefix(b"\xef\xbb\xbf").split(separator)
+    encloses_all = table_format.header and all(field[:1] == field[-1:] == quote for field in fields)
+    if table_format.by_lines and n_whole == n_lines and not encloses_all:
+        return _Quoting("", n_fields, n_lines, is_text=True)
+    return _Quoting(table_format.quote, n_fields, n_lines, encloses_all=encloses_all)
+
+
+def _lines(file: TextFile, table_format: TableFormat) -> Iterator[bytes]:
+    """Yield the lines of a table; skipped ones are empty, so that the others keep their numbers."""
+    for number, line in enumerate(file.lines()):
+        yield line if number >= table_format.skip else b""
+
+
+def _read_arrow(file: TextFile, table_format: TableFormat, columns: Sequence[str], quoting: _Quoting) -> pa.Table:
+    last_line = "\n" + table_format.separator.join([_LAST_LINE] * quoting.n_fields) + "\n"
+    with file.open() as stream:
+        try:
+            table = csv.read_csv(
+                _WithMoreBytes(stream, last_line.encode(table_format.encoding)),
+                *_arrow_options(replace(table_format, quote=quoting.quote), file.name, columns),
+            )
+        except (pa.ArrowException, ValueError, OSError) as error:
+            raise _unreadable(file, table_format, error, quoting) from error
+    if any(table[column][-1].as_py() != _LAST_LINE for column in columns):
+        _check_records(file, table_format, quoting)
+        raise DataError(f"{file.name} {_UNREADABLE} a quote in it is never closed")
+    return table.slice(0, len(table) - 1)
+
+
 def _arrow_options(
-    table_format: TableFormat, name: object, columns: Sequence[str] | None = None
+    table_format: TableFormat, name: str, columns: Sequence[str] = (), only_header: bool = False
 ) -> tuple[csv.ReadOptions, csv.ParseOptions, csv.ConvertOptions]:
     try:
-        keeps_ascii = codecs.encode("\n,", table_format.encoding) == b"\n,"
-    except LookupError:
+        keeps_ascii = "\n,".encode(table_format.encoding) == b"\n,"
+    except (LookupError, ValueError):  # unknown, or no encoding of text: zlib, base64
         keeps_ascii = False
     if not keeps_ascii:
         raise DataError(
             f"{name} is written in {printable(table_format.encoding)}, which is not supported; save it as UTF-8"
         )
+    try:
+        parse_options = csv.ParseOptions(
+            delimiter=table_format.separator,
+            quote_char=table_format.quote or False,
+            newlines_in_values=bool(table_format.quote),
+            invalid_row_handler=(lambda row: "skip") if only_header else None,
+        )
+        parse_options.validate()
+    except (ValueError, pa.ArrowException) as error:
+        raise DataError(f"{name} {_UNREADABLE} {printable(one_line(error))}") from error
     return (
         csv.ReadOptions(
             encoding=table_format.encoding,
             autogenerate_column_names=not table_format.header,
             skip_rows=table_format.skip,
-            block_size=_BLOCK_BYTES,
+            block_size=BLOCK_BYTES,
         ),
-        csv.ParseOptions(
-            delimiter=table_format.separator,
-            quote_char=table_format.quote or False,
-            newlines_in_values=bool(table_format.quote),
-        ),
+        parse_options,
         csv.ConvertOptions(
-            include_columns=columns,
-            column_types=dict.fromkeys(columns or (), pa.string()),
+            include_columns=list(columns) or None,
+            column_types=dict.fromkeys(columns, pa.string()),
             null_values=[""],
             strings_can_be_null=True,
         ),
@@ -268,72 +363,47 @@ class _WithMoreBytes(io.RawIOBase):
         return 0
 
 
-def _unreadable(name: object, error: Exception) -> DataError:
+def _unreadable(file: TextFile, table_format: TableFormat, error: Exception, quoting: _Quoting | None) -> DataError:
+    """Return the error to raise in place of Arrow's, which does not tell the line."""
     reason = printable(one_line(error))  # cut, because Arrow quotes the whole row
-    fields = re.search(r"Expected (\d+) columns, got (\d+)", reason)
-    if fields:
-        amount = "more" if int(fields[2]) > int(fields[1]) else "fewer"
-        reason = f"a row has {amount} fields than its header; quote fields that hold a separator ({reason})"
-    if "UTF8" in reason:
-        reason = f"it is not UTF-8; save it as UTF-8 ({reason})"
-    return DataError(f"{name} is not a table that can be read: {reason}")
+    if quoting and re.search(r"Expected \d+ columns, got \d+", reason):
+        _check_records(file, table_format, quoting)
+    if "UTF8" in reason or isinstance(error, UnicodeError):
+        number = next((n for n, line in enumerate(file.lines(), 1) if not _decodes(line, table_format.encoding)), None)
+        where = f"in line {number}" if number else reason
+        reason = f"it is not {table_format.encoding.upper()}; save it as UTF-8 ({where})"
+    return DataError(f"{file.name} {_UNREADABLE} {reason}")
 
 
-def check_picture_paths(paths: pd.Series, name: object) -> pd.Series:
-    r"""Return the paths of pictures that a table gives, with ``/`` between folders.
-
-    Parameters
-    ----------
-    paths : Series, dtype str
-        Paths relative to the table's folder; missing values stay missing.
-    name : object
-        Name of the table, for messages.
-
-    Returns
-    -------
-    Series, dtype str
-
-    Raises
-    ------
-    DataError
-        If one is a web address, is absolute, leads out of the folder or is no single line.
-
-    Examples
-    --------
-    >>> check_picture_paths(pd.Series(["birds\\1.jpg", "./2.jpg"], dtype="str"), "birds.csv").tolist()
-    ['birds/1.jpg', '2.jpg']
-    """
-    paths = paths.str.replace("\\", "/")
-    known = paths.dropna()
-    web = known[known.str.match(WEB_ADDRESS)]
-    if len(web):
-        raise DataError(f"{name} gives {len(web)} web addresses, not files; download the pictures first: {some(web)}")
-    # Only these paths, of maybe millions, can lead out of the folder or have an empty piece.
-    irregular = known[known.str.contains(r"(?:^|/)\.{0,2}(?:/|$)")]
-    outside = irregular[[path.startswith("/") or not stays_inside(path) for path in irregular]]
-    if len(outside):
-        raise DataError(f"{name} names pictures outside its folder: {some(outside)}")
-    broken = known[known.str.contains(r"[\t\n\r]")]
-    if len(broken):
-        raise DataError(f"{name} names pictures by more than one line: {some(broken)}")
-    paths.loc[irregular.index] = [PurePosixPath(path).as_posix() for path in irregular]
-    return paths
+def _decodes(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeError:
+        return False
+    return True
 
 
-def collapse_whitespace(names: pd.Series) -> pd.Series:
-    r"""Return names with one blank in place of any whitespace inside them.
-
-    Parameters
-    ----------
-    names : Series, dtype str
-
-    Returns
-    -------
-    Series, dtype str
-
-    Examples
-    --------
-    >>> collapse_whitespace(pd.Series(["Pica\t hudsonia"], dtype="str")).tolist()
-    ['Pica hudsonia']
-    """
-    return names.str.replace(r"\s+", " ", regex=True)
+def _check_records(file: TextFile, table_format: TableFormat, quoting: _Quoting) -> None:
+    """Raise `DataError` for the first stray quote, or for the rows that have too many or too few fields."""
+    separator, n_fields = table_format.separator.encode(), quoting.n_fields
+    wrong: list[Record] = []
+    for record in records(_lines(file, table_format), separator, quoting.quote.encode()):
+        stray = record.describe_stray_quote(0 if quoting.encloses_all else n_fields)
+        if stray and table_format.by_lines and not quoting.encloses_all:
+            # Its quotes are text, and some of its lines are no rows.
+            _check_records(file, table_format, replace(quoting, quote=""))
+        if stray:
+            raise DataError(f"{file.name} {_UNREADABLE} {stray}; remove it, or double it and quote the whole field")
+        if record.n_fields != n_fields:
+            wrong.append(record)
+    if wrong:
+        first = wrong[0]
+        above = "header" if table_format.header else "first row"
+        amount, hint = "more", "quote fields that hold a separator"
+        if first.n_fields < n_fields:
+            amount, hint = "fewer", "write the separators of empty fields too, and quote fields that hold a line end"
+        others = f" ({len(wrong)} such rows, in lines {some(row.line for row in wrong)})" if len(wrong) > 1 else ""
+        raise DataError(
+            f"{file.name} {_UNREADABLE} line {first.line} has {amount} fields than its {above}, "
+            f"{first.n_fields} in place of {n_fields}{others}; {hint}"
+        )

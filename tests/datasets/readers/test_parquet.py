@@ -1,12 +1,15 @@
 """Parquet files as tables of text."""
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from bioclip_probe import datasets
+from bioclip_probe.datasets.readers import parquet
 from bioclip_probe.errors import DataError
+from bioclip_probe.limits import allow_memory
 from tests.support.parquet_pictures import name_columns, write_pictures
 from tests.support.pictures import encode_picture
 
@@ -23,13 +26,17 @@ def root(tmp_path_factory):
 
 
 def test_names_are_read_without_the_pictures(root, monkeypatch):
-    read = []
-    whole = pq.ParquetFile.read
-    monkeypatch.setattr(
-        pq.ParquetFile, "read", lambda self, columns=None: read.append(columns) or whole(self, columns=columns)
-    )
+    read = set()
+    batches = pq.ParquetFile.iter_batches
+
+    def record(self, *sizes, columns, **options):
+        read.update(columns)
+        return batches(self, *sizes, columns=columns, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", record)
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("read all columns"))
     datasets.load(f"table:{root}")
-    assert read == [["genus", "species"]] * 2
+    assert read == {"genus", "species"}
 
 
 @pytest.mark.parametrize(
@@ -72,3 +79,31 @@ def test_class_labels_of_the_hub_become_names(tmp_path):
     images = datasets.load(f"table:{tmp_path / 'a.parquet'}").images
     assert images["genus"].tolist()[:2] == ["Corvus", "Pica"]
     assert pd.isna(images.loc[2, "genus"])
+
+
+def test_a_small_file_that_declares_many_rows_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    n_rows = 50_000
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"path": pa.array(np.zeros(n_rows, np.int8)), "genus": ["Pica"] * n_rows}), path)
+    assert path.stat().st_size < 2_000
+    assert len(parquet.read_text_columns(path, ["genus"])) == n_rows
+    with allow_memory(1 << 20):
+        monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *_, **__: pytest.fail("read the file"))
+        with pytest.raises(DataError, match=r"a\.parquet: its table of 50,000 rows would take 48\.8 MB of memory"):
+            parquet.read_text_columns(path, ["genus"])
+
+
+@pytest.mark.parametrize("categorical", [True, False])
+def test_a_long_text_that_is_stored_once_and_named_often_does_not_fill_the_memory(tmp_path, monkeypatch, categorical):
+    """A file of some kilobytes stands for 40 MB of names."""
+    genus = pa.DictionaryArray.from_arrays(pa.array(np.zeros(400, np.int8)), ["x" * 100_000])
+    path = tmp_path / "a.parquet"
+    table = pa.table({"genus": genus})
+    schema = table.schema if categorical else pa.schema({"genus": pa.string()})
+    pq.write_table(table, path, store_schema=categorical)
+    assert pq.read_schema(path) == schema and path.stat().st_size < 10_000
+    monkeypatch.setattr(parquet, "_BYTES_PER_BATCH", 1 << 22)
+    with allow_memory(1 << 24), pytest.raises(DataError, match=r"its texts would take \d\d\.\d MB of memory"):
+        parquet.read_text_columns(path, ["genus"])
+    with allow_memory(1 << 26):
+        assert parquet.read_text_columns(path, ["genus"])["genus"].str.len().eq(100_000).all()

@@ -1,275 +1,138 @@
-"""Hostile tables, through every loader that reads one: the rows that were written, or one clear line.
-
-Each value is written as its format quotes it, and read back through each loader. The dataset then has the values that
-were written, or the loader refuses them with a `DataError` that a terminal can print. All pictures exist, so no table
-is refused because of a missing picture.
-"""
+"""Text tables: whatever the quoting, the rows that were written are read, or one line says where it goes wrong."""
 
 import csv
+import gzip
 import io
 
-import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from bioclip_probe import datasets
+from bioclip_probe.datasets.readers.text_files import TextFile
+from bioclip_probe.datasets.readers.text_tables import CSV, FORMATS, TSV, TableFormat, read_columns, read_table
 from bioclip_probe.errors import DataError
-from bioclip_probe.tree.lineages import PLACEHOLDERS
-from tests.support.darwin_core import DWC, describe_archive, describe_table
-from tests.support.pictures import paint
 
-pytestmark = pytest.mark.slow
-
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-#: Values that spreadsheets, other systems, careless programs and attackers write into a field.
-HOSTILE = [
-    '"', '""', 'a"b', "a\nb", "a\r\nb", "\x00", "a\x00b", "\x1b[31mred", "a\u2028b", "\x85", "﻿", "\u202egpj.exe",
-    "=cmd|' /C calc'!A0", "=1+1", "@SUM(1)", "<script>alert(1)</script>", "&amp;", "a|b", "|", "a,b", "a;b", "a\tb",
-    "../../etc/passwd", "/etc/passwd", "C:\\Windows\\a.jpg", "\\\\server\\share", "file:///etc/passwd",
-    "https://example.org/a.jpg", "NA", "None", "null", "nan", "1e5", "007", "true", "%s%n", "$(reboot)", "`id`", "~",
-    "Çéß", "学名", "e\u0301", "\ud83e".encode("utf-16", "surrogatepass").decode("utf-16", "replace"), "🦋", " ",
-    "  x  ", "x" * 10_000, "\\", "\\N", "'", "#", "# a comment",
-]  # fmt: skip
-VALUES = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=20), st.sampled_from(["Pica", "Pica hudsonia", ""]))
-N_PICTURES = 2
+QUICK = settings(max_examples=150, deadline=None)
+#: Fields without blanks around them, full of what separates and encloses fields.
+FIELDS = st.text(alphabet='ab"",;|\t\né', max_size=6).map(str.strip)
+ROWS = st.lists(st.tuples(FIELDS, FIELDS, st.sampled_from(["x", "y"])), min_size=1, max_size=5)
+HEADER = ["path", "genus", "note"]
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """Make a folder for each loader, with the two pictures that its table names."""
-    root = tmp_path_factory.mktemp("pictures")
-    for number in range(N_PICTURES):
-        for folder in ("table/images", "bioscan/images/set/part1", "album/images", "archive/images"):
-            paint(root / folder / f"{number}.jpg")
-    return root
-
-
-def csv_text(header, rows, separator=","):
+def written(rows, separator, quoting, line_end="\n"):
     text = io.StringIO()
-    csv.writer(text, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([header, *rows])
+    csv.writer(text, delimiter=separator, lineterminator=line_end, quoting=quoting).writerows([HEADER, *rows])
     return text.getvalue()
 
 
-def load_images(spec):
-    """Return the images of a dataset, or None if it is refused in one line."""
-    try:
-        dataset = datasets.load(spec)
-    except DataError as error:
-        assert str(error).isprintable(), repr(str(error))
-        assert len(str(error)) < 4000
-        return None
-    assert all("\n" not in note for note in dataset.notes), dataset.notes
-    return dataset.images.astype(object).where(dataset.images.notna(), None)
+def read(text, table_format=CSV, columns=HEADER):
+    content = text if isinstance(text, bytes) else text.encode()
+    frame = read_table(TextFile("t", lambda: io.BytesIO(content)), table_format, columns)
+    return [tuple(row) for row in frame.fillna("").itertuples(index=False)]
 
 
-def tidy(value):
-    """Return a name as `clean_lineages` does."""
-    return " ".join(value.split()) or None
+def is_ambiguous(text, separator):
+    """Return True if every line of a table could be a row, though some of its rows have several lines."""
+    lines = [line for line in text.split("\n") if line]
+    return all(line.count(separator) == len(HEADER) - 1 for line in lines)
 
 
-#: The names that `tree.lineages` reads as missing; tests/tree checks that list.
-MISSING = {*PLACEHOLDERS, *(name.replace("_", " ") for name in PLACEHOLDERS)}
-
-
-def check_column(images, column, values):
-    """Check that a column holds what was written, except for blanks and for placeholders, which become missing."""
-    for got, value in zip(images[column], values, strict=True):
-        assert got == tidy(value) or (got is None and tidy(value) and tidy(value).lower() in MISSING), (
-            got,
-            value,
-        )
-
-
-def table_file(root, names, suffix):
-    path = root / "table" / f"t.{suffix}"
-    rows = [[f"images/{n}.jpg", *pair] for n, pair in enumerate(names)]
-    header = ["path", "family", "photographer"]
-    if suffix == "parquet":
-        pd.DataFrame(rows, columns=header, dtype="str").to_parquet(path)
+@QUICK
+@given(ROWS, st.sampled_from(FORMATS), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]))
+@example([("a\tb\nc", "", "x")], TSV, csv.QUOTE_ALL)
+@example([('"a', "b", "x"), ("c", 'd"', "x")], TSV, csv.QUOTE_MINIMAL)
+@example([("a\n,", "b", "x")], CSV, csv.QUOTE_ALL)
+def test_the_rows_that_were_written_are_read(rows, table_format, quoting):
+    text = written(rows, table_format.separator, quoting)
+    if quoting == csv.QUOTE_MINIMAL:  # there each line with as many fields as the header may be a row
+        n_lines = len([line for line in text.split("\n") if line])
+        assume(n_lines == len(rows) + 1 or not is_ambiguous(text, table_format.separator))
+        try:
+            assert read(text, table_format) == rows
+        except DataError as error:
+            assert "stray quote, which makes one row" in str(error)
     else:
-        path.write_text(csv_text(header, rows, "\t" if suffix == "tsv" else ","), encoding="utf-8", newline="")
-    return f"table:{path}"
-
-
-def bioscan_table(root, names):
-    header = [
-        "processid",
-        "name",
-        "phylum",
-        "class",
-        "order",
-        "family",
-        "genus",
-        "species",
-        "image_file",
-        "chunk_number",
-    ]
-    rows = [[f"P{n}", other, "", "", "", family, "", "", f"{n}.jpg", "1"] for n, (family, other) in enumerate(names)]
-    text = csv_text(header, rows, "\t")
-    (root / "bioscan" / "BIOSCAN_Insect_Dataset_metadata.tsv").write_text(text, encoding="utf-8", newline="")
-    return f"bioscan-1m:{root}/bioscan"
-
-
-def album_table(root, names):
-    rows = [[f"{n}.jpg", *pair] for n, pair in enumerate(names)]
-    text = csv_text(["FILE_NAME", "CATEGORY", "SUPER_CATEGORY"], rows)
-    (root / "album" / "labels.csv").write_text(text, encoding="utf-8", newline="")
-    return f"meta-album:{root}/album"
-
-
-FORM = 'encoding="UTF-8" fieldsTerminatedBy="," linesTerminatedBy="\\n" fieldsEnclosedBy="&quot;" ignoreHeaderLines="1"'
-ARCHIVE = describe_archive(
-    describe_table("core", f"{DWC}Occurrence", "occurrence.csv", ["gbifID", "family", "recordedBy"], FORM),
-    describe_table("extension", f"{DWC}Multimedia", "multimedia.csv", ["gbifID", "identifier"], FORM),
-)
-
-
-def archive_tables(root, names, identifiers=None):
-    media = identifiers or [[str(n), f"images/{n}.jpg"] for n in range(len(names))]
-    (root / "archive" / "meta.xml").write_text(ARCHIVE)
-    for name, rows in {"occurrence": [[str(n), *pair] for n, pair in enumerate(names)], "multimedia": media}.items():
-        text = csv_text(["x"] * len(rows[0]), rows)
-        (root / "archive" / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
-    return f"darwin-core:{root}/archive"
-
-
-PAIRS = st.lists(st.tuples(VALUES, VALUES), min_size=N_PICTURES, max_size=N_PICTURES)
-
-
-@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
-@QUICK
-@given(names=PAIRS)
-def test_names_in_a_table(pictures, suffix, names):
-    images = load_images(table_file(pictures, names, suffix))
-    if images is not None:
-        assert len(images) == N_PICTURES
-        check_column(images, "family", [family for family, _ in names])
-
-
-def test_a_name_with_control_characters_is_refused_in_one_line(pictures):
-    assert load_images(table_file(pictures, [("a\x1b[31m|b", ""), ("b", "")], "csv")) is None
+        assert read(text, table_format) == rows
 
 
 @QUICK
-@given(names=PAIRS)
-def test_names_in_bioscan(pictures, names):
-    images = load_images(bioscan_table(pictures, names))
-    if images is not None:
-        assert images["image_id"].tolist() == ["P0", "P1"]
-        check_column(images, "family", [family for family, _ in names])
-
-
-@QUICK
-@given(names=PAIRS)
-def test_names_in_meta_album(pictures, names):
-    images = load_images(album_table(pictures, names))
-    if images is not None:
-        assert images["source"].tolist() == ["0.jpg", "1.jpg"]
-        assert images["label"].tolist() == [tidy(label) for label, _ in names]
-
-
-@QUICK
-@given(names=PAIRS)
-def test_names_in_darwin_core(pictures, names):
-    images = load_images(archive_tables(pictures, names))
-    if images is not None:
-        assert images["source"].tolist() == ["images/0.jpg", "images/1.jpg"]
-        check_column(images, "family", [family for family, _ in names])
-        assert images["group"].tolist() == [tidy(person) or str(n) for n, (_, person) in enumerate(names)]
-
-
-@QUICK
-@given(path=VALUES)
-@example("images/../../../etc/passwd")
-@example("images//1.jpg")
-@example("IMAGES\\1.jpg")
-def test_no_path_leads_out_of_its_folder(pictures, path):
-    """The path stands beside a correct one: it names a file below the folder, or the table is refused."""
-    album = pictures / "album"
-    (album / "labels.csv").write_text(
-        csv_text(["FILE_NAME", "CATEGORY"], [["0.jpg", "a"], [path, "b"]]), encoding="utf-8", newline=""
-    )
-    archive = archive_tables(pictures, [("A", "")], [["0", "images/0.jpg"], ["0", path]])
-    for spec, root in ((f"meta-album:{album}", album / "images"), (archive, pictures / "archive")):
-        images = load_images(spec)
-        for source in [] if images is None else images["source"]:
-            assert (root / source).resolve().is_relative_to(root.resolve())
-
-
-RAW = st.one_of(
-    st.binary(max_size=200),
-    st.lists(
-        st.sampled_from(
-            [b"path", b"family", b",", b"\t", b"\n", b"\r", b'"', b"a.jpg", b"\x00", b"\xff", b"\xef\xbb\xbf"]
-        )
-    ).map(b"".join),
-    st.text(max_size=60).map(lambda text: text.encode("utf-16")),
-    st.text(max_size=60).map(lambda text: text.encode("latin-1", "replace")),
-)
-PLACES = {
-    "table/t.csv": "table:{}/table/t.csv",
-    "table/t.tsv": "table:{}/table/t.tsv",
-    "table/t.parquet": "table:{}/table/t.parquet",
-    "bioscan/BIOSCAN_Insect_Dataset_metadata.tsv": "bioscan-1m:{}/bioscan",
-    "album/labels.csv": "meta-album:{}/album",
-    "album/info.json": "meta-album:{}/album",
-    "archive/occurrence.csv": "darwin-core:{}/archive",
-    "archive/multimedia.csv": "darwin-core:{}/archive",
-    "archive/meta.xml": "darwin-core:{}/archive",
-}
-
-
-@pytest.mark.parametrize("name", list(PLACES))
-@QUICK
-@given(content=RAW, keep=st.integers(0, 200))
-def test_random_bytes_in_place_of_a_table(pictures, name, content, keep):
-    """They replace a correct file, or follow its beginning."""
-    names = [("A", "B")] * N_PICTURES
-    for build in (bioscan_table, album_table, archive_tables):
-        build(pictures, names)
-    for suffix in ("csv", "tsv", "parquet"):
-        table_file(pictures, names, suffix)
-    path = pictures / name
-    right = path.read_bytes() if path.is_file() else b"{}"
-    try:
-        path.write_bytes(right[:keep] + content)
-        load_images(PLACES[name].format(pictures))
-    finally:
-        path.unlink()
-
-
-@QUICK
-@given(headers=st.lists(VALUES, max_size=8), twice=st.sampled_from(["", "family", "path"]))
-def test_random_headers(pictures, headers, twice):
-    header = ["path", "family", *headers, *([twice] if twice else [])]
-    rows = [[f"images/{n}.jpg", "Corvidae", *["x"] * (len(header) - 2)] for n in range(N_PICTURES)]
-    for suffix, separator in (("csv", ","), ("tsv", "\t")):
-        path = pictures / "table" / f"h.{suffix}"
-        path.write_text(csv_text(header, rows, separator), encoding="utf-8", newline="")
-        images = load_images(f"table:{path}")
-        if images is not None:
-            assert len(images) == N_PICTURES
-            check_column(images, "family", ["Corvidae"] * N_PICTURES)
+@given(st.lists(st.tuples(*[st.text(alphabet='ab""', max_size=4)] * 2, st.just("x")), min_size=1, max_size=6))
+@example([('"Falk', "b", "x"), ('Holm"', "c", "x")])
+@example([("a", '"b', "x"), ("c", '"d', "x")])
+def test_quotes_are_text_where_every_line_is_a_row(rows):
+    """GBIF writes its tables so. A field that is enclosed by quotes may be read without them."""
+    text = "".join("\t".join(row) + "\n" for row in [HEADER, *rows])
+    result = read(text, TSV)
+    assert len(result) == len(rows)
+    for row, fields in zip(result, rows, strict=True):
+        for got, field in zip(row, fields, strict=True):
+            assert got in (field, field[1:-1].replace('""', '"'))
 
 
 @pytest.mark.parametrize(
-    ("spec", "name"), [("table:{}/table/wide.csv", "table/wide.csv"), ("meta-album:{}/album", "album/labels.csv")]
+    ("lines", "reason"),
+    [
+        (['1,"Falk,x', "2,b,x", '3,"Holm,x'], "line 2 has a stray quote, which swallows"),
+        (['1,"Falk,x', "2,b,x", '3,Holm",x'], "line 2 has a stray quote, which makes one row of the lines 2 to 4"),
+        (["1,a,x", '2,"b,x', "3,c,x"], "never closed: that in line 3"),
+        (["1,a,x", '2,b,"x'], "never closed: that in line 3"),
+        (["1,a,x", "2,b", "3,c", "4,d,x"], r"line 3 has fewer fields .*2 in place of 3 \(2 such rows, in lines 3, 4\)"),
+        (["1,a,x", "2,b,x,y"], "line 3 has more fields than its header, 4 in place of 3; quote fields"),
+        (["1,a,x", '2,"b\nc",x,y'], "line 3 has more fields"),
+        (['1,"Mill., 1754",x', '2,"b,x', '3,"Mill., 1754",x'], "line 3 has a stray quote"),
+    ],
 )
-def test_ten_thousand_columns(pictures, spec, name):
-    columns = [f"c{i}" for i in range(10_000)]
-    folder = "images/" if name.startswith("table") else ""
-    rows = [[*["x"] * 10_000, f"{folder}{number}.jpg", "a", "A"] for number in range(N_PICTURES)]
-    (pictures / name).write_text(csv_text([*columns, "FILE_NAME", "CATEGORY", "family"], rows))
-    assert len(load_images(spec.format(pictures))) == N_PICTURES
+def test_broken_rows_of_csv_are_named_by_their_line(lines, reason):
+    with pytest.raises(DataError, match=reason) as error:
+        read("\n".join([",".join(HEADER), *lines, ""]))
+    assert str(error.value).isprintable()
 
 
-@pytest.mark.parametrize("build", [bioscan_table, album_table, archive_tables])
-def test_a_long_field(pictures, build):
-    images = load_images(build(pictures, [("x" * 10**6, "A"), ("B", "y")]))
-    assert [len(name) for name in images[["family", "label"]].bfill(axis=1)["family"]] == [10**6, 1]
+def test_broken_rows_between_stray_quotes_are_named_by_their_line():
+    with pytest.raises(DataError, match="line 3 has fewer fields than its header, 2 in place of 3"):
+        read('path\tgenus\tnote\n1\t"Falk\tx\n2\tb\n3\t"Holm\tx\n', TSV)
 
 
-def test_a_field_longer_than_a_block_is_refused(pictures):
-    """It gives one line, and no row is cut."""
-    assert load_images(album_table(pictures, [("x" * (2**25 + 1), "A"), ("B", "y")])) is None
+def test_truly_quoted_text_with_line_ends_is_read():
+    text = 'path,genus,note\n1.jpg,"Pica\nhudsonia",x\n2.jpg,"a ""b"", c",x\n'
+    assert read(text) == [("1.jpg", "Pica\nhudsonia", "x"), ("2.jpg", 'a "b", c', "x")]
+
+
+def test_lines_above_the_table_count(tmp_path):
+    text = 'about "this\nalso\n1\ta\n2\n'
+    with pytest.raises(DataError, match="line 4 has fewer fields than its first row"):
+        read(text, TableFormat("\t", "", header=False, skip=2), ["f0"])
+
+
+@pytest.mark.parametrize("encoding", ["zlib", "base64", "rot13", "nonsense", "undefined", "utf-16", "a\x00b", ""])
+def test_encodings_that_are_none_are_refused(encoding):
+    with pytest.raises(DataError, match="not supported; save it as UTF-8"):
+        read("path,genus,note\n1,a,x\n", TableFormat(encoding=encoding))
+
+
+@pytest.mark.parametrize("quote", ["é", "\n", "ab"])
+def test_quotes_that_are_no_ascii_character_are_refused(quote):
+    with pytest.raises(DataError, match="not a table that can be read"):
+        read("path,genus,note\n1,a,x\n", TableFormat(quote=quote))
+
+
+def test_bytes_of_another_encoding_are_named_by_their_line():
+    with pytest.raises(DataError, match=r"it is not UTF-8; save it as UTF-8 \(in line 3\)"):
+        read("path,genus,note\n1,a,x\n2,é,x\n".encode("latin-1"))
+    assert read("path,genus,note\n1,é,x\n".encode("latin-1"), TableFormat(encoding="latin-1")) == [("1", "é", "x")]
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";", "|"])
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.csv.gz"])
+def test_the_separator_is_found_by_the_names_of_columns(tmp_path, separator, name):
+    other = "," if separator != "," else ";"
+    text = f"path{separator}genus{separator}a{other}b\n1.jpg{separator}Pica{separator}c{other}d{other}e\n"
+    content = text.encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    table = read_columns(tmp_path / name, TSV if "tsv" in name else CSV, ["path", "genus"])
+    assert table.to_numpy().tolist() == [["1.jpg", "Pica"]]
+
+
+def test_the_line_in_which_excel_keeps_the_separator_is_skipped(tmp_path):
+    (tmp_path / "t.csv").write_text("sep=;\r\npath;genus\r\n1.jpg;Pica\r\n")
+    assert read_columns(tmp_path / "t.csv", CSV, ["path", "genus"]).to_numpy().tolist() == [["1.jpg", "Pica"]]

@@ -56,7 +56,7 @@ REFUSED = {
     "text": (lambda p: write_npz(p / "v.npz", vectors=np.full((5, 3), "x")), "expected numbers, one row a vector"),
     "fewer ids": (lambda p: write_npz(p / "v.npz", ids=np.array(IDS[:4])), "5 vectors in 'vectors', and 4 in 'ids'"),
     "no numbers": (lambda p: write_npz(p / "v.npz", vectors=np.zeros((5, 0))), "have no numbers"),
-    "objects": (lambda p: write_npz(p / "v.npz", ids=np.array([{}] * 5)), "cannot be read as .npz: Object arrays"),
+    "objects": (lambda p: write_npz(p / "v.npz", ids=np.array([{}] * 5)), "'ids' is an array of Python obj"),
     "no ranks": (lambda p: write_npz(p / "v.npz", genus=np.zeros((2, 2))), "has no rank columns"),
     "twice": (lambda p: write_npz(p / "v.npz", ids=np.array(list("aabbc"))), "more than once.*: a, b"),
     "no row": (lambda p: write_npz(p / "v.npz", ids=NONE, vectors=VECTORS[:0], genus=NONE), "no row"),

@@ -1,0 +1,139 @@
+"""Numbers by depth: a line for each model over its layers, and its own embedding at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.plots import style
+from bioclip_probe.plots.labels import metric_label
+from bioclip_probe.plots.lines import LEGEND_COLUMNS, draw_legend, draw_line, value_limits
+from bioclip_probe.plots.selection import check_one_each
+from bioclip_probe.plots.settings import FigureSettings
+
+DEFAULTS = FigureSettings()
+#: The metrics of the panels, and the rank of each.
+PANELS = {"cophenetic_correlation": "species", "pagel_lambda": "species", "knn_purity_1_other_species": "family"}
+TITLES = {"knn_purity_1_other_species": "1-NN among other species, family"}
+
+_LAYER = re.compile(r"layer:(\d+):(?:(cls|mean):)?(.+)")
+
+
+def layer_rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the numbers of models by layer, and those of the same models' own embeddings.
+
+    Parameters
+    ----------
+    tables : mapping from str to DataFrame
+        ``measurements`` is a `MEASUREMENTS` table. Encoders named ``layer:N:MODEL`` are layers of MODEL.
+
+    Returns
+    -------
+    DataFrame
+        Raw embeddings on the taxonomy, with two more columns: `model`, and `layer`, which is missing for a model's own
+        embedding.
+
+    Raises
+    ------
+    DataError
+        If no encoder is a layer of a model.
+
+    Examples
+    --------
+    >>> from bioclip_probe.tables import MEASUREMENTS
+    >>> row = {"metric": "pagel_lambda", "rank": "species", "split": "all", "space": "raw", "tree": "taxonomy"}
+    >>> rows = [row | {"encoder": name, "value": 0.5} for name in ("layer:2:clip", "clip", "pixels")]
+    >>> layer_rows({"measurements": MEASUREMENTS.frame(rows)})[["model", "layer"]].values.tolist()
+    [['clip', 2], ['clip', <NA>]]
+    """
+    table = tables["measurements"]
+    keep = table["metric"].map(PANELS).eq(table["rank"]) & table["space"].eq("raw") & table["split"].eq("all")
+    for column in ("taxon", "encoder_b", "probe"):
+        keep &= table[column].isna()
+    rows = table[keep & table["tree"].eq("taxonomy")]
+    parts = rows["encoder"].str.extract(_LAYER)
+    of_layer = parts[2].where(parts[1].isna(), parts[2] + " (" + parts[1] + ")")
+    layers = parts[0].astype("Int64")
+    rows = rows.assign(model=of_layer.fillna(rows["encoder"]), layer=layers)
+    of_layers = set(rows.loc[layers.notna(), "model"].str.removesuffix(" (cls)").str.removesuffix(" (mean)"))
+    rows = rows[layers.notna() | rows["model"].isin(of_layers)]
+    if not rows["value"].notna().any():
+        raise DataError("there are no layers to draw; name encoders layer:N:MODEL, e.g. --models layer:1-12:bioclip")
+    return rows.reset_index(drop=True)
+
+
+@style.styled
+def by_layer(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figure:
+    """Draw the agreement with the tree by layer: a panel for each metric, a line for each model.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `layer_rows` returns them.
+    settings : FigureSettings
+        Controls, heading, and the mark on simulated data.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The axis counts blocks from 1. A model's own embedding, after its last norm and projection, stands at the end as
+        a single mark.
+
+    Raises
+    ------
+    DataError
+        If two rows fall on one point.
+
+    Examples
+    --------
+    >>> from bioclip_probe.tables import MEASUREMENTS
+    >>> row = {"metric": "pagel_lambda", "rank": "species", "split": "all", "space": "raw", "tree": "taxonomy"}
+    >>> rows = [row | {"encoder": f"layer:{n}:clip", "value": n / 9} for n in (1, 2, 3)]
+    >>> figure = by_layer(layer_rows({"measurements": MEASUREMENTS.frame(rows)}))
+    >>> figure.axes[0].lines[0].get_xdata().tolist()
+    [1, 2, 3]
+    """
+    check_one_each(rows, ["metric", "model", "encoder"])
+    metrics = [metric for metric in PANELS if metric in set(rows["metric"])]
+    models = list(dict.fromkeys(rows["model"]))
+    of_controls = set(rows.loc[rows["encoder"].isin(settings.controls), "model"])
+    styles = style.model_styles(models, of_controls)
+    simulated = settings.simulated or bool(rows["simulated"].fillna(False).any())
+    height = 2.7 + 0.17 * -(-(len(models) + 2) // LEGEND_COLUMNS)
+    figure = style.new_figure(style.TEXT_WIDTH, height, settings.title or "Agreement with the tree by layer", simulated)
+    panels = figure.subplots(1, len(metrics), squeeze=False).ravel()
+    end = int(rows["layer"].max()) + 1
+    for axes, metric in zip(panels, metrics, strict=True):
+        panel = rows[rows["metric"] == metric]
+        for model in models:
+            _draw_model(axes, panel[panel["model"] == model], end, styles[model])
+        _draw_axis(axes, panel, end)
+        axes.set_title(TITLES.get(metric, metric_label(metric)), loc="left")
+    draw_legend(figure, styles.values(), rows, LEGEND_COLUMNS)
+    return figure
+
+
+def _draw_model(axes: Axes, rows: pd.DataFrame, end: int, look: style.ModelStyle) -> None:
+    layers = rows[rows["layer"].notna()].sort_values("layer")
+    own = rows[rows["layer"].isna()]
+    for part, x in ((layers, layers["layer"].to_numpy(int)), (own, np.full(len(own), end))):
+        if len(part):
+            draw_line(axes, x, part, look)
+
+
+def _draw_axis(axes: Axes, panel: pd.DataFrame, end: int) -> None:
+    step = -(-end // 12)
+    ticks = [layer for layer in range(1, end) if layer % step == 0 or layer == 1]
+    has_own = panel["layer"].isna().any()
+    axes.set_xticks([*ticks, *([end] if has_own else [])], [*map(str, ticks), *(["own"] if has_own else [])])
+    axes.set_xlim(0.4, end + (0.6 if has_own else -0.4))
+    axes.set_ylim(*value_limits(panel))
+    axes.set_xlabel("layer")
+    axes.grid(axis="y", color=style.GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
