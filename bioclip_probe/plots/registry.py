@@ -130,10 +130,10 @@ def check_names(names: list[str] | tuple[str, ...]) -> None:
 
     Examples
     --------
-    >>> check_names(["staircases"])
+    >>> check_names(["headlin"])
     Traceback (most recent call last):
         ...
-    bioclip_probe.errors.ProbeError: no figure 'staircases'; did you mean staircase?
+    bioclip_probe.errors.ProbeError: no figure 'headlin'; did you mean headline?
     """
     for name in names:
         check_name("figure", name, REGISTRY)
