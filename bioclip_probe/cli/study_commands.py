@@ -135,7 +135,7 @@ def _reproduce(plan: Plan, store: Path, out: Path, output: Output, overwrite: bo
     add_run(output, results)
     output.fact("report", page)
     print_summary(output, results)
-    if plan.tree:
+    if plan.phylogeny:
         print_phylogeny(output, results, plan.phylogeny.name)
     output.line(f"\nReport: {page}   ({time.perf_counter() - start:.0f} s)")
 
@@ -146,12 +146,14 @@ def embed(options: argparse.Namespace, output: Output) -> int:
 
     from bioclip_probe import datasets
     from bioclip_probe.extraction.embed import embed, embed_all_names
+    from bioclip_probe.store.earlier_versions import known_as
     from bioclip_probe.store.store import Store
 
     plan = embed_plan(options)
     if options.dry_run:
         return _dry_run(plan, options.store, options.store, (), output)
-    data, store = datasets.load(plan.data), Store(options.store)
+    store = Store(options.store)
+    data = known_as(store, datasets.load(plan.data))
     rows = []
     for encoder, summary in embed(data, plan.encoders, store, plan.extraction):
         rows.append(
@@ -192,7 +194,7 @@ def measure(options: argparse.Namespace, output: Output) -> int:
         print_measurements(output, results, plan.measure.metrics)
         return 0
     print_summary(output, results)
-    if plan.tree:
+    if plan.phylogeny:
         print_phylogeny(output, results, plan.phylogeny.name)
     return 0
 

@@ -12,7 +12,8 @@ and, as options,
 * ``weights``: the paths of its weights files, whose hashes then enter the record;
 * ``encode_text(texts)``: from a list of n strings to (n, d);
 * ``logit_scale``: the factor of cosines of pictures and texts before the softmax (else 100, as CLIP's);
-* ``geometry``: how its vectors are compared, ``cosine``, ``euclidean`` or ``lorentz``, see `stats.geometry`;
+* ``geometry``: how its vectors are compared, ``cosine``, ``euclidean`` or ``lorentz``, see `stats.geometry` (texts are
+  compared with pictures by their cosine only, so an encoder of another geometry has no text side here);
 * ``to(device=..., dtype=...)``, as every `torch.nn.Module` has: it then runs on the device and in the precision that
   the user asks for, and gets its batches there. Without it, it runs in float32 on the CPU.
 
@@ -87,7 +88,8 @@ def load(recipe: Recipe) -> Network:
     device = _move_to_device(model, name, recipe.device, precision)
     digest, files = sha256_of_weights_files([Path(path) for path in _paths(getattr(model, "weights", ()))])
     source_digest = sha256_of_weights(file)
-    has_text = callable(getattr(model, "encode_text", None))
+    geometry = check_geometry(str(getattr(model, "geometry", "cosine")))
+    has_text = callable(getattr(model, "encode_text", None)) and geometry == "cosine"
     record = {
         "name": name,
         "id": f"custom:{file.name}:{factory}",
@@ -103,7 +105,7 @@ def load(recipe: Recipe) -> Network:
         "device": device,
         "dimension": _dimension(model, name),
         "text": has_text,
-        "geometry": check_geometry(str(getattr(model, "geometry", "cosine"))),
+        "geometry": geometry,
         "versions": package_versions("torch"),
     }
 

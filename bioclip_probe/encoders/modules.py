@@ -126,10 +126,10 @@ def load(recipe: Recipe) -> Network:
 
     Examples
     --------
-    >>> load(Recipe(load, "mine", "module:mine"))
+    >>> load(Recipe(load, "lost", "module:lost"))
     Traceback (most recent call last):
         ...
-    bioclip_probe.errors.ModelError: this process has no module 'mine'; give it to encoders.from_module first, ...
+    bioclip_probe.errors.ModelError: this process has no module 'lost'; give it to encoders.from_module first, ...
     """
     name = recipe.id.removeprefix("module:")
     given = _GIVEN.get(name)

@@ -2,6 +2,7 @@
 
 ===================== ==================================================================================
 `embeddings`          unit vectors with the ids of their images, and the check of vectors
+`geometry`            unit vectors whose distances are euclidean or hyperbolic
 `estimate`            a number with its chance level, interval, counts and note
 `devices`             the processor, or a device of torch, that computes products
 `defaults`            numbers of replicates, groups and permutations, and the level of intervals

@@ -11,12 +11,17 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe import datasets
+from bioclip_probe.datasets.duplicates import notes_on_copies, number_copies, picture_digests
+from bioclip_probe.datasets.readers.pictures import PictureOpener
 from bioclip_probe.encoders import is_control
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.extraction.embed import embed, embed_all_names
 from bioclip_probe.extraction.extract import ExtractionSummary
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.stats.embeddings import Embeddings
+from bioclip_probe.stats.geometry import unit_vectors
+from bioclip_probe.store.earlier_versions import NO_DIGESTS, known_as
+from bioclip_probe.store.shards import EmbeddingFolder
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.text_embeddings import NameEmbeddings, read_names
 from bioclip_probe.study.phylogeny import TRUE_TREE, Phylogeny, TreeSample
@@ -72,20 +77,22 @@ def collect(
     2
     """
     settings = settings or ExtractionSettings()
-    dataset = datasets.load(data) if isinstance(data, str) else data
+    opened = Store(store)
+    dataset = known_as(opened, datasets.load(data) if isinstance(data, str) else data)
     parts = set(dataset.images["split"].dropna())
     if WHOLE in parts and len(parts) > 1:
         raise DataError(f"'{dataset.name}' has a split called '{WHOLE}', which stands for the whole; rename it")
     phylogenies = {phylogeny.name: phylogeny.read()} if phylogeny else {}
     for trees in phylogenies.values():
         trees.place(dataset.images)  # one that fits no taxa stops the run before the long work
-    opened = Store(store)
     embedded = embed(dataset, models, opened, settings)
     vectors, failures = _read_vectors(dataset, opened, embedded)
     names = _read_names(dataset, models, opened, embedded, templates, settings) if templates is not None else {}
     stored = {
-        encoder["name"]: StoredEncoder(encoder, vectors[encoder["name"]], failures[encoder["name"]], digest)
-        for (encoder, _), digest in zip(embedded, _digests(dataset, opened, embedded), strict=True)
+        encoder["name"]: StoredEncoder(
+            encoder, vectors[encoder["name"]], failures[encoder["name"]], _digest(folder, encoder), folder.sha256()
+        )
+        for (encoder, _), folder in zip(embedded, _folders(dataset, opened, embedded), strict=True)
     }
     return join(dataset, stored, phylogenies, names)
 
@@ -104,6 +111,8 @@ class StoredEncoder:
         The other images, each with the reason.
     digest : str
         Digest of all its shards; empty if it is not known.
+    sha256 : Series, optional
+        Digest of the bytes of each picture, by image_id, as far as the ledgers have it.
 
     Examples
     --------
@@ -115,6 +124,7 @@ class StoredEncoder:
     embeddings: Embeddings
     failures: list[dict] = field(default_factory=list)
     digest: str = ""
+    sha256: pd.Series | None = None
 
 
 def join(
@@ -156,6 +166,7 @@ def join(
     wanted = dataset.images["image_id"]
     in_all = np.all([wanted.isin(own.embeddings.ids) for own in stored.values()], axis=0)
     usable = dataset.images[in_all].reset_index(drop=True)
+    pictures = _digests_of_pictures(dataset, stored)[in_all].reset_index(drop=True)
     if not len(usable):
         raise DataError(f"no image of '{dataset.name}' was embedded by all of: {', '.join(stored)}")
     trees = {}
@@ -169,7 +180,7 @@ def join(
     placement = taxonomy(usable)
     ids = usable["image_id"]
     record = {
-        "dataset": _dataset_record(dataset, usable, placement),
+        "dataset": _dataset_record(dataset, usable, placement, pictures),
         "audit": audit(usable).to_dict("records"),
         "trees": _tree_records(trees, phylogenies or {}, usable),
         "encoders": [{**own.record, "control": is_control(own.record)} for own in stored.values()],
@@ -185,6 +196,7 @@ def join(
         record,
         dict(names or {}),
         tree_samples,
+        copies=number_copies(pictures),
         digests={name: own.digest for name, own in stored.items()},
     )
 
@@ -200,16 +212,33 @@ def _read_vectors(
     for encoder, summary in embedded:
         name = encoder["name"]
         images, rows = store.read(dataset, f"{name}@{encoder['fingerprint']}")
+        geometry = encoder.get("geometry", "cosine")
+        rows = unit_vectors(rows, geometry)
         ids, rows, zero = _with_direction(images["image_id"], rows, name)
         vectors[name] = Embeddings.of(ids, rows)
         failures[name] = pd.concat([summary.failures, zero]).to_dict("records")
     return vectors, failures
 
 
-def _digests(dataset: datasets.Dataset, store: Store, embedded: EncoderRuns) -> list[str]:
-    """Return the digest of the vectors of each encoder."""
+def _digest(folder: EmbeddingFolder, encoder: Mapping[str, object]) -> str:
+    """Return the digest of the vectors of an encoder and of how they are compared."""
+    geometry = encoder.get("geometry", "cosine")
+    return folder.digest if geometry == "cosine" else f"{folder.digest} {geometry}"
+
+
+def _folders(dataset: datasets.Dataset, store: Store, embedded: EncoderRuns) -> list[EmbeddingFolder]:
+    """Return the folder of each encoder in the store."""
     names = [f"{encoder['name']}@{encoder['fingerprint']}" for encoder, _ in embedded]
-    return [store.embedding_folder(dataset, name).digest for name in names]
+    return [store.embedding_folder(dataset, name) for name in names]
+
+
+def _digests_of_pictures(dataset: datasets.Dataset, stored: Mapping[str, StoredEncoder]) -> pd.Series:
+    """Return the digest of each picture of the dataset, from the ledgers, or else from the files of the pictures."""
+    digests = picture_digests(dataset, read=False)
+    for own in stored.values():
+        if own.sha256 is not None:
+            digests = digests.fillna(dataset.images["image_id"].map(own.sha256))
+    return digests
 
 
 def _read_names(
@@ -239,8 +268,11 @@ def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[
     return ids[has].to_numpy(dtype=object), vectors[has], zero
 
 
-def _dataset_record(dataset: datasets.Dataset, usable: pd.DataFrame, placement: Placement) -> dict:
+def _dataset_record(dataset: datasets.Dataset, usable: pd.DataFrame, placement: Placement, pictures: pd.Series) -> dict:
     """Return what the report and `runs.json` say of the dataset."""
+    notes = [*dataset.notes, *notes_on_copies(usable, pictures)]
+    if pictures.isna().all() and isinstance(dataset.open, PictureOpener):
+        notes.append(f"exact copies are not known: {NO_DIGESTS}")
     return {
         "name": dataset.name,
         "fingerprint": dataset.fingerprint,
@@ -249,7 +281,7 @@ def _dataset_record(dataset: datasets.Dataset, usable: pd.DataFrame, placement: 
         "n_usable": len(usable),
         "taxa": numbers_of_taxa(placement),
         "splits": {str(name): int(n) for name, n in usable["split"].value_counts().items()},
-        "notes": list(dataset.notes),
+        "notes": notes,
     }
 
 

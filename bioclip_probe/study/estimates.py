@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bioclip_probe import datasets, metrics
+from bioclip_probe.store.earlier_versions import known_as
 from bioclip_probe.store.store import Store
 from bioclip_probe.study import results
 from bioclip_probe.study.costs import REPORT_SECONDS, study_memory
@@ -72,7 +73,7 @@ def estimate(
     metrics.check_metrics(plan.measure.metrics)
     if steps:
         results.check_folder(out)
-    dataset = datasets.load(plan.data)
+    dataset = known_as(Store(store), datasets.load(plan.data))
     embedding = embedding_state(dataset, plan, Store(store), names_of_controls=not steps)
     lines, notes = list(embedding.lines), []
     if steps:

@@ -44,7 +44,7 @@ class Inputs:
         Parameters
         ----------
         wanted : (str, str)
-            ``("images", "")`` for ids, groups, parts and taxonomy of the images; ``("vectors", encoder)``;
+            ``("images", "")`` for ids, groups, copies, parts and taxonomy of the images; ``("vectors", encoder)``;
             ``("names", encoder)`` for the embedded names of taxa; ``("tree", name)`` and ``("trees", name)`` for the
             images on a phylogeny and on all trees of a file; ``("column", name)``.
 
@@ -63,7 +63,8 @@ class Inputs:
         sample = self._sample
         if kind == "images":
             columns = (sample.images[column] for column in ("image_id", "group", "split"))
-            return sha256_of_chunks([*map(_column_bytes, columns), *_placement_chunks(sample.placement)])
+            copies = [sample.copies.tobytes()] if np.any(sample.copies >= 0) else []
+            return sha256_of_chunks([*map(_column_bytes, columns), *copies, *_placement_chunks(sample.placement)])
         if kind == "vectors":
             return sample.digests.get(name) or _digest_of_array(sample.embeddings[name].vectors)
         if kind == "names":

@@ -115,7 +115,8 @@ def outline_sample(plan: Plan, dataset: Dataset, sources: Mapping[str, Any], sto
         record = {**source.record, "name": source.name, "fingerprint": source.fingerprint}
         without_vectors = Embeddings(ids, np.empty((len(ids), 0), dtype=np.float32))
         digest = embedded.digest if embedded is not None and complete else "not embedded"
-        stored[source.name] = StoredEncoder(record, without_vectors, digest=digest)
+        sha256 = embedded.sha256() if embedded is not None else None
+        stored[source.name] = StoredEncoder(record, without_vectors, digest=digest, sha256=sha256)
         if plan.templates is not None and getattr(source, "has_text", False):
             names[source.name] = _names(store, dataset, f"{source.name}@{source.fingerprint}", plan.templates)
     phylogenies = {plan.phylogeny.name: plan.phylogeny.read()} if plan.phylogeny else {}

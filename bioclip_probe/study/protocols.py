@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.executors import available_processors, resolve_device
@@ -24,6 +25,7 @@ from bioclip_probe.probes import (
 )
 from bioclip_probe.probes.children import N_FOLDS, SEEN_CHILD, UNSEEN_CHILD, hold_out_children
 from bioclip_probe.probes.splits import (
+    copies_of_tested,
     given_subsets,
     leave_one_out,
     limit_shots,
@@ -152,11 +154,25 @@ def _split_of_images(sample: Sample, labels: np.ndarray, settings: ProbeSettings
             "protocol %s learns from the %d images that the dataset gives for training, and tests its %d test images"
         )
         log.info(about + "; --own-split divides them at random instead", SEEN, n_learnt, n_tested)
-        return split_as_given(labels, given, rng, sample.groups)
+        _log_both_sides(sample, subsets)
+        return split_as_given(labels, given, rng, sample.groups, sample.copies)
     elif words:
         unused = "the dataset's own split (%s) has no train and test images and is not used"
         log.info(unused + "; call its parts train and test to have it used", words)
     return split_by_image(labels, rng, groups=sample.groups)
+
+
+def _log_both_sides(sample: Sample, subsets: np.ndarray) -> None:
+    """Log what lies on both sides of the dataset's own split: copies of pictures, and observations or photographers."""
+    if len(sample.copies) and (n_copies := int(copies_of_tested(subsets, sample.copies).sum())):
+        log.warning("%d images are not learnt from: test images are exact copies of them", n_copies)
+    groups = pd.factorize(sample.images["group"])[0]
+    both = np.intersect1d(groups[np.isin(subsets, ("train", "val"))], groups[subsets == "test"])
+    if n_both := int(np.sum(both >= 0)):
+        about = (
+            "%d groups (observation or photographer) are on both sides of the dataset's own split, which stays as it is"
+        )
+        log.warning(about, n_both)
 
 
 def _few_image_tasks(labels: np.ndarray, split: np.ndarray, shots: Sequence[int], seed: int) -> Iterator[Task]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from bioclip_probe import datasets, executors, metrics, provenance
 from bioclip_probe.datasets import Dataset
 from bioclip_probe.progress import weighted_bar
+from bioclip_probe.store.earlier_versions import known_as
+from bioclip_probe.store.store import Store
 from bioclip_probe.study import results
 from bioclip_probe.study.attributes import attributes_of
 from bioclip_probe.study.checkpoints import Checkpoints, Outline
@@ -144,7 +146,7 @@ def run_steps(
     out = results.check_folder(out)  # before the long work
     wanted = [name for name in STEPS if name in steps]
     with executors.open_executor(plan.extraction.engine) as executor:  # opened once: SLURM jobs wait in the queue once
-        dataset = datasets.load(plan.data)
+        dataset = known_as(Store(store), datasets.load(plan.data))
         if not overwrite:
             results.check_dataset(out, dataset.fingerprint, dataset.name)
         sample = collect_sample(plan, store, executor, dataset)

@@ -16,6 +16,7 @@ from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.stats.embeddings import Embeddings, unit_or_zero_rows
 from bioclip_probe.stats.subsampling import balanced_rows
 from bioclip_probe.store.text_embeddings import NameEmbeddings
+from bioclip_probe.study.grouping import merge_groups
 from bioclip_probe.study.withheld import without_withheld_intervals
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement
@@ -52,6 +53,9 @@ class Sample:
         The images on every tree of a file of several trees; `trees` has the most credible of them.
     attributes : DataFrame, n rows
         Further columns of the images, such as photographer or place, see `attributes.attributes_of`.
+    copies : ndarray, shape (n,), int64
+        Number of the picture that several images show, bytes for bytes; −1 for an image without a copy. Empty if copies
+        are not known, as for ready vectors.
     digests : dict from encoder name to str
         Digests of the encoders' vectors of the whole dataset, as the store has them; empty for a sample without a
         store. Give new ones, or none, with other `embeddings`.
@@ -74,6 +78,7 @@ class Sample:
     names: dict[str, NameEmbeddings] = field(default_factory=dict)
     tree_samples: dict[str, tuple[Placement, ...]] = field(default_factory=dict)
     attributes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    copies: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     digests: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -86,8 +91,8 @@ class Sample:
 
     @property
     def groups(self) -> np.ndarray:
-        """Observation or photographer of each image as a number, -1 where it is not known."""
-        return pd.factorize(self.images["group"])[0]
+        """Observation or photographer of each image, with those of its copies, as a number; -1 where none is known."""
+        return merge_groups(pd.factorize(self.images["group"])[0], self.copies)
 
     @property
     def controls(self) -> list[str]:
@@ -126,6 +131,7 @@ class Sample:
             embeddings={name: embeddings.take(rows) for name, embeddings in self.embeddings.items()},
             trees={name: (placement.take(rows), matches) for name, (placement, matches) in self.trees.items()},
             tree_samples={name: tuple(tree.take(rows) for tree in trees) for name, trees in self.tree_samples.items()},
+            copies=self.copies[rows] if len(self.copies) else self.copies,
             attributes=self.attributes.iloc[rows].reset_index(drop=True) if len(self.attributes) else self.attributes,
         )
 

@@ -130,7 +130,10 @@ def _one_round(lineages: np.ndarray) -> tuple[dict[tuple[int, int], int], dict[t
     changes, contradicted = {}, {}
     for rank in range(_SPECIES):
         holes = np.flatnonzero((lineages[:, rank] == 0) & lineages[:, rank + 1 :].any(axis=1))
+        if not len(holes):
+            continue
         evidence = {anchor: _Evidence(lineages, holes, rank, anchor) for anchor in range(_SPECIES, rank, -1)}
+        parents = _Parents(lineages, rank)
         for hole in holes.tolist():
             names_by_anchor = {anchor: known.names(lineages[hole]) for anchor, known in evidence.items()}
             names_by_anchor = {anchor: names for anchor, names in names_by_anchor.items() if names}
@@ -138,8 +141,10 @@ def _one_round(lineages: np.ndarray) -> tuple[dict[tuple[int, int], int], dict[t
                 continue
             deepest = next(iter(names_by_anchor))
             names = names_by_anchor[deepest]
-            if len(names) == 1 and all(names <= others for others in names_by_anchor.values()):
-                changes[hole, rank] = next(iter(names))
+            others = set.intersection(*names_by_anchor.values())
+            name = next(iter(names))
+            if len(names) == 1 and name in others and parents.allow(name, lineages[hole]):
+                changes[hole, rank] = name
             else:
                 contradicted[hole, rank] = deepest
     return changes, contradicted
@@ -168,6 +173,26 @@ class _Evidence:
             agree = ((others == lineage) | (others == 0) | (lineage == 0)).all(axis=1)
             self._names[key] = set(others[agree, self._rank].tolist())
         return self._names[key]
+
+
+class _Parents:
+    """The names above each taxon of a rank, as far as lineages give them."""
+
+    def __init__(self, lineages: np.ndarray, rank: int) -> None:
+        self._rank = rank
+        self._order = np.argsort(lineages[:, rank], kind="stable")
+        self._lineages = lineages
+        self._sorted = lineages[self._order, rank]
+        self._above: dict[int, list[set[int]]] = {}
+
+    def allow(self, name: int, lineage: np.ndarray) -> bool:
+        """Return whether a lineage may have a name: no name above it is one that lineages with the name never have."""
+        if name not in self._above:
+            start, stop = np.searchsorted(self._sorted, [name, name + 1])
+            known = self._lineages[self._order[start:stop], : self._rank]
+            self._above[name] = [set(names.tolist()) - {0} for names in known.T]
+        above = lineage[: self._rank].tolist()
+        return all(not own or not names or own in names for own, names in zip(above, self._above[name], strict=True))
 
 
 def _paths_of_species(lineages: np.ndarray) -> np.ndarray:

@@ -205,9 +205,13 @@ def read_taxon(text: object, rank: str = "") -> Name:
         return Name(reason="open nomenclature")
     if _SEVERAL.search(written):
         return Name(reason="several taxa")
+    if re.search(r"\w [×xX+] ?[A-Z]", written):
+        return Name(reason="hybrid formula")
     taxon, reason, more = _read_uninomial(written, rank)
     if taxon is None or (rank == "genus" and _HIGHER_ENDING.search(taxon)):
         return Name(reason=reason or "higher taxon")
+    if is_placeholder(taxon):
+        return Name(reason="placeholder")
     return Name(taxon=taxon, changes=_changes(taxon, written, {*changes, *more}))
 
 
@@ -348,7 +352,8 @@ def _unparsable(written: str, kind: str) -> Name:
         return Name(genus if all(other == genus for other in others) else None, reason="hybrid formula")
     if kind == "PLACEHOLDER":
         return Name(reason="placeholder" if " " in written else "no genus")
-    return Name(genus if kind != "OTHER" else None, reason="interim name" if kind == "IDENTIFIER" else "not a name")
+    is_interim = kind == "IDENTIFIER" or any(map(_INTERIM_EPITHET.fullmatch, written.split(" ")[1:2]))
+    return Name(genus if is_interim else None, reason="interim name" if is_interim else "not a name")
 
 
 def _problem(genus: str, epithet: str) -> str:
@@ -363,7 +368,8 @@ def _problem(genus: str, epithet: str) -> str:
         return "interim name"
     if _HIGHER_ENDING.search(genus):
         return "higher taxon"
-    return "not a name" if epithet in _NO_EPITHETS or genus.lower() in _NO_EPITHETS else ""
+    is_no_name = epithet in _NO_EPITHETS or genus.lower() in _NO_EPITHETS or is_placeholder(genus)
+    return "not a name" if is_no_name or not genus[0].isalpha() else ""
 
 
 def _with_small_epithet(written: str, capital_epithets: bool) -> str:

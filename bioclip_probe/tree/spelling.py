@@ -9,7 +9,7 @@ import unicodedata
 HYBRID_SIGN = "×"
 #: What sources write in place of a value that is not known: in small letters, with a blank between words.
 PLACEHOLDERS = frozenset(
-    r"- -- --- – — . .. ... ? ?? ??? * x xx xxx 0 na n.a. n.a n/a #n/a #na #ref! #value! #null! #name? <na> nan -nan "
+    r"- -- --- – — . .. ... ? ?? ??? * xx xxx 0 na n.a. n.a n/a #n/a #na #ref! #value! #null! #name? <na> nan -nan "
     r"1.#qnan none null nil nul nat void empty blank \n (null) (none) (blank) [null] [none] <null> <none> <unknown> "
     "missing unknown unknwon unkown unk unkn unidentified unidentifiable undefined undetermined undet undet. unid "
     "unid. unclassified unassigned unspecified unplaced unranked unnamed unsure uncertain ambiguous indet indet. "

@@ -139,7 +139,7 @@ def test_folders_of_systems_are_left_out_and_noted(tmp_path):
         ("Chordata/Aves/Passeriformes/Corvidae/Pica/hudsonia", "'Chordata' is no kingdom"),
         (
             "Animalia/Vertebrata/Chordata/Aves/Passeriformes/Corvidae/Pica",
-            "'Passeriformes', as the name of an order does, stands",
+            "'Passeriformes', which ends as the name of an order does, stands",
         ),
         ("Animalia/Aves/Passeriformes/Corvidae/Pica/hudsonia", "at the level of the class"),
         (

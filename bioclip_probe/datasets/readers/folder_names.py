@@ -226,7 +226,8 @@ def _misplaced(lineage: Lineage) -> str:
     for level, name in enumerate(names[:-1]):
         for ending, rank in ((_ORDER, "order"), (_FAMILY, "family"), (_SUBFAMILY, "subfamily")):
             if name and rank != RANKS[level] and ending.search(name):
-                return f"'{name}', which ends as the name of {_ARTICLE[rank]} does, stands at the level of the {RANKS[level]}"
+                like = f"ends as the name of {_ARTICLE[rank]} does"
+                return f"'{name}', which {like}, stands at the level of the {RANKS[level]}"
     return ""
 
 

@@ -1,0 +1,64 @@
+"""Geometries of encoders in a study: the distances that are measured are those of the encoder."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms
+
+from bioclip_probe import encoders
+from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.stats.geometry import hyperbolic_distances
+from bioclip_probe.study.collecting import collect
+
+QUIET = ExtractionSettings(progress=False, workers=1)
+STEPS = transforms.Compose([transforms.Resize((2, 2)), transforms.ToTensor()])
+
+
+class Scaled(torch.nn.Module):
+    """Three times the pixels: vectors of very different lengths."""
+
+    def forward(self, batch):
+        return 3 * batch.flatten(1)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        pixels = rng.integers(0, 30 * (number + 1), (2, 2, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((8, 8), Image.Resampling.NEAREST).save(folder / f"{number}.png")
+    rows = {"path": [f"{number}.png" for number in range(8)], "genus": ["Pica", "Corvus"] * 4}
+    pd.DataFrame(rows).to_csv(folder / "in.csv", index=False)
+    return folder / "in.csv"
+
+
+def distances_of(table, geometry):
+    encoder = encoders.from_module(Scaled(), STEPS, f"scaled-{geometry}", geometry=geometry)
+    names = [f"module:scaled-{geometry}"]
+    sample = collect(f"table:{table}", names, table.parent / "store", settings=QUIET)
+    pictures = [encoder.preprocess(Image.open(table.parent / source)) for source in sample.images["source"]]
+    (embeddings,) = sample.embeddings.values()
+    vectors = embeddings.vectors.astype(float)
+    measured = ((vectors[:, None] - vectors[None]) ** 2).sum(axis=2) / 2
+    return measured, encoder.encode(pictures).astype(float), sample
+
+
+def test_euclidean_and_hyperbolic_distances_are_measured_as_they_are(table):
+    cosine, x, _ = distances_of(table, "cosine")
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    np.testing.assert_allclose(cosine, 1 - unit @ unit.T, atol=1e-5)
+    digests = set()
+    for geometry, expected in (
+        ("euclidean", ((x[:, None] - x[None]) ** 2).sum(axis=2)),
+        ("lorentz", hyperbolic_distances(x, x)),
+    ):
+        measured, _, sample = distances_of(table, geometry)
+        np.testing.assert_allclose(measured / measured.max(), expected / expected.max(), atol=0.005)
+        assert sample.record["encoders"][0]["geometry"] == geometry
+        digests |= set(sample.digests.values())
+    assert len(digests) == 2  # finished work is not used again for another geometry
