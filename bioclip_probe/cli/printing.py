@@ -93,7 +93,7 @@ def print_measurements(output: Output, results: Results, metrics: Collection[str
 
 
 def print_summary(output: Output, results: Results) -> None:
-    """Print the headline numbers, and which models the data tell apart."""
+    """Print the headline numbers, which models the data tell apart, and what that says in sentences."""
     from bioclip_probe import report
 
     table = report.summary_table(results)
@@ -103,6 +103,12 @@ def print_summary(output: Output, results: Results) -> None:
     if len(places):
         output.line("\nPlace in each primary endpoint; models that the data do not tell apart share places:\n")
         output.table("places", places)
+    sentences = report.verdict(results)
+    output.fact("verdict", [sentence.text for sentence in sentences])
+    if sentences:
+        output.line()
+    for sentence in sentences:
+        output.line(sentence.text)
 
 
 def print_matches(output: Output, results: Results, name: str) -> None:

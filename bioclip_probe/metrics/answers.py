@@ -3,7 +3,8 @@
 `Answers` holds the rows of a `PREDICTIONS` table of one encoder, probe, protocol, number of shots and rank. An image
 that several folds ask about counts in each of them. Intervals are those of the delete-group jackknife: a score is
 computed again without the answers about each group of units, the probes being given. The units are species, or the
-children of taxa where probes are asked about children.
+children of taxa where probes are asked about children; intervals are then widened, since other children would also give
+other images to learn from.
 """
 
 from __future__ import annotations

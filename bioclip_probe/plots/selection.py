@@ -11,6 +11,11 @@ from bioclip_probe.errors import DataError, some
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.plots.style import ModelStyle, model_styles
 
+#: The tables of a study by name: ``measurements``, and ``coordinates`` after a projection.
+Tables = Mapping[str, pd.DataFrame]
+#: Metrics that are about two encoders, and not about the difference of two numbers.
+OF_TWO_MODELS = ("cka_calibrated", "rsa_calibrated", "mutual_knn_calibrated")
+
 
 @dataclass(frozen=True, eq=False)
 class FigureRows:
@@ -115,6 +120,40 @@ def select(measurements: pd.DataFrame, metrics: Iterable[str], space: str | None
         has = measurements["metric"].unique()
         raise DataError(f"no rows to draw for the metric {some(metrics)}; the table has: {some(has, 12)}")
     return measurements[keep].reset_index(drop=True)
+
+
+def measured(tables: Tables, metrics: tuple[str, ...], where: Mapping[str, object]) -> pd.DataFrame:
+    """Return the measurements of some metrics on the taxonomy, about all taxa and one encoder.
+
+    Parameters
+    ----------
+    tables : mapping from str to DataFrame
+    metrics : tuple of str
+    where : mapping from column to value
+        See `agrees`.
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    DataError
+        If no value is defined.
+
+    Examples
+    --------
+    >>> from bioclip_probe.plots.examples import two_models
+    >>> tables = {"measurements": two_models().assign(tree="taxonomy")}
+    >>> len(measured(tables, ("cluster_purity",), {"rank": "species"}))
+    2
+    """
+    table = tables["measurements"]
+    keep = table["metric"].isin(metrics) & (table["tree"] == "taxonomy") & table["taxon"].isna()
+    keep &= (table["encoder_b"].isna() | table["metric"].isin(OF_TWO_MODELS)) & agrees(table, where)
+    if not table.loc[keep, "value"].notna().any():
+        raise DataError(f"there is no value of {' or '.join(metrics)} to draw")
+    return table[keep].reset_index(drop=True)
 
 
 def agrees(table: pd.DataFrame, where: Mapping[str, object]) -> pd.Series:

@@ -15,18 +15,17 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csr_array
 
-from bioclip_probe.probes.inputs import image_weights, ranks_with_equal_splits, val_accuracy
-from bioclip_probe.probes.learning import DEFAULT_CHUNKS, DEFAULT_SETTINGS, LearnSettings, LearnTask
+from bioclip_probe.probes.inputs import ranks_with_equal_splits, val_accuracy
+from bioclip_probe.probes.learning import DEFAULT_SETTINGS, LearnSettings, LearnTask
 from bioclip_probe.probes.predictions import Predictions, best_columns, rank_taxa, rank_with_probability
 from bioclip_probe.probes.scheduling import Learner, learn_one
-from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
+from bioclip_probe.probes.split_moments import ROUNDING, balanced_moments_of_splits, moments_of_splits, spread
+from bioclip_probe.stats.all_pairs.moments import Moments
 from bioclip_probe.stats.devices import tensor, uses_torch
 
 ALPHAS = tuple(10.0**power for power in range(-4, 4))
 SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-ROUNDING = 1e-6  # embeddings with a standard deviation below this are equal but for the rounding of float32
 
 
 def ridge(
@@ -214,12 +213,12 @@ class ClosedFormProbe(Learner):
     def learn(self, task: LearnTask) -> list[Predictions]:
         """Return the predictions of ranks of equal split."""
         settings, split = task.settings, task.split[0]
-        moments = _balanced_moments if settings.balanced else _moments
+        moments = balanced_moments_of_splits if settings.balanced else moments_of_splits
         results = []
         for labels, (train, final) in zip(
             task.labels, moments(self.vectors, task.labels, split, settings.refit), strict=True
         ):
-            unit = _unit(train[0])
+            unit = spread(train[0])
             fits = [self.fit(*subset, unit) for subset in (train, final)]
             results.append(self._predictions(fits, labels, split, settings))
         return results
@@ -353,71 +352,3 @@ class LdaProbe(ClosedFormProbe):
     def rank(scores: Any, taxa: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the predicted taxon, the place of the true one, and the posterior probability of the first."""
         return rank_with_probability(scores, taxa, truth)
-
-
-_Subset = tuple[Moments, np.ndarray]  # the moments of some images by taxon, and the taxa
-
-
-def _moments(
-    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, refit: bool
-) -> Iterator[tuple[_Subset, _Subset]]:
-    """Yield the moments of train and of the images of the final fit at each rank, from one pass over the images.
-
-    The groups of the pass are the images that have the same taxon at every rank.
-    """
-    learnt = np.flatnonzero((split == "train") | (split == "val"))
-    taxa_of_groups, group_of_learnt = np.unique(labels[:, learnt], axis=1, return_inverse=True)
-    group = np.full(len(split), -1)
-    group[learnt] = group_of_learnt.ravel()
-    origin = approximate_mean(vectors[learnt[:: max(1, len(learnt) // 1024)]])
-    train, val = (
-        Moments.of(vectors, np.where(split == subset, group, -1), taxa_of_groups.shape[1], origin=origin)
-        for subset in ("train", "val")
-    )
-    final = train + val if refit else train
-    for taxa in taxa_of_groups:
-        yield _at_rank(train, taxa), _at_rank(final, taxa)
-
-
-def _balanced_moments(
-    vectors: np.ndarray, labels: np.ndarray, split: np.ndarray, refit: bool
-) -> Iterator[tuple[_Subset, _Subset]]:
-    """Yield the same, weighted so that every taxon of the rank weighs the same."""
-    train = np.flatnonzero(split == "train")
-    learnt = np.flatnonzero((split == "train") | ((split == "val") & refit))
-    origin = approximate_mean(vectors[learnt[:: max(1, len(learnt) // 1024)]])
-    for own in labels:
-        yield _weighted_moments(vectors, own, train, origin), _weighted_moments(vectors, own, learnt, origin)
-
-
-def _weighted_moments(vectors: np.ndarray, labels: np.ndarray, rows: np.ndarray, origin: np.ndarray) -> _Subset:
-    """Return the moments of some images, weighted so that every taxon weighs the same, and the taxa."""
-    d, root = vectors.shape[1], np.sqrt(image_weights(labels[rows], balanced=True))
-    taxa, taxon = np.unique(labels[rows], return_inverse=True)
-    sums, second, norms = np.zeros((len(taxa), d)), np.zeros((d, d)), np.zeros(len(taxa))
-    for chunk in DEFAULT_CHUNKS.of(np.arange(len(rows))):
-        x = (vectors[rows[chunk]] - origin) * root[chunk, None]
-        cells = (root[chunk], (taxon[chunk], np.arange(len(chunk))))
-        sums += csr_array(cells, shape=(len(taxa), len(chunk))) @ x
-        norms += np.bincount(taxon[chunk], weights=np.einsum("ij,ij->i", x, x), minlength=len(taxa))
-        second += x.T @ x
-    counts = np.bincount(taxon, weights=root**2, minlength=len(taxa))
-    return Moments(counts, sums, norms, second, np.zeros(d), 0.0, origin), taxa
-
-
-def _at_rank(moments: Moments, taxa_of_groups: np.ndarray) -> _Subset:
-    """Return the moments of the taxa of a rank that have images, and those taxa."""
-    taxa, taxon = np.unique(taxa_of_groups[moments.counts > 0], return_inverse=True)
-    taxon_of_group = np.zeros(len(taxa_of_groups), dtype=np.int64)  # groups without images add nothing to taxon 0
-    taxon_of_group[moments.counts > 0] = taxon
-    return moments.coarsen(taxon_of_group, len(taxa)), taxa
-
-
-def _unit(train: Moments) -> float:
-    """Return the root mean square distance of the train images from their mean.
-
-    Infinite if the images coincide, so that the weights are 0.
-    """
-    total = train.sums.sum(axis=0)
-    unit = float(np.sqrt(max(train.squares - total @ total / train.n, 0) / train.n))
-    return unit if unit >= ROUNDING else np.inf

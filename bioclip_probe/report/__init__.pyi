@@ -1,9 +1,12 @@
 from . import gallery as gallery
 from . import page as page
+from . import sentences as sentences
 from . import summary as summary
 from .gallery import draw as draw
 from .gallery import draw_all as draw_all
 from .page import write as write
+from .sentences import Sentence as Sentence
+from .sentences import verdict as verdict
 from .summary import SUMMARY as SUMMARY
 from .summary import TREE as TREE
 from .summary import headline_rank as headline_rank

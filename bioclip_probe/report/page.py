@@ -15,6 +15,7 @@ from bioclip_probe.metrics.registry import REGISTRY as METRICS
 from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.plots.registry import TEXT
 from bioclip_probe.report.gallery import draw_all
+from bioclip_probe.report.sentences import evidence, verdict
 from bioclip_probe.report.summary import (
     TREE,
     headline_rank,
@@ -89,7 +90,11 @@ def _content(found: Results, progress: bool) -> dict[str, object]:
     table = found.table("measurements")
     comparison = published.compare(table, found.record)
     measured = set(table["metric"])
+    sentences = verdict(found)
     return {
+        "verdict": sentences,
+        "evidence": evidence(found, sentences),
+        "metrics": METRICS,
         "record": found.record,
         "simulated": found.simulated,
         "summary": summary_table(found, intervals=True),

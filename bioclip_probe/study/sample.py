@@ -17,6 +17,7 @@ from bioclip_probe.stats.embeddings import Embeddings, unit_or_zero_rows
 from bioclip_probe.stats.subsampling import balanced_rows
 from bioclip_probe.store.text_embeddings import NameEmbeddings
 from bioclip_probe.study.grouping import merge_groups
+from bioclip_probe.study.withheld import without_withheld_intervals
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement
 from bioclip_probe.tree.lineages import ROOT_NAME
@@ -157,9 +158,13 @@ class Sample:
         return table[(table["rank"] == rank) & (table["type"] == kind)]
 
     def table(self, rows: Iterable[dict], **columns: object) -> pd.DataFrame:
-        """Return rows of measurements as a table, with the columns that all of them share."""
+        """Return rows of measurements as a table, with the columns that all of them share; some intervals are withheld.
+
+        See `withheld`.
+        """
         shared = {"run": self.run, "dataset": self.dataset, "simulated": self.simulated, "split": WHOLE}
-        return MEASUREMENTS.frame([{**shared, **columns, **row} for row in rows])
+        table = MEASUREMENTS.frame([{**shared, **columns, **row} for row in rows])
+        return without_withheld_intervals(table, len(np.unique(self.placement.node)))
 
 
 def numbers_of_taxa(placement: Placement) -> dict[str, int]:

@@ -20,7 +20,8 @@ from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.units import taxon_jackknife
 from bioclip_probe.probes import SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN, ProbeSettings
-from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.probes.children import N_FOLDS
+from bioclip_probe.stats.jackknife import Jackknife, cross_validation_widening
 from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content
 from bioclip_probe.study.piece import Piece
 from bioclip_probe.study.prediction_rows import taxon_paths
@@ -203,15 +204,17 @@ def answers_by_question(
     """
     node = pd.Index(taxon_paths(sample.placement.tree))
     images = pd.Index(sample.images["image_id"])
-    jackknives: dict[str, Jackknife] = {}
+    jackknives: dict[tuple[str, bool], Jackknife] = {}
     table = predictions.assign(shots=predictions["shots"].fillna(0).astype(np.int64))
     answers: dict[Question, dict[str, Answers]] = {}
     for (*asked, rank), rows in table.groupby(["encoder", "probe", "protocol", "shots", "rank"], sort=False):
         question = Question(*asked)
         of_children = question.protocol in OF_CHILDREN
         unit = RANKS[RANKS.index(rank) + 1] if of_children else RANKS[-1]
-        if unit not in jackknives:
-            jackknives[unit] = taxon_jackknife(sample.placement, unit, settings)
+        if (unit, of_children) not in jackknives:
+            jackknife = taxon_jackknife(sample.placement, unit, settings)
+            widening = cross_validation_widening(N_FOLDS) if of_children else 1.0
+            jackknives[unit, of_children] = replace(jackknife, widening=widening)
         answers.setdefault(question, {})[rank] = Answers(
             image=images.get_indexer(rows["image_id"]),
             truth=node.get_indexer(rows["truth"]),
@@ -221,7 +224,7 @@ def answers_by_question(
             split=rows["split"].to_numpy(dtype=object).astype(str),
             fold=rows["fold"].fillna(0).to_numpy(np.int64),
             n_choices=rows["n_choices"].fillna(0).to_numpy(np.int64),
-            jackknife=jackknives[unit],
+            jackknife=jackknives[unit, of_children],
             rank=rank,
             balanced=of_children or question.probe in BALANCED,
             unseen=question.protocol == UNSEEN,

@@ -56,10 +56,15 @@ def lineages(options: argparse.Namespace, rng: np.random.Generator) -> pd.DataFr
         number = max(len(parent), round(options.species / each))
         above = np.sort(np.concatenate([np.arange(len(parent)), rng.integers(0, len(parent), number - len(parent))]))
         columns = {name: values[above] for name, values in columns.items()}
-        columns[rank] = np.array([f"{rank.capitalize()}{i:05}" for i in range(number)])
+        columns[rank] = np.array([f"{rank.capitalize()}{letters(i)}" for i in range(number)])
         parent = np.arange(number)
     columns["species"] = np.char.add(np.char.add(columns["genus"], " "), np.char.lower(columns["species"]))
     return pd.DataFrame(columns)
+
+
+def letters(number: int) -> str:
+    """Return a number in letters: a name with digits would be taken for an interim name, which names no taxon."""
+    return f"{number:05}".translate(str.maketrans("0123456789", "abcdefghij"))
 
 
 def write_models(folder: Path, options: argparse.Namespace) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bioclip_probe.study.withheld import FILE
 from tests.calibration import coverage, draws, figure, truths, verdicts
 from tests.calibration.claims import FAILS
 from tests.calibration.grounds import reason_missing
@@ -58,6 +59,8 @@ def run_coverage(options: argparse.Namespace) -> int:
     print(f"\n{coverage.summary(covered)}")
     if options.publish:
         publish("coverage", covered, coverage.summary)
+        coverage.withheld_list(covered).to_csv(FILE, index=False)
+        print(f"intervals that the package withholds: {FILE}")
     for entry in coverage.withdrawn(covered):
         print(f"covers too rarely: {entry}")
     return 0

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.probes.settings import ProbeSettings
 from bioclip_probe.stats.embeddings import Embeddings
+from bioclip_probe.study import withheld
 from bioclip_probe.study.probing import probe
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.scoring import score
@@ -192,7 +194,8 @@ def _probe_scores(
     images = IMAGES.frame(lineages.assign(image_id=ids))
     embeddings = {name: Embeddings.of(ids, vectors) for name, vectors in (("first", first), ("second", second))}
     sample = Sample("calibration", True, images, placement, embeddings)
-    table = score(sample, probe(sample, PROBES), SETTINGS)
+    with patch.object(withheld, "listed", lambda: withheld.EMPTY):  # count those too that are not shown
+        table = score(sample, probe(sample, PROBES), SETTINGS)
     about_all = table[table["taxon"].isna()]
     models = about_all["encoder"].map({"first": "", "second": SECOND})
     return {
@@ -316,6 +319,16 @@ def study(
     seconds = sum(line["seconds"] for line in lines.values())
     print(f"\n{len(covered)} rows, {seconds:,.0f} s of one core; written to {out / 'coverage.csv'}")
     return covered
+
+
+def withheld_list(covered: pd.DataFrame) -> pd.DataFrame:
+    """Return the list of intervals to withhold, as the package reads it: one row for each size at which one fails."""
+    rows = [
+        {name: entry[name] for name in withheld.KEY} | {"n_species": size}
+        for entry in withdrawn(covered)
+        for size in sorted({n for n, _, _ in entry["cells"]})
+    ]
+    return pd.DataFrame(rows, columns=list(withheld.EMPTY))
 
 
 def summary(covered: pd.DataFrame) -> str:

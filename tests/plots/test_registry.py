@@ -33,7 +33,7 @@ def test_figures_draw_metrics_of_the_registry():
         registry.AGREEMENT,
         registry.SHARES,
         registry.RELATIVES,
-        registry.SIMILARITY,
+        registry.OF_TWO_MODELS,
         registry.NEIGHBOURS,
     )
     for group in (*groups, registry.TEXT, registry.STAIRCASE):

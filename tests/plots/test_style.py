@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import matplotlib
 import numpy as np
 import pytest
 
 from bioclip_probe.plots import PAPER_COLORS, SAFE_COLORS
-from bioclip_probe.plots.style import INK, MUTED, model_styles
+from bioclip_probe.plots.style import INK, MUTED, model_styles, new_figure
 
 
 def test_eight_models_have_colours_of_their_own_and_the_ninth_another_marker():
@@ -68,3 +69,11 @@ def test_safe_colours_stay_apart_and_the_papers_do_not():
     assert all(nearest(SAFE_COLORS, deficiency) >= 20 for deficiency in DEFICIENCIES)
     assert nearest(PAPER_COLORS, np.eye(3)) > 30
     assert nearest(PAPER_COLORS, DEFICIENCIES[0]) < 10  # why the others are offered
+
+
+def test_text_stays_text_in_a_pdf_however_it_is_saved(tmp_path):
+    figure = new_figure(2, 2, "Purity", simulated=False)
+    with matplotlib.rc_context({"pdf.fonttype": 3}):
+        figure.savefig(tmp_path / "figure.pdf")
+    content = (tmp_path / "figure.pdf").read_bytes()
+    assert b"/Type3" not in content.replace(b" ", b"") and b"/CIDFontType2" in content.replace(b" ", b"")

@@ -14,7 +14,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge, RidgeClassifier
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.probes import closed_form
+from bioclip_probe.probes import split_moments
 from bioclip_probe.probes.closed_form import ALPHAS, SHRINKAGES, LdaProbe, RidgeProbe, lda, ridge
 from bioclip_probe.probes.learning import Chunks, LearnSettings
 from bioclip_probe.probes.predictions import rank_taxa
@@ -100,8 +100,8 @@ def test_scores_equal_their_definitions(seed, n_taxa, d, strength):
     taxa = np.concatenate([np.arange(n_taxa), np.arange(n_taxa), random.integers(0, n_taxa, 5)])
     rows = random.standard_normal((len(taxa), d))
     every, split = np.arange(len(taxa)), np.full(len(taxa), "train")
-    (((moments, names), _),) = closed_form._moments(rows, taxa[None], split, True)
-    unit = closed_form._unit(moments)
+    (((moments, names), _),) = split_moments.moments_of_splits(rows, taxa[None], split, True)
+    unit = split_moments.spread(moments)
     probe = RidgeProbe(rows)
     ((_, scores),) = probe._scores(probe.fit(moments, names, unit), every, strength, LearnSettings())
     np.testing.assert_allclose(scores, definition.ridge_scores(rows / unit, taxa, rows / unit, strength), atol=1e-8)

@@ -1,5 +1,7 @@
 """The groups of units that intervals leave out."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,3 +58,17 @@ def test_groups_without_an_image_stay_so_that_numbers_of_two_encoders_have_the_s
     assert (few.n_groups, few.n_units) == (6, 10)
     scores = np.arange(10.0)
     assert few.without_each(lambda kept: scores[kept].mean())[2:].tolist() == [scores.mean()] * 4
+
+
+def test_widening_moves_each_value_away_from_the_mean():
+    jackknife = Jackknife.of("species", np.arange(12), np.random.default_rng(0))
+    plain = jackknife.without_each(lambda kept: np.array([kept.sum(), np.flatnonzero(kept).mean()]))
+    wider = replace(jackknife, widening=1.5)
+    wide = wider.without_each(lambda kept: np.array([kept.sum(), np.flatnonzero(kept).mean()]))
+    np.testing.assert_allclose(wide.mean(axis=0), plain.mean(axis=0))
+    np.testing.assert_allclose(wide - wide.mean(axis=0), 1.5 * (plain - plain.mean(axis=0)), atol=1e-12)
+
+
+def test_rows_that_are_taken_keep_the_widening():
+    jackknife = replace(Jackknife.of("species", np.arange(12), np.random.default_rng(0)), widening=1.5)
+    assert jackknife.take(np.arange(5)).widening == 1.5

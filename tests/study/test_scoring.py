@@ -76,6 +76,13 @@ def test_points_of_a_curve_are_scored_and_not_compared():
     assert not Question("a", "knn", "seen", 0).is_comparable(Question("b", "knn", "unseen", 0))
 
 
+def test_intervals_of_held_out_children_also_stand_for_other_images_to_learn_from():
+    sample = evolved_sample(scatter=0.5)
+    answers = answers_by_question(sample, probing.probe(sample, NEAREST), MeasureSettings())
+    widening = {question.protocol: own["family"].jackknife.widening for question, own in answers.items()}
+    assert widening == {"seen": 1.0, "shuffled": 1.0, "seen-children": 1.5, "unseen": 1.5}
+
+
 def test_answers_hold_the_rows_of_their_question():
     sample = evolved_sample(scatter=0.5)
     predictions = probing.probe(sample, ProbeSettings(probes=("knn",), protocols=("seen",)))

@@ -1,0 +1,151 @@
+"""How much better: the paired difference of every two models in the primary endpoints, with its interval."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.metrics.endpoints import PRIMARY, TAXONOMY, primary_tree
+from bioclip_probe.metrics.registry import DIFFERENCE
+from bioclip_probe.plots import style
+from bioclip_probe.plots.labels import counts_label
+from bioclip_probe.plots.selection import FigureRows, Tables, agrees
+from bioclip_probe.plots.settings import FigureSettings
+
+DEFAULTS = FigureSettings()
+TITLE = "How much better one model is than another"
+
+
+def difference_rows(tables: Tables) -> pd.DataFrame:
+    """Return the differences of every two encoders in the primary endpoints, which `differences` draws.
+
+    Parameters
+    ----------
+    tables : mapping from str to DataFrame
+
+    Returns
+    -------
+    DataFrame
+        Rows of the measurements with the column ``endpoint``, the heading of their panel.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+
+    Examples
+    --------
+    >>> from bioclip_probe.plots.examples import two_models
+    >>> difference_rows({"measurements": two_models()})
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: no two models were compared in a primary endpoint
+    """
+    table, found = tables["measurements"], []
+    phylogeny = primary_tree(table["tree"].dropna().unique().tolist())
+    for endpoint in PRIMARY:
+        where = {
+            "metric": f"{endpoint.metric}{DIFFERENCE}",
+            "rank": endpoint.rank,
+            "space": "raw",
+            "tree": phylogeny if endpoint.on_phylogeny else TAXONOMY,
+            "split": endpoint.split,
+            "probe": endpoint.probe,
+            "protocol": endpoint.protocol,
+            **dict.fromkeys(("taxon", "column", "shots")),
+        }
+        found.append(table[agrees(table, where)].assign(endpoint=endpoint.title))
+    rows = pd.concat(found, ignore_index=True)
+    if not rows["value"].notna().any():
+        raise DataError("no two models were compared in a primary endpoint")
+    return rows
+
+
+@style.styled
+def differences(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figure:
+    """Draw the paired difference of every two models, and of the first model and each control.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `difference_rows` returns them.
+    settings : FigureSettings
+        Models, controls, heading, and the mark on simulated data.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for each endpoint, a line for each pair, with the difference of the first less the second in print. A
+        full dot is a difference with p < 0.05, adjusted for all pairs and endpoints. A pair without an interval has no
+        line.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to draw, or two rows fall on one point.
+
+    Examples
+    --------
+    >>> from bioclip_probe.plots.examples import two_models
+    >>> rows = two_models("species").head(1).assign(encoder_b="clip", endpoint="CPCC", p_adjusted=0.01)
+    >>> [text.get_text() for text in differences(rows).axes[0].texts]
+    ['0.60']
+    """
+    drawn = FigureRows.of(rows, ["endpoint", "encoder", "encoder_b"], settings, ("encoder", "encoder_b"))
+    pairs = _pairs(drawn)
+    endpoints = list(dict.fromkeys(drawn.table["endpoint"]))
+    height = 0.85 + 0.17 * len(pairs)
+    figure = style.new_figure(style.TEXT_WIDTH, height, settings.title or TITLE, drawn.simulated)
+    for number, (axes, endpoint) in enumerate(
+        zip(figure.subplots(1, len(endpoints), squeeze=False)[0], endpoints, strict=True)
+    ):
+        panel = drawn.table[drawn.table["endpoint"] == endpoint]
+        _draw_panel(axes, panel.set_index(["encoder", "encoder_b"]), pairs, drawn)
+        axes.set_title(endpoint, loc="left", fontsize=7)
+        axes.set_xlabel(counts_label(panel), fontsize=6, color=style.MUTED)
+        axes.tick_params(labelleft=number == 0)
+    return figure
+
+
+def _pairs(rows: FigureRows) -> list[tuple[str, str]]:
+    """Return the pairs to draw, as they were measured: of models, then of the first model and each control."""
+    measured = list(dict.fromkeys(zip(rows.table["encoder"], rows.table["encoder_b"], strict=True)))
+    of_models = [pair for pair in measured if not any(rows.styles[name].control for name in pair)]
+    first = rows.encoders[0]
+    with_controls = [
+        pair for pair in measured if first in pair and sum(rows.styles[name].control for name in pair) == 1
+    ]
+    return of_models + with_controls
+
+
+def _draw_panel(axes: Axes, panel: pd.DataFrame, pairs: list[tuple[str, str]], rows: FigureRows) -> None:
+    """Draw the differences in one endpoint."""
+    panel = panel.reindex(pd.MultiIndex.from_tuples(pairs))
+    ends = panel[["value", "ci_low", "ci_high"]].to_numpy(float)
+    ends = np.append(ends[np.isfinite(ends)], 0.0)
+    low, high = ends.min(), ends.max()
+    span = (high - low) or 1.0
+    axes.set_xlim(low - 0.06 * span, high + 0.42 * span)
+    axes.set_ylim(len(pairs) - 0.4, -0.6)
+    axes.axvline(0, color=style.MUTED, linewidth=0.6, zorder=1)
+    for y, pair in enumerate(pairs):
+        row = panel.loc[pair]
+        controlled = any(rows.styles[name].control for name in pair)
+        color = style.MUTED if controlled else style.INK
+        known = np.isfinite(row["value"])
+        if known and np.isfinite(row["ci_low"]):
+            axes.hlines(y, row["ci_low"], row["ci_high"], color=color, linewidth=1.0)
+        if known:
+            face = color if row["p_adjusted"] < 0.05 else "white"
+            axes.plot([row["value"]], [y], "o", color=face, markersize=3.4, markeredgecolor=color, markeredgewidth=0.8)
+        text = f"{row['value']:.2f}".replace("-", "−") if known else "–"
+        axes.text(high + 0.08 * span, y, text, va="center", fontsize=6, color=color)
+    labels = [f"{rows.styles[first].label} − {rows.styles[second].label}" for first, second in pairs]
+    axes.set_yticks(range(len(pairs)), labels)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=style.GRID, linewidth=0.6)
+    axes.set_axisbelow(True)

@@ -1,0 +1,262 @@
+"""The verdict of a study in sentences, which are made from its numbers by rule.
+
+The wording follows the interval and the adjusted p-value of a paired difference: a model follows the tree *more
+closely* than another, the two are *not told apart*, or there are *too few species* for an interval. Each sentence gives
+the numbers that it rests on, and the rows of the measurements that hold them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bioclip_probe.errors import some
+from bioclip_probe.metrics.endpoints import PRIMARY, TAXONOMY, TRUE_TREE, Endpoint
+from bioclip_probe.metrics.registry import DIFFERENCE
+from bioclip_probe.study.families import rows_of
+from bioclip_probe.study.ranking import ALPHA
+from bioclip_probe.study.results import Results
+from bioclip_probe.tables import RANKS
+
+#: What is said of the better one of two models in each primary endpoint; ``{tree}`` is the tree.
+CLAIMS = {
+    "cophenetic_correlation": "follows the {tree} more closely than",
+    "pagel_lambda": "carries more signal of the {tree} than",
+    "knn_purity_1_other_species": "finds a relative among other species more often than",
+    "macro_accuracy": "places genera that its probe has never seen in their families better than",
+}
+#: What the number of each primary endpoint is called in a sentence.
+NUMBERS = {
+    "cophenetic_correlation": "CPCC",
+    "pagel_lambda": "tree signal λ",
+    "knn_purity_1_other_species": "1-NN at family",
+    "macro_accuracy": "macro accuracy at family",
+}
+#: The metric whose differences say at which ranks two models differ.
+BY_RANK = "knn_purity_1_other_species"
+SMALLEST_P = 0.001
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of the verdict.
+
+    Attributes
+    ----------
+    subject : str
+        ``primary``, ``null``, ``ranks``, ``controls`` or ``unread``.
+    text : str
+    rows : tuple of int
+        The rows of the measurements that it states.
+
+    Examples
+    --------
+    >>> Sentence("primary", "A and B are not told apart.", (3,)).rows
+    (3,)
+    """
+
+    subject: str
+    text: str
+    rows: tuple[int, ...]
+
+
+def verdict(results: Results) -> list[Sentence]:
+    """Return what a study says, in sentences.
+
+    Parameters
+    ----------
+    results : Results
+        With measurements of a whole study or of some steps.
+
+    Returns
+    -------
+    list of Sentence
+        First how the first model compares with each other model in each primary endpoint; then which models are not
+        beyond chance, at which ranks the first two models differ, which models are beyond the controls, and which ranks
+        cannot be read. There is no sentence about what was not measured.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no measurements.
+
+    Examples
+    --------
+    >>> from bioclip_probe.report.examples import two_models_measured
+    >>> verdict(two_models_measured())  # no primary endpoint was measured
+    []
+    """
+    table = results.table("measurements")
+    encoders = [encoder["name"] for encoder in results.record["encoders"]]
+    models = [name for name in encoders if name not in results.controls]
+    numbers = [_Numbers.of(endpoint, table) for endpoint in PRIMARY]
+    return [
+        *(sentence for own in numbers for other in models[1:] for sentence in own.compared(models[0], other)),
+        *(sentence for own in numbers for sentence in own.at_chance(models)),
+        *(sentence for other in models[1:2] for sentence in _by_rank(table, models[0], other)),
+        *(sentence for model in models for sentence in numbers[0].beyond(model, results.controls)),
+        *_unread(table),
+    ]
+
+
+def evidence(results: Results, sentences: Sequence[Sentence]) -> pd.DataFrame:
+    """Return the measurements that sentences state, in the order in which they are first stated.
+
+    Parameters
+    ----------
+    results : Results
+    sentences : sequence of Sentence
+
+    Returns
+    -------
+    DataFrame
+        Rows of the measurements, with their index.
+
+    Examples
+    --------
+    >>> from bioclip_probe.report.examples import two_models_measured
+    >>> evidence(two_models_measured(), [Sentence("primary", "A and B are not told apart.", (3, 1))]).index.tolist()
+    [3, 1]
+    """
+    return results.table("measurements").loc[list(dict.fromkeys(row for one in sentences for row in one.rows))]
+
+
+@dataclass(frozen=True, eq=False)
+class _Numbers:
+    """The measurements of one primary endpoint: a row for each encoder, and one for each pair."""
+
+    endpoint: Endpoint
+    own: pd.DataFrame
+    pairs: pd.DataFrame
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, table: pd.DataFrame) -> _Numbers:
+        own = table[rows_of(endpoint, table)]
+        return cls(endpoint, own, table[rows_of(endpoint, table, DIFFERENCE)])
+
+    @property
+    def name(self) -> str:
+        """What the number is called in a sentence."""
+        return NUMBERS[self.endpoint.metric]
+
+    def compared(self, first: str, second: str) -> Iterator[Sentence]:
+        """Yield how two encoders compare, if both have the number."""
+        values = self._values(first, second)
+        if values is None:
+            return
+        one, other = values
+        pair, sign = self._difference(first, second)
+        rows = tuple(int(row.name) for row in (one, other, pair) if row is not None)
+        numbers = f"{_with_interval(one)} against {_with_interval(other)}"
+        if pair is None or pd.isna(pair["ci_low"]) or pd.isna(pair["p_adjusted"]):
+            unknown = (
+                f"{first} and {second} cannot be compared by {self.name}, there are too few species for an interval"
+            )
+            yield Sentence("primary", f"{unknown}: {numbers}, {self._counts(one, other)}.", rows)
+            return
+        low, high = sorted((sign * pair["ci_low"], sign * pair["ci_high"]))
+        difference = f"difference {sign * pair['value']:.3f} [{low:.3f}, {high:.3f}], {_p(pair['p_adjusted'])}"
+        better, worse = (first, second) if sign * pair["value"] > 0 else (second, first)
+        claim = f"{better} {self._claim(one['tree'])} {worse}: {self.name}"
+        if not pair["p_adjusted"] < ALPHA:
+            claim = f"{first} and {second} are not told apart by {self.name}:"
+        yield Sentence("primary", f"{claim} {numbers}, {difference}, {self._counts(one, other)}.", rows)
+
+    def beyond(self, model: str, controls: Sequence[str]) -> Iterator[Sentence]:
+        """Yield whether a model is beyond all controls, as far as the data can tell."""
+        beyond, not_beyond, rows = [], [], set()
+        for control in controls:
+            values, (pair, sign) = self._values(model, control), self._difference(model, control)
+            if values is None or pair is None:
+                continue
+            own, other = values
+            rows |= {int(own.name), int(other.name), int(pair.name)}
+            text = f"{control} {_with_interval(other)}"
+            (beyond if pair["p_adjusted"] < ALPHA and sign * pair["value"] > 0 else not_beyond).append(text)
+        if not rows:
+            return
+        number = f"{self.name} {_with_interval(own)}"
+        if not_beyond:
+            text = f"{model} is not shown to be beyond {some(not_beyond, len(controls))}: its {number}."
+        else:
+            text = f"{model} is beyond every control: its {number} against {some(beyond, len(controls))}."
+        yield Sentence("controls", text, tuple(sorted(rows)))
+
+    def at_chance(self, models: Sequence[str]) -> Iterator[Sentence]:
+        """Yield which models are not told apart from the chance level of the number."""
+        for number, row in self.own[self.own["encoder"].isin(models) & (self.own["p_adjusted"] >= ALPHA)].iterrows():
+            known = f"{self.name} {_with_interval(row)}, chance {row['chance']:.3f}, {_p(row['p_adjusted'])}"
+            yield Sentence("null", f"{row['encoder']} is not told apart from chance: {known}.", (int(number),))
+
+    def _claim(self, tree: str) -> str:
+        """Return what is said of the better of two encoders."""
+        return CLAIMS[self.endpoint.metric].format(tree=tree if tree in (TAXONOMY, TRUE_TREE) else f"tree {tree}")
+
+    def _counts(self, *rows: pd.Series) -> str:
+        """Return the numbers of taxa and images of some rows, the smaller ones where they differ."""
+        n_taxa, n_images = (int(min(row[name] for row in rows)) for name in ("n_taxa", "n_images"))
+        return f"{n_taxa:,} {_plural(self.endpoint.rank)}, {n_images:,} images"
+
+    def _values(self, first: str, second: str) -> tuple[pd.Series, pd.Series] | None:
+        """Return the numbers of two encoders, None if one of them has none."""
+        found = [self.own[(self.own["encoder"] == name) & self.own["value"].notna()] for name in (first, second)]
+        return (found[0].iloc[0], found[1].iloc[0]) if all(map(len, found)) else None
+
+    def _difference(self, first: str, second: str) -> tuple[pd.Series | None, int]:
+        """Return the difference of two encoders, and -1 if it is that of the second less the first."""
+        for one, other, sign in ((first, second, 1), (second, first, -1)):
+            found = self.pairs[(self.pairs["encoder"] == one) & (self.pairs["encoder_b"] == other)]
+            if len(found):
+                return found.iloc[0], sign
+        return None, 1
+
+
+def _by_rank(table: pd.DataFrame, first: str, second: str) -> Iterator[Sentence]:
+    """Yield at which rank two models differ most, and at which no difference is shown."""
+    rows = table[(table["metric"] == BY_RANK + DIFFERENCE) & (table["space"] == "raw") & (table["split"] == "all")]
+    rows = rows[(rows["encoder"] == first) & (rows["encoder_b"] == second) & rows["taxon"].isna()]
+    rows = rows[rows["p_adjusted"].notna() & rows["ci_low"].notna()]
+    shown = rows[rows["p_adjusted"] < ALPHA]
+    if rows.empty:
+        return
+    unshown = [rank for rank in RANKS if rank in set(rows["rank"]) - set(shown["rank"])]
+    none = f"none is shown at {some(unshown, len(RANKS))}" if unshown else ""
+    if shown.empty:
+        text = f"By nearest neighbours of other species, no difference of {first} and {second} is shown at any rank."
+        yield Sentence("ranks", text, tuple(map(int, rows.index)))
+        return
+    most = shown.loc[shown["value"].abs().idxmax()]
+    largest = f"largest at {most['rank']} ({_with_interval(most)}, {_p(most['p_adjusted'])})"
+    known = f"{largest}; {none}" if none else largest
+    text = f"By nearest neighbours of other species, the difference of {first} less {second} is {known}."
+    yield Sentence("ranks", text, tuple(map(int, rows.index)))
+
+
+def _unread(table: pd.DataFrame) -> Iterator[Sentence]:
+    """Yield which ranks have too few taxa or species for an interval."""
+    rows = table[(table["metric"] == BY_RANK) & (table["space"] == "raw") & (table["split"] == "all")]
+    rows = rows[rows["taxon"].isna() & rows["column"].isna() & rows["encoder_b"].isna() & rows["ci_low"].isna()]
+    rows = rows.drop_duplicates("rank")
+    if rows.empty:
+        return
+    ranks = [f"{row.rank} ({row.n_taxa} taxa)" for row in rows.itertuples()]
+    text = f"Do not read neighbours at {some(ranks, len(RANKS))}: there is no interval."
+    yield Sentence("unread", text, tuple(map(int, rows.index)))
+
+
+def _with_interval(row: pd.Series) -> str:
+    """Return a value with its interval."""
+    interval = "" if pd.isna(row["ci_low"]) else f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+    return f"{row['value']:.3f}{interval}"
+
+
+def _p(adjusted: float) -> str:
+    """Return an adjusted p-value as text."""
+    return f"adjusted p < {SMALLEST_P}" if adjusted < SMALLEST_P else f"adjusted p = {adjusted:.3f}"
+
+
+def _plural(rank: str) -> str:
+    """Return the plural of a rank."""
+    return {"genus": "genera", "phylum": "phyla", "family": "families", "species": "species"}.get(rank, f"{rank}s")
