@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.datasets.readers import parquet
-from bioclip_probe.datasets.readers.columns import match_columns
+from bioclip_probe.datasets.readers.columns import known_values, match_columns
 from bioclip_probe.datasets.readers.npz import npz_arrays
 from bioclip_probe.datasets.readers.table_files import TEXT_FORMATS, read_header
 from bioclip_probe.datasets.readers.text_files import text_suffix
@@ -43,7 +43,8 @@ def attributes_of(
     Returns
     -------
     DataFrame, n rows
-        In the order of `images`; missing where the file has no row or no value for an image.
+        In the order of `images`; missing where the file has no row or no value for an image, or a placeholder such as
+        'unknown': images by an unknown photographer are not by one photographer.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def attributes_of(
     if rows.has_duplicates:
         raise DataError(f"{path} names images more than once: {some(rows[rows.duplicated()].unique())}")
     position = rows.get_indexer(images["image_id"])
-    found = of_file.reindex(position).reset_index(drop=True)
+    found = of_file.reindex(position).reset_index(drop=True).apply(known_values)
     for column in others:
         if found[column].isna().all():
             raise DataError(f"{path} gives no image of the dataset a value in '{column}'; do its image ids agree?")

@@ -20,6 +20,14 @@ def test_columns_come_from_a_table_by_image_id(tmp_path):
     assert codes(attributes["group"]).tolist() == [0, -1, 1]
 
 
+def test_placeholders_are_no_values_and_zero_is_a_number(tmp_path):
+    table = tmp_path / "kinds.csv"
+    table.write_text("uuid,photographer,captive\n1,NA,0\n2,unknown,1\n3,Ada,0\n")
+    attributes = attributes_of(IMAGES, ["photographer", "captive"], path=table)
+    assert attributes["photographer"].fillna("-").tolist() == ["-", "-", "Ada"]
+    assert attributes["captive"].tolist() == ["0", "1", "0"]
+
+
 def test_the_file_of_the_dataset_is_searched_by_default(tmp_path):
     np.savez(tmp_path / "mine.npz", ids=["2", "3"], kind=["x", "y"], vectors=np.ones((2, 3)))
     found = attributes_of(IMAGES, ["kind"], f"vectors:{tmp_path / 'mine.npz'}#vectors")
