@@ -87,21 +87,21 @@ class ImageColumn:
         Parameters
         ----------
         groups : ndarray, shape (n,), int64, or None
-            Images of one group are no candidates of each other; -1 is no group. The lists without groups, and those
-            whose groups are species, come from the same products.
+            Images of one group are no candidates of each other; -1 is no group. The lists whose groups are copies of
+            pictures, and those whose groups are species, come from the same products.
 
         Returns
         -------
         NeighborLists
         """
-        if groups is None or groups is self.placement.node:
-            return self._nearest[0 if groups is None else 1]
+        if groups is self.shared.copies or groups is self.placement.node:
+            return self._nearest[0 if groups is self.shared.copies else 1]
         return search_together([self._search(groups)], self.shared.vectors, self.settings.device)[0]
 
     @cached_property
     def _nearest(self) -> list[NeighborLists]:
-        """The nearest images, and the nearest among those of other species."""
-        searches = [self._search(groups) for groups in (None, self.placement.node)]
+        """The nearest images that are no copies, and the nearest among those of other species."""
+        searches = [self._search(groups) for groups in (self.shared.copies, self.placement.node)]
         return search_together(searches, self.shared.vectors, self.settings.device)
 
     def _search(self, groups: np.ndarray | None) -> NeighborSearch:
@@ -147,7 +147,7 @@ def column_agreement(
     >>> [round(row.value, 2) for row in column_agreement(column)]
     [0.67, 0.67]
     """
-    names = {"column_agreement": None, "column_agreement_other_species": column.placement.node}
+    names = {"column_agreement": column.shared.copies, "column_agreement_other_species": column.placement.node}
     return [
         Measurement(name, RANKS[-1], estimate_column_agreement(column, groups), column=column.name)
         for name, groups in names.items()

@@ -53,6 +53,9 @@ class SharedResults:
         the taxa of ``settings.resample`` are left out.
     executor : Executor, optional
         Its workers compare all pairs of images and of species; this process does by default.
+    copies : ndarray, shape (n,), int64, optional
+        Number of the picture that several images show; -1 for an image without a copy. Where `groups` do not count,
+        copies of one picture are still no neighbours of each other.
 
     Raises
     ------
@@ -78,6 +81,7 @@ class SharedResults:
     groups: np.ndarray | None = None
     units: ResamplingUnits | None = None
     executor: Executor | None = None
+    copies: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self.vectors = check_vectors(self.vectors, len(self.placement))

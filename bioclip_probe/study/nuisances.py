@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache, partial
 
+import numpy as np
 import pandas as pd
 
 from bioclip_probe import metrics
@@ -61,7 +62,9 @@ def measure_columns(
 
     @lru_cache(maxsize=1)
     def shared(encoder: str) -> SharedResults:
-        return SharedResults(sample.embeddings[encoder].vectors, sample.placement, settings, groups=sample.groups)
+        copies = sample.copies if np.any(sample.copies >= 0) else None
+        vectors = sample.embeddings[encoder].vectors
+        return SharedResults(vectors, sample.placement, settings, groups=sample.groups, copies=copies)
 
     def content(encoder: str, name: str) -> Content:
         column = metrics.ImageColumn(shared(encoder), name, codes(sample.attributes[name]))

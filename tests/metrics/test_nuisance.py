@@ -40,21 +40,23 @@ def by_name(rows):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 999), st.integers(1, 4), st.booleans())
-def test_agreement_equals_its_definition(seed, n_values, duplicates):
+@given(st.integers(0, 999), st.integers(1, 4), st.booleans(), st.booleans())
+def test_agreement_equals_its_definition(seed, n_values, duplicates, with_copies):
     rng = np.random.default_rng(seed)
     placement = families(3, 3, 2)
     vectors = rng.normal(size=(len(placement), 3))
     if duplicates:
         vectors = vectors[rng.integers(4, size=len(vectors))]
     values = rng.integers(-1, n_values, size=len(placement))
-    column = ImageColumn(SharedResults(unit(vectors), placement, FEW), "place", values)
+    nothing = np.full(len(values), -1)
+    copies = rng.integers(-1, 6, size=len(values)) if with_copies else None
+    column = ImageColumn(SharedResults(unit(vectors), placement, FEW, copies=copies), "place", values)
     found = by_name(column_agreement(column))
     if len(set(values[values >= 0])) < 2:
         assert all(np.isnan(estimate.value) for estimate in found.values())
         return
-    nothing = np.full(len(values), -1)
-    for name, excluded in (("column_agreement", nothing), ("column_agreement_other_species", placement.node)):
+    copies = nothing if copies is None else copies
+    for name, excluded in (("column_agreement", copies), ("column_agreement_other_species", placement.node)):
         estimate = found[name, "species"]
         expected = definitions.column_agreement(unit(vectors), values, excluded)
         assert (estimate.value, estimate.chance) == pytest.approx(expected)
