@@ -94,7 +94,9 @@ def check_architecture(config: Any, origin: str) -> None:
         ...
     bioclip_probe.errors.ModelError: config.json: vision_cfg.layers is 100000; expected at most 1,000 layers
     """
-    for key, value in _numbers(config):
+    for key, value in entries(config):
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
         if not math.isfinite(value) or abs(value) > MAX_NUMBER:
             raise ModelError(f"{origin}: {key} is {one_line(value, 40)}; expected a number of at most {MAX_NUMBER:,}")
         if key.rpartition(".")[2] in _DEPTHS and value > MAX_LAYERS:
@@ -283,14 +285,31 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _numbers(config: Any) -> Iterator[tuple[str, float]]:
-    """Yield all numbers of nested tables and lists, each with its path; an element of a list has that of the list."""
+def entries(config: Any) -> Iterator[tuple[str, Any]]:
+    """Yield all values of nested tables and lists, tables and lists among them, each with its path.
+
+    Parameters
+    ----------
+    config : dict
+        Of any depth.
+
+    Yields
+    ------
+    key : str
+        Names joined by dots; an element of a list has the path of the list.
+    value : object
+
+    Examples
+    --------
+    >>> list(entries({"depths": [3, 4]}))
+    [('depths', [3, 4]), ('depths', 4), ('depths', 3)]
+    """
     waiting: list[tuple[str, Any]] = [("", config)]
     while waiting:
         key, value = waiting.pop()
+        if key:
+            yield key, value
         if isinstance(value, dict):
             waiting += [(f"{key}.{name}" if key else str(name), inner) for name, inner in value.items()]
         elif isinstance(value, list | tuple):
             waiting += [(key, inner) for inner in value]
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield key, value

@@ -303,9 +303,12 @@ def tried(encoder: Network) -> Network:
 
     step = "preprocess"
     try:
-        picture = encoder.preprocess(Image.new("RGB", (64, 48), (127, 127, 127)))
+        picture, other = (encoder.preprocess(Image.new("RGB", size, (127, 127, 127))) for size in ((64, 48), (48, 80)))
         step = "preprocess (its result is neither tensor nor array)"
-        stack_pictures([picture])
+        shapes = [tuple(stack_pictures([each]).shape[1:]) for each in (picture, other)]
+        if shapes[0] != shapes[1]:
+            expected = "expected pictures of one shape, whatever the size of the file"
+            raise ModelError(f"{encoder.name}: preprocess gives {shapes[0]} and {shapes[1]}; {expected}")
         step = "encode"
         vectors = encoder.encode([picture])
     except ProbeError:

@@ -17,7 +17,14 @@ from bioclip_probe.encoders.blocks import Blocks, Output
 from bioclip_probe.encoders.encoder import package_versions
 from bioclip_probe.encoders.hub import hub_weights
 from bioclip_probe.encoders.ids import public_id, split_transformers_id
-from bioclip_probe.encoders.model_config import check_architecture, check_colors, check_sides, check_size, read_config
+from bioclip_probe.encoders.model_config import (
+    check_architecture,
+    check_colors,
+    check_sides,
+    check_size,
+    entries,
+    read_config,
+)
 from bioclip_probe.encoders.network import Network, activation_names, tried
 from bioclip_probe.encoders.precision import check_precision, move_to_device, resolve_precision
 from bioclip_probe.encoders.recipe import Recipe
@@ -126,11 +133,23 @@ def source_of(id: str, revision: str | None = None) -> Source:
             raise ModelError(
                 f"the folder {folder} has no {file}; expected a model of transformers that embeds pictures"
             )
-    for path in sorted(folder.glob("*.json")):
-        if path.name in (CONFIG, PROCESSOR, "processor_config.json") and "auto_map" in read_config(path):
-            raise ModelError(f"{path} asks to run code that comes with it (auto_map), which is never done")
+    for file in (CONFIG, PROCESSOR, "processor_config.json"):
+        if (folder / file).is_file():
+            _refuse_foreign_code(folder / file)
     _check_config(folder)
     return Source(folder, _weights_files(folder), commit)
+
+
+def _refuse_foreign_code(path: Path) -> None:
+    """Raise an error if a configuration asks for code or weights from elsewhere, at any depth."""
+    for key, value in entries(read_config(path)):
+        name = key.rpartition(".")[2]
+        if name == "auto_map":
+            raise ModelError(f"{path} asks to run code that comes with it ({key}), which is never done")
+        if name.endswith("_implementation") and "/" in str(value):
+            raise ModelError(f"{path} asks to run code of {one_line(value, 60)} ({key}), which is never done")
+        if name == "use_pretrained_backbone" and value:
+            raise ModelError(f"{path} asks for the weights of another repository ({key})")
 
 
 def _check_config(folder: Path) -> None:

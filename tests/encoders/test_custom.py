@@ -122,6 +122,7 @@ def test_an_edit_and_other_weights_change_the_fingerprint(file, tmp_path):
     (MEAN.replace("2 * batch", "batch.no"), "Mean", "encode failed: AttributeError"),
     (MEAN.replace("return torch.from_numpy", "return repr"), "Mean", "neither tensor nor array"),
     (MEAN.replace("asarray(image", "asarray(image.no"), "Mean", "preprocess failed: AttributeError"),
+    (MEAN.replace(".mean((0, 1))", ""), "Mean", "expected pictures of one shape, whatever the size of the file"),
     (MEAN.replace("dimension = 3", "dimension = 3; weights = ['none.bin']"), "Mean", "none.bin cannot be read"),
 ])  # fmt: skip
 def test_the_error_for_a_mistake_is_one_line(file, text, factory, message):

@@ -131,6 +131,10 @@ def changed(vit, tmp_path, file, **values):
 @pytest.mark.parametrize("file, values, message", [
     ("config.json", {"auto_map": {"AutoModel": "mine.Net"}}, "asks to run code that comes with it"),
     ("preprocessor_config.json", {"auto_map": {"AutoImageProcessor": "mine.P"}}, "asks to run code"),
+    ("config.json", {"vision_config": {"auto_map": {"AutoModel": "mine.Net"}}}, "(vision_config.auto_map)"),
+    ("config.json", {"attn_implementation": "some/kernel"}, "asks to run code of some/kernel"),
+    ("config.json", {"use_pretrained_backbone": True}, "asks for the weights of another repository"),
+    ("preprocessor_config.json", {"do_resize": False}, "a grey picture cannot be embedded"),
     ("config.json", {"model_type": "no_such_type"}, "cannot be built"),
     ("config.json", {"num_hidden_layers": 100_000}, "num_hidden_layers is 100000; expected at most 1,000 layers"),
     ("config.json", {"hidden_size": 40_000}, "parameters"),
