@@ -3,13 +3,17 @@ r"""Quotes in text tables: where they enclose fields, where they are text, and w
 A quote that opens a field and is never closed swallows everything up to the next quote, often some rows below: one row
 is then built of two, without any error. The rows by quoting are therefore compared with the lines. A field that
 swallows a line end is truly quoted if its lines are no rows by themselves; where every one of its lines has as many
-fields as a row, its quote is taken as stray.
+fields as a row, its quote is taken as stray, unless the table encloses all its texts in quotes.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+
+#: What a table that encloses its texts writes without quotes: numbers, truth values, nothing.
+_NO_TEXT = re.compile(rb"[-+]?[\d.]*(?:[eE][-+]?\d+)?|NA|NaN|nan|NULL|null|inf|true|false|TRUE|FALSE|True|False")
 
 
 @dataclass
@@ -23,7 +27,9 @@ class Record:
     n_fields : int
         Its fields, by quoting.
     fields_of_lines : list of int
-        Fields of each of its lines, if quotes are text.
+        Fields of each of its lines, if the quote that swallows its end is text.
+    n_bare : int
+        Fields that are texts, and not enclosed in quotes.
     is_open : bool
         True if the table ends before the quote of its last field is closed.
     stray_line : int
@@ -33,24 +39,26 @@ class Record:
     Examples
     --------
     >>> record = next(records([b'1.jpg,"two', b'lines"'], b",", b'"'))
-    >>> record.n_fields, record.fields_of_lines
-    (2, [2, 1])
+    >>> record.n_fields, record.fields_of_lines, record.n_bare
+    (2, [2, 1], 1)
     """
 
     line: int
     n_fields: int = 1
     fields_of_lines: list[int] = field(default_factory=list)
+    n_bare: int = 0
     is_open: bool = False
     stray_line: int = 0
 
-    def describe_stray_quote(self, n_fields: int) -> str | None:
+    def describe_stray_quote(self, n_fields: int, encloses_all: bool) -> str | None:
         """Return what is wrong with the quotes of the record, if anything is.
 
         Parameters
         ----------
         n_fields : int
             Fields of a row. A record of several lines, each with as many fields as a row, is taken as several rows.
-            0 if no line of the table can be a row without quotes.
+        encloses_all : bool
+            True if the header of the table is quoted throughout: then such a record is one row if all its texts are.
 
         Returns
         -------
@@ -61,7 +69,7 @@ class Record:
         if self.stray_line:
             return f"line {self.stray_line} has a stray quote, which swallows what follows it"
         n_lines = len(self.fields_of_lines)
-        if n_lines > 1 and all(n == n_fields for n in self.fields_of_lines):
+        if n_lines > 1 and all(n == n_fields for n in self.fields_of_lines) and (self.n_bare or not encloses_all):
             last = self.line + n_lines - 1
             return f"line {self.line} has a stray quote, which makes one row of the lines {self.line} to {last}"
         return None
@@ -98,10 +106,11 @@ def records(lines: Iterable[bytes], separator: bytes, quote: bytes) -> Iterator[
             if not line:
                 continue
             record = Record(number)
-        n_separators = line.count(separator)
-        record.fields_of_lines.append(n_separators + 1)
         if not record.is_open and (not quote or quote not in line):
-            record.n_fields += n_separators
+            fields = line.split(separator)
+            record.fields_of_lines.append(len(fields))
+            record.n_fields += len(fields) - 1
+            record.n_bare += sum(map(_is_text, fields))
         else:
             opened_at = _read_line(line, number, separator, quote, record, opened_at)
         if not record.is_open:
@@ -112,37 +121,48 @@ def records(lines: Iterable[bytes], separator: bytes, quote: bytes) -> Iterator[
         yield record
 
 
+def _is_text(content: bytes) -> bool:
+    return _NO_TEXT.fullmatch(content) is None
+
+
 def _read_line(line: bytes, number: int, separator: bytes, quote: bytes, record: Record, opened_at: int) -> int:
     """Add a line to a record, and return the number of the line where its last quote was opened."""
-    position, swallows = 0, record.is_open
+    position, n_in_line = 0, 1
     while True:
         if not record.is_open:
             if line[position : position + 1] != quote:  # no quote encloses this field
                 end = line.find(separator, position)
+                record.n_bare += _is_text(line[position : end if end >= 0 else len(line)])
                 if end < 0:
-                    return opened_at
+                    break
                 record.n_fields += 1
+                n_in_line += 1
                 position = end + 1
                 continue
-            record.is_open, opened_at, swallows = True, number, False
+            record.is_open, opened_at = True, number
             position += 1
         end = line.find(quote, position)
         while end >= 0 and line[end + 1 : end + 2] == quote:
             end = line.find(quote, end + 2)
+        n_swallowed = line.count(separator, position, end if end >= 0 else len(line))
+        if opened_at < number or end < 0:  # the field has several lines: what it swallows may be fields
+            n_in_line += n_swallowed
         if end < 0:
-            return opened_at
+            break
         record.is_open = False
-        swallows |= line.find(separator, position, end) >= 0
         position = end + 1
         if position == len(line):
-            return opened_at
-        if line[position : position + 1] != separator and swallows:
+            break
+        if line[position : position + 1] != separator and (n_swallowed or opened_at < number):
             record.stray_line = record.stray_line or opened_at
         end = line.find(separator, position)
         if end < 0:
-            return opened_at
+            break
         record.n_fields += 1
+        n_in_line += 1
         position = end + 1
+    record.fields_of_lines.append(n_in_line)
+    return opened_at
 
 
 def unquote(text: str, quote: str = '"') -> str:

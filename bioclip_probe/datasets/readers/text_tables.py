@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -166,7 +166,7 @@ def read_table(
     absent = [column for column in columns if column not in names]
     if absent:
         raise DataError(f"{file.name} has {len(names)} columns in a row; {some(absent)} is none of them")
-    quoting = _find_quoting(file, table_format, len(names))
+    quoting = _find_quoting(file, table_format, names)
     table, n_rows = _read_arrow(file, table_format, columns, quoting, only)
     if quoting.quote and n_rows + table_format.header != quoting.n_lines:
         _check_records(file, table_format, quoting)
@@ -207,13 +207,14 @@ def read_numbers(file: TextFile, table_format: TableFormat, columns: Sequence[st
     >>> next(read_numbers(file, TableFormat(), ["x0", "x1"])).tolist()
     [[0.5, -2.0]]
     """
-    quoting = _find_quoting(file, table_format, len(read_column_names(file, table_format)))
+    quoting = _find_quoting(file, table_format, read_column_names(file, table_format))
     table_format = replace(table_format, quote=quoting.quote)
+    written = [quoting.written.get(column, column) for column in columns]
     with file.open() as stream:
         try:
-            with csv.open_csv(stream, *_arrow_options(table_format, file.name, columns, pa.float32())) as reader:
+            with csv.open_csv(stream, *_arrow_options(table_format, file.name, written, pa.float32())) as reader:
                 for batch in reader:
-                    arrays = [batch[column].to_numpy(zero_copy_only=False) for column in columns]
+                    arrays = [batch[column].to_numpy(zero_copy_only=False) for column in written]
                     yield np.stack(arrays, axis=1).astype(np.float32, copy=False)
         except (pa.ArrowException, ValueError, OSError) as error:
             raise _unreadable(file, table_format, error, quoting) from error
@@ -224,7 +225,8 @@ class _Quoting:
     """How the quotes of a table are read.
 
     `n_lines` are its lines that are not empty, without skipped ones; `is_text` is True if quotes count only around a
-    whole field; `encloses_all` if the header is quoted throughout, so that no line without quotes is a row.
+    whole field; `encloses_all` if the header is quoted throughout. `written` are the columns as the header writes them,
+    where it has quotes that are text.
     """
 
     quote: str
@@ -232,12 +234,13 @@ class _Quoting:
     n_lines: int
     is_text: bool = False
     encloses_all: bool = False
+    written: Mapping[str, str] = field(default_factory=dict)
 
 
-def _find_quoting(file: TextFile, table_format: TableFormat, n_fields: int) -> _Quoting:
+def _find_quoting(file: TextFile, table_format: TableFormat, names: Sequence[str]) -> _Quoting:
     """Return how the quotes of a table are read; see `TableFormat.by_lines`."""
     quote, separator = table_format.quote.encode(), table_format.separator.encode()
-    n_lines, n_whole, n_quoted, first = 0, 0, 0, b""
+    n_fields, n_lines, n_whole, n_quoted, first = len(names), 0, 0, 0, b""
     for line in _lines(file, table_format):
         if line:
             n_lines += 1
@@ -247,9 +250,15 @@ def _find_quoting(file: TextFile, table_format: TableFormat, n_fields: int) -> _
     if not n_quoted:
         return _Quoting("", n_fields, n_lines)
     fields = first.removeprefix(b"\xef\xbb\xbf").split(separator)
-    encloses_all = table_format.header and all(field[:1] == field[-1:] == quote for field in fields)
-    if table_format.by_lines and n_whole == n_lines and not encloses_all:
-        return _Quoting("", n_fields, n_lines, is_text=True)
+    encloses_all = table_format.header and all(name[:1] == name[-1:] == quote for name in fields)
+    if table_format.by_lines and n_whole == n_lines:
+        rows = records(_lines(file, table_format), separator, quote) if encloses_all else ()
+        if not encloses_all or any(
+            row.n_fields != n_fields or row.n_bare or row.describe_stray_quote(n_fields, encloses_all) for row in rows
+        ):
+            texts = [name.decode(table_format.encoding, "replace") for name in fields]
+            written = dict(zip(names, texts, strict=True)) if table_format.header and quote in first else {}
+            return _Quoting("", n_fields, n_lines, is_text=True, written=written)
     return _Quoting(table_format.quote, n_fields, n_lines, encloses_all=encloses_all)
 
 
@@ -264,21 +273,23 @@ def _read_arrow(
 ) -> tuple[pa.Table, int]:
     """Return the rows that are kept, and the number of all rows."""
     last_line = "\n" + table_format.separator.join([_LAST_LINE] * quoting.n_fields) + "\n"
-    options = _arrow_options(replace(table_format, quote=quoting.quote), file.name, columns)
+    written = [quoting.written.get(column, column) for column in columns]
+    options = _arrow_options(replace(table_format, quote=quoting.quote), file.name, written)
     batches, n_rows, last = [], 0, None
     with file.open() as stream:
         try:
             with csv.open_csv(_WithMoreBytes(stream, last_line.encode(table_format.encoding)), *options) as reader:
                 for batch in reader:
+                    batch = batch.rename_columns(list(columns))
                     n_rows += len(batch)
                     last = batch.slice(len(batch) - 1) if len(batch) else last
                     for column, values in (only or {}).items():
                         batch = batch.filter(pc.is_in(batch[column], pa.array([*values, _LAST_LINE], pa.string())))
                     batches.append(batch)
-                table = pa.Table.from_batches(batches, reader.schema)
+                table = pa.Table.from_batches(batches) if batches else None
         except (pa.ArrowException, ValueError, OSError) as error:
             raise _unreadable(file, table_format, error, quoting) from error
-    if last is None or any(last[column][0].as_py() != _LAST_LINE for column in columns):
+    if table is None or last is None or any(last[column][0].as_py() != _LAST_LINE for column in columns):
         _check_records(file, table_format, quoting)
         raise DataError(f"{file.name} {_UNREADABLE} a quote in it is never closed")
     return table.slice(0, len(table) - 1), n_rows - 1
@@ -366,7 +377,7 @@ def _check_records(file: TextFile, table_format: TableFormat, quoting: _Quoting)
     separator, n_fields = table_format.separator.encode(), quoting.n_fields
     wrong: list[Record] = []
     for record in records(_lines(file, table_format), separator, quoting.quote.encode()):
-        stray = record.describe_stray_quote(0 if quoting.encloses_all else n_fields)
+        stray = record.describe_stray_quote(n_fields, quoting.encloses_all)
         if stray and table_format.by_lines and not quoting.encloses_all:
             # Its quotes are text, and some of its lines are no rows.
             _check_records(file, table_format, replace(quoting, quote=""))

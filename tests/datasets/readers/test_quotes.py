@@ -29,14 +29,14 @@ def read(text, separator=b","):
 def test_fields_are_counted_by_quoting(text, n_fields):
     (record,) = read(text)
     assert record.n_fields == n_fields
-    assert record.describe_stray_quote(n_fields) is None
+    assert record.describe_stray_quote(n_fields, False) is None
 
 
 def test_a_quoted_line_end_makes_one_record():
     first, second = read(b'a,"b\n\nc",d\ne,f,g')
     assert (first.line, first.n_fields, first.fields_of_lines) == (1, 3, [2, 1, 2])
     assert (second.line, second.n_fields) == (4, 3)
-    assert first.describe_stray_quote(3) is None
+    assert first.describe_stray_quote(3, False) is None
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,22 @@ def test_a_quoted_line_end_makes_one_record():
     ],
 )
 def test_stray_quotes_are_named_by_their_line(text, reason):
-    strays = [record.describe_stray_quote(2) for record in read(text)]
+    strays = [record.describe_stray_quote(2, False) for record in read(text)]
     assert reason in next(stray for stray in strays if stray)
+
+
+def test_quoted_fields_beside_a_stray_quote_do_not_hide_it():
+    (record,) = read(b'"1, a","Falk,x\n2,b,x\n3,Holm",x')
+    assert record.fields_of_lines == [3, 3, 3]
+    assert "makes one row of the lines 1 to 3" in record.describe_stray_quote(3, False)
+
+
+def test_a_table_that_encloses_all_texts_may_have_lines_like_rows():
+    (record,) = read(b'7,"a,x\nb,c,d\ne,f","y"')
+    assert (record.fields_of_lines, record.n_bare) == ([3, 3, 3], 0)
+    assert record.describe_stray_quote(3, True) is None
+    (record,) = read(b'p,"a,x\nb,c,d\ne,f","y"')
+    assert "stray quote" in record.describe_stray_quote(3, True)
 
 
 @QUICK

@@ -89,6 +89,14 @@ def test_broken_rows_of_csv_are_named_by_their_line(lines, reason):
     assert str(error.value).isprintable()
 
 
+@pytest.mark.parametrize("rows", [3, 30])
+def test_a_quoted_header_does_not_hide_stray_quotes(rows):
+    lines = ['"path"\t"genus"\t"note"', '1\t"Falk\tx', *["2\tb\tx"] * rows, '3\tHolm"\tx']
+    assert len(read("\n".join(lines) + "\n", TSV)) == rows + 2
+    with pytest.raises(DataError, match=f"makes one row of the lines 2 to {rows + 3}"):
+        read("\n".join(lines).replace("\t", ",") + "\n")
+
+
 def test_broken_rows_between_stray_quotes_are_named_by_their_line():
     with pytest.raises(DataError, match="line 3 has fewer fields than its header, 2 in place of 3"):
         read('path\tgenus\tnote\n1\t"Falk\tx\n2\tb\n3\t"Holm\tx\n', TSV)
