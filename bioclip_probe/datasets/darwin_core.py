@@ -102,6 +102,8 @@ def load(path: Path) -> Dataset:
     notes += notes_on_left_out("they belong to several records", shared)
     notes += notes_on_left_out("they belong to no record", [file for file in files if file not in records_of_file])
     pairs = [(file, *keys) for file, keys in records_of_file.items() if len(keys) == 1]
+    if not pairs:
+        raise DataError(f"{path} has no usable image: each picture belongs to several records: {some(shared)}")
     n_without = len(records.index.difference([key for _, key in pairs]))
     if n_without:
         notes.append(f"{n_without} of {len(records)} records have no picture here")
@@ -175,7 +177,7 @@ def _read_media(archive: Archive, records: pd.Index, media: pd.DataFrame) -> tup
             notes += table_notes
     media = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     media = media[~media.duplicated([KEY, "address"])].reset_index(drop=True)
-    local = ~media["address"].str.match(WEB_ADDRESS).astype(bool)
+    local = ~media["address"].str.match(rf"{WEB_ADDRESS}|//").astype(bool)
     media.loc[local, "address"] = check_picture_paths(media.loc[local, "address"], archive.path)
     orphans = ~media[KEY].isin(records)
     if orphans.any():

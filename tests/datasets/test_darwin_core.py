@@ -182,6 +182,7 @@ def test_other_forms_of_tables(tmp_path):
         (RECORDS, [["101", "", "../a.jpg"]], r"pictures outside its folder: \.\./a\.jpg"),
         (RECORDS, [["101", "", "/etc/a.jpg"]], "pictures outside its folder: /etc/a.jpg"),
         ([], [], "has no usable image"),
+        (RECORDS, [["101", "", "a.jpg"], ["102", "", "a.jpg"]], "each picture belongs to several records: a.jpg"),
     ],
 )
 def test_tables_with_mistakes_are_refused(tmp_path, records, media, reason):

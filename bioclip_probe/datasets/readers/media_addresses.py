@@ -75,18 +75,23 @@ def match_files(files: Sequence[str], addresses: Mapping[str, Sequence[str]]) ->
     ['9000/original.jpg', '9001/original.jpg']
     """
     matches: dict[str, str] = {}
+    addresses_of: dict[str, list[str]] = {}  # addresses that differ after their "?" only are one, e.g. two dates
+    for address in addresses:
+        addresses_of.setdefault(address.partition("?")[0] if _is_web(address) else address, []).append(address)
     for last_part in (str, _same_format, _stem):
         fold = str if last_part is str else str.casefold
         parts_of_file = {file: _parts(fold(file)) for file in files}
-        parts_of_address = {address: _parts(fold(address)) for address in addresses}
+        parts_of_address = {address: _parts(fold(address)) for address in addresses_of}
         for n in range(1, max(map(len, parts_of_file.values()), default=0) + 1):
             tails = [
                 {name: [(*parts[-n:-1], last_part(parts[-1]))] for name, parts in each.items() if len(parts) >= n}
                 for each in (parts_of_address, parts_of_file)
             ]
-            for address, file in _unique_pairs(*tails):
-                if not _contradict(parts_of_address[address][:-n], parts_of_file[file][:-n]):
-                    matches.setdefault(address, file)
+            for base, file in _unique_pairs(*tails):
+                if not _contradict(parts_of_address[base][:-n], parts_of_file[file][:-n]):
+                    for address in addresses_of[base]:
+                        matches.setdefault(address, file)
+    parts_of_address = {address: _parts(address.casefold()) for address in addresses}
     names_of_address = {
         address: [*_names(address, parts_of_address[address]), *map(last_piece, identifiers)]
         for address, identifiers in addresses.items()
@@ -139,9 +144,13 @@ def path_of_address(address: str) -> str:
     >>> path_of_address("https://example.org/a%20b.jpg?size=large"), path_of_address("a?.jpg")
     ('a b.jpg', 'a?.jpg')
     """
-    if not re.match(WEB_ADDRESS, address):
+    if not _is_web(address):
         return address
-    return unquote(re.split(r"[?#]", address.partition("://")[2].partition("/")[2])[0])
+    return unquote(re.split(r"[?#]", address.partition("//")[2].partition("/")[2])[0])
+
+
+def _is_web(address: str) -> bool:
+    return re.match(rf"{WEB_ADDRESS}|//", address) is not None
 
 
 def _same_format(name: str) -> str:
@@ -194,7 +203,7 @@ def _folders_above(parts: Sequence[str]) -> Sequence[str]:
 def _names(address: str, parts: Sequence[str]) -> list[str]:
     """Return the identifiers in an address: in its path, and in the values after its ``?``."""
     names = [_own_name(parts)]
-    if not re.match(WEB_ADDRESS, address):
+    if not _is_web(address):
         return names
     if match := _IIIF.search("/" + "/".join(parts)):
         names = [_stem(match[1])]

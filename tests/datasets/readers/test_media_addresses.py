@@ -47,6 +47,7 @@ def test_files_keep_the_end_of_the_path_or_the_number_in_it(name):
         (hashlib.sha1(b"https://x.org/2").hexdigest() + ".jpg", "https://x.org/2"),
         ("img/a.jpg", "file:///home/ada/img/a.jpg"),
         ("img/a.jpg", "http://[broken/img/a.jpg?b=1"),
+        ("photos/77/a.jpg", "//x.org/photos/77/a.jpg"),
     ],
 )
 def test_one_file_of_one_address(file, address):
@@ -77,6 +78,11 @@ def test_identifiers_beside_an_address():
 )
 def test_nothing_is_guessed(files, addresses):
     assert match(files, addresses) == {}
+
+
+def test_addresses_that_differ_after_the_question_mark_are_one():
+    addresses = ["https://x.org/a/1.jpg?1600", "https://x.org/a/1.jpg?1700"]
+    assert match(["1.jpg"], addresses) == dict.fromkeys(addresses, "1.jpg")
 
 
 def test_a_file_that_may_be_of_several_addresses_is_no_missing_download():
