@@ -72,8 +72,9 @@ def place_on(tree: Tree, taxa: pd.DataFrame | pd.Series, rules: NameRules = NO_R
 def match_taxa(tree: Tree, taxa: pd.DataFrame, rules: NameRules = NO_RULES) -> pd.DataFrame:
     """Match the taxa of images to the tips of a phylogeny at the rank of the tree.
 
-    The rank is the deepest one at which three names or more are tips; most trees are of species. Inner nodes decide
-    only where images have no deeper names.
+    The rank is the deepest one at which three names or more are tips; most trees are of species. Where images have
+    deeper names that are no tips, a tree most of whose tips are species is not taken for one of a higher rank, and
+    inner nodes do not count.
 
     Parameters
     ----------
@@ -97,13 +98,16 @@ def match_taxa(tree: Tree, taxa: pd.DataFrame, rules: NameRules = NO_RULES) -> p
     2   Sitta    4  genus         1
     """
     index = LabelIndex(tree)
+    is_of_species = sum(map(len, index.species.values())) > len(tree.tips) / 2
     deepest = None
     for rank in (rank for rank in reversed(RANKS) if rank in taxa):
         counts = taxa[rank].dropna().value_counts().sort_index()
         if counts.empty:
             continue
         matches = match_names(counts.index, tree, rank, rules, index).assign(rank=rank, n_images=counts.to_numpy())
-        decides = matches["matched"] if deepest is None else matches["matched"] & (matches["kind"] != "inner node")
+        decides = matches["matched"]
+        if deepest is not None:
+            decides = decides & (matches["kind"] != "inner node") & (not is_of_species)
         if decides.sum() >= MIN_TAXA:
             return matches
         deepest = matches if deepest is None else deepest

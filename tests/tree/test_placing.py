@@ -45,6 +45,14 @@ def test_inner_nodes_decide_the_rank_only_where_images_have_no_deeper_names():
     assert matches["kind"].tolist() == ["inner node"] * 3 and np.all(placement.node >= 0)
 
 
+def test_a_tree_of_species_is_not_taken_for_one_of_genera():
+    newick = "((Felis_alba:1,Felis_nigra:1,Puma_rufa:1,Lynx_minor:1):1,Felis_sp.:2,Puma_sp.:2,Lynx_sp.:2);"
+    images = pd.DataFrame({"genus": GENERA[:3], "species": ["Felis catus", "Puma concolor", "Lynx lynx"]})
+    with pytest.raises(TreeError, match="only 0 of 3 species are tips"):
+        place_on(parse_newick(newick), images)
+    assert place_on(parse_newick(newick), images.assign(species=None))[1]["rank"][0] == "genus"
+
+
 def test_a_species_at_its_genus_has_the_distances_of_a_polytomy_at_the_crown():
     tree = parse_newick("((((Felis_catus:1,Felis_lybica:1):1,Felis_margarita:2):1,Puma_concolor:3):1,Canis_lupus:4);")
     images = pd.DataFrame({"species": ["Felis nigripes", "Felis catus", "Canis lupus", "Puma yagouaroundi"]})
