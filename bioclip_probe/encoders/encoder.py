@@ -133,10 +133,10 @@ def fingerprints_by_precision(record: dict[str, Any]) -> dict[str, str]:
 
 
 def is_control(record: dict[str, Any]) -> bool:
-    """Return whether the encoder of a record is a control: a baseline that has learnt nothing from pictures.
+    """Return whether the encoder of a record is a control: a baseline that other encoders are compared with.
 
-    A control is a statistic of the picture or a network with random weights. Its family says so when the encoder is
-    made; the name that the user gives does not matter.
+    A control is a statistic of the picture, a network with random weights, or a model that sees only a part of each
+    picture. Its family says so when the encoder is made; the name that the user gives does not matter.
 
     Parameters
     ----------

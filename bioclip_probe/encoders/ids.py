@@ -17,7 +17,7 @@ _CONTROL = re.compile(rf"((quickgelu|unprojected|{_LAYER}):)*(control|untrained|
 
 
 def is_control_id(id: str) -> bool:
-    """Return whether an id names a control: a statistic of the picture, or a network with random weights.
+    """Return whether an id names a control: a statistic of the picture, random weights, or altered pictures.
 
     Parameters
     ----------

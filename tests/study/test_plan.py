@@ -33,5 +33,8 @@ def test_plan_defaults():
         "clip", "pixels", "color-histogram", "untrained-vit-b-16"
     )  # fmt: skip
     assert Plan(models=CONTROLS).encoders == CONTROLS
+    assert Plan(models=("layer:1-3:clip",)).compared == ("layer:1:clip", "layer:2:clip", "layer:3:clip")
+    with pytest.raises(ProbeError, match="named twice: layer:2:clip"):
+        Plan(models=("layer:2:clip", "layer:1-3:clip"))
     with pytest.raises(ProbeError, match="named twice: pixels"):
         Plan(models=("pixels", "pixels"))
