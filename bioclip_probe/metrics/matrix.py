@@ -128,7 +128,8 @@ class _Pairs:
         estimate = Estimate(
             value, chance=0.0, null="species", p_value=permutation_p(value, permuted), **self.taxa.counts
         )
-        return with_bootstrap_interval(estimate, *np.split(found, [len(left)]), own, settings)
+        deleted, drawn = np.split(found, [len(left)])
+        return with_bootstrap_interval(estimate, deleted, drawn, own, settings)
 
     def ranked(self, statistic: Callable[[np.ndarray, np.ndarray], float]) -> Estimate:
         """Return a rank correlation with the interval of the delete-group jackknife."""
