@@ -96,6 +96,8 @@ def differences(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figu
     """
     drawn = FigureRows.of(rows, ["endpoint", "encoder", "encoder_b"], settings, ("encoder", "encoder_b"))
     pairs = _pairs(drawn)
+    if not pairs:
+        raise DataError("only controls were compared; give a model beside them")
     endpoints = list(dict.fromkeys(drawn.table["endpoint"]))
     height = 0.85 + 0.17 * len(pairs)
     figure = style.new_figure(style.TEXT_WIDTH, height, settings.title or TITLE, drawn.simulated)

@@ -74,7 +74,7 @@ def test_only_the_steps_that_are_asked_for_are_estimated_and_nothing_is_written(
 
 def test_the_results_of_another_dataset_stop_it_unless_they_may_be_replaced(tmp_path: Path) -> None:
     run_steps(corvid_plan(tmp_path), tmp_path / "store", tmp_path / "out", ["measure"])
-    np.savez(tmp_path / "ravens.npz", ids=np.array(["a", "b"]), vectors=np.eye(2), genus=np.array(["Corvus"] * 2))
+    np.savez(tmp_path / "ravens.npz", ids=np.array(["a", "b"]), vectors=np.eye(2), genus=["Corvus", "Perisoreus"])
     other = replace(corvid_plan(tmp_path), data=f"vectors:{tmp_path / 'ravens.npz'}")
     with pytest.raises(DataError, match="another run"):
         estimate(other, tmp_path / "store", tmp_path / "out", ["measure"])

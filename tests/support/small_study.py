@@ -17,7 +17,7 @@ from tests.support.settings import FEW
 CONTROLS = ("pixels", "color-histogram")
 
 #: Figures that need a model of text, or UMAP, which takes long to load.
-NOT_DRAWN = {"zero_shot", "text_side", "drilldown_umap", "layers"}
+NOT_DRAWN = {"zero_shot", "text_side", "drilldown_umap", "layers", "differences"}
 
 #: Folders of iNat21 as they are called there: three kingdoms, a genus of three, two phyla of one species.
 FOLDERS = (
