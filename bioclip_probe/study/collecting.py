@@ -19,7 +19,7 @@ from bioclip_probe.extraction.embed import embed, embed_all_names
 from bioclip_probe.extraction.extract import ExtractionSummary
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.stats.embeddings import Embeddings
-from bioclip_probe.stats.geometry import unit_vectors
+from bioclip_probe.stats.geometry import N_LANDMARKS, unit_vectors
 from bioclip_probe.store.earlier_versions import NO_DIGESTS, known_as
 from bioclip_probe.store.shards import EmbeddingFolder
 from bioclip_probe.store.store import Store
@@ -209,7 +209,7 @@ def join(
     placement = taxonomy(usable)
     ids = usable["image_id"]
     record = {
-        "dataset": _dataset_record(dataset, usable, placement, pictures),
+        "dataset": _dataset_record(dataset, usable, placement, pictures, _notes_on_geometries(stored)),
         "audit": audit(usable).to_dict("records"),
         "trees": _tree_records(trees, phylogenies or {}, usable),
         "encoders": [{**own.record, "control": is_control(own.record)} for own in stored.values()],
@@ -319,9 +319,25 @@ def _with_direction(ids: pd.Series, vectors: np.ndarray, encoder: str) -> tuple[
     return ids[has].to_numpy(dtype=object), vectors[has], zero
 
 
-def _dataset_record(dataset: datasets.Dataset, usable: pd.DataFrame, placement: Placement, pictures: pd.Series) -> dict:
+def _notes_on_geometries(stored: Mapping[str, StoredEncoder]) -> list[str]:
+    """Return a note for each encoder whose distances are computed from a part of its vectors."""
+    return [
+        f"hyperbolic distances of '{name}' are computed from {N_LANDMARKS:,} of its {len(own.embeddings):,} vectors; "
+        "those between close images are too small"
+        for name, own in stored.items()
+        if geometry_of(own.record) == "lorentz" and len(own.embeddings) > N_LANDMARKS
+    ]
+
+
+def _dataset_record(
+    dataset: datasets.Dataset,
+    usable: pd.DataFrame,
+    placement: Placement,
+    pictures: pd.Series,
+    geometries: Sequence[str] = (),
+) -> dict:
     """Return what the report and `runs.json` say of the dataset."""
-    notes = [*dataset.notes, *notes_on_copies(usable, pictures)]
+    notes = [*dataset.notes, *notes_on_copies(usable, pictures), *geometries]
     if pictures.isna().all() and isinstance(dataset.open, PictureOpener):
         notes.append(f"exact copies are not known: {NO_DIGESTS}")
     return {

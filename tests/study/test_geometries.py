@@ -14,6 +14,7 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.stats.geometry import hyperbolic_distances
 from bioclip_probe.store.store import Store
+from bioclip_probe.study import collecting
 from bioclip_probe.study.collecting import collect
 from bioclip_probe.study.streaming import stream_moments
 
@@ -65,6 +66,16 @@ def test_euclidean_and_hyperbolic_distances_are_measured_as_they_are(table):
         assert sample.record["encoders"][0]["geometry"] == geometry
         digests |= set(sample.digests.values())
     assert len(digests) == 2  # finished work is not used again for another geometry
+
+
+def test_a_note_says_that_many_hyperbolic_distances_are_computed_from_some(table, monkeypatch):
+    monkeypatch.setattr(collecting, "N_LANDMARKS", 7)
+    notes = distances_of(table, "lorentz")[2].record["dataset"]["notes"]
+    assert any(
+        "hyperbolic distances of 'scaled-lorentz' are computed from 7 of its 8 vectors" in note for note in notes
+    )
+    notes = distances_of(table, "euclidean")[2].record["dataset"]["notes"]
+    assert not any("hyperbolic" in note for note in notes)
 
 
 def test_moments_of_another_geometry_are_not_streamed(table):
