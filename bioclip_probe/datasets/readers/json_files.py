@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def read_json(path: Path, max_bytes: int | None = None) -> Any:
         raise DataError(f"{path} is not JSON that can be read: it is nested too deeply") from error
     except ValueError as error:
         kind = kind_of_content(content[:1024])
-        reason = kind if kind and "UTF-16" not in kind else printable(one_line(error))
+        reason = kind if kind and not re.search("UTF-16|JSON", kind) else printable(one_line(error))
         raise DataError(f"{path} is not JSON that can be read: {reason}") from error
 
 

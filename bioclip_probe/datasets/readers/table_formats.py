@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from bioclip_probe.datasets.readers.text_files import TextFile
+from bioclip_probe.datasets.readers.quotes import records
+from bioclip_probe.datasets.readers.text_files import BLOCK_BYTES, TextFile
 
-_MAX_HEADER_BYTES = 1 << 20
+_MAX_HEADER_BYTES, _MAX_HEADER_LINES = 1 << 20, 100
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -93,3 +95,61 @@ def find_format(file: TextFile, table_format: TableFormat, count_known: Callable
             return 0
 
     return max(candidates, key=n_known)  # the first of the best
+
+
+def lines_of(file: TextFile, table_format: TableFormat) -> Iterator[bytes]:
+    r"""Yield the lines of a table; skipped ones are empty, so that the others keep their numbers.
+
+    Parameters
+    ----------
+    file : TextFile
+    table_format : TableFormat
+
+    Yields
+    ------
+    bytes
+        Without line end and byte order mark.
+
+    Examples
+    --------
+    >>> list(lines_of(TextFile("a.txt", lambda: io.BytesIO(b"about\ngenus\nPica\n")), TableFormat(skip=1)))
+    [b'', b'genus', b'Pica']
+    """
+    for number, line in enumerate(file.lines()):
+        text = line if number else line.removeprefix(_BYTE_ORDER_MARK)
+        yield text if number >= table_format.skip else b""
+
+
+def first_row(file: TextFile, table_format: TableFormat) -> bytes:
+    r"""Return the bytes of the header, or of the first row of a table without one.
+
+    Parameters
+    ----------
+    file : TextFile
+    table_format : TableFormat
+
+    Returns
+    -------
+    bytes
+        With the ends of its lines; empty if there is none.
+
+    Examples
+    --------
+    >>> first_row(TextFile("a.csv", lambda: io.BytesIO(b'"genus\nname",year\nPica\n')), TableFormat())
+    b'"genus\nname",year\n'
+    """
+    with file.open() as stream:
+        content = stream.read(BLOCK_BYTES).removeprefix(_BYTE_ORDER_MARK)
+    lines: list[bytes] = []
+    begin = start = 0
+    for number, line_end in enumerate(re.finditer(rb"\r\n|\n|\r|\Z", content)):
+        line = content[start : line_end.start()]
+        start = line_end.end()
+        if number < table_format.skip or not (line or lines):
+            begin = start
+            continue
+        lines.append(line)
+        record = next(records(lines, table_format.separator.encode(), table_format.quote.encode()))
+        if not record.is_open or len(lines) == _MAX_HEADER_LINES:
+            return content[begin:start]
+    return content[begin:]

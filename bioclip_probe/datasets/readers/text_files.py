@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -147,6 +148,8 @@ def kind_of_content(content: bytes) -> str | None:
     for magic, kind in _KINDS:
         if content.startswith(magic) or (magic.islower() and head.startswith(magic)):
             return kind
+    if re.match(rb'\[\s*[{\[]|\{\s*"', head):
+        return f"it is JSON; {_SAVE_AS_CSV}"
     # UTF-16 without a mark at its beginning: every second byte of ASCII text is 0.
     if len(content) >= 8 and (not any(content[1:64:2]) or not any(content[0:64:2])):
         return "it is UTF-16; save it as UTF-8"

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from bioclip_probe.datasets.readers.quotes import Record, records, unquote
-from bioclip_probe.datasets.readers.table_formats import TableFormat, find_format
+from bioclip_probe.datasets.readers.table_formats import TableFormat, find_format, first_row, lines_of
 from bioclip_probe.datasets.readers.text_files import BLOCK_BYTES, TextFile, text_file
 from bioclip_probe.errors import DataError, one_line, printable, some
 
@@ -121,14 +121,14 @@ def read_column_names(file: TextFile, table_format: TableFormat) -> list[str]:
     ['genus', 'year']
     """
     file.head()
-    with file.open() as stream:
-        try:
-            with csv.open_csv(stream, *_arrow_options(table_format, file.name)) as reader:
-                return reader.schema.names
-        except (pa.ArrowException, ValueError, OSError) as error:
-            if not table_format.header and "Empty CSV file" in str(error):  # no row below the skipped lines
-                return []
-            raise _unreadable(file, table_format, error, None) from error
+    row = first_row(file, table_format)
+    if not row and not table_format.header:
+        return []
+    try:
+        options = _arrow_options(replace(table_format, skip=0), file.name)
+        return csv.read_csv(io.BytesIO(row), *options).column_names
+    except (pa.ArrowException, ValueError) as error:
+        raise _unreadable(file, table_format, error, None) from error
 
 
 def read_table(
@@ -241,7 +241,7 @@ def _find_quoting(file: TextFile, table_format: TableFormat, names: Sequence[str
     """Return how the quotes of a table are read; see `TableFormat.by_lines`."""
     quote, separator = table_format.quote.encode(), table_format.separator.encode()
     n_fields, n_lines, n_whole, n_quoted, first = len(names), 0, 0, 0, b""
-    for line in _lines(file, table_format):
+    for line in lines_of(file, table_format):
         if line:
             n_lines += 1
             first = first or line
@@ -249,10 +249,10 @@ def _find_quoting(file: TextFile, table_format: TableFormat, names: Sequence[str
             n_quoted += bool(quote) and quote in line
     if not n_quoted:
         return _Quoting("", n_fields, n_lines)
-    fields = first.removeprefix(b"\xef\xbb\xbf").split(separator)
+    fields = first.split(separator)
     encloses_all = table_format.header and all(name[:1] == name[-1:] == quote for name in fields)
     if table_format.by_lines and n_whole == n_lines:
-        rows = records(_lines(file, table_format), separator, quote) if encloses_all else ()
+        rows = records(lines_of(file, table_format), separator, quote) if encloses_all else ()
         if not encloses_all or any(
             row.n_fields != n_fields or row.n_bare or row.describe_stray_quote(n_fields, encloses_all) for row in rows
         ):
@@ -260,12 +260,6 @@ def _find_quoting(file: TextFile, table_format: TableFormat, names: Sequence[str
             written = dict(zip(names, texts, strict=True)) if table_format.header and quote in first else {}
             return _Quoting("", n_fields, n_lines, is_text=True, written=written)
     return _Quoting(table_format.quote, n_fields, n_lines, encloses_all=encloses_all)
-
-
-def _lines(file: TextFile, table_format: TableFormat) -> Iterator[bytes]:
-    """Yield the lines of a table; skipped ones are empty, so that the others keep their numbers."""
-    for number, line in enumerate(file.lines()):
-        yield line if number >= table_format.skip else b""
 
 
 def _read_arrow(
@@ -311,7 +305,6 @@ def _arrow_options(
             delimiter=table_format.separator,
             quote_char=table_format.quote or False,
             newlines_in_values=bool(table_format.quote),
-            invalid_row_handler=None if columns else lambda row: "skip",  # of the header alone
         )
         parse_options.validate()
     except (ValueError, pa.ArrowException) as error:
@@ -355,6 +348,8 @@ class _WithMoreBytes(io.RawIOBase):
 def _unreadable(file: TextFile, table_format: TableFormat, error: Exception, quoting: _Quoting | None) -> DataError:
     """Return the error to raise in place of Arrow's, which does not tell the line."""
     reason = printable(one_line(error))  # cut, because Arrow quotes the whole row
+    if "Empty CSV" in reason:
+        reason = "it is empty"
     if quoting and re.search(r"Expected \d+ columns, got \d+", reason):
         _check_records(file, table_format, quoting)
     if "UTF8" in reason or isinstance(error, UnicodeError):
@@ -376,7 +371,7 @@ def _check_records(file: TextFile, table_format: TableFormat, quoting: _Quoting)
     """Raise `DataError` for the first stray quote, or for the rows that have too many or too few fields."""
     separator, n_fields = table_format.separator.encode(), quoting.n_fields
     wrong: list[Record] = []
-    for record in records(_lines(file, table_format), separator, quoting.quote.encode()):
+    for record in records(lines_of(file, table_format), separator, quoting.quote.encode()):
         stray = record.describe_stray_quote(n_fields, quoting.encloses_all)
         if stray and table_format.by_lines and not quoting.encloses_all:
             # Its quotes are text, and some of its lines are no rows.

@@ -26,6 +26,8 @@ from bioclip_probe.errors import DataError, some
 
 #: The name of a column that holds one number of a vector: emb_0, x1, 511.
 _NUMBERED = re.compile(r"(.*?)[_.\s-]?\[?(\d+)\]?")
+#: The key of columns that are called by numbers alone.
+NUMBERS = "numbers"
 _BETWEEN_NUMBERS = re.compile(r"[\s,;|]+")
 
 
@@ -70,7 +72,7 @@ def read_csv(path: Path, key: str | None) -> VectorFile:
         key = max(numbered, key=lambda name: len(numbered[name]))
     key = choose_key(key, [*in_lists, *numbered, *([key] if key in others else [])], path)
     columns = numbered.get(key)
-    matched = match_text_columns([name for name in others if name != key], path)
+    matched = _match_texts([name for name in others if name != key], path)
     texts = rename_columns(read_columns(path, table_format, list(matched.values())), matched)
     notes = tuple(notes_on_columns(matched, others))
     if columns is None:
@@ -84,6 +86,16 @@ def read_csv(path: Path, key: str | None) -> VectorFile:
     return VectorFile(path, key, texts, len(columns), blocks, {}, notes)
 
 
+def _match_texts(names: Sequence[str], path: Path) -> dict[str, str]:
+    """Return the column for each meaning; without ids, files or else the unnamed first column serve as such."""
+    matched = match_text_columns(names, path, with_ids=False)
+    if "image_id" not in matched:
+        files = match_columns(names).get("source")
+        unnamed = [name for name in names[:1] if name.strip() in ("", "Unnamed: 0")]
+        matched |= dict([("image_id", name) for name in (files, *unnamed) if name is not None][:1])
+    return matched if "image_id" in matched else match_text_columns(names, path)
+
+
 def numbered_columns(names: Sequence[str]) -> dict[str, list[str]]:
     """Return the groups of columns that are numbered without a gap, such as emb_0 and emb_1.
 
@@ -94,7 +106,7 @@ def numbered_columns(names: Sequence[str]) -> dict[str, list[str]]:
     Returns
     -------
     dict from str to list of str
-        The columns of each group in the order of their numbers, by the text before the numbers.
+        The columns of each group in the order of their numbers, by the text before the numbers, or `NUMBERS`.
 
     Examples
     --------
@@ -104,7 +116,7 @@ def numbered_columns(names: Sequence[str]) -> dict[str, list[str]]:
     groups: dict[str, dict[int, str]] = {}
     for name in names:
         if match := _NUMBERED.fullmatch(name.strip()):
-            groups.setdefault(match[1], {})[int(match[2])] = name
+            groups.setdefault(match[1] or NUMBERS, {})[int(match[2])] = name
     return {
         prefix: [columns[number] for number in sorted(columns)]
         for prefix, columns in groups.items()

@@ -63,6 +63,7 @@ def test_a_bomb_is_refused(tmp_path):
         (b"\xd0\xcf\x11\xe0....", "spreadsheet of Excel; export it as CSV"),
         (b"PAR1....", "it is Parquet"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b'[\n {"path": "a.jpg"}]', "it is JSON; export it as CSV"),
         (b"\n <!DOCTYPE HTML>\n<html>", "web page"),
     ],
 )

@@ -145,3 +145,19 @@ def test_the_separator_is_found_by_the_names_of_columns(tmp_path, separator, nam
 def test_the_line_in_which_excel_keeps_the_separator_is_skipped(tmp_path):
     (tmp_path / "t.csv").write_text("sep=;\r\npath;genus\r\n1.jpg;Pica\r\n")
     assert read_columns(tmp_path / "t.csv", CSV, ["path", "genus"]).to_numpy().tolist() == [["1.jpg", "Pica"]]
+
+
+def test_a_header_of_several_lines_below_a_mark_and_above_broken_bytes():
+    text = '\ufeff"path\r\nof it","genus, old",note\r\n1,a,x\r\n'.encode()
+    assert read(text, CSV, ["path\r\nof it", "genus, old"]) == [("1", "a")]
+    with pytest.raises(DataError, match="line 4 has fewer fields than its header"):
+        read(text + b"\xff,b\n", CSV, ["note"])
+    with pytest.raises(DataError, match=r"it is not UTF-8; save it as UTF-8 \(in line 4\)"):
+        read(text + b"\xff,b,c\n", CSV, ["path\r\nof it"])
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
+def test_empty_tables_are_named_so(text):
+    with pytest.raises(DataError, match="it is empty"):
+        read(text)
+    assert read(text, TableFormat(header=False), ["f0"]) == []

@@ -111,3 +111,12 @@ def test_other_json_is_refused(tmp_path, content, reason):
         return
     with pytest.raises(DataError, match=reason):
         open_vectors(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "key"), [("id,genus,0,1", "numbers"), (",genus,V1,V2", "V"), ("path,genus,V1,V2", "V")]
+)
+def test_ids_may_be_files_or_the_names_of_rows(tmp_path, header, key):
+    (tmp_path / "v.csv").write_text(f"{header}\na,Pica,0.5,1\n")
+    file = open_vectors(tmp_path / "v.csv")
+    assert (file.key, file.texts["image_id"].tolist()) == (key, ["a"])
