@@ -84,18 +84,19 @@ class Phylogeny:
         """
         table = read_name_table(self.names) if self.names else None
         rules = NameRules(table.names if table else {}, self.at_genus)
+        notes, name = table.notes if table else (), Path(self.path).name
         if is_distance_file(Path(self.path)):
             if self.at_genus:
                 raise TreeError(f"{self.path} is a distance matrix, in which no species can stand at its genus")
             matrix = read_distances(Path(self.path), self.unit)
             note = "a distance matrix in place of a tree: correlations and the Mantel test only"
-            return TreeSample((matrix.star,), rules=rules, notes=(note, *(table.notes if table else ())), matrix=matrix)
+            return TreeSample((matrix.star,), rules=rules, notes=(note, *notes), matrix=matrix, name=name)
         file = read_tree_file(self.path, self.unit, MOST_TREES)
         lead = most_credible(file.trees)
-        notes = (*_notes_on_file(Path(self.path).name, file, lead), *_notes_on_labels(file.trees[lead]))
+        own = (*_notes_on_file(name, file, lead), *_notes_on_labels(file.trees[lead]))
         if file.unrooted:
-            notes += ("the file calls its tree unrooted, [&U]: the node that is written first is taken as the root",)
-        return TreeSample(file.trees, lead, rules, (*notes, *(table.notes if table else ())))
+            own += ("the file calls its tree unrooted, [&U]: the node that is written first is taken as the root",)
+        return TreeSample(file.trees, lead, rules, (*own, *notes), name=name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,8 @@ class TreeSample:
         What a reader must know.
     matrix : DistanceMatrix, optional
         The distances that stand in place of a tree, whose star is then the only tree.
+    name : str
+        Name of the file, for messages.
 
     Examples
     --------
@@ -129,6 +132,7 @@ class TreeSample:
     rules: NameRules = NO_RULES
     notes: tuple[str, ...] = ()
     matrix: DistanceMatrix | None = None
+    name: str = ""
 
     def match(self, images: pd.DataFrame) -> pd.DataFrame:
         """Return which names of images are tips of the tree, see `match_taxa`.
@@ -163,9 +167,12 @@ class TreeSample:
         TreeError
             If fewer than three taxa match.
         """
-        if self.matrix is not None:
-            return place_on_matrix(self.matrix, images, self.rules)
-        return place_on(self.trees[self.lead], images, self.rules)
+        try:
+            if self.matrix is not None:
+                return place_on_matrix(self.matrix, images, self.rules)
+            return place_on(self.trees[self.lead], images, self.rules)
+        except TreeError as error:
+            raise TreeError(f"{self.name}: {error}" if self.name else str(error)) from None
 
     def place_on_each(self, images: pd.DataFrame) -> tuple[Placement, ...]:
         """Return the images on every tree of a sample; nothing for a file of one tree.

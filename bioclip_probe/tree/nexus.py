@@ -67,14 +67,13 @@ class NexusTree:
         TreeError
             If the label is the number of one of ``TAXLABELS``, and there are not as many of these as announced.
         """
-        if label in self.names:
-            return self.names[label]
-        if label in self.labels and self.n_taxa not in (0, self.n_labels):
+        name = self.names.get(label, label)
+        if name in self.labels and self.n_taxa not in (0, self.n_labels):
             raise TreeError(
                 f"the numbers of tips stand for no certain names: DIMENSIONS announces {self.n_taxa} taxa, and "
                 f"TAXLABELS has {self.n_labels} words; put names with blanks into quotes"
             )
-        return self.labels.get(label, label)
+        return self.labels.get(name, name)
 
 
 def is_nexus(text: str) -> bool:

@@ -8,7 +8,7 @@ import pandas as pd
 from bioclip_probe.errors import TreeError
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.grafting import graft
-from bioclip_probe.tree.labels import LabelIndex
+from bioclip_probe.tree.labels import NOTHING, LabelIndex, read_label
 from bioclip_probe.tree.matching import MATCH_COLUMNS, NO_RULES, NameRules, match_names
 from bioclip_probe.tree.tree import Placement, Tree
 
@@ -160,9 +160,11 @@ def too_few(tree: Tree, matches: pd.DataFrame) -> str:
     rank = rank_of_matches(matches)
     name = matches["name"].iloc[0] if len(matches) else ""
     n_at_genus = int(matches["kind"].eq("no tip").sum())
+    nameless = sum(read_label(str(name)) == NOTHING for name in tree.name[tree.tips])
+    labels = f"; {nameless} of {len(tree.tips)} tips have labels without a name" if nameless else ""
     help = f", and --tree-at-genus would place {n_at_genus} more at their genus" if n_at_genus else ""
     return (
         f"only {int(matches['matched'].sum())} of {len(matches)} {PLURALS[rank]} are tips of the tree; at least "
         f"{MIN_TAXA} are needed. The tree's tips are named like '{tree.name[tree.tips[0]]}', the {PLURALS[rank]} like "
-        f"'{name}'. --tree-names FILE can say which name stands for which{help}"
+        f"'{name}'{labels}. --tree-names FILE can say which name stands for which{help}"
     )

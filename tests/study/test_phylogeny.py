@@ -57,6 +57,13 @@ def test_what_is_odd_about_a_tree_is_noted(tmp_path):
     assert note == "4 of 4 tips have labels without a name: 1, 2, 3, 4; see --tree-names"
 
 
+def test_too_few_tips_are_an_error_that_names_the_file_and_what_is_odd(tmp_path):
+    sample = Phylogeny(write(tmp_path / "ids.nwk", "(((ott1:6,ott2:6):2,ott3:8):4,ott4:12);")).read()
+    line = r"^ids.nwk: only 0 of 4 species are tips .*; 4 of 4 tips have labels without a name\. --tree-names FILE"
+    with pytest.raises(TreeError, match=line):
+        sample.place(CATS)
+
+
 def test_how_names_were_found_is_noted(tmp_path):
     newick = "(((Felis_catus_ott1:6,Puma_concolor_ott2:6):2,Lynx_rufus:8):4,Panthera_leo:12);"
     names = write(

@@ -71,6 +71,14 @@ def test_a_table_goes_before_labels_and_names_before_numbers():
     assert tips(tree) == ["x", "3", "3", "y", "4", "a"]
 
 
+def test_a_table_may_give_the_numbers_of_labels():
+    taxa = "begin taxa; dimensions ntax=2; taxlabels Felis_catus Puma_concolor; end;"
+    assert tips(parsed(block("translate a 2, b 1;\ntree one = (a:1,b:1);", taxa))[0]) == [
+        "Puma_concolor",
+        "Felis_catus",
+    ]
+
+
 def test_labels_of_another_number_than_announced_are_refused_where_numbers_stand_for_them():
     taxa = "begin taxa; dimensions ntax=2; taxlabels Canis lupus Felis catus; end;"
     with pytest.raises(
