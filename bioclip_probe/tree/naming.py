@@ -27,14 +27,14 @@ GBIF name parser, https://github.com/gbif/name-parser; Sigovini et al. 2016, Met
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from nameparser import Informal, ParsedName, UnparsableNameError, parse
 
 from bioclip_probe.tree import name_markers as markers
-from bioclip_probe.tree.spelling import HYBRID_SIGN, RANK_PREFIX, clean, is_placeholder, name_key
+from bioclip_probe.tree.name_preparation import capitalized, prepare, with_small_epithet
+from bioclip_probe.tree.spelling import HYBRID_SIGN, clean, is_placeholder, name_key
 
 #: Why a name gives no species, as `Name.reason` says it.
 REASONS = {
@@ -121,7 +121,7 @@ def read_name(text: object, genus: str | None = None, capital_epithets: bool = T
     >>> name.species, name.genus, name.reason
     (None, 'Pica', 'open nomenclature')
     """
-    written, changes = _prepare(text)
+    written, changes = prepare(text)
     if is_placeholder(text) or not written:
         return Name(genus, reason="placeholder")
     if not genus and " " not in written and written[0].islower():
@@ -156,7 +156,7 @@ def read_taxon(text: object, rank: str = "") -> Name:
     >>> read_taxon("Corvidae", "genus").reason
     'higher taxon'
     """
-    written, changes = _prepare(text)
+    written, changes = prepare(text)
     if is_placeholder(text) or not written:
         return Name(reason="placeholder")
     if markers.NUMBER.fullmatch(written):
@@ -199,24 +199,6 @@ def read_names(texts: Iterable[object]) -> dict[str, Name]:
     return {text: read_name(text, capital_epithets=not some_small) for text in unique}
 
 
-def _prepare(text: object) -> tuple[str, list[str]]:
-    """Return a text without prefix, quotes, brackets and ``_``, and what was done to it."""
-    changes = []
-    written = unicodedata.normalize("NFKC", clean(text))
-    if written != str(text):
-        changes.append("spelling")
-    if prefix := RANK_PREFIX.match(written):
-        written = written[prefix.end() :]
-        changes.append("prefix")
-    written = re.sub(r"[‐‑‒–−]", "-", written).replace("’", "'")
-    written = re.sub(r"(?<!\S)[✕✖⨯╳*](?=[\s\w])", HYBRID_SIGN, markers.UNDERSCORES.sub(" ", written))
-    written = re.sub(r"^[†‡✝]\s*|[♀♂☿]", "", written)
-    for opening, closing in ('""', "''", "“”", "«»", "[]"):
-        if written.startswith(opening) and written.endswith(closing) and len(written) > 1:
-            written = written[1:-1]
-    return " ".join(written.split()), changes
-
-
 def _with_genus(written: str, genus: str) -> str:
     """Return the binomial of a text that may be an epithet, an abbreviated or a full binomial, or a higher name."""
     first, _, rest = written.partition(" ")
@@ -256,7 +238,7 @@ def _read_binomial(written: str, capital_epithets: bool) -> Name:
         return Name(reason="open nomenclature")
     without_subgenus = markers.SUBGENUS.sub(r"\1 ", written)
     changes = ("subgenus",) if without_subgenus != written else ()
-    written = _with_small_epithet(without_subgenus, capital_epithets)
+    written = with_small_epithet(without_subgenus, capital_epithets)
     if markers.SEVERAL.search(written):
         parts = re.split(r"\s*[/;|,&]\s*|\s(?:or|and|vs|versus)\.?\s", written)
         other = next((part for part in parts[1:] if part[:1].isupper()), written)
@@ -268,6 +250,9 @@ def _read_binomial(written: str, capital_epithets: bool) -> Name:
         return Name(_first_genus(written), reason="open nomenclature")
     if markers.AGGREGATE.search(written):
         return Name(_first_genus(written), reason="aggregate")
+    if hole := _hole_after_genus(written):
+        return hole
+    written = re.sub(r" (?:subsp|ssp|var|f)\.?(?: (?:indet|undet|sp|nov|unknown)\.?)?$", "", written)
     try:
         parsed = parse(written)
     except UnparsableNameError as error:
@@ -276,6 +261,22 @@ def _read_binomial(written: str, capital_epithets: bool) -> Name:
         is_open = re.fullmatch(r"(?:n\. )?(?:spp?|indet)?\.?", parsed.phrase or "")
         return Name(_first_genus(written), reason="open nomenclature" if is_open else "interim name")
     return _from_parsed(written, parsed, changes)
+
+
+def _hole_after_genus(written: str) -> Name | None:
+    """Return the hole that a second word such as ``sp.`` makes; None if that word may be an epithet."""
+    _, second, tail = f"{written}  ".split(" ", 2)
+    tail = tail.strip()
+    word = second.strip(".,")
+    word = word.lower() if word.lower() in markers.OPEN_EPITHETS else word
+    reason = markers.problem_of_epithet(word)
+    if reason in ("", "hybrid formula", "higher taxon"):
+        return None
+    if reason == "open nomenclature" and not re.match(
+        r"(?:(?:nov|n|sp|gen|ined|indet)\.?\s*)*(?:$|cf|aff|nr|near|prox)", tail
+    ):
+        reason = "interim name"
+    return Name(_first_genus(written), reason=reason)
 
 
 def _from_parsed(written: str, parsed: ParsedName, changes: tuple[str, ...]) -> Name:
@@ -294,7 +295,7 @@ def _from_parsed(written: str, parsed: ParsedName, changes: tuple[str, ...]) -> 
         return Name(_first_genus(written), reason=problem)
     notho = parsed.notho or ()
     stem, suffix = re.fullmatch(r"(.*?)((?:_[A-Z]{1,2})?)", epithet).groups()
-    genus = (HYBRID_SIGN if "GENERIC" in notho else "") + genus
+    genus = (HYBRID_SIGN if "GENERIC" in notho else "") + (genus.capitalize() if genus.isalpha() else genus)
     epithet = (HYBRID_SIGN if "SPECIFIC" in notho else "") + stem.lower() + suffix
     if parsed.authorship_complete() or parsed.unparsed or parsed.taxonomic_note or parsed.nomenclatural_note:
         changes += ("author",)
@@ -316,57 +317,22 @@ def _unparsable(written: str, kind: str) -> Name:
     return Name(genus if is_interim else None, reason="interim name" if is_interim else "not a name")
 
 
-def _with_small_epithet(written: str, capital_epithets: bool) -> str:
-    """Return a name whose epithet is written small, whatever the case of the whole."""
-    if not written.islower() and not written.isupper():
-        words = written.split(" ")
-        start = 1 + (words[0] in (HYBRID_SIGN, "x", "X"))
-        start += start < len(words) and words[start] in (HYBRID_SIGN, "x", "X")
-        if (
-            capital_epithets
-            and start < len(words)
-            and _is_epithet(words, start)
-            and not markers.YEAR_NEXT.match(written)
-        ):
-            words[start] = words[start].lower()
-        return " ".join(words)
-    small = written.lower()
-    if markers.YEAR_NEXT.match(small):  # a genus with its author
-        return small.title()
-    lead = re.match(r"(?:×\s*|x )?", small)[0]
-    return lead + small[len(lead) :].capitalize()
-
-
-def _is_epithet(words: list[str], place: int) -> bool:
-    """Return whether a word with a capital may be an epithet; otherwise it is an author."""
-    word = words[place].removeprefix(HYBRID_SIGN)
-    following = words[place + 1] if place + 1 < len(words) else ""
-    return (
-        word[:1].isupper()
-        and word.replace("-", "").isalpha()
-        and len(word) > 1
-        and word.lower() not in markers.PARTICLES
-        and following not in markers.AUTHOR_LINKS
-        and not markers.HIGHER_NAME.fullmatch(words[0])
-    )
-
-
 def _first_genus(written: str) -> str | None:
     """Return the genus that a name begins with; None if its first word is no genus."""
     match = re.match(r"(×|[xX] )?\s*([^\W\d_][\w-]+)(?![\w.:])", written)
     if match is None:
         return None
-    genus = _capitalized(match[2])
-    no_genus = markers.HIGHER_NAME.fullmatch(genus) or is_placeholder(genus) or genus.lower() in markers.NO_EPITHETS
+    genus = capitalized(match[2])
+    no_genus = markers.HIGHER_NAME.fullmatch(genus) or is_placeholder(genus) or genus.lower() in markers.NO_GENERA
     return None if no_genus else (HYBRID_SIGN if match[1] else "") + genus
 
 
 def _read_uninomial(written: str, rank: str) -> tuple[str | None, str, list[str]]:
     """Return the name of a genus or a higher taxon, why there is none, and what was changed."""
     if " " not in written:
-        return _capitalized(written), "", []
+        return capitalized(written), "", []
     if markers.OPEN_GENUS.match(written):
-        return (None if rank == "genus" else _capitalized(written.split(" ")[0])), "open nomenclature", []
+        return (None if rank == "genus" else capitalized(written.split(" ")[0])), "open nomenclature", []
     try:
         parsed = parse(written)
     except UnparsableNameError as error:
@@ -382,14 +348,6 @@ def _read_uninomial(written: str, rank: str) -> tuple[str | None, str, list[str]
     if parsed.uninomial and (sign or parsed.candidatus or re.search(r"\d{4}|[.&(]", written)):
         return sign + parsed.uninomial, "", ["author"]
     return written, "", []
-
-
-def _capitalized(word: str) -> str:
-    """Return a word with a capital and small letters, unless it mixes them or is no plain word."""
-    sign = HYBRID_SIGN if word.startswith(HYBRID_SIGN) else ""
-    bare = word.removeprefix(sign)
-    is_plain = bare.replace("-", "").isalpha() and (bare.islower() or (bare.isupper() and len(bare) > 1))
-    return sign + (bare[:1].upper() + bare[1:].lower() if is_plain else bare)
 
 
 def _changes(name: str, written: str, changes: set[str]) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ PLACEHOLDERS = frozenset(
     "desconhecido inconnu inconnue unbekannt onbekend sconosciuto anonimo anónimo anonyme".split()
 ) | frozenset(
     "not available|not applicable|not assigned|not classified|not determined|not given|not identified|not known|"
-    "not provided|not recorded|not specified|not stated|not set|not yet identified|no data|no name|no rank|no value|"
+    "not provided|not recorded|not specified|not stated|not set|not yet identified|no id|no identification|"
+    "no data|no name|no rank|no value|"
     "no information|n. a.|n / a|incertae sedis|to be determined|unknown species|unknown genus|unknown family|"
     "unknown order|unknown class|unknown photographer|unknown author|unknown person|unknown observer|"
     "unknown collector|unknown recorder|photographer unknown|collector unknown|author unknown|gen. sp.|gen sp|"
