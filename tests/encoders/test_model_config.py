@@ -175,3 +175,23 @@ def test_a_mutated_configuration_loads_or_is_one_line(clip_folder, tmp_path_fact
     finally:
         encoders.clear_cache()
         shutil.rmtree(folder.parent)
+
+
+@pytest.mark.slow
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_mutated_configuration_of_timm_loads_or_is_one_line(timm_folder, tmp_path_factory, data):
+    config = json.loads((timm_folder / "config.json").read_text())
+    config["model_args"] = {"depth": 6, "embed_dim": 64, "num_heads": 2, "img_size": 160, "patch_size": 16}
+    path = data.draw(st.sampled_from(list(_paths(config))))
+    value = copy.deepcopy(data.draw(LEAVES))
+    folder = changed(timm_folder, tmp_path_factory.mktemp("mutated") / "odd", "config.json", path, value)
+    try:
+        encoder = encoders.load(f"local-dir:{folder}")
+    except ModelError as error:
+        assert "\n" not in str(error)
+    else:
+        assert encoder.encode(torch.zeros(1, *encoder.record["preprocessing"]["input_size"])).shape == (1, 64)
+    finally:
+        encoders.clear_cache()
+        shutil.rmtree(folder.parent)

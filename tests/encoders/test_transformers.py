@@ -6,6 +6,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bioclip_probe import encoders
 from bioclip_probe.errors import ModelError
@@ -187,3 +189,36 @@ def test_dinov2_at_full_size_equals_transformers_by_hand(tmp_path, pictures):
     expected = by_hand(tmp_path, model, pictures).last_hidden_state[:, 0].numpy()
     np.testing.assert_allclose(vectors_of(encoder, pictures), expected, rtol=1e-3, atol=1e-3)
     assert encoder.dimension == 768
+
+
+def _paths(table, path=()):
+    for key, value in table.items():
+        yield (*path, key)
+        if isinstance(value, dict):
+            yield from _paths(value, (*path, key))
+
+
+@pytest.mark.slow
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_mutated_configuration_loads_or_is_one_line(vit, tmp_path_factory, data):
+    folder = shutil.copytree(vit[0], tmp_path_factory.mktemp("mutated") / "odd")
+    file = folder / data.draw(st.sampled_from(["config.json", "preprocessor_config.json"]))
+    config = json.loads(file.read_text())
+    *parents, last = data.draw(st.sampled_from(list(_paths(config))))
+    table = config
+    for key in parents:
+        table = table[key]
+    table[last] = data.draw(
+        st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats() | st.text(max_size=5) | st.just([1, 2])
+    )
+    file.write_text(json.dumps(config))
+    try:
+        encoder = encoders.load(f"transformers:{folder}:cls")
+    except ModelError as error:
+        assert "\n" not in str(error)
+    else:
+        assert encoder.dimension > 0
+    finally:
+        encoders.clear_cache()
+        shutil.rmtree(folder.parent)
