@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 
+from bioclip_probe.datasets.readers.columns import match_columns
 from bioclip_probe.tables import RANKS
+from bioclip_probe.tree.naming import read_name
 
 #: Kind of text: the endings of the members that hold it, the plainest first.
 TEXT_MEMBERS = {
@@ -24,6 +27,7 @@ JSON = "json"
 #: The endings of the members that are read: the text after the first dot of their names.
 ENDINGS = (JSON, *(ending for endings in TEXT_MEMBERS.values() for ending in endings))
 
+_TAXONOMIC_KEYS = frozenset(["taxonomic", "taxonomicname"])
 # A name above the species is one word with a capital; an epithet has one or more words and no capital.
 _HIGHER = r"[^\W\d_a-z]\S*"
 _TAXONOMIC_NAME = re.compile(rf"((?:{_HIGHER} ){{5}}{_HIGHER})(?: ((?!{_HIGHER})\S.*))?")
@@ -51,11 +55,11 @@ def parse_texts(texts: dict[str, bytes]) -> dict[str, str | None]:
     ('Pica', 'hudsonia', 'magpie', 'scientific')
     """
     names = {kind: _first_name(texts, endings) for kind, endings in TEXT_MEMBERS.items()}
-    json_strings = _parse_json(texts.get(JSON, b""))
-    for kind in ("taxonomic", "scientific", "common"):
-        names[kind] = json_strings.get(f"{kind}_name") or json_strings.get(kind) or names[kind]
+    in_json = _parse_json(texts.get(JSON, b""))
+    for kind, meaning in (("taxonomic", "taxonomic"), ("scientific", "binomial"), ("common", "common")):
+        names[kind] = in_json.get(meaning) or names[kind]
     readings: dict[str, dict[str, str | None]] = {
-        "json": {rank: json_strings.get(rank) for rank in RANKS},
+        "json": _ranks_of_json(in_json),
         "tagged": _parse_tagged(names["tagged"]),
         "taxonomic": _parse_taxonomic(names["taxonomic"]),
         "scientific": _parse_scientific(names["scientific"], names["taxonomic"]),
@@ -83,16 +87,37 @@ def _first_name(texts: dict[str, bytes], endings: tuple[str, ...]) -> str | None
 
 
 def _parse_json(content: bytes) -> dict[str, str]:
-    """Return the strings in a JSON object, by their keys in small letters with ``_`` between words."""
+    """Return the strings in a JSON object and in objects inside it, by the meanings that their keys have as columns."""
     try:
         values = json.loads(content)
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(values, dict):
-        return {}
-    strings = {key: " ".join(value.split()) for key, value in values.items() if isinstance(value, str)}
-    keys = {key: re.sub(r"(?<=[a-z])(?=[A-Z])|[ -]", "_", key).lower() for key in strings}
-    return {keys[key]: value for key, value in strings.items() if value and value.isprintable()}
+    strings = {key: " ".join(text.split()) for key, text in _strings_in(values)}
+    strings = {key: text for key, text in strings.items() if text and text.isprintable()}
+    taxonomic = next((key for key in strings if re.sub(r"[^a-z]", "", key.lower()) in _TAXONOMIC_KEYS), None)
+    matched = match_columns(key for key in strings if key != taxonomic)
+    return {
+        meaning: strings[key] for meaning, key in (matched | ({"taxonomic": taxonomic} if taxonomic else {})).items()
+    }
+
+
+def _strings_in(values: object, above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the strings of an object and of the objects directly inside it, each with its key: taxon.family."""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        if isinstance(value, str):
+            yield f"{above}{key}", value
+        elif not above:
+            yield from _strings_in(value, f"{key}.")
+
+
+def _ranks_of_json(names: dict[str, str]) -> dict[str, str | None]:
+    """Return the ranks that a JSON object gives; its scientific name is the species, unless it is a higher taxon."""
+    ranks = {rank: names.get(rank) for rank in RANKS}
+    if any(ranks.values()) and not ranks["species"]:
+        binomial = names.get("binomial")
+        is_species = binomial and read_name(binomial, capital_epithets=False).reason != "higher taxon"
+        ranks["species"] = (names.get("epithet") if ranks["genus"] else None) or (binomial if is_species else None)
+    return ranks
 
 
 def _parse_tagged(text: str | None) -> dict[str, str | None]:

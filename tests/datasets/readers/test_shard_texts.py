@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from bioclip_probe.datasets.readers.shard_texts import parse_texts
@@ -15,3 +17,25 @@ def test_malformed_json_gives_no_names(content):
 )
 def test_malformed_tags_give_no_names(text):
     assert set(parse_texts({"taxonTag.txt": text}).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"cls": "Aves", "genus": "Pica", "specificEpithet": "hudsonia"},
+        {"taxon": {"class": "Aves", "genus": "Pica", "species": "Pica hudsonia"}},
+        {"taxon.class": "Aves", "taxon.genus": "Pica", "taxon.species": "hudsonia"},
+        {"taxon_class_name": "Aves", "taxon_genus_name": "Pica", "taxon_species_name": "Pica hudsonia"},
+        {"dwc_class": "Aves", "dwc_genus": "Pica", "scientificName": "Pica hudsonia"},
+        {"className": "Aves", "Genus": "Pica", "scientific_name": "Pica hudsonia"},
+    ],
+)
+def test_json_names_ranks_as_tables_do(written):
+    names = parse_texts({"json": json.dumps(written).encode()})
+    assert (names["class"], names["genus"], names["read"]) == ("Aves", "Pica", "json")
+    assert names["species"] in ("hudsonia", "Pica hudsonia")
+
+
+def test_a_higher_taxon_in_json_is_no_species():
+    names = parse_texts({"json": b'{"family": "Corvidae", "scientific_name": "Pica Brisson, 1760"}'})
+    assert (names["family"], names["species"]) == ("Corvidae", None)
