@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from bioclip_probe.datasets.readers.text_files import kind_of_file
 from bioclip_probe.errors import DataError, ProbeError, one_line, some
 from bioclip_probe.limits import check_declared, check_rows
 
@@ -275,4 +276,6 @@ def _read(path: Path, read: Callable[[pq.ParquetFile], T]) -> T:
     except ProbeError:
         raise
     except Exception as error:  # a damaged file gives more than `DAMAGED_FILE_ERRORS`: KeyError, RecursionError …
-        raise DataError(f"{path} is not a table that can be read: {one_line(error)}") from error
+        kind = kind_of_file(path)
+        reason = kind if kind and "it is Parquet" not in kind else one_line(error)
+        raise DataError(f"{path} is not a table that can be read: {reason}") from error

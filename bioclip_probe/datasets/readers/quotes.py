@@ -9,8 +9,10 @@ fields as a row, its quote is taken as stray, unless the table encloses all its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from bioclip_probe.errors import some
 
 #: What a table that encloses its texts writes without quotes: numbers, truth values, nothing.
 _NO_TEXT = re.compile(rb"[-+]?[\d.]*(?:[eE][-+]?\d+)?|NA|NaN|nan|NULL|null|inf|true|false|TRUE|FALSE|True|False")
@@ -163,6 +165,39 @@ def _read_line(line: bytes, number: int, separator: bytes, quote: bytes, record:
         position = end + 1
     record.fields_of_lines.append(n_in_line)
     return opened_at
+
+
+def describe_wrong_rows(lines_of_width: Mapping[int, Sequence[int]], n_fields: int | None) -> str | None:
+    """Return which rows have too many or too few fields, if any have.
+
+    Parameters
+    ----------
+    lines_of_width : mapping from int to sequence of int
+        The numbers of the lines of the rows with each number of fields, in order.
+    n_fields : int or None
+        Fields of the header; None for a table without one, where most rows are taken as right.
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> describe_wrong_rows({3: [2, 4], 2: [3]}, 3)
+    'line 3 has fewer fields than its header, 2 in place of 3; write the separators of empty fields too, and quote \
+fields that hold a line end'
+    """
+    right = n_fields if n_fields is not None else max(lines_of_width, key=lambda width: len(lines_of_width[width]))
+    wrong = sorted((line, width) for width, lines in lines_of_width.items() if width != right for line in lines)
+    if not wrong:
+        return None
+    line, width = wrong[0]
+    amount, hint = "more", "quote fields that hold a separator"
+    if width < right:
+        amount, hint = "fewer", "write the separators of empty fields too, and quote fields that hold a line end"
+    others = f" ({len(wrong)} such rows, in lines {some(line for line, _ in wrong)})" if len(wrong) > 1 else ""
+    above = "most rows" if n_fields is None else "its header"
+    return f"line {line} has {amount} fields than {above}, {width} in place of {right}{others}; {hint}"
 
 
 def unquote(text: str, quote: str = '"') -> str:

@@ -156,6 +156,30 @@ def kind_of_content(content: bytes) -> str | None:
     return None
 
 
+def kind_of_file(path: Path) -> str | None:
+    """Return what a file is and what to do about it, as `kind_of_content` does.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str or None
+        None also if the file cannot be read.
+
+    Examples
+    --------
+    >>> kind_of_file(Path("none.parquet")) is None
+    True
+    """
+    try:
+        with path.open("rb") as stream:
+            return kind_of_content(stream.read(1024))
+    except OSError:
+        return None
+
+
 def text_suffix(path: Path) -> str:
     """Return the ending of a file's name in small letters, without that of a compressed file.
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from bioclip_probe.datasets.readers.quotes import Record, records, unquote
+from bioclip_probe.datasets.readers.quotes import describe_wrong_rows, records, unquote
 from bioclip_probe.datasets.readers.table_formats import TableFormat, find_format, first_row, lines_of
 from bioclip_probe.datasets.readers.text_files import BLOCK_BYTES, TextFile, text_file
 from bioclip_probe.errors import DataError, one_line, printable, some
@@ -369,25 +369,15 @@ def _decodes(line: bytes, encoding: str) -> bool:
 
 def _check_records(file: TextFile, table_format: TableFormat, quoting: _Quoting) -> None:
     """Raise `DataError` for the first stray quote, or for the rows that have too many or too few fields."""
-    separator, n_fields = table_format.separator.encode(), quoting.n_fields
-    wrong: list[Record] = []
-    for record in records(lines_of(file, table_format), separator, quoting.quote.encode()):
-        stray = record.describe_stray_quote(n_fields, quoting.encloses_all)
+    lines_of_width: dict[int, list[int]] = {}
+    for record in records(lines_of(file, table_format), table_format.separator.encode(), quoting.quote.encode()):
+        stray = record.describe_stray_quote(quoting.n_fields, quoting.encloses_all)
         if stray and table_format.by_lines and not quoting.encloses_all:
             # Its quotes are text, and some of its lines are no rows.
             _check_records(file, table_format, replace(quoting, quote=""))
         if stray:
             raise DataError(f"{file.name} {_UNREADABLE} {stray}; remove it, or double it and quote the whole field")
-        if record.n_fields != n_fields:
-            wrong.append(record)
+        lines_of_width.setdefault(record.n_fields, []).append(record.line)
+    wrong = describe_wrong_rows(lines_of_width, quoting.n_fields if table_format.header else None)
     if wrong:
-        first = wrong[0]
-        above = "header" if table_format.header else "first row"
-        amount, hint = "more", "quote fields that hold a separator"
-        if first.n_fields < n_fields:
-            amount, hint = "fewer", "write the separators of empty fields too, and quote fields that hold a line end"
-        others = f" ({len(wrong)} such rows, in lines {some(row.line for row in wrong)})" if len(wrong) > 1 else ""
-        raise DataError(
-            f"{file.name} {_UNREADABLE} line {first.line} has {amount} fields than its {above}, "
-            f"{first.n_fields} in place of {n_fields}{others}; {hint}"
-        )
+        raise DataError(f"{file.name} {_UNREADABLE} {wrong}")

@@ -107,3 +107,17 @@ def test_a_long_text_that_is_stored_once_and_named_often_does_not_fill_the_memor
         parquet.read_text_columns(path, ["genus"])
     with allow_memory(1 << 26):
         assert parquet.read_text_columns(path, ["genus"])["genus"].str.len().eq(100_000).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"genus\nPica\n", "not a table"),
+        (b"PAR1", "not a"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(tmp_path, content, kind):
+    (tmp_path / "a.parquet").write_bytes(content)
+    with pytest.raises(DataError, match=kind):
+        parquet.read_schema(tmp_path / "a.parquet")

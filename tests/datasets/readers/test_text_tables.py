@@ -108,9 +108,16 @@ def test_truly_quoted_text_with_line_ends_is_read():
 
 
 def test_lines_above_the_table_count(tmp_path):
-    text = 'about "this\nalso\n1\ta\n2\n'
-    with pytest.raises(DataError, match="line 4 has fewer fields than its first row"):
+    text = 'about "this\nalso\n1\ta\n2\n3\tc\n'
+    with pytest.raises(DataError, match="line 4 has fewer fields than most rows"):
         read(text, TableFormat("\t", "", header=False, skip=2), ["f0"])
+
+
+def test_a_short_first_row_is_the_odd_one():
+    """Publishers drop the separators of empty fields at the end of a row."""
+    text = "1\ta\n2\tb\tx\ty\n3\tc\tx\ty\n4\n"
+    with pytest.raises(DataError, match=r"line 1 has fewer .*most rows, 2 in .* 4 \(2 such rows, in lines 1, 4\)"):
+        read(text, TableFormat("\t", "", header=False), ["f0"])
 
 
 @pytest.mark.parametrize("encoding", ["zlib", "base64", "rot13", "nonsense", "undefined", "utf-16", "a\x00b", ""])
