@@ -12,6 +12,10 @@ Ids and ranks may have the same names as in a table of pictures; ``FILE#KEY`` re
 array or `obsm` entry. ``FILE#TABLE`` (or ``FILE#KEY#TABLE``) reads the names from a table, .csv, .tsv, .txt or
 .parquet, which has the ids, or the file names in them, in any column.
 
+Vectors are compared by their cosine, but where an .npz, .h5ad or .parquet says otherwise: its text ``bioclip_probe``
+(an array, an entry of `uns`, or metadata of the file) is then ``{"geometry": "euclidean"}`` or
+``{"geometry": "lorentz"}``, see `stats.geometry`.
+
 There are no pictures, so opening one fails. `extraction.ready_vectors` writes the vectors into the store.
 """
 

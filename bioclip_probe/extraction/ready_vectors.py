@@ -26,6 +26,7 @@ import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset
 from bioclip_probe.datasets.readers.vector_files import VectorFile, open_vectors
+from bioclip_probe.encoders import geometry_of
 from bioclip_probe.errors import DataError, StoreError, some
 from bioclip_probe.extraction.settings import DEFAULTS, ExtractionSettings
 from bioclip_probe.files import sha256_of_file
@@ -54,8 +55,9 @@ class ReadyVectors:
     dimension : int
         Numbers in each vector.
     record : dict
-        JSON-able: name, id, family ``ready vectors``, sha256 of the file, key, dimension, control (always False), and
-        under ``made_by`` the record of the encoder that computed the vectors, where an export of this package holds it.
+        JSON-able: name, id, family ``ready vectors``, sha256 of the file, key, dimension, control (always False),
+        geometry, where vectors are not compared by their cosine, and under ``made_by`` the record of the encoder that
+        computed them, where an export of this package holds it.
     fingerprint : str
         12 hex digits over the file and the key, which identify the vectors.
     file : VectorFile
@@ -118,6 +120,9 @@ def open_ready_vectors(path: Path, name: str | None = None) -> ReadyVectors:
         "control": False,
         "made_by": made_by if isinstance(made_by, dict) else {},
     }
+    geometry = geometry_of({"geometry": file.record.get("geometry"), "made_by": record["made_by"]})
+    if geometry != "cosine":
+        record["geometry"] = geometry
     return ReadyVectors(name, file.dimension, record, fingerprint(sha256, file.key, file.dimension), file)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision import transforms
 
 from bioclip_probe import datasets, encoders
-from bioclip_probe.errors import DataError
+from bioclip_probe.errors import DataError, ProbeError
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.stats.geometry import hyperbolic_distances
 from bioclip_probe.store.store import Store
@@ -76,6 +76,23 @@ def test_a_note_says_that_many_hyperbolic_distances_are_computed_from_some(table
     )
     notes = distances_of(table, "euclidean")[2].record["dataset"]["notes"]
     assert not any("hyperbolic" in note for note in notes)
+
+
+def test_a_file_of_vectors_says_how_they_are_compared(tmp_path):
+    points = np.random.default_rng(0).normal(size=(6, 3))
+    arrays = {"ids": [*"abcdef"], "genus": ["Pica", "Corvus"] * 3, "vectors": points}
+    np.savez(tmp_path / "curved.npz", **arrays, bioclip_probe='{"geometry": "lorentz"}')
+    name = f"vectors:{tmp_path / 'curved.npz'}"
+    (embeddings,) = collect(name, [name], tmp_path / "store", settings=QUIET).embeddings.values()
+    vectors = embeddings.vectors.astype(float)
+    measured = ((vectors[:, None] - vectors[None]) ** 2).sum(axis=2)
+    expected = hyperbolic_distances(points, points)
+    np.testing.assert_allclose(measured / measured.max(), expected / expected.max(), atol=0.005)
+    np.savez(tmp_path / "odd.npz", **arrays, bioclip_probe='{"geometry": "poincare"}')
+    with pytest.raises(ProbeError, match="unknown geometry 'poincare'"):
+        collect(
+            f"vectors:{tmp_path / 'odd.npz'}", [f"vectors:{tmp_path / 'odd.npz'}"], tmp_path / "store", settings=QUIET
+        )
 
 
 def test_moments_of_another_geometry_are_not_streamed(table):
