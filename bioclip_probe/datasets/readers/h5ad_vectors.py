@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.datasets.readers.columns import notes_on_columns, rename_columns
+from bioclip_probe.datasets.readers.hdf5_structure import check_hdf5_structure
 from bioclip_probe.datasets.readers.vector_table import (
     RECORD,
     TEXT_GROWTH,
@@ -74,6 +75,7 @@ def read_h5ad(path: Path, key: str | None) -> VectorFile:
         import h5py
     except ImportError as error:
         raise DataError(f"{path} needs h5py: pip install 'bioclip_probe[anndata]'") from error
+    check_hdf5_structure(path)
     with h5py.File(path, "r") as file:
         obs = _entry(file, "obs", path)
         if obs.attrs.get("encoding-type") != "dataframe" or "column-order" not in obs.attrs:
