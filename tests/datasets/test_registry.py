@@ -84,3 +84,15 @@ def test_a_parquet_of_vectors_is_named_as_one(tmp_path):
     pd.DataFrame({"uuid": ["1"], "genus": ["Pica"]}).to_parquet(path)
     with pytest.raises(DataError, match=rf"called by 'uuid', load it as tree-of-life-200m:{path}"):
         datasets.load(f"table:{path}")
+
+
+def test_lineages_may_stay_as_they_are_given(tmp_path):
+    for name in "ab":
+        paint(tmp_path / f"{name}.png")
+    (tmp_path / "in.csv").write_text("path,family,species\na.png,Corvidae,Pica pica\nb.png,,Pica pica\n")
+    assert datasets.load(f"table:{tmp_path / 'in.csv'}").images["family"].tolist() == ["Corvidae"] * 2
+    given = datasets.load(f"table:{tmp_path / 'in.csv'}", lineages="as-given")
+    assert given.images["family"].fillna("").tolist() == ["Corvidae", ""]
+    assert "1 species count as more than one taxon, as some of their images lack a rank" in given.notes
+    with pytest.raises(DataError, match="no way to read lineages 'given'; did you mean as-given"):
+        datasets.load("world", lineages="given")

@@ -38,3 +38,9 @@ def test_plan_defaults():
         Plan(models=("layer:2:clip", "layer:1-3:clip"))
     with pytest.raises(ProbeError, match="named twice: pixels"):
         Plan(models=("pixels", "pixels"))
+
+
+def test_holes_of_lineages_are_filled_unless_the_plan_says_otherwise():
+    assert Plan().lineages == "filled"
+    with pytest.raises(ProbeError, match="no way to read lineages 'asgiven'; did you mean as-given"):
+        Plan(lineages="asgiven")
