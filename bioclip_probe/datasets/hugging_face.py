@@ -12,6 +12,7 @@ absolute.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from bioclip_probe.datasets.identity import Identity
 from bioclip_probe.datasets.readers.columns import check_columns, complete_rows, match_columns, notes_on_columns
 from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.parquet import text_columns
+from bioclip_probe.datasets.readers.picture_paths import WEB_ADDRESS
 from bioclip_probe.datasets.readers.pictures import (
     EncodedPicture,
     PictureOpener,
@@ -83,7 +85,7 @@ class HuggingFacePictures(PictureOpener):
         path = cell.get("path")
         if not path:
             raise PictureError(f"{name}: the row has no picture", "empty")
-        if "://" in path:
+        if re.match(WEB_ADDRESS, path):
             raise PictureError(f"{name}: has an address and no bytes; download it first: {path}", "missing")
         if self.root is None:
             return read_picture(Path(path))

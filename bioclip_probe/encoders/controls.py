@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SIDE = 16
 BINS = 8
+# Pixels that are counted at a time.
+_STRIP_PIXELS = 1 << 20
 
 
 def pixels(image: Image.Image) -> np.ndarray:
@@ -45,7 +47,7 @@ def pixels(image: Image.Image) -> np.ndarray:
     """
     from PIL import Image
 
-    small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    small = _as_rgb(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     return (np.asarray(small, dtype=np.float32) / 127.5 - 1).ravel()
 
 
@@ -71,9 +73,18 @@ def color_histogram(image: Image.Image) -> np.ndarray:
     >>> int(color_histogram(Image.new("RGB", (4, 4), "black")).argmax())
     0
     """
-    levels = np.asarray(image.convert("RGB"), dtype=np.int64).reshape(-1, 3) * BINS // 256
-    counts = np.bincount(levels @ (BINS * BINS, BINS, 1), minlength=BINS**3)
+    counts = np.zeros(BINS**3, np.int64)
+    step = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, step):  # numbers of all pixels at once would take 48 bytes for each of them
+        strip = _as_rgb(image.crop((0, top, image.width, min(top + step, image.height))))
+        levels = np.asarray(strip, dtype=np.int64).reshape(-1, 3) * BINS // 256
+        counts += np.bincount(levels @ (BINS * BINS, BINS, 1), minlength=BINS**3)
     return np.sqrt(counts / counts.sum()).astype(np.float32)
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    """Return a picture in RGB, which is not copied if it is so already."""
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from bioclip_probe import encoders
+from bioclip_probe.encoders import controls
 from bioclip_probe.encoders.controls import color_histogram, pixels
 from bioclip_probe.errors import ModelError
 from tests.definitions.encoders import color_histogram as defined_histogram
@@ -70,3 +71,10 @@ def test_encoding_leaves_a_batch_of_controls_unchanged(pictures):
     batch = encoder.collate([encoder.preprocess(image) for image in pictures])
     np.testing.assert_array_equal(encoder.encode(batch), batch)
     assert batch.flags.writeable  # encoding leaves what it is given as it is
+
+
+def test_colours_counted_in_strips_are_those_of_the_whole_picture(monkeypatch):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (31, 17, 3), dtype=np.uint8))
+    whole = color_histogram(noise)
+    monkeypatch.setattr(controls, "_STRIP_PIXELS", 40)
+    assert np.array_equal(color_histogram(noise), whole)

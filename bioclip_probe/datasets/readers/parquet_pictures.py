@@ -9,6 +9,7 @@ still there.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
@@ -20,12 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bioclip_probe.datasets.readers.parquet import DAMAGED_FILE_ERRORS
+from bioclip_probe.datasets.readers.picture_paths import WEB_ADDRESS
 from bioclip_probe.datasets.readers.pictures import EncodedPicture, PictureOpener, read_picture, stays_inside
 from bioclip_probe.errors import PictureError, one_line
 
 T = TypeVar("T")
 _READ_BYTES = 4 << 20  # bytes of pictures in one batch
+_MAX_ROWS = 16  # in one batch: Parquet may store a picture once that a million rows repeat
 _KEPT_BYTES = 64 << 20  # bytes of pictures in memory for one row group
 _KEPT_ITEMS = 4  # footers and row groups in memory, for threads that read at several positions
 
@@ -66,12 +68,16 @@ class ParquetPictures(PictureOpener):
             raise PictureError(f"{name}: no such file", "missing") from None
         except LookupError as error:
             raise PictureError(f"{name}: {error.args[0]}", "missing") from None
-        except DAMAGED_FILE_ERRORS as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # a damaged file gives more than Arrow's own exceptions
             raise PictureError(f"{name}: cannot be read from its table ({one_line(error)})") from error
         if content is not None:
             return EncodedPicture(content, name)
         if not picture_path:
             raise PictureError(f"{name}: the row has no picture", "empty")
+        if re.match(WEB_ADDRESS, picture_path):
+            raise PictureError(f"{name}: has an address and no bytes; download it first: {picture_path}", "missing")
         if os.path.isabs(picture_path) or not stays_inside(picture_path):
             raise PictureError(f"{name}: holds no bytes, and a path outside its folder: {picture_path}", "missing")
         return read_picture(path.parent / picture_path)
@@ -105,7 +111,7 @@ class _RowGroup:
             chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.partition(".")[0] == column
         )
         n_rows = description.num_rows
-        self._rows_per_batch = max(1, min(n_rows, read_bytes * n_rows // max(1, n_bytes)))
+        self._rows_per_batch = max(1, min(n_rows, _MAX_ROWS, read_bytes * n_rows // max(1, n_bytes)))
         self._start()
 
     def _start(self) -> None:

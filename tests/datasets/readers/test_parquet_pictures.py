@@ -227,3 +227,20 @@ def test_rows_are_read_in_any_order_from_groups_of_any_size(tmp_path, data):
     parquet_pictures._clear_cache()
     for row in data.draw(st.lists(st.integers(0, number - 1), max_size=30)):
         assert parquet_pictures._cell(path, "image", row).as_py()["bytes"] == bytes([row]) * (row % 5 * 100)
+
+
+def test_a_picture_that_is_stored_once_and_repeated_is_read_a_few_rows_at_a_time(tmp_path):
+    """Parquet keeps a repeated picture once, so the size of a row group says nothing about that of its rows."""
+    content = encode_picture() + bytes(100_000)
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(5_000, np.int16)), pa.array([content]))
+    pq.write_table(pa.table({"image": column}), tmp_path / "a.parquet", store_schema=False)
+    assert (tmp_path / "a.parquet").stat().st_size < 20_000
+    before = pa.total_allocated_bytes()
+    assert ParquetPictures(tmp_path, "image")("a.parquet:40").size == (8, 6)
+    assert pa.total_allocated_bytes() - before < 20_000_000
+
+
+def test_an_address_in_place_of_a_picture_is_said(tmp_path):
+    pq.write_table(pa.table({"image": [{"bytes": None, "path": "S3://bucket/1.png"}]}), tmp_path / "a.parquet")
+    with pytest.raises(PictureError, match="has an address and no bytes; download it first: S3://bucket/1"):
+        ParquetPictures(tmp_path, "image")("a.parquet:0")
