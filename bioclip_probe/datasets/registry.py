@@ -13,6 +13,7 @@ import pandas as pd
 
 from bioclip_probe import tables
 from bioclip_probe.datasets.dataset import Dataset
+from bioclip_probe.datasets.readers.picture_paths import local_path
 from bioclip_probe.errors import DataError
 
 # Each loader imports its module when it is called: a listing of the datasets needs none of them.
@@ -283,6 +284,7 @@ def load(spec: str, lineages: str = "filled") -> Dataset:
     """
     name, _, path = str(spec).partition(":")
     if name not in REGISTRY:
+        local_path(spec)
         if Path(spec).exists():
             raise DataError(f"no dataset '{name}'; did you mean {_likely_form(Path(spec))}:{spec}?")
         tables.check_name("dataset", name, [entry.form for entry in REGISTRY.values()], DataError)
@@ -293,7 +295,7 @@ def load(spec: str, lineages: str = "filled") -> Dataset:
         raise DataError(f"dataset '{name}' takes no path; got '{spec}'")
     tables.check_name("way to read lineages", lineages, tables.LINEAGES, DataError)
     assert entry.function is not None
-    dataset = entry.function(Path(path).expanduser()) if entry.takes_path else entry.function()
+    dataset = entry.function(local_path(path)) if entry.takes_path else entry.function()
     return dataset if lineages == tables.LINEAGES[0] else dataset.as_given()
 
 

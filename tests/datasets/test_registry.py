@@ -96,3 +96,18 @@ def test_lineages_may_stay_as_they_are_given(tmp_path):
     assert "1 species count as more than one taxon, as some of their images lack a rank" in given.notes
     with pytest.raises(DataError, match="no way to read lineages 'given'; did you mean as-given"):
         datasets.load("world", lineages="given")
+
+
+@pytest.mark.parametrize("address", ["https://example.org/birds.csv", "HTTPS://example.org/b.csv", "s3://bucket/b.csv"])
+@pytest.mark.parametrize("form", ["table:", "vectors:", "folder:", "webdataset:", ""])
+def test_a_web_address_in_place_of_a_path_is_said(form, address):
+    with pytest.raises(DataError, match=f"{address} is a web address; download it first"):
+        datasets.load(form + address)
+
+
+def test_the_address_of_a_file_is_read(tmp_path):
+    paint(tmp_path / "1 2.png")
+    table = tmp_path / "my birds.csv"
+    table.write_text("path,species\n1 2.png,Pica hudsonia\n")
+    assert len(datasets.load(f"table:{table.as_uri()}")) == 1
+    assert "%20" in table.as_uri()

@@ -3,7 +3,7 @@ r"""Paths of pictures as tables give them: with ``\``, as web addresses, as ``fi
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 import pandas as pd
@@ -74,6 +74,41 @@ def check_picture_paths(paths: pd.Series, name: object, absolute: bool = False) 
         raise DataError(f"{name} names pictures by more than one line: {some(broken)}")
     paths.loc[irregular.index] = [PurePosixPath(path).as_posix() for path in irregular]
     return paths
+
+
+def local_path(text: str | Path) -> Path:
+    """Return the path of a file or a folder that the user named, with ``~`` as the home folder.
+
+    Parameters
+    ----------
+    text : str or Path
+        A path, or a ``file:`` address.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    DataError
+        If it is a web address. A `Path` has lost one of the two ``/`` of it.
+
+    Examples
+    --------
+    >>> local_path("file:///birds/1%202.csv").as_posix()
+    '/birds/1 2.csv'
+    >>> local_path("s3://bucket/birds.csv")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: s3://bucket/birds.csv is a web address; download it first, and give the path of \
+the file
+    """
+    address = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]+:/)(?=[^/])", r"\1/", str(text))
+    if _FILE_ADDRESS.match(str(text)):
+        return Path(unquote(_FILE_ADDRESS.sub("", str(text), count=1)))
+    if re.match(WEB_ADDRESS, address) and not Path(text).exists():
+        raise DataError(f"{address} is a web address; download it first, and give the path of the file")
+    return Path(text).expanduser()
 
 
 def collapse_whitespace(names: pd.Series) -> pd.Series:

@@ -11,6 +11,7 @@ from pathlib import Path
 from bioclip_probe.datasets.readers.h5ad_vectors import read_h5ad
 from bioclip_probe.datasets.readers.npz_vectors import read_npz
 from bioclip_probe.datasets.readers.parquet_vectors import read_parquet
+from bioclip_probe.datasets.readers.picture_paths import local_path
 from bioclip_probe.datasets.readers.text_files import split_name_table, text_suffix
 from bioclip_probe.datasets.readers.text_vectors import read_csv, read_pybioclip
 from bioclip_probe.datasets.readers.vector_table import VectorFile
@@ -52,7 +53,7 @@ def open_vectors(path: Path) -> VectorFile:
         ...
     bioclip_probe.errors.DataError: vectors.xlsx: expected ready vectors as .parquet, .npz, .h5ad, .csv, .tsv, .json
     """
-    path, key = split_key(path)
+    path, key = split_key(local_path(path))
     read = READERS.get(text_suffix(path))
     if read is None:
         raise DataError(f"{path}: expected ready vectors as {', '.join(READERS)}")
