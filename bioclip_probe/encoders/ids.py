@@ -99,7 +99,8 @@ def public_id(id: str) -> str:
     """
     folder = _transformers_folder(id)
     if folder:
-        return id.replace(folder, Path(folder).expanduser().resolve().name)
+        before, _, after = id.rpartition(folder)
+        return f"{before}{Path(folder).expanduser().resolve().name}{after}"
     path = local_path(id)
     return f"{id[: -len(path)]}{Path(path).expanduser().resolve().name}" if path else id
 
@@ -133,7 +134,8 @@ def absolute_id(id: str) -> str:
         return f"custom:{file.absolute()}:{factory}"
     folder = _transformers_folder(id)
     if folder:
-        return id.replace(folder, str(Path(folder).expanduser().absolute()))
+        before, _, after = id.rpartition(folder)
+        return f"{before}{Path(folder).expanduser().absolute()}{after}"
     path = local_path(id)
     return f"{id[: -len(path)]}{Path(path).expanduser().absolute()}" if path else id
 

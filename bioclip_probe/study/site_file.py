@@ -261,8 +261,8 @@ def path_in(value: str, kind: str) -> str:
     --------
     >>> path_in("inat21:/data/val", "data"), path_in("mine=local-dir:models/mine", "models")
     ('/data/val', 'models/mine')
-    >>> path_in("hf-hub:imageomics/bioclip", "models")
-    ''
+    >>> path_in("hf-hub:imageomics/bioclip", "models"), path_in("layer:2:transformers:./mine:cls", "models")
+    ('', './mine')
     """
     return value.partition(":")[2] if kind == "data" else _model_path(value)
 
@@ -286,13 +286,24 @@ def model_in(folder: Path, model: str) -> str:
     --------
     >>> model_in(Path("/data"), "mine=quickgelu:local-dir:mine"), model_in(Path("/data"), "bioclip")
     ('mine=quickgelu:local-dir:/data/mine', 'bioclip')
+    >>> model_in(Path("/data"), "transformers:./mine:cls")
+    'transformers:/data/mine:cls'
     """
     path = _model_path(model)
-    return f"{model[: -len(path)]}{folder / Path(path).expanduser()}" if path else model
+    if not path:
+        return model
+    before, _, after = model.rpartition(path)
+    return f"{before}{folder / Path(path).expanduser()}{after}"
 
 
 def _model_path(model: str) -> str:
-    """Return the path at the end of a model, behind a scheme of local models or in place of open_clip's tag."""
+    """Return the path in a model: behind a scheme of local models, or in place of open_clip's tag.
+
+    A folder of transformers is told from a model of the hub, which has one ``/``, by its beginning or by further ones.
+    """
+    folder = re.fullmatch(r"(?:.*:|.*=)?transformers:(.+):(?:cls|pooler|mean)", model)
+    if folder:
+        return folder[1] if folder[1][0] in "./~" or folder[1].count("/") > 1 else ""
     match = re.fullmatch(r"([\w.+-]+=)?(\w+:)*((local-dir|custom|vectors):|[^:/]+/(?=[/~]))(?P<path>.+)", model)
     return match["path"] if match else ""
 
