@@ -27,14 +27,13 @@ from bioclip_probe.datasets.readers.pictures import SUFFIXES, check_folder, note
 from bioclip_probe.datasets.readers.table_formats import CSV
 from bioclip_probe.datasets.readers.text_tables import read_columns
 from bioclip_probe.errors import DataError, some
+from bioclip_probe.tree.naming import read_names
 
 NAME = "birds-525"
 EVALUATED_SPLIT = "test"
 SPLITS = (EVALUATED_SPLIT, "valid", "train")
 TABLE = "birds.csv"
 RANKS_OF_BIRDS = {"kingdom": "Animalia", "phylum": "Chordata", "class": "Aves"}
-#: Genus and epithet; the words after them, such as a subspecies, are not read.
-BINOMIAL = r"^([^\W\d_]+) ([^\W\d_]+(?:-[^\W\d_]+)*)(?: .*)?$"
 
 
 def load(path: Path) -> Dataset:
@@ -83,14 +82,16 @@ def _load_split(root: Path, split: str) -> Dataset:
     label = _clean_names(pd.Series([file.parts[0] for file in pictures], dtype="str"))
     scientific_names, table_notes = _read_scientific_names(root)
     notes += table_notes
-    binomial = label.map(scientific_names).astype("str").str.extract(BINOMIAL)
-    known = binomial[0].notna()
+    species = label.map(scientific_names).astype("str")
+    names = read_names(species.dropna().unique())
+    species = species.map({text: name.species for text, name in names.items()}).astype("str")
+    known = species.notna()
     if not known.all():
         notes.append(f"{(~known).sum()} images have no binomial, and no taxon: {some(label[~known].unique())}")
     rows = pd.DataFrame({"image_id": sources, "source": sources, "label": label, "common": label.str.lower()})
     for rank, name in RANKS_OF_BIRDS.items():
         rows[rank] = pd.Series(name, index=rows.index, dtype="str").where(known)
-    rows = rows.assign(genus=binomial[0].str.capitalize(), species=binomial[1].str.lower(), split=split)
+    rows = rows.assign(genus=species.str.split(" ").str[0], species=species, split=split)
     return dataset_from_files(NAME if split == EVALUATED_SPLIT else f"{NAME}-{split}", root, rows, notes)
 
 

@@ -153,7 +153,7 @@ def _read_records(archive: Archive) -> tuple[pd.DataFrame, dict[str, str], pd.Da
 
 def _names_of_records(key: pd.Series, rows: pd.DataFrame) -> dict[str, str]:
     """Return the key of the record that each name is of; names of several records are left out, keys are not."""
-    names = {}
+    names: dict[str, str] = {}
     for term in NAMING_TERMS:
         if term in rows:
             texts = rows[term].dropna().map(last_piece)

@@ -25,13 +25,11 @@ from bioclip_probe.datasets.readers.pictures import check_folder
 from bioclip_probe.datasets.readers.table_formats import CSV
 from bioclip_probe.datasets.readers.text_tables import read_columns
 from bioclip_probe.errors import DataError, printable, some
+from bioclip_probe.tree.naming import read_name
 
-#: Genus and epithet; the words after them, such as the author, are not read: Daucus carota L.
-BINOMIAL = r"(?P<genus>[A-Z][a-zë-]+)[ _](?P<epithet>[a-zë-]{2,})(?![\w.]).*"
-#: Both words may begin with a capital, and a local name may follow: Alpinia Galanga (Rasna).
-CAPITALS = r"(?P<genus>[A-Z][a-zë-]+)[ _](?P<epithet>[A-Za-zë-]{2,})(?![\w.])(?: \((?P<common>[^()]+)\))?.*"
-ENGLISH = r"(?P<common>.+)"
-NO_TAXON = r".+"
+#: Forms of a category: a binomial, maybe with its author; one whose epithet may begin with a capital, and with a local
+#: name behind it, Alpinia Galanga (Rasna); an English name; anything else.
+BINOMIAL, CAPITALS, ENGLISH, NO_TAXON = "binomial", "capitals", "english", "no taxon"
 
 #: The form in which each set of organisms writes its categories. Sets of breeds, cars, textures … are not listed.
 CATEGORY_FORMS = {
@@ -106,25 +104,35 @@ def load(path: Path, name: str | None = None) -> Dataset:
     return dataset_from_files(f"meta-album-{path.resolve().name}", folder, rows, notes)
 
 
-def _parse_categories(labels: pd.Series, pattern: str) -> pd.DataFrame:
+def _parse_categories(labels: pd.Series, form: str) -> pd.DataFrame:
     """Return genus, species and common name of each label."""
-    matches = {label: re.fullmatch(pattern, label) for label in labels.dropna().unique()}
-    names = {label: match.groupdict() if match else {} for label, match in matches.items()}
-    genus = labels.map(lambda label: names[label].get("genus"), na_action="ignore")
-    epithet = labels.map(lambda label: (names[label].get("epithet") or "").lower(), na_action="ignore")
-    common = labels.map(lambda label: names[label].get("common"), na_action="ignore")
-    taxa = pd.DataFrame({"genus": genus, "species": epithet, "common": common}, dtype="str")
-    return taxa.assign(species=taxa["species"].where(taxa["genus"].notna()))
+    names = {label: _parse_category(label, form) for label in labels.dropna().unique()}
+    columns = [labels.map({label: parts[place] for label, parts in names.items()}) for place in range(3)]
+    return pd.DataFrame(dict(zip(("genus", "species", "common"), columns, strict=True)), dtype="str")
+
+
+def _parse_category(label: str, form: str) -> tuple[str | None, str | None, str | None]:
+    """Return genus, species and common name of a label."""
+    if form == ENGLISH:
+        return None, None, label
+    if form == NO_TAXON:
+        return None, None, None
+    local = re.fullmatch(r"(.+?) \(([^()]+)\).*", label) if form == CAPITALS else None
+    name = read_name(local[1] if local else label, capital_epithets=form == CAPITALS)
+    if name.species is None and name.reason != "open nomenclature":
+        return None, None, None
+    return name.genus, name.species, local[2] if local else None
 
 
 def _notes_on_taxa(name: str, labels: pd.Series, taxa: pd.DataFrame) -> list[str]:
     notes = []
     if name not in CATEGORY_FORMS:
         notes.append(f"'{printable(name)}' is no known set of organisms: no category was read as a taxon")
-    no_taxon = taxa["genus"].isna() & labels.notna()
-    if no_taxon.any():
+    no_species = taxa["species"].isna() & labels.notna()
+    if no_species.any():
         notes.append(
-            f"{no_taxon.sum()} images have a label that is no binomial, and no taxon: {some(labels[no_taxon].unique())}"
+            f"{no_species.sum()} images have a label that is no binomial, and no species: "
+            f"{some(labels[no_species].unique())}"
         )
     if labels.isna().any():
         notes.append(f"{labels.isna().sum()} images have no label")

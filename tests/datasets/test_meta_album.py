@@ -29,7 +29,7 @@ def load(path):
     [
         ("PLT_NET_Mini", "Daucus carota L.", "Daucus carota", None),
         ("PLT_NET_Mini", "Lamium_galeobdolon", "Lamium galeobdolon", None),
-        ("PLT_NET", "Hypericum ×inodorum Mill.", None, None),
+        ("PLT_NET", "Hypericum ×inodorum Mill.", "Hypericum ×inodorum", None),
         ("FNG_Extended", "Amanita muscaria", "Amanita muscaria", None),
         ("FNG_Mini", "Agaricus impudicus (Rea) Pilát", "Agaricus impudicus", None),
         ("FNG", "Amanita sp.", None, None),
@@ -53,7 +53,7 @@ def test_categories_become_taxa_only_if_they_are_binomials(tmp_path, name, label
     assert row["species"] == species
     assert row["common"] == common
     assert row["label"] == label
-    assert row["genus"] == (species.split()[0] if species else None)
+    assert row["genus"] == (species.split()[0] if species else "Amanita" if label == "Amanita sp." else None)
     assert row[list(RANKS[:5])].isna().all()
     noted = any("1 images have a label that is no binomial" in note and note.endswith(label) for note in dataset.notes)
     assert noted == (species is None)
