@@ -82,9 +82,9 @@ def _load_split(root: Path, split: str) -> Dataset:
     label = _clean_names(pd.Series([file.parts[0] for file in pictures], dtype="str"))
     scientific_names, table_notes = _read_scientific_names(root)
     notes += table_notes
-    species = label.map(scientific_names).astype("str")
-    names = read_names(species.dropna().unique())
-    species = species.map({text: name.species for text, name in names.items()}).astype("str")
+    names = read_names(scientific_names.values())
+    species_of = {folder: names[text].species for folder, text in scientific_names.items()}
+    species = pd.Series([species_of.get(folder) for folder in label], dtype="str")
     known = species.notna()
     if not known.all():
         notes.append(f"{(~known).sum()} images have no binomial, and no taxon: {some(label[~known].unique())}")
