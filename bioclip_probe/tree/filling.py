@@ -105,10 +105,11 @@ def fill_lineages(lineages: pd.DataFrame) -> Filling:
         changes, contradicted = _one_round(distinct)
         if not changes:
             break
-        for (lineage, rank), name in changes.items():
-            distinct[lineage, rank] = name
+        for hole, name in changes.items():
+            distinct[hole] = name
 
-    filled, table = {}, lineages.copy(deep=False)
+    filled: dict[str, np.ndarray] = {}
+    table = lineages.copy(deep=False)
     for number in np.flatnonzero((distinct != given).any(axis=0)).tolist():
         rank, names = RANKS[number], np.array([None, *columns[number][1]], dtype=object)
         filled[rank] = np.flatnonzero((distinct != given)[lineage_of_row, number])

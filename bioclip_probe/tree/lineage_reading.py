@@ -138,9 +138,9 @@ def notes_on_findings(findings: Sequence[Finding]) -> list[str]:
     """
     order = [*REASONS, OTHER_GENUS, *CHANGES]
     groups: dict[tuple[str, str], list[Finding]] = {}
-    for found in findings:
-        rank = found.rank if found.kind in REASONS else ""
-        groups.setdefault((found.kind, rank), []).append(found)
+    for finding in findings:
+        rank = finding.rank if finding.kind in REASONS else ""
+        groups.setdefault((finding.kind, rank), []).append(finding)
     notes = []
     for kind, rank in sorted(groups, key=lambda key: (order.index(key[0]), key[1] and RANKS.index(key[1]))):
         found = sorted(groups[kind, rank], key=lambda item: (-item.n_rows, item.written))

@@ -38,7 +38,7 @@ def prepare(text: object) -> tuple[str, list[str]]:
     written = re.sub(r"%20|(?<=[a-z])\+(?=[a-z])", " ", markers.UNDERSCORES.sub(" ", written))
     written = re.sub(r"(?<!\S)[✕✖⨯╳](?=[\s\w])|(?<=\w )\*(?= \w)", HYBRID_SIGN, written)
     # Quercus xbebbiana, xCuprocyparis: no word of Latin begins with x and a consonant.
-    written = re.sub(r"(?<=[a-z] )x(?=[bcdfghjklmnpqrstvwz][a-z])|^[xX](?=[A-Z][a-z]{2})", HYBRID_SIGN, written)
+    written = re.sub(r"(?:^|(?<=[a-z] ))x(?=[bcdfghjklmnpqrstvwz][a-z])|^[xX](?=[A-Z][a-z]{2})", HYBRID_SIGN, written)
     written = re.sub(r"^[†‡✝]\s*|[♀♂☿]", "", written)
     for opening, closing in ('""', "''", "“”", "«»", "[]", "()"):
         if written.startswith(opening) and written.endswith(closing) and len(written) > 1:
@@ -79,8 +79,8 @@ def with_small_epithet(written: str, capital_epithets: bool) -> str:
     small = written.lower()
     if markers.YEAR_NEXT.match(small):  # a genus with its author
         return small.title()
-    lead = re.match(r"(?:×\s*|x )?", small)[0]
-    return lead + small[len(lead) :].capitalize()
+    sign = re.sub(r"^((?:×\s*|x )?).*", r"\1", small, flags=re.DOTALL)  # of a hybrid
+    return sign + small[len(sign) :].capitalize()
 
 
 def _is_epithet(words: list[str], place: int) -> bool:

@@ -294,9 +294,9 @@ def _from_parsed(written: str, parsed: ParsedName, changes: tuple[str, ...]) -> 
     if problem := markers.problem_of(genus, epithet):
         return Name(_first_genus(written), reason=problem)
     notho = parsed.notho or ()
-    stem, suffix = re.fullmatch(r"(.*?)((?:_[A-Z]{1,2})?)", epithet).groups()
+    stem = re.sub(r"_[A-Z]{1,2}$", "", epithet)  # the suffix of a split species in GTDB keeps its capital
     genus = (HYBRID_SIGN if "GENERIC" in notho else "") + (genus.capitalize() if genus.isalpha() else genus)
-    epithet = (HYBRID_SIGN if "SPECIFIC" in notho else "") + stem.lower() + suffix
+    epithet = (HYBRID_SIGN if "SPECIFIC" in notho else "") + stem.lower() + epithet[len(stem) :]
     if parsed.authorship_complete() or parsed.unparsed or parsed.taxonomic_note or parsed.nomenclatural_note:
         changes += ("author",)
     if parsed.infraspecific_epithet or parsed.cultivar_epithet or parsed.phrase:
@@ -341,9 +341,10 @@ def _read_uninomial(written: str, rank: str) -> tuple[str | None, str, list[str]
     if isinstance(parsed, Informal):
         return parsed.taxon, "", ["author"]
     sign = HYBRID_SIGN if "GENERIC" in (parsed.notho or ()) else ""
-    if rank == "genus" and (parsed.genus or parsed.uninomial):
+    genus = parsed.genus or parsed.uninomial
+    if rank == "genus" and genus:
         change = "author" if parsed.authorship_complete() else "subspecies" if parsed.specific_epithet else "subgenus"
-        return sign + (parsed.genus or parsed.uninomial), "", [] if sign else [change]
+        return sign + genus, "", [] if sign else [change]
     # "Corvidae Leach, 1820" has an author. "Clade Amorphea" has none, and stays.
     if parsed.uninomial and (sign or parsed.candidatus or re.search(r"\d{4}|[.&(]", written)):
         return sign + parsed.uninomial, "", ["author"]

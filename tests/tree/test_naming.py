@@ -158,6 +158,7 @@ def test_a_name_of_no_species_is_a_hole_with_its_reason_and_keeps_its_genus(text
         ("Bison", "Bison", None),
         ("Malus", "x domestica", "Malus ×domestica"),
         ("Malus", "×domestica", "Malus ×domestica"),
+        ("Malus", "xdomestica", "Malus ×domestica"),
         ("×Cuprocyparis", "leylandii", "×Cuprocyparis leylandii"),
         ("×Cuprocyparis", "x Cuprocyparis leylandii", "×Cuprocyparis leylandii"),
         ("Aus", "Bus albus", "Bus albus"),

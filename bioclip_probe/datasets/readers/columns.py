@@ -7,6 +7,7 @@ Readers of CSV, Parquet, NumPy and AnnData files all match their columns to mean
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
@@ -22,11 +23,11 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
         "filepath", "path", "imagepath", "relativepath", "filename", "imagefile", "imagefilename", "file", "image",
         "img", "imgpath", "photo",
     ),
-    "kingdom": ("kingdom",),
+    "kingdom": ("kingdom", "regnum"),
     "phylum": ("phylum", "division"),
-    "class": ("cls", "class", "classname"),  # where a table has `cls`, its `class` is the target of a classifier
-    "order": ("order", "ordername"),
-    "family": ("family", "familyname"),
+    "class": ("cls", "class", "classname", "classis"),  # beside `cls`, a `class` is the target of a classifier
+    "order": ("order", "ordername", "ordo"),
+    "family": ("family", "familyname", "familia"),
     "genus": ("genus", "genusname"),
     "species": ("species", "speciesname"),
     "epithet": ("specificepithet", "epithet", "speciesepithet"),
@@ -46,7 +47,9 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
 _AROUND_RANKS = frozenset("dwc taxon taxa taxonomy taxonomic tax lineage classification name names".split())
 _RANK_WORD = re.compile(
     r"(?:sub|super|infra|parv|mega|giga|micro|inter)?(?:domain|kingdom|regnum|phylum|division|class|cohort|order|ordo|"
-    r"family|familia|tribe|tribus|genus|species|epithet)|scientificname|cls"
+    r"family|familia|tribe|tribus|genus|species|epithet)|scientificname|cls|"
+    # In other languages these are named, and not read.
+    r"reino|filo|clase|orden|famille|familie|genero|genre|especie|espece|ordnung|klasse|gattung"
 )
 #: Words by which a column counts, numbers or judges taxa, and does not name them.
 _NO_NAMES = frozenset(
@@ -94,7 +97,8 @@ def match_columns(columns: Iterable[str]) -> dict[str, str]:
 
 def _words(column: object) -> list[str]:
     """Return the words of the name of a column in small letters: taxonFamily_name → taxon, family, name."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(column))
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKD", str(column)))
+    parted = "".join(sign for sign in parted if not unicodedata.combining(sign))
     return re.findall(r"[a-z0-9]+", parted.lower())
 
 

@@ -172,7 +172,8 @@ def lineages_of_folders(root: Path, folders: Sequence[TaxonFolder]) -> tuple[dic
 
 def _without_subfamilies(folders: Sequence[TaxonFolder]) -> tuple[list[TaxonFolder], list[str]]:
     """Return folders without a level of subfamilies below that of families, and a note."""
-    found, without = set(), []
+    found: set[str] = set()
+    without = []
     for folder in folders:
         parts = folder.taxon.parts
         extra = [i for i in range(1, len(parts)) if _SUBFAMILY.search(parts[i]) and _FAMILY.search(parts[i - 1])]

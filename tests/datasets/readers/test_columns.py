@@ -139,6 +139,14 @@ def test_a_scientific_name_of_a_higher_taxon_fills_its_rank(root, text, rank, li
     assert row.where(row.notna(), None).tolist() == lineage
 
 
+def test_latin_names_of_ranks_are_read_and_those_of_other_languages_named(root):
+    dataset = load(
+        root, "path,Regnum,Ordo,Familia,Género,species\nimg/a.jpg,Animalia,Passeriformes,Corvidae,Pica,Pica pica\n"
+    )
+    assert dataset.images.loc[0, ["kingdom", "order", "family"]].tolist() == ["Animalia", "Passeriformes", "Corvidae"]
+    assert "columns that look like ranks were not read: 'Género'" in dataset.notes
+
+
 def test_a_scientific_name_counts_where_the_species_is_a_placeholder_or_an_epithet_without_genus(root):
     text = "path,genus,species,scientificName\nimg/a.jpg,,hudsonia,Pica hudsonia\nimg/b.jpg,Pica,<NA>,Pica pica (L.)\n"
     assert load(root, text).images["species"].tolist() == ["Pica hudsonia", "Pica pica"]
