@@ -83,15 +83,16 @@ def _load_split(root: Path, split: str) -> Dataset:
     scientific_names, table_notes = _read_scientific_names(root)
     notes += table_notes
     names = read_names(scientific_names.values())
-    species_of = {folder: names[text].species for folder, text in scientific_names.items()}
-    species = pd.Series([species_of.get(folder) for folder in label], dtype="str")
+    name_of = {folder: names[text] for folder, text in scientific_names.items() if names[text].species}
+    species = pd.Series([name_of[folder].species if folder in name_of else None for folder in label], dtype="str")
+    genus = pd.Series([name_of[folder].genus if folder in name_of else None for folder in label], dtype="str")
     known = species.notna()
     if not known.all():
         notes.append(f"{(~known).sum()} images have no binomial, and no taxon: {some(label[~known].unique())}")
     rows = pd.DataFrame({"image_id": sources, "source": sources, "label": label, "common": label.str.lower()})
     for rank, name in RANKS_OF_BIRDS.items():
         rows[rank] = pd.Series(name, index=rows.index, dtype="str").where(known)
-    rows = rows.assign(genus=species.str.split(" ").str[0], species=species, split=split)
+    rows = rows.assign(genus=genus, species=species, split=split)
     return dataset_from_files(NAME if split == EVALUATED_SPLIT else f"{NAME}-{split}", root, rows, notes)
 
 
