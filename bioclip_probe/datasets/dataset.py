@@ -145,7 +145,7 @@ class Dataset:
         if self.filling is None:
             return self
         images = self.images.copy(deep=False)
-        for rank, rows in self.filling.filled.items():
+        for rank, rows in self.filling.rows.items():
             images[rank] = images[rank].mask(self.images.index.isin(rows))
         kept = [note for note in self.notes if note not in self.filling.notes]
         own = self.identity
@@ -200,10 +200,10 @@ def dataset_from_rows(
     """
     rows = rows.reset_index(drop=True)
     reading = read_lineages(rows)
-    filling = fill_lineages(reading.lineages)
+    lineages, filling = fill_lineages(reading.lineages)
     others = [column for column in IMAGES.names if column in rows.columns and column not in RANKS]
     facts_of_images, notes_on_others = _without_placeholders(rows[others])
-    images = IMAGES.frame(pd.concat([facts_of_images, filling.lineages], axis=1))
+    images = IMAGES.frame(pd.concat([facts_of_images, lineages], axis=1))
     notes = (*notes, *reading.notes, *filling.notes, *notes_on_others, *_notes_on_status(images["status"]))
     return Dataset(name, images, open, Identity(images, tuple(facts), content), notes=notes, filling=filling)
 

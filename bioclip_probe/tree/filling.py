@@ -20,14 +20,14 @@ _SPECIES = RANKS.index("species")
 
 @dataclass(frozen=True, eq=False)
 class Filling:
-    """Lineages whose holes were filled.
+    """The holes of lineages that were filled, and those that stay because rows contradict each other.
 
     Attributes
     ----------
-    lineages : DataFrame, n rows, columns `RANKS`, dtype str
-        The filled lineages.
-    filled : dict from rank to ndarray of int
+    rows : dict from rank to ndarray of int
         The rows whose name at a rank was filled.
+    names : dict from rank to list of str
+        The names that they have now, the most frequent first.
     contradictions : dict from rank to dict
         For each rank, the taxa whose rows contradict each other: the name of the species, genus …, and the number of
         rows whose hole stays.
@@ -37,23 +37,23 @@ class Filling:
     Examples
     --------
     >>> rows = pd.DataFrame({"family": ["Corvidae", None], "genus": ["Pica", "Pica"]})
-    >>> filling = fill_lineages(rows.reindex(columns=RANKS).astype("str"))
-    >>> filling.lineages["family"].tolist(), filling.notes
+    >>> lineages, filling = fill_lineages(rows.reindex(columns=RANKS).astype("str"))
+    >>> lineages["family"].tolist(), filling.notes
     (['Corvidae', 'Corvidae'], ['the family of 1 images was filled, all others of their taxon agree: Corvidae'])
     """
 
-    lineages: pd.DataFrame
-    filled: dict[str, np.ndarray]
+    rows: dict[str, np.ndarray]
+    names: dict[str, list[str]]
     contradictions: dict[str, dict[str, int]]
     n_split: int
 
     @property
     def notes(self) -> list[str]:
         """One line for each rank that was filled, and for each where rows contradict each other."""
-        notes = []
-        for rank, rows in self.filled.items():
-            names = self.lineages[rank].iloc[rows].value_counts().index
-            notes.append(f"the {rank} of {len(rows)} images was filled, all others of their taxon agree: {some(names)}")
+        notes = [
+            f"the {rank} of {len(rows)} images was filled, all others of their taxon agree: {some(self.names[rank])}"
+            for rank, rows in self.rows.items()
+        ]
         return notes + self._notes_on_contradictions()
 
     @property
@@ -61,7 +61,7 @@ class Filling:
         """One line for each rank that could be filled, for lineages that stay as they are given."""
         notes = [
             f"the {rank} of {len(rows)} images is missing and stays so; all others of their taxon agree on it"
-            for rank, rows in self.filled.items()
+            for rank, rows in self.rows.items()
         ]
         if self.n_split:
             notes.append(f"{self.n_split} species count as more than one taxon, as some of their images lack a rank")
@@ -75,7 +75,7 @@ class Filling:
         ]
 
 
-def fill_lineages(lineages: pd.DataFrame) -> Filling:
+def fill_lineages(lineages: pd.DataFrame) -> tuple[pd.DataFrame, Filling]:
     """Fill the holes of lineages from other rows of the same taxa.
 
     Parameters
@@ -85,14 +85,15 @@ def fill_lineages(lineages: pd.DataFrame) -> Filling:
 
     Returns
     -------
-    Filling
+    filled : DataFrame, n rows, columns `RANKS`, dtype str
+    filling : Filling
 
     Examples
     --------
     >>> rows = [["Sulidae", "Morus", "Morus bassanus"], ["Moraceae", "Morus", "Morus alba"], [None, "Morus", None]]
     >>> rows = pd.DataFrame(rows, columns=RANKS[4:]).reindex(columns=RANKS).astype("str")
-    >>> filling = fill_lineages(rows)
-    >>> filling.lineages["family"].tolist(), filling.contradictions
+    >>> filled, filling = fill_lineages(rows)
+    >>> filled["family"].tolist(), filling.contradictions
     (['Sulidae', 'Moraceae', nan], {'family': {'Morus': 1}})
     """
     columns = [pd.factorize(lineages[rank], sort=True) for rank in RANKS]
@@ -108,19 +109,21 @@ def fill_lineages(lineages: pd.DataFrame) -> Filling:
         for hole, name in changes.items():
             distinct[hole] = name
 
-    filled: dict[str, np.ndarray] = {}
-    table = lineages.copy(deep=False)
+    rows: dict[str, np.ndarray] = {}
+    names: dict[str, list[str]] = {}
+    filled = lineages.copy(deep=False)
     for number in np.flatnonzero((distinct != given).any(axis=0)).tolist():
-        rank, names = RANKS[number], np.array([None, *columns[number][1]], dtype=object)
-        filled[rank] = np.flatnonzero((distinct != given)[lineage_of_row, number])
-        table[rank] = pd.Series(names[distinct[lineage_of_row, number]], index=lineages.index, dtype="str")
+        rank, own = RANKS[number], np.array([None, *columns[number][1]], dtype=object)
+        filled[rank] = pd.Series(own[distinct[lineage_of_row, number]], index=lineages.index, dtype="str")
+        rows[rank] = np.flatnonzero((distinct != given)[lineage_of_row, number])
+        names[rank] = filled[rank].iloc[rows[rank]].value_counts().index.tolist()
     contradictions: dict[str, dict[str, int]] = {}
     for (lineage, number), anchor in sorted(contradicted.items(), key=lambda item: item[0][::-1]):
         taxa = contradictions.setdefault(RANKS[number], {})
         taxon = str(columns[anchor][1][distinct[lineage, anchor] - 1])
         taxa[taxon] = taxa.get(taxon, 0) + int(n_rows[lineage])
     n_split = int(np.sum(_paths_of_species(given) > _paths_of_species(distinct)))
-    return Filling(table, filled, contradictions, n_split)
+    return filled, Filling(rows, names, contradictions, n_split)
 
 
 def _one_round(lineages: np.ndarray) -> tuple[dict[tuple[int, int], int], dict[tuple[int, int], int]]:

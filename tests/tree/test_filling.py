@@ -30,9 +30,9 @@ def lists(frame) -> list[tuple]:
 
 @pytest.mark.parametrize("rank", RANKS[:-1])
 def test_a_rank_that_others_of_the_species_give_is_filled_and_noted(rank):
-    filling = fill_lineages(table(MAGPIE, without(MAGPIE, rank), RAVEN))
-    assert lists(filling.lineages) == [MAGPIE, MAGPIE, RAVEN]
-    assert filling.filled[rank].tolist() == [1]
+    filled, filling = fill_lineages(table(MAGPIE, without(MAGPIE, rank), RAVEN))
+    assert lists(filled) == [MAGPIE, MAGPIE, RAVEN]
+    assert filling.rows[rank].tolist() == [1]
     assert filling.notes == [
         f"the {rank} of 1 images was filled, all others of their taxon agree: {MAGPIE[RANKS.index(rank)]}"
     ]
@@ -42,7 +42,7 @@ def test_a_rank_that_others_of_the_species_give_is_filled_and_noted(rank):
 def test_another_species_of_the_genus_or_of_the_family_fills_too():
     nuttalli = (*without(MAGPIE, "order", "class")[:6], "Pica nuttalli")
     monedula = (None, None, None, None, "Corvidae", "Coloeus", "Coloeus monedula")
-    filled = lists(fill_lineages(table(MAGPIE, nuttalli, monedula)).lineages)
+    filled = lists(fill_lineages(table(MAGPIE, nuttalli, monedula))[0])
     assert filled[1][:6] == MAGPIE[:6]
     assert filled[2][:5] == MAGPIE[:5]
 
@@ -50,14 +50,14 @@ def test_another_species_of_the_genus_or_of_the_family_fills_too():
 def test_rows_of_another_taxon_of_the_same_name_do_not_count():
     animal = ("Animalia", *[None] * 4, "Morus", "Morus capensis")
     plant = (*[None] * 4, "Moraceae", "Morus", None)
-    filled = lists(fill_lineages(table(GANNET, MULBERRY, animal, plant)).lineages)
+    filled = lists(fill_lineages(table(GANNET, MULBERRY, animal, plant))[0])
     assert filled[2] == (*GANNET[:6], "Morus capensis")
     assert filled[3] == (*MULBERRY[:6], None)
 
 
 def test_a_name_under_several_parents_is_left_and_named():
-    filling = fill_lineages(table(GANNET, MULBERRY, (*[None] * 5, "Morus", None)))
-    assert lists(filling.lineages)[2] == (*[None] * 5, "Morus", None)
+    filled, filling = fill_lineages(table(GANNET, MULBERRY, (*[None] * 5, "Morus", None)))
+    assert lists(filled)[2] == (*[None] * 5, "Morus", None)
     assert filling.contradictions["family"] == {"Morus": 1}
     assert (
         "the order of 1 images stays missing, other images of their taxon contradict each other: Morus" in filling.notes
@@ -66,31 +66,31 @@ def test_a_name_under_several_parents_is_left_and_named():
 
 def test_sources_that_contradict_each_other_are_not_guessed():
     other = (*MAGPIE[:3], "Corviformes", *MAGPIE[4:])
-    filling = fill_lineages(table(MAGPIE, MAGPIE, other, without(MAGPIE, "order")))
-    assert lists(filling.lineages)[3] == without(MAGPIE, "order")
-    assert (filling.filled, filling.contradictions) == ({}, {"order": {"Pica hudsonia": 1}})
+    filled, filling = fill_lineages(table(MAGPIE, MAGPIE, other, without(MAGPIE, "order")))
+    assert lists(filled)[3] == without(MAGPIE, "order")
+    assert (filling.rows, filling.contradictions) == ({}, {"order": {"Pica hudsonia": 1}})
     # One species agrees, but says what nobody else says of its family.
     lonely = (*[None] * 3, "Piciformes", None, "Pica", "Pica hudsonia")
-    filling = fill_lineages(table(RAVEN, lonely, (*[None] * 4, "Corvidae", "Pica", "Pica hudsonia")))
+    filled, filling = fill_lineages(table(RAVEN, lonely, (*[None] * 4, "Corvidae", "Pica", "Pica hudsonia")))
     assert filling.contradictions["order"] == {"Pica hudsonia": 1}
 
 
 def test_a_rank_that_no_row_gives_stays_missing():
     rows = [without(row, "kingdom", "order") for row in (MAGPIE, RAVEN, GANNET)]
-    filling = fill_lineages(table(*rows))
-    assert lists(filling.lineages) == rows
+    filled, filling = fill_lineages(table(*rows))
+    assert lists(filled) == rows
     assert filling.notes == filling.notes_as_given == []
 
 
 def test_rows_known_to_a_higher_rank_only_are_filled_above_it_and_not_below():
-    filled = lists(fill_lineages(table(MAGPIE, (None, None, "Aves", *[None] * 4))).lineages)
+    filled = lists(fill_lineages(table(MAGPIE, (None, None, "Aves", *[None] * 4)))[0])
     assert filled[1] == (*MAGPIE[:3], *[None] * 4)
 
 
 def test_half_filled_orders_of_many_species_split_none():
     rows = [(*MAGPIE[:3], f"O{i // 12}", f"F{i // 4}", f"G{i}", f"G{i} alba") for i in range(40)]
-    filling = fill_lineages(table(*rows, *[without(row, "order") for row in rows]))
-    assert lists(filling.lineages) == rows + rows
+    filled, filling = fill_lineages(table(*rows, *[without(row, "order") for row in rows]))
+    assert lists(filled) == rows + rows
     assert filling.n_split == 40
     assert "40 species count as more than one taxon" in filling.notes_as_given[1]
 
@@ -99,14 +99,14 @@ def test_half_filled_orders_of_many_species_split_none():
 @given(lineage_tables(max_rows=10), st.data())
 def test_filling_is_idempotent_keeps_names_and_does_not_depend_on_order_or_repeats(frame, data):
     given = clean_lineages(frame)
-    filled = fill_lineages(given).lineages
+    filled = fill_lineages(given)[0]
     known = given.notna().to_numpy()
     assert (filled.to_numpy(dtype=object)[known] == given.to_numpy(dtype=object)[known]).all()
-    pd.testing.assert_frame_equal(fill_lineages(filled).lineages, filled)
+    pd.testing.assert_frame_equal(fill_lineages(filled)[0], filled)
     pd.testing.assert_frame_equal(clean_lineages(filled), filled)
     order = data.draw(st.permutations(range(len(given))))
-    pd.testing.assert_frame_equal(fill_lineages(given.iloc[order]).lineages, filled.iloc[order])
-    twice = fill_lineages(pd.concat([given, given], ignore_index=True)).lineages
+    pd.testing.assert_frame_equal(fill_lineages(given.iloc[order])[0], filled.iloc[order])
+    twice = fill_lineages(pd.concat([given, given], ignore_index=True))[0]
     assert lists(twice) == lists(filled) * 2
 
 
@@ -124,4 +124,4 @@ def test_lineages_that_agree_come_back_from_any_holes_that_leave_one_name_of_eac
     given = full.copy()
     for number, rank in enumerate(RANKS[:-1]):
         given[rank] = given[rank].mask(holes[:, number])
-    pd.testing.assert_frame_equal(fill_lineages(given).lineages, full)
+    pd.testing.assert_frame_equal(fill_lineages(given)[0], full)
