@@ -56,13 +56,11 @@ def run_coverage(options: argparse.Namespace) -> int:
     """Count how often each interval holds its target, and print the least coverage of each number."""
     n_draws = options.draws or (5 if options.size == "quick" else coverage.N_DRAWS)
     covered = coverage.study(options.out, options.processes, n_draws, options.species, options.trees, options.parts)
-    print(f"\n{coverage.summary(covered)}")
+    rows = coverage.pooled(covered)
+    print(f"\n{coverage.summary(rows)}\n\nwithheld:\n{rows[rows['reason'] != ''].to_string(index=False)}")
     if options.publish:
-        publish("coverage", covered, coverage.summary)
-        coverage.withheld_list(covered).to_csv(FILE, index=False)
-        print(f"intervals that the package withholds: {FILE}")
-    for entry in coverage.withdrawn(covered):
-        print(f"covers too rarely: {entry}")
+        publish("coverage", rows, coverage.summary)
+        coverage.withheld_list(rows).to_csv(FILE, index=False)
     return 0
 
 

@@ -7,7 +7,6 @@ metrics, the scores of a probe, and the differences between two models.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,8 +45,8 @@ N_IMAGES, DIMENSIONS, SCATTER = 5, 32, 1.0
 N_DRAWS, N_MADE_UP, DRAWS_PER_JOB = 250, 1000, 5
 #: Both models are measured in each draw, and the intervals of either are counted; this word marks those of the second.
 SECOND = "second"
-#: An interval that covers more rarely is withdrawn.
-LOWEST = 0.93
+#: An interval that covers more rarely is withheld, and one that was made fewer times over all λ.
+LOWEST, FEWEST_INTERVALS = 0.93, 100
 #: p-values are not used, and the delta has no interval; chance levels are used, where numbers are adjusted to them.
 SETTINGS = MeasureSettings(n_permutations=19, n_primary_permutations=1, n_model_permutations=1, n_hyperbolicity_draws=1)
 #: Scores whose chance level depends on the number of taxa, and whose best value is 1.
@@ -281,19 +280,40 @@ def _comparable(numbers: np.ndarray) -> np.ndarray:
     return (numbers[:, :3] - chance) / np.where(chance < 1, 1 - chance, 1)
 
 
-def withdrawn(covered: pd.DataFrame) -> list[dict]:
-    """Return the intervals that cover too rarely, with n, λ and coverage of the cells in which they do."""
-    wrong = covered[covered["verdict"] == "covers too rarely"]
-    return [
-        {
-            "metric": metric,
-            "rank": rank,
-            "protocol": protocol,
-            "tree": tree,
-            "cells": [[int(row.n), float(row.signal), round(float(row.coverage), 3)] for row in rows.itertuples()],
-        }
-        for (metric, rank, protocol, tree), rows in wrong.groupby(["metric", "rank", "protocol", "tree"], sort=False)
-    ]
+def pooled(covered: pd.DataFrame) -> pd.DataFrame:
+    """Return the coverage over all λ of each number, tree and number of species.
+
+    Parameters
+    ----------
+    covered : DataFrame
+        From `table`.
+
+    Returns
+    -------
+    DataFrame
+        `intervals` that were made, their `coverage`, and the `lowest` coverage at one λ. `reason` says why the package
+        withholds the interval; it is empty where the interval is shown.
+    """
+    known = covered[covered["coverage"].notna()].fillna({"rank": "", "protocol": ""})
+    intervals = (known["draws"] * known["shown"]).round().astype(int)
+    counts = known.assign(
+        intervals=intervals, held=intervals * known["coverage"], rare=known["verdict"] == "covers too rarely"
+    )
+    groups = counts.groupby([*withheld.KEY, "n"], sort=False)
+    sums = {"intervals": ("intervals", "sum"), "held": ("held", "sum"), "lowest": ("coverage", "min")}
+    rows = groups.agg(**sums, rare=("rare", "any")).reset_index()
+    rows["coverage"] = rows.pop("held") / rows["intervals"]
+    reasons = {
+        "too few intervals to tell": rows["intervals"] < FEWEST_INTERVALS,
+        f"covers less than {LOWEST:g}": rows["coverage"] < LOWEST,
+        f"covers surely less than {LOWEST:g} at one λ": rows.pop("rare"),
+    }
+    return rows.assign(reason=np.select(list(reasons.values()), list(reasons), default=""))
+
+
+def withheld_list(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the intervals of `pooled` that the package withholds, with the columns of its list."""
+    return rows.loc[rows["reason"] != ""].rename(columns={"n": "n_species"})[list(withheld.EMPTY)]
 
 
 def study(
@@ -304,14 +324,14 @@ def study(
     trees: Sequence[str] = KINDS,
     parts: Sequence[str] = PARTS,
 ) -> pd.DataFrame:
-    """Make the draws that a folder lacks, and write the table and the list of intervals to withdraw."""
+    """Make the draws that a folder lacks, write the table, with and without λ, and return that with λ."""
     cells = [Cell(*cell) for cell in itertools.product(trees, sizes, SIGNALS, parts)]
     jobs = blocks([cell for cell in cells if cell.part == PARTS[0] or cell.tree == KINDS[0]], n_draws)
 
     def write(lines: dict[str, dict]) -> pd.DataFrame:
         covered = table(jobs, lines)
         covered.to_csv(out / "coverage.csv", index=False, float_format="%.4g")
-        (out / "withdrawn.json").write_text(json.dumps(withdrawn(covered), indent=1) + "\n")
+        pooled(covered).to_csv(out / "pooled.csv", index=False, float_format="%.4g")
         return covered
 
     lines = run(jobs, work, out / "draws-coverage.jsonl", processes, write)
@@ -321,22 +341,12 @@ def study(
     return covered
 
 
-def withheld_list(covered: pd.DataFrame) -> pd.DataFrame:
-    """Return the list of intervals to withhold, as the package reads it: one row for each size at which one fails."""
-    rows = [
-        {name: entry[name] for name in withheld.KEY} | {"n_species": size}
-        for entry in withdrawn(covered)
-        for size in sorted({n for n, _, _ in entry["cells"]})
-    ]
-    return pd.DataFrame(rows, columns=list(withheld.EMPTY))
-
-
-def summary(covered: pd.DataFrame) -> str:
-    """Return the least coverage of each number by tree and number of species, over ranks and λ, as Markdown."""
-    shown = covered[covered["coverage"].notna()]
-    of_probe = " (" + shown["protocol"] + ")"
-    names = "`" + shown["metric"] + "`" + of_probe.where(shown["protocol"] != "", "")
-    least = shown.assign(number=names).pivot_table("coverage", "number", ["tree", "n"], aggfunc="min", sort=False)
+def summary(rows: pd.DataFrame) -> str:
+    """Return the least coverage over ranks of each number of `pooled` that is shown, as Markdown."""
+    rows = rows[rows["reason"] == ""]
+    of_probe = " (" + rows["protocol"] + ")"
+    names = "`" + rows["metric"] + "`" + of_probe.where(rows["protocol"] != "", "")
+    least = rows.assign(number=names).pivot_table("coverage", "number", ["tree", "n"], aggfunc="min", sort=False)
     least = least.sort_index(axis=1, ascending=[False, True])
     least.columns = [f"{tree}, {n}" for tree, n in least.columns]
     return markdown(least.reset_index())

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.calibration import coverage
-from tests.calibration.coverage import Block, Cell, blocks, summary, table, withdrawn
+from tests.calibration.coverage import FEWEST_INTERVALS, Block, Cell, blocks, pooled, summary, table, withheld_list
 
 
 def made_up_lines(jobs: list[Block], reach: float) -> dict[str, dict]:
@@ -25,15 +25,35 @@ def made_up_lines(jobs: list[Block], reach: float) -> dict[str, dict]:
 
 
 @pytest.mark.parametrize(("reach", "verdict"), [(1.96, "covers"), (1.2, "covers too rarely")])
-def test_an_interval_that_covers_too_rarely_is_withdrawn(reach, verdict):
+def test_an_interval_that_covers_too_rarely_is_withheld(reach, verdict):
     jobs = blocks([Cell("taxonomy", 40, 0.5)], 400)
     covered = table(jobs, made_up_lines(jobs, reach))
     row, without = covered.itertuples()
     assert row.verdict == verdict and row.draws == 400 and row.shown == 1
     assert row.coverage_low < row.coverage < row.coverage_high
     assert without.shown == 0 and np.isnan(without.coverage)
-    assert [entry["metric"] for entry in withdrawn(covered)] == ["silhouette"] * (verdict != "covers")
-    assert "`silhouette`" in summary(covered) and "knn_purity_1" not in summary(covered)
+    rows = pooled(covered)
+    assert withheld_list(rows)["metric"].tolist() == ["silhouette"] * (verdict != "covers")
+    assert ("`silhouette`" in summary(rows)) == (verdict == "covers")
+    assert "knn_purity_1" not in summary(rows)
+
+
+def test_of_few_intervals_nothing_is_known():
+    jobs = blocks([Cell("taxonomy", 40, 0.5)], FEWEST_INTERVALS - 1)
+    (reason,) = pooled(table(jobs, made_up_lines(jobs, reach=9)))["reason"]
+    assert reason == "too few intervals to tell"
+
+
+def test_intervals_are_judged_over_all_signals():
+    jobs = blocks([Cell("taxonomy", 40, signal) for signal in (0.0, 0.5, 1.0)], 200)
+    lines = {}
+    for signal, reach in ((0.0, 1.4), (0.5, 9), (1.0, 9)):
+        own = [job for job in jobs if job.cell.signal == signal]
+        lines |= made_up_lines(own, reach)
+    covered = table(jobs, lines)
+    (row,) = pooled(covered).itertuples()
+    assert row.intervals == 600 and row.lowest < row.coverage
+    assert row.coverage > 0.93 and "surely" in row.reason
 
 
 def test_blocks_begin_with_some_draws_of_every_cell():
@@ -55,4 +75,4 @@ def test_one_draw_gives_numbers_of_one_model_of_two_and_of_a_probe(tree, tmp_pat
     assert ranked == (tree == "taxonomy")
     assert (covered["draws"] <= 4).all() and covered["shown"].max() == 1
     written = pd.read_csv(tmp_path / "coverage.csv")
-    assert len(written) == len(covered) and (tmp_path / "withdrawn.json").exists()
+    assert len(written) == len(covered) and (tmp_path / "pooled.csv").exists()
