@@ -11,7 +11,7 @@ import pandas as pd
 FOLDER = Path(__file__).resolve().parent
 README = FOLDER / "README.md"
 #: Columns of texts that may be empty.
-TEXTS = {"models", "rank", "protocol", "primary", "verdict"}
+TEXTS = {"models", "rank", "protocol", "primary", "verdict", "reason"}
 
 
 def publish(name: str, table: pd.DataFrame, summary: Callable[[pd.DataFrame], str]) -> None:
