@@ -9,6 +9,7 @@ from tests.support.darwin_core import (
     DWC,
     MAGPIE,
     MEDIA,
+    META,
     RECORDS,
     describe_archive,
     describe_table,
@@ -190,3 +191,31 @@ def test_tables_with_mistakes_are_refused(tmp_path, records, media, reason):
     with pytest.raises(DataError, match=reason) as error:
         load(root)
     assert str(error.value).isprintable()
+
+
+def test_dropped_columns_are_named_by_the_line(tmp_path):
+    """Some publishers leave out the separators of empty fields at the end of a row, even of the first."""
+    short = ["105", *RECORDS[0][1:5]]
+    root = write_archive(tmp_path, [short, *RECORDS, ["106", *short[1:]]])
+    with pytest.raises(
+        DataError, match=r"line 2 has fewer .*5 in place of 11 \(2 such rows, in lines 2, 6\)"
+    ):
+        load(root)
+
+
+@pytest.mark.parametrize("encoding", ["zlib", "UTF-16", "nonsense"])
+def test_other_encodings_are_refused(tmp_path, encoding):
+    root = write_archive(tmp_path, description=META.replace("UTF-8", encoding))
+    with pytest.raises(DataError, match=f"is written in {encoding}, which is not supported"):
+        load(root)
+
+
+def test_stray_quotes_of_tabbed_text_are_text_even_if_quotes_are_declared(tmp_path):
+    records = [[*record] for record in RECORDS]
+    records[0][9], records[1][9] = '"Falk', 'Holm"'
+    root = write_archive(
+        tmp_path, records, description=META.replace('fieldsEnclosedBy=""', 'fieldsEnclosedBy="&quot;"')
+    )
+    for name in ("101.jpg", "102.jpg", "103.jpg"):
+        paint(root / name)
+    assert load(root).images["group"].tolist() == ['"Falk', 'Holm"', "B"]

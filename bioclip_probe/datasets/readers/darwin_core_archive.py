@@ -292,12 +292,14 @@ def _parse_format(element: ElementTree.Element, path: Path) -> TableFormat:
         )
     if lines.strip(" \r\n"):
         raise DataError(f"{path}: {META} ends lines by '{printable(lines)}'; expected line ends")
+    encoding = element.get("encoding", "utf-8")
     return TableFormat(
         separator,
         quote,
-        element.get("encoding", "utf-8"),
-        False,
-        _parse_number(element, path, "ignoreHeaderLines", "0"),
+        "utf-8" if encoding.lower() == "utf-8-sig" else encoding,  # a byte order mark is skipped in any case
+        header=False,
+        skip=_parse_number(element, path, "ignoreHeaderLines", "0"),
+        by_lines=separator == "\t",
     )
 
 

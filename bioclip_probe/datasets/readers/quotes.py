@@ -167,7 +167,9 @@ def _read_line(line: bytes, number: int, separator: bytes, quote: bytes, record:
     return opened_at
 
 
-def describe_wrong_rows(lines_of_width: Mapping[int, Sequence[int]], n_fields: int | None) -> str | None:
+def describe_wrong_rows(
+    lines_of_width: Mapping[int, Sequence[int]], n_fields: int | None, above: str = "its header"
+) -> str | None:
     """Return which rows have too many or too few fields, if any have.
 
     Parameters
@@ -175,7 +177,9 @@ def describe_wrong_rows(lines_of_width: Mapping[int, Sequence[int]], n_fields: i
     lines_of_width : mapping from int to sequence of int
         The numbers of the lines of the rows with each number of fields, in order.
     n_fields : int or None
-        Fields of the header; None for a table without one, where most rows are taken as right.
+        Fields of a row; None if nothing tells it, and most rows are taken as right.
+    above : str
+        What tells it.
 
     Returns
     -------
@@ -196,7 +200,7 @@ fields that hold a line end'
     if width < right:
         amount, hint = "fewer", "write the separators of empty fields too, and quote fields that hold a line end"
     others = f" ({len(wrong)} such rows, in lines {some(line for line, _ in wrong)})" if len(wrong) > 1 else ""
-    above = "most rows" if n_fields is None else "its header"
+    above = "most rows" if n_fields is None else above
     return f"line {line} has {amount} fields than {above}, {width} in place of {right}{others}; {hint}"
 
 

@@ -164,9 +164,11 @@ def read_table(
     if not names:
         return pd.DataFrame(columns=columns, dtype="str")
     absent = [column for column in columns if column not in names]
-    if absent:
-        raise DataError(f"{file.name} has {len(names)} columns in a row; {some(absent)} is none of them")
     quoting = _find_quoting(file, table_format, names)
+    if absent:
+        if not table_format.header:  # its first row may be a short one
+            _check_records(file, table_format, quoting, n_described=1 + max(int(name[1:]) for name in absent))
+        raise DataError(f"{file.name} has {len(names)} columns in a row; {some(absent)} is none of them")
     table, n_rows = _read_arrow(file, table_format, columns, quoting, only)
     if quoting.quote and n_rows + table_format.header != quoting.n_lines:
         _check_records(file, table_format, quoting)
@@ -367,8 +369,11 @@ def _decodes(line: bytes, encoding: str) -> bool:
     return True
 
 
-def _check_records(file: TextFile, table_format: TableFormat, quoting: _Quoting) -> None:
-    """Raise `DataError` for the first stray quote, or for the rows that have too many or too few fields."""
+def _check_records(file: TextFile, table_format: TableFormat, quoting: _Quoting, n_described: int = 0) -> None:
+    """Raise `DataError` for the first stray quote, or for the rows that have too many or too few fields.
+
+    `n_described` are the fields that a table without a header should have.
+    """
     lines_of_width: dict[int, list[int]] = {}
     for record in records(lines_of(file, table_format), table_format.separator.encode(), quoting.quote.encode()):
         stray = record.describe_stray_quote(quoting.n_fields, quoting.encloses_all)
@@ -378,6 +383,10 @@ def _check_records(file: TextFile, table_format: TableFormat, quoting: _Quoting)
         if stray:
             raise DataError(f"{file.name} {_UNREADABLE} {stray}; remove it, or double it and quote the whole field")
         lines_of_width.setdefault(record.n_fields, []).append(record.line)
-    wrong = describe_wrong_rows(lines_of_width, quoting.n_fields if table_format.header else None)
+    if table_format.header:
+        wrong = describe_wrong_rows(lines_of_width, quoting.n_fields)
+    else:
+        n_fields = n_described if n_described in lines_of_width else None
+        wrong = describe_wrong_rows(lines_of_width, n_fields, "its description")
     if wrong:
         raise DataError(f"{file.name} {_UNREADABLE} {wrong}")
