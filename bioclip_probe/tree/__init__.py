@@ -4,7 +4,10 @@
 `Tree`                   a rooted tree of nodes in preorder
 `Placement`              the node of each image in a tree
 `taxonomy`               lineages → the taxonomy and the placement of every row
+`read_name`              the name of a species, as somebody wrote it → `Name`, or a hole and its reason
 `clean_lineages`         a table of names → the seven ranks, cleaned
+`read_lineages`          the same, and what was found on the way
+`fill_lineages`          lineages → the same without the holes that other rows of a taxon fill
 `audit`                  lineages → a table of what is odd about them
 `read_tree`              a Newick or Nexus file → `Tree`
 `read_trees`             a file of several trees → a list of `Tree`
@@ -22,25 +25,32 @@
 from bioclip_probe.tree.auditing import audit
 from bioclip_probe.tree.brownian import brownian
 from bioclip_probe.tree.distances import patristic_distances, patristic_rows
+from bioclip_probe.tree.filling import fill_lineages
+from bioclip_probe.tree.lineage_reading import read_lineages
 from bioclip_probe.tree.lineages import clean_lineages, taxonomy
 from bioclip_probe.tree.matching import NameRules, match_names
+from bioclip_probe.tree.naming import Name, read_name
 from bioclip_probe.tree.newick import to_ete3
 from bioclip_probe.tree.placing import match_taxa, place_on
 from bioclip_probe.tree.tree import Placement, Tree
 from bioclip_probe.tree.tree_file import read_tree, read_trees
 
 __all__ = [
+    "Name",
     "NameRules",
     "Placement",
     "Tree",
     "audit",
     "brownian",
     "clean_lineages",
+    "fill_lineages",
     "match_names",
     "match_taxa",
     "patristic_distances",
     "patristic_rows",
     "place_on",
+    "read_lineages",
+    "read_name",
     "read_tree",
     "read_trees",
     "taxonomy",

@@ -30,7 +30,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from nameparser import Informal, ParsedName, UnparsableNameError, parse
+try:
+    from nameparser import Informal, ParsedName, UnparsableNameError, parse
+except ImportError as error:  # a parser of names of persons is imported as `nameparser` too
+    raise ImportError(
+        "scientific names are read by gbif-name-parser, which is missing or hidden by another package: "
+        "pip uninstall nameparser, then pip install --force-reinstall gbif-name-parser"
+    ) from error
 
 from bioclip_probe.tree import name_markers as markers
 from bioclip_probe.tree.name_preparation import capitalized, prepare, with_small_epithet
