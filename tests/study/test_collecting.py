@@ -53,8 +53,9 @@ def test_copies_are_one_group_and_the_notes_count_them(tmp_path):
     assert sample.take(np.array([0, 2, 3])).copies.tolist() == [0, 1, 1]
 
 
-def test_no_copy_of_a_test_image_is_learnt_from(tmp_path):
-    sample = collected(write_cats(tmp_path), tmp_path)
+@pytest.mark.parametrize("species", [{}, {"species": ["Felis catus", "Puma concolor", "Lynx rufus", "Lynx lynx"] * 6}])
+def test_no_copy_of_a_test_image_is_learnt_from(tmp_path, species):
+    sample = collected(write_cats(tmp_path, **species), tmp_path)
     for protocol in ("seen", "leave-one-out", "unseen"):
         for task, *_ in tasks_of_protocols(sample, ProbeSettings(protocols=(protocol,), n_deals=1)):
             for split in task.split:
