@@ -138,6 +138,10 @@ def test_folders_of_systems_are_left_out_and_noted(tmp_path):
         ),
         ("Chordata/Aves/Passeriformes/Corvidae/Pica/hudsonia", "'Chordata' is no kingdom"),
         (
+            "mine/Animalia/Chordata/Aves/Passeriformes/Corvidae/Pica",
+            "'Mine' is no kingdom, but 'Animalia' below it is one",
+        ),
+        (
             "Animalia/Vertebrata/Chordata/Aves/Passeriformes/Corvidae/Pica",
             "'Passeriformes', which ends as the name of an order does, stands",
         ),

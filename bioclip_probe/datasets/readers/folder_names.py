@@ -223,7 +223,8 @@ def _misplaced(lineage: Lineage) -> str:
     names = [None if name is None or is_placeholder(name) else read_taxon(name).taxon for name in lineage]
     kingdom = names[0]
     if kingdom and kingdom.lower() not in KINGDOMS:
-        return f"'{kingdom}' is no kingdom"
+        below = f", but '{names[1]}' below it is one" if names[1] and names[1].lower() in KINGDOMS else ""
+        return f"'{kingdom}' is no kingdom{below}"
     for level, name in enumerate(names[:-1]):
         for ending, rank in ((_ORDER, "order"), (_FAMILY, "family"), (_SUBFAMILY, "subfamily")):
             if name and rank != RANKS[level] and ending.search(name):
