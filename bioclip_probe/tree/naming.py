@@ -352,8 +352,9 @@ def _read_uninomial(written: str, rank: str) -> tuple[str | None, str, list[str]
         change = "author" if parsed.authorship_complete() else "subspecies" if parsed.specific_epithet else "subgenus"
         return sign + genus, "", [] if sign else [change]
     # "Corvidae Leach, 1820" has an author. "Clade Amorphea" has none, and stays.
-    if parsed.uninomial and (sign or parsed.candidatus or re.search(r"\d{4}|[.&(]", written)):
-        return sign + parsed.uninomial, "", ["author"]
+    is_higher = genus is not None and markers.HIGHER_NAME.fullmatch(genus)
+    if is_higher or (parsed.uninomial and (sign or parsed.candidatus or re.search(r"\d{4}|[.&(]", written))):
+        return f"{sign}{genus}", "", ["author"]
     return written, "", []
 
 
