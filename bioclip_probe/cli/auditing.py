@@ -63,7 +63,7 @@ def _load(data: str, lineages: str) -> Dataset:
     kind, _, path = data.partition(":")
     table = Path(path).expanduser()
     if kind == "table" and path and names.has_only_names(table):
-        dataset = names.load(table)
+        dataset = names.load_names(table)
         return dataset if lineages == LINEAGES[0] else dataset.as_given()
     return datasets.load(data, lineages)
 

@@ -76,7 +76,7 @@ def has_only_names(path: Path) -> bool:
     return "source" not in matched and bool(matched.keys() & {*RANKS, "binomial"})
 
 
-def load(path: Path) -> Dataset:
+def load_names(path: Path) -> Dataset:
     r"""Return the names of a table as a dataset whose pictures cannot be opened.
 
     Parameters
@@ -100,7 +100,7 @@ def load(path: Path) -> Dataset:
     >>> with TemporaryDirectory() as folder:
     ...     table = Path(folder, "magpies.csv")
     ...     _ = table.write_text("species\nPica hudsonia\nPica pica\n")
-    ...     load(table).images["species"].tolist()
+    ...     load_names(table).images["species"].tolist()
     ['Pica hudsonia', 'Pica pica']
     """
     if path.suffix.lower() == ".parquet":

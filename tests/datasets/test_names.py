@@ -15,7 +15,7 @@ def table(tmp_path):
 
 
 def test_names_are_read_as_those_of_pictures_are(table):
-    dataset = names.load(table)
+    dataset = names.load_names(table)
     assert dataset.name == "birds"
     assert dataset.images[["image_id", "family", "genus", "species"]].fillna("").to_numpy().tolist() == [
         ["row 1", "Corvidae", "Pica", "Pica hudsonia"],
@@ -26,7 +26,7 @@ def test_names_are_read_as_those_of_pictures_are(table):
 
 def test_it_has_no_pictures(table):
     with pytest.raises(PictureError, match=r"birds.csv is a table of names without pictures"):
-        names.load(table).open("row 1")
+        names.load_names(table).open("row 1")
 
 
 def test_only_a_table_with_ranks_and_without_pictures_is_one_of_names(tmp_path, table):
@@ -44,4 +44,4 @@ def test_only_a_table_with_ranks_and_without_pictures_is_one_of_names(tmp_path, 
 def test_a_table_without_rows_is_refused(tmp_path):
     (tmp_path / "none.csv").write_text("species\n")
     with pytest.raises(DataError, match="it has no row below its header"):
-        names.load(tmp_path / "none.csv")
+        names.load_names(tmp_path / "none.csv")
