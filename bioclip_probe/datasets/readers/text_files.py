@@ -24,6 +24,8 @@ from bioclip_probe.limits import check_declared
 BLOCK_BYTES = 1 << 24
 #: Text shrinks to a tenth or a thirtieth; a file that grows by more than this is an attack. See `check_declared`.
 MAX_RATIO = 200
+#: Memory that a byte of text takes at most: that of an empty line.
+_MEMORY_RATIO = 64
 #: The function that opens each kind of compressed file.
 COMPRESSIONS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 #: The endings of tables; those of text may also be compressed.
@@ -349,5 +351,6 @@ class UnpackedStream:
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
             raise DataError(f"{printable(self._name)} cannot be unpacked ({one_line(error)})") from error
         self._n_read += len(content)
-        check_declared(self._name, "unpacked text", self._n_read, self._file_bytes, MAX_RATIO)
+        n_bytes = self._n_read * _MEMORY_RATIO
+        check_declared(self._name, "unpacked text", n_bytes, self._file_bytes, MAX_RATIO * _MEMORY_RATIO)
         return content

@@ -28,6 +28,8 @@ from bioclip_probe.datasets.readers.table_formats import TableFormat, find_forma
 from bioclip_probe.datasets.readers.text_files import BLOCK_BYTES, TextFile, text_file
 from bioclip_probe.errors import DataError, one_line, printable, some
 
+# Each column costs memory and time; a vector of the largest size, with a column for each number, has fewer.
+_MAX_COLUMNS = 70_000
 # Added below the last line, and expected back: a quote that is never closed swallows it with everything before it.
 _LAST_LINE = "the last line"
 # Control characters except blanks, and other line breaks. Names and paths hold none; terminals obey them.
@@ -124,6 +126,9 @@ def read_column_names(file: TextFile, table_format: TableFormat) -> list[str]:
     row = first_row(file, table_format)
     if not row and not table_format.header:
         return []
+    n_columns = row.count(table_format.separator.encode()) + 1
+    if n_columns > _MAX_COLUMNS:
+        raise DataError(f"{file.name} has {n_columns:,} columns in its first row; expected {_MAX_COLUMNS:,} at most")
     try:
         options = _arrow_options(replace(table_format, skip=0), file.name)
         return csv.read_csv(io.BytesIO(row), *options).column_names

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from bioclip_probe import datasets
 from bioclip_probe.datasets.readers.table_formats import CSV, FORMATS, TSV, TableFormat
 from bioclip_probe.datasets.readers.text_files import TextFile
 from bioclip_probe.datasets.readers.text_tables import read_columns, read_table
 from bioclip_probe.errors import DataError
+from bioclip_probe.limits import allow_memory
 
 QUICK = settings(max_examples=150, deadline=None)
 #: Fields without blanks around them, full of what separates and encloses fields.
@@ -168,3 +170,16 @@ def test_empty_tables_are_named_so(text):
     with pytest.raises(DataError, match="it is empty"):
         read(text)
     assert read(text, TableFormat(header=False), ["f0"]) == []
+
+
+def test_a_table_of_more_columns_than_a_vector_has_numbers_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("bioclip_probe.datasets.readers.text_tables._MAX_COLUMNS", 70)
+    (tmp_path / "a.csv").write_text(",".join(["path", "species", *map(str, range(70))]) + "\n")
+    with pytest.raises(DataError, match=r"a\.csv has 72 columns in its first row; expected 70 at most"):
+        datasets.load(f"table:{tmp_path / 'a.csv'}")
+
+
+def test_a_small_file_that_unpacks_to_millions_of_empty_lines_is_refused(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"path,species\n" + b"\n" * 3_000_000))
+    with allow_memory(1 << 24), pytest.raises(DataError, match=r"its unpacked text would take .* of memory"):
+        datasets.load(f"table:{tmp_path / 'a.csv.gz'}")
