@@ -246,9 +246,9 @@ FORMS: dict[str, EncoderEntry] = {
             text=False,
         ),
         EncoderEntry(
-            "transformers:ORG/MODEL:POOLING",
-            "any model of transformers that embeds pictures, from the hub or a folder",
-            "POOLING: cls, pooler or mean; needs the extra `transformers`",
+            "transformers:MODEL:POOLING",
+            "any model of transformers that embeds pictures",
+            "MODEL: ORG/NAME[@REVISION] or a folder; POOLING: cls, pooler or mean; needs the extra `transformers`",
             id="transformers:facebook/dinov2-base:cls",
             text=False,
         ),
