@@ -228,14 +228,16 @@ def _with_genus(written: str, genus: str) -> str:
 
 
 def _read_canonical(written: str) -> Name | None:
-    """Return a plain binomial at once: most names are one, and need no parser."""
+    """Return a plain binomial at once: most names are one, and need no parser; made-up ones may be single letters."""
     genus, _, epithet = written.partition(" ")
-    if not (genus.isascii() and genus.isalpha() and genus[0].isupper() and genus[1:].islower()):
-        return None
     bare = epithet.removeprefix(HYBRID_SIGN)
-    if not (bare.isascii() and bare.isalpha() and bare.islower() and len(bare) > 1) or markers.problem_of(genus, bare):
+    if not (genus.isascii() and genus.isalpha() and genus.istitle()):
         return None
-    return Name(genus, epithet)
+    if not (bare.isascii() and bare.isalpha() and bare.islower()):
+        return None
+    if len(bare) == 1:
+        return Name(genus, epithet) if bare != "x" else None
+    return None if genus == "X" or markers.problem_of(genus, bare) else Name(genus, epithet)
 
 
 def _read_binomial(written: str, capital_epithets: bool) -> Name:

@@ -334,7 +334,7 @@ def test_an_image_alone_in_its_taxon_is_not_scored_but_stays_a_candidate():
     ],
 )
 def test_undefined_says_why(families, note):
-    frame = pd.DataFrame({"family": families, "species": [f"X {letter}" for letter in "abcd"]})
+    frame = pd.DataFrame({"family": families, "species": [f"Y {letter}" for letter in "abcd"]})
     placement, vectors = taxonomy(frame), unit_rows(np.random.default_rng(0).standard_normal((4, 3)))
     found = estimates(knn_purity, vectors, placement) | estimates(knn_purity_other_species, vectors, placement)
     for name in ("knn_purity_1", "knn_purity_1_adjusted", "knn_purity_5_other_species"):

@@ -133,7 +133,7 @@ def test_intervals_of_the_staircase_leave_out_species():
 
 def test_the_lca_of_species_with_holes_is_the_deepest_shared_name():
     names = [
-        ["A", "B", "C", None, None, "G", "G x"],
+        ["A", "B", "C", None, None, "G", "G b"],
         ["A", "B", "C", None, None, "G", "G y"],
         ["A", "B", "C", "D", None, None, "H z"],
         ["A", "B", "C", "D", "E", "I", "I z"],

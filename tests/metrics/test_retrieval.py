@@ -258,10 +258,10 @@ def test_more_signal_is_better_retrieval():
 @pytest.mark.parametrize(
     ("rows", "notes"),
     [
-        ([["A"] * 6 + ["A x"]], {"only one taxon", "needs at least 2 images"}),
-        ([["A"] * 6 + ["A x"]] * 5, {"only one taxon", "no two images share a taxon"}),
+        ([["A"] * 6 + ["A b"]], {"only one taxon", "needs at least 2 images"}),
+        ([["A"] * 6 + ["A b"]] * 5, {"only one taxon", "no two images share a taxon"}),
         (
-            [["A"] * 6 + [f"A {c}"] for c in "wxyz"],
+            [["A"] * 6 + [f"A {c}"] for c in "abcd"],
             {"only one taxon", "every taxon has a single image", "no two images share a taxon"},
         ),
     ],

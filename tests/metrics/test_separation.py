@@ -83,7 +83,7 @@ def test_one_image_of_a_taxon_scores_0():
     ],
 )
 def test_undefined_says_why(families, note):
-    placement = taxonomy(pd.DataFrame({"family": families, "species": [f"X {letter}" for letter in "abcd"]}))
+    placement = taxonomy(pd.DataFrame({"family": families, "species": [f"Y {letter}" for letter in "abcd"]}))
     found = silhouettes(unit_rows(rng().standard_normal((4, 3))), placement)["family"]
     assert np.isnan(found.value) and note in found.note
     assert found.n_excluded == families.count(None)

@@ -268,6 +268,13 @@ def test_names_above_the_species(text, rank, taxon):
     assert read_taxon(text, rank).taxon == taxon
 
 
+def test_made_up_names_of_single_letters_are_species():
+    letters = "abcdefghijklmnopqrstuvwyz"
+    assert [read_name(f"A {letter}").species for letter in letters] == [f"A {letter}" for letter in letters]
+    assert [read_name(letter, genus="X").species for letter in letters] == [f"X {letter}" for letter in letters]
+    assert [read_name(f"G{i} s{i}").species for i in range(20)] == [f"G{i} s{i}" for i in range(20)]
+
+
 def test_a_genus_with_its_author_is_no_species_where_other_epithets_are_small():
     names = read_names(["Pica hudsonia", "Pica Brisson"])
     assert [name.species for name in names.values()] == ["Pica hudsonia", None]
