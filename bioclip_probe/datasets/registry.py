@@ -232,7 +232,7 @@ REGISTRY: dict[str, DatasetEntry] = {
         ),
         DatasetEntry(
             "vectors",
-            "ready vectors, no pictures: Parquet as emb-explorer's, .npz, AnnData's .h5ad",
+            "ready vectors, no pictures: Parquet, .npz, AnnData's .h5ad, CSV, pybioclip's JSON",
             function=_load_vectors,
             form="vectors:FILE",
         ),
