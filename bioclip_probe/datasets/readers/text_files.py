@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from bioclip_probe.errors import DataError, one_line, printable
-from bioclip_probe.limits import check_declared
+from bioclip_probe.limits import check_declared, check_rows
 
 #: Bytes read at a time; no line may be longer.
 BLOCK_BYTES = 1 << 24
@@ -312,7 +312,8 @@ class UnpackedStream:
     """
 
     def __init__(self, stream: IO[bytes], name: str, file_bytes: int) -> None:
-        self._stream, self._name, self._file_bytes, self._n_read = stream, name, file_bytes, 0
+        self._stream, self._name, self._file_bytes = stream, name, file_bytes
+        self._n_read = self._n_lines = 0
 
     def __enter__(self) -> UnpackedStream:
         return self
@@ -351,6 +352,8 @@ class UnpackedStream:
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
             raise DataError(f"{printable(self._name)} cannot be unpacked ({one_line(error)})") from error
         self._n_read += len(content)
+        self._n_lines += content.count(b"\n")
+        check_rows(self._name, self._n_lines, self._file_bytes)
         n_bytes = self._n_read * _MEMORY_RATIO
         check_declared(self._name, "unpacked text", n_bytes, self._file_bytes, MAX_RATIO * _MEMORY_RATIO)
         return content
