@@ -166,7 +166,9 @@ class _Numbers:
 
     def beyond(self, model: str, controls: Sequence[str]) -> Iterator[Sentence]:
         """Yield whether a model is beyond all controls, as far as the data can tell."""
-        beyond, not_beyond, rows = [], [], set()
+        beyond: list[str] = []
+        not_beyond: list[str] = []
+        rows: set[int] = set()
         for control in controls:
             values, (pair, sign) = self._values(model, control), self._difference(model, control)
             if values is None or pair is None:
