@@ -15,6 +15,8 @@ from typing import Protocol
 #: The calibration study yields to all other work of the machine.
 NICENESS = 15
 SECONDS_BETWEEN_REPORTS = 20
+#: A report that takes long comes seldom: the work between two takes so many times as long.
+REPORTS_SHARE = 50
 
 
 class Job(Protocol):
@@ -45,7 +47,7 @@ def run(
     processes : int
         With 1, this process does the work.
     report : callable
-        It is called with the lines so far, every 20 seconds.
+        It is called with the lines so far, every 20 seconds, or more seldom if it takes long.
 
     Returns
     -------
@@ -57,18 +59,21 @@ def run(
     print(f"{len(jobs):,} jobs, {len(todo):,} of them to do", flush=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     start = last_report = time.monotonic()
+    pause = SECONDS_BETWEEN_REPORTS
     _end_incomplete_line(path)
     with path.open("a") as file, _computed(todo, work, processes) as computed:
         for n_done, line in enumerate(computed, 1):
             lines[line["job"]] = line
             file.write(json.dumps(line) + "\n")
             file.flush()
-            if time.monotonic() - last_report > SECONDS_BETWEEN_REPORTS:
-                last_report = time.monotonic()
-                seconds = last_report - start
+            if time.monotonic() - last_report > pause:
+                begun = time.monotonic()
+                seconds = begun - start
                 left = seconds / n_done * (len(todo) - n_done)
                 print(f"{n_done:,} of {len(todo):,} jobs, {seconds:.0f} s, about {left:.0f} s to go", flush=True)
                 report(lines)
+                last_report = time.monotonic()
+                pause = max(SECONDS_BETWEEN_REPORTS, REPORTS_SHARE * (last_report - begun))
     return lines
 
 
