@@ -101,10 +101,11 @@ def genus_and_species(genus: str | None, species: str | None) -> list[str | None
     if species is None:
         return [genus, None]
     words = species.replace("_", " ").split()
-    is_binomial = len(words) > 1 and words[0][0].isupper()
+    # Two words without a genus beside them are a binomial, in small letters too.
+    is_binomial = len(words) > 1 and (words[0][0].isupper() or genus is None)
     if not is_binomial and genus is None:
         return [None, None]
-    genus_of_species, epithet = words[:2] if is_binomial else [genus, words[0]]
+    genus_of_species, epithet = [words[0].capitalize(), words[1]] if is_binomial else [genus, words[0]]
     if epithet.lower() in PLACEHOLDERS:
         return [genus or genus_of_species, None]
     return [genus or genus_of_species, f"{genus_of_species} {epithet}"]
