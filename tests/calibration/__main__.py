@@ -26,7 +26,7 @@ def main() -> int:
     size.add_argument("--long", action="store_const", dest="size", const="long", help="tests: what is committed")
     out_help = "a run continues from the draws that are there; default: %(default)s"
     parser.add_argument("--out", type=Path, default=Path("results/calibration"), help=out_help)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2, help="0 makes the tables of the draws that are there")
     parser.add_argument("--only", default="", metavar="TEXT", help="truths: those with TEXT in their name")
     parser.add_argument("--draws", type=int, metavar="N", help="coverage: draws of a cell; default: 250, quick: 5")
     sizes = {"type": int, "nargs": "+", "metavar": "N", "default": coverage.SIZES}

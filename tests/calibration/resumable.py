@@ -45,7 +45,7 @@ def run(
     path : Path
         Lines of JSON. The field ``job`` is the key.
     processes : int
-        With 1, this process does the work.
+        With 1, this process does the work. With 0, nothing is done, and the lines that are there are returned.
     report : callable
         It is called with the lines so far, every 20 seconds, or more seldom if it takes long.
 
@@ -55,7 +55,7 @@ def run(
     """
     wanted = {job.key for job in jobs}
     lines = {key: line for key, line in read(path).items() if key in wanted}
-    todo = [job for job in jobs if job.key not in lines]
+    todo = [job for job in jobs if job.key not in lines] if processes else []
     print(f"{len(jobs):,} jobs, {len(todo):,} of them to do", flush=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     start = last_report = time.monotonic()
@@ -99,7 +99,7 @@ def timed_line(job: Job, work: Callable[[Job], dict]) -> dict:
 @contextmanager
 def _computed(todo: list[Job], work: Callable[[Job], dict], processes: int) -> Iterator[Iterator[dict]]:
     """Give the lines of the jobs as they are computed, in this process or in several."""
-    if processes == 1:
+    if processes <= 1:
         yield (timed_line(job, work) for job in todo)
         return
     with ProcessPoolExecutor(processes, get_context("spawn"), _one_thread) as pool:

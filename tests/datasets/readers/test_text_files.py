@@ -67,6 +67,7 @@ def test_a_bomb_is_refused(tmp_path, line, content):
         (b'[\n {"path": "a.jpg"}]', "it is JSON; export it as CSV"),
         (b"\n <!DOCTYPE HTML>\n<html>", "web page"),
     ],
+    ids=["utf-16", "utf-16-le", "utf-16-be", "utf-32", "gzip", "zip", "xls", "parquet", "git-lfs", "json", "html"],
 )
 def test_other_kinds_of_files_are_named(tmp_path, content, kind):
     (tmp_path / "t.csv").write_bytes(content)
