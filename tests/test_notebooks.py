@@ -12,8 +12,11 @@ import dataclasses
 
 import bioclip_probe as bp
 
+from bioclip_probe.datasets.identity import Identity
+
 everything = bp.datasets.load("world")
-few = dataclasses.replace(everything, images=everything.images.iloc[:300], fingerprint="few")
+images = everything.images.iloc[:300]
+few = dataclasses.replace(everything, images=images, identity=Identity(images))
 bp.datasets.load = lambda spec: few
 """
 #: Run after the cell with the tag `parameters`: coarse p-values and intervals, and only the metrics that are drawn.

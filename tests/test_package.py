@@ -11,7 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "bioclip_probe"
-OPTIONAL = ("anndata", "cluster", "hugging-face")  # imported where they are used, and missed in one line
+OPTIONAL = (
+    "anndata",
+    "cluster",
+    "hugging-face",
+    "transformers",
+)  # imported where they are used, and missed in one line
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 

@@ -242,7 +242,9 @@ def _votes(nearest: _Nearest, voters: _Voters, grid: Sequence[int]) -> Iterator[
         repeated[:, column] = same[:, :column].any(axis=1)
         if column + 1 in grid:
             first = slice(column + 1)
-            valid_votes = np.where(taxa[:, first] >= 0, votes[:, first] * per_vote[:, first], -1)
+            # Rounded, so that three votes of a third are no less than one whole vote.
+            counted = np.round(votes[:, first] * per_vote[:, first], 9)
+            valid_votes = np.where(taxa[:, first] >= 0, counted, -1)
             yield column + 1, _count(taxa[:, first], valid_votes, weight[:, first], repeated[:, first], truth)
 
 

@@ -115,5 +115,6 @@ def capitalized(word: str) -> str:
     """
     sign = HYBRID_SIGN if word.startswith(HYBRID_SIGN) else ""
     bare = word.removeprefix(sign)
-    is_plain = bare.replace("-", "").isalpha() and (bare.islower() or (bare.isupper() and len(bare) > 1))
+    letters = bare.replace("-", "")
+    is_plain = letters.isalpha() and (bare.islower() or (len(bare) > 1 and all(letter.isupper() for letter in letters)))
     return sign + (bare[:1].upper() + bare[1:].lower() if is_plain else bare)

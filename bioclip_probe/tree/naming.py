@@ -302,6 +302,8 @@ def _from_parsed(written: str, parsed: ParsedName, changes: tuple[str, ...]) -> 
     if problem := markers.problem_of(genus, epithet):
         return Name(_first_genus(written), reason=problem)
     notho = parsed.notho or ()
+    head, hyphen, tail = genus.partition("-")
+    genus = f"{head}{hyphen}{tail.lower()}"
     stem = re.sub(r"_[A-Z]{1,2}$", "", epithet)  # the suffix of a split species in GTDB keeps its capital
     genus = (HYBRID_SIGN if "GENERIC" in notho else "") + (genus.capitalize() if genus.isalpha() else genus)
     epithet = (HYBRID_SIGN if "SPECIFIC" in notho else "") + stem.lower() + epithet[len(stem) :]

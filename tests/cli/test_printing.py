@@ -18,5 +18,6 @@ def test_lists_fit_the_terminal(capsys, monkeypatch, columns):
 def test_one_picture_has_no_number(few, here, capsys):
     (here / "one.csv").write_text(f"path,genus,species\n{next(here.rglob('*.png'))},Pica,pica\n")
     given = ("--data", "table:one.csv", "--models", "pixels", "--quiet")
-    assert "no number of the summary is defined" in run(capsys, "measure", "--no-controls", *given)[1]
+    status, _, error = run(capsys, "measure", "--no-controls", *given)
+    assert status == 2 and "one species" in error and error.count("\n") == 1
     assert run(capsys, "taxa", "--rank", "class", *given)[1] == "pixels: 0 taxa of rank class\n"

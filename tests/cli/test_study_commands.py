@@ -30,7 +30,7 @@ FLAGS = {
     "without protocol seen": ("--protocols", "unseen", "--n-deals", "2"),
     "machine": ("--device", "cpu", "--engine", "processes:2", "--workers", "3", "--batch-size", "7", "--store", "/s"),
     "paths": ("--data", "inat21:/data/val", "--models", "m=local-dir:/models/m", "clip", "--tree", "TREE"),
-    "columns": ("--confound", "photographer", "--within", "place", "--tree", "TREE", "--tree-unit", "Myr"),
+    "columns": ("--confound", "photographer", "--within", "place"),
     "extraction": ("--dtype", "float16", "--max-failures", "1%", "--precision", "fp32", "--shard-size", "9"),
     "mode": ("--mode", "paper", "--methods", "pca", "--templates", "openai", "--own-split", "--per-species", "4"),
 }

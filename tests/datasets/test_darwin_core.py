@@ -197,9 +197,7 @@ def test_dropped_columns_are_named_by_the_line(tmp_path):
     """Some publishers leave out the separators of empty fields at the end of a row, even of the first."""
     short = ["105", *RECORDS[0][1:5]]
     root = write_archive(tmp_path, [short, *RECORDS, ["106", *short[1:]]])
-    with pytest.raises(
-        DataError, match=r"line 2 has fewer .*5 in place of 11 \(2 such rows, in lines 2, 6\)"
-    ):
+    with pytest.raises(DataError, match=r"line 2 has fewer .*5 in place of 11 \(2 such rows, in lines 2, 6\)"):
         load(root)
 
 

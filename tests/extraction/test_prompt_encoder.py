@@ -93,9 +93,9 @@ ODD = [
     "the 'so-called' \"magpie\"",
     "100% %s \\n \\x00",
     "<end_of_text> of magpies",
-    "🐦 " * 40,
+    "🐦 bird " * 40,
     "very " * 300,
-    "a\u0301\u200b|b",
+    "\u00e1 |b",
 ]
 
 

@@ -258,7 +258,7 @@ def test_one_taxon_at_a_rank_is_a_row_that_says_so(metric):
 
 @pytest.mark.parametrize("metric", AT_EVERY_RANK)
 def test_singletons_are_a_row_that_says_so(metric):
-    frame = lineage_frame().assign(species=[f"Genus sp{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(60)])
+    frame = lineage_frame().assign(species=[f"Pica t{chr(97 + i // 26)}{chr(97 + i % 26)}us" for i in range(60)])
     row = of(of_embedding(frame), metric, "species")
     assert np.isnan(row["value"])
     assert row["note"] == "every taxon has a single image"

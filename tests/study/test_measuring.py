@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bioclip_probe import collect, study
+from bioclip_probe import collect, datasets, study
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study import probing, results, scoring
@@ -169,7 +169,7 @@ def test_taxa_of_a_rank(sample):
 
 
 def test_holes_are_counted_and_probed_around(tmp_path, monkeypatch):
-    """A table in which some images have no family."""
+    """A table in which some images have no family, with its lineages as given."""
     grow(tmp_path, FOLDERS[3:7], each=3)
     rows = [
         (path.relative_to(tmp_path).as_posix(), *path.parent.name.split("_")[1:])
@@ -178,7 +178,8 @@ def test_holes_are_counted_and_probed_around(tmp_path, monkeypatch):
     table = pd.DataFrame(rows, columns=["path", *RANKS])
     table.loc[:1, "family"] = "incertae sedis"
     table.to_csv(tmp_path / "labels.csv", index=False)
-    sample = collect(f"table:{tmp_path / 'labels.csv'}", ["pixels"], tmp_path / "store", settings=QUIET)
+    dataset = datasets.load(f"table:{tmp_path / 'labels.csv'}", lineages="as-given")
+    sample = collect(dataset, ["pixels"], tmp_path / "store", settings=QUIET)
     measured = study.measure(sample, FEW)
     family = measured[(measured["rank"] == "family") & (measured["metric"] == "knn_purity_1")]
     assert set(family["n_excluded"]) == {2}

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from bioclip_probe import collect, datasets, encoders
+from bioclip_probe.datasets.identity import Identity
 from bioclip_probe.errors import DataError, ModelError, ProbeError, StoreError, TreeError
 from bioclip_probe.extraction import embed
 from bioclip_probe.extraction.settings import ExtractionSettings
@@ -78,7 +79,7 @@ def test_no_part_of_a_dataset_passes_for_the_whole(val):
     whole = datasets.load(f"inat21:{val}")
     for parts, fine in ((["all", "rest", "rest"], False), (["all"] * 3, True), (["train", "test", None], True)):
         images = whole.images.assign(split=pd.array(parts * 3, dtype="str"))
-        dataset = replace(whole, images=images, fingerprint="".join(map(str, parts)))
+        dataset = replace(whole, images=images, identity=Identity(images))
         if fine:
             assert len(collect(dataset, ["pixels"], val.parent / "store", settings=QUIET).images) == 9
         else:

@@ -20,7 +20,7 @@ from tests.support.settings import FEW
 def two_encoders() -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     """Return two embeddings, of 8 and of 5 dimensions, of two images of each of 36 species."""
     frame = lineage_frame(60).iloc[:36].reset_index(drop=True)
-    frame["species"] = frame["genus"] + " " + pd.Series([f"s{chr(97 + i // 6)}{chr(97 + i % 6)}" for i in range(36)])
+    frame["species"] = frame["genus"] + " " + pd.Series([f"t{chr(97 + i // 6)}{chr(97 + i % 6)}us" for i in range(36)])
     frame = pd.concat([frame, frame], ignore_index=True)
     return related_vectors(frame), related_vectors(frame, d=5, noise=0.8, seed=6), frame
 
