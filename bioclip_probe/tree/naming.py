@@ -305,6 +305,8 @@ def _from_parsed(written: str, parsed: ParsedName, changes: tuple[str, ...]) -> 
     head, hyphen, tail = genus.partition("-")
     genus = f"{head}{hyphen}{tail.lower()}"
     stem = re.sub(r"_[A-Z]{1,2}$", "", epithet)  # the suffix of a split species in GTDB keeps its capital
+    if "_" in stem:
+        return Name(_first_genus(written), reason="not a name")
     genus = (HYBRID_SIGN if "GENERIC" in notho else "") + (genus.capitalize() if genus.isalpha() else genus)
     epithet = (HYBRID_SIGN if "SPECIFIC" in notho else "") + stem.lower() + epithet[len(stem) :]
     if parsed.authorship_complete() or parsed.unparsed or parsed.taxonomic_note or parsed.nomenclatural_note:

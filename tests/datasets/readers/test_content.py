@@ -107,6 +107,6 @@ def test_small_folders_are_not_remembered(tmp_path, monkeypatch):
 
 def test_the_log_says_that_much_is_read(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(content, "_ANNOUNCED_BYTES", 4)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="bioclip_probe"):
         sha256_of_files(write(tmp_path / "birds", a=b"Pica"), ["a"])
     assert "reading 1 files in" in caplog.text and "for their sha256" in caplog.text
