@@ -174,7 +174,9 @@ def read_taxon(text: object, rank: str = "") -> Name:
     if re.search(r"\w [×xX+] ?[A-Z]", written):
         return Name(reason="hybrid formula")
     taxon, reason, more = _read_uninomial(written, rank)
-    if taxon is None or (rank == "genus" and markers.HIGHER_ENDING.search(taxon)):
+    if taxon and " " not in taxon:
+        taxon = taxon.strip("'\"“”«»")
+    if not taxon or (rank == "genus" and markers.HIGHER_ENDING.search(taxon)):
         return Name(reason=reason or "higher taxon")
     if is_placeholder(taxon):
         return Name(reason="placeholder")
@@ -305,7 +307,7 @@ def _from_parsed(written: str, parsed: ParsedName, changes: tuple[str, ...]) -> 
     head, hyphen, tail = genus.partition("-")
     genus = f"{head}{hyphen}{tail.lower()}"
     stem = re.sub(r"_[A-Z]{1,2}$", "", epithet)  # the suffix of a split species in GTDB keeps its capital
-    if "_" in stem:
+    if "_" in stem or len(stem) < 2:
         return Name(_first_genus(written), reason="not a name")
     genus = (HYBRID_SIGN if "GENERIC" in notho else "") + (genus.capitalize() if genus.isalpha() else genus)
     epithet = (HYBRID_SIGN if "SPECIFIC" in notho else "") + stem.lower() + epithet[len(stem) :]

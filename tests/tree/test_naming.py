@@ -213,7 +213,7 @@ def test_unicode_forms_and_invisible_signs_do_not_change_the_taxon(binomial, for
     assert read_name(text).species == unicodedata.normalize("NFC", binomial)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)  # odd texts without end: the same in every run
 @given(written_names())
 def test_reading_is_idempotent(text):
     name = read_name(text)
