@@ -21,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from bioclip_probe.executors import available_processors, take_share_of_processors
+from bioclip_probe.executors import available_processors, resolve_device, take_share_of_processors
 from bioclip_probe.progress import WeightedProgress
 from bioclip_probe.stats.devices import uses_torch
 from bioclip_probe.stats.tasks import SharedValue, share_with_workers
@@ -69,7 +69,7 @@ def number_of_processes(sample: Sample, plan: Plan, pieces: Iterable[PieceState]
     1
     """
     sizes = [embeddings.vectors.size for embeddings in sample.embeddings.values()]
-    if uses_torch(plan.measure.device) or max(sizes, default=0) > MOST_NUMBERS:
+    if uses_torch(resolve_device(plan.measure.device)) or max(sizes, default=0) > MOST_NUMBERS:
         return 1
     groups = {_group(piece) for piece in pieces if not piece.dependent}
     return max(1, min(available_processors(), len(groups), int(seconds / LEAST_SECONDS)))
