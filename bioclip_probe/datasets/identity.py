@@ -21,7 +21,7 @@ _ROWS_PER_BLOCK = 100_000
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """What tells a dataset from others; pictures are read when its fingerprint is first asked for.
+    """The content by which a dataset is told from others; pictures are read when its fingerprint is first asked for.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How much better: the paired difference of every two models in the primary endpoints, with its interval."""
+"""The paired difference of every two models in the primary endpoints, with its interval."""
 
 from __future__ import annotations
 

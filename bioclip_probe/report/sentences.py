@@ -138,7 +138,7 @@ class _Numbers:
 
     @property
     def name(self) -> str:
-        """What the number is called in a sentence."""
+        """The name of the number in a sentence."""
         return NUMBERS[self.endpoint.metric]
 
     def compared(self, first: str, second: str) -> Iterator[Sentence]:

@@ -85,7 +85,7 @@ class FileContent:
 
     @property
     def marks(self) -> list[str]:
-        """What stands for each file in a fingerprint: its digest, or its size if it has none."""
+        """The mark of each file in a fingerprint: its digest, or its size if it has none."""
         sizes = (size for size, _ in self.stamps)
         return [digest or f"{size} bytes" for digest, size in zip(self.sha256, sizes, strict=True)]
 

@@ -229,7 +229,7 @@ def read_numbers(file: TextFile, table_format: TableFormat, columns: Sequence[st
 
 @dataclass(frozen=True)
 class _Quoting:
-    """How the quotes of a table are read.
+    """The rules by which the quotes of a table are read.
 
     `n_lines` are its lines that are not empty, without skipped ones; `is_text` is True if quotes count only around a
     whole field; `encloses_all` if the header is quoted throughout. `written` are the columns as the header writes them,
