@@ -106,9 +106,8 @@ def macro_accuracy(
     -----
     Other species would give other child taxa to ask about, and other images to learn from. The jackknife over child
     taxa shows the first only, so that its intervals are widened for the second, see
-    `bioclip_probe.stats.jackknife.cross_validation_widening`. Without that, intervals of 300 species of iNat21 covered
-    as little as 0.82 (130 intervals, genera, λ = 1). The calibration study (tests/calibration) gives the coverage with
-    it.
+    `bioclip_probe.stats.jackknife.cross_validation_widening`. The calibration study (tests/calibration) gives their
+    coverage.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """The verdict of a study in sentences, which are made from its numbers by rule.
 
 The wording follows the interval and the adjusted p-value of a paired difference: a model follows the tree *more
-closely* than another, the two are *not told apart*, or there are *too few species* for an interval. Each sentence gives
+closely* than another, the two are *not told apart*, or *there is no interval* to tell by. Each sentence gives
 the numbers that it rests on, and the rows of the measurements that hold them.
 """
 
@@ -151,9 +151,7 @@ class _Numbers:
         rows = tuple(int(row.name) for row in (one, other, pair) if row is not None)
         numbers = f"{_with_interval(one)} against {_with_interval(other)}"
         if pair is None or pd.isna(pair["ci_low"]) or pd.isna(pair["p_adjusted"]):
-            unknown = (
-                f"{first} and {second} cannot be compared by {self.name}, there are too few species for an interval"
-            )
+            unknown = f"{first} and {second} cannot be compared by {self.name}, there is no interval for it"
             yield Sentence("primary", f"{unknown}: {numbers}, {self._counts(one, other)}.", rows)
             return
         low, high = sorted((sign * pair["ci_low"], sign * pair["ci_high"]))

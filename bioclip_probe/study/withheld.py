@@ -1,9 +1,10 @@
-"""Intervals that are not shown, because they cover the truth more rarely than they say.
+"""Intervals that are not shown, because the calibration study did not find that they cover.
 
-The calibration study (``python -m tests.calibration coverage``) draws samples of species from a known population, and
-counts how often each interval holds its target. ``withheld.csv``, which the study writes, lists the intervals of 95 %
-whose coverage is surely below 0.93: metric, rank, protocol of the probe, kind of tree and number of species. An
-interval of a sample is withheld if it is on the list for the size nearest to that of the sample.
+The study (``python -m tests.calibration coverage``) draws samples of species from a known population, and counts how
+often each interval of 95 % holds its target. ``withheld.csv``, which the study writes, lists those that covered too
+rarely or were made too rarely to tell: metric, rank, protocol of the probe, kind of tree and number of species. An
+interval of a sample is withheld if it is on the list for the size nearest to that of the sample. Numbers that the study
+does not draw keep their intervals.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def without_withheld_intervals(
     hidden = is_listed & table["ci_low"].notna().to_numpy()
     if not hidden.any():
         return table
-    note = f"no interval: with about {size} species it covers more rarely than it says (tests/calibration)"
+    note = f"no interval: not shown to cover with about {size} species (tests/calibration)"
     table = table.copy()
     table.loc[hidden, INTERVAL] = np.nan
     table.loc[hidden, "ci_method"] = None

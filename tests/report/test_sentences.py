@@ -79,7 +79,7 @@ def test_without_an_interval_nothing_is_claimed(missing):
     results = two_models()
     results.measurements.loc[2, list(missing)] = list(missing.values())
     (text,) = texts(results)
-    assert text.startswith("a and b cannot be compared by CPCC, there are too few species for an interval: 0.500")
+    assert text.startswith("a and b cannot be compared by CPCC, there is no interval for it: 0.500")
     assert "difference" not in text
 
 

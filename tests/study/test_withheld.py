@@ -37,7 +37,7 @@ def test_an_interval_on_the_list_is_empty_and_its_note_says_why(listed):
     row = withheld.without_withheld_intervals(measurements(), 100).iloc[0]
     assert np.isnan(row[["ci_low", "ci_high", "band_low", "band_high"]].to_numpy(dtype=float)).all()
     assert pd.isna(row["ci_method"]) and row["value"] == 0.6 and row["p_value"] == 0.01
-    assert row["note"].startswith("n = 4; no interval: with about 80 species")
+    assert row["note"].startswith("n = 4; no interval: not shown to cover with about 80 species")
 
 
 def test_the_list_is_read_at_the_nearest_size(listed):
