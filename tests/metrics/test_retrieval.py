@@ -98,7 +98,7 @@ def test_the_number_of_anchors_without_a_score_is_given():
 
 
 def test_with_two_levels_hierarchical_ap_is_average_precision():
-    rows = [["A", "B", "C", "D", "E", f"G{i % 4}", f"G{i % 4} s"] for i in range(24)]
+    rows = [["A", "B", "C", "D", "E", f"G{i % 4}", f"G{i % 4} minor"] for i in range(24)]
     placement = taxonomy(pd.DataFrame(rows, columns=RANKS))
     found = everything(unit_rows(rng().standard_normal((24, 4))), placement)
     assert found["hierarchical_ap species"].value == pytest.approx(found["average_precision species"].value)
@@ -215,7 +215,7 @@ def test_an_executor_finds_the_same(monkeypatch):
 
 
 def test_an_image_without_a_name_takes_no_part_at_that_rank():
-    rows = [["A", "B", "C", "D", "E", f"G{i % 3}", f"G{i % 3} s"] for i in range(12)]
+    rows = [["A", "B", "C", "D", "E", f"G{i % 3}", f"G{i % 3} minor"] for i in range(12)]
     rows[0][6] = None  # known to its genus
     rows[1][4] = None  # a hole at family
     placement = taxonomy(pd.DataFrame(rows, columns=RANKS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 #: Authorship as the two codes write it; "" for none.
@@ -41,12 +42,17 @@ _PARTS = (
 )
 
 
+#: Words that end as names do, and stand for no genus and no epithet.
+_NO_NAMES = ("genus", "virus", "larva", "bacterium")
+
+
 @st.composite
 def binomials(draw: st.DrawFn, letters: str = _STEMS) -> str:
     """A genus and an epithet with Latin endings, so that no marker such as ``cf`` comes about."""
     stem = st.text(letters, min_size=2, max_size=8)
     genus = draw(stem) + draw(st.sampled_from(("us", "a", "is", "ium", "opsis")))
     epithet = draw(stem) + draw(st.sampled_from(("us", "ensis", "oides", "um", "icola")))
+    assume(genus not in _NO_NAMES and epithet not in _NO_NAMES)
     return f"{genus.capitalize()} {epithet}"
 
 
