@@ -236,7 +236,7 @@ class SharedResults:
         """Brownian motion along the tree, fitted to the means of the species."""
         jackknife = self.jackknife()
         group = jackknife.of_tips(self.taxa(RANKS[-1]))
-        return Evolution(self.vectors, self.species_centroids, group, jackknife.n_groups)
+        return Evolution.of(self.vectors, self.species_centroids, group, jackknife.n_groups)
 
     def taxa(self, rank: str) -> Rows:
         """Return the centroids of the taxa of a rank as unit vectors, with their sums over all pairs.

@@ -11,6 +11,7 @@ import numpy as np
 from bioclip_probe.stats.brownian_likelihood import BrownianFit, BrownianLikelihood, BrownianTree
 from bioclip_probe.stats.centroids import Centroids
 from bioclip_probe.stats.contrast_covariance import ContrastCovariance, WithinSpecies
+from bioclip_probe.stats.rotation import principal_axes
 from bioclip_probe.stats.threads import in_threads, n_threads
 
 FLAT = 1e-12  # a variance between species below this is rounding
@@ -49,6 +50,24 @@ class Evolution:
     taxa: Centroids
     group: np.ndarray
     n_groups: int
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, taxa: Centroids, group: np.ndarray, n_groups: int) -> Evolution:
+        """Return the model of an embedding on its principal axes, so that rotating or padding it changes nothing.
+
+        Parameters
+        ----------
+        vectors, taxa, group, n_groups
+            As the attributes of the class, in any axes.
+
+        Returns
+        -------
+        Evolution
+            Its d is the number of dimensions that the images span.
+        """
+        axes = principal_axes(vectors)
+        on_axes = vectors @ axes.astype(vectors.dtype, copy=False)
+        return cls(on_axes, replace(taxa, means=taxa.means @ axes), group, n_groups)
 
     @cached_property
     def likelihood(self) -> BrownianLikelihood:

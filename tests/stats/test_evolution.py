@@ -11,7 +11,7 @@ from tests.support.taxa import made_up, rng
 def evolution_of(vectors, placement, group=None) -> Evolution:
     taxa = centroids(vectors, placement)
     group = np.arange(len(taxa.counts)) % 5 if group is None else group
-    return Evolution(vectors, taxa, group, max(2, int(group.max(initial=0)) + 1))
+    return Evolution.of(vectors, taxa, group, max(2, int(group.max(initial=0)) + 1))
 
 
 def test_parts_are_those_of_the_data_without_the_group():
@@ -71,3 +71,15 @@ def test_fits_of_nothing():
     assert evolution.likelihoods_without_each[0] is None
     assert fit_each(evolution.likelihoods_without_each, evolution.fit)[0] is None
     assert np.isnan(evolution.squared_trace_without_each()[0])
+
+
+def test_a_rotated_and_padded_embedding_is_the_same_to_rounding():
+    vectors, placement = made_up()
+    placement = placement.coarsen("species")
+    d = vectors.shape[1]
+    rotation = np.linalg.qr(rng(5).standard_normal((4 * d, d)))[0]
+    one, other = (evolution_of(rows, placement) for rows in (vectors, (vectors @ rotation.T).astype(vectors.dtype)))
+    assert other.vectors.shape == one.vectors.shape
+    np.testing.assert_allclose(other.vectors, one.vectors, atol=1e-5)
+    assert other.covariance.effective_dimension == pytest.approx(one.covariance.effective_dimension, rel=1e-5)
+    np.testing.assert_allclose(other.covariance.spectrum()[0], one.covariance.spectrum()[0], atol=1e-6)
