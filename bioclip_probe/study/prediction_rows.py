@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,11 +21,14 @@ from bioclip_probe.tree import Tree
 
 log = logging.getLogger(__name__)
 
+MISSING, WITH_MISSING = -1, ("shots", "fold", "place")
 CHOSEN = ("C", "alpha", "shrinkage", "k")  # hyperparameters that a probe chooses on val
 
 
 class PredictionRows:
-    """Maker of the rows of one sample; all its tables have equal categories, so that they are put together fast.
+    """Rows of a `PREDICTIONS` table about one sample, collected answer by answer and put together once.
+
+    All tables of one sample have equal categories, so that they are joined fast.
 
     Parameters
     ----------
@@ -33,8 +37,9 @@ class PredictionRows:
     Examples
     --------
     >>> from bioclip_probe.study.examples import corvid_sample
-    >>> PredictionRows(corvid_sample()).categories["rank"].categories.tolist() == list(RANKS)
-    True
+    >>> rows = PredictionRows(corvid_sample())
+    >>> rows.categories["rank"].categories.tolist() == list(RANKS), len(rows.table())
+    (True, 0)
     """
 
     def __init__(self, sample: Sample) -> None:
@@ -52,11 +57,16 @@ class PredictionRows:
         }
         self.categories = {name: pd.CategoricalDtype(pd.Index(own, dtype="str")) for name, own in values.items()}
         self.categories["predicted"] = self.categories["truth"]
+        self._chosen: dict[str, int] = {}
+        self._parts: list[tuple[int, dict[str, Any]]] = []
 
-    def table(
+    def add(
         self, encoder: str, probe: str, task: Task, predictions: Sequence[Predictions], ranks: Sequence[str] = RANKS
-    ) -> pd.DataFrame:
-        """Return the predictions of one encoder and probe on one task as rows of the table.
+    ) -> None:
+        """Collect the predictions of one encoder and probe on one task.
+
+        They are the answers that the protocol keeps, and the images that it leaves out. Species have no child taxa, so
+        they have no rows in protocols that ask about these.
 
         Parameters
         ----------
@@ -66,27 +76,52 @@ class PredictionRows:
             One for each of `ranks`.
         ranks : sequence of str
             The ranks of the task.
+        """
+        of_children = task.protocol in (SEEN_CHILDREN, UNSEEN, SHUFFLED)
+        of_task = {
+            "run": self._code("run", self.sample.run),
+            "encoder": self._code("encoder", encoder),
+            "dataset": self._code("dataset", self.sample.dataset),
+            "probe": self._code("probe", probe),
+            "protocol": self._code("protocol", task.protocol),
+            "shots": MISSING if task.shots is None else task.shots,
+            "fold": MISSING if task.fold is None else task.fold,
+        }
+        for number, rank in enumerate(ranks):
+            if not (of_children and rank == RANKS[-1]):
+                of_images = self._of_images(task, number, predictions[number])
+                of_rank = {
+                    "rank": self._code("rank", rank),
+                    "n_choices": _n_choices(task.labels[number], predictions[number].split),
+                    "chosen": self._chosen.setdefault(_chosen(predictions[number]), len(self._chosen)),
+                }
+                self._parts.append((len(of_images["image_id"]), of_task | of_rank | of_images))
+
+    def table(self) -> pd.DataFrame:
+        """Return all that was collected.
 
         Returns
         -------
         DataFrame
-            The answers that the protocol keeps, and the images that it leaves out. Species have no child taxa, so they
-            have no rows in protocols that ask about these.
+            A `PREDICTIONS` table.
         """
-        of_children = task.protocol in (SEEN_CHILDREN, UNSEEN, SHUFFLED)
-        wanted = [number for number, rank in enumerate(ranks) if not (of_children and rank == RANKS[-1])]
-        tables = [self._at_rank(ranks[number], task, number, predictions[number]) for number in wanted]
-        if not tables:
+        if not self._parts:
             return PREDICTIONS.frame()
-        table = pd.concat(tables, ignore_index=True)
-        columns = {"run": self.sample.run, "encoder": encoder, "dataset": self.sample.dataset, "probe": probe}
-        for name, value in (columns | {"protocol": task.protocol}).items():
-            table[name] = self._constant(name, value, len(table))
-        return PREDICTIONS.frame(table.assign(shots=task.shots, fold=task.fold))
+        columns = {}
+        for name in self._parts[0][1]:
+            values = np.concatenate([np.broadcast_to(part[name], n) for n, part in self._parts])
+            if name == "chosen":
+                columns[name] = pd.Categorical.from_codes(values, pd.Index(list(self._chosen), dtype="str"))
+            elif name in self.categories:
+                columns[name] = pd.Categorical.from_codes(values, dtype=self.categories[name])
+            elif name in WITH_MISSING:
+                columns[name] = pd.arrays.IntegerArray(values.astype(np.int64), values == MISSING)
+            else:
+                columns[name] = values
+        return PREDICTIONS.frame(pd.DataFrame(columns))
 
-    def _at_rank(self, rank: str, task: Task, number: int, predictions: Predictions) -> pd.DataFrame:
+    def _of_images(self, task: Task, number: int, predictions: Predictions) -> dict[str, np.ndarray]:
         """Return the columns that differ between images, at one rank of a task."""
-        labels = task.labels[number]
         tested = predictions.split == "test"
         kept = (
             predictions.split != "" if task.whole else tested if task.tested is None else tested & task.tested[number]
@@ -94,29 +129,18 @@ class PredictionRows:
         rows = np.flatnonzero(kept | task.left_out[number])
         split = np.where(kept[rows], predictions.split[rows], "")
         place = np.asarray(predictions.place)[rows]
-        chosen = ", ".join(
-            f"{name} = {predictions.settings[name]:g}" for name in CHOSEN if name in predictions.settings
-        )
-        columns = {
-            "rank": self._constant("rank", rank, len(rows)),
-            "image_id": self._column("image_id", rows),
-            "split": self._column("split", sum((split == name) * (1 + code) for code, name in enumerate(SUBSETS))),
-            "truth": self._column("truth", labels[rows]),
-            "predicted": self._column("predicted", np.asarray(predictions.predicted)[rows]),
-            "place": pd.arrays.IntegerArray(place.astype(np.int64), place == 0),
+        return {
+            "image_id": rows.astype(np.int32),
+            "split": sum((split == name) * np.int8(1 + code) for code, name in enumerate(SUBSETS)),
+            "truth": task.labels[number][rows].astype(np.int32),
+            "predicted": np.asarray(predictions.predicted)[rows].astype(np.int32),
+            "place": np.where(place == 0, MISSING, place),
             "confidence": np.asarray(predictions.confidence)[rows],
-            "n_choices": _n_choices(labels, predictions.split),
-            "chosen": pd.Categorical.from_codes(np.zeros(len(rows), dtype=np.int8), pd.Index([chosen], dtype="str")),
         }
-        return PREDICTIONS.frame(pd.DataFrame(columns))
 
-    def _column(self, name: str, codes: np.ndarray) -> pd.Categorical:
-        """Return the column of some numbers of values; −1 is missing."""
-        return pd.Categorical.from_codes(codes, dtype=self.categories[name])
-
-    def _constant(self, name: str, value: str, n: int) -> pd.Categorical:
-        """Return a column of one value."""
-        return self._column(name, np.full(n, self.categories[name].categories.get_loc(value), dtype=np.int32))
+    def _code(self, name: str, value: str) -> int:
+        """Return the number of a value among the categories of a column."""
+        return int(self.categories[name].categories.get_loc(value))
 
 
 class Remarks:
@@ -155,6 +179,11 @@ class Remarks:
         for note, protocols in self.ranks.items():
             places = [f"protocol {name} at {', '.join(ranks)}" for name, ranks in protocols.items()]
             log.info("%s: %s", note, "; ".join(places))
+
+
+def _chosen(predictions: Predictions) -> str:
+    """Return the hyperparameters that a probe chose on val, as text."""
+    return ", ".join(f"{name} = {predictions.settings[name]:g}" for name in CHOSEN if name in predictions.settings)
 
 
 def _n_choices(labels: np.ndarray, split: np.ndarray) -> int:

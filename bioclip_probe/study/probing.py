@@ -121,13 +121,13 @@ def probe_encoder(
         )
         for task, *_ in tasks
     ]
-    rows, tables = PredictionRows(sample), [PREDICTIONS.frame()]
+    rows = PredictionRows(sample)
     for together, predictions in zip(tasks, probes.learn_tasks(name, vectors, learn_tasks), strict=True):
         for task in together:
-            tables.append(rows.table(encoder, name, task, predictions))
+            rows.add(encoder, name, task, predictions)
             if remarks is not None:
                 remarks.add(task, predictions)
-    return PREDICTIONS.concat(tables)
+    return rows.table()
 
 
 def few_shot(
@@ -199,15 +199,15 @@ def few_shot_encoder(
     >>> few_shot_encoder(sample, "toy", drawn, "corrected", "genus")["rank"].unique().tolist()
     ['genus']
     """
-    rows, tables = PredictionRows(sample), [PREDICTIONS.frame()]
+    rows = PredictionRows(sample)
     labels, vectors = sample.placement.at(rank), sample.embeddings[encoder].vectors
     for k, folds in drawn.items():
         left_out = (folds == "").all(axis=0)
         for fold, found in enumerate(simpleshot_in_folds(vectors, labels, folds)):
             told = left_out & (fold == 0)
             task = Task(mode, labels[None], found.split[None], told[None], shots=k, fold=fold)
-            tables.append(rows.table(encoder, "simpleshot", task, [found], (rank,)))
-    return PREDICTIONS.concat(tables)
+            rows.add(encoder, "simpleshot", task, [found], (rank,))
+    return rows.table()
 
 
 def draw_few_shot_folds(
@@ -270,7 +270,7 @@ def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
     >>> len(zero_shot(corvid_sample()))  # no names were embedded
     0
     """
-    rows, tables = PredictionRows(sample), [PREDICTIONS.frame()]
+    rows = PredictionRows(sample)
     labels = np.stack([sample.placement.at(rank) for rank in RANKS])
     for name, names in sample.names.items():
         vectors = sample.embeddings[name].vectors
@@ -279,10 +279,10 @@ def zero_shot(sample: Sample, types: Sequence[str] = TYPES) -> pd.DataFrame:
             task = Task(kind, labels[at], np.empty(0), labels[at] < 0)
             text = sample.named(name, kind)
             found = nearest_name(vectors, labels[at], text[at], names.logit_scale)
-            tables.append(rows.table(name, "zero_shot", task, found, RANKS[at]))
+            rows.add(name, "zero_shot", task, found, RANKS[at])
             if kind == types[0]:
                 species, _ = text[-1]
                 above = np.stack([sample.placement.tree.ancestor_at(rank)[species] for rank in RANKS])
                 found = zero_shot_summed(vectors, labels, text[-1], above, names.logit_scale)
-                tables.append(rows.table(name, "zero_shot_summed", task, found))
-    return PREDICTIONS.concat(tables)
+                rows.add(name, "zero_shot_summed", task, found)
+    return rows.table()
