@@ -10,8 +10,8 @@ from typing import Any
 import bioclip_probe
 from bioclip_probe import provenance
 from bioclip_probe.files import sha256_of_chunks, sha256_of_json
+from bioclip_probe.study.covered_intervals import FILE as COVERED
 from bioclip_probe.study.inputs import Input, Inputs
-from bioclip_probe.study.withheld import FILE as WITHHELD
 
 #: Version of the files of pieces.
 FORMAT = 1
@@ -128,7 +128,7 @@ def program() -> list[object]:
     True
     """
     home = Path(bioclip_probe.__file__).parent
-    sources = [home / "tables.py", *sorted(path for room in ROOMS for path in (home / room).rglob("*.py")), WITHHELD]
+    sources = [home / "tables.py", *sorted(path for room in ROOMS for path in (home / room).rglob("*.py")), COVERED]
     digest = sha256_of_chunks(path.read_bytes() for path in sources)
     versions = provenance.versions(LIBRARIES)
     return [FORMAT, bioclip_probe.__version__, digest, versions]

@@ -16,8 +16,8 @@ from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.stats.embeddings import Embeddings, unit_or_zero_rows
 from bioclip_probe.stats.subsampling import balanced_rows
 from bioclip_probe.store.text_embeddings import NameEmbeddings
+from bioclip_probe.study.covered_intervals import without_others
 from bioclip_probe.study.grouping import merge_groups
-from bioclip_probe.study.withheld import without_withheld_intervals
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement
 from bioclip_probe.tree.lineages import ROOT_NAME
@@ -95,6 +95,11 @@ class Sample:
         return merge_groups(pd.factorize(self.images["group"])[0], self.copies)
 
     @property
+    def copies_or_none(self) -> np.ndarray | None:
+        """Number of the picture of each image that has copies, see `copies`; None if no image has any."""
+        return self.copies if np.any(self.copies >= 0) else None
+
+    @property
     def controls(self) -> list[str]:
         """Names of the encoders that are controls: colours, pixels, an untrained network."""
         return [known["name"] for known in self.record.get("encoders", ()) if is_control(known)]
@@ -158,13 +163,13 @@ class Sample:
         return table[(table["rank"] == rank) & (table["type"] == kind)]
 
     def table(self, rows: Iterable[dict], **columns: object) -> pd.DataFrame:
-        """Return rows of measurements as a table, with the columns that all of them share; some intervals are withheld.
+        """Return rows of measurements as a table, with the columns that all of them share.
 
-        See `withheld`.
+        Intervals that are not known to cover are empty, see `covered_intervals`.
         """
         shared = {"run": self.run, "dataset": self.dataset, "simulated": self.simulated, "split": WHOLE}
         table = MEASUREMENTS.frame([{**shared, **columns, **row} for row in rows])
-        return without_withheld_intervals(table, len(np.unique(self.placement.node)))
+        return without_others(table, len(np.unique(self.placement.node)))
 
 
 def numbers_of_taxa(placement: Placement) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bioclip_probe.study.withheld import FILE
+from bioclip_probe.study.covered_intervals import FILE
 from tests.calibration import coverage, draws, figure, truths, verdicts
 from tests.calibration.claims import FAILS
 from tests.calibration.grounds import reason_missing
@@ -60,7 +60,7 @@ def run_coverage(options: argparse.Namespace) -> int:
     print(f"\n{coverage.summary(rows)}\n\nwithheld:\n{rows[rows['reason'] != ''].to_string(index=False)}")
     if options.publish:
         publish("coverage", rows, coverage.summary)
-        coverage.withheld_list(rows).to_csv(FILE, index=False)
+        coverage.covered_list(rows).to_csv(FILE, index=False)
     return 0
 
 

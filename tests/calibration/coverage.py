@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -21,37 +20,38 @@ from bioclip_probe.metrics.embedding_pairs import EmbeddingPair
 from bioclip_probe.metrics.measurement import Measurement
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
-from bioclip_probe.probes.settings import ProbeSettings
+from bioclip_probe.probes import SHUFFLED, ProbeSettings
 from bioclip_probe.stats.embeddings import Embeddings
-from bioclip_probe.study import withheld
-from bioclip_probe.study.probing import probe
+from bioclip_probe.study import covered_intervals
+from bioclip_probe.study import sample as of_study
+from bioclip_probe.study.measuring import texts
+from bioclip_probe.study.predicting import predict
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.scoring import score
-from bioclip_probe.tables import IMAGES, RANKS
-from bioclip_probe.tree import Placement, Tree, brownian, read_tree, taxonomy
-from bioclip_probe.tree.newick import parse_newick
+from bioclip_probe.tables import IMAGES
+from bioclip_probe.tree import Placement, taxonomy
 from tests.calibration.expectations import PROTOCOLS
-from tests.calibration.grounds import INAT21, MAMMALS, subtree
-from tests.calibration.known import made_up_species
+from tests.calibration.grounds import subtree
+from tests.calibration.populations import DIMENSIONS, KINDS, N_IMAGES, Population, population
 from tests.calibration.publishing import markdown
 from tests.calibration.randomness import generator
 from tests.calibration.resumable import run
 from tests.calibration.verdicts import LEVEL, clopper_pearson
 
-KINDS = ("taxonomy", "dated tree")
-PARTS = ("metrics", "probe")
+PARTS = ("metrics", "probes")
 SIZES, SIGNALS = (40, 80, 300), (0.0, 0.5, 1.0)
-N_IMAGES, DIMENSIONS, SCATTER = 5, 32, 1.0
-N_DRAWS, N_MADE_UP, DRAWS_PER_JOB = 250, 1000, 5
-#: Both models are measured in each draw, and the intervals of either are counted; this word marks those of the second.
-SECOND = "second"
+N_DRAWS, DRAWS_PER_JOB = 250, 5
+#: Both models are measured in each draw, and the intervals of either are counted; a word marks those of the second.
+MODELS = {"first": "", "second": "second"}
 #: An interval that covers more rarely is withheld, and one that was made fewer times over all λ.
 LOWEST, FEWEST_INTERVALS = 0.93, 100
+#: A clade that fewer draws hold has no target.
+FEWEST_OF_CLADE = 20
 #: p-values are not used, and the delta has no interval; chance levels are used, where numbers are adjusted to them.
 SETTINGS = MeasureSettings(n_permutations=19, n_primary_permutations=1, n_model_permutations=1, n_hyperbolicity_draws=1)
 #: Scores whose chance level depends on the number of taxa, and whose best value is 1.
 ACCURACIES = ("macro_accuracy", "top1_accuracy", "top5_accuracy")
-PROBES = ProbeSettings(probes=("lda",), protocols=PROTOCOLS)
+PROBES = ProbeSettings(("lda", "knn", "simpleshot", "zero_shot"), (*PROTOCOLS, SHUFFLED), shots=(1,))
 COLUMNS = {
     "tree": "taxonomy or dated tree",
     "ground": "where its species are from",
@@ -59,8 +59,8 @@ COLUMNS = {
     "signal": "Pagel's λ of both models",
     "metric": "the number; of two models where its name says so",
     "rank": "",
-    "protocol": "of the probe",
-    "draws": "samples in which the number exists, of both models together",
+    "protocol": "of the probes, or few-shot, or names",
+    "draws": "samples in which the number exists, of both models and all probes or clades together",
     "shown": "share of them with an interval",
     "target": "mean of the number over the samples; of an accuracy, of its share of the way from chance to 1",
     "sd": "standard deviation of the same; both of the first model",
@@ -102,54 +102,6 @@ class Block:
         return f"{self.cell.key}|{self.start}-{self.stop}"
 
 
-@dataclass(frozen=True, eq=False)
-class Population:
-    """All species of a tree, and the vectors of their images in two models that evolved independently of each other.
-
-    Attributes
-    ----------
-    ground : str
-        Where the species are from.
-    tree : Tree
-    lineages : DataFrame, k rows, or None
-        On a dated tree there are none.
-    models : tuple of ndarray, shape (k, N_IMAGES, d)
-        Unit vectors, species in the order of the tips.
-    """
-
-    ground: str
-    tree: Tree
-    lineages: pd.DataFrame | None
-    models: tuple[np.ndarray, np.ndarray]
-
-
-@lru_cache(maxsize=2)
-def population(tree: str, signal: float) -> Population:
-    """Return the population of a cell: iNat21's species or the mammals, or made-up species where there are no data."""
-    ground, grown, lineages = _species(tree)
-    rng = generator("coverage", tree, ground, f"{signal:g}")
-    height = float(grown.depth.max())
-    models = []
-    for _ in range(2):
-        species = brownian(grown, DIMENSIONS, rng, signal)[grown.tips][:, None]
-        rows = species + SCATTER * np.sqrt(height) * rng.standard_normal((len(grown.tips), N_IMAGES, DIMENSIONS))
-        models.append((rows / np.linalg.norm(rows, axis=2, keepdims=True)).astype(np.float32))
-    return Population(ground, grown, lineages, (models[0], models[1]))
-
-
-def _species(tree: str) -> tuple[str, Tree, pd.DataFrame | None]:
-    """Return the name of the species of a population, their tree, and the lineage of each tip in a taxonomy."""
-    if tree == KINDS[0]:
-        real = INAT21.is_file()
-        rows = pd.read_csv(INAT21) if real else made_up_species(N_MADE_UP, generator("species")).lineages
-        placement = taxonomy(rows[list(RANKS)])
-        order = np.argsort(placement.node)
-        return "iNat21" if real else "made up", placement.tree, rows[list(RANKS)].iloc[order].reset_index(drop=True)
-    if MAMMALS.is_file():
-        return "mammals", read_tree(MAMMALS, "Myr"), None
-    return "made up", parse_newick(made_up_species(N_MADE_UP, generator("species")).newick, "Myr"), None
-
-
 def draw(cell: Cell, number: int) -> dict[str, list[float]]:
     """Return the numbers of one sample: ``metric|rank|protocol|model`` → value, ends of its interval, and chance."""
     everything = population(cell.tree, cell.signal)
@@ -164,7 +116,7 @@ def draw(cell: Cell, number: int) -> dict[str, list[float]]:
     placement = taxonomy(lineages)
     if cell.part == PARTS[0]:
         return _metrics(placement, first, second)
-    return _probe_scores(lineages, placement, first, second)
+    return _probe_scores(everything, lineages, placement, first, second)
 
 
 def _metrics(placement: Placement, first: np.ndarray, second: np.ndarray) -> dict[str, list[float]]:
@@ -173,34 +125,48 @@ def _metrics(placement: Placement, first: np.ndarray, second: np.ndarray) -> dic
     own, other = (metrics.measure(results) for results in shared)
     pair = metrics.measure(EmbeddingPair(*shared))
     differences = metrics.paired_differences(own, other, SETTINGS, dated=placement.tree.unit != "rank")
-    return _numbers(own) | _numbers(other, SECOND) | _numbers([*pair, *differences])
+    return _numbers(own) | _numbers(other, MODELS["second"]) | _numbers([*pair, *differences])
 
 
 def _numbers(measurements: Iterable[Measurement], model: str = "") -> dict[str, list[float]]:
-    """Return the value, the ends of the interval and a chance of 0 for each measurement about all taxa."""
+    """Return the value, the ends of the interval and a chance of 0 for each measurement."""
     return {
-        f"{row.metric}|{row.rank}||{model}": [row.value, row.estimate.ci_low, row.estimate.ci_high, 0.0]
+        _name(row.metric, row.rank, "", model, row.taxon): [row.value, row.estimate.ci_low, row.estimate.ci_high, 0.0]
         for row in measurements
-        if row.taxon is None
     }
 
 
+def _name(metric: str, rank: str, protocol: str, model: str, taxon: str | None) -> str:
+    """Return the name of a number in the file of draws; a single clade comes last."""
+    clade = () if taxon is None or pd.isna(taxon) else (taxon.replace("|", ">"),)
+    return "|".join((metric, rank, protocol, model, *clade))
+
+
 def _probe_scores(
-    lineages: pd.DataFrame, placement: Placement, first: np.ndarray, second: np.ndarray
+    everything: Population, lineages: pd.DataFrame, placement: Placement, first: np.ndarray, second: np.ndarray
 ) -> dict[str, list[float]]:
-    """Return the scores of a probe on each of two models, and their differences."""
+    """Return the scores of probes on each of two models, how names lie to images, and the differences of the models."""
     ids = np.array([f"image{number:05}" for number in range(len(lineages))], dtype=object)
     images = IMAGES.frame(lineages.assign(image_id=ids))
-    embeddings = {name: Embeddings.of(ids, vectors) for name, vectors in (("first", first), ("second", second))}
-    sample = Sample("calibration", True, images, placement, embeddings)
-    with patch.object(withheld, "listed", lambda: withheld.EMPTY):  # count those too that are not shown
-        table = score(sample, probe(sample, PROBES), SETTINGS)
-    about_all = table[table["taxon"].isna()]
-    models = about_all["encoder"].map({"first": "", "second": SECOND})
+    embeddings = {name: Embeddings.of(ids, vectors) for name, vectors in zip(MODELS, (first, second), strict=True)}
+    here = set(placement.tree.paths)
+    names = {
+        name: replace(embedded, table=embedded.table[embedded.table["taxon"].isin(here)])
+        for name, embedded in zip(MODELS, everything.names, strict=True)
+    }
+    sample = Sample("calibration", True, images, placement, embeddings, names=names)
+    with patch.object(of_study, "without_others", lambda table, n_species: table):  # count all that there are
+        scores = score(sample, predict(sample, PROBES), SETTINGS)
+        rows = pd.concat([scores, texts(sample, settings=SETTINGS)], ignore_index=True)
+    rows["protocol"], rows["shots"] = covered_intervals.protocols(rows), rows["shots"].fillna(0)
+    rows["asked"] = [
+        " ".join(filter(None, (MODELS[row.encoder], row.probe, f"{row.shots}" if row.shots else "")))
+        for row in rows.fillna({"probe": ""}).itertuples()
+    ]
+    rows["of"] = rows["chance"].where(rows["metric"].isin(ACCURACIES), 0.0)
     return {
-        f"{row.metric}|{row.rank}|{row.protocol}|{model}": [row.value, row.ci_low, row.ci_high, chance]
-        for row, model in zip(about_all.itertuples(index=False), models, strict=True)
-        for chance in [row.chance if row.metric in ACCURACIES else 0.0]
+        _name(row.metric, row.rank, row.protocol, row.asked, row.taxon): [row.value, row.ci_low, row.ci_high, row.of]
+        for row in rows.itertuples(index=False)
     }
 
 
@@ -225,29 +191,39 @@ def blocks(cells: Iterable[Cell], n_draws: int) -> list[Block]:
 
 
 def table(jobs: Iterable[Block], lines: dict[str, dict]) -> pd.DataFrame:
-    """Return the coverage of each number in each cell, with columns `COLUMNS`; both models count together."""
-    draws: dict[tuple[Cell, str, str], dict[str, list[np.ndarray]]] = {}
+    """Return the coverage of each number in each cell, with columns `COLUMNS`.
+
+    Both models, all probes and all clades of a rank count together; each has its own target.
+    """
+    draws: dict[tuple[Cell, str, str, str, str], dict[tuple[str, ...], list[np.ndarray]]] = {}
     for block in jobs:
         line = lines.get(block.key, {"ground": "", "numbers": {}})
         for key, numbers in line["numbers"].items():
-            name, _, model = key.rpartition("|")
-            models = draws.setdefault((block.cell, line["ground"], name), {})
-            models.setdefault(model, []).append(np.array(numbers, dtype=np.float64))
+            metric, rank, protocol, *series = key.split("|")
+            of_number = draws.setdefault((block.cell, line["ground"], metric, rank, protocol), {})
+            of_number.setdefault(tuple(series), []).append(np.array(numbers, dtype=np.float64))
     rows = []
-    for (cell, ground, name), models in draws.items():
-        metric, rank, protocol = name.split("|")
+    for (cell, ground, metric, rank, protocol), of_number in draws.items():
         about = {"tree": cell.tree, "ground": ground, "n": cell.n, "signal": cell.signal}
-        row = _coverage([np.concatenate(arrays) for arrays in models.values()])
+        row = _coverage([values for series, parts in of_number.items() if len(values := _made(series, parts))])
         rows.append({**about, "metric": metric, "rank": rank, "protocol": protocol, **row})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def _made(series: tuple[str, ...], parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the draws of a number of one model and probe that exist, (draws, 4); none for a clade in few draws."""
+    numbers = np.concatenate(parts)
+    numbers = numbers[np.isfinite(numbers[:, 0])]
+    is_clade = len(series) > 1
+    return numbers[: 0 if is_clade and len(numbers) < FEWEST_OF_CLADE else None]
+
+
 def _coverage(models: Sequence[np.ndarray]) -> dict:
-    """Return the columns of one number from its values, the ends of its intervals and its chance, (draws, 4), by model.
+    """Return the columns of one number from its values, ends of intervals and chance, (draws, 4), one array a series.
 
     The target is the mean over samples; for accuracies, of their share of the way from chance to 1.
     """
-    models = [_comparable(numbers[np.isfinite(numbers[:, 0])]) for numbers in models]
+    models = [_comparable(numbers) for numbers in models]
     shown = [numbers[np.isfinite(numbers).all(axis=1)] for numbers in models]
     n_draws, n_shown = sum(map(len, models)), sum(map(len, shown))
     row = {"draws": n_draws, "shown": n_shown / n_draws if n_draws else np.nan}
@@ -260,8 +236,8 @@ def _coverage(models: Sequence[np.ndarray]) -> dict:
     lowest, highest = clopper_pearson(int(covers.sum()), len(covers), LEVEL)
     verdict = "covers" if covers.mean() >= LOWEST else "doubtful" if highest >= LOWEST else "covers too rarely"
     return row | {
-        "target": models[0][:, 0].mean() if len(models[0]) else np.nan,
-        "sd": models[0][:, 0].std() if len(models[0]) else np.nan,
+        "target": models[0][:, 0].mean(),
+        "sd": models[0][:, 0].std(),
         "coverage": covers.mean(),
         "coverage_low": lowest,
         "coverage_high": highest,
@@ -299,7 +275,7 @@ def pooled(covered: pd.DataFrame) -> pd.DataFrame:
     counts = known.assign(
         intervals=intervals, held=intervals * known["coverage"], rare=known["verdict"] == "covers too rarely"
     )
-    groups = counts.groupby([*withheld.KEY, "n"], sort=False)
+    groups = counts.groupby([*covered_intervals.KEY, "n"], sort=False)
     sums = {"intervals": ("intervals", "sum"), "held": ("held", "sum"), "lowest": ("coverage", "min")}
     rows = groups.agg(**sums, rare=("rare", "any")).reset_index()
     rows["coverage"] = rows.pop("held") / rows["intervals"]
@@ -311,9 +287,9 @@ def pooled(covered: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(reason=np.select(list(reasons.values()), list(reasons), default=""))
 
 
-def withheld_list(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the intervals of `pooled` that the package withholds, with the columns of its list."""
-    return rows.loc[rows["reason"] != ""].rename(columns={"n": "n_species"})[list(withheld.EMPTY)]
+def covered_list(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the intervals of `pooled` that the package shows, with the columns of its list."""
+    return rows.loc[rows["reason"] == ""].rename(columns={"n": "n_species"})[covered_intervals.COLUMNS]
 
 
 def study(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.calibration import coverage
-from tests.calibration.coverage import FEWEST_INTERVALS, Block, Cell, blocks, pooled, summary, table, withheld_list
+from tests.calibration.coverage import FEWEST_INTERVALS, Block, Cell, blocks, covered_list, pooled, summary, table
 
 
 def made_up_lines(jobs: list[Block], reach: float) -> dict[str, dict]:
@@ -25,7 +25,7 @@ def made_up_lines(jobs: list[Block], reach: float) -> dict[str, dict]:
 
 
 @pytest.mark.parametrize(("reach", "verdict"), [(1.96, "covers"), (1.2, "covers too rarely")])
-def test_an_interval_that_covers_too_rarely_is_withheld(reach, verdict):
+def test_an_interval_is_listed_only_if_it_covers(reach, verdict):
     jobs = blocks([Cell("taxonomy", 40, 0.5)], 400)
     covered = table(jobs, made_up_lines(jobs, reach))
     row, without = covered.itertuples()
@@ -33,7 +33,7 @@ def test_an_interval_that_covers_too_rarely_is_withheld(reach, verdict):
     assert row.coverage_low < row.coverage < row.coverage_high
     assert without.shown == 0 and np.isnan(without.coverage)
     rows = pooled(covered)
-    assert withheld_list(rows)["metric"].tolist() == ["silhouette"] * (verdict != "covers")
+    assert covered_list(rows)["metric"].tolist() == ["silhouette"] * (verdict == "covers")
     assert ("`silhouette`" in summary(rows)) == (verdict == "covers")
     assert "knn_purity_1" not in summary(rows)
 
@@ -56,6 +56,17 @@ def test_intervals_are_judged_over_all_signals():
     assert row.coverage > 0.93 and "surely" in row.reason
 
 
+def test_each_clade_has_its_own_target_and_needs_some_draws():
+    jobs = blocks([Cell("taxonomy", 40, 0.5)], 40)
+    lines = made_up_lines(jobs, reach=4)
+    for job, line in zip(jobs, lines.values(), strict=True):
+        around = [[*(np.array(draw[:3]) + 9), 0.0] for draw in line["numbers"]["silhouette|family||"]]
+        rare = around if job.start < 15 else [[None] * 4] * len(around)
+        line["numbers"] = {"clade_correlation|family|||A>B": around, "clade_correlation|family|||A>C": rare}
+    (row,) = table(jobs, lines).itertuples()
+    assert row.draws == 40 and row.target > 8 and row.verdict == "covers"
+
+
 def test_blocks_begin_with_some_draws_of_every_cell():
     cells = [Cell("taxonomy", 40, 0.0), Cell("dated tree", 40, 1.0)]
     jobs = blocks(cells, 12)
@@ -73,6 +84,8 @@ def test_one_draw_gives_numbers_of_one_model_of_two_and_of_a_probe(tree, tmp_pat
     assert {"cophenetic_correlation", "cophenetic_correlation_difference", "rsa"} <= found
     ranked = {"knn_purity_1_adjusted", "macro_accuracy", "unseen_gap"} <= found
     assert ranked == (tree == "taxonomy")
-    assert (covered["draws"] <= 4).all() and covered["shown"].max() == 1
+    assert (covered.loc[covered["protocol"] == "", "draws"] <= 4).all() and covered["shown"].max() == 1
+    protocols = {"seen", "seen-children", "unseen", "shuffled", "few-shot", "names"} if tree == "taxonomy" else set()
+    assert set(covered["protocol"]) == {"", *protocols}
     written = pd.read_csv(tmp_path / "coverage.csv")
     assert len(written) == len(covered) and (tmp_path / "pooled.csv").exists()
