@@ -57,7 +57,8 @@ def noise_ceiling(
         species that follow the tree perfectly and whose images scatter like these. It is an estimate and no bound: a
         measured CPCC can lie above it by error, since images scatter along the tree by accident too, and since the
         assumptions of the notes hold approximately only.
-        ``disattenuated_cophenetic_correlation``: CPCC over the ceiling, an estimate of CPCC without scatter. It exceeds
+        ``disattenuated_cophenetic_correlation``: CPCC over the ceiling, an estimate of CPCC without scatter. It takes
+        off what scatter does, and not what the number of directions does. It exceeds
         1 where CPCC exceeds its ceiling. Chance is 0 (null: whole species permuted over the tips).
 
         The intervals recompute the numbers without each group of units, with the same halves. Undefined with fewer than

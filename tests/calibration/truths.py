@@ -33,6 +33,7 @@ from tests.calibration.expectations import (
     RELATIVE,
     SHARE,
     evolving_claims,
+    fully_heritable_claims,
     memoriser_claims,
     noise_claims,
     one_dimension_claims,
@@ -221,6 +222,7 @@ SIZES = {
             "equal but for noise, taxonomy",
             "equal but for dimension, taxonomy",
             "equal but for dimension, dated",
+            "equal but for dimension, λ = 1, dated",
             "equal but for padding, dated",
         ),
     ),
@@ -267,12 +269,21 @@ def plan(size: str) -> dict[str, Truth]:
         here = {**pair, "tree": tree}
         one = partial(one_dimension_claims, tree=tree)
         noisy = partial(unequal_claims, tree=tree, models=("little", "much"), apart=(CPCC,))
-        wide = partial(unequal_claims, tree=tree, models=("wide", "narrow"), apart=(CPCC, DIMENSION))
+        widths = ("wide", "narrow")
+        wide = partial(unequal_claims, tree=tree, models=widths, apart=(CPCC, DIMENSION), ratios="value")
+        heritable = partial(fully_heritable_claims, tree=tree, models=widths)
         truths += [
             Truth(f"one trait, {tree}", partial(known.one_trait, **here), one, n, sizes.cells_ask),
             Truth(f"habitat, {tree}", partial(known.habitat, **here), one, n, sizes.cells_ask),
             Truth(f"equal but for noise, {tree}", partial(known.equal_but_for_noise, **here), noisy, n, pairs),
             Truth(f"equal but for dimension, {tree}", partial(known.equal_but_for_dimension, **here), wide, n, pairs),
+            Truth(
+                f"equal but for dimension, λ = 1, {tree}",
+                partial(known.equal_but_for_dimension, **here, signal=1.0),
+                heritable,
+                n,
+                with_differences("measure", "--metrics", LAMBDA, RELATIVE),
+            ),
             Truth(
                 f"equal but for padding, {tree}",
                 partial(known.equal_but_for_padding, **here),
