@@ -159,7 +159,7 @@ def notes_on_copies(images: pd.DataFrame, digests: pd.Series) -> list[str]:
         n_copies = int(np.sum(picture >= 0)) - n_pictures
         notes.append(
             f"{n_copies} of {len(images)} images are exact copies of others (the same bytes): {n_pictures} pictures "
-            "occur more than once; probes and neighbours treat the images of one picture as one group"
+            "occur more than once; probes, neighbours and retrieval treat the images of one picture as one group"
         )
         copies = list_copies(images, digests)
         for found, what in (

@@ -45,6 +45,8 @@ class ImagePass:
         Observation or photographer; images of one group are no neighbours of each other. -1 is no group.
     executor : Executor, optional
         Its workers compare pairs of images for sweeps.
+    copies : ndarray, shape (n,), int64, optional
+        Number of the picture that several images show; the scores of an image leave its copies out. -1 is no copy.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class ImagePass:
     settings: MeasureSettings
     groups: np.ndarray | None = None
     executor: Executor | None = None
+    copies: np.ndarray | None = None
     _neighbors: dict[bytes, list[NeighborLists]] = field(default_factory=dict, repr=False)
     _among_named: dict[str, list[Sweep]] = field(default_factory=dict, repr=False)
 
@@ -108,7 +111,7 @@ class ImagePass:
         replicates = Replicates.jackknife(self.jackknife.group, self.jackknife.n_groups)
         replicates = replicates.with_permutations(rows[0], rng, settings.n_null_permutations, settings.n_null_anchors)
         workers = SweepWorkers(self.executor, settings.device)
-        return sweep_spaces(rows, replicates, anchors=True, search=search, workers=workers)
+        return sweep_spaces(rows, replicates, anchors=True, search=search, workers=workers, copies=self.copies)
 
     def sweeps_among_named(self, rank: str) -> list[Sweep]:
         """Return the sweeps over the images with a name at a rank, in the tree of its taxa and their species.

@@ -2,7 +2,8 @@
 
 One sweep (`stats.sweep`) gives the scores of each anchor over all other images, not over a sample of them. Distances in
 one bin are tied, and a score is its mean over the orders of those that tie. Images at no tip of the tree are left out
-and counted.
+and counted. Exact copies of the anchor's picture are none of the other images (``SharedResults.copies``): they lie at
+distance 0 in every embedding and say nothing of relatives.
 
 Intervals leave out one group of species after the other, as anchors and as candidates (`metrics.intervals`). Their
 number of units is that of the species whose images have a score as anchors. Chance is that of the species null: the

@@ -54,8 +54,8 @@ class SharedResults:
     executor : Executor, optional
         Its workers compare all pairs of images and of species; this process does by default.
     copies : ndarray, shape (n,), int64, optional
-        Number of the picture that several images show; -1 for an image without a copy. Where `groups` do not count,
-        copies of one picture are still no neighbours of each other.
+        Number of the picture that several images show; -1 for an image without a copy. Retrieval leaves the copies of
+        an image out, and where `groups` do not count, copies are still no neighbours of each other.
 
     Raises
     ------
@@ -129,6 +129,7 @@ class SharedResults:
         settings: MeasureSettings | None = None,
         groups: np.ndarray | None = None,
         executor: Executor | None = None,
+        copies: np.ndarray | None = None,
     ) -> list[SharedResults]:
         """Return one embedding in several spaces, whose pairs of images are compared together.
 
@@ -136,7 +137,7 @@ class SharedResults:
         ----------
         spaces : sequence of ndarray, shape (n, d)
             Unit vectors in each space: raw, then centred.
-        placement, settings, groups, executor
+        placement, settings, groups, executor, copies
             As the attributes.
 
         Returns
@@ -145,7 +146,9 @@ class SharedResults:
             One for each space. Its numbers are those of a `SharedResults` of its own, to rounding.
         """
         settings = settings or MeasureSettings()
-        members = [cls(vectors, placement, settings, groups=groups, executor=executor) for vectors in spaces]
+        members = [
+            cls(vectors, placement, settings, groups=groups, executor=executor, copies=copies) for vectors in spaces
+        ]
         for number, member in enumerate(members):
             member._space, member._jackknives = number, members[0]._jackknives
             if member.has_ranks and number:
@@ -280,7 +283,10 @@ class SharedResults:
     @cached_property
     def image_pass(self) -> ImagePass:
         """The comparison of all pairs of images in a taxonomy, in all spaces of the encoder at once."""
-        return ImagePass([self.vectors], self.placement, self.jackknife(), self.settings, self.groups, self.executor)
+        jackknife = self.jackknife()
+        return ImagePass(
+            [self.vectors], self.placement, jackknife, self.settings, self.groups, self.executor, self.copies
+        )
 
     @property
     def image_sweep(self) -> Sweep:

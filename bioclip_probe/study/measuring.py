@@ -279,7 +279,7 @@ class _EncoderMeasuring:
             spaces, sample = self._spaces[self._spaces.index(space) :], self.sample
             vectors = [self._vectors(each)[0] for each in spaces]
             of_spaces = SharedResults.of_spaces(
-                vectors, sample.placement, self.settings, groups=sample.groups, executor=self.executor
+                vectors, sample.placement, self.settings, sample.groups, self.executor, sample.copies_or_none
             )
             self._in_taxonomy = dict(zip(spaces, of_spaces, strict=True))
         return self._in_taxonomy.pop(space)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache, partial
 
-import numpy as np
 import pandas as pd
 
 from bioclip_probe import metrics
@@ -62,8 +61,8 @@ def measure_columns(
 
     @lru_cache(maxsize=1)
     def shared(encoder: str) -> SharedResults:
-        copies = sample.copies if np.any(sample.copies >= 0) else None
         vectors = sample.embeddings[encoder].vectors
+        copies = sample.copies_or_none
         return SharedResults(vectors, sample.placement, settings, groups=sample.groups, copies=copies)
 
     def content(encoder: str, name: str) -> Content:

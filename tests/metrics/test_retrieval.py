@@ -9,6 +9,7 @@ from bioclip_probe.metrics import retrieval
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.rows import Rows
+from bioclip_probe.stats.sweep import scoring
 from bioclip_probe.stats.sweep.binning import lca_rank
 from bioclip_probe.stats.sweep.sweep import sweep
 from bioclip_probe.tables import RANKS
@@ -38,18 +39,18 @@ def steps_between(placement):
     return patristic_distances(species.tree)[np.ix_(tip, tip)].round(6)
 
 
-def lists(vectors, steps):
-    wide = vectors.astype(float)
+def lists(vectors, steps, apart=None):
+    wide, apart = vectors.astype(float), np.ones(steps.shape, bool) if apart is None else apart
     for a in range(len(wide)):
-        yield [(float(steps[a, b]), float(1 - wide[a] @ wide[b])) for b in range(len(wide)) if b != a]
+        yield [(float(steps[a, b]), float(1 - wide[a] @ wide[b])) for b in range(len(wide)) if b != a and apart[a, b]]
 
 
 PRECISIONS = ("average_precision", "r_precision")
 
 
-def expected_values(vectors, steps, occurring):
-    """All numbers from the lists of the anchors, by metric and rank."""
-    every, expected = list(lists(vectors, steps)), {}
+def expected_values(vectors, steps, occurring, apart=None):
+    """All numbers from the lists of the anchors, by metric and rank; `apart` are the pairs that are no copies."""
+    every, expected = list(lists(vectors, steps, apart)), {}
     for step in occurring[:-1]:
         right, total = np.sum([definitions.triplets(others, step) for others in every], axis=0)
         expected[f"triplet_accuracy {lca_rank(step)}"] = right / total if total else math.nan
@@ -315,3 +316,60 @@ def test_a_sweep_without_what_is_asked_for_is_an_error():
     bare = sweep(Rows.images(vectors, placement))
     with pytest.raises(ValueError, match="anchors=True"):
         retrieval.estimate_triplet_accuracy(bare, SharedResults(vectors, placement).jackknife(), DEFAULT)
+
+
+def with_copies(seed=3):
+    """Return made-up images of which every fifth is a copy of the one before it, or carries another species' name."""
+    vectors, placement = made_up(n_species=12, n_images=40, seed=seed)
+    order = np.arange(40)
+    order[5::5] = order[4:-1:5]
+    picture = np.where(np.isin(order, order[5::5]), order, -1)
+    named = placement.take(np.where(np.arange(40) == 35, 0, order))  # one copy has the name of the first image
+    return vectors[order].astype(np.float32), named, picture
+
+
+def test_copies_of_an_anchor_take_no_part_in_its_scores():
+    vectors, placement, picture = with_copies()
+    steps, settings = steps_between(placement), MeasureSettings(n_groups=5)
+    occurring = sorted({0.0, *np.unique(steps).tolist()})
+    shared = SharedResults(vectors, placement, settings, copies=picture)
+    functions = (retrieval.triplet_accuracy, retrieval.precision_by_rank, retrieval.hierarchical_ap)
+    found = {f"{row.metric} {row.rank}": row.estimate for function in functions for row in function(shared, placement)}
+    apart = (picture[:, None] != picture) | (picture < 0)
+    for name, value in expected_values(vectors, steps, occurring, apart).items():
+        assert found[name].value == pytest.approx(value, abs=3e-3, nan_ok=True), name
+    with_them = everything(vectors, placement, settings)["average_precision species"]
+    assert with_them.value > found["average_precision species"].value
+
+
+def test_copies_take_no_part_without_a_group_of_the_jackknife_either():
+    vectors, placement, picture = with_copies()
+    shared = SharedResults(vectors, placement, MeasureSettings(n_groups=4), copies=picture)
+    exact = [scoring.TRIPLETS, scoring.SCORED, scoring.SCORED_OTHER, scoring.SIZE]  # they do not depend on bins
+    for left_out, sums in enumerate(shared.image_sweep.without_group):
+        kept = np.flatnonzero(shared.jackknife().group != left_out)
+        alone = SharedResults(vectors[kept], placement.take(kept), copies=picture[kept]).image_sweep
+        level = np.searchsorted(shared.image_sweep.joint.steps, alone.joint.steps - 0.5)
+        np.testing.assert_allclose(sums[exact][:, level], alone.sums[exact])
+
+
+def test_copies_take_no_part_on_permuted_trees_either():
+    """A species whose images are all of one picture finds none of its own, whatever tip it is moved to."""
+    vectors, placement = memoriser(n_species=40, each=2)
+    wide, copies = vectors.astype(np.float32), np.repeat(np.arange(40), 2)
+    without, with_them = (
+        {f"{row.metric} {row.rank}": row.estimate for row in retrieval.precision_by_rank(shared, placement)}
+        for shared in (SharedResults(wide, placement, copies=copies), SharedResults(wide, placement))
+    )
+    assert without["r_precision species"].note == retrieval.SINGLE_IMAGES
+    assert without["r_precision class"].chance < with_them["r_precision class"].chance - 0.1
+    other = "r_precision_other_species class"
+    assert without[other].chance == pytest.approx(with_them[other].chance)
+
+
+def test_numbers_of_copies_that_no_two_images_share_change_nothing():
+    vectors, placement = made_up()
+    of_each = SharedResults(np.asarray(vectors, np.float32), placement, copies=np.arange(60))
+    alike = SharedResults(np.asarray(vectors, np.float32), placement)
+    np.testing.assert_array_equal(of_each.image_sweep.scores, alike.image_sweep.scores)
+    np.testing.assert_array_equal(of_each.image_sweep.without_group, alike.image_sweep.without_group)

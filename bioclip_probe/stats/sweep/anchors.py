@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from bioclip_probe.stats.sweep.copies import Copies
 from bioclip_probe.stats.sweep.counting import (
     Binning,
     JackknifeGroups,
@@ -65,6 +66,8 @@ class AnchorScores(NamedTuple):
         Harmonic numbers 0, 1, 1 + 1/2, …
     coarse : ndarray, shape (B,), int64
         The coarse bin of each bin. Scores without a group, and on permuted trees, use coarse bins.
+    copies : Copies
+        An anchor is scored without its own copies, but its pairs with them are counted.
     scores : ndarray, shape (b, N_SCORES, L), float64
         Scores of each row of the block as anchor, see `scoring`; of shape (0, …) if anchors are not scored.
     sums : ndarray, shape (1 + G + P, N_SCORES, L), float64
@@ -73,12 +76,13 @@ class AnchorScores(NamedTuple):
 
     Examples
     --------
-    >>> AnchorScores(np.zeros(4), np.arange(3), np.zeros((0, 12, 2)), np.zeros((1, 12, 2))).scores.shape
+    >>> AnchorScores(np.zeros(4), np.arange(3), Copies.none(3), np.zeros((0, 12, 2)), np.zeros((1, 12, 2))).scores.shape
     (0, 12, 2)
     """
 
     harmonic: np.ndarray
     coarse: np.ndarray
+    copies: Copies
     scores: np.ndarray
     sums: np.ndarray
 
@@ -102,7 +106,8 @@ def score_anchors(
     --------
     >>> bins, levels = np.array([[0, 1], [1, 0]], np.uint16), np.array([[0, 1], [1, 0]], np.uint8)
     >>> totals = Totals(*np.zeros((2, 1, 2, 2), dtype=int), np.zeros((0, 2, 2), dtype=int))
-    >>> out = AnchorScores(np.array([0, 1, 1.5]), np.arange(2), np.zeros((2, 12, 2)), np.zeros((2, 12, 2)))
+    >>> arrays = np.zeros((2, 12, 2)), np.zeros((2, 12, 2))
+    >>> out = AnchorScores(np.array([0, 1, 1.5]), np.arange(2), Copies.none(2), *arrays)
     >>> score_anchors(bins, levels, 0, JackknifeGroups.of(np.zeros(2, int), 1), totals, out)
     >>> out.sums[:, -1].tolist()  # rows at each level: of two anchors, and of none without the only group
     [[0.0, 2.0], [0.0, 0.0]]
@@ -123,6 +128,10 @@ def score_anchors(
         fine[levels[a, own], bins[a, own]] -= 1
         by_group[g, levels[a, own], out.coarse[bins[a, own]]] -= 1
         totals.by_group[g] += fine
+        for j in out.copies.members[out.copies.first[own] : out.copies.last[own]]:
+            if j != own:
+                fine[levels[a, j], bins[a, j]] -= 1
+                by_group[groups.group[j], levels[a, j], out.coarse[bins[a, j]]] -= 1
         reduce_row(fine, out.harmonic, out.scores[a])
         every[:] = 0
         for left_out in range(n_groups):
@@ -157,7 +166,8 @@ def score_permuted(bins: np.ndarray, start: int, species: PermutedTips, totals: 
     >>> ends = np.array([[0, 1], [0, 0]]), np.array([[1, 2], [2, 2]])
     >>> species = PermutedTips(np.arange(2), np.array([[1, 0]]), *ends, np.ones(2, dtype=bool))
     >>> totals = Totals(*np.zeros((3, 1, 2, 2), dtype=int))
-    >>> out = AnchorScores(np.array([0, 1, 1.5]), np.arange(2), np.zeros((2, 12, 2)), np.zeros((2, 12, 2)))
+    >>> arrays = np.zeros((2, 12, 2)), np.zeros((2, 12, 2))
+    >>> out = AnchorScores(np.array([0, 1, 1.5]), np.arange(2), Copies.none(2), *arrays)
     >>> score_permuted(bins, 0, species, totals, out)
     >>> totals.permuted.tolist()
     [[[0, 0], [0, 2]]]
@@ -183,6 +193,9 @@ def score_permuted(bins: np.ndarray, start: int, species: PermutedTips, totals: 
                 counts[level[species.tip[j]], place[j]] += 1
             counts[0, place[own]] -= 1
             totals.permuted[p] += counts
+            for j in out.copies.members[out.copies.first[own] : out.copies.last[own]]:
+                if j != own:
+                    counts[level[species.tip[j]], place[j]] -= 1
             reduce_row(counts, out.harmonic, scores)
             out.sums[len(out.sums) - n_orders + p] += scores
 
@@ -254,7 +267,7 @@ def compare_rows(
         else:
             fill_levels(row, table.between, table.depth, table.bins, table.scale, levels)
         if anchors:
-            of_row = AnchorScores(out.harmonic, out.coarse, out.scores[a : a + 1], out.sums)
+            of_row = AnchorScores(out.harmonic, out.coarse, out.copies, out.scores[a : a + 1], out.sums)
             score_anchors(bins, levels, row, inputs.groups, totals, of_row)
             score_permuted(bins, row, inputs.species, totals, of_row)
         else:

@@ -14,6 +14,7 @@ import numpy as np
 from bioclip_probe.stats.sweep.anchors import AnchorScores, PairInputs, PermutedTips, compare_rows
 from bioclip_probe.stats.sweep.binning import Bins, Levels
 from bioclip_probe.stats.sweep.blocks import over_blocks, threads_of
+from bioclip_probe.stats.sweep.copies import Copies
 from bioclip_probe.stats.sweep.counting import JackknifeGroups, Totals
 from bioclip_probe.stats.sweep.points import Points, Space
 from bioclip_probe.stats.sweep.scoring import N_SCORES
@@ -101,6 +102,7 @@ class SweepInputs:
     levels : Levels
     groups : JackknifeGroups
     species : PermutedTips
+    copies : Copies
     spaces : tuple of SpaceInputs
         The spaces whose distances follow from the products of the points.
     anchors : bool
@@ -116,7 +118,7 @@ class SweepInputs:
     >>> points, groups = Points.of(vectors, rows), JackknifeGroups.of(np.zeros(2, dtype=np.int64), 1)
     >>> levels, space = Levels.of(tree, rows), SpaceInputs(points.space, Bins.of(points, fine=False))
     >>> species = PermutedTips(rows, np.zeros((0, 2), dtype=np.int64), *levels.clades, np.zeros(2, dtype=bool))
-    >>> inputs = SweepInputs(points, levels, groups, species, (space,), False, "cpu", block=2)
+    >>> inputs = SweepInputs(points, levels, groups, species, Copies.none(2), (space,), False, "cpu", block=2)
     >>> inputs.compare(0, 2)[0].by_group.sum(axis=2).tolist()
     [[0, 2]]
     """
@@ -125,6 +127,7 @@ class SweepInputs:
     levels: Levels
     groups: JackknifeGroups
     species: PermutedTips
+    copies: Copies
     spaces: tuple[SpaceInputs, ...]
     anchors: bool
     device: str
@@ -169,7 +172,7 @@ class SweepInputs:
             for of, inputs, total, (scores, sums) in zip(self.spaces, compiled, mine, results, strict=True):
                 of_rows = scores[first - start : first - start + len(products)]
                 of_block = sums[(first - start) // self.block] if self.anchors else scores
-                out = AnchorScores(self.harmonic, of.bins.coarse, of_rows, of_block)
+                out = AnchorScores(self.harmonic, of.bins.coarse, self.copies, of_rows, of_block)
                 compare_rows(products, first, inputs, total, out, self.anchors)
                 found.append(nearest_by_level(products, first, of.search) if of.search else NOTHING)
             return found

@@ -138,10 +138,8 @@ class _SpaceOnDevice:
         fine = self.counted(place, own, self.n_levels * self.n_bins)
         self.by_group.index_add_(0, self.group[rows], fine.to(torch.int64))
         self._count_within_groups(rows, own, place)
-        del place
         if self.inputs.anchors:
-            counts = fine.view(-1, self.n_levels, self.n_bins)
-            self.scores.append(scores_of_counts(counts, self.harmonic).cpu().numpy())
+            self.scores.append(self._scores(fine, place, rows))
             bins = self.coarse[bins]
             self._score_without_groups(rows, own, bins, level)
             if self.trees is not None:
@@ -157,6 +155,26 @@ class _SpaceOnDevice:
         one = torch.ones((1, 1), dtype=torch.int32, device=self.device)
         counts.scatter_add_(1, place, one.expand(place.shape))
         return counts.scatter_add_(1, place.gather(1, own[:, None]), -one.expand(len(place), 1))
+
+    def without_copies(self, counts: torch.Tensor, place: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
+        """Return counts of other rows without the copies of some rows.
+
+        `counts` and `place` have P rows for each of them, one after the other.
+        """
+        import torch
+
+        position, copy = (tensor(of, self.device, "int64") for of in self.inputs.copies.pairs(rows))
+        if not len(position):
+            return counts
+        n_each = len(place) // len(rows)
+        at = (position[:, None] * n_each + torch.arange(n_each, device=self.device)).flatten()
+        place_of_copy = place[at, copy.repeat_interleave(n_each)]
+        return counts.index_put((at, place_of_copy), -torch.ones_like(at, dtype=counts.dtype), accumulate=True)
+
+    def _scores(self, fine: torch.Tensor, place: torch.Tensor, rows: slice) -> np.ndarray:
+        """Return the scores of a block of rows with all other rows but their copies."""
+        counts = self.without_copies(fine, place, np.arange(rows.start, rows.stop))
+        return scores_of_counts(counts.view(-1, self.n_levels, self.n_bins), self.harmonic).cpu().numpy()
 
     def _count_within_groups(self, rows: slice, own: torch.Tensor, place: torch.Tensor) -> None:
         """Count the pairs whose rows are in one jackknife group."""
@@ -174,7 +192,8 @@ class _SpaceOnDevice:
 
         shape = (-1, self.n_groups, self.n_levels, self.n_coarse)
         place = (self.group * self.n_levels + level).mul_(self.n_coarse).add_(coarse)
-        by_group = self.counted(place, own, self.n_groups * self.n_levels * self.n_coarse).view(shape)
+        counts = self.counted(place, own, self.n_groups * self.n_levels * self.n_coarse)
+        by_group = self.without_copies(counts, place, np.arange(rows.start, rows.stop)).view(shape)
         every = by_group.sum(dim=1, dtype=torch.int32)
         self.sums[0] += scores_of_counts(every, self.harmonic).sum(dim=0)
         kept = (every[:, None] - by_group).flatten(0, 1)
@@ -251,9 +270,11 @@ class _PermutedTrees:
             some = tensor(anchors[start : start + at_once], self.device, "int64")
             own = some + rows.start
             place = self._levels(self.tip[own])[:, :, self.tip].mul_(n_coarse).add_(coarse[some][:, None])
-            counts = space.counted(place.flatten(0, 1), own.repeat_interleave(n_orders), n_levels * n_coarse)
-            scores = scores_of_counts(counts.view(-1, n_levels, n_coarse), space.harmonic)
+            place = place.flatten(0, 1)
+            counts = space.counted(place, own.repeat_interleave(n_orders), n_levels * n_coarse)
             space.permuted += counts.view(-1, *space.permuted.shape).sum(dim=0)
+            counts = space.without_copies(counts, place, anchors[start : start + at_once] + rows.start)
+            scores = scores_of_counts(counts.view(-1, n_levels, n_coarse), space.harmonic)
             space.sums[len(space.sums) - n_orders :] += scores.view(-1, n_orders, *scores.shape[1:]).sum(dim=0)
 
     def _levels(self, tips: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from numba import njit
 #: Rows of `scores`. Triplets whose nearer relative is at the level: those in order, half of those tied in a bin, all of
 #: them. Where all rows up to the level are relevant: AP, R-precision, and 1 if the anchor has a relevant row and
 #: therefore a score. The same three without the rows at the anchor's own tip. Hierarchical AP, and 1 if it exists (both
-#: in column 0). The number of rows at the level.
+#: in column 0). The number of rows at the level. The copies of an anchor are none of its rows.
 (
     RIGHT,
     TIED,

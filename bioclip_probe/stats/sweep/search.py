@@ -15,6 +15,7 @@ from bioclip_probe.stats.sweep.blocks import over_blocks, threads_of
 from bioclip_probe.stats.sweep.candidates import inverse_norms
 from bioclip_probe.stats.sweep.cells import Cells, cells_of
 from bioclip_probe.stats.sweep.comparison import SpaceInputs, SweepInputs
+from bioclip_probe.stats.sweep.copies import Copies
 from bioclip_probe.stats.sweep.counting import Binning, JackknifeGroups
 from bioclip_probe.stats.sweep.device import compare_on_device
 from bioclip_probe.stats.sweep.entries import Entries
@@ -332,5 +333,5 @@ def _on_device(
     )
     nothing, one_group = np.zeros((len(levels.steps), 0), np.int64), JackknifeGroups.of(np.zeros(n, np.int64), 1)
     species = PermutedTips(np.zeros(n, np.int64), np.zeros((0, 0), np.int64), nothing, nothing, np.zeros(n, bool))
-    inputs = SweepInputs(products.points, levels, one_group, species, spaces, False, device, BLOCK)
+    inputs = SweepInputs(products.points, levels, one_group, species, Copies.none(n), spaces, False, device, BLOCK)
     return [result.found for result in compare_on_device(inputs)]

@@ -22,6 +22,7 @@ from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.sweep.anchors import PermutedTips
 from bioclip_probe.stats.sweep.binning import Bins, Levels, sampled_rows
 from bioclip_probe.stats.sweep.comparison import SpaceInputs, SpaceResult, SweepInputs, compare_all
+from bioclip_probe.stats.sweep.copies import Copies
 from bioclip_probe.stats.sweep.counting import JackknifeGroups
 from bioclip_probe.stats.sweep.device import compare_on_device
 from bioclip_probe.stats.sweep.histograms import JointHistogram
@@ -45,8 +46,8 @@ class Sweep:
     joint : JointHistogram
         Counts of pairs by level of tree distance and bin of embedding distance.
     scores : ndarray, shape (n, N_SCORES, L), float64
-        Scores of each row as anchor, by level, see `scoring`. Rows that are left out are NaN. The shape is (0, …) if
-        anchors are not scored.
+        Scores of each row as anchor, by level, see `scoring`, without its own copies. Rows that are left out are NaN.
+        The shape is (0, …) if anchors are not scored.
     without_group : ndarray, shape (G, N_SCORES, L), float64
         Sums of the scores over anchors without each group of the jackknife: its rows are no anchors and no candidates.
     permuted : ndarray, shape (P, N_SCORES, L), float64
@@ -168,6 +169,7 @@ def sweep_spaces(
     anchors: bool = False,
     search: NeighborSearch | None = None,
     workers: SweepWorkers = DEFAULT_WORKERS,
+    copies: np.ndarray | None = None,
 ) -> tuple[list[Sweep], list[NeighborLists]]:
     """Look at every pair of rows once from either end, in several spaces and for their nearest neighbours too.
 
@@ -179,6 +181,9 @@ def sweep_spaces(
         As for `sweep`.
     search : NeighborSearch, optional
         A search for the nearest of all rows at a tip, in the first space.
+    copies : ndarray, shape (n,), int64, optional
+        Number of the picture that several rows show; -1 for a row without a copy. An anchor is scored without its own
+        copies; all pairs are counted.
 
     Returns
     -------
@@ -204,12 +209,13 @@ def sweep_spaces(
     if products is None:
         of_each = [search and search.in_space(rows.vectors) for rows in spaces]
         each = [
-            sweep_spaces([rows], replicates, anchors, own, workers) for rows, own in zip(spaces, of_each, strict=True)
+            sweep_spaces([rows], replicates, anchors, own, workers, copies)
+            for rows, own in zip(spaces, of_each, strict=True)
         ]
         return [one for sweeps, _ in each for one in sweeps], [one for _, lists in each for one in lists]
     levels = Levels.of(first.tree, first.tips[order])
     if search and uses_torch(workers.device) and search.kinship(levels) is None:
-        sweeps, _ = sweep_spaces(spaces, replicates, anchors, workers=workers)
+        sweeps, _ = sweep_spaces(spaces, replicates, anchors, workers=workers, copies=copies)
         return sweeps, search_spaces(search, [rows.vectors for rows in spaces], workers.device)
     searches = [search.in_space(rows.vectors) for rows in spaces] if search else []
     inputs = SweepInputs(
@@ -217,6 +223,7 @@ def sweep_spaces(
         levels,
         JackknifeGroups.of(replicates.group[order], replicates.n_groups),
         _permuted_tips(first, order, replicates, levels),
+        Copies.none(len(order)) if copies is None else Copies.of(copies[order]),
         tuple(_space_inputs(products, searches, levels, anchors, _sampled(spaces, order))),
         anchors,
         workers.device,

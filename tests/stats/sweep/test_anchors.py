@@ -3,6 +3,7 @@
 import numpy as np
 
 from bioclip_probe.stats.sweep import anchors, counting, scoring
+from bioclip_probe.stats.sweep.copies import Copies
 
 N, N_LEVELS, N_GROUPS = 12, 3, 4
 #: Six tips of two rows each: pairs of tips are clades, and so are all.
@@ -27,7 +28,12 @@ def made_up(n_orders: int = 0):
     harmonic = np.append(0, np.cumsum(1 / np.arange(1, N + 1)))
     shape = (scoring.N_SCORES, N_LEVELS)
     sums = np.zeros((1 + N_GROUPS + n_orders, *shape))
-    return bins, groups, totals, anchors.AnchorScores(harmonic, np.arange(4), np.zeros((N, *shape)), sums)
+    return (
+        bins,
+        groups,
+        totals,
+        anchors.AnchorScores(harmonic, np.arange(4), Copies.none(N), np.zeros((N, *shape)), sums),
+    )
 
 
 def scores_from(bins: np.ndarray, levels: np.ndarray, anchor: int, kept: np.ndarray, harmonic: np.ndarray):
@@ -53,7 +59,7 @@ def test_sums_without_a_group_are_of_the_other_anchors_and_the_other_rows():
 
 def test_coarse_bins_change_the_sums_only():
     bins, groups, totals, out = made_up()
-    coarse = anchors.AnchorScores(out.harmonic, np.array([0, 0, 1, 1]), out.scores.copy(), out.sums.copy())
+    coarse = out._replace(coarse=np.array([0, 0, 1, 1]), scores=out.scores.copy(), sums=out.sums.copy())
     anchors.score_anchors(bins, levels_of(TIP), 0, groups, totals, out)
     anchors.score_anchors(bins, levels_of(TIP), 0, groups, totals, coarse)
     np.testing.assert_array_equal(coarse.scores, out.scores)

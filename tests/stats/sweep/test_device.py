@@ -11,6 +11,9 @@ from bioclip_probe.stats.sweep.search import NeighborSearch, search_spaces
 from bioclip_probe.tree import Placement
 from tests.support.taxa import made_up
 
+#: Scores that do not depend on bins.
+EXACT = [scoring.TRIPLETS, scoring.SCORED, scoring.SCORED_OTHER, scoring.SIZE]
+
 
 def test_scores_from_counts_are_those_of_the_compiled_loops():
     rng = np.random.default_rng(0)
@@ -46,12 +49,19 @@ def assert_same_neighbors(one, other, k, least):
 @pytest.mark.parametrize("rows_at_once", [300, 37])
 def test_a_device_finds_the_scores_and_neighbours_of_both_spaces(rows_at_once, monkeypatch):
     vectors, placement, groups = images()
-    here = SharedResults.of_spaces(vectors, placement, groups=groups)
+    copies = np.random.default_rng(1).integers(-60, 40, len(groups)).clip(-1)
+    options = {"groups": groups, "copies": copies}
+    here = SharedResults.of_spaces(vectors, placement, **options)
     on_device = MeasureSettings(device="cpu:0")
     monkeypatch.setattr(device, "MOST_ROWS", rows_at_once)
-    there = SharedResults.of_spaces(vectors, placement, on_device, groups=groups)
+    there = SharedResults.of_spaces(vectors, placement, on_device, **options)
     for one, other in zip(here, there, strict=True):
         np.testing.assert_allclose(one.image_sweep.scores, other.image_sweep.scores, rtol=2e-3, atol=0.02)
+        for of_both in ("without_group", "permuted"):
+            sums = (getattr(swept.image_sweep, of_both)[:, EXACT] for swept in (one, other))
+            np.testing.assert_allclose(*sums, rtol=1e-12)
+        counts = (swept.image_sweep.permuted_counts.sum(axis=2) for swept in (one, other))
+        np.testing.assert_array_equal(*counts)
         lists = one.neighbors("species"), other.neighbors("species")
         for of in ((10, 0), (5, 1), (1, 3)):
             assert_same_neighbors(*lists, *of)
