@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -47,7 +47,7 @@ class Population:
     names: tuple[NameEmbeddings, ...] = ()
 
 
-@lru_cache(maxsize=2)
+@cache
 def population(tree: str, signal: float) -> Population:
     """Return the population of a cell: iNat21's species or the mammals, or made-up species where there are no data."""
     ground, grown, lineages = _species(tree)
@@ -77,6 +77,7 @@ def _named(tree: Tree, images: np.ndarray, rng: np.random.Generator) -> NameEmbe
     return NameEmbeddings(NAMES.frame(table), vectors.astype(np.float32), 100.0, "plain", None)
 
 
+@cache
 def _species(tree: str) -> tuple[str, Tree, pd.DataFrame | None]:
     """Return the name of the species of a population, their tree, and the lineage of each tip in a taxonomy."""
     if tree == KINDS[0]:
