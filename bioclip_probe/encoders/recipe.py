@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bioclip_probe.encoders.ids import file_stamp, public_id
-from bioclip_probe.errors import ModelError
+from bioclip_probe.errors import ModelError, ProbeError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -217,7 +217,12 @@ class Recipe:
             If it cannot be built.
         """
         with _BUILDING:
-            return self.factory(self)
+            try:
+                return self.factory(self)
+            except ProbeError:
+                raise
+            except Exception as error:  # configurations and custom code come from strangers
+                raise ModelError(f"cannot be built: {one_line(error, 240, with_type=True)}") from error
 
     def at_precision(self, precision: str) -> Recipe:
         """Return this recipe at another precision.

@@ -63,6 +63,10 @@ _EVERY_POOLING = (
 
 # DINOv3 and EUPE, whose networks are DINOv3's, and Sapiens 2.
 _CLASS_TOKEN = re.compile(r"vit_\w+_(dinov3|sapiens2)(_|$)")
+# Arguments of timm's builder that `model_args` could smuggle in: they name other files, or ask for another output.
+_NOT_OF_A_NETWORK = frozenset(
+    {"features_only", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"}
+)
 _INTERPOLATIONS = ("bicubic", "bilinear", "nearest", "box", "hamming", "lanczos", "random")
 
 
@@ -228,6 +232,9 @@ def source_from_folder(folder: Path) -> Source:
     if not isinstance(architecture, str) or not isinstance(arguments, dict) or not isinstance(pretrained, dict):
         wrong = "its architecture is no text, or its model_args or pretrained_cfg no table"
         raise ModelError(f"{origin} is no configuration of timm: {wrong}")
+    foreign = sorted(_NOT_OF_A_NETWORK & arguments.keys())
+    if foreign:
+        raise ModelError(f"{origin}: model_args has {some(foreign)}; expected arguments of the network only")
     check_architecture({"model_args": arguments, "pretrained_cfg": pretrained}, origin)
     _check_preprocessing(pretrained, origin)
     pooling = default_pooling(architecture) or config.get("global_pool")

@@ -8,7 +8,8 @@ Weights are read from safetensors files only, and code that comes with a model i
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -254,23 +255,20 @@ def _build(source: Source, pooling: str) -> tuple[Any, Any]:
         raise ModelError(f"its package transformers is not installed; {install}") from error
 
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-    verbosity = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
     try:
-        config = transformers.AutoConfig.from_pretrained(source.folder, **options)
-        if hasattr(config, "mask_ratio"):
-            config.mask_ratio = 0.0  # a masked autoencoder would hide patches at random
-        check_size(lambda: transformers.AutoModel.from_config(config, trust_remote_code=False), source.weights)
-        model, loaded = transformers.AutoModel.from_pretrained(
-            source.folder, config=config, use_safetensors=True, output_loading_info=True, dtype="float32", **options
-        )
-        processor = transformers.AutoImageProcessor.from_pretrained(source.folder, **options)
+        with _quiet():
+            config = transformers.AutoConfig.from_pretrained(source.folder, **options)
+            if hasattr(config, "mask_ratio"):
+                config.mask_ratio = 0.0  # a masked autoencoder would hide patches at random
+            check_size(lambda: transformers.AutoModel.from_config(config, trust_remote_code=False), source.weights)
+            model, loaded = transformers.AutoModel.from_pretrained(
+                source.folder, config=config, use_safetensors=True, output_loading_info=True, dtype="float32", **options
+            )
+            processor = transformers.AutoImageProcessor.from_pretrained(source.folder, **options)
     except ModelError:
         raise
     except Exception as error:  # transformers, torch and safetensors each raise their own
         raise ModelError(f"cannot be built from {source.folder}: {one_line(error, 240, with_type=True)}") from error
-    finally:
-        transformers.logging.set_verbosity(verbosity)
     random = [key for key in loaded["missing_keys"] if pooling == "pooler" or "pooler" not in key.split(".")]
     random += [str(key[0]) for key in loaded["mismatched_keys"]]
     if random:
@@ -278,6 +276,24 @@ def _build(source: Source, pooling: str) -> tuple[Any, Any]:
     if hasattr(config, "vision_config") and not hasattr(model, "vision_model"):
         raise ModelError(f"a {type(model).__name__} has no image tower that stands alone; it cannot embed pictures")
     return getattr(model, "vision_model", model).eval(), processor
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let transformers print errors only, and no bar of progress for each model."""
+    from huggingface_hub.utils import are_progress_bars_disabled
+    from transformers import logging
+
+    verbosity, shows_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    of_hub = not are_progress_bars_disabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if shows_bars and of_hub:
+            logging.enable_progress_bar()
 
 
 def _settings_of(processor: Any) -> dict[str, Any]:
@@ -309,7 +325,9 @@ class _Tokens:
         self.model = model
         names = {name.rpartition(".")[2] for name, _ in model.named_parameters()}
         self.has_class_token = bool(names & {"cls_token", "class_embedding", "class_token"})
-        registers = int(getattr(model.config, "num_register_tokens", 0) or 0)
+        registers = getattr(model.config, "num_register_tokens", None) or 0
+        if not isinstance(registers, int):
+            raise ModelError(f"its num_register_tokens is {one_line(registers, 60)}; expected a number")
         self.n_prefix = (1 + registers + ("distillation_token" in names)) if self.has_class_token else 0
 
     def pooled(self, batch: torch.Tensor, pooling: str) -> torch.Tensor:

@@ -106,6 +106,8 @@ def test_an_odd_value_of_an_open_clip_folder_is_one_line(clip_folder, tmp_path, 
     ("model_args", {"global_pool": "magic"}, "global_pool is 'magic'"),
     ("model_args", {"global_pool": ""}, "global_pool is ''; expected one of token, avg"),
     ("model_args", {"no_such_argument": 3}, "cannot be built"),
+    ("model_args", {"features_only": True}, "model_args has features_only; expected arguments of the network only"),
+    ("model_args", {"checkpoint_path": "other.pth"}, "model_args has checkpoint_path"),
     ("architecture", "no_such_net", "cannot be built"),
     ("architecture", ["x"], "its architecture is no text"),
 ])  # fmt: skip

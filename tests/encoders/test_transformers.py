@@ -78,6 +78,14 @@ def test_registers_are_no_patches(tmp_path, pictures):
     np.testing.assert_allclose(vectors_of(mean, pictures), tokens[:, 4:].mean(1).numpy(), atol=1e-5)
 
 
+def test_a_model_is_loaded_without_a_word(vit, capfd):
+    encoders.clear_cache()
+    capfd.readouterr()
+    encoders.load(f"transformers:{vit[0]}:cls")
+    assert capfd.readouterr() == ("", "")
+    assert transformers.logging.is_progress_bar_enabled()
+
+
 def test_the_image_tower_of_a_clip_stands_alone(tmp_path, pictures):
     text = {**SMALL, "vocab_size": 99, "max_position_embeddings": 16}
     config = transformers.CLIPConfig(text_config=text, vision_config={**SMALL, **PICTURES}, projection_dim=16)
@@ -143,6 +151,7 @@ def changed(vit, tmp_path, file, **values):
     ("config.json", {"hidden_size": "x"}, "cannot be built"),
     ("config.json", {"image_size": 10**6}, "image_size is 1000000"),
     ("config.json", {"patch_size": 0}, "cannot be built"),
+    ("config.json", {"num_register_tokens": "x"}, "num_register_tokens is x"),
     ("config.json", {"num_hidden_layers": 3}, "lacks weights of the network: "),
     ("preprocessor_config.json", {"size": {"height": 10**6, "width": 10**6}}, "size is 1000000"),
     ("preprocessor_config.json", {"image_std": [0, 0, 0]}, "image_std is [0, 0, 0]"),
