@@ -137,6 +137,14 @@ def report(options: argparse.Namespace, output: Output) -> None:
     output.line(str(report.write(options.out, progress=not options.quiet)))
 
 
+def explorer(options: argparse.Namespace, output: Output) -> None:
+    """Write the explorer of a results folder into it."""
+    from bioclip_probe import report
+
+    explorer = report.explore(options.out, options.store, options.thumbnails, options.data, not options.quiet)
+    output.line(str(explorer.write(options.out / "explorer.html")))
+
+
 def models(options: argparse.Namespace, output: Output) -> None:
     """Print the models there are, and how to name any other."""
     from bioclip_probe import encoders

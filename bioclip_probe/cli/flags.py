@@ -20,6 +20,7 @@ from bioclip_probe.probes.settings import TEMPLATES, ProbeSettings
 from bioclip_probe.projections.modes import MODES
 from bioclip_probe.projections.registry import REGISTRY as PROJECTIONS
 from bioclip_probe.projections.settings import ProjectionSettings
+from bioclip_probe.report.explorer.settings import THUMBNAILS
 from bioclip_probe.tables import LINEAGES, RANKS
 
 Settings = type[ExtractionSettings] | type[MeasureSettings] | type[ProbeSettings] | type[ProjectionSettings]
@@ -316,6 +317,16 @@ def add_figures(sub: argparse.ArgumentParser) -> None:
     """Add the names of figures."""
     text = "headline, drilldown, staircase …; all by default, and a wrong name lists them"
     sub.add_argument("names", nargs="*", metavar="NAME", help=text)
+
+
+def add_explorer(sub: argparse.ArgumentParser) -> None:
+    """Add the flags of the explorer."""
+    text = "the store with the vectors of the study; default: %(default)s"
+    sub.add_argument("--store", type=Path, default=Path("store"), metavar="DIR", help=text)
+    text = "where the pictures are now, if they were moved since the study ran"
+    sub.add_argument("--data", default="", metavar="NAME:PATH", help=text)
+    text = "pictures with a thumbnail; auto: all up to 10,000, else one a species; default: %(default)s"
+    sub.add_argument("--thumbnails", default=THUMBNAILS[0], choices=THUMBNAILS, help=text)
 
 
 def add_json(sub: argparse.ArgumentParser) -> None:

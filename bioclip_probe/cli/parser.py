@@ -16,6 +16,7 @@ from bioclip_probe.cli.flags import (
     add_controls,
     add_data,
     add_dry_run,
+    add_explorer,
     add_export,
     add_figures,
     add_intervals,
@@ -110,6 +111,8 @@ def _add_other_commands(command: Callable) -> None:
     command(commands.compare, "published numbers beside those of a results folder", add_out, add_json)
     command(commands.figure, "draw figures from the tables of a results folder", add_out, add_figures)
     command(commands.report, "draw the figures and bind a results folder into report.html", add_out)
+    what = "a page to walk through a results folder, from all life to one picture: explorer.html"
+    command(commands.explorer, what, add_out, add_explorer)
     command(commands.models, "the models there are, and how to name any other", add_json)
     command(commands.datasets, "the datasets there are, and how to name them", add_json)
     what = "what is odd about the names of a dataset, and what a phylogeny lacks"

@@ -141,6 +141,7 @@ def _reproduce(plan: Plan, store: Path, out: Path, output: Output, overwrite: bo
         print_phylogeny(output, results, plan.phylogeny.name)
     print_notes(output, results)
     output.line(f"\nReport: {page}   ({time.perf_counter() - start:.0f} s)")
+    output.line(f"To explore it: bioclip-probe explorer --out {out} --store {store}")
 
 
 def embed(options: argparse.Namespace, output: Output) -> int:

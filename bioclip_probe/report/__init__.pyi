@@ -1,7 +1,10 @@
+from . import explorer as explorer
 from . import gallery as gallery
 from . import page as page
 from . import sentences as sentences
 from . import summary as summary
+from .explorer import Explorer as Explorer
+from .explorer import explore as explore
 from .gallery import draw as draw
 from .gallery import draw_all as draw_all
 from .page import write as write

@@ -1,0 +1,13 @@
+from . import contents as contents
+from . import maps as maps
+from . import neighbors as neighbors
+from . import packing as packing
+from . import page as page
+from . import settings as settings
+from . import sources as sources
+from . import thumbnails as thumbnails
+from .contents import Contents as Contents
+from .contents import ModelContents as ModelContents
+from .contents import contents_of as contents_of
+from .page import Explorer as Explorer
+from .page import explore as explore
