@@ -154,8 +154,9 @@ def cluster_purity(
     -------
     list of Measurement
         ``cluster_purity`` in (0, 1], higher is better, and ``cluster_purity_adjusted``, corrected for chance, see
-        `adjusted`, for each rank, with as many clusters as the rank has taxa. The mean over the starts of k-means. More
-        clusters give more purity, so that the value needs its chance level. Above species, chance is the mean purity of
+        `adjusted`, for each rank, with as many clusters as the rank has taxa. The mean over three starts of k-means, or
+        one where images times taxa are more than 200 million. More clusters give more purity, so that the value needs
+        its chance level. Above species, chance is the mean purity of
         the same clusters when whole species are permuted over the tips of the tree (null: species), which is what a
         perfect memoriser of species without any tree reaches; at species, when labels are permuted over images (null:
         images). Taxa with a single image take part. The note gives the number of clusters and the spread over starts
@@ -328,4 +329,5 @@ def _starts_note(starts: np.ndarray, values: np.ndarray) -> str:
     """Return the number of clusters and the spread of a number over the starts of k-means."""
     sizes = sorted({len(np.unique(start)) for start in starts})
     count = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    return f"{count} clusters; sd over {len(starts)} starts {np.std(values):.4f}"
+    spread = f"sd over {len(starts)} starts {np.std(values):.4f}" if len(starts) > 1 else "one start"
+    return f"{count} clusters; {spread}"

@@ -16,6 +16,8 @@ from bioclip_probe.stats.vicinities import Vicinities
 
 #: Independent runs of k-means.
 N_STARTS = 3
+#: Images times taxa up to which k-means is started several times.
+MOST_STARTED_AGAIN = 200_000_000
 #: Vicinities are found for at least this many images.
 LARGE = 10_000
 
@@ -127,7 +129,8 @@ class Clusters:
         Parameters
         ----------
         images, labels, rng
-            As for `kmeans`; there are as many clusters as taxa.
+            As for `kmeans`; there are as many clusters as taxa. There is one start where images times taxa are more
+            than `MOST_STARTED_AGAIN`, since another would take minutes.
         group : ndarray, shape (n,), int64, optional
             Jackknife group of each image; -1 for none. By default images are not clustered again.
         n_groups : int, optional
@@ -139,10 +142,11 @@ class Clusters:
         """
         images = images if isinstance(images, Images) else Images(images)
         with one_thread:
-            starts = kmeans(images, labels, rng)
+            rows = np.flatnonzero(labels >= 0)
+            n_starts = N_STARTS if len(rows) * len(np.unique(labels[rows])) <= MOST_STARTED_AGAIN else 1
+            starts = kmeans(images, labels, rng, n_starts=n_starts)
             if group is None:
                 return cls(starts, None)
-            rows = np.flatnonzero(labels >= 0)
             if not len(rows):
                 return cls(starts, np.full((n_groups or int(group.max()) + 1, len(labels)), -1))
             whole = WholeClusters.of(images.points(rows), starts[0, rows])

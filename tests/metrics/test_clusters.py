@@ -161,6 +161,14 @@ def test_the_interval_clusters_again_without_each_group_and_recomputes_chance():
             assert found[name].n_units == 24 and found[name].resampled == "species"
 
 
+def test_with_very_many_images_and_taxa_there_is_one_start(monkeypatch):
+    placement = random_taxonomy(30, 60, rng())
+    vectors = signal_vectors(placement, 8, 0.5, 0.5, rng())
+    monkeypatch.setattr("bioclip_probe.stats.kmeans.MOST_STARTED_AGAIN", 60 * 29)
+    shared = SharedResults(vectors, placement)
+    assert len(shared.clusters("species").starts) == 1 and len(shared.clusters("phylum").starts) == 3
+
+
 def test_with_too_many_images_and_taxa_there_is_no_interval_and_the_note_says_why():
     placement = random_taxonomy(30, 60, rng())
     vectors = signal_vectors(placement, 8, 1.0, 0.3, rng())
@@ -193,4 +201,4 @@ def test_one_cluster_has_the_share_of_the_most_frequent_taxon():
     clusters, labels = np.zeros((1, 4), dtype=np.int64), np.array([0, 0, 1, 1])
     found = cluster_numbers(clusters, labels, np.arange(4))["cluster_purity"]
     assert (found.value, found.chance) == (0.5, 0.5)
-    assert found.note.startswith("1 clusters; sd over 1 starts 0.0000")
+    assert found.note.startswith("1 clusters; one start")
