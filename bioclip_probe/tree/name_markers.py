@@ -18,12 +18,15 @@ HIGHER_NAME = re.compile(
     r"Chiroptera|Primates|Anura|Caudata|Magnoliopsida|Liliopsida|Pinopsida|Polypodiopsida)"
 )
 # A blank written as "_"; the suffix of a split taxon in GTDB (Ruminococcus_E) stays.
-UNDERSCORES = re.compile(r"_+(?!(?!X)[A-Z]{1,2}(?:[\s_]|$))")
+UNDERSCORES = re.compile(r"_+(?!(?!X)[A-Z]{1,2}(?:[\s_]|$)|X(?: |$))")
 #: A number, which names nothing: the index of a class.
 NUMBER = re.compile(r"[\d\s.,:+-]+")
 #: Genus and subgenus before an epithet: Aedes (Stegomyia) aegypti.
 SUBGENUS = re.compile(r"^((?:× ?|[xX] )?[^\W\d_]\S*) [(\[](?!(?:cf|aff|nr|sp)\b)[^\W\d_]+\.?[)\]] (?=[^\W\d_]|×)")
-QUALIFIERS = r"(?:cf|cfr|conf|confer|aff|affin|nr|near|prox|gr|ex\.? gr|vel|\?)(?![\w-])"
+QUALIFIERS = (
+    r"(?:cf|c\. ?f|cfr|conf|confer|aff|affin|nr|near|prox|prope|poss|possibly|prob|probably|gr|ex\.? gr|vel|\?)"
+    r"(?![\w-])"
+)
 #: Open nomenclature before the genus, and before or after the epithet.
 QUALIFIED_GENUS = re.compile(rf"^{QUALIFIERS}", re.IGNORECASE)
 QUALIFIED_SPECIES = re.compile(rf"^\S+ [(\[]?{QUALIFIERS}|[\s(\[](?:cf|aff|nr)\.?(?:[)\]]|\s\d.*)?$|\?", re.IGNORECASE)
@@ -32,6 +35,15 @@ SEVERAL = re.compile(
     r"[^\W\d_][)\]]?\s*[/;|]\s*[^\W\d_]|\d[)\]]\s*[/;|]\s*[^\W\d_]|\s(?:or|vs|versus|and/or)\.?\s"
     r"|\s(?:&|and|et|vel)\s+[a-z]{3,}$"
     r"|(?:,|\s&|\sand)\s+[A-Z][a-z]+ (?!and\b|et\b|ex\b|in\b)[a-z]{3,}$"
+)
+#: Genera joined: Pica & Corvus.
+SEVERAL_GENERA = re.compile(r"[^\W\d_]+ (?:&|\+|and|et) [A-Z][a-z]+")
+#: A hybrid of two genera (Crataegus x Mespilus), and one whose other parent is not known (Anas platyrhynchos hybrid).
+GENERIC_FORMULA = re.compile(r"[A-Z][a-z-]+ (?:x |× ?)[A-Z][a-z]")
+UNNAMED_HYBRID = re.compile(r" (?:hybrids?|hybr\.?|[×xX])(?: (?:\?|sp\.?|indet\.?|unknown))?$", re.IGNORECASE)
+#: A capital word between a genus and a small one: a subgenus, or a species before its subspecies. Nobody can tell.
+CAPITAL_BETWEEN = re.compile(
+    r"(?!Candidatus )[A-Z][a-z-]+ [A-Z][a-z]{2,} (?!(?:and|der|von|van|sensu|subsp|ssp|var|forma)\b)[a-z]{3,}$"
 )
 #: A taxon whose genus is not known: Aphididae gen. sp.
 OPEN_GENUS = re.compile(r"(\S+) (?:n\.? ?|nov\.? )?gen\b", re.IGNORECASE)

@@ -8,6 +8,10 @@ import unicodedata
 from bioclip_probe.tree import name_markers as markers
 from bioclip_probe.tree.spelling import HYBRID_SIGN, RANK_PREFIX, clean
 
+#: Letters of other scripts that look like Latin ones, which spellings mix up: the C of "Сorvus" is Cyrillic.
+_LOOKALIKES = str.maketrans("АВЕЅІЈКМНОРСТУХасеорхуѕіјΑΒΕΖΗΙΚΜΝΟΡΤΥΧοι", "ABESIJKMHOPCTYXaceopxysijABEZHIKMNOPTYXoi")
+_LOOKALIKE_WORD = re.compile(r"[^\W\d_]*(?:[A-Za-z][\u0370-\u04ff]|[\u0370-\u04ff][A-Za-z])[^\W\d_]*")
+
 
 def prepare(text: object) -> tuple[str, list[str]]:
     """Return a text without prefix, quotes, brackets and ``_``, and what was done to it.
@@ -28,7 +32,9 @@ def prepare(text: object) -> tuple[str, list[str]]:
     ('Quercus x bebbiana', ['prefix'])
     """
     changes = []
-    written = unicodedata.normalize("NFKC", clean(text))
+    written = _LOOKALIKE_WORD.sub(
+        lambda word: word[0].translate(_LOOKALIKES), unicodedata.normalize("NFKC", clean(text))
+    )
     if written != str(text):
         changes.append("spelling")
     if prefix := RANK_PREFIX.match(written):
@@ -39,10 +45,11 @@ def prepare(text: object) -> tuple[str, list[str]]:
     written = re.sub(r"(?<!\S)[✕✖⨯╳](?=[\s\w])|(?<=\w )\*(?= \w)", HYBRID_SIGN, written)
     # Quercus xbebbiana, xCuprocyparis: no word of Latin begins with x and a consonant.
     written = re.sub(r"(?:^|(?<=[a-z] ))x(?=[bcdfghjklmnpqrstvwz][a-z])|^[xX](?=[A-Z][a-z]{2})", HYBRID_SIGN, written)
-    written = re.sub(r"^[†‡✝]\s*|[♀♂☿]", "", written)
-    for opening, closing in ('""', "''", "“”", "«»", "[]", "()"):
+    written = re.sub(r"^[†‡✝]\s*|\s*[†‡✝,;]+$|[♀♂☿]", "", written)
+    for opening, closing in ('""', "''", "“”", "«»", "[]", "()", "**"):
         if written.startswith(opening) and written.endswith(closing) and len(written) > 1:
             written = written[1:-1]
+    written = re.sub(r"""^["'“«]([^\W\d_]+)["'”»](?= )""", r"\1", written)  # a genus in doubt: "Hyla" regilla
     return " ".join(written.split()), changes
 
 

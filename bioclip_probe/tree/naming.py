@@ -171,11 +171,19 @@ def read_taxon(text: object, rank: str = "") -> Name:
         return Name(reason="open nomenclature")
     if markers.SEVERAL.search(written):
         return Name(reason="several taxa")
+    if markers.SEVERAL_GENERA.fullmatch(written):
+        return Name(reason="several taxa")
     if re.search(r"\w [×xX+] ?[A-Z]", written):
         return Name(reason="hybrid formula")
     taxon, reason, more = _read_uninomial(written, rank)
     if taxon and " " not in taxon:
         taxon = taxon.strip("'\"“”«»")
+    if taxon and re.fullmatch(r"[^\W\d_]{1,2}\.", taxon):
+        return Name(reason="no genus")
+    if taxon and re.fullmatch(r"[^\W\d_]{4,}\.", taxon):
+        taxon = taxon[:-1]
+    if taxon and taxon.lower() in markers.RANK_WORDS:
+        return Name(reason="placeholder")
     if not taxon or (rank == "genus" and markers.HIGHER_ENDING.search(taxon)):
         return Name(reason=reason or "higher taxon")
     if is_placeholder(taxon):
@@ -237,6 +245,8 @@ def _read_canonical(written: str) -> Name | None:
         return None
     if not (bare.isascii() and bare.isalpha() and bare.islower()):
         return None
+    if len(genus) == 1 and len(bare) > 1:
+        return Name(reason="no genus")
     if len(bare) == 1:
         return Name(genus, epithet) if bare != "x" else None
     return None if genus == "X" or markers.problem_of(genus, bare) else Name(genus, epithet)
@@ -248,6 +258,12 @@ def _read_binomial(written: str, capital_epithets: bool) -> Name:
         return Name(reason="open nomenclature")
     without_subgenus = markers.SUBGENUS.sub(r"\1 ", written)
     changes = ("subgenus",) if without_subgenus != written else ()
+    if markers.GENERIC_FORMULA.match(written):
+        return _unparsable(written, "FORMULA")
+    if markers.UNNAMED_HYBRID.search(written):
+        return Name(_first_genus(written), reason="hybrid formula")
+    if markers.CAPITAL_BETWEEN.match(written):
+        return Name(_first_genus(written), reason="not a name")
     written = with_small_epithet(without_subgenus, capital_epithets)
     if markers.SEVERAL.search(written):
         parts = re.split(r"\s*[/;|,&]\s*|\s(?:or|and|vs|versus)\.?\s", written)

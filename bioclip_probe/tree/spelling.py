@@ -8,26 +8,37 @@ import unicodedata
 
 HYBRID_SIGN = "×"
 #: What sources write in place of a value that is not known: in small letters, a blank between words. A text without
-#: a letter or a digit, such as ``--``, is a placeholder too.
+#: a letter or a digit, such as ``--``, is a placeholder too, and so is one that `_UNKNOWN` describes.
 PLACEHOLDERS = frozenset(
-    r"xx xxx 0 na n.a. n.a n/a #n/a #na #ref! #value! #null! #name? nan -nan "
+    r"xx xxx 0 na n.a. n.a n/a n\a #n/a #na #ref! #value! #null! #name? #div/0! nan -nan nd n.d n.d. "
     r"1.#qnan none null nil nul nat void empty blank \n "
-    "missing unknown unknwon unkown unk unkn unidentified unidentifiable undefined undetermined undet undet. unid "
-    "unid. unclassified unassigned unspecified unplaced unranked unnamed unsure uncertain ambiguous indet indet. "
-    "indeterminate indetermined sp sp. spp spp. tbd todo anonymous anon anon. anonym desconocido desconocida "
+    "missing unknown unknwon unkonwn unkown unknow unk unkn unidentified unidentifiable undefined undetermined undet "
+    "undet. unid unid. unclassified unassigned unspecified unplaced unranked unnamed unsure unclear uncertain "
+    "uncultured ambiguous indet indet. indeterminate indetermined sp sp. spp spp. tbd todo pending "
+    "other others misc misc. miscellaneous various mixed multiple several "
+    "anonymous anon anon. anonym desconocido desconocida "
     "desconhecido inconnu inconnue unbekannt onbekend sconosciuto anonimo anónimo anonyme".split()
 ) | frozenset(
     "not available|not applicable|not assigned|not classified|not determined|not given|not identified|not known|"
-    "not provided|not recorded|not specified|not stated|not set|not yet identified|no id|no identification|"
-    "no data|no name|no rank|no value|"
-    "no information|n. a.|n / a|incertae sedis|to be determined|unknown species|unknown genus|unknown family|"
-    "unknown order|unknown class|unknown photographer|unknown author|unknown person|unknown observer|"
-    "unknown collector|unknown recorder|photographer unknown|collector unknown|author unknown|gen. sp.|gen sp|"
-    "gen. et sp.|sin identificar".split("|")
+    "not provided|not recorded|not specified|not stated|not set|not sure|not yet identified|no id|no identification|"
+    "no data|no name|no rank|no value|no information|n. a.|n / a|incertae sedis|to be determined|"
+    "environmental sample|environmental samples|gen. sp.|gen sp|gen. et sp.|sin identificar".split("|")
 )
-#: Before a name: ``g__`` of GTDB and Greengenes, ``D_5__`` of SILVA, ``g:`` of UTAX, ``genus:``.
+_RANK_WORDS = "domain|kingdom|phylum|class|order|family|genus|species"
+#: A placeholder with a word for what it stands for: "Unknown bird", "unidentified 3", "no family".
+_UNKNOWN = re.compile(
+    r"(?:unknown|unidentified|undetermined|unclassified|unassigned|unspecified|unplaced|uncultured)[\d\W].*"
+    rf"|(?:unknown|unidentified)\d+|no (?:{_RANK_WORDS})"
+    rf"|(?:{_RANK_WORDS}|photographer|collector|author|observer|recorder|person) unknown"
+)
+#: PR2 writes the last known taxon with an X for each rank that is not known: Dinophyceae_XX. Bacillus_X is of GTDB.
+_KNOWN_ABOVE = re.compile(
+    r"[^\W_]+(?:_X{2,6}|(?:ceae|ida|idae|inae|ales|zoa|phora|phyta|mycota|mycetes|formes)_X)(?:[_ ]sp\.?)?"
+)
+#: Before a name: ``g__`` of GTDB and Greengenes, ``D_5__`` of SILVA, ``g:`` of UTAX, ``genus:``, ``Family``.
 RANK_PREFIX = re.compile(
-    r"(?:(?:D_\d+|sk|[a-z])__|[dkpcofgs]:(?=\S)|(?:domain|kingdom|phylum|class|order|family|genus|species)\s*:)\s*",
+    r"(?:(?:D_\d+|sk|[a-z])__|[dkpcofgs]:(?=\S)|(?-i:[dkpcofgs]_(?=[A-Z]))"
+    rf"|(?:{_RANK_WORDS})(?:\s*:|_{{1,2}}(?=[^\W\d_])|\s(?-i:(?=[A-Z][a-z]{{2}}))))\s*",
     re.IGNORECASE,
 )
 _INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
@@ -82,6 +93,8 @@ def is_placeholder(text: object) -> bool:
         words in PLACEHOLDERS
         or not re.search(r"\w", words)
         or "incertae sedis" in words
+        or _UNKNOWN.fullmatch(words) is not None
+        or _KNOWN_ABOVE.fullmatch(written) is not None
         or RANK_PREFIX.fullmatch(written) is not None
         or ((prefix := RANK_PREFIX.match(written)) is not None and is_placeholder(written[prefix.end() :]))
     )

@@ -57,6 +57,13 @@ SPECIES = {
     "Oenothera biennis (auct. non L.)": "Oenothera biennis",
     "Isoe\u0308tes lacustris": "Isoëtes lacustris",
     "Trochoidea elegans": "Trochoidea elegans",
+    '"Hyla" regilla': "Hyla regilla",
+    "*Pica pica*": "Pica pica",
+    "Pica pica;": "Pica pica",
+    "s_Escherichia coli": "Escherichia coli",
+    "species__Escherichia_coli": "Escherichia coli",
+    "s__Bacillus_X cereus": "Bacillus_X cereus",
+    "\u0421orvus corax": "Corvus corax",  # a Cyrillic letter
 }
 HOLES = {
     "Pica cf. hudsonia": ("Pica", "open nomenclature"),
@@ -66,6 +73,9 @@ HOLES = {
     "Pica ex gr. hudsonia": ("Pica", "open nomenclature"),
     "Aedes (Stegomyia) cf. aegypti": ("Aedes", "open nomenclature"),
     "Pica (cf.) hudsonia": ("Pica", "open nomenclature"),
+    "Pica prope hudsonia": ("Pica", "open nomenclature"),
+    "Pica c.f. hudsonia": ("Pica", "open nomenclature"),
+    "Pica possibly hudsonia": ("Pica", "open nomenclature"),
     "Pica hudsonia (cf.)": ("Pica", "open nomenclature"),
     "Pica hudsonia aff. 1": ("Pica", "open nomenclature"),
     "Pica undet.": ("Pica", "open nomenclature"),
@@ -95,6 +105,9 @@ HOLES = {
     "QUERCUS ALBA X ROBUR": ("Quercus", "hybrid formula"),
     "Quercus x": ("Quercus", "hybrid formula"),
     "Quercus ×": ("Quercus", "hybrid formula"),
+    "Anas platyrhynchos hybrid": ("Anas", "hybrid formula"),
+    "Anas platyrhynchos × ?": ("Anas", "hybrid formula"),
+    "Crataegus x Mespilus": (None, "hybrid formula"),
     "Rosa hybrid cultivar": ("Rosa", "hybrid formula"),
     "Larus argentatus/cachinnans": ("Larus", "several taxa"),
     "Larus argentatus / Larus cachinnans": ("Larus", "several taxa"),
@@ -116,7 +129,9 @@ HOLES = {
     "Quercus sect. Lobatae": ("Quercus", "higher taxon"),
     "pica": (None, "no genus"),
     "C. lupus": (None, "no genus"),
+    "C lupus": (None, "no genus"),
     "Tobacco mosaic virus": (None, "not a name"),
+    "Aedes Stegomyia aegypti": ("Aedes", "not a name"),
     "1234": (None, "not a name"),
     "new genus new species": (None, "interim name"),
     "Genus Carex": (None, "higher taxon"),
@@ -127,6 +142,9 @@ HOLES = {
     "Aves incertae sedis": (None, "placeholder"),
     "s__": (None, "placeholder"),
     "unclassified Bacteria": (None, "placeholder"),
+    "Unknown bird": (None, "placeholder"),
+    "Pica other": ("Pica", "placeholder"),
+    "Dinophyceae_XXX_sp.": (None, "placeholder"),
 }
 
 
@@ -261,6 +279,18 @@ def test_reading_is_idempotent(text):
         ("Crataegus × Mespilus", "genus", None),
         ("Corvidae incertae sedis", "genus", None),
         ("g__", "genus", None),
+        ("g_Pica", "genus", "Pica"),
+        ("g__Bacillus_X", "genus", "Bacillus_X"),
+        ("Pica.", "genus", "Pica"),
+        ("P.", "genus", None),
+        ("Genus_1", "genus", None),
+        ("Pica & Corvus", "genus", None),
+        ("unidentified_3", "genus", None),
+        ("Class Aves", "class", "Aves"),
+        ("Dinophyceae_X", "order", None),
+        ("no_family", "family", None),
+        ("other", "family", None),
+        ("\u0410ves", "class", "Aves"),  # a Cyrillic letter
         ("3", "class", None),
     ],
 )

@@ -20,6 +20,13 @@ from bioclip_probe.tree.spelling import PLACEHOLDERS, clean, is_placeholder, nam
             "f__unknown",
             "k__unclassified",
             "Unknown photographer",
+            "Unknown bird",
+            "unknown2",
+            "Family unknown",
+            "No order",
+            "Other",
+            "misc.",
+            "Corvidae_X",
             "anonymous",
         ),
         *(
@@ -43,7 +50,22 @@ def test_placeholders(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["Pica", "Nan Goldin", "N. A. Smith", "Nona", "00", "1", "O'Neill", "Nullarbor", "g__Pica", "x", "NN1"],
+    [
+        "Pica",
+        "Nan Goldin",
+        "N. A. Smith",
+        "Nona",
+        "00",
+        "1",
+        "O'Neill",
+        "Nullarbor",
+        "g__Pica",
+        "x",
+        "NN1",
+        "Unknowna alba",
+        "Ruminococcus_E",
+        "Bacillus_X",
+    ],
 )
 def test_names_are_no_placeholders(text):
     assert not is_placeholder(text)
