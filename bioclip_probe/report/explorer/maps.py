@@ -77,7 +77,7 @@ def refits(coordinates: pd.DataFrame, sample: Sample) -> Iterator[Refit]:
     >>> sample = corvid_sample()
     >>> panels = project(sample, ProjectionSettings(methods=("pca",))).coordinates
     >>> [sample.placement.tree.path(refit.node) for refit in refits(panels, sample)]
-    ['', 'Pica']
+    ['', '|||||Pica']
     """
     tree, node = sample.placement.tree, sample.placement.node
     node_of = {path: number for number, path in enumerate(tree.paths)}

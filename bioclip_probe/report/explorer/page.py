@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -25,8 +25,8 @@ from bioclip_probe.tree.placing import PLURALS
 MOST_IN_NOTEBOOK = 20_000_000
 #: Scripts of the page, in the order in which they stand: each uses those before it.
 SCRIPTS = (
-    "unpacking", "taxonomy", "colors", "purity", "state", "raster", "atlas", "panel", "icicle", "details", "clade",
-    "search", "controls", "keyboard", "main",
+    "unpacking", "elements", "taxonomy", "colors", "purity", "state", "raster", "atlas", "panel", "icicle", "details",
+    "clade", "search", "controls", "keyboard", "main",
 )  # fmt: skip
 _METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 
@@ -46,7 +46,7 @@ class Explorer:
     '<iframe srcdoc="&lt;p&gt;A page&lt;/p&gt;" style="width: 100%; height: 860px; border: 0"></iframe>'
     """
 
-    page: str
+    page: str = field(repr=False)
 
     def write(self, path: str | Path) -> Path:
         """Write the page into a file, and return its path."""

@@ -1,7 +1,8 @@
 /* The chosen clade: its purity by rank, and its strays. */
 
 const CHART = { width: 460, height: 210, left: 34, right: 12, top: 12, bottom: 26 };
-const MOST_STRAYS = 60;
+const STRAYS_AT_FIRST = 24;
+const MOST_STRAYS = 300;
 
 class Clade {
   constructor(purity, strays, explorer) {
@@ -30,10 +31,19 @@ class Clade {
     const n = taxonomy.size(clade);
     const where = clade === ROOT ? "is of another kingdom" : "is outside this clade";
     const heading = make("p", { class: "quiet" },
-      `${strays.length.toLocaleString("en")} of ${n.toLocaleString("en")} pictures, in the eyes of ${study.models[model].label}: their nearest picture ${where}.`,
-      strays.length > MOST_STRAYS ? ` The worst ${MOST_STRAYS} are shown: least related first, then most alike.` : "");
-    const list = make("ol", { class: "strays" }, ...strays.slice(0, MOST_STRAYS).map((stray) => this.#stray(stray)));
-    this.strays.replaceChildren(heading, list);
+      `In the eyes of ${study.models[model].label}, the nearest picture of ${strays.length.toLocaleString("en")} of ${n.toLocaleString("en")} pictures ${where}. `,
+      "The worst come first: least related, then most alike (cosine).");
+    const list = make("ol", { class: "strays" });
+    const more = make("button", { type: "button", class: "more" });
+    const show = (most) => {
+      const shown = Math.min(most, strays.length, MOST_STRAYS);
+      list.append(...strays.slice(list.children.length, shown).map((stray) => this.#stray(stray)));
+      more.hidden = shown >= Math.min(strays.length, MOST_STRAYS);
+      more.textContent = `Show ${strays.length > MOST_STRAYS ? `the worst ${MOST_STRAYS}` : `all ${strays.length}`}`;
+    };
+    more.onclick = () => show(MOST_STRAYS);
+    show(STRAYS_AT_FIRST);
+    this.strays.replaceChildren(heading, list, more);
   }
 
   #stray({ picture, neighbor, common, similarity }) {
@@ -63,32 +73,26 @@ function chartOf({ taxonomy, study }, byModel) {
   const ranks = byModel[0].map((row) => row.rank);
   const x = (rank) => left + ((rank - 0.5) / ranks.length) * (width - left - right);
   const y = (share) => height - bottom - share * (height - top - bottom);
-  const svg = (name, attributes, ...children) => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.append(...children);
-    return element;
-  };
   const line = (rows, value, attributes) => {
     const there = rows.filter((row) => Number.isFinite(row[value]));
-    return svg("polyline", { points: there.map((row) => `${x(row.rank)},${y(row[value])}`).join(" "), fill: "none", ...attributes });
+    return makeSvg("polyline", { points: there.map((row) => `${x(row.rank)},${y(row[value])}`).join(" "), fill: "none", ...attributes });
   };
   const parts = [0, 0.25, 0.5, 0.75, 1].flatMap((share) => [
-    svg("line", { x1: left, x2: width - right, y1: y(share), y2: y(share), class: "grid" }),
-    svg("text", { x: left - 6, y: y(share) + 4, "text-anchor": "end" }, share.toFixed(2).replace(/0$/, "")),
+    makeSvg("line", { x1: left, x2: width - right, y1: y(share), y2: y(share), class: "grid" }),
+    makeSvg("text", { x: left - 6, y: y(share) + 4, "text-anchor": "end" }, share.toFixed(2).replace(/0$/, "")),
   ]);
-  parts.push(...ranks.map((rank) => svg("text", { x: x(rank), y: height - 7, "text-anchor": "middle" }, taxonomy.ranks[rank])));
+  parts.push(...ranks.map((rank) => makeSvg("text", { x: x(rank), y: height - 7, "text-anchor": "middle" }, taxonomy.ranks[rank])));
   parts.push(line(byModel[0], "chance", { class: "chance" }));
   for (const [number, rows] of byModel.entries()) {
     const { color, label } = study.models[number];
     parts.push(line(rows, "purity", { stroke: color, "stroke-width": 2 }));
     for (const row of rows.filter((row) => row.n)) {
       const title = `${label}, ${taxonomy.ranks[row.rank]}: ${row.purity.toFixed(3)} of ${row.n.toLocaleString("en")} pictures; chance ${row.chance.toFixed(3)}`;
-      parts.push(svg("circle", { cx: x(row.rank), cy: y(row.purity), r: 4, fill: color, class: "value" }, svg("title", {}, title)));
+      parts.push(makeSvg("circle", { cx: x(row.rank), cy: y(row.purity), r: 4, fill: color, class: "value" }, makeSvg("title", {}, title)));
     }
   }
   const label = `Purity by rank: share of pictures whose nearest picture of another species is of their taxon, for ${study.models.map((model) => model.label).join(", ")}`;
-  return svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, class: "chart" }, ...parts);
+  return makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, class: "chart" }, ...parts);
 }
 
 /** Return the same numbers as a table. */

@@ -1,7 +1,7 @@
 /* Colours: of taxa, nested by clade, and of the tints of the icicle. A colour is a number, as canvas pixels have it. */
 
-/* Every two stay apart for readers with a colour-vision deficiency (Okabe & Ito 2008, without black). */
-const FEW_COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b7a800"];
+/* Every two stay apart for readers with a colour-vision deficiency (P. Tol's "bright" list). */
+const FEW_COLORS = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377"];
 const HUE_GAP = 0.12; // share of a hue range that stays empty between clades
 
 /** Return a pixel of red, green and blue from 0 to 255. */

@@ -1,4 +1,6 @@
-/* The picture: its thumbnail, its lineage, and its nearest neighbours in each model. */
+/* The picture: its thumbnail, its lineage, and its nearest neighbours in each model; without one, some of the clade. */
+
+const MOST_SAMPLES = 40;
 
 class Details {
   constructor(element, explorer) {
@@ -7,15 +9,30 @@ class Details {
   }
 
   show() {
-    const picture = this.explorer.state.shownPicture;
-    if (picture === this.shown) return;
-    this.shown = picture;
+    const { state } = this.explorer;
+    const picture = state.shownPicture;
+    const key = picture < 0 ? `clade ${state.values.clade}` : picture;
+    if (key === this.shown) return;
+    this.shown = key;
     this.element.classList.toggle("empty", picture < 0);
-    this.element.replaceChildren(...(picture < 0 ? [this.#invitation()] : this.#picture(picture)));
+    this.element.replaceChildren(...(picture < 0 ? this.#samples(state.values.clade) : this.#picture(picture)));
   }
 
-  #invitation() {
-    return make("p", { class: "quiet" }, "Point at a picture in a map: here are its lineage and its true nearest neighbours, in full dimension. Click keeps it.");
+  /** Return an invitation, and pictures of a clade at even distances in the order of the taxonomy. */
+  #samples(clade) {
+    const { taxonomy, thumbnails, state } = this.explorer;
+    const invitation = make("p", { class: "quiet" },
+      "Point at a picture in a map to see its lineage and its true nearest neighbours, in full dimension. A click keeps it.");
+    if (thumbnails.kind === "none") return [invitation];
+    const n = Math.min(taxonomy.size(clade), MOST_SAMPLES);
+    const samples = Array.from({ length: n }, (_, i) => {
+      const picture = Math.floor(taxonomy.first[clade] + ((i + 0.5) * taxonomy.size(clade)) / n);
+      const name = taxonomy.name(taxonomy.taxonOf[picture]);
+      const button = make("button", { type: "button", class: "sample", title: name }, thumbnails.element(picture, name, 52));
+      button.onclick = () => state.set({ picture });
+      return make("li", {}, button);
+    });
+    return [invitation, make("ol", { class: "samples" }, ...samples)];
   }
 
   #picture(picture) {
@@ -55,29 +72,4 @@ class Details {
 /** Return how near a neighbour is of kin: 0 for the same species, 1 for the same genus or family, 2 beyond. */
 function kinLevel(taxonomy, rank) {
   return rank === taxonomy.species ? 0 : rank >= taxonomy.species - 2 ? 1 : 2;
-}
-
-/** Return an element with attributes and children; strings become text, never markup. */
-function make(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
-/** Return the dot in the colour of a model. */
-function dot(color) {
-  return make("span", { class: "model-dot", style: `background: ${color}` });
-}
-
-/** Return the name of a taxon as an element: genera and species in italics. */
-function taxonName({ taxonomy }, taxon) {
-  return make(taxonomy.isItalic(taxon) ? "i" : "span", {}, taxonomy.name(taxon));
-}
-
-/** Return a button that goes to a taxon. */
-function taxonLink(explorer, taxon) {
-  const button = make("button", { type: "button", class: "taxon", title: explorer.describe(taxon) }, taxonName(explorer, taxon));
-  button.onclick = () => explorer.state.set({ clade: taxon, hoverClade: -1 });
-  return button;
 }

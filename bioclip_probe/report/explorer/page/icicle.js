@@ -5,22 +5,26 @@
 
 const COLUMN_OF_ANCESTOR = 24;
 const MIN_LABEL = 12; // CSS pixels
+const MIN_UPRIGHT = 40;
 const STRIPE = 5;
 
 class Icicle {
   constructor(canvas, explorer) {
     Object.assign(this, { canvas, explorer, cursor: ROOT });
     this.context = canvas.getContext("2d");
+    this.boxes = document.createElement("canvas").getContext("2d");
     this.range = [0, explorer.taxonomy.nPictures]; // the pictures from top to bottom
     this.#listen();
   }
 
   resize() {
     const { width, height } = this.canvas.getBoundingClientRect();
-    this.pixels = Math.min(devicePixelRatio || 1, 2);
+    this.pixels = this.explorer.pixelRatio;
     [this.width, this.height] = [width, height];
-    this.canvas.width = Math.round(width * this.pixels);
-    this.canvas.height = Math.round(height * this.pixels);
+    for (const canvas of [this.canvas, this.boxes.canvas]) {
+      canvas.width = Math.round(width * this.pixels);
+      canvas.height = Math.round(height * this.pixels);
+    }
     this.hatch = this.#hatch();
     this.draw();
   }
@@ -71,14 +75,33 @@ class Icicle {
     return ((picture - top) / (bottom - top)) * this.height;
   }
 
+  /** Draw all: the boxes, and what is pointed at. */
   draw() {
     if (!this.width) return;
-    const { context, explorer } = this;
-    const { taxonomy, state, theme } = explorer;
+    this.#drawBoxes();
+    this.drawMarks();
+  }
+
+  /** Draw what is pointed at on top of the boxes, which are kept as a picture. */
+  drawMarks() {
+    if (!this.width) return;
+    const { context, columns } = this;
+    const { state, theme } = this.explorer;
     const { hoverClade } = state.values;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    context.drawImage(this.boxes.canvas, 0, 0);
     context.setTransform(this.pixels, 0, 0, this.pixels, 0, 0);
-    context.clearRect(0, 0, this.width, this.height);
-    const columns = this.columns;
+    if (hoverClade > ROOT) this.#outline(hoverClade, columns, theme.ink);
+    if (this.cursor > ROOT && document.activeElement === this.canvas) this.#outline(this.cursor, columns, theme.high);
+    this.#showPicture();
+  }
+
+  #drawBoxes() {
+    const { explorer, columns, boxes } = this;
+    const { taxonomy } = explorer;
+    boxes.setTransform(this.pixels, 0, 0, this.pixels, 0, 0);
+    boxes.clearRect(0, 0, this.width, this.height);
     const drawn = new Float64Array(taxonomy.ranks.length).fill(-1); // how far down each column is painted
     for (let taxon = 1; taxon < taxonomy.nTaxa; taxon++) {
       const top = Math.max(this.#y(taxonomy.first[taxon]), -1);
@@ -92,13 +115,10 @@ class Icicle {
       drawn[rank] = bottom;
       this.#box(taxon, columns[rank], top, bottom);
     }
-    if (hoverClade > ROOT) this.#outline(hoverClade, columns, theme.ink);
-    if (this.cursor > ROOT && document.activeElement === this.canvas) this.#outline(this.cursor, columns, theme.high);
-    this.#showPicture(columns);
   }
 
   #box(taxon, [left, width], top, bottom) {
-    const { context, explorer } = this;
+    const { boxes: context, explorer } = this;
     const { taxonomy, state, theme, boxColors, taxonColor } = explorer;
     const rank = taxonomy.rank[taxon];
     const color = boxColors[taxon];
@@ -117,19 +137,25 @@ class Icicle {
       context.fillRect(left, top, STRIPE, Math.max(height - gap, 0.5));
       inset += STRIPE;
     }
-    const narrow = width <= COLUMN_OF_ANCESTOR;
-    if (narrow ? height < 40 : height < MIN_LABEL) return;
-    context.fillStyle = defined && lightness(color) < 0.52 ? "#ffffff" : cssOf(defined ? pixelOfHex("#1d2433") : theme.ink);
-    if (!defined && lightness(theme.low) > 0.5) context.fillStyle = "#1d2433";
-    context.font = `${taxonomy.isItalic(taxon) ? "italic " : ""}${narrow ? 600 : 400} 11px system-ui, sans-serif`;
+    if (height < MIN_LABEL) return;
+    context.fillStyle = lightness(defined ? color : theme.low) < 0.52 ? "#ffffff" : "#1d2433";
+    context.font = `${taxonomy.isItalic(taxon) ? "italic " : ""}${taxon === state.values.clade ? 600 : 400} 11px system-ui, sans-serif`;
+    this.#write(this.#label(taxon), left + inset, width - inset - 4, Math.max(top, 0), Math.min(bottom, this.height));
+  }
+
+  /** Write a name into a box: along it, or upright where it fits better, or nothing where it does not fit. */
+  #write(name, left, width, top, bottom) {
+    const { boxes: context } = this;
+    const height = bottom - top;
+    const length = context.measureText(name).width;
     context.textBaseline = "middle";
-    const name = this.#label(taxon);
-    if (!narrow) {
-      context.fillText(this.#shortened(name, width - inset - 4), left + inset, (Math.max(top, 0) + Math.min(bottom, this.height)) / 2);
+    if (length <= width || (height < length + 8 && width > COLUMN_OF_ANCESTOR)) {
+      context.fillText(this.#shortened(name, width), left, (top + bottom) / 2);
       return;
     }
+    if (height < MIN_UPRIGHT) return;
     context.save();
-    context.translate(left + width / 2 - 0.5, (Math.max(top, 0) + Math.min(bottom, this.height)) / 2);
+    context.translate(left + width / 2, (top + bottom) / 2);
     context.rotate(-Math.PI / 2);
     context.textAlign = "center";
     context.fillText(this.#shortened(name, height - 8), 0, 0);
@@ -145,9 +171,9 @@ class Icicle {
   }
 
   #shortened(text, width) {
-    if (this.context.measureText(text).width <= width) return text;
-    let length = Math.floor(text.length * Math.min(width / this.context.measureText(text).width, 1));
-    while (length > 1 && this.context.measureText(`${text.slice(0, length)}…`).width > width) length--;
+    if (this.boxes.measureText(text).width <= width) return text;
+    let length = Math.floor(text.length * Math.min(width / this.boxes.measureText(text).width, 1));
+    while (length > 1 && this.boxes.measureText(`${text.slice(0, length)}…`).width > width) length--;
     return length > 1 ? `${text.slice(0, length)}…` : "";
   }
 
@@ -162,7 +188,7 @@ class Icicle {
   }
 
   /** Mark the row of the picture that is shown. */
-  #showPicture(columns) {
+  #showPicture() {
     const { state, theme } = this.explorer;
     const picture = state.shownPicture;
     if (picture < this.range[0] || picture >= this.range[1]) return;
@@ -181,7 +207,7 @@ class Icicle {
     tile.width = tile.height = size;
     const context = tile.getContext("2d");
     context.strokeStyle = cssOf(this.explorer.theme.line);
-    context.lineWidth = this.pixels;
+    context.lineWidth = 0.8 * this.pixels;
     for (const shift of [-size, 0, size]) {
       context.beginPath();
       context.moveTo(shift, size), context.lineTo(shift + size, 0);
@@ -212,13 +238,13 @@ class Icicle {
     canvas.onpointermove = (event) => state.set({ hoverClade: at(event) || -1 });
     canvas.onpointerleave = () => state.set({ hoverClade: -1 });
     canvas.onclick = (event) => this.#descend(at(event));
-    canvas.onfocus = canvas.onblur = () => this.draw();
+    canvas.onfocus = canvas.onblur = () => this.drawMarks();
     const move = (taxon) => {
       if (taxon === undefined) return;
       this.cursor = taxon;
       state.set({ hoverClade: taxon || -1 });
       explorer.say(explorer.describe(taxon));
-      this.draw();
+      this.drawMarks();
     };
     const sibling = (step) => {
       const siblings = taxonomy.children(taxonomy.parent[this.cursor]);

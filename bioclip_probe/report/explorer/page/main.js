@@ -7,6 +7,7 @@ class Explorer {
     this.ids = study.json("ids");
     this.state = new State(study, this.taxonomy, this.ids);
     this.thumbnails = new Thumbnails(study);
+    document.documentElement.dataset.thumbnails = this.thumbnails.kind;
     this.still = matchMedia("(prefers-reduced-motion: reduce)").matches || this.taxonomy.nPictures > 40000;
     this.models = study.models.map((_, number) => this.#model(number));
     this.waiting = new Set();
@@ -67,6 +68,11 @@ class Explorer {
     document.getElementById("said").textContent = text;
   }
 
+  /** Return how many canvas pixels a CSS pixel has: more on paper, and no more than two on a screen. */
+  get pixelRatio() {
+    return document.documentElement.hasAttribute("data-printing") ? 3 : Math.min(devicePixelRatio || 1, 2);
+  }
+
   // Colours.
 
   useTheme(name) {
@@ -111,13 +117,19 @@ class Explorer {
       for (const panel of this.panels) panel.draw();
     };
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => retheme());
-    addEventListener("beforeprint", () => retheme("light")); // paper is white
-    addEventListener("afterprint", () => retheme());
+    const print = (printing) => {
+      document.documentElement.toggleAttribute("data-printing", printing);
+      this.#measure();
+      retheme(printing ? "light" : undefined); // paper is white
+    };
+    addEventListener("beforeprint", () => print(true));
+    addEventListener("afterprint", () => print(false));
   }
 
+  /** Fit the canvases to their places, and draw those that have changed. */
   #measure() {
     this.icicle.resize();
-    for (const panel of this.panels) panel.resize();
+    for (const panel of this.panels) if (panel.resize()) panel.draw(true);
   }
 
   #update(changed, options = {}) {
@@ -128,8 +140,9 @@ class Explorer {
     else if (has("color", "hoverClade")) for (const panel of this.panels) panel.touch();
     else if (has("picture", "hoverPicture")) for (const panel of this.panels) panel.drawMarks();
     if (has("clade")) this.icicle.choose(options);
-    else if (has("hoverClade", "picture", "hoverPicture", "tint", "model", "against", "color")) this.icicle.draw();
-    if (has("picture", "hoverPicture")) this.details.show();
+    else if (has("tint", "model", "against", "color")) this.icicle.draw();
+    else if (has("hoverClade", "picture", "hoverPicture")) this.icicle.drawMarks();
+    if (has("clade", "picture", "hoverPicture")) this.details.show();
     if (has("clade")) this.clade.showPurity();
     if (has("clade", "model")) this.clade.showStrays();
     this.controls.show(changed);

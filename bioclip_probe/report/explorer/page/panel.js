@@ -16,7 +16,7 @@ class Panel {
     this.element = document.getElementById("panel").content.firstElementChild.cloneNode(true);
     const part = (name) => this.element.querySelector(`.${name}`);
     part("model-name").textContent = study.models[number].label;
-    part("model-dot").style.background = study.models[number].color;
+    this.element.style.setProperty("--model", study.models[number].color);
     this.caption = part("panel-caption");
     this.canvas = part("points");
     this.canvas.setAttribute("aria-label", `Map of ${study.models[number].label}: arrow keys move, plus and minus zoom`);
@@ -120,15 +120,15 @@ class Panel {
     this.explorer.redraw(this);
   }
 
+  /** Fit the canvases to their place; return true if their size has changed. */
   resize() {
     const { width, height } = this.canvas.getBoundingClientRect();
-    const pixels = Math.min(devicePixelRatio || 1, 2);
-    if (!width || (this.raster.width === Math.round(width * pixels) && this.pixels === pixels)) return;
+    const pixels = this.explorer.pixelRatio;
+    if (!width || (this.raster.width === Math.round(width * pixels) && this.pixels === pixels)) return false;
     this.pixels = pixels;
     this.raster.resize(Math.round(width * pixels), Math.round(height * pixels));
-    this.marks.width = this.raster.width;
-    this.marks.height = this.raster.height;
     if (this.source) this.#aim(false);
+    return true;
   }
 
   draw(exact = true) {
@@ -163,41 +163,28 @@ class Panel {
 
   /** Draw the picture that is shown, ringed, with lines to its true nearest neighbours in this model. */
   drawMarks() {
-    const context = this.marks.getContext("2d");
-    context.clearRect(0, 0, this.marks.width, this.marks.height);
-    const { state, theme, colors } = this.explorer;
-    const picture = state.shownPicture;
-    if (picture < 0 || !this.#isOnMap(picture)) return;
-    const { x, y } = this.points;
-    const unit = this.pixels;
+    const picture = this.explorer.state.shownPicture;
+    if (picture < 0 || !this.#isOnMap(picture)) return this.marks.replaceChildren();
     const neighbors = this.explorer.neighborsOf(this.model, picture).filter((neighbor) => this.#isOnMap(neighbor));
-    for (const [color, width] of [[cssOf(theme.card), 4], [cssOf(theme.ink), 1.4]]) {
-      context.strokeStyle = color;
-      context.lineWidth = width * unit;
-      for (const neighbor of neighbors) {
-        context.beginPath();
-        context.moveTo(x[picture], y[picture]);
-        context.lineTo(x[neighbor], y[neighbor]);
-        context.stroke();
-      }
-    }
-    for (const neighbor of neighbors) this.#ring(context, neighbor, 3.2 * unit, 1.2 * unit);
-    this.#ring(context, picture, 6 * unit, 2.2 * unit);
+    const lines = ["halo", "line"].flatMap((kind) => neighbors.map((neighbor) => this.#line(picture, neighbor, kind)));
+    this.marks.replaceChildren(...lines, ...neighbors.map((row) => this.#ring(row, 3.2)), this.#ring(picture, 6.5));
   }
 
-  #ring(context, picture, radius, line) {
-    const { theme, colors } = this.explorer;
-    const { x, y } = this.points;
-    context.beginPath();
-    context.arc(x[picture], y[picture], radius, 0, 2 * Math.PI);
-    context.fillStyle = cssOf(colors[picture]);
-    context.fill();
-    context.lineWidth = line + 2 * this.pixels;
-    context.strokeStyle = cssOf(theme.card);
-    context.stroke();
-    context.lineWidth = line;
-    context.strokeStyle = cssOf(theme.ink);
-    context.stroke();
+  /** Return where a picture is, in CSS pixels. */
+  #place(picture) {
+    return [this.points.x[picture] / this.pixels, this.points.y[picture] / this.pixels];
+  }
+
+  #line(one, other, kind) {
+    const [[x1, y1], [x2, y2]] = [this.#place(one), this.#place(other)];
+    return makeSvg("line", { x1, y1, x2, y2, class: kind });
+  }
+
+  #ring(picture, r) {
+    const [cx, cy] = this.#place(picture);
+    return makeSvg("g", {},
+      makeSvg("circle", { cx, cy, r: r + 1.5, class: "ring-halo" }),
+      makeSvg("circle", { cx, cy, r, class: "ring", fill: cssOf(this.explorer.colors[picture]) }));
   }
 
   #isOnMap(picture) {

@@ -40,6 +40,7 @@ class Raster {
     this.context.putImageData(this.image, 0, 0);
   }
 
+
   /** Return a disc: the offsets of its pixels, the weight of each, and how far it reaches. */
   #stamp(radius) {
     const key = Math.round(radius * 4);
