@@ -1,8 +1,12 @@
+from . import endpoints as endpoints
 from . import explorer as explorer
 from . import gallery as gallery
 from . import page as page
 from . import sentences as sentences
 from . import summary as summary
+from .endpoints import difference_table as difference_table
+from .endpoints import endpoint_table as endpoint_table
+from .endpoints import places_table as places_table
 from .explorer import Explorer as Explorer
 from .explorer import explore as explore
 from .gallery import draw as draw
@@ -13,7 +17,7 @@ from .sentences import verdict as verdict
 from .summary import SUMMARY as SUMMARY
 from .summary import TREE as TREE
 from .summary import headline_rank as headline_rank
-from .summary import places_table as places_table
+from .summary import seen_and_unseen as seen_and_unseen
 from .summary import summary_rows as summary_rows
 from .summary import summary_table as summary_table
 from .summary import table_by_rank as table_by_rank

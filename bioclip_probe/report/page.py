@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,12 +16,13 @@ from bioclip_probe.metrics.registry import DIFFERENCE, MetricEntry
 from bioclip_probe.metrics.registry import REGISTRY as METRICS
 from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.plots.registry import TEXT
+from bioclip_probe.report.endpoints import difference_table, endpoint_table, places_table
 from bioclip_probe.report.gallery import draw_all
 from bioclip_probe.report.sentences import evidence, verdict
 from bioclip_probe.report.summary import (
     TREE,
     headline_rank,
-    places_table,
+    seen_and_unseen,
     summary_table,
     table_by_rank,
     tables_by_probe,
@@ -29,10 +32,36 @@ from bioclip_probe.study.results import Results
 from bioclip_probe.tables import MEASUREMENTS
 from bioclip_probe.tree.placing import PLURALS
 
-#: Metrics with a table by rank on the page.
+#: The sections of the page that hold figures, and their figures; all others are in the appendix.
+FIGURES_OF = {
+    "answer": ("endpoints", "differences"),
+    "looks": ("drilldown", "drilldown_umap", "projection"),
+    "ranks": ("variance", "within_ranks"),
+    "unseen": ("accuracy_by_rank",),
+    "controls": ("controls",),
+}
+#: The sections of the page, and their titles in its navigation.
+SECTIONS = {
+    "answer": "Answer",
+    "looks": "Section 4.6",
+    "ranks": "At which rank",
+    "unseen": "Seen and unseen",
+    "controls": "Controls",
+    "published": "Published numbers",
+    "limits": "Limits",
+    "appendix": "Appendix",
+}
+#: What differs from the published drill-down in each mode of projections.
+DEVIATIONS = {
+    "paper": "the seed and the version of the authors' t-SNE are not known, so that their pixels cannot be reproduced; "
+    "UMAP is drawn too.",
+    "corrected": "t-SNE is openTSNE's, with a fixed seed; outliers are hidden by two degrees of freedom, not one; "
+    "UMAP is drawn too. Mode paper follows the authors' script.",
+}
+#: Metrics with a table by rank on the page; the first stands in its section, the others in the appendix.
 BY_RANK = (
-    "cophenetic_correlation",
     "variance_component",
+    "cophenetic_correlation",
     "knn_purity_1_other_species",
     "average_precision_other_species",
     "cluster_purity_adjusted",
@@ -91,43 +120,77 @@ def _content(found: Results, progress: bool) -> dict[str, object]:
     comparison = published.compare(table, found.record)
     measured = set(table["metric"])
     sentences = verdict(found)
-    return {
+    first_screen = {
         "verdict": sentences,
         "evidence": evidence(found, sentences),
-        "metrics": METRICS,
-        "record": found.record,
-        "simulated": found.simulated,
-        "summary": summary_table(found, intervals=True),
+        "endpoints": endpoint_table(found),
+        "differences": difference_table(found),
         "places": places_table(found),
+    }
+    appendix = {
+        "summary": summary_table(found, intervals=True),
         "headline_rank": headline_rank(table),
-        "figures": _figures(found, progress),
         "by_probe": list(tables_by_probe(found, "macro_accuracy")),
         "gaps": _gaps(found),
         "texts": _texts(found),
-        "published": comparison,
-        "coverage": published.coverage(comparison, found.record),
-        "by_rank": [(METRICS[name], table_by_rank(found, name)) for name in BY_RANK if name in measured],
         "other_trees": _other_trees(table),
         "plurals": PLURALS,
         "parts": _parts(table),
-        "columns_of_images": _columns_of_images(table),
         "undefined": table[table["value"].isna() & table["encoder_b"].isna()][
             ["encoder", "space", "rank", "metric", "note"]
         ],
         "catalogue": [METRICS[name] for name in METRICS if name in measured and not name.endswith(DIFFERENCE)],
         "columns": MEASUREMENTS.columns,
-        "written": provenance.now(),
     }
+    content = {
+        "metrics": METRICS,
+        "record": found.record,
+        "simulated": found.simulated,
+        "figures": _figures(found, progress),
+        "by_rank": [(METRICS[name], table_by_rank(found, name)) for name in BY_RANK if name in measured],
+        "unseen": seen_and_unseen(found),
+        "columns_of_images": _columns_of_images(table),
+        "published": comparison,
+        "coverage": published.coverage(comparison, found.record),
+        "written": provenance.now(),
+        **_limits(found),
+    }
+    shown = _shown_sections(content)
+    sections = [(name, title) for name, title in SECTIONS.items() if name in shown]
+    return {**first_screen, **appendix, **content, "shown": shown, "sections": sections}
 
 
-def _figures(found: Results, progress: bool) -> list[dict[str, object]]:
-    """Draw all figures, and return each with its picture or the reason why there is none."""
-    figures = []
+def _shown_sections(content: Mapping[str, Any]) -> set[str]:
+    """Return the sections that have something to show."""
+    drawn = {name for name, figures in content["figures"].items() if any(figure["png"] for figure in figures)}
+    tables = {"unseen": content["unseen"], "controls": content["columns_of_images"], "ranks": content["by_rank"]}
+    always = {"answer", "published", "limits", "appendix"}
+    return always | drawn | {name for name, table in tables.items() if len(table)}
+
+
+def _figures(found: Results, progress: bool) -> dict[str, list[dict[str, object]]]:
+    """Draw all figures, and return those of each section, with the picture or the reason why there is none."""
+    sections = {name: section for section, names in FIGURES_OF.items() for name in names}
+    figures: dict[str, list[dict[str, object]]] = {section: [] for section in (*FIGURES_OF, "appendix")}
     for name, drawn in draw_all(found, progress).items():
         png = base64.b64encode(drawn.read_bytes()).decode() if isinstance(drawn, Path) else ""
         missing = drawn if isinstance(drawn, str) else ""
-        figures.append({"name": name, "figure": FIGURES[name], "missing": missing, "png": png})
+        section = sections.get(name, "appendix") if png else "appendix"
+        figures[section].append({"name": name, "figure": FIGURES[name], "missing": missing, "png": png})
     return figures
+
+
+def _limits(found: Results) -> dict[str, object]:
+    """Return what bounds the claims of the page: numbers without interval, how many were tested, and deviations."""
+    table = found.table("measurements")
+    valued = table[table["value"].notna()]
+    projected = found.record["steps"].get("project", {}).get("settings", {})
+    return {
+        "n_numbers": len(valued),
+        "n_hidden": int(valued["ci_low"].isna().sum()),
+        "n_tests": int(table["p_value"].notna().sum()),
+        "deviations": DEVIATIONS[projected["mode"]] if projected else "it was not drawn.",
+    }
 
 
 def _other_trees(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import pandas as pd
 from bioclip_probe.errors import some
 from bioclip_probe.metrics.endpoints import PRIMARY, TAXONOMY, TRUE_TREE, Endpoint
 from bioclip_probe.metrics.registry import DIFFERENCE
-from bioclip_probe.study.families import rows_of
+from bioclip_probe.report.endpoints import EndpointNumbers, p_as_text, with_interval
 from bioclip_probe.study.ranking import ALPHA
 from bioclip_probe.study.results import Results
 from bioclip_probe.tables import RANKS
@@ -36,7 +36,6 @@ NUMBERS = {
 }
 #: The metric whose differences say at which ranks two models differ.
 BY_RANK = "knn_purity_1_other_species"
-SMALLEST_P = 0.001
 
 
 @dataclass(frozen=True)
@@ -91,12 +90,12 @@ def verdict(results: Results) -> list[Sentence]:
     table = results.table("measurements")
     encoders = [encoder["name"] for encoder in results.record["encoders"]]
     models = [name for name in encoders if name not in results.controls]
-    numbers = [_Numbers.of(endpoint, table) for endpoint in PRIMARY]
+    numbers = [EndpointNumbers.of(endpoint, table) for endpoint in PRIMARY]
     return [
-        *(sentence for own in numbers for other in models[1:] for sentence in own.compared(models[0], other)),
-        *(sentence for own in numbers for sentence in own.at_chance(models)),
+        *(sentence for own in numbers for other in models[1:] for sentence in _compared(own, models[0], other)),
+        *(sentence for own in numbers for sentence in _at_chance(own, models)),
         *(sentence for other in models[1:2] for sentence in _by_rank(table, models[0], other)),
-        *(sentence for model in models for sentence in numbers[0].beyond(model, results.controls)),
+        *(sentence for model in models for sentence in _beyond(numbers[0], model, results.controls)),
         *_unread(table),
     ]
 
@@ -123,94 +122,66 @@ def evidence(results: Results, sentences: Sequence[Sentence]) -> pd.DataFrame:
     return results.table("measurements").loc[list(dict.fromkeys(row for one in sentences for row in one.rows))]
 
 
-@dataclass(frozen=True, eq=False)
-class _Numbers:
-    """The measurements of one primary endpoint: a row for each encoder, and one for each pair."""
+def _compared(numbers: EndpointNumbers, first: str, second: str) -> Iterator[Sentence]:
+    """Yield how two encoders compare in a primary endpoint, if both have the number."""
+    one, other = numbers.row(first), numbers.row(second)
+    if one is None or other is None:
+        return
+    pair, sign = numbers.difference(first, second)
+    rows = tuple(int(row.name) for row in (one, other, pair) if row is not None)
+    name, counts = NUMBERS[numbers.endpoint.metric], _counts(numbers.endpoint.rank, one, other)
+    values = f"{with_interval(one)} against {with_interval(other)}"
+    if pair is None or pd.isna(pair["ci_low"]) or pd.isna(pair["p_adjusted"]):
+        unknown = f"{first} and {second} cannot be compared by {name}, there is no interval for it"
+        yield Sentence("primary", f"{unknown}: {values}, {counts}.", rows)
+        return
+    better, worse = (first, second) if sign * pair["value"] > 0 else (second, first)
+    claim = f"{better} {_claim(numbers.endpoint, one['tree'])} {worse}: {name}"
+    if not pair["p_adjusted"] < ALPHA:
+        claim = f"{first} and {second} are not told apart by {name}:"
+    difference = f"difference {with_interval(pair, sign)}, {p_as_text(pair['p_adjusted'])}"
+    yield Sentence("primary", f"{claim} {values}, {difference}, {counts}.", rows)
 
-    endpoint: Endpoint
-    own: pd.DataFrame
-    pairs: pd.DataFrame
 
-    @classmethod
-    def of(cls, endpoint: Endpoint, table: pd.DataFrame) -> _Numbers:
-        own = table[rows_of(endpoint, table)]
-        return cls(endpoint, own, table[rows_of(endpoint, table, DIFFERENCE)])
+def _beyond(numbers: EndpointNumbers, model: str, controls: Sequence[str]) -> Iterator[Sentence]:
+    """Yield whether a model is beyond all controls, as far as the data can tell."""
+    own, rows = numbers.row(model), set[int]()
+    beyond: list[str] = []
+    not_beyond: list[str] = []
+    for control in controls:
+        other, (pair, sign) = numbers.row(control), numbers.difference(model, control)
+        if own is None or other is None or pair is None:
+            continue
+        rows |= {int(own.name), int(other.name), int(pair.name)}
+        text = f"{control} {with_interval(other)}"
+        (beyond if pair["p_adjusted"] < ALPHA and sign * pair["value"] > 0 else not_beyond).append(text)
+    if own is None or not rows:
+        return
+    number = f"{NUMBERS[numbers.endpoint.metric]} {with_interval(own)}"
+    if not_beyond:
+        text = f"{model} is not shown to be beyond {some(not_beyond, len(controls))}: its {number}."
+    else:
+        text = f"{model} is beyond every control: its {number} against {some(beyond, len(controls))}."
+    yield Sentence("controls", text, tuple(sorted(rows)))
 
-    @property
-    def name(self) -> str:
-        """The name of the number in a sentence."""
-        return NUMBERS[self.endpoint.metric]
 
-    def compared(self, first: str, second: str) -> Iterator[Sentence]:
-        """Yield how two encoders compare, if both have the number."""
-        values = self._values(first, second)
-        if values is None:
-            return
-        one, other = values
-        pair, sign = self._difference(first, second)
-        rows = tuple(int(row.name) for row in (one, other, pair) if row is not None)
-        numbers = f"{_with_interval(one)} against {_with_interval(other)}"
-        if pair is None or pd.isna(pair["ci_low"]) or pd.isna(pair["p_adjusted"]):
-            unknown = f"{first} and {second} cannot be compared by {self.name}, there is no interval for it"
-            yield Sentence("primary", f"{unknown}: {numbers}, {self._counts(one, other)}.", rows)
-            return
-        low, high = sorted((sign * pair["ci_low"], sign * pair["ci_high"]))
-        difference = f"difference {sign * pair['value']:.3f} [{low:.3f}, {high:.3f}], {_p(pair['p_adjusted'])}"
-        better, worse = (first, second) if sign * pair["value"] > 0 else (second, first)
-        claim = f"{better} {self._claim(one['tree'])} {worse}: {self.name}"
-        if not pair["p_adjusted"] < ALPHA:
-            claim = f"{first} and {second} are not told apart by {self.name}:"
-        yield Sentence("primary", f"{claim} {numbers}, {difference}, {self._counts(one, other)}.", rows)
+def _at_chance(numbers: EndpointNumbers, models: Sequence[str]) -> Iterator[Sentence]:
+    """Yield which models are not told apart from the chance level of a primary endpoint."""
+    name, own = NUMBERS[numbers.endpoint.metric], numbers.own
+    for number, row in own[own["encoder"].isin(models) & (own["p_adjusted"] >= ALPHA)].iterrows():
+        known = f"{name} {with_interval(row)}, chance {row['chance']:.3f}, {p_as_text(row['p_adjusted'])}"
+        yield Sentence("null", f"{row['encoder']} is not told apart from chance: {known}.", (int(number),))
 
-    def beyond(self, model: str, controls: Sequence[str]) -> Iterator[Sentence]:
-        """Yield whether a model is beyond all controls, as far as the data can tell."""
-        beyond: list[str] = []
-        not_beyond: list[str] = []
-        rows: set[int] = set()
-        for control in controls:
-            values, (pair, sign) = self._values(model, control), self._difference(model, control)
-            if values is None or pair is None:
-                continue
-            own, other = values
-            rows |= {int(own.name), int(other.name), int(pair.name)}
-            text = f"{control} {_with_interval(other)}"
-            (beyond if pair["p_adjusted"] < ALPHA and sign * pair["value"] > 0 else not_beyond).append(text)
-        if not rows:
-            return
-        number = f"{self.name} {_with_interval(own)}"
-        if not_beyond:
-            text = f"{model} is not shown to be beyond {some(not_beyond, len(controls))}: its {number}."
-        else:
-            text = f"{model} is beyond every control: its {number} against {some(beyond, len(controls))}."
-        yield Sentence("controls", text, tuple(sorted(rows)))
 
-    def at_chance(self, models: Sequence[str]) -> Iterator[Sentence]:
-        """Yield which models are not told apart from the chance level of the number."""
-        for number, row in self.own[self.own["encoder"].isin(models) & (self.own["p_adjusted"] >= ALPHA)].iterrows():
-            known = f"{self.name} {_with_interval(row)}, chance {row['chance']:.3f}, {_p(row['p_adjusted'])}"
-            yield Sentence("null", f"{row['encoder']} is not told apart from chance: {known}.", (int(number),))
+def _claim(endpoint: Endpoint, tree: str) -> str:
+    """Return what is said of the better of two encoders."""
+    return CLAIMS[endpoint.metric].format(tree=tree if tree in (TAXONOMY, TRUE_TREE) else f"tree {tree}")
 
-    def _claim(self, tree: str) -> str:
-        """Return what is said of the better of two encoders."""
-        return CLAIMS[self.endpoint.metric].format(tree=tree if tree in (TAXONOMY, TRUE_TREE) else f"tree {tree}")
 
-    def _counts(self, *rows: pd.Series) -> str:
-        """Return the numbers of taxa and images of some rows, the smaller ones where they differ."""
-        n_taxa, n_images = (int(min(row[name] for row in rows)) for name in ("n_taxa", "n_images"))
-        return f"{n_taxa:,} {_plural(self.endpoint.rank)}, {n_images:,} images"
-
-    def _values(self, first: str, second: str) -> tuple[pd.Series, pd.Series] | None:
-        """Return the numbers of two encoders, None if one of them has none."""
-        found = [self.own[(self.own["encoder"] == name) & self.own["value"].notna()] for name in (first, second)]
-        return (found[0].iloc[0], found[1].iloc[0]) if all(map(len, found)) else None
-
-    def _difference(self, first: str, second: str) -> tuple[pd.Series | None, int]:
-        """Return the difference of two encoders, and -1 if it is that of the second less the first."""
-        for one, other, sign in ((first, second, 1), (second, first, -1)):
-            found = self.pairs[(self.pairs["encoder"] == one) & (self.pairs["encoder_b"] == other)]
-            if len(found):
-                return found.iloc[0], sign
-        return None, 1
+def _counts(rank: str, *rows: pd.Series) -> str:
+    """Return the numbers of taxa and images of some rows, the smaller ones where they differ."""
+    n_taxa, n_images = (int(min(row[name] for row in rows)) for name in ("n_taxa", "n_images"))
+    return f"{n_taxa:,} {_plural(rank)}, {n_images:,} images"
 
 
 def _by_rank(table: pd.DataFrame, first: str, second: str) -> Iterator[Sentence]:
@@ -228,7 +199,7 @@ def _by_rank(table: pd.DataFrame, first: str, second: str) -> Iterator[Sentence]
         yield Sentence("ranks", text, tuple(map(int, rows.index)))
         return
     most = shown.loc[shown["value"].abs().idxmax()]
-    largest = f"largest at {most['rank']} ({_with_interval(most)}, {_p(most['p_adjusted'])})"
+    largest = f"largest at {most['rank']} ({with_interval(most)}, {p_as_text(most['p_adjusted'])})"
     known = f"{largest}; {none}" if none else largest
     text = f"By nearest neighbours of other species, the difference of {first} less {second} is {known}."
     yield Sentence("ranks", text, tuple(map(int, rows.index)))
@@ -244,17 +215,6 @@ def _unread(table: pd.DataFrame) -> Iterator[Sentence]:
     ranks = [f"{row.rank} ({row.n_taxa} taxa)" for row in rows.itertuples()]
     text = f"Do not read neighbours at {some(ranks, len(RANKS))}: there is no interval."
     yield Sentence("unread", text, tuple(map(int, rows.index)))
-
-
-def _with_interval(row: pd.Series) -> str:
-    """Return a value with its interval."""
-    interval = "" if pd.isna(row["ci_low"]) else f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
-    return f"{row['value']:.3f}{interval}"
-
-
-def _p(adjusted: float) -> str:
-    """Return an adjusted p-value as text."""
-    return f"adjusted p < {SMALLEST_P}" if adjusted < SMALLEST_P else f"adjusted p = {adjusted:.3f}"
 
 
 def _plural(rank: str) -> str:

@@ -11,7 +11,6 @@ from bioclip_probe.extraction.prompts import MAIN_TYPE, PLAIN_TYPE
 from bioclip_probe.plots.registry import LINEAR
 from bioclip_probe.plots.selection import agrees
 from bioclip_probe.probes import SEEN, SEEN_CHILDREN, UNSEEN
-from bioclip_probe.study.ranking import model_places
 from bioclip_probe.study.results import Results
 from bioclip_probe.tables import RANKS
 
@@ -186,50 +185,32 @@ def _summary_cells(rows: pd.DataFrame, intervals: bool) -> pd.Series:
     }
     chance = rows["chance"].mean()
     cells[CHANCE] = "–" if pd.isna(chance) else f"{chance:.3f}"
-    cells[COUNTS] = _counts(rows)
+    cells[COUNTS] = counts_as_text(rows)
     return pd.Series(cells)
 
 
-def _counts(rows: pd.DataFrame) -> str:
-    """Return the numbers of taxa and images of some rows, with a range where the rows differ."""
+def counts_as_text(rows: pd.DataFrame) -> str:
+    """Return the numbers of taxa and images of some rows, with a range where the rows differ.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Measurements.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> counts_as_text(pd.DataFrame({"value": [0.1, 0.2], "n_taxa": [9, 9], "n_images": [40, 50]}))
+    '9/40–50'
+    """
     defined = rows[rows["value"].notna()]
     ends = [defined[name].dropna().astype(int).agg(["min", "max"]).tolist() for name in ("n_taxa", "n_images")]
     if not len(defined) or any(pd.isna(high) for _, high in ends):
         return "–"
     return "/".join(f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}" for low, high in ends if high)
-
-
-def places_table(results: Results) -> pd.DataFrame:
-    """Return the place of each model in each primary endpoint; models that are not told apart share places.
-
-    Parameters
-    ----------
-    results : Results
-
-    Returns
-    -------
-    DataFrame
-        A row for each model, a column for each endpoint that was measured; ``1–2`` for a model that may be first or
-        second. Empty with fewer than two models.
-
-    Raises
-    ------
-    DataError
-        If the folder holds no measurements.
-
-    Examples
-    --------
-    >>> from bioclip_probe.report.examples import two_models_measured
-    >>> places_table(two_models_measured()).empty  # no primary endpoint was measured
-    True
-    """
-    places = model_places(results.table("measurements"), results.controls)
-    if places["encoder"].nunique() < 2:
-        return pd.DataFrame()
-    columns = list(dict.fromkeys(places["endpoint"]))
-    models = [encoder["name"] for encoder in results.record["encoders"] if encoder["name"] not in results.controls]
-    table = places.pivot_table(index="encoder", columns="endpoint", values="place", aggfunc="first")
-    return table.reindex(index=models, columns=columns).fillna("–").rename_axis(columns=None)
 
 
 def table_by_rank(results: Results, metric: str, where: Mapping[str, object] | None = None) -> pd.DataFrame:
@@ -267,7 +248,7 @@ def table_by_rank(results: Results, metric: str, where: Mapping[str, object] | N
     if (table["chance"].fillna(0) > 0).any():
         chance = table.groupby("rank")["chance"].mean()
         cells.loc[CHANCE] = chance.map("{:.3f}".format, na_action="ignore").fillna("–")
-    counts = pd.Series({rank: _counts(rows) for rank, rows in table.groupby("rank")}, dtype=object)
+    counts = pd.Series({rank: counts_as_text(rows) for rank, rows in table.groupby("rank")}, dtype=object)
     if (counts != "–").any():
         cells.loc[COUNTS] = counts
     return cells.reindex(columns=[rank for rank in RANKS if rank in cells])
@@ -306,6 +287,47 @@ def tables_by_probe(results: Results, metric: str) -> Iterator[tuple[str, pd.Dat
         heading += "" if shots is None else f", {shots} image{'s' * (shots > 1)} a taxon"
         where = {"split": "test", "probe": row.probe, "protocol": row.protocol, "shots": shots}
         yield heading, table_by_rank(results, metric, where)
+
+
+def seen_and_unseen(results: Results) -> pd.DataFrame:
+    """Return how a linear probe answers about children that it learnt from, and about the same, held out.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    DataFrame
+        Two rows for each encoder, a column for each rank: macro accuracy with its interval, as text. Chance and the
+        numbers of taxa and images are those of the unseen children. Empty where no probe was asked.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no measurements.
+
+    Examples
+    --------
+    >>> from bioclip_probe.report.examples import two_models_measured
+    >>> seen_and_unseen(two_models_measured()).empty  # no probe was asked
+    True
+    """
+    asked = {"seen": SEEN_CHILDREN, "unseen": UNSEEN}
+    seen, unseen = (
+        table_by_rank(results, "macro_accuracy", {**LINEAR, "protocol": protocol}) for protocol in asked.values()
+    )
+    if unseen.empty:
+        return unseen
+    encoders = [encoder["name"] for encoder in results.record["encoders"] if encoder["name"] in unseen.index]
+    rows = {
+        f"{encoder}, {word}": table.loc[encoder]
+        for encoder in encoders
+        for word, table in zip(asked, (seen, unseen), strict=True)
+        if encoder in table.index
+    }
+    last = {name: unseen.loc[name] for name in (CHANCE, COUNTS) if name in unseen.index}
+    return pd.DataFrame({**rows, **last}).T.reindex(columns=unseen.columns).fillna("–")
 
 
 def table_by_tree(results: Results, tree: str) -> pd.DataFrame:

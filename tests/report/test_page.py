@@ -123,7 +123,7 @@ def test_hostile_names_are_escaped(hostile):
 
 def test_hostile_names_are_drawn(hostile):
     text, page = page_of(hostile)
-    reasons = re.findall("Not drawn: (.*?)</p>", text)
+    reasons = re.findall("Not drawn: (.*?)</figcaption>", text)
     assert page.tags.count("img") + len(reasons) == len(REGISTRY)
     assert (hostile / "figures" / "drilldown.png").is_file(), reasons
 

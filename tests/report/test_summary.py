@@ -10,12 +10,12 @@ import pytest
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots.registry import LINEAR
+from bioclip_probe.report.endpoints import places_table
 from bioclip_probe.report.examples import two_models_measured
 from bioclip_probe.report.summary import (
     SUMMARY,
     TREE,
     headline_rank,
-    places_table,
     summary_table,
     table_by_rank,
     table_by_tree,
