@@ -80,10 +80,14 @@ def read_h5ad(path: Path, key: str | None) -> VectorFile:
         obs = _entry(file, "obs", path)
         if obs.attrs.get("encoding-type") != "dataframe" or "column-order" not in obs.attrs:
             raise _old_anndata(path)
-        names = [str(name) for name in obs.attrs["column-order"]]
+        names = [name.decode() if isinstance(name, bytes) else str(name) for name in obs.attrs["column-order"]]
         matched = match_text_columns(names, path, with_ids=False)
         matched["image_id"] = str(obs.attrs["_index"])
-        columns = {meaning: _read_texts(_entry(obs, column, path), path) for meaning, column in matched.items()}
+        columns, n_letters = {}, 0
+        for meaning, column in matched.items():
+            columns[meaning] = _read_texts(_entry(obs, column, path), path)
+            n_letters += sum(map(len, filter(None, columns[meaning])))  # a category may be that of all rows
+            check_declared(path, "obs", n_letters, path.stat().st_size, TEXT_GROWTH)
         texts = rename_columns(pd.DataFrame(columns), {name: name for name in columns})
         location = _location_of_vectors(file, key, path)
         vectors = _dense_array(file, location, path)
@@ -172,8 +176,9 @@ def _read_texts(column: Any, path: Path) -> np.ndarray:
         return _read_array(column, path)
     if "codes" in column:
         codes = _read_array(_entry(column, "codes", path), path, as_text=False)
-        categories = _read_texts(_entry(column, "categories", path), path)
-        return np.array([*categories, None], dtype=object)[np.where(codes < 0, len(categories), codes)]
+        categories = np.append(_read_texts(_entry(column, "categories", path), path).astype(object), None)
+        codes = np.where(codes < 0, len(categories) - 1, codes)
+        return categories[codes]
     texts = _read_array(_entry(column, "values", path), path).astype(object)
     texts[_read_array(_entry(column, "mask", path), path, as_text=False).astype(bool)] = None
     return texts

@@ -59,6 +59,22 @@ class NpzArray:
     dtype: np.dtype
     offset: int
 
+    def checked_bytes(self) -> int:
+        """Return the bytes of memory that the whole array takes.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        DataError
+            If they are more than a file of its size may take.
+        """
+        n_bytes = prod(self.shape) * self.dtype.itemsize
+        check_declared(self.path, f"array '{self.name}'", n_bytes, self.path.stat().st_size, _GROWTH)
+        return n_bytes
+
     def read(self) -> np.ndarray:
         """Return the whole array.
 
@@ -73,8 +89,7 @@ class NpzArray:
         """
         if self.dtype.hasobject:
             raise self.objects_refused(f"np.asarray({self.name}).astype(str)")
-        n_bytes = prod(self.shape) * self.dtype.itemsize
-        check_declared(self.path, f"array '{self.name}'", n_bytes, self.path.stat().st_size, _GROWTH)
+        self.checked_bytes()
         with (
             errors_in_one_line(self.path, ".npz"),
             zipfile.ZipFile(self.path) as archive,

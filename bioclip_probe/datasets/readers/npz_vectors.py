@@ -13,6 +13,7 @@ from bioclip_probe.datasets.readers.columns import notes_on_columns, rename_colu
 from bioclip_probe.datasets.readers.npz import NpzArray, npz_arrays
 from bioclip_probe.datasets.readers.vector_table import (
     RECORD,
+    TEXT_GROWTH,
     Block,
     VectorFile,
     check_vectors,
@@ -24,7 +25,7 @@ from bioclip_probe.datasets.readers.vector_table import (
     rows_per_block,
 )
 from bioclip_probe.errors import DataError, some
-from bioclip_probe.limits import check_rows
+from bioclip_probe.limits import check_declared, check_rows
 
 
 def read_npz(path: Path, key: str | None) -> VectorFile:
@@ -66,6 +67,8 @@ def read_npz(path: Path, key: str | None) -> VectorFile:
         raise DataError(f"{path}: there are {n_rows} vectors in '{vectors.name}', and {some(odd)}")
     check_rows(path, n_rows, path.stat().st_size)
     dimension = check_vectors(path, vectors.name, vectors.shape, vectors.dtype, n_rows)
+    n_bytes = sum(array.checked_bytes() for array in wanted.values())
+    check_declared(path, "names", n_bytes, path.stat().st_size, TEXT_GROWTH)
     texts = rename_columns(pd.DataFrame({name: _decode(array.read()) for name, array in wanted.items()}), matched)
     step = rows_per_block(dimension * vectors.dtype.itemsize)
 

@@ -210,7 +210,9 @@ def _is_categorical_text(values: pa.Array) -> bool:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or _is_bytes(kind)
+    )
 
 
 def text_columns(table: pa.Table, name: object, labels: Mapping[str, Sequence[str]]) -> pd.DataFrame:

@@ -28,6 +28,9 @@ from bioclip_probe.limits import check_declared
 
 #: Rows in which the length of a vector is looked for.
 _FIRST_ROWS = 256
+#: A row of any length is read whole: as it is in the file, unpacked, and as float32.
+_COPIES = 3
+_BYTES_PER_NUMBER = 4 * _COPIES
 
 
 def read_parquet(path: Path, key: str | None) -> VectorFile:
@@ -109,7 +112,8 @@ def _check_numbers(path: Path, key: str) -> None:
         groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
     chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
     n_numbers = sum(chunk.num_values for chunk in chunks if chunk.path_in_schema.partition(".")[0] == key)
-    check_declared(path, f"column '{key}'", 4 * n_numbers, path.stat().st_size, VECTOR_GROWTH)
+    n_bytes = _BYTES_PER_NUMBER * n_numbers
+    check_declared(path, f"column '{key}'", n_bytes, path.stat().st_size, _COPIES * VECTOR_GROWTH)
 
 
 def _lists_of_numbers(path: Path, key: str, n_rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -111,3 +111,24 @@ def test_vectors_that_are_declared_and_not_written_are_refused(tmp_path):
     assert open_vectors(path).dimension == 60_000  # a megabyte
     with allow_memory(1 << 19), pytest.raises(DataError, match="array 'X' would take 938 KB of memory"):
         open_vectors(path)
+
+
+def test_a_category_that_stands_for_many_rows_is_counted_once_for_each(tmp_path):
+    path, n_rows = tmp_path / "v.h5ad", 100_000
+    with h5py.File(path, "w") as file:
+        obs = file.create_group("obs")
+        obs.attrs.update({"encoding-type": "dataframe", "_index": "_index", "column-order": ["genus"]})
+        obs.create_dataset("_index", data=np.arange(n_rows), compression="gzip")
+        genus = obs.create_group("genus")
+        genus.create_dataset("codes", data=np.zeros(n_rows, np.int8), compression="gzip")
+        genus["categories"] = ["Pica" * 25_000]
+        file.create_dataset("X", (n_rows, 1), "f4", chunks=(1000, 1))
+    with pytest.raises(DataError, match="obs would take 9.31 GB of memory"):
+        open_vectors(path)
+
+
+def test_names_of_columns_may_be_bytes(tmp_path):
+    path = write(tmp_path / "v.h5ad", np.ones((4, 3)))
+    with h5py.File(path, "r+") as file:
+        file["obs"].attrs["column-order"] = np.array([b"genus"])
+    assert open_vectors(path).texts["genus"][0] == "Pica"

@@ -129,3 +129,10 @@ def test_a_small_file_that_unpacks_to_much_is_refused_and_the_flag_allows_it(tmp
     ):
         load(path)
     assert len(load(path)) == 5
+
+
+def test_names_that_are_too_large_together_are_refused(tmp_path):
+    texts = {"ids": ["a", "b"], **{rank: ["x" * 60_000] * 2 for rank in ("family", "genus", "species")}}
+    np.savez_compressed(tmp_path / "v.npz", vectors=np.ones((2, 3)), **texts)
+    with allow_memory(1 << 20), pytest.raises(DataError, match=r"its names would take 1\.37 MB"):
+        open_vectors(tmp_path / "v.npz")
