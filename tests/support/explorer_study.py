@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from bioclip_probe.report.explorer.contents import Contents, ModelContents
 from bioclip_probe.report.explorer.maps import Refit
 from bioclip_probe.report.explorer.neighbors import N_NEIGHBORS, Neighbors
+from bioclip_probe.report.explorer.thumbnails import Thumbnails, thumbnails_of
 from bioclip_probe.tables import IMAGES
 from bioclip_probe.tree import Placement, Tree
 
@@ -55,9 +57,8 @@ def made_up_contents(
         maps = {
             method: center[node] + rng.normal(size=(len(node), 2)) * 0.05 * 3**number for method in ("tsne", "umap")
         }
-        first = np.arange(1, dtype=np.int64)  # the first kingdom was projected on its own
-        inside = (node >= 1) & (node < tree.stop[1])
-        refit = Refit("tsne", int(first[0]) + 1, rng.normal(size=(int(inside.sum()), 2)))
+        n_first = int(np.sum(node < tree.stop[1]))  # the first kingdom was projected on its own
+        refit = Refit("tsne", 1, rng.normal(size=(n_first, 2)))
         models.append(
             ModelContents(
                 f"model-{number}",
@@ -80,3 +81,19 @@ def made_up_neighbors(n: int, spread: int, rng: np.random.Generator) -> Neighbor
     nearest[far, 0] = rng.integers(0, n, int(far.sum()))
     similarity = np.sort(rng.uniform(0.3, 0.99, (n, N_NEIGHBORS)))[:, ::-1]
     return Neighbors(nearest, similarity, (np.arange(n) + 5 * spread) % n)
+
+
+def made_up_thumbnails(n: int) -> Thumbnails:
+    """Return a thumbnail for each of n pictures, in one colour that tells which picture it is."""
+    return thumbnails_of(
+        lambda source: Image.new("RGB", (64, 64), thumbnail_color(int(source))),
+        [str(i) for i in range(n)],
+        np.arange(n),
+        "all",
+        progress=False,
+    )
+
+
+def thumbnail_color(number: int) -> tuple[int, int, int]:
+    """Return the colour of the thumbnail of a picture."""
+    return 40 * (number % 6) + 20, 40 * (number // 6 % 6) + 20, 40 * (number // 36 % 6) + 20

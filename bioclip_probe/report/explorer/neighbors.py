@@ -51,7 +51,7 @@ class Neighbors(NamedTuple):
 
         Examples
         --------
-        >>> vectors = np.array([[1.0, 0.0], [0.96, 0.28], [0.6, 0.8], [0.0, 1.0]], np.float32)
+        >>> vectors = np.array([[1.0, 0.0], [0.96, 0.28], [0.28, 0.96], [0.0, 1.0]], np.float32)
         >>> neighbors = Neighbors.of(vectors, np.array([7, 7, 8, 8]), np.full(4, -1), k=1)
         >>> neighbors.nearest.ravel().tolist(), neighbors.relative.tolist()
         ([1, 0, 3, 2], [2, 2, 1, 1])

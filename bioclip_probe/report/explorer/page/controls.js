@@ -65,7 +65,7 @@ class Controls {
     const key = `${clade} ${state.colorRank} ${document.documentElement.dataset.theme}`;
     if (this.shownChips === key) return;
     this.shownChips = key;
-    const taxa = taxonomy.inside(clade, state.colorRank).sort((a, b) => taxonomy.size(b) - taxonomy.size(a));
+    const taxa = state.coloredTaxa.sort((a, b) => taxonomy.size(b) - taxonomy.size(a));
     const chips = taxa.slice(0, MOST_CHIPS).map((taxon) => {
       const chip = taxonLink(this.explorer, taxon);
       chip.classList.add("chip");

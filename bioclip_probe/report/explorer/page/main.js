@@ -54,7 +54,7 @@ class Explorer {
     const count = (n, one, several) => `${n.toLocaleString("en")} ${n === 1 ? one : several}`;
     const parts = [count(taxonomy.size(taxon), "picture", "pictures"), count(taxonomy.nSpecies[taxon], "species", "species")];
     const value = this.models[model]?.[tint][taxon];
-    if (Number.isFinite(value)) parts.push(`${TINTS[tint].short} ${value.toFixed(2)} (${study.models[model].label})`);
+    if (Number.isFinite(value)) parts.push(`${TINTS[tint].short} ${value.toFixed(2).replace("-", "−")} (${study.models[model].label})`);
     const rank = taxon === ROOT ? "" : `${taxonomy.ranks[taxonomy.rank[taxon]]} `;
     return `${rank}${taxonomy.name(taxon)}: ${parts.join(", ")}`;
   }
@@ -83,7 +83,9 @@ class Explorer {
 
   #colorPoints() {
     const { taxonomy, state, theme } = this;
-    this.taxonColor = taxonColors(taxonomy, state.values.clade, state.colorRank, theme.grey);
+    const { clade } = state.values;
+    const whole = state.colorRank > taxonomy.rank[clade] ? clade : ROOT; // colours above the clade are those of all life
+    this.taxonColor = taxonColors(taxonomy, whole, state.colorRank, theme.grey);
     this.colors = Uint32Array.from(taxonomy.taxonOf, (taxon) => this.taxonColor[taxon]);
   }
 

@@ -84,6 +84,14 @@ class State extends EventTarget {
     return taxonomy.species;
   }
 
+  /** Return the taxa that the colours tell apart: inside the chosen clade, or the one at that rank that holds it. */
+  get coloredTaxa() {
+    const { taxonomy, colorRank } = this;
+    const { clade } = this.values;
+    const above = taxonomy.atRank[colorRank][clade];
+    return above > 0 ? [above] : taxonomy.inside(clade, colorRank);
+  }
+
   /** Return the picture to show: the one under the pointer, or the one that was clicked. */
   get shownPicture() {
     return this.values.hoverPicture >= 0 ? this.values.hoverPicture : this.values.picture;

@@ -1,0 +1,77 @@
+"""Pages of made-up studies, opened in the browser of the system."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bioclip_probe.report.explorer.page import page_of
+from tests.support.explorer_study import made_up_contents, made_up_thumbnails
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+BROWSERS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
+
+#: Opens a page: a name of `pages` with a hash, and options of the browser's context.
+Open = Callable[..., "Page"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The browser of the system; tests are skipped without one, but not where REQUIRE_BROWSER says so."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        reason = f"no browser on this system: none of {', '.join(BROWSERS)}"
+        pytest.fail(reason) if os.environ.get("REQUIRE_BROWSER") else pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.name == "posix" and os.getuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the page of a made-up study, and that of one whose names are markup."""
+    folder = tmp_path_factory.mktemp("pages")
+    contents = made_up_contents()
+    page_of(contents, made_up_thumbnails(len(contents.images))).write(folder / "study.html")
+    hostile = "</script><script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\"><!--"
+    contents = made_up_contents(prefix=hostile, title=hostile)
+    page_of(contents, made_up_thumbnails(len(contents.images))).write(folder / "hostile.html")
+    return folder
+
+
+@pytest.fixture
+def open_page(browser: Browser, pages: Path) -> Iterator[Open]:
+    """A function that opens a page and waits until it is ready; errors and requests of the page fail the test."""
+    contexts, errors, requests = [], [], []
+
+    def open_page(name: str = "study.html", **options: Any) -> Page:
+        settings = {"viewport": {"width": 1300, "height": 900}, "reduced_motion": "reduce", **options}
+        context = browser.new_context(**settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(f"file://{pages}/{name}")
+        page.wait_for_selector("html[data-ready]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors
+    assert all(url.startswith(("file:", "data:", "blob:", "about:")) for url in requests), requests
+    assert [url for url in requests if url.startswith("file:")] == [
+        url for url in requests if url.partition("#")[0].endswith(".html")
+    ]

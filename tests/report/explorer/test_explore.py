@@ -1,0 +1,86 @@
+"""The explorer of a small study, from its results folder and its store."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.report.explorer import contents_of, explore
+from bioclip_probe.report.explorer.sources import dataset_of, stored_sample
+from bioclip_probe.store.store import open_store
+from bioclip_probe.study import results
+from tests.support.command_line import run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def study(small_study, tmp_path):
+    """A copy of the small study's results, to which the explorer adds what it computes."""
+    shutil.copytree(small_study / "out", tmp_path / "out")
+    return tmp_path
+
+
+def contents(study, small_study):
+    read = results.read(study / "out")
+    dataset = dataset_of(read, open_store(small_study / "store"))
+    return contents_of(read, stored_sample(read, small_study / "store", dataset), progress=False), read
+
+
+def test_contents_are_those_of_the_study(study, small_study):
+    found, read = contents(study, small_study)
+    assert len(found.images) == read.record["dataset"]["n_usable"]
+    assert (np.diff(found.placement.node) >= 0).all(), "pictures stand in the order of the taxonomy"
+    assert [model.name for model in found.models] == ["pixels", "color-histogram"]
+    paths = found.placement.tree.paths
+    for model in found.models:
+        rows = read.measurements.query("metric == 'clade_correlation' and encoder == @model.name and space == 'raw'")
+        rows = rows[(rows["tree"] == "taxonomy") & (rows["split"] == "all")]
+        assert {paths[t] for t in np.flatnonzero(np.isfinite(model.correlations))} == set(
+            rows.dropna(subset="value")["taxon"]
+        )
+        assert {paths[refit.node] for refit in model.refits} == set(read.coordinates["focus"])
+        panel = model.refits[0]
+        own = read.coordinates[read.coordinates["encoder"] == model.name]
+        own = own[own["focus"] == paths[panel.node]].drop_duplicates("image_id").set_index("image_id")
+        inside = np.isin(found.placement.node, range(panel.node, found.placement.tree.stop[panel.node]))
+        assert panel.points.tolist() == own.loc[found.images["image_id"][inside], ["x", "y"]].to_numpy().tolist()
+
+
+def test_purity_of_neighbors_is_what_was_measured(study, small_study):
+    found, read = contents(study, small_study)
+    values = read.measurements.query("metric == 'knn_purity_1_other_species' and space == 'raw' and split == 'all'")
+    for model in found.models:
+        value = values.loc[(values["encoder"] == model.name) & (values["rank"] == "kingdom"), "value"].item()
+        kingdom = found.placement.at("kingdom")
+        species = found.placement.at("species")
+        counted = [bool(((kingdom == k) & (species != s)).any()) for k, s in zip(kingdom, species, strict=True)]
+        assert (kingdom == kingdom[model.neighbors.relative])[counted].mean() == pytest.approx(value)
+
+
+def test_what_was_computed_is_kept(study, small_study, monkeypatch):
+    first = explore(study / "out", small_study / "store", progress=False).page
+    monkeypatch.setattr("bioclip_probe.report.explorer.contents.map_of_all", None)
+    assert explore(study / "out", small_study / "store", progress=False).page == first
+
+
+def test_the_command_writes_the_page(study, small_study, capsys):
+    status, out, err = run(
+        capsys, "explorer", "--out", study / "out", "--store", small_study / "store", "--thumbnails", "none", "--quiet"
+    )
+    assert (status, out) == (0, f"{study / 'out' / 'explorer.html'}\n"), err
+    page = (study / "out" / "explorer.html").read_text("utf-8")
+    about = json.loads(re.search('<script type="application/json" id="study">(.*)</script>', page)[1])
+    assert about["thumbnails"]["kind"] == "none"
+    assert about["arrays"]["taxon"]["length"] == results.read(study / "out").record["dataset"]["n_usable"]
+    assert "simulated" not in page.split("<body>")[1].split("<main")[0]
+
+
+def test_other_pictures_are_refused(study, small_study):
+    with pytest.raises(DataError, match=r"is about .*, not about world@.*; name its pictures with --data"):
+        explore(study / "out", small_study / "store", data="world", progress=False)
