@@ -21,6 +21,7 @@ from bioclip_probe.study.measuring import DEFAULTS, Measured, asked_for, measure
 from bioclip_probe.study.piece import Piece
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.stored_measurements import rows_of_sample
+from bioclip_probe.study.tip_ranks import with_units_of_tips
 from bioclip_probe.tables import MEASUREMENTS
 
 #: Yields the rows of two encoders.
@@ -115,4 +116,4 @@ def _differences(
             continue
         differences = metrics.paired_differences(rows, other, settings, dated=part.tree in sample.trees)
         for row in asked_for(differences, settings):
-            yield row.as_row(encoder_b=second, **asdict(part))
+            yield with_units_of_tips(row, sample, part.tree).as_row(encoder_b=second, **asdict(part))

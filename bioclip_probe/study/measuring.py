@@ -32,10 +32,11 @@ from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, with_
 from bioclip_probe.study.piece import Piece
 from bioclip_probe.study.sample import WHOLE, Sample
 from bioclip_probe.study.stored_measurements import measurements_of_table, measurements_table, rows_of_sample
+from bioclip_probe.study.tip_ranks import at_rank_of_tips, with_units_of_tips
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement
 from bioclip_probe.tree.distance_matrix import MatrixPlacement
-from bioclip_probe.tree.placing import PLURALS, rank_of_matches
+from bioclip_probe.tree.placing import rank_of_matches
 
 SPACES = ("raw", "centred")
 DEFAULTS = MeasureSettings()
@@ -207,7 +208,11 @@ def table_of(sample: Sample, measured: Measured, settings: MeasureSettings = DEF
     >>> len(table_of(corvid_sample(), {}))
     0
     """
-    rows = (row.as_row(**asdict(part)) for part, own in measured.items() for row in asked_for(own, settings))
+    rows = (
+        with_units_of_tips(row, sample, part.tree).as_row(**asdict(part))
+        for part, own in measured.items()
+        for row in asked_for(own, settings)
+    )
     return sample.table(rows)
 
 
@@ -271,7 +276,7 @@ class _EncoderMeasuring:
             rows = matrix_correlations(vectors, placement, settings, units)
         else:
             rows = self._measure(SharedResults(vectors, placement, settings, units=units, executor=self.executor))
-        return [_at_rank(row, rank_of_matches(matches)) for row in rows], reason
+        return [at_rank_of_tips(row, rank_of_matches(matches)) for row in rows], reason
 
     def _shared(self, space: str) -> SharedResults:
         """Return the shared results in a space, which is compared together with the spaces that follow."""
@@ -316,14 +321,6 @@ def _noted(row: Measurement) -> Measurement:
     """Return a measurement of a part of the dataset with the note that parts do not compare."""
     note = f"{row.estimate.n_taxa} species of one part; compare models in a part, not parts with other species"
     return replace(row, estimate=with_note(row.estimate, note))
-
-
-def _at_rank(row: Measurement, rank: str) -> Measurement:
-    """Return a measurement on a phylogeny, at the rank of its tips."""
-    if rank == RANKS[-1]:
-        return row
-    note = f"the tips of the tree are {PLURALS[rank]}, which stand in place of species"
-    return replace(row, rank=rank, estimate=with_note(row.estimate, note))
 
 
 def asked_for(rows: Sequence[Measurement], settings: MeasureSettings) -> list[Measurement]:

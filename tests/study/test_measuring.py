@@ -12,6 +12,7 @@ from bioclip_probe import collect, datasets, study
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study import probing, results, scoring
+from bioclip_probe.study.phylogeny import Phylogeny
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from tests.support.settings import FEW
 from tests.support.small_study import CONTROLS, FOLDERS, grow
@@ -187,3 +188,24 @@ def test_holes_are_counted_and_probed_around(tmp_path, monkeypatch):
     family = predictions[(predictions["rank"] == "family") & (predictions["protocol"] == "seen")]
     assert (family.loc[family["truth"].isna(), "split"] == "").all()
     assert family["truth"].isna().sum() == 2
+
+
+def test_on_a_tree_of_genera_the_units_are_genera(tmp_path):
+    genera = ("Pica", "Corvus", "Felis", "Canis", "Ursus", "Vulpes")
+    (tmp_path / "genera.nwk").write_text("((Pica:1,Corvus:1):2,((Felis:2,Ursus:2):.5,(Canis:1,Vulpes:1):1.5):.5);")
+    rows = pd.DataFrame({"id": [str(i) for i in range(24)], "genus": np.resize(genera, 24)})
+    numbers = pd.DataFrame(np.random.default_rng(0).normal(size=(24, 8))).add_prefix("emb_")
+    for name, vectors in (("first", numbers), ("second", numbers[::-1].reset_index(drop=True))):
+        pd.concat([rows, vectors], axis=1).to_csv(tmp_path / f"{name}.csv", index=False)
+    sample = collect(
+        datasets.load(f"vectors:{tmp_path / 'first.csv'}"),
+        [f"first=vectors:{tmp_path / 'first.csv'}", f"second=vectors:{tmp_path / 'second.csv'}"],
+        tmp_path / "store",
+        Phylogeny(tmp_path / "genera.nwk"),
+    )
+    measured = study.measurements(sample, FEW, spaces=("raw",))
+    for table in (study.table_of(sample, measured), study.compare(sample, FEW, measured)):
+        on_tree = table[table["tree"] == "genera"]
+        assert set(on_tree["null"]) <= {"", "images", "genus"}
+        assert set(on_tree["resampled"]) <= {"", "genus"}
+        assert not on_tree["note"].str.contains("(species)", regex=False).any()
