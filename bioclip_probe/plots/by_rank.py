@@ -10,13 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bioclip_probe.plots import style
-from bioclip_probe.plots.labels import metric_label, metric_list
-from bioclip_probe.plots.lines import LEGEND_COLUMNS, draw_legend, draw_line, value_limits
+from bioclip_probe.plots.labels import metric_label, metric_list, tree_label, unit_label
+from bioclip_probe.plots.lines import draw_legend, draw_line, label_below, value_limits
 from bioclip_probe.plots.selection import FigureRows, select
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.tables import RANKS
 
 DEFAULTS = FigureSettings()
+#: Inches: the narrowest panel, the height of a panel with its labels, a row of the legend.
+NARROWEST, PANEL_HEIGHT, LEGEND_ROW = 1.9, 2.2, 0.17
 
 
 @style.styled
@@ -24,7 +26,6 @@ def by_rank(
     measurements: pd.DataFrame,
     metrics: Iterable[str],
     settings: FigureSettings = DEFAULTS,
-    space: str | None = "raw",
     panels: Mapping[str, str] | None = None,
     by: str = "protocol",
 ) -> Figure:
@@ -35,21 +36,19 @@ def by_rank(
     measurements : DataFrame
         A `MEASUREMENTS` table with ``rank``.
     metrics : iterable of str
-        One panel each, side by side up to three; four stand in two rows.
+        One panel each. All panels share one scale.
     settings : FigureSettings
-        Models, controls, heading, and the mark on simulated data.
-    space : str or None
-        ``raw`` or ``centred``.
     panels : mapping from str to str, optional
         Instead of one panel for each metric, draw one for each of these values of the column `by`. They map to the
-        titles of the panels, which share one scale.
+        titles of the panels.
     by : str
         ``protocol`` or ``probe``.
 
     Returns
     -------
     matplotlib.figure.Figure
-        An undefined value is left out, and the line has a gap there. The number of taxa stands beside each rank.
+        An undefined value is left out, and the line has a gap there. The number of taxa stands beside each rank. An
+        interval that would flatten the panels is cut, and marked.
 
     Raises
     ------
@@ -64,45 +63,46 @@ def by_rank(
     ['family', 'species']
     """
     metrics = list(metrics)
-    table = select(measurements, metrics, space)
+    table = select(measurements, metrics, settings.space)
     column = by if panels else "metric"
     titles = dict(panels) if panels else {metric: metric_label(metric) for metric in metrics}
-    titles = {name: title for name, title in titles.items() if name in set(table[column]) or not panels}
+    titles = {name: title for name, title in titles.items() if name in set(table[column])}
     rows = FigureRows.of(table[table[column].isin(list(titles))], [column, "encoder", "rank"], settings)
     table = rows.table
-    ranks = [rank for rank in RANKS if rank in set(table["rank"])]
 
-    n_columns = 2 if len(titles) == 4 else min(len(titles), 3)
+    n_columns = min(2 if len(titles) == 4 else 3, len(titles), int(settings.page // NARROWEST))
     n_rows = -(-len(titles) // n_columns)
-    legend_rows = -(-(len(rows.encoders) + 2) // LEGEND_COLUMNS)
-    width = style.TEXT_WIDTH if n_columns > 1 else 4.6
-    height = 0.35 + 2.35 * n_rows + 0.17 * legend_rows
-    heading = settings.title or f"{metric_list(metrics)} by rank"
-    figure = style.new_figure(width, height, heading, rows.simulated)
-    grid = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    for axes in grid[len(titles) :]:
+    width = settings.page if n_columns > 1 else min(settings.page, 4.2)
+    height = PANEL_HEIGHT * n_rows + LEGEND_ROW * -(-(len(rows.encoders) + 2) // int(width // 1.3))
+    figure = style.new_figure(settings, height, f"{metric_list(metrics)} by rank", rows.simulated, width)
+    grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
+    for axes in grid.ravel()[len(titles) :]:
         axes.remove()
-    for axes, (name, title) in zip(grid, titles.items(), strict=False):
+    limits = value_limits(table)
+    for axes, (name, title) in zip(grid.ravel(), titles.items(), strict=False):
         panel = table[table[column] == name]
-        _draw_panel(axes, panel, ranks, rows)
-        axes.set_ylim(*value_limits(panel if panels is None else table))
+        _draw_panel(axes, panel, rows, limits)
         axes.set_title(title, loc="left")
-    looks = [rows.styles[encoder] for encoder in rows.encoders]
-    draw_legend(figure, looks, table, 3 if n_columns == 1 else LEGEND_COLUMNS)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(unit_label(metrics) if len(titles) > 1 or panels else metric_label(metrics[0]))
+    label_below(grid, f"rank (number of taxa){tree_label(table)}")
+    draw_legend(figure, [rows.styles[encoder] for encoder in rows.encoders], table)
     return figure
 
 
-def _draw_panel(axes: Axes, panel: pd.DataFrame, ranks: list[str], rows: FigureRows) -> None:
+def _draw_panel(axes: Axes, panel: pd.DataFrame, rows: FigureRows, limits: tuple[float, float]) -> None:
     """Draw one metric: x is the rank; models stand side by side so that their intervals do not hide one another."""
+    ranks = [rank for rank in RANKS if rank in set(panel["rank"])]
     x, n = np.arange(len(ranks)), len(rows.encoders)
     shift = np.linspace(-0.5, 0.5, n) * min(0.08 * (n - 1), 0.5)
     defined = panel[np.isfinite(panel["value"])]
     _draw_chance(axes, x, defined.groupby("rank")["chance"].agg(["min", "max"]).reindex(ranks))
     for offset, encoder in reversed(list(zip(shift, rows.encoders, strict=True))):
         own = panel[panel["encoder"] == encoder].set_index("rank").reindex(ranks)
-        draw_line(axes, x + offset, own, rows.styles[encoder])
-    axes.set_xticks(x, _rank_labels(panel, ranks), rotation=30, ha="right", rotation_mode="anchor")
+        draw_line(axes, x + offset, own, rows.styles[encoder], limits)
+    axes.set_xticks(x, _rank_labels(panel, ranks), rotation=35, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.5, len(ranks) - 0.5)
+    axes.set_ylim(*limits)
     axes.grid(axis="y", color=style.GRID, linewidth=0.6)
     axes.set_axisbelow(True)
 

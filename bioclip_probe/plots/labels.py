@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
 import pandas as pd
 
+from bioclip_probe.metrics.endpoints import TAXONOMY
+from bioclip_probe.metrics.registry import CORRELATION, SHARE
 from bioclip_probe.metrics.registry import REGISTRY as METRICS
+
+_UNITS = {SHARE: "share", CORRELATION: "correlation"}
 
 _ADDRESS = re.compile(r"^(local-dir|hf-hub|custom):(.*/)?")  # all of an address but its last part
 _ENCODERS = {
@@ -242,8 +247,77 @@ def metric_list(metrics: Iterable[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
+def number(value: float, digits: int = 2, sign: bool = False) -> str:
+    """Return a number in print: with a true minus sign, and never a negative zero.
+
+    Parameters
+    ----------
+    value : float
+    digits : int
+        After the decimal point.
+    sign : bool
+        Print the sign of positive numbers, too.
+
+    Returns
+    -------
+    str
+        A dash for an undefined number.
+
+    Examples
+    --------
+    >>> number(-0.5), number(-0.001), number(float("nan")), number(0.5, sign=True)
+    ('−0.50', '0.00', '–', '+0.50')
+    """
+    if not math.isfinite(value):
+        return "–"
+    text = f"{value:{'+' if sign else ''}.{digits}f}"
+    return (text.lstrip("+-") if float(text) == 0 else text).replace("-", "−")
+
+
+def unit_label(metrics: Iterable[str]) -> str:
+    """Return what the axis of some metrics measures, if it is the same for all.
+
+    Parameters
+    ----------
+    metrics : iterable of str
+
+    Returns
+    -------
+    str
+        Empty if the metrics differ in kind.
+
+    Examples
+    --------
+    >>> unit_label(["cophenetic_correlation"]), unit_label(["top1_accuracy", "triplet_accuracy"])
+    ('correlation', 'share')
+    """
+    kinds = {_UNITS.get(METRICS[metric].bounds, "") if metric in METRICS else "" for metric in metrics}
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
+def tree_label(rows: pd.DataFrame) -> str:
+    """Return the name of the tree that some rows of measurements are about, unless it is the taxonomy.
+
+    Parameters
+    ----------
+    rows : DataFrame
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> tree_label(pd.DataFrame({"tree": ["birds", "birds"]})), tree_label(pd.DataFrame({"tree": ["taxonomy"]}))
+    ('; tree: birds', '')
+    """
+    trees = rows["tree"].dropna().unique() if "tree" in rows else ()
+    others = [tree for tree in trees if tree and tree != TAXONOMY]
+    return f"; tree: {plain(', '.join(others))}" if others else ""
+
+
 def counts_label(rows: pd.DataFrame) -> str:
-    """Return how many taxa and images some rows of measurements are about.
+    """Return how many taxa and images some rows of measurements are about, and the tree if it is not the taxonomy.
 
     Parameters
     ----------
@@ -267,4 +341,4 @@ def counts_label(rows: pd.DataFrame) -> str:
         if len(counts) and max(counts) > 0:
             low, high = min(counts), max(counts)
             parts.append(f"{low:,} {noun}" if low == high else f"{low:,}–{high:,} {noun}")
-    return ", ".join(parts)
+    return ", ".join(parts) + tree_label(rows)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.plots import style
-from bioclip_probe.plots.labels import metric_label
+from bioclip_probe.plots.labels import metric_label, number
 from bioclip_probe.plots.selection import FigureRows
 from bioclip_probe.plots.settings import FigureSettings
 
@@ -21,9 +21,7 @@ _COLORS = "Greens"
 
 
 @style.styled
-def matrix(
-    measurements: pd.DataFrame, metrics: Iterable[str], settings: FigureSettings = DEFAULTS, space: str = "raw"
-) -> Figure:
+def matrix(measurements: pd.DataFrame, metrics: Iterable[str], settings: FigureSettings = DEFAULTS) -> Figure:
     """Draw measures between two encoders as half a matrix, a panel for each, with the numbers in print.
 
     Parameters
@@ -33,9 +31,6 @@ def matrix(
     metrics : iterable of str
         One panel each, up to three.
     settings : FigureSettings
-        Models, controls, heading, and the mark on simulated data.
-    space : str
-        ``raw`` or ``centred``.
 
     Returns
     -------
@@ -55,39 +50,43 @@ def matrix(
     ['0.60']
     """
     metrics = list(metrics)
-    table = measurements[measurements["metric"].isin(metrics) & (measurements["space"] == space)]
+    table = measurements[measurements["metric"].isin(metrics) & (measurements["space"] == settings.space)]
     table = table[table["encoder_b"].fillna("") != ""].reset_index(drop=True)
     if table.empty:
         raise DataError(f"no rows between two encoders to draw for {some(metrics)}")
     both = ("encoder", "encoder_b")
     rows = FigureRows.of(table, ["metric", *both], settings, both)
 
-    side = max(_CELL * (len(rows.encoders) - 1), 1.0)
-    width = max(_LABELS + len(metrics) * (side + 0.25), 3.6)
-    height = 0.32 + 0.25 + side + 0.75
-    figure = style.new_figure(width, height, settings.title or "How alike two models are", rows.simulated)
-    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
-    for axes, metric in zip(panels, metrics, strict=True):
+    n_columns = min(len(metrics), 3 if settings.page > 4 else 1)
+    n_rows = -(-len(metrics) // n_columns)
+    cell = min(_CELL, (settings.page - _LABELS - 0.25 * n_columns) / n_columns / (len(rows.encoders) - 1))
+    side = cell * (len(rows.encoders) - 1)
+    width = max(_LABELS + n_columns * (max(side, 1.5) + 0.25), 3.4)
+    height = n_rows * (side + 0.25) + 0.75 + (n_rows - 1) * 0.6
+    figure = style.new_figure(settings, height, "How alike two models are", rows.simulated, width)
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axes in panels[len(metrics) :]:
+        axes.remove()
+    for position, (axes, metric) in enumerate(zip(panels, metrics, strict=False)):
         _draw_panel(axes, rows.table[rows.table["metric"] == metric], rows)
-        axes.tick_params(labelleft=axes is panels[0])
-        axes.set_title(metric_label(metric), loc="left", fontsize=7)
+        axes.tick_params(labelleft=position % n_columns == 0)
+        axes.set_title(metric_label(metric), loc="left")
     return figure
 
 
 def _draw_panel(axes: Axes, panel: pd.DataFrame, rows: FigureRows) -> None:
     """Draw the lower triangle without its diagonal: rows from the second encoder on, columns up to the last but one."""
-    number = {encoder: position for position, encoder in enumerate(rows.encoders)}
-    values = np.full((len(number),) * 2, np.nan)
+    place = {encoder: position for position, encoder in enumerate(rows.encoders)}
+    values = np.full((len(place),) * 2, np.nan)
     for row in panel.itertuples():
-        low, high = sorted((number[row.encoder], number[row.encoder_b]))
+        low, high = sorted((place[row.encoder], place[row.encoder_b]))
         values[high, low] = row.value
     half = values[1:, :-1]
     axes.imshow(half, cmap=_COLORS, vmin=0, vmax=1, aspect="equal")
     for i, j in zip(*np.tril_indices(len(half)), strict=True):
         known = np.isfinite(half[i, j])
-        text = f"{half[i, j]:.2f}".replace("-", "−") if known else "–"
         color = "white" if known and half[i, j] > 0.6 else style.INK
-        axes.text(int(j), int(i), text, ha="center", va="center", fontsize=6, color=color)
+        axes.text(int(j), int(i), number(half[i, j]), ha="center", va="center", fontsize="small", color=color)
     columns, lines = ([rows.styles[name] for name in names] for names in (rows.encoders[:-1], rows.encoders[1:]))
     labels = [look.label for look in columns]
     axes.set_xticks(range(len(half)), labels, rotation=40, ha="right", rotation_mode="anchor")

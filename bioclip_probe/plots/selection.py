@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from bioclip_probe.errors import DataError, some
+from bioclip_probe.metrics.endpoints import TAXONOMY, primary_tree
+from bioclip_probe.metrics.registry import DIFFERENCE
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.plots.style import ModelStyle, model_styles
 
-#: The tables of a study by name: ``measurements``, and ``coordinates`` after a projection.
+#: The tables of a study by name: ``measurements``, ``predictions`` after a probe, ``coordinates`` after a projection.
 Tables = Mapping[str, pd.DataFrame]
+DEFAULTS = FigureSettings()
 #: Metrics that are about two encoders, and not about the difference of two numbers.
 OF_TWO_MODELS = ("cka_calibrated", "rsa_calibrated", "mutual_knn_calibrated")
 
@@ -122,8 +125,10 @@ def select(measurements: pd.DataFrame, metrics: Iterable[str], space: str | None
     return measurements[keep].reset_index(drop=True)
 
 
-def measured(tables: Tables, metrics: tuple[str, ...], where: Mapping[str, object]) -> pd.DataFrame:
-    """Return the measurements of some metrics on the taxonomy, about all taxa and one encoder.
+def measured(
+    tables: Tables, metrics: tuple[str, ...], where: Mapping[str, object], settings: FigureSettings = DEFAULTS
+) -> pd.DataFrame:
+    """Return the measurements of some metrics on the tree of the settings, about all taxa and one encoder.
 
     Parameters
     ----------
@@ -131,6 +136,8 @@ def measured(tables: Tables, metrics: tuple[str, ...], where: Mapping[str, objec
     metrics : tuple of str
     where : mapping from column to value
         See `agrees`.
+    settings : FigureSettings
+        Its `tree` and `space` are used; a `space` in `where` goes first. Metrics of ranks are read on the taxonomy.
 
     Returns
     -------
@@ -139,7 +146,7 @@ def measured(tables: Tables, metrics: tuple[str, ...], where: Mapping[str, objec
     Raises
     ------
     DataError
-        If no value is defined.
+        If no value is defined, or the study has no such tree.
 
     Examples
     --------
@@ -149,11 +156,68 @@ def measured(tables: Tables, metrics: tuple[str, ...], where: Mapping[str, objec
     2
     """
     table = tables["measurements"]
-    keep = table["metric"].isin(metrics) & (table["tree"] == "taxonomy") & table["taxon"].isna()
+    where = {"space": [settings.space], **where}
+    keep = table["metric"].isin(metrics) & on_tree(table, settings.tree or TAXONOMY) & table["taxon"].isna()
     keep &= (table["encoder_b"].isna() | table["metric"].isin(OF_TWO_MODELS)) & agrees(table, where)
     if not table.loc[keep, "value"].notna().any():
         raise DataError(f"there is no value of {' or '.join(metrics)} to draw")
     return table[keep].reset_index(drop=True)
+
+
+def on_tree(table: pd.DataFrame, tree: str) -> pd.Series:
+    """Return True for each measurement that a figure of one tree draws.
+
+    Parameters
+    ----------
+    table : DataFrame
+    tree : str
+        As in the column ``tree``. Metrics that are defined on ranks only are read on the taxonomy.
+
+    Returns
+    -------
+    Series of bool
+
+    Raises
+    ------
+    DataError
+        If no number was measured on that tree.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"metric": ["pagel_lambda", "heritable_share"], "tree": ["birds", "taxonomy"]})
+    >>> on_tree(table, "birds").tolist()
+    [True, True]
+    """
+    present = table["tree"].dropna().unique()
+    if tree not in (TAXONOMY, *present):
+        raise DataError(f"nothing was measured on the tree '{tree}'; the table has: {some(present)}")
+    on_it = table["tree"].eq(tree)
+    if tree == TAXONOMY:
+        return on_it
+    of_tree = set(table.loc[on_it, "metric"].str.removesuffix(DIFFERENCE))
+    on_ranks = ~table["metric"].str.removesuffix(DIFFERENCE).isin(of_tree)
+    return on_it | (table["tree"].eq(TAXONOMY) & on_ranks)
+
+
+def endpoint_tree(tables: Tables, settings: FigureSettings) -> FigureSettings:
+    """Return the settings with the tree that the primary endpoints are read on: that of the settings if they name one.
+
+    Parameters
+    ----------
+    tables : mapping from str to DataFrame
+    settings : FigureSettings
+
+    Returns
+    -------
+    FigureSettings
+
+    Examples
+    --------
+    >>> endpoint_tree({"measurements": pd.DataFrame({"tree": ["taxonomy", "birds"]})}, FigureSettings()).tree
+    'birds'
+    """
+    trees = tables["measurements"]["tree"].dropna().unique().tolist()
+    return replace(settings, tree=settings.tree or primary_tree(trees))
 
 
 def agrees(table: pd.DataFrame, where: Mapping[str, object]) -> pd.Series:

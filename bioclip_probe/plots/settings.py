@@ -1,14 +1,20 @@
-"""The settings that all figures share: which models are drawn, and the head of the figure."""
+"""The settings that all figures share: models, width, space, tree and heading."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bioclip_probe.errors import ProbeError
+
+#: Width of a figure on paper or on a screen, in inches: a column of a journal, its page, a slide of 16:9.
+WIDTHS = {"single": 3.4, "double": 7.1, "slide": 13.33}
+SPACES = ("raw", "centred")
+
 
 @dataclass(frozen=True)
 class FigureSettings:
-    """The models that a figure draws, and what stands at its head.
+    """The models that a figure draws, the rows it draws of them, its width, and what stands at its head.
 
     Attributes
     ----------
@@ -20,14 +26,50 @@ class FigureSettings:
         Heading; every figure has one of its own by default.
     simulated : bool
         Print the words "simulated data" on the figure. A table that says so in its rows prints them too.
+    width : str
+        ``single`` (3.4 in, one column), ``double`` (7.1 in, a page) or ``slide`` (13.33 in: the page with everything
+        enlarged).
+    space : str
+        ``raw`` or ``centred`` embeddings.
+    tree : str
+        The tree, as in the column ``tree`` of measurements. Empty: the primary endpoints are read on the phylogeny
+        where there is one, and all other numbers on the taxonomy. Numbers that are defined on ranks only are always
+        read on the taxonomy.
+
+    Raises
+    ------
+    ProbeError
+        If there is no such width or space.
 
     Examples
     --------
-    >>> FigureSettings(controls=("pixels",)).simulated
-    False
+    >>> FigureSettings(width="slide").page
+    7.1
+    >>> FigureSettings(width="triple")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.ProbeError: no width 'triple'; expected one of: single, double, slide
     """
 
     models: Sequence[str] | None = None
     controls: Sequence[str] = ()
     title: str = ""
     simulated: bool = False
+    width: str = "double"
+    space: str = "raw"
+    tree: str = ""
+
+    def __post_init__(self) -> None:
+        for kind, value, known in (("width", self.width, WIDTHS), ("space", self.space, SPACES)):
+            if value not in known:
+                raise ProbeError(f"no {kind} '{value}'; expected one of: {', '.join(known)}")
+
+    @property
+    def page(self) -> float:
+        """Width in inches for which the figure is laid out; a slide is laid out as a page."""
+        return min(WIDTHS[self.width], WIDTHS["double"])
+
+    @property
+    def scale(self) -> float:
+        """Factor by which everything is enlarged after the layout."""
+        return WIDTHS[self.width] / self.page

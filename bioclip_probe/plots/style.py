@@ -1,36 +1,65 @@
 """The look of all figures: type, colours, the order of models, the mark on simulated data.
 
-Sizes are those of the printed page. A figure is as wide as the text of a journal (7.2 in) and its smallest type is
-5.5 pt, so that it is printed as it is drawn, without scaling. The typeface comes with matplotlib, so that a figure is
-the same on every machine.
+Sizes are those of the printed page: a figure is as wide as a column or a page of a journal and is printed without
+scaling. There are three sizes of type, which matplotlib knows by name: ``small`` (6 pt, the least that can be read in
+print) for numbers, ticks and notes, ``medium`` (7.2 pt) for labels and panel titles, ``large`` (8.7 pt) for headings.
+The typeface comes with matplotlib, so that a figure is the same on every machine.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from functools import wraps
+from typing import Any, Literal, TypeVar, cast
 
 import matplotlib
+from matplotlib.collections import Collection as MarkCollection
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.spines import Spine
 
 from bioclip_probe.plots.labels import plain, short_names
+from bioclip_probe.plots.settings import FigureSettings
 
-TEXT_WIDTH = 7.2  # inches
-INK, MUTED, FAINT, GRID = "#222222", "#777777", "#cccccc", "#eeeeee"
+INK, MUTED, FAINT, GRID = "#222222", "#6f6f6f", "#cccccc", "#eeeeee"
 SIMULATED = "#b3541e"
-SMALL = 5.5  # points
+#: Opacity of points that are coloured by taxon.
+POINT_ALPHA = 0.85
 
+#: Points of ``medium`` type.
+FONT_SIZE = 7.25
+#: Sizes that are in points and grow with the figure.
+_SIZES: dict[str, float] = {
+    "font.size": FONT_SIZE,
+    "axes.linewidth": 0.6,
+    "axes.labelpad": 3.0,
+    "axes.titlepad": 5.0,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.major.pad": 2.5,
+    "ytick.major.pad": 2.5,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "hatch.linewidth": 0.4,
+}
 RC: Any = {
+    **_SIZES,
     "font.family": "DejaVu Sans",
     "mathtext.fontset": "dejavusans",
-    "font.size": 7,
-    "axes.titlesize": 7.5,
-    "axes.labelsize": 7,
-    "xtick.labelsize": 6.5,
-    "ytick.labelsize": 6.5,
-    "legend.fontsize": 6.5,
+    "axes.titlesize": "medium",
+    "axes.labelsize": "medium",
+    "xtick.labelsize": "small",
+    "ytick.labelsize": "small",
+    "legend.fontsize": "small",
     "legend.frameon": False,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -39,11 +68,6 @@ RC: Any = {
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "lines.linewidth": 1.2,
@@ -53,7 +77,8 @@ RC: Any = {
 #: The first six colours of the authors' list, as their figure uses them. A reader with deuteranopia sees the second and
 #: the fifth as nearly one colour (ΔE 7).
 PAPER_COLORS = ("#7f3c8d", "#11a579", "#3969ac", "#f2b701", "#e73f74", "#80ba5a")
-#: Every two of these stay apart (ΔE ≥ 20) for the three common colour-vision deficiencies; from P. Tol's "muted" list.
+#: Every two of these stay apart (ΔE ≥ 20, and ≥ 15 as points at `POINT_ALPHA`) for the three common colour-vision
+#: deficiencies; from P. Tol's "muted" list.
 SAFE_COLORS = ("#332288", "#88ccee", "#117733", "#ddcc77", "#cc6677", "#882255")
 
 #: Models of the same role have one colour: trained on the tree of life, on the web, on a part of the tree.
@@ -92,7 +117,7 @@ class ModelStyle:
     Examples
     --------
     >>> ModelStyle("pixels", "#8a8a8a", "o", "-", control=True).text_color
-    '#777777'
+    '#6f6f6f'
     """
 
     label: str
@@ -122,6 +147,9 @@ class PrintedFigure(Figure):
     b'%PDF'
     """
 
+    #: Factor by which it is larger than the page for which it was laid out.
+    scale = 1.0
+
     def savefig(self, *arguments: Any, **options: Any) -> None:
         """Save the figure as `matplotlib.figure.Figure.savefig` does, with TrueType fonts."""
         with matplotlib.rc_context({"pdf.fonttype": 42, "ps.fonttype": 42}):
@@ -134,14 +162,42 @@ def styled(draw: Draw) -> Draw:
     Parameters
     ----------
     draw : callable
-        Returns a matplotlib Figure.
+        Returns a matplotlib Figure. If one of its arguments is a `FigureSettings`, the figure gets the width that it
+        names: a slide is drawn as a page, and its type, lines and marks are enlarged with it.
 
     Examples
     --------
     >>> styled(lambda: matplotlib.rcParams["axes.spines.top"])()
     False
     """
-    return matplotlib.rc_context(RC)(draw)
+
+    @wraps(draw)
+    def drawn(*arguments: Any, **options: Any) -> Figure:
+        given = [value for value in (*arguments, *options.values()) if isinstance(value, FigureSettings)]
+        scale = given[0].scale if given else 1.0
+        with matplotlib.rc_context({**RC, **{name: size * scale for name, size in _SIZES.items()}}):
+            figure = draw(*arguments, **options)
+            if scale != 1.0:
+                _enlarge_marks(figure, scale)
+            return figure
+
+    return cast("Draw", drawn)
+
+
+def _enlarge_marks(figure: Figure, scale: float) -> None:
+    """Make lines, markers and edges `scale` times as wide; type and ticks were enlarged when they were drawn."""
+    axes = [part for panel in figure.axes for part in (panel.xaxis, panel.yaxis)]
+    of_ticks = {id(line) for axis in axes for line in axis.findobj(Line2D)}
+    for line in figure.findobj(lambda artist: isinstance(artist, Line2D) and id(artist) not in of_ticks):
+        line.set_linewidth(line.get_linewidth() * scale)
+        line.set_markersize(line.get_markersize() * scale)
+        line.set_markeredgewidth(line.get_markeredgewidth() * scale)
+    for marks in figure.findobj(MarkCollection):
+        marks.set_linewidth([width * scale for width in marks.get_linewidth()])
+        if isinstance(marks, PathCollection):
+            marks.set_sizes(marks.get_sizes() * scale**2)
+    for patch in figure.findobj(lambda artist: isinstance(artist, Patch) and not isinstance(artist, Spine)):
+        patch.set_linewidth(patch.get_linewidth() * scale)
 
 
 def model_styles(encoders: Iterable[str], controls: Collection[str] = ()) -> dict[str, ModelStyle]:
@@ -190,16 +246,26 @@ def model_styles(encoders: Iterable[str], controls: Collection[str] = ()) -> dic
 
 
 def new_figure(
-    width: float, height: float, title: str, simulated: bool, layout: Literal["constrained"] | None = "constrained"
+    settings: FigureSettings,
+    height: float,
+    title: str,
+    simulated: bool = False,
+    width: float | None = None,
+    layout: Literal["constrained"] | None = "constrained",
 ) -> Figure:
     """Return a figure with its title at the upper left and, if it shows simulated data, those words at the upper right.
 
     Parameters
     ----------
-    width, height : float
-        In inches; the topmost 0.32 in are the heading.
+    settings : FigureSettings
+        Its title, if it has one, replaces `title`.
+    height : float
+        Height below the heading, in inches of the page.
     title : str
     simulated : bool
+        The table is of simulated data; the settings can say so, too.
+    width : float, optional
+        In inches of the page; by default, and at most, all of it.
     layout : "constrained" or None
         Layout engine of matplotlib; None if the caller positions all axes itself.
 
@@ -209,25 +275,63 @@ def new_figure(
 
     Examples
     --------
-    >>> [text.get_text() for text in new_figure(4, 3, "Purity", simulated=True).texts]
+    >>> figure = new_figure(FigureSettings(simulated=True), 3, "Purity")
+    >>> [text.get_text() for text in figure.texts]
     ['Purity', 'simulated data']
     """
-    figure = PrintedFigure(figsize=(width, height), layout=layout, facecolor="white")
-    top = 1 - 0.09 / height
-    figure.text(0.09 / width, top, title, fontsize=8.5, fontweight="bold", va="top", ha="left")
+    simulated = simulated or settings.simulated
+    width = min(width or settings.page, settings.page)
+    lines = heading_lines(settings.title or title, width, simulated)
+    heading = heading_height(lines)
+    total, scale = height + heading, settings.scale
+    figure = PrintedFigure(figsize=(width * scale, total * scale), layout=layout, facecolor="white")
+    figure.scale = scale
+    figure.text(0.09 / width, 1 - 0.09 / total, "\n".join(lines), fontsize="large", fontweight="bold", va="top")
     if simulated:
         badge = {"boxstyle": "round,pad=0.3", "facecolor": "#fdf1ea", "edgecolor": SIMULATED, "linewidth": 0.6}
-        figure.text(
-            1 - 0.14 / width,
-            top - 0.01 / height,
-            "simulated data",
-            fontsize=6.5,
-            color=SIMULATED,
-            va="top",
-            ha="right",
-            bbox=badge,
-        )
+        words: dict[str, Any] = {"fontsize": "small", "color": SIMULATED, "va": "top", "ha": "right", "bbox": badge}
+        figure.text(1 - 0.12 / width, 1 - 0.1 / total, "simulated data", **words)
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
-        engine.set(rect=(0, 0, 1, 1 - 0.32 / height), w_pad=0.06, h_pad=0.05)
+        engine.set(rect=(0, 0, 1, 1 - heading / total), w_pad=0.06 * scale, h_pad=0.05 * scale)
     return figure
+
+
+def heading_lines(title: str, width: float, simulated: bool) -> list[str]:
+    """Return the lines of a heading: it is broken where it would be wider than the figure.
+
+    Parameters
+    ----------
+    title : str
+    width : float
+        Of the figure, in inches.
+    simulated : bool
+        The words "simulated data" stand at the right.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> heading_lines("Does the embedding follow the tree?", 3.4, True)
+    ['Does the embedding follow', 'the tree?']
+    """
+    room = width - 0.2 - (0.95 if simulated else 0.0)
+    return textwrap.wrap(title, max(int(room / 0.078), 10)) or [""]
+
+
+def heading_height(lines: list[str]) -> float:
+    """Return the height of a heading in inches of the page.
+
+    Parameters
+    ----------
+    lines : list of str
+        As `heading_lines` returns them.
+
+    Examples
+    --------
+    >>> heading_height(["Purity"])
+    0.33
+    """
+    return 0.19 + 0.14 * len(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,9 @@ from bioclip_probe.progress import weighted_bar
 from bioclip_probe.study.results import Results
 
 
-def draw(results: Results, name: str, stem: str | Path | None = None) -> Path:
+def draw(
+    results: Results, name: str, stem: str | Path | None = None, settings: plots.FigureSettings | None = None
+) -> Path:
     """Draw one figure from the tables of a results folder, and write the table it draws and its record beside it.
 
     Parameters
@@ -23,6 +26,8 @@ def draw(results: Results, name: str, stem: str | Path | None = None) -> Path:
         A figure of `bioclip_probe.plots.registry`.
     stem : str or Path, optional
         Path of the files without their endings; ``figures/NAME`` in the results folder by default.
+    settings : FigureSettings, optional
+        Width, space and tree; the controls, and the mark on simulated data, are those of the results.
 
     Returns
     -------
@@ -47,7 +52,8 @@ def draw(results: Results, name: str, stem: str | Path | None = None) -> Path:
     check_names([name])
     entry, stem = REGISTRY[name], Path(stem or results.folder / "figures" / name)
     tables = {entry.table: results.table(entry.table), **_tables(results)}
-    rows, figure = entry.draw(tables, plots.FigureSettings(controls=results.controls, simulated=results.simulated))
+    settings = replace(settings or plots.FigureSettings(), controls=results.controls, simulated=results.simulated)
+    rows, figure = entry.draw(tables, settings)
     record = {"figure": name, "title": entry.title, "caption": entry.notes, "simulated": results.simulated}
     record |= {key: results.record[key] for key in ("run", "dataset", "software", "steps")}
     plots.save(figure, rows, record, stem)
@@ -56,7 +62,7 @@ def draw(results: Results, name: str, stem: str | Path | None = None) -> Path:
 
 def _tables(results: Results) -> dict[str, pd.DataFrame]:
     """Return the tables that the folder holds."""
-    tables = {"measurements": results.measurements, "coordinates": results.coordinates}
+    tables = {name: getattr(results, name) for name in ("measurements", "predictions", "coordinates")}
     return {name: table for name, table in tables.items() if table is not None}
 
 

@@ -18,9 +18,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bioclip_probe.plots.style import FAINT, INK, MUTED, RC, SAFE_COLORS, SMALL, TEXT_WIDTH
+from bioclip_probe.plots.settings import WIDTHS
+from bioclip_probe.plots.style import FAINT, INK, MUTED, RC, SAFE_COLORS
 from tests.calibration.verdicts import ALPHA, LEVEL
 
+SMALL = "small"  # size of type
 FAILS = "#d55e00"
 MARKERS = {"mammals": "o", "iNat21": "s", "world": "^", "star": "P"}
 MARK = {"markersize": 2.6, "markeredgewidth": 0}
@@ -44,7 +46,7 @@ def draw(table: pd.DataFrame) -> Figure:
     tests = table[table["question"].isin(["type I", "hazard"]) & table["rate"].notna()]
     intervals = _sections(table[table["question"] == "coverage"])
     n_rows = max(_n_rows(tests, ["question", "design"], "method"), _n_rows(intervals, ["section"], "row"))
-    figure = Figure(figsize=(TEXT_WIDTH, 3.0 + 0.115 * n_rows), layout="constrained")
+    figure = Figure(figsize=(WIDTHS["double"], 3.0 + 0.115 * n_rows), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[0.6 + 0.115 * n_rows, 2.4])
     errors, mammals, inat = upper.subplots(1, 3, width_ratios=[1.3, 1, 1])
     inat.sharey(mammals)

@@ -42,7 +42,7 @@ def test_the_wanted_space_is_drawn():
     table.loc[(table["space"] == "centred") & (table["metric"] == "cluster_purity"), "value"] = 0.123
     look = model_styles(["clip"])["clip"]
     (line,) = lines_of(
-        by_rank(table, ["cluster_purity"], FigureSettings(["clip"]), space="centred").axes[0], look.color
+        by_rank(table, ["cluster_purity"], FigureSettings(["clip"], space="centred")).axes[0], look.color
     )
     assert (line.get_ydata() == 0.123).all()
 

@@ -22,7 +22,7 @@ def by_shots() -> pd.DataFrame:
 def test_each_rank_has_a_panel_and_all_images_are_the_right_end():
     table = by_shots()
     order, species = curves(table, FigureSettings(controls=("pixels",))).axes
-    assert [axes.get_title(loc="left") for axes in (order, species)] == ["Orders", "Species"]
+    assert [axes.get_title(loc="left") for axes in (order, species)] == ["Orders (3)", "Species (3)"]
     assert [tick.get_text() for tick in order.get_xticklabels()] == ["1", "4", "all"]
     color = model_styles(["clip", "bioclip"])["clip"].color
     (line,) = [line for line in order.lines if line.get_color() == color]
@@ -34,7 +34,7 @@ def test_each_rank_has_a_panel_and_all_images_are_the_right_end():
 def test_ranks_without_a_curve_are_left_out():
     table = by_shots()
     figure = curves(table[(table["rank"] == "order") | table["shots"].isna()])
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Orders"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Orders (3)"]
 
 
 def test_without_any_number_of_images_there_is_no_curve():

@@ -7,6 +7,7 @@ import pytest
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots import FigureSettings, dots
+from bioclip_probe.plots.lines import CUT
 from tests.support.measurement_tables import measurements, texts
 
 
@@ -41,7 +42,7 @@ def test_an_undefined_number_is_a_dash_without_a_dot():
     )
     axes = dots(table, METRICS[:1]).axes[0]
     assert [text.get_text() for text in axes.texts] == ["–", "0.40", "0.30"]
-    assert len([line for line in axes.lines if len(line.get_xdata()) == 1]) == 2
+    assert len([line for line in axes.lines if len(line.get_xdata()) == 1 and line.get_gid() != CUT]) == 2
 
 
 def test_simulated_data_are_marked():

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from bioclip_probe.plots import PAPER_COLORS, SAFE_COLORS
-from bioclip_probe.plots.style import INK, MUTED, model_styles, new_figure
+from bioclip_probe.plots.style import (
+    INK,
+    MUTED,
+    POINT_ALPHA,
+    FigureSettings,
+    model_styles,
+    new_figure,
+)
 
 
 def test_eight_models_have_colours_of_their_own_and_the_ninth_another_marker():
@@ -65,6 +72,27 @@ def nearest(colors, deficiency) -> float:
     return min(np.linalg.norm(a - b) for k, a in enumerate(seen) for b in seen[:k])
 
 
+def as_drawn(color: str, alpha: float) -> str:
+    """Return a colour on white paper."""
+    channels = (round(int(color[at : at + 2], 16) * alpha + 255 * (1 - alpha)) for at in (1, 3, 5))
+    return "#" + "".join(f"{channel:02x}" for channel in channels)
+
+
+def test_colours_of_points_stay_apart_as_they_are_drawn():
+    drawn = [as_drawn(color, POINT_ALPHA) for color in SAFE_COLORS]
+    assert all(nearest(drawn, deficiency) >= 15 for deficiency in DEFICIENCIES)
+
+
+def test_colours_of_eight_models_stay_apart_for_readers_with_deuteranopia():
+    looks = model_styles([f"m{k}" for k in range(8)])
+    assert nearest([look.color for look in looks.values()], DEFICIENCIES[0]) >= 15
+
+
+def test_a_slide_is_the_page_enlarged():
+    page, slide = (new_figure(FigureSettings(width=width), 2, "Purity") for width in ("double", "slide"))
+    assert slide.get_size_inches() == pytest.approx(page.get_size_inches() * 13.33 / 7.1)
+
+
 def test_safe_colours_stay_apart_and_the_papers_do_not():
     assert all(nearest(SAFE_COLORS, deficiency) >= 20 for deficiency in DEFICIENCIES)
     assert nearest(PAPER_COLORS, np.eye(3)) > 30
@@ -72,7 +100,7 @@ def test_safe_colours_stay_apart_and_the_papers_do_not():
 
 
 def test_text_stays_text_in_a_pdf_however_it_is_saved(tmp_path):
-    figure = new_figure(2, 2, "Purity", simulated=False)
+    figure = new_figure(FigureSettings(), 2, "Purity")
     with matplotlib.rc_context({"pdf.fonttype": 3}):
         figure.savefig(tmp_path / "figure.pdf")
     content = (tmp_path / "figure.pdf").read_bytes()

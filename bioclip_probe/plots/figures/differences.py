@@ -8,23 +8,29 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.metrics.endpoints import PRIMARY, TAXONOMY, primary_tree
+from bioclip_probe.metrics.endpoints import PRIMARY, TAXONOMY
 from bioclip_probe.metrics.registry import DIFFERENCE
 from bioclip_probe.plots import style
-from bioclip_probe.plots.labels import counts_label
-from bioclip_probe.plots.selection import FigureRows, Tables, agrees
+from bioclip_probe.plots.entry import FigureEntry
+from bioclip_probe.plots.labels import counts_label, number
+from bioclip_probe.plots.lines import draw_interval, value_limits
+from bioclip_probe.plots.selection import FigureRows, Tables, agrees, endpoint_tree
 from bioclip_probe.plots.settings import FigureSettings
 
 DEFAULTS = FigureSettings()
+#: Titles of panels that stand side by side.
+_SHORT = {"1-NN among other species": "1-NN, other species"}
 TITLE = "How much better one model is than another"
 
 
-def difference_rows(tables: Tables) -> pd.DataFrame:
-    """Return the differences of every two encoders in the primary endpoints, which `differences` draws.
+def difference_rows(tables: Tables, settings: FigureSettings = DEFAULTS) -> pd.DataFrame:
+    """Return the differences of every two encoders in the primary endpoints, which `draw_differences` draws.
 
     Parameters
     ----------
     tables : mapping from str to DataFrame
+    settings : FigureSettings
+        Its `tree` is used.
 
     Returns
     -------
@@ -45,7 +51,7 @@ def difference_rows(tables: Tables) -> pd.DataFrame:
     bioclip_probe.errors.DataError: no two models were compared in a primary endpoint
     """
     table, found = tables["measurements"], []
-    phylogeny = primary_tree(table["tree"].dropna().unique().tolist())
+    phylogeny = endpoint_tree(tables, settings).tree
     for endpoint in PRIMARY:
         where = {
             "metric": f"{endpoint.metric}{DIFFERENCE}",
@@ -65,15 +71,14 @@ def difference_rows(tables: Tables) -> pd.DataFrame:
 
 
 @style.styled
-def differences(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figure:
-    """Draw the paired difference of every two models, and of the first model and each control.
+def draw_differences(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figure:
+    """Return the paired difference of every two models, and of the first model and each control.
 
     Parameters
     ----------
     rows : DataFrame
         As `difference_rows` returns them.
     settings : FigureSettings
-        Models, controls, heading, and the mark on simulated data.
 
     Returns
     -------
@@ -91,7 +96,7 @@ def differences(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figu
     --------
     >>> from bioclip_probe.plots.examples import two_models
     >>> rows = two_models("species").head(1).assign(encoder_b="clip", endpoint="CPCC", p_adjusted=0.01)
-    >>> [text.get_text() for text in differences(rows).axes[0].texts]
+    >>> [text.get_text() for text in draw_differences(rows).axes[0].texts]
     ['0.60']
     """
     drawn = FigureRows.of(rows, ["endpoint", "encoder", "encoder_b"], settings, ("encoder", "encoder_b"))
@@ -99,16 +104,18 @@ def differences(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figu
     if not pairs:
         raise DataError("only controls were compared; give a model beside them")
     endpoints = list(dict.fromkeys(drawn.table["endpoint"]))
-    height = 0.85 + 0.17 * len(pairs)
-    figure = style.new_figure(style.TEXT_WIDTH, height, settings.title or TITLE, drawn.simulated)
-    for number, (axes, endpoint) in enumerate(
-        zip(figure.subplots(1, len(endpoints), squeeze=False)[0], endpoints, strict=True)
-    ):
+    n_columns = len(endpoints) if settings.page > 4 else 1
+    n_rows = -(-len(endpoints) // n_columns)
+    height = 0.1 + n_rows * (0.55 + 0.16 * len(pairs))
+    figure = style.new_figure(settings, height, TITLE, drawn.simulated)
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for place, (axes, endpoint) in enumerate(zip(panels, endpoints, strict=True)):
         panel = drawn.table[drawn.table["endpoint"] == endpoint]
         _draw_panel(axes, panel.set_index(["encoder", "encoder_b"]), pairs, drawn)
-        axes.set_title(endpoint, loc="left", fontsize=7)
-        axes.set_xlabel(counts_label(panel), fontsize=6, color=style.MUTED)
-        axes.tick_params(labelleft=number == 0)
+        axes.set_title(_SHORT.get(endpoint, endpoint) if n_columns > 1 else endpoint, loc="left")
+        counts = counts_label(panel)
+        axes.set_xlabel(counts.replace("; ", "\n") if n_columns > 1 else counts, fontsize="small", color=style.MUTED)
+        axes.tick_params(labelleft=place % n_columns == 0)
     return figure
 
 
@@ -126,11 +133,9 @@ def _pairs(rows: FigureRows) -> list[tuple[str, str]]:
 def _draw_panel(axes: Axes, panel: pd.DataFrame, pairs: list[tuple[str, str]], rows: FigureRows) -> None:
     """Draw the differences in one endpoint."""
     panel = panel.reindex(pd.MultiIndex.from_tuples(pairs))
-    ends = panel[["value", "ci_low", "ci_high"]].to_numpy(float)
-    ends = np.append(ends[np.isfinite(ends)], 0.0)
-    low, high = ends.min(), ends.max()
-    span = (high - low) or 1.0
-    axes.set_xlim(low - 0.06 * span, high + 0.42 * span)
+    low, high = value_limits(panel.assign(chance=0.0))
+    low = min(low, -0.04 * (high - low))
+    axes.set_xlim(low, high + 0.36 * (high - low))
     axes.set_ylim(len(pairs) - 0.4, -0.6)
     axes.axvline(0, color=style.MUTED, linewidth=0.6, zorder=1)
     for y, pair in enumerate(pairs):
@@ -138,16 +143,25 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, pairs: list[tuple[str, str]], r
         controlled = any(rows.styles[name].control for name in pair)
         color = style.MUTED if controlled else style.INK
         known = np.isfinite(row["value"])
-        if known and np.isfinite(row["ci_low"]):
-            axes.hlines(y, row["ci_low"], row["ci_high"], color=color, linewidth=1.0)
+        draw_interval(axes, y, row, color, (low, high))
         if known:
             face = color if row["p_adjusted"] < 0.05 else "white"
             axes.plot([row["value"]], [y], "o", color=face, markersize=3.4, markeredgecolor=color, markeredgewidth=0.8)
-        text = f"{row['value']:.2f}".replace("-", "−") if known else "–"
-        axes.text(high + 0.08 * span, y, text, va="center", fontsize=6, color=color)
+        axes.text(high + 0.06 * (high - low), y, number(row["value"]), va="center", fontsize="small", color=color)
     labels = [f"{rows.styles[first].label} − {rows.styles[second].label}" for first, second in pairs]
     axes.set_yticks(range(len(pairs)), labels)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=style.GRID, linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+ENTRY = FigureEntry(
+    "differences",
+    TITLE,
+    "The first model's number less the second's, in the four primary endpoints, on the same species. Bars: 95 % "
+    "intervals. Full dots: p < 0.05, adjusted by Holm's method for all pairs of models and all four endpoints. "
+    "Grey: differences from controls, which do not count among these.",
+    draw_differences,
+    difference_rows,
+)

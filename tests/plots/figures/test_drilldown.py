@@ -8,7 +8,9 @@ import pytest
 from matplotlib.colors import to_hex
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.plots import PAPER_COLORS, SAFE_COLORS, FigureSettings, drilldown
+from bioclip_probe.plots import PAPER_COLORS, SAFE_COLORS, FigureSettings
+from bioclip_probe.plots.figures.drilldown import draw_drilldown, with_purity
+from bioclip_probe.plots.style import POINT_ALPHA
 from bioclip_probe.tables import MEASUREMENTS
 from tests.support.measurement_tables import PANELS, coordinates, texts
 
@@ -25,12 +27,16 @@ def plain(markup: str) -> str:
 
 
 def test_each_panel_names_its_taxa_and_counts_its_images():
-    figure = drilldown(coordinates())
+    figure = draw_drilldown(coordinates())
     titles = [plain(axes.get_title()).replace("\n", " ") for axes in figure.axes if axes.get_title()]
-    assert titles == ["Phyla of Animalia", "Orders of Insecta", "Genera of Carabidae", "Species of Carabus"]
+    assert titles == [
+        "Phyla of Animalia n = 17",
+        "Orders of Insecta n = 18",
+        "Genera of Carabidae n = 13",
+        "Species of Carabus n = 8",
+    ]
     for encoder in ("clip", "bioclip"):
-        for rank, (_, taxa) in PANELS.items():
-            assert panel(figure, encoder, rank).texts[0].get_text() == f"n = {sum(taxa.values()) + 3}"
+        assert not any(panel(figure, encoder, rank).texts for rank in PANELS)  # no text covers a point
     assert panel(figure, "clip", "phylum").get_ylabel() == "CLIP"
     assert any("t-SNE" in text and "paper mode" in text for text in texts(figure))
     assert not any("simulated" in text for text in texts(figure))
@@ -38,19 +44,19 @@ def test_each_panel_names_its_taxa_and_counts_its_images():
 
 def test_points_are_the_plotted_ones_that_are_not_hidden():
     table = coordinates()
-    figure = drilldown(table)
+    figure = draw_drilldown(table)
     for (encoder, rank), part in table.groupby(["encoder", "rank"]):
         (points,) = panel(figure, encoder, rank).collections
         drawn = part[part["plotted"] & ~part["hidden"]]
         assert sorted(points.get_offsets().tolist()) == sorted(drawn[["x", "y"]].to_numpy().tolist())
         assert points.get_rasterized()
-        assert points.get_alpha() == 0.5
+        assert points.get_alpha() == POINT_ALPHA
 
 
 @pytest.mark.parametrize("colors", [PAPER_COLORS, SAFE_COLORS])
 def test_a_taxon_has_its_alphabetical_colour_in_every_model_and_in_the_legend(colors):
     table = coordinates()
-    figure = drilldown(table, colors=colors)
+    figure = draw_drilldown(table, colors=colors)
     for rank, (_, taxa) in PANELS.items():
         legend = panel(figure, "legend", rank).get_legend()
         entries = {plain(text.get_text()).split("  ")[0]: to_hex(handle.get_color())
@@ -71,15 +77,15 @@ def test_a_taxon_has_its_alphabetical_colour_in_every_model_and_in_the_legend(co
 @pytest.mark.slow
 def test_models_stand_in_the_order_asked_for_and_controls_last():
     settings = FigureSettings(["bioclip", "pixels", "clip"], controls=("pixels",))
-    figure = drilldown(coordinates(("pixels", "clip", "bioclip")), settings)
+    figure = draw_drilldown(coordinates(("pixels", "clip", "bioclip")), settings)
     names = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
     assert names == ["BioCLIP", "CLIP", "pixels"]
 
 
 @pytest.mark.slow
 def test_three_columns_put_the_ranks_in_two_blocks():
-    six = drilldown(coordinates(), columns=6)
-    two = drilldown(coordinates(), columns=2)
+    six = draw_drilldown(coordinates(), columns=6)
+    two = draw_drilldown(coordinates(), columns=2)
     assert len(six.axes) == len(two.axes) == 4 * 2 + 4
     left = {round(panel(two, "clip", rank).get_position().x0, 3) for rank in PANELS}
     assert len(left) == 2
@@ -91,7 +97,7 @@ def test_three_columns_put_the_ranks_in_two_blocks():
 @pytest.mark.parametrize("count", [1, 8])
 def test_axes_do_not_overlap_and_stay_on_the_page(count):
     names = [f"custom:/a/very/long/way/to/networks/{'x' * 30}{k}.py:make" for k in range(count)]
-    figure = drilldown(coordinates(names))
+    figure = draw_drilldown(coordinates(names))
     boxes = [axes.get_position() for axes in figure.axes]
     assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes)
     for number, one in enumerate(boxes):
@@ -111,48 +117,63 @@ def test_panel_purity_is_printed_under_its_panel():
     ]  # fmt: skip
     rows += [{**rows[0], "space": "centred", "value": 0.11}, {**rows[0], "taxon": "Plantae", "value": 0.22}]
     rows.append({**rows[0], "rank": "phylum", "taxon": "Animalia", "value": np.nan})
-    figure = drilldown(coordinates(), measurements=MEASUREMENTS.frame(rows))
-    assert panel(figure, "clip", "order").get_xlabel() == "purity 0.61 (chance 0.40)"
-    assert panel(figure, "bioclip", "order").get_xlabel() == "purity 0.87, in plane 0.83"
+    figure = draw_drilldown(with_purity(coordinates(), MEASUREMENTS.frame(rows)))
+    assert panel(figure, "clip", "order").get_xlabel() == "purity 0.61\nchance 0.40"
+    assert panel(figure, "bioclip", "order").get_xlabel() == "purity 0.87, in plane 0.83\nchance 0.40"
     assert panel(figure, "clip", "phylum").get_xlabel() == ""
     twice = MEASUREMENTS.frame([rows[0], rows[0]])
     with pytest.raises(DataError, match="more than one panel purity for clip at order"):
-        drilldown(coordinates(), measurements=twice)
+        with_purity(coordinates(), twice)
 
 
 @pytest.mark.slow
 def test_simulated_data_are_marked():
-    assert "simulated data" in texts(drilldown(coordinates(), FigureSettings(simulated=True)))
-    assert "simulated data" in texts(drilldown(coordinates().assign(simulated=True)))
+    assert "simulated data" in texts(draw_drilldown(coordinates(), FigureSettings(simulated=True)))
+    assert "simulated data" in texts(draw_drilldown(coordinates().assign(simulated=True)))
 
 
 def test_a_panel_without_a_name_says_so():
     table = coordinates()
     table.loc[table["rank"] == "order", ["taxon", "plotted"]] = [None, False]
-    figure = drilldown(table)
+    figure = draw_drilldown(table)
     assert "no name at\nthis rank" in [text.get_text() for text in panel(figure, "clip", "order").texts]
-    assert len(panel(figure, "clip", "genus").texts) == 1
+    assert not panel(figure, "clip", "genus").texts
 
 
 def test_a_panel_that_could_not_be_embedded_says_so():
     table = coordinates()
     table.loc[table["rank"] == "species", ["x", "y"]] = np.nan
-    figure = drilldown(table)
+    figure = draw_drilldown(table)
     assert "cannot be\nembedded" in [text.get_text() for text in panel(figure, "clip", "species").texts]
-    assert panel(figure, "clip", "species").texts[-1].get_text() == "n = 8"
+    assert panel(figure, "clip", "species").get_title().endswith("\nn = 8")
 
 
 @pytest.mark.slow
 def test_a_panel_without_taxa_is_drawn_empty():
     table = coordinates(panels={**PANELS, "family": ("Animalia|Arthropoda|Insecta|Coleoptera", {})})
-    figure = drilldown(table)
+    figure = draw_drilldown(table)
     assert panel(figure, "legend", "family").get_legend() is None
 
 
 def test_the_panel_of_all_life_names_no_focus():
-    figure = drilldown(coordinates(panels={"kingdom": ("", {"Animalia": 5, "Plantae": 4})}))
-    assert panel(figure, "clip", "kingdom").get_title() == "Kingdoms"
+    figure = draw_drilldown(coordinates(panels={"kingdom": ("", {"Animalia": 5, "Plantae": 4})}))
+    assert panel(figure, "clip", "kingdom").get_title() == "Kingdoms\nn = 12"
     assert any(text.startswith("From kingdom to species") for text in texts(figure))
+
+
+def test_ranks_of_one_taxon_are_left_out_and_named():
+    one_taxon = {rank: (focus, dict(list(taxa.items())[:1])) for rank, (focus, taxa) in PANELS.items()}
+    figure = draw_drilldown(coordinates(panels={**one_taxon, "species": PANELS["species"]}))
+    assert {axes.get_label().split()[1] for axes in figure.axes} == {"species"}
+    assert "one taxon each at phylum, order, genus" in " ".join(texts(figure)).replace("\n", " ")
+    assert len(draw_drilldown(coordinates(panels=one_taxon)).axes) == 3  # two models and the legend of the last rank
+
+
+def test_the_frame_of_a_panel_has_the_colour_of_its_focus_in_the_panel_before():
+    panels = {"phylum": PANELS["phylum"], "class": ("Animalia|Arthropoda", {"Arachnida": 3, "Insecta": 5})}
+    figure = draw_drilldown(coordinates(panels=panels))
+    frames = {rank: to_hex(panel(figure, "clip", rank).spines["left"].get_edgecolor()) for rank in panels}
+    assert frames["class"] == SAFE_COLORS[0] != frames["phylum"]
 
 
 def test_input_is_unchanged_and_the_callers_style_too():
@@ -160,7 +181,7 @@ def test_input_is_unchanged_and_the_callers_style_too():
 
     before, size = coordinates(), matplotlib.rcParams["font.size"]
     table = before.copy()
-    drilldown(table)
+    draw_drilldown(table)
     pd.testing.assert_frame_equal(table, before)
     assert matplotlib.rcParams["font.size"] == size
 
@@ -176,9 +197,9 @@ def test_input_is_unchanged_and_the_callers_style_too():
 )
 def test_tables_that_do_not_make_one_figure_are_refused(spoil, message):
     with pytest.raises(DataError, match=message):
-        drilldown(spoil(coordinates()))
+        draw_drilldown(spoil(coordinates()))
 
 
 def test_an_absent_model_is_named():
     with pytest.raises(DataError, match=r"the encoder siglip2; the table has: clip, bioclip"):
-        drilldown(coordinates(), FigureSettings(["clip", "siglip2"]))
+        draw_drilldown(coordinates(), FigureSettings(["clip", "siglip2"]))

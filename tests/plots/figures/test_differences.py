@@ -10,7 +10,7 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.metrics.endpoints import PRIMARY
 from bioclip_probe.metrics.registry import DIFFERENCE
 from bioclip_probe.plots import FigureSettings
-from bioclip_probe.plots.differences import difference_rows, differences
+from bioclip_probe.plots.figures.differences import difference_rows, draw_differences
 from bioclip_probe.tables import MEASUREMENTS
 from tests.support.measurement_tables import texts
 
@@ -46,7 +46,7 @@ def test_endpoints_on_a_phylogeny_are_read_there():
 
 
 def test_pairs_of_models_and_the_first_model_with_each_control_are_drawn():
-    figure = differences(difference_rows({"measurements": compared()}), CONTROLS)
+    figure = draw_differences(difference_rows({"measurements": compared()}), CONTROLS)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["a − b", "a − pixels", "a − colours"]
     assert len(figure.axes) == 4 and "simulated data" in texts(figure)
@@ -54,17 +54,17 @@ def test_pairs_of_models_and_the_first_model_with_each_control_are_drawn():
 
 @pytest.mark.parametrize(("p", "face"), [(0.049, "full"), (0.05, "open"), (np.nan, "open")])
 def test_full_dots_are_significant(p, face):
-    figure = differences(difference_rows({"measurements": compared(p_adjusted=p)}), CONTROLS)
+    figure = draw_differences(difference_rows({"measurements": compared(p_adjusted=p)}), CONTROLS)
     faces = {line.get_color() == "white" for line in figure.axes[0].lines if line.get_marker() == "o"}
     assert faces == {face == "open"}
 
 
 def test_a_difference_without_interval_has_no_line_and_an_undefined_one_is_a_dash():
-    figure = differences(difference_rows({"measurements": compared(ci_low=np.nan)}), CONTROLS)
+    figure = draw_differences(difference_rows({"measurements": compared(ci_low=np.nan)}), CONTROLS)
     assert not figure.axes[0].collections
     table = compared()
     table.loc[(table["encoder"] == "a") & (table["encoder_b"] == "b"), ["value", "ci_low", "ci_high"]] = np.nan
-    figure = differences(difference_rows({"measurements": table}), CONTROLS)
+    figure = draw_differences(difference_rows({"measurements": table}), CONTROLS)
     assert [text.get_text() for text in figure.axes[0].texts] == ["–", "0.10", "0.10"]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bioclip_probe.plots import FigureSettings, by_rank, headline
+from bioclip_probe.plots import FigureSettings, by_rank
+from bioclip_probe.plots.figures.headline import draw_headline
 from tests.support.measurement_tables import measurements, texts
 
 
@@ -14,12 +15,12 @@ def test_a_metric_undefined_everywhere_is_drawn_empty():
     table.loc[table["metric"] == "cluster_purity", ["value", "chance", "ci_low", "ci_high"]] = np.nan
     by_rank(table, ["cluster_purity"])
     table.loc[table["metric"] == "cophenetic_correlation", ["value", "ci_low", "ci_high"]] = np.nan
-    assert texts(headline(table)).count("undefined") == 6
+    assert texts(draw_headline(table)).count("undefined") == 6
 
 
 @pytest.mark.slow
 def test_each_number_is_printed_with_its_interval():
-    figure = headline(measurements(), FigureSettings(controls=("pixels",)))
+    figure = draw_headline(measurements(), FigureSettings(controls=("pixels",)))
     axes = figure.axes[0]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["CLIP", "BioCLIP", "pixels"]
     assert axes.get_yticks().tolist() == sorted(axes.get_yticks(), reverse=True)
@@ -35,7 +36,7 @@ def test_each_number_is_printed_with_its_interval():
 def test_one_space_has_no_legend_and_negative_numbers_keep_their_sign():
     table = measurements().query("space == 'raw'")
     table.loc[table["metric"] == "cophenetic_correlation", ["value", "ci_low", "ci_high"]] *= -1
-    figure = headline(table)
+    figure = draw_headline(table)
     assert any(text.startswith("−0.50") for text in texts(figure))
     assert not figure.legends
     assert figure.axes[0].get_xlim()[0] < -0.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -11,10 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bioclip_probe.errors import DataError
+from bioclip_probe.metrics.endpoints import TAXONOMY
 from bioclip_probe.plots import style
-from bioclip_probe.plots.labels import metric_label
-from bioclip_probe.plots.lines import LEGEND_COLUMNS, draw_legend, draw_line, value_limits
-from bioclip_probe.plots.selection import check_one_each
+from bioclip_probe.plots.entry import FigureEntry
+from bioclip_probe.plots.labels import metric_label, tree_label, unit_label
+from bioclip_probe.plots.lines import draw_legend, draw_line, label_below, value_limits
+from bioclip_probe.plots.selection import Tables, check_one_each, on_tree
 from bioclip_probe.plots.settings import FigureSettings
 
 DEFAULTS = FigureSettings()
@@ -25,18 +26,20 @@ TITLES = {"knn_purity_1_other_species": "1-NN among other species, family"}
 _LAYER = re.compile(r"layer:(\d+):(?:(cls|mean):)?(.+)")
 
 
-def layer_rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def layer_rows(tables: Tables, settings: FigureSettings = DEFAULTS) -> pd.DataFrame:
     """Return the numbers of models by layer, and those of the same models' own embeddings.
 
     Parameters
     ----------
     tables : mapping from str to DataFrame
         ``measurements`` is a `MEASUREMENTS` table. Encoders named ``layer:N:MODEL`` are layers of MODEL.
+    settings : FigureSettings
+        Its `space` and `tree` are used.
 
     Returns
     -------
     DataFrame
-        Raw embeddings on the taxonomy, with two more columns: `model`, and `layer`, which is missing for a model's own
+        With two more columns: `model`, and `layer`, which is missing for a model's own
         embedding.
 
     Raises
@@ -53,10 +56,10 @@ def layer_rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     [['clip', 2], ['clip', <NA>]]
     """
     table = tables["measurements"]
-    keep = table["metric"].map(PANELS).eq(table["rank"]) & table["space"].eq("raw") & table["split"].eq("all")
+    keep = table["metric"].map(PANELS).eq(table["rank"]) & table["space"].eq(settings.space) & table["split"].eq("all")
     for column in ("taxon", "encoder_b", "probe"):
         keep &= table[column].isna()
-    rows = table[keep & table["tree"].eq("taxonomy")]
+    rows = table[keep & on_tree(table, settings.tree or TAXONOMY)]
     parts = rows["encoder"].str.extract(_LAYER)
     of_layer = parts[2].where(parts[1].isna(), parts[2] + " (" + parts[1] + ")")
     layers = parts[0].astype("Int64")
@@ -69,15 +72,14 @@ def layer_rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 @style.styled
-def by_layer(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figure:
-    """Draw the agreement with the tree by layer: a panel for each metric, a line for each model.
+def draw_layers(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figure:
+    """Return the agreement with the tree by layer: a panel for each metric, a line for each model.
 
     Parameters
     ----------
     rows : DataFrame
         As `layer_rows` returns them.
     settings : FigureSettings
-        Controls, heading, and the mark on simulated data.
 
     Returns
     -------
@@ -95,7 +97,7 @@ def by_layer(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figure:
     >>> from bioclip_probe.tables import MEASUREMENTS
     >>> row = {"metric": "pagel_lambda", "rank": "species", "split": "all", "space": "raw", "tree": "taxonomy"}
     >>> rows = [row | {"encoder": f"layer:{n}:clip", "value": n / 9} for n in (1, 2, 3)]
-    >>> figure = by_layer(layer_rows({"measurements": MEASUREMENTS.frame(rows)}))
+    >>> figure = draw_layers(layer_rows({"measurements": MEASUREMENTS.frame(rows)}))
     >>> figure.axes[0].lines[0].get_xdata().tolist()
     [1, 2, 3]
     """
@@ -105,29 +107,35 @@ def by_layer(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figure:
     of_controls = set(rows.loc[rows["encoder"].isin(settings.controls), "model"])
     styles = style.model_styles(models, of_controls)
     simulated = settings.simulated or bool(rows["simulated"].fillna(False).any())
-    height = 2.7 + 0.17 * -(-(len(models) + 2) // LEGEND_COLUMNS)
-    figure = style.new_figure(style.TEXT_WIDTH, height, settings.title or "Agreement with the tree by layer", simulated)
-    panels = figure.subplots(1, len(metrics), squeeze=False).ravel()
+    n_columns = len(metrics) if settings.page > 4 else 1
+    n_rows = -(-len(metrics) // n_columns)
+    height = 1.9 * n_rows + 0.3 + 0.17 * -(-(len(models) + 2) // int(settings.page // 1.3))
+    title = "Agreement with the tree by layer"
+    figure = style.new_figure(settings, height, title, simulated, 0.6 + 2.2 * n_columns)
+    grid = figure.subplots(n_rows, n_columns, squeeze=False)
     end = int(rows["layer"].max()) + 1
-    for axes, metric in zip(panels, metrics, strict=True):
+    for axes, metric in zip(grid.ravel(), metrics, strict=True):
         panel = rows[rows["metric"] == metric]
+        limits = value_limits(panel)
         for model in models:
-            _draw_model(axes, panel[panel["model"] == model], end, styles[model])
-        _draw_axis(axes, panel, end)
+            _draw_model(axes, panel[panel["model"] == model], end, styles[model], limits)
+        _draw_axis(axes, panel, end, limits)
         axes.set_title(TITLES.get(metric, metric_label(metric)), loc="left")
-    draw_legend(figure, styles.values(), rows, LEGEND_COLUMNS)
+        axes.set_ylabel(unit_label([metric]))
+    label_below(grid, f"layer (block of the network){tree_label(rows)}")
+    draw_legend(figure, styles.values(), rows)
     return figure
 
 
-def _draw_model(axes: Axes, rows: pd.DataFrame, end: int, look: style.ModelStyle) -> None:
+def _draw_model(axes: Axes, rows: pd.DataFrame, end: int, look: style.ModelStyle, limits: tuple[float, float]) -> None:
     layers = rows[rows["layer"].notna()].sort_values("layer")
     own = rows[rows["layer"].isna()]
     for part, x in ((layers, layers["layer"].to_numpy(int)), (own, np.full(len(own), end))):
         if len(part):
-            draw_line(axes, x, part, look)
+            draw_line(axes, x, part, look, limits)
 
 
-def _draw_axis(axes: Axes, panel: pd.DataFrame, end: int) -> None:
+def _draw_axis(axes: Axes, panel: pd.DataFrame, end: int, limits: tuple[float, float]) -> None:
     """Draw the mean chance level by layer, the grid, and the names of the axis."""
     chance = panel.assign(x=panel["layer"].fillna(end)).groupby("x")["chance"].mean()
     axes.plot(chance.index.to_numpy(float), chance.to_numpy(float), color=style.MUTED, linewidth=0.8, zorder=1)
@@ -136,7 +144,16 @@ def _draw_axis(axes: Axes, panel: pd.DataFrame, end: int) -> None:
     has_own = panel["layer"].isna().any()
     axes.set_xticks([*ticks, *([end] if has_own else [])], [*map(str, ticks), *(["own"] if has_own else [])])
     axes.set_xlim(0.4, end + (0.6 if has_own else -0.4))
-    axes.set_ylim(*value_limits(panel))
-    axes.set_xlabel("layer")
+    axes.set_ylim(*limits)
     axes.grid(axis="y", color=style.GRID, linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+ENTRY = FigureEntry(
+    "layers",
+    "Agreement with the tree by layer",
+    "CPCC, tree signal and 1-NN purity at family (among other species) of the vectors after each block of a model, "
+    "and of its own embedding. For encoders named layer:N:MODEL. Grey: chance.",
+    draw_layers,
+    layer_rows,
+)

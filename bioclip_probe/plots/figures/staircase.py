@@ -14,27 +14,24 @@ from matplotlib.patches import Patch
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots import style
+from bioclip_probe.plots.entry import FigureEntry
 from bioclip_probe.plots.labels import shorten
-from bioclip_probe.plots.selection import FigureRows, select
+from bioclip_probe.plots.lines import label_below, place_legend
+from bioclip_probe.plots.selection import FigureRows, measured, select
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.tables import RANKS
 
 DEFAULTS = FigureSettings()
-STEPS = (*reversed(RANKS), "root")
+STEPS = ("root", *RANKS)
 SUMMARIES = ("mean", "q05", "q25", "q50", "q75", "q95")
 METRICS = tuple(f"lca_distance_{summary}" for summary in SUMMARIES)
 
 
 @style.styled
-def staircase(
-    measurements: pd.DataFrame,
-    settings: FigureSettings = DEFAULTS,
-    space: str | None = "raw",
-    share_y: bool = True,
-) -> Figure:
-    """Draw the distribution of embedding distance by the rank of the lowest common ancestor, a panel for each model.
+def draw_staircase(measurements: pd.DataFrame, settings: FigureSettings = DEFAULTS, share_y: bool = True) -> Figure:
+    """Return the distribution of embedding distance by the rank of the lowest common ancestor, a panel for each model.
 
-    A model that follows the tree of life has stairs that rise to the right and do not overlap.
+    A model that follows the tree of life has stairs that fall to the right and do not overlap.
 
     Parameters
     ----------
@@ -42,9 +39,6 @@ def staircase(
         `MEASUREMENTS` rows with the metric ``lca_distance_q50`` and, if there are any, ``…_mean``, ``…_q05``,
         ``…_q25``, ``…_q75``, ``…_q95``. ``rank`` is that of the lowest common ancestor, ``root`` between kingdoms.
     settings : FigureSettings
-        Models, controls, heading, and the mark on simulated data.
-    space : str or None
-        ``raw`` or ``centred``.
     share_y : bool
         Draw all models on one scale. False gives each a scale of its own, to compare the shape of the stairs of models
         whose distances differ in size.
@@ -61,11 +55,11 @@ def staircase(
     Examples
     --------
     >>> from bioclip_probe.plots.examples import two_models
-    >>> figure = staircase(two_models("genus", "order").assign(metric="lca_distance_q50"))
+    >>> figure = draw_staircase(two_models("genus", "order").assign(metric="lca_distance_q50"))
     >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    ['genus', 'order']
+    ['order', 'genus']
     """
-    rows = FigureRows.of(select(measurements, METRICS, space), ["encoder", "rank", "metric"], settings)
+    rows = FigureRows.of(select(measurements, METRICS, settings.space), ["encoder", "rank", "metric"], settings)
     table, encoders = rows.table, rows.encoders
     unknown = set(table["rank"].fillna("")) - set(STEPS)
     if unknown:
@@ -74,11 +68,13 @@ def staircase(
         raise DataError("the staircase needs the metric lca_distance_q50, the median")
     steps = [step for step in STEPS if step in set(table["rank"])]
 
-    n_rows = -(-len(encoders) // 4)
+    most = 4 if settings.page > 4 else 2
+    n_rows = -(-len(encoders) // most)
     n_columns = -(-len(encoders) // n_rows)
-    width = style.TEXT_WIDTH if n_columns > 2 else 0.6 + 2.4 * n_columns
-    title = settings.title or ("Distance in the embedding by kinship" if width > 4 else "Distance by kinship")
-    figure = style.new_figure(width, 0.6 + 1.9 * n_rows + 0.45, title, rows.simulated)
+    width = min(settings.page, 0.7 + 2.2 * n_columns)
+    figure = style.new_figure(
+        settings, 1.75 * n_rows + 0.5, "Distance in the embedding by kinship", rows.simulated, width
+    )
     grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=share_y)
     for axes in grid.ravel()[len(encoders) :]:
         axes.remove()
@@ -86,18 +82,16 @@ def staircase(
     for number, (axes, encoder) in enumerate(zip(grid.ravel(), encoders, strict=False)):
         look = rows.styles[encoder]
         _draw_panel(axes, table[table["encoder"] == encoder], steps, look)
-        label = shorten(look.label, 20 if n_columns > 3 else 26)
-        weight = "normal" if look.control else "bold"
-        axes.set_title(label, loc="left", fontweight=weight, color=look.text_color, fontsize=7)
-        if number // n_columns == n_rows - 1:
-            axes.set_xlabel("lowest rank the two share", fontsize=6.5)
+        label = shorten(look.label, 20 if n_columns > 3 or width < 4 else 26)
+        axes.set_title(label, loc="left", fontweight="normal" if look.control else "bold", color=look.text_color)
         is_last = number + n_columns >= len(encoders)
         labels = names if is_last else [""] * len(steps)
         axes.set_xticks(np.arange(len(steps)), labels, rotation=40, ha="right", rotation_mode="anchor")
     for axes in figure.axes:  # after all are drawn, because it ends the search for a common scale
         axes.set_ylim(bottom=0)
-    figure.supylabel("cosine distance of two species", fontsize=7)
-    figure.legend(*_key(set(table["metric"])), loc="outside lower center", ncols=4, fontsize=6)
+    figure.supylabel("cosine distance of two species", fontsize="medium")
+    label_below(grid, "lowest rank that both share")
+    place_legend(figure, _key(set(table["metric"])))
     return figure
 
 
@@ -117,7 +111,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, steps: list[str], look: style.Mo
     axes.set_axisbelow(True)
 
 
-def _key(metrics: set[str]) -> tuple[list[Artist], list[str]]:
+def _key(metrics: set[str]) -> list[tuple[Artist, str]]:
     """Return the handles and labels of the legend, for the metrics that the table has."""
     marker: dict[str, Any] = {"marker": "o", "markersize": 2.4, "markeredgecolor": style.INK, "markeredgewidth": 0.7}
     entries: list[tuple[str, Artist, str]] = [
@@ -126,5 +120,14 @@ def _key(metrics: set[str]) -> tuple[list[Artist], list[str]]:
         ("lca_distance_q05", Line2D([], [], color=style.INK, linewidth=0.7), "5 to 95 %"),
         ("lca_distance_mean", Line2D([], [], linestyle="", color="white", **marker), "mean"),
     ]
-    shown = [(handle, label) for metric, handle, label in entries if metric in metrics]
-    return [handle for handle, _ in shown], [label for _, label in shown]
+    return [(handle, label) for metric, handle, label in entries if metric in metrics]
+
+
+ENTRY = FigureEntry(
+    "staircase",
+    "Distance in the embedding by kinship",
+    "Cosine distance of two species' mean embeddings, by the lowest rank that they share. In an embedding that follows "
+    "the tree it falls from step to step.",
+    draw_staircase,
+    lambda tables, settings: measured(tables, METRICS, {}, settings),
+)

@@ -6,7 +6,8 @@ import pytest
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots import FigureSettings, registry
-from bioclip_probe.plots.by_layer import PANELS, by_layer, layer_rows
+from bioclip_probe.plots.figures.layers import PANELS, draw_layers, layer_rows
+from bioclip_probe.plots.lines import CUT
 from bioclip_probe.tables import MEASUREMENTS
 from tests.support.measurement_tables import texts
 
@@ -28,7 +29,7 @@ def test_each_model_is_a_line_over_its_layers_and_ends_in_its_own_embedding():
     assert set(rows["model"]) == {"clip", "clip (mean)"}  # of bioclip and pixels no layer is there
     assert len(figure.axes) == 3
     for axes in figure.axes:
-        lines = [line.get_xdata().tolist() for line in axes.lines]
+        lines = [line.get_xdata().tolist() for line in axes.lines if line.get_gid() != CUT]
         assert lines == [[1, 2], [3], [1, 2], [1, 2, 3]]  # the last one is chance
         assert axes.lines[0].get_ydata().tolist() == pytest.approx([0.2, 0.1])
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "own"]
@@ -49,11 +50,11 @@ def test_a_table_without_layers_is_refused():
 
 def test_a_layer_of_random_weights_is_drawn_as_a_control():
     names = [f"layer:{layer}:{model}" for layer in (1, 2) for model in ("clip", "untrained-vit-b-16")]
-    figure = by_layer(layer_rows({"measurements": table(*names)}), FigureSettings(controls=(names[1], names[3])))
-    widths = {line.get_linewidth() for line in figure.axes[0].lines}
+    figure = draw_layers(layer_rows({"measurements": table(*names)}), FigureSettings(controls=(names[1], names[3])))
+    widths = {line.get_linewidth() for line in figure.axes[0].lines if line.get_gid() != CUT}
     assert widths == {1.3, 0.9, 0.8}  # models, controls, chance
 
 
 def test_many_layers_have_few_ticks():
-    figure = by_layer(layer_rows({"measurements": table(*(f"layer:{layer}:clip" for layer in range(1, 41)))}))
+    figure = draw_layers(layer_rows({"measurements": table(*(f"layer:{layer}:clip" for layer in range(1, 41)))}))
     assert len(figure.axes[0].get_xticks()) <= 13
