@@ -117,16 +117,18 @@ def compare(options: argparse.Namespace, output: Output) -> None:
 def figure(options: argparse.Namespace, output: Output) -> None:
     """Draw figures from the tables of a results folder."""
     from bioclip_probe import report
+    from bioclip_probe.plots import FigureSettings
     from bioclip_probe.plots.registry import check_names
     from bioclip_probe.study import results
 
     read = results.read(options.out)
     check_names(options.names)
+    settings = FigureSettings(width=options.width, space=options.space, tree=options.on_tree)
     if options.names:
         for name in options.names:
-            output.line(str(report.draw(read, name)))
+            output.line(str(report.draw(read, name, settings=settings)))
         return
-    for name, drawn in report.draw_all(read, progress=not options.quiet).items():
+    for name, drawn in report.draw_all(read, progress=not options.quiet, settings=settings).items():
         output.line(f"{name}: not drawn: {drawn}" if isinstance(drawn, str) else str(drawn))
 
 

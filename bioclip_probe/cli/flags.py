@@ -317,6 +317,13 @@ def add_figures(sub: argparse.ArgumentParser) -> None:
     """Add the names of figures."""
     text = "headline, drilldown, staircase …; all by default, and a wrong name lists them"
     sub.add_argument("names", nargs="*", metavar="NAME", help=text)
+    width = "single (a column, 3.4 in), double (a page, 7.1 in; the default) or slide"
+    sub.add_argument("--width", choices=["single", "double", "slide"], default="double", help=width)
+    space = "embeddings as they are (raw, the default), or with their mean removed"
+    sub.add_argument("--space", choices=["raw", "centred"], default="raw", help=space)
+    tree = "read numbers on this tree: taxonomy, or the name of the phylogeny in the tables; by default the primary "
+    tree += "endpoints are read on the phylogeny where there is one"
+    sub.add_argument("--on-tree", default="", metavar="NAME", help=tree)
 
 
 def add_explorer(sub: argparse.ArgumentParser) -> None:

@@ -66,7 +66,9 @@ def _tables(results: Results) -> dict[str, pd.DataFrame]:
     return {name: table for name, table in tables.items() if table is not None}
 
 
-def draw_all(results: Results, progress: bool = True) -> dict[str, Path | str]:
+def draw_all(
+    results: Results, progress: bool = True, settings: plots.FigureSettings | None = None
+) -> dict[str, Path | str]:
     """Draw every figure that the tables allow.
 
     Files of a figure that can no longer be drawn are deleted.
@@ -76,6 +78,8 @@ def draw_all(results: Results, progress: bool = True) -> dict[str, Path | str]:
     results : Results
     progress : bool
         Show progress, where there is a bar or the work is long.
+    settings : FigureSettings, optional
+        As for `draw`.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def draw_all(results: Results, progress: bool = True) -> dict[str, Path | str]:
         for name in REGISTRY:
             bar.begin(name)
             try:
-                drawn[name] = draw(results, name)
+                drawn[name] = draw(results, name, settings=settings)
             except DataError as error:
                 drawn[name] = str(error)
                 for old in (results.folder / "figures").glob(f"{name}.*"):

@@ -16,8 +16,17 @@ from tests.support.settings import FEW
 
 CONTROLS = ("pixels", "color-histogram")
 
-#: Figures that need a model of text, or UMAP, which takes long to load.
-NOT_DRAWN = {"zero_shot", "text_side", "drilldown_umap", "layers", "differences"}
+#: Figures that need a model, of text for some, a probe at family, or UMAP, which takes long to load.
+NOT_DRAWN = {
+    "alignment",
+    "calibration",
+    "clades",
+    "differences",
+    "drilldown_umap",
+    "layers",
+    "text_side",
+    "zero_shot",
+}
 
 #: Folders of iNat21 as they are called there: three kingdoms, a genus of three, two phyla of one species.
 FOLDERS = (
