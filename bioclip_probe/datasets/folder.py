@@ -36,8 +36,9 @@ from bioclip_probe.datasets.readers.folder_names import (
     lineages_of_folders,
     without_other_levels,
 )
-from bioclip_probe.datasets.readers.folder_tables import read_folder_table
+from bioclip_probe.datasets.readers.name_table import FORMS_OF_FOLDERS, read_name_table
 from bioclip_probe.datasets.readers.pictures import SUFFIXES, check_folder, notes_on_left_out, walk_files
+from bioclip_probe.datasets.readers.text_files import split_name_table
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
 
@@ -69,7 +70,7 @@ def load(path: Path) -> Dataset:
     ...     load(Path(folder)).images[["image_id", "genus", "species"]].iloc[0].tolist()
     ['Pica hudsonia/1.png', 'Pica', 'Pica hudsonia']
     """
-    path, table = _split_table(Path(path))
+    path, table = split_name_table(Path(path))
     path = check_folder(path)
     files = [file for file in walk_files(path) if table is None or path / file != table]
     of_systems = [file for file in files if is_system_folder(file)]
@@ -81,7 +82,8 @@ def load(path: Path) -> Dataset:
         raise DataError(f"{path} has no usable image: expected folders with pictures ({', '.join(sorted(SUFFIXES))})")
     folders = [without_other_levels(folder) for folder in sorted({file.parent for file in pictures})]
     facts, notes = _facts_from_names(path, folders) if table is None else _facts_from_table(table, folders)
-    facts = facts.assign(split=[folder.split for folder in folders])
+    splits = pd.Series([folder.split for folder in folders], dtype="str")
+    facts = facts.assign(split=splits.fillna(facts["split"]) if "split" in facts else splits)
     position = {folder.path: number for number, folder in enumerate(folders)}
     rows = facts.iloc[[position[file.parent] for file in pictures]].reset_index(drop=True)
     sources = [file.as_posix() for file in pictures]
@@ -96,22 +98,23 @@ def load(path: Path) -> Dataset:
     return dataset_from_files(path.resolve().name, path, rows, notes)
 
 
-def _split_table(path: Path) -> tuple[Path, Path | None]:
-    """Return the folder and the table of ``FOLDER#TABLE``; a table without a path of its own lies in the folder."""
-    folder, sign, name = str(path).rpartition("#")
-    if not sign or path.exists():
-        return path, None
-    inside = Path(folder, name)
-    return Path(folder), inside if inside.is_file() else Path(name)
-
-
 def _facts_from_names(path: Path, folders: list[TaxonFolder]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the ranks that the names of folders give, and notes."""
     lineages, notes = lineages_of_folders(path, folders)
     return pd.DataFrame([lineages[folder.path] for folder in folders], columns=RANKS, dtype="str"), notes
 
 
 def _facts_from_table(table: Path, folders: list[TaxonFolder]) -> tuple[pd.DataFrame, list[str]]:
-    return read_folder_table(table, [folder.taxon for folder in folders])
+    """Return the names that a table gives to folders, and notes."""
+    names = [folder.taxon.as_posix() for folder in folders]
+    facts, notes = read_name_table(table, names, "folders", FORMS_OF_FOLDERS, more=("split",))
+    absent = [name for name in dict.fromkeys(names) if name not in facts.index]
+    if absent:
+        raise DataError(
+            f"{table} lacks {len(absent)} of {len(names)} folders: {some(absent)}; add a row for each (without names, "
+            f"if its pictures show no taxon)"
+        )
+    return facts.loc[names].reset_index(drop=True), notes
 
 
 def _notes_on_levels(folders: list[TaxonFolder]) -> list[str]:

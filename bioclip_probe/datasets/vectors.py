@@ -29,7 +29,7 @@ import pandas as pd
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows
 from bioclip_probe.datasets.readers.columns import check_columns, complete_rows
-from bioclip_probe.datasets.readers.name_table import names_of
+from bioclip_probe.datasets.readers.name_table import FORMS_OF_IDS, read_name_table
 from bioclip_probe.datasets.readers.text_files import split_name_table
 from bioclip_probe.datasets.readers.vector_files import VectorFile, open_vectors
 from bioclip_probe.errors import DataError, PictureError, some
@@ -114,7 +114,11 @@ def _with_names(file: VectorFile, table: Path | None) -> tuple[pd.DataFrame, lis
                 f"table that has them after it: vectors:{file.path}#labels.csv"
             )
         return texts, []
-    names, notes = names_of(texts["image_id"].dropna(), table)
+    ids = texts["image_id"].dropna().unique()
+    names, notes = read_name_table(table, ids, "ids", FORMS_OF_IDS, more=("group", "split"))
+    absent = [key for key in ids if key not in names.index]
+    if absent:
+        notes.append(f"{len(absent)} of {len(ids)} ids are not in {table.name}: {some(absent)}")
     names = names.reindex(texts["image_id"]).set_axis(texts.index)
     return pd.concat([texts.drop(columns=names.columns, errors="ignore"), names], axis=1), notes
 

@@ -177,8 +177,8 @@ def test_a_table_gives_the_lineages_of_folders_with_other_names(tmp_path):
     assert dataset.images["species"].fillna("").tolist() == ["", "Corvus corax", "Pica hudsonia"]
     assert dataset.images["common"].fillna("").tolist() == ["", "", "Magpie"]
     assert dataset.images["split"].tolist() == ["test", "test", "train"]
-    assert "folders are named in 'class' of lineages.csv" in dataset.notes
-    assert "1 rows of lineages.csv name folders without pictures: owls" in dataset.notes
+    assert "names were read from lineages.csv, by its column 'class'" in dataset.notes
+    assert "1 rows of lineages.csv are of other folders: owls" in dataset.notes
 
 
 def test_common_names_of_folders_are_common_names(tmp_path):
@@ -191,10 +191,13 @@ def test_common_names_of_folders_are_common_names(tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("class,species\nmagpie,Pica pica\n", "lacks 1 of 2 folders in 'class': raven; add a row"),
-        ("class,species\nowl,Strix aluco\n", "has no column of the folders: expected one with magpie, raven"),
+        ("class,species\nmagpie,Pica pica\n", "lacks 1 of 2 folders: raven; add a row"),
+        ("class,species\nowl,Strix aluco\n", "has none of the folders in any column: magpie, raven"),
         ("class,label\nmagpie,1\nraven,2\n", "has no rank columns"),
-        ("class,species\nmagpie,Pica pica\nmagpie,Pica nuttalli\nraven,\n", "gives folders several lineages.*magpie"),
+        (
+            "class,species\nmagpie,Pica pica\nmagpie,Pica nuttalli\nraven,\n",
+            "give 1 folders several names; keep one row of each: magpie",
+        ),
     ],
 )
 def test_tables_of_folders_that_do_not_fit_are_refused(tmp_path, text, problem):
@@ -203,7 +206,7 @@ def test_tables_of_folders_that_do_not_fit_are_refused(tmp_path, text, problem):
         paint(tmp_path / name / "1.jpg")
     with pytest.raises(DataError, match=problem):
         datasets.load(f"folder:{tmp_path}#lineages.csv")
-    with pytest.raises(DataError, match="no such table of folders"):
+    with pytest.raises(DataError, match=r"none\.csv: no such file"):
         datasets.load(f"folder:{tmp_path}#none.csv")
 
 
@@ -220,3 +223,21 @@ def test_other_files_are_noted(tmp_path):
     paint(tmp_path / "Pica hudsonia" / "1.jpg")
     (tmp_path / "Pica hudsonia" / "1.txt").write_text("seen")
     assert load(tmp_path).notes == ("1 files left out, no pictures in a taxon's folder: Pica hudsonia/1.txt",)
+
+
+def test_folders_may_be_called_by_the_names_that_a_table_completes(tmp_path):
+    (tmp_path / "lineages.csv").write_text("family,species,split\nCorvidae,Pica pica,seen\nCorvidae,Corvus_corax,new\n")
+    for name in ("Pica_pica", "Corvus corax"):
+        paint(tmp_path / name / "1.jpg")
+    dataset = datasets.load(f"folder:{tmp_path}#lineages.csv")
+    assert dataset.images[["family", "species", "split"]].to_numpy().tolist() == [
+        ["Corvidae", "Corvus corax", "new"],
+        ["Corvidae", "Pica pica", "seen"],
+    ]
+
+
+@pytest.mark.parametrize(("sign", "between"), [("x", "-"), ("x", "_"), ("×", "-")])
+def test_hybrids_in_folders_of_seven_names(tmp_path, sign, between):
+    ranks = ("Plantae", "Tracheophyta", "Magnoliopsida", "Fagales", "Fagaceae", "Quercus")
+    dataset = load(tmp_path, f"{between.join((*ranks, sign, 'bebbiana'))}/1.jpg")
+    assert dataset.images["species"].tolist() == ["Quercus ×bebbiana"]

@@ -188,8 +188,14 @@ def _parse_path(folder: PurePosixPath) -> Lineage | None:
         return None
     name = re.sub(r"^\d+[_-]", "", folder.name)
     # Epithets may have hyphens (c-album), names of higher ranks have none.
-    names = name.split("_") if "_" in name else name.split("-", len(RANKS) - 1)
-    return tuple(names) if len(names) == len(RANKS) else None
+    between = "_" if "_" in name else "-"
+    *higher, epithet = name.split(between, len(RANKS) - 1)
+    if len(higher) < len(RANKS) - 1:
+        return None
+    # Quercus-x-bebbiana is a hybrid; the spider Zygiella-x-notata is none, as hybrids of animals have no such names.
+    if between == "_" or higher[0].lower() not in ("animalia", "metazoa"):
+        epithet = re.sub(f"^[xX×]{between}", "× ", epithet)
+    return (*higher, epithet) if "_" not in epithet else None
 
 
 def _parse_binomial(folder: PurePosixPath) -> Lineage | None:

@@ -42,7 +42,7 @@ def test_a_key_and_a_table(tmp_path):
     [
         ("id,genus\nx,Pica\n", "has none of the ids in any column: pictures/a.jpg"),
         ("id,colour\na,blue\n", "has no rank columns"),
-        ("id,genus\na,Pica\na,Corvus\n", "gives 1 ids in 'id' several taxa: a"),
+        ("id,genus\na,Pica\na,Corvus\n", "rows in 'id' that give 1 ids several names; keep one row of each: a"),
     ],
 )
 def test_other_tables_are_refused(vectors, text, reason):
