@@ -232,6 +232,7 @@ def _without_placeholders(columns: pd.DataFrame) -> tuple[pd.DataFrame, list[str
 def dataset_from_files(name: str, root: Path, rows: pd.DataFrame, notes: Iterable[str] = ()) -> Dataset:
     """Return a dataset of picture files below `root`.
 
+    A picture that several rows name as different taxa shows several, or nobody knows which: it is left out, and noted.
     A missing file stays in the dataset if others exist: opening it fails, and the store's ledger reports it.
 
     Parameters
@@ -252,7 +253,7 @@ def dataset_from_files(name: str, root: Path, rows: pd.DataFrame, notes: Iterabl
     Raises
     ------
     DataError
-        If none of the files exists, or `dataset_from_rows` refuses the rows.
+        If none of the files exists, every one is given several taxa, or `dataset_from_rows` refuses the rows.
 
     Examples
     --------
@@ -263,7 +264,8 @@ def dataset_from_files(name: str, root: Path, rows: pd.DataFrame, notes: Iterabl
     bioclip_probe.errors.DataError: dataset 'magpies' has no usable image: no picture below nowhere; none of these \
 is a file: 1.jpg
     """
-    notes = list(notes)
+    rows, notes_on_repeated = _without_contradictions(name, rows)
+    notes = [*notes, *notes_on_repeated]
     content = FileContent(root, rows["source"].tolist(), one_an_image=True)
     missing = [source for source, (size, _) in zip(content.files, content.stamps, strict=True) if size < 0]
     if len(missing) == len(rows):
@@ -274,3 +276,25 @@ is a file: 1.jpg
     if missing:
         notes.append(f"{len(missing)} images have no file below {root}: {some(missing)}")
     return dataset_from_rows(name, rows, PictureFiles(root), notes=notes, content=content)
+
+
+def _without_contradictions(name: str, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return rows without the pictures that several of them name as different taxa, and notes."""
+    repeated = rows["source"].duplicated(keep=False) & ~rows["image_id"].duplicated(keep=False)
+    if not repeated.any():
+        return rows, []
+    lineages, _ = fill_lineages(read_lineages(rows[repeated]).lineages)
+    source = rows.loc[repeated, "source"]
+    taxa = lineages.fillna("").agg("|".join, axis=1)
+    several = taxa.groupby(source).agg(lambda names: (names != names.iloc[0]).any())
+    contradicted = rows["source"].isin(several.index[several])
+    if contradicted.all():
+        raise DataError(f"dataset '{name}' gives every picture several taxa: {some(several.index)}")
+    notes = []
+    if several.any():
+        notes.append(
+            f"{several.sum()} pictures left out, several rows give them different taxa: {some(several.index[several])}"
+        )
+    if not several.all():
+        notes.append(f"{(~several).sum()} pictures are named by several rows: {some(several.index[~several])}")
+    return rows[~contradicted], notes

@@ -47,8 +47,6 @@ from bioclip_probe.datasets.readers.table_files import TEXT_FORMATS, read_header
 from bioclip_probe.datasets.readers.text_files import text_suffix
 from bioclip_probe.datasets.readers.text_tables import read_columns
 from bioclip_probe.errors import DataError, printable, some
-from bioclip_probe.tables import RANKS
-from bioclip_probe.tree import clean_lineages
 
 # A table with one of these names takes the name of its folder, because its own name does not tell tables apart.
 PLAIN_NAMES = frozenset({"labels", "metadata", "images", "catalog", "annotations", "index", "data", "table", "train"})
@@ -292,8 +290,8 @@ https://example.org/1.jpg
     nameless = rows["source"].isna()
     if nameless.any():
         notes.append(f"{nameless.sum()} rows left out, no picture path: rows {some(rows.index[nameless] + 1)}")
-    rows, notes_on_repeated = _without_contradictions(complete_rows(rows[~nameless], table), table)
-    dataset = dataset_from_files(name, root, rows, notes + notes_on_repeated)
+    rows = complete_rows(rows[~nameless], table)
+    dataset = dataset_from_files(name, root, rows, notes)
     return _with_masks(dataset, root, rows, table) if "mask" in rows else dataset
 
 
@@ -313,27 +311,6 @@ def _with_masks(dataset: Dataset, root: Path, rows: pd.DataFrame, table: Path) -
         content = FileContent(root, sorted(set(masks.values())), one_an_image=False)
     identity = replace(dataset.identity, facts=(*dataset.identity.facts, MaskContent(content)))
     return replace(dataset, open=MaskedPictures(dataset.open, root, masks), identity=identity, notes=tuple(notes))
-
-
-def _without_contradictions(rows: pd.DataFrame, table: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Return rows without the pictures that several of them name as different taxa, and notes."""
-    repeated = rows["source"].duplicated(keep=False) & ~rows["image_id"].duplicated(keep=False)
-    if not repeated.any():
-        return rows, []
-    taxa = clean_lineages(rows[repeated])[list(RANKS)].fillna("").agg("|".join, axis=1)
-    source = rows.loc[repeated, "source"]
-    several = taxa.groupby(source).agg(lambda names: (names != names.iloc[0]).any())
-    contradicted = rows["source"].isin(several.index[several])
-    if contradicted.all():
-        raise DataError(f"{table} gives every picture several taxa: {some(several.index)}")
-    notes = []
-    if several.any():
-        notes.append(
-            f"{several.sum()} pictures left out, several rows give them different taxa: {some(several.index[several])}"
-        )
-    if not several.all():
-        notes.append(f"{(~several).sum()} pictures are named by several rows: {some(several.index[~several])}")
-    return rows[~contradicted], notes
 
 
 def read_text_table(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -60,3 +60,11 @@ def test_the_table_may_be_compressed(tmp_path):
     table.with_name(table.name + ".gz").write_bytes(gzip.compress(table.read_bytes()))
     table.unlink()
     assert len(datasets.load(f"bioscan-1m:{root}")) == 2
+
+
+def test_a_picture_of_two_specimens_is_left_out_if_they_differ(tmp_path):
+    same = {"image_file": ["5351601.jpg", "5351601.jpg"], "chunk_number": ["18", "18"]}
+    with pytest.raises(DataError, match=r"gives every picture several taxa: part18/5351601.jpg"):
+        datasets.load(f"bioscan-1m:{write_bioscan_1m(tmp_path, **same)}")
+    dataset = datasets.load(f"bioscan-1m:{write_bioscan_1m(tmp_path, **same, **dict.fromkeys(RANKS[4:], 'Muscidae'))}")
+    assert "1 pictures are named by several rows: part18/5351601.jpg" in dataset.notes

@@ -24,6 +24,13 @@ def test_names_are_read_as_those_of_pictures_are(table):
     assert "a table of names without pictures: it can be audited, not embedded" in dataset.notes
 
 
+def test_how_names_were_resolved_is_kept(tmp_path):
+    table = pd.DataFrame({"species": ["Pica pica", "Pica"], "resolution_status": ["EXACT", "PARTIAL"]})
+    table.to_parquet(tmp_path / "names.resolved.parquet")
+    dataset = names.load_names(tmp_path / "names.resolved.parquet")
+    assert dataset.notes[-1] == "images by how their names were resolved: 1 EXACT, 1 PARTIAL"
+
+
 def test_it_has_no_pictures(table):
     with pytest.raises(PictureError, match=r"birds.csv is a table of names without pictures"):
         names.load_names(table).open("row 1")

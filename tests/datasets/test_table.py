@@ -216,3 +216,15 @@ def test_other_files_are_refused_with_what_to_do(root, name, content, reason):
     (root / name).write_bytes(content)
     with pytest.raises(DataError, match=reason):
         datasets.load(f"table:{root / name}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,species\n1,img/a.jpg,Pica pica\n2,img/b.jpg,Pica pica\n",
+        "path,species\nimg/a.jpg,Pica pica,\nimg/b.jpg,Pica pica,\n",
+    ],
+)
+def test_a_header_that_lacks_a_column_is_said(root, text):
+    with pytest.raises(DataError, match=r"name every column \(R leaves out that of the names of rows\)"):
+        load(root, text)

@@ -28,7 +28,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "class": ("cls", "class", "classname", "classis"),  # beside `cls`, a `class` is the target of a classifier
     "order": ("order", "ordername", "ordo"),
     "family": ("family", "familyname", "familia"),
-    "genus": ("genus", "genusname"),
+    "genus": ("genus", "genusname", "genericname"),
     "species": ("species", "speciesname"),
     "epithet": ("specificepithet", "epithet", "speciesepithet"),
     "binomial": (
@@ -47,9 +47,15 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
 _AROUND_RANKS = frozenset("dwc taxon taxa taxonomy taxonomic tax lineage classification name names".split())
 _RANK_WORD = re.compile(
     r"(?:sub|super|infra|parv|mega|giga|micro|inter)?(?:domain|kingdom|regnum|phylum|division|class|cohort|order|ordo|"
-    r"family|familia|tribe|tribus|genus|species|epithet)|scientificname|cls|"
+    r"family|familia|tribe|tribus|genus|species|epithet)|cls|"
     # In other languages these are named, and not read.
     r"reino|filo|clase|orden|famille|familie|genero|genre|especie|espece|ordnung|klasse|gattung"
+)
+#: Words that only the whole name of a column is made of, or that stand in it one after the other.
+_NAMES_OF_TAXA = re.compile(
+    r".*scientificname.*|(?:full)?(?:taxonomy|taxon|taxa|lineage|classification)(?:string)?|acceptednameusage|"
+    # In other languages these are named, and not read.
+    r"nomscientifique|nombrecientifico|nomecientifico|wissenschaftlichername"
 )
 #: Words by which a column counts, numbers or judges taxa, and does not name them.
 _NO_NAMES = frozenset(
@@ -97,7 +103,8 @@ def match_columns(columns: Iterable[str]) -> dict[str, str]:
 
 def _words(column: object) -> list[str]:
     """Return the words of the name of a column in small letters: taxonFamily_name → taxon, family, name."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKD", str(column)))
+    name = re.sub(r"^https?://.*[/#](?=.)", "", str(column))  # terms of Darwin Core are addresses
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKD", name))
     parted = "".join(sign for sign in parted if not unicodedata.combining(sign))
     return re.findall(r"[a-z0-9]+", parted.lower())
 
@@ -218,7 +225,10 @@ def notes_on_columns(matched: Mapping[str, str], columns: Iterable[str] = ()) ->
 def _looks_like_rank(column: object) -> bool:
     """Return whether a column may give the names of taxa of some rank."""
     words = _words(column)
-    return not _NO_NAMES.intersection(words) and any(_RANK_WORD.fullmatch(word) for word in (*words, "".join(words)))
+    whole = "".join(words)
+    if _NO_NAMES.intersection(words):
+        return False
+    return bool(_NAMES_OF_TAXA.fullmatch(whole)) or any(_RANK_WORD.fullmatch(word) for word in (*words, whole))
 
 
 def complete_rows(values: pd.DataFrame, table: object) -> pd.DataFrame:

@@ -197,6 +197,8 @@ fields that hold a line end'
         return None
     line, width = wrong[0]
     amount, hint = "more", "quote fields that hold a separator"
+    if {width for _, width in wrong} == {right + 1} and len(lines_of_width.get(right, ())) < 2 < len(wrong) + 1:
+        hint = "name every column (R leaves out that of the names of rows), or end no row with a separator"
     if width < right:
         amount, hint = "fewer", "write the separators of empty fields too, and quote fields that hold a line end"
     others = f" ({len(wrong)} such rows, in lines {some(line for line, _ in wrong)})" if len(wrong) > 1 else ""

@@ -70,6 +70,20 @@ def test_the_species_comes_from_epithet_binomial_or_itself(root, header, row, sp
         assert dataset.images.loc[0, "genus"] == "Pica"
 
 
+def test_terms_of_darwin_core_may_be_written_as_addresses():
+    terms = {"family": "http://rs.tdwg.org/dwc/terms/family", "genus": "http://rs.tdwg.org/dwc/terms/genericName"}
+    assert match_columns(terms.values()) == terms
+
+
+def test_columns_of_whole_lineages_and_further_names_are_named_as_not_read():
+    matched = match_columns(["path", "scientificName", "genus"])
+    columns = ["acceptedScientificName", "taxonomy", "lineage_string", "Nom scientifique", "taxonID", "colour"]
+    unread = "'acceptedScientificName', 'taxonomy', 'lineage_string', 'Nom scientifique'"
+    assert notes_on_columns(matched, [*matched.values(), *columns])[-1] == (
+        f"columns that look like ranks were not read: {unread}"
+    )
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.permutations(sorted({name for names in COLUMN_NAMES.values() for name in names})))
 def test_the_order_of_columns_does_not_change_the_match(columns):
