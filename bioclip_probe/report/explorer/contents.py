@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -125,22 +124,36 @@ def contents_of(results: Results, sample: Sample, progress: bool = True) -> Cont
     coordinates = results.table("coordinates")
     settings = next(reversed(results.record["steps"].values()))["plan"]["projection"]
     coordinates = coordinates[coordinates["mode"] == settings["mode"]]
-    order = np.argsort(sample.placement.node, kind="stable")
-    inputs, ordered = Inputs(sample), sample.take(order)
     methods, names = coordinates["method"].unique().tolist(), coordinates["encoder"].unique().tolist()
+    labels, styles = short_names(names), model_styles(names, results.controls)
+    order = np.argsort(sample.placement.node, kind="stable")
+    ordered, models = sample.take(order), []
     total = len(names) * (1 + len(methods))
     with weighted_bar("exploring", (0, total), (0.0, float(total)), progress) as bar:
-        work = _Work(Checkpoints(results.folder, inputs, bar), sample, settings["mode"], settings["seed"])
-        models = tuple(_model(results, ordered, order, coordinates, methods, name, names, work) for name in names)
-        work.checkpoints.remove_others(_STEP)
-    dataset = results.record["dataset"]["name"]
-    run = results.record["run"]
-    return Contents(dataset, run, results.simulated, ordered.images, ordered.placement, tuple(methods), models)
+        pieces = _Pieces(Checkpoints(results.folder, Inputs(sample), bar), sample, settings["mode"], settings["seed"])
+        for name in names:
+            panels = list(refits(coordinates[coordinates["encoder"] == name], ordered))
+            maps = {refit.method: refit.points for refit in panels if len(refit.points) == len(order)}
+            maps |= {method: pieces.map_of_all(name, method)[order] for method in methods if method not in maps}
+            neighbors = pieces.neighbors(name).reordered(order)
+            clades = tuple(refit for refit in panels if len(refit.points) < len(order))
+            correlations = _correlations(results.measurements, name, ordered.placement)
+            models.append(ModelContents(name, labels[name], styles[name].color, neighbors, maps, clades, correlations))
+        pieces.checkpoints.remove_others(_STEP)
+    return Contents(
+        results.record["dataset"]["name"],
+        results.record["run"],
+        results.simulated,
+        ordered.images,
+        ordered.placement,
+        tuple(methods),
+        tuple(models),
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
-    """What the explorer computes itself, each piece of it once for a results folder."""
+class _Pieces:
+    """What the explorer computes itself, in the order of the sample; each piece once for a results folder."""
 
     checkpoints: Checkpoints
     sample: Sample
@@ -148,54 +161,28 @@ class _Work:
     seed: int
 
     def neighbors(self, name: str) -> Neighbors:
-        """Return the neighbours of the images of the sample for one encoder."""
+        """Return the neighbours of the images for one encoder."""
 
         def compute() -> Content:
             vectors, species = self.sample.embeddings[name].vectors, self.sample.placement.at("species")
             return Content(Neighbors.of(vectors, species, self.sample.groups).as_table())
 
-        return Neighbors.from_table(self._content(f"neighbors of {name}", name, {}, compute).table)
+        return Neighbors.from_table(self._table(f"neighbors of {name}", name, {}, compute))
 
     def map_of_all(self, name: str, method: str) -> np.ndarray:
-        """Return the images of the sample in the plane."""
+        """Return the images in the plane."""
 
         def compute() -> Content:
             points = map_of_all(self.sample.embeddings[name].vectors, method, self.mode, self.seed)
             return Content(pd.DataFrame(points, columns=["x", "y"]))
 
         asked = {"mode": self.mode, "seed": self.seed}
-        return self._content(f"{method} of {name}", name, asked, compute).table[["x", "y"]].to_numpy()
+        return self._table(f"{method} of {name}", name, asked, compute)[["x", "y"]].to_numpy()
 
-    def _content(self, subject: str, name: str, asked: dict, compute: partial | object) -> Content:
-        """Return a piece, from the results folder if it is there."""
+    def _table(self, subject: str, name: str, asked: dict, compute: Callable[[], Content]) -> pd.DataFrame:
+        """Return the table of a piece, from the results folder if it is there."""
         piece = Piece(_STEP, subject, (("images", ""), ("vectors", name)), asked)
-        return self.checkpoints.content(piece, compute)  # type: ignore[arg-type]
-
-
-def _model(
-    results: Results,
-    ordered: Sample,
-    order: np.ndarray,
-    coordinates: pd.DataFrame,
-    methods: Sequence[str],
-    name: str,
-    names: Sequence[str],
-    work: _Work,
-) -> ModelContents:
-    """Return the contents of one model, in the order of the taxonomy."""
-    panels = list(refits(coordinates[coordinates["encoder"] == name], ordered))
-    whole = {refit.method: refit.points for refit in panels if len(refit.points) == len(order)}
-    maps = {method: whole[method] if method in whole else work.map_of_all(name, method)[order] for method in methods}
-    style = model_styles(names, results.controls)[name]
-    return ModelContents(
-        name,
-        short_names(names)[name],
-        style.color,
-        work.neighbors(name).reordered(order),
-        maps,
-        tuple(refit for refit in panels if len(refit.points) < len(order)),
-        _correlations(results.measurements, name, ordered.placement),
-    )
+        return self.checkpoints.content(piece, compute).table
 
 
 def _correlations(measurements: pd.DataFrame | None, name: str, placement: Placement) -> np.ndarray:

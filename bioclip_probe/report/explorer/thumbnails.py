@@ -109,7 +109,8 @@ def thumbnails_of(
         return Thumbnails.none(len(sources))
     shared = np.arange(len(sources)) if choice == "all" else np.unique(taxon, return_inverse=True)[1]
     first = np.unique(shared, return_index=True)[1]
-    slots, atlases, size = np.full(len(first), NO_THUMBNAIL), [], 0
+    slots, size = np.full(len(first), NO_THUMBNAIL), 0
+    atlases: list[str] = []
     n_atlases = -(-len(first) // PER_ATLAS)
     with weighted_bar("thumbnails", (0, n_atlases), (0.0, float(n_atlases)), progress) as bar:
         for start in range(0, len(first), PER_ATLAS):

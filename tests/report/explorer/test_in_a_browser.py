@@ -51,18 +51,33 @@ def test_every_picture_is_in_every_panel_and_in_the_taxonomy(open_page):
     assert f"{N} pictures of 192 species" in page.locator("header").inner_text()
 
 
-def test_points_of_one_pixel_take_their_mean_colour_in_any_order(open_page):
-    drawn = """(order) => {
+def mean_colors(x, y, colors, size, radius):
+    """The definition: each pixel has the mean colour of the discs that cover it, weighted by how far they do."""
+    cover = np.hypot(np.arange(size)[:, None, None] - np.round(y), np.arange(size)[None, :, None] - np.round(x))
+    weight = np.round(np.clip(radius + 0.5 - cover, 0, 1) * 16) * (np.clip(radius + 0.5 - cover, 0, 1) > 0.08)
+    total = weight.sum(axis=2)
+    mean = weight @ colors / np.maximum(total, 1)[:, :, None]
+    return np.where(total[:, :, None] > 0, mean, 0), np.round(255 * np.minimum(total / 16, 1))
+
+
+def test_each_pixel_takes_the_mean_colour_of_its_points_in_any_order(open_page):
+    draw = """([x, y, colors, size, radius]) => {
       const raster = new explorer.panels[0].raster.constructor(document.createElement("canvas"));
-      raster.resize(21, 21);
-      const colors = order.map((name) => ({ red: 0xff0000ff, blue: 0xffff0000 })[name]);
-      const n = order.length, x = new Float32Array(n).fill(10), y = new Float32Array(n).fill(10);
-      raster.draw({ x, y, color: Uint32Array.from(colors), begin: 0, end: n, first: 0, last: n, fade: 0 }, 3, true);
-      return [...raster.context.getImageData(10, 10, 1, 1).data];
+      raster.resize(size, size);
+      const n = x.length;
+      const color = Uint32Array.from(colors, ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0);
+      raster.draw({ x, y, color, begin: 0, end: n, first: 0, last: n, fade: 0 }, radius, true);
+      return [...raster.image.data];
     }"""
+    rng, size, radius = np.random.default_rng(0), 24, 2.5
+    x, y, colors = rng.uniform(4, 20, 30), rng.uniform(4, 20, 30), rng.integers(0, 256, (30, 3))
     page = open_page()
-    assert page.evaluate(drawn, ["red", "blue"]) == page.evaluate(drawn, ["blue", "red"]) == [127, 0, 127, 255]
-    assert page.evaluate(drawn, ["red", "red", "blue"])[0] == 170
+    mean, alpha = mean_colors(x, y, colors, size, radius)
+    for order in (np.arange(30), rng.permutation(30)):
+        drawn = [x[order].tolist(), y[order].tolist(), colors[order].tolist(), size, radius]
+        image = np.array(page.evaluate(draw, drawn)).reshape(size, size, 4)
+        assert np.abs(image[:, :, 3] - alpha).max() <= 1
+        assert np.abs(image[:, :, :3] - mean).max() <= 1
 
 
 def test_the_pictures_of_a_box_stay_and_others_fade(open_page):

@@ -132,7 +132,7 @@ class Icicle {
       context.fillRect(left, top, width - 1, Math.max(height - gap, 0.5));
     }
     let inset = 4;
-    if (rank === state.colorRank && taxon > state.values.clade) {
+    if (rank === explorer.colorRank && taxon > state.values.clade) {
       context.fillStyle = cssOf(taxonColor[taxon]);
       context.fillRect(left, top, STRIPE, Math.max(height - gap, 0.5));
       inset += STRIPE;

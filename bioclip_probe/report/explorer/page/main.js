@@ -84,8 +84,9 @@ class Explorer {
   #colorPoints() {
     const { taxonomy, state, theme } = this;
     const { clade } = state.values;
-    const whole = state.colorRank > taxonomy.rank[clade] ? clade : ROOT; // colours above the clade are those of all life
-    this.taxonColor = taxonColors(taxonomy, whole, state.colorRank, theme.grey);
+    this.colorRank = state.colorRank;
+    const whole = this.colorRank > taxonomy.rank[clade] ? clade : ROOT; // colours above the clade are those of all life
+    this.taxonColor = taxonColors(taxonomy, whole, this.colorRank, theme.grey);
     this.colors = Uint32Array.from(taxonomy.taxonOf, (taxon) => this.taxonColor[taxon]);
   }
 
