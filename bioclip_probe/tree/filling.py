@@ -32,7 +32,9 @@ class Filling:
         For each rank, the taxa whose rows contradict each other: the name of the species, genus …, and the number of
         rows whose hole stays.
     n_split : int
-        Species that count as more than one before the holes are filled, and as one after.
+        Species that count as more than one before the holes are filled, and as fewer after.
+    several : list of str
+        Species that count as more than one after the holes are filled, because rows disagree about a rank above them.
 
     Examples
     --------
@@ -46,6 +48,7 @@ class Filling:
     names: dict[str, list[str]]
     contradictions: dict[str, dict[str, int]]
     n_split: int
+    several: list[str]
 
     @property
     def notes(self) -> list[str]:
@@ -68,11 +71,17 @@ class Filling:
         return notes + self._notes_on_contradictions()
 
     def _notes_on_contradictions(self) -> list[str]:
-        return [
+        notes = [
             f"the {rank} of {sum(taxa.values())} images stays missing, other images of their taxon contradict each "
             f"other: {some(taxa)}"
             for rank, taxa in self.contradictions.items()
         ]
+        if self.several:
+            notes.append(
+                f"{len(self.several)} species count as more than one taxon, as their images disagree about a rank "
+                f"above the species: {some(self.several)}"
+            )
+        return notes
 
 
 def fill_lineages(lineages: pd.DataFrame) -> tuple[pd.DataFrame, Filling]:
@@ -122,8 +131,10 @@ def fill_lineages(lineages: pd.DataFrame) -> tuple[pd.DataFrame, Filling]:
         taxa = contradictions.setdefault(RANKS[number], {})
         taxon = str(columns[anchor][1][distinct[lineage, anchor] - 1])
         taxa[taxon] = taxa.get(taxon, 0) + int(n_rows[lineage])
-    n_split = int(np.sum(_paths_of_species(given) > _paths_of_species(distinct)))
-    return filled, Filling(rows, names, contradictions, n_split)
+    n_paths = _paths_of_species(distinct)
+    n_split = int(np.sum(_paths_of_species(given) > n_paths))
+    several = [str(name) for name in columns[_SPECIES][1][n_paths > 1]]
+    return filled, Filling(rows, names, contradictions, n_split, several)
 
 
 def _one_round(lineages: np.ndarray) -> tuple[dict[tuple[int, int], int], dict[tuple[int, int], int]]:

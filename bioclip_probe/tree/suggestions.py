@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import pandas as pd
@@ -69,10 +69,12 @@ class _FreeTips:
         self.labels: dict[str, str] = {}
         self.by_stem: defaultdict[str, list[str]] = defaultdict(list)
         self.is_species = is_species
+        n_tips = Counter(map(name_key, tree.name[tree.tips]))
         for tip in tips:
             label = read_label(str(tree.name[tip]))
             key = label.species if is_species else label.taxon
-            if key and key not in self.labels:
+            # A label that several tips have names none of them.
+            if key and key not in self.labels and n_tips[name_key(tree.name[tip])] == 1:
                 self.labels[key] = " ".join(str(tree.name[tip]).replace("_", " ").split())
                 self.by_stem[_stem(key)].append(key)
 

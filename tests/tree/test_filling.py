@@ -125,3 +125,13 @@ def test_lineages_that_agree_come_back_from_any_holes_that_leave_one_name_of_eac
     for number, rank in enumerate(RANKS[:-1]):
         given[rank] = given[rank].mask(holes[:, number])
     pd.testing.assert_frame_equal(fill_lineages(given)[0], full)
+
+
+def test_a_species_whose_images_disagree_about_its_order_is_said():
+    other = (*MAGPIE[:3], "Piciformes", *MAGPIE[4:])
+    filled, filling = fill_lineages(table(MAGPIE, other, MAGPIE))
+    assert lists(filled) == [MAGPIE, other, MAGPIE]
+    said = (
+        f"1 species count as more than one taxon, as their images disagree about a rank above the species: {MAGPIE[-1]}"
+    )
+    assert filling.notes == filling.notes_as_given == [said]

@@ -43,3 +43,10 @@ def test_a_suggested_label_is_found_when_it_is_given_back():
     rules = NameRules(suggested("Felis concolor"))
     (match,) = match_taxa(TREE, pd.DataFrame({"species": ["Felis concolor"]}), rules).itertuples()
     assert (match.matched, match.kind, match.tip) == (True, "table", 1)
+
+
+def test_a_label_of_several_tips_is_no_suggestion():
+    tree = parse_newick("((Felis_catus:1,Corvus_corax:1):1,(Felis_catus:1,Corvus_corone:1):1,(Pica_pica:1,Sus:1):1);")
+    taxa = pd.DataFrame({"species": ["Felis catus", "Corvus corax", "Corvus corone", "Pica pica"]})
+    table = suggest_names(match_taxa(tree, taxa), tree)
+    assert table[["ours", "theirs", "why"]].to_numpy().tolist() == [["Felis catus", "", "2 tips have this name"]]
