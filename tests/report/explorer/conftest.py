@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bioclip_probe.report.explorer.page import page_of
+from bioclip_probe.report.explorer.page import explore, page_of
+from bioclip_probe.study import run_steps
+from bioclip_probe.study.examples import corvid_plan
 from tests.support.explorer_study import made_up_contents, made_up_thumbnails
 
 if TYPE_CHECKING:
@@ -40,13 +42,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the page of a made-up study, and that of one whose names are markup."""
+    """A folder with the pages of a made-up study, one whose names are markup, and three birds without pictures."""
     folder = tmp_path_factory.mktemp("pages")
     contents = made_up_contents()
     page_of(contents, made_up_thumbnails(len(contents.images))).write(folder / "study.html")
     hostile = "</script><script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\"><!--"
     contents = made_up_contents(prefix=hostile, title=hostile)
     page_of(contents, made_up_thumbnails(len(contents.images))).write(folder / "hostile.html")
+    run_steps(corvid_plan(folder), folder / "store", folder / "out", ["project"])
+    explore(folder / "out", folder / "store", progress=False).write(folder / "birds.html")
     return folder
 
 

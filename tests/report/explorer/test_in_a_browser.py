@@ -232,6 +232,22 @@ def test_hostile_names_are_text(open_page):
     assert page.evaluate("document.scripts.length") == 4, "study, data, one atlas, and the program"
 
 
+def test_few_birds_without_pictures_measurements_and_kingdoms(open_page):
+    page = open_page("birds.html")
+    assert page.locator(".panel-caption").inner_text() == "too few pictures for a map"
+    assert state(page, "tint") == "stay", "nothing was measured"
+    assert page.locator("#thumbnail, .thumbnail").count() == 0
+    page.fill("#search", "Pica")
+    page.keyboard.press("Enter")
+    assert clade(page) == "|||||Pica"
+    page.keyboard.press("]")
+    assert page.locator(".lineage li").all_inner_texts() == ["Pica", "Pica hudsonia"]
+    assert [text.split("\n")[0] for text in page.locator(".neighbor").all_inner_texts()] == [
+        "Pica pica",
+        "Corvus corax",
+    ]
+
+
 def test_a_notebook_shows_the_page_in_a_frame(open_page, pages):
     from bioclip_probe.report.explorer import Explorer
 

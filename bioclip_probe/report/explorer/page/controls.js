@@ -9,7 +9,7 @@ const TINTS = {
   stay: {
     label: "keeps together",
     short: "stays together",
-    about: "Share of a taxon's pictures whose nearest picture is of the taxon too. Hatched: a single picture.",
+    about: "Share of a taxon’s pictures whose nearest picture is of the taxon too. Hatched: a single picture.",
   },
 };
 const MOST_CHIPS = 14;

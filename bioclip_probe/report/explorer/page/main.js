@@ -50,11 +50,13 @@ class Explorer {
   /** Return a taxon in words. */
   describe(taxon) {
     const { taxonomy, state, study } = this;
-    const { model, tint } = state.values;
+    const { model, against, tint } = state.values;
     const count = (n, one, several) => `${n.toLocaleString("en")} ${n === 1 ? one : several}`;
     const parts = [count(taxonomy.size(taxon), "picture", "pictures"), count(taxonomy.nSpecies[taxon], "species", "species")];
-    const value = this.models[model]?.[tint][taxon];
-    if (Number.isFinite(value)) parts.push(`${TINTS[tint].short} ${value.toFixed(2).replace("-", "−")} (${study.models[model].label})`);
+    for (const number of new Set([model, against])) {
+      const value = this.models[number]?.[tint][taxon];
+      if (Number.isFinite(value)) parts.push(`${TINTS[tint].short} ${value.toFixed(2).replace("-", "−")} (${study.models[number].label})`);
+    }
     const rank = taxon === ROOT ? "" : `${taxonomy.ranks[taxonomy.rank[taxon]]} `;
     return `${rank}${taxonomy.name(taxon)}: ${parts.join(", ")}`;
   }

@@ -6,27 +6,18 @@ class State extends EventTarget {
     this.study = study;
     this.taxonomy = taxonomy;
     this.ids = ids;
-    this.values = {};
-    this.readHash();
-    addEventListener("popstate", () => this.set(this.#fromHash()));
-    addEventListener("hashchange", () => this.set(this.#fromHash()));
-  }
-
-  get usual() {
-    const correlations = this.study.models.some((_, i) => this.study.array(`correlation/${i}`).some(Number.isFinite));
-    return {
+    const measured = study.models.some((_, number) => study.array(`correlation/${number}`).some(Number.isFinite));
+    this.usual = {
       clade: ROOT,
       picture: -1, // the picture that was clicked
-      method: this.study.methods[0]?.name ?? "",
+      method: study.methods[0]?.name ?? "",
       color: 0, // rank that colours the points; 0: that of the children of the clade
-      tint: correlations ? "follow" : "stay",
+      tint: measured ? "follow" : "stay",
       model: 0,
       against: -1, // the model that `model` is compared with in the icicle
     };
-  }
-
-  readHash() {
-    this.values = { ...this.usual, hoverClade: -1, hoverPicture: -1, ...this.#fromHash() };
+    this.values = { hoverClade: -1, hoverPicture: -1, ...this.#fromHash() };
+    addEventListener("popstate", () => this.set(this.#fromHash()));
   }
 
   #fromHash() {
@@ -45,7 +36,7 @@ class State extends EventTarget {
 
   #toHash() {
     const { clade, picture, method, color, tint, model, against } = this.values;
-    const usual = this.usual;
+    const { usual } = this;
     const hash = new URLSearchParams();
     if (clade !== ROOT) hash.set("clade", this.taxonomy.path(clade));
     if (picture >= 0) hash.set("picture", this.ids[picture]);
