@@ -148,9 +148,9 @@ def _parse_scientific(scientific: str | None, taxonomic: str | None) -> dict[str
 
     An epithet of two words alone looks like a genus and an epithet; the taxonomic name shows which one it is.
     """
-    if scientific is None:
+    if scientific is None or not (taxonomic or scientific).endswith(scientific):
         return {}
-    match = _BINOMIAL.fullmatch(scientific)
-    if match is None or not (taxonomic or scientific).endswith(scientific):
-        return {}
-    return {"genus": match[1], "species": match[2]}
+    if match := _BINOMIAL.fullmatch(scientific):
+        return {"genus": match[1], "species": match[2]}
+    name = read_name(scientific) if scientific[0].isupper() else None  # PICA HUDSONIA
+    return {"genus": name.genus, "species": name.species} if name and name.species else {}

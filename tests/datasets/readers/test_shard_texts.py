@@ -39,3 +39,17 @@ def test_json_names_ranks_as_tables_do(written):
 def test_a_higher_taxon_in_json_is_no_species():
     names = parse_texts({"json": b'{"family": "Corvidae", "scientific_name": "Pica Brisson, 1760"}'})
     assert (names["family"], names["species"]) == ("Corvidae", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "species"),
+    [
+        (b"PICA HUDSONIA", "Pica hudsonia"),
+        (b"Pica Hudsonia", "Pica hudsonia"),
+        (b"CORVIDAE", None),
+        (b"hudsonia", None),
+    ],
+)
+def test_a_scientific_name_may_be_written_in_capitals(text, species):
+    names = parse_texts({"sci.txt": b"a photo of " + text + b"."})
+    assert (names["genus"], names["species"]) == (species and "Pica", species)
