@@ -24,8 +24,10 @@ import pyarrow as pa
 
 from bioclip_probe.datasets.dataset import Dataset, dataset_from_rows
 from bioclip_probe.datasets.identity import Identity
+from bioclip_probe.datasets.readers.arrow_streams import check_arrow_stream
 from bioclip_probe.datasets.readers.columns import check_columns, complete_rows, match_columns, notes_on_columns
 from bioclip_probe.datasets.readers.content import FileContent
+from bioclip_probe.datasets.readers.json_files import read_json
 from bioclip_probe.datasets.readers.parquet import text_columns
 from bioclip_probe.datasets.readers.picture_paths import WEB_ADDRESS
 from bioclip_probe.datasets.readers.pictures import (
@@ -120,6 +122,7 @@ def load(path: Path) -> Dataset:
     """
     path = check_folder(Path(path))
     library = _import_library()
+    _check_streams(path)
     try:
         rows = library.load_from_disk(str(path))
     except Exception as error:  # of the library, of Arrow, or KeyError, TypeError … of a damaged JSON
@@ -138,6 +141,20 @@ def load(path: Path) -> Dataset:
     files = sorted(file.name for file in path.glob("*.arrow"))
     identity = Identity(dataset.images, (dataset.fingerprint,), FileContent(path, files))
     return replace(dataset, identity=identity, open=replace(pictures, name=str(path), root=path))
+
+
+def _check_streams(path: Path) -> None:
+    """Refuse streams of a folder, or of its splits, that would fill the memory when the library opens them."""
+    for state in (path / "state.json", *sorted(path.glob("*/state.json"))):
+        try:
+            names = [file["filename"] for file in read_json(state)["_data_files"]]
+        except (DataError, KeyError, TypeError):  # the library says what is missing
+            continue
+        foreign = [name for name in names if not isinstance(name, str) or Path(name).name != name]
+        if foreign:
+            raise DataError(f"{state} names files that do not lie beside it: {some(foreign)}")
+        for name in names:
+            check_arrow_stream(state.parent / name)
 
 
 def from_hugging_face(

@@ -248,11 +248,11 @@ def text_columns(table: pa.Table, name: object, labels: Mapping[str, Sequence[st
         try:
             values = _spread(values).cast(pa.string())  # the cast does not check UTF-8, so the result is validated
             values.validate(full=True)
+            text = values.to_pandas().astype("str").str.strip().replace("", None)
         except DAMAGED_FILE_ERRORS as error:
             raise DataError(
                 f"{name}: column '{column}' holds more than text ({one_line(error)}); expected text or numbers"
             ) from error
-        text = values.to_pandas().astype("str").str.strip().replace("", None)
         if column in labels:
             text = text.map({str(number): label for number, label in enumerate(labels[column])}).astype("str")
         frame[column] = text
