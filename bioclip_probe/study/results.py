@@ -11,6 +11,7 @@
       pieces/                                    finished pieces of the work, see `checkpoints`
       figures/                                   drawn from the tables
       report.html                                bound from all of it
+      explorer.html                              a page to walk through it, if it was asked for
 
 A folder holds one run: one dataset, embedded by one set of encoders. The steps of a study may be run one after the
 other; each replaces its own rows. The results of another run are replaced only if that is asked for.
@@ -297,7 +298,8 @@ def write(
         files[folder / STUDY_FILE] = lambda path: path.write_bytes(study.encode())
     text = json.dumps(record, indent=1, default=str)
     files[folder / "runs.json"] = lambda path: path.write_text(text, encoding="utf-8")
-    of_another = ("runs.json", "report.html", "measurements.csv", *(f"{name}.parquet" for name in TABLES))
+    pages = ("report.html", "explorer.html")
+    of_another = ("runs.json", *pages, "measurements.csv", *(f"{name}.parquet" for name in TABLES))
     obsolete = [*(() if study else (STUDY_FILE,)), *(() if before else of_another)]
     write_together(files, [folder / name for name in obsolete])
     return read(folder)
