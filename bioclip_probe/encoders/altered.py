@@ -20,7 +20,7 @@ from bioclip_probe.encoders.network import Network
 from bioclip_probe.encoders.pixels import PixelTransform, SplitTransform
 from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.errors import ModelError, PictureError
-from bioclip_probe.files import sha256_of_bytes
+from bioclip_probe.files import sha256_of_chunks
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -60,7 +60,8 @@ def scrambled(image: Image.Image) -> Image.Image:
         return image
     tiles = pixels[: height * TILES, : width * TILES].reshape(TILES, height, TILES, width, 3).swapaxes(1, 2)
     tiles = tiles.reshape(TILES * TILES, height, width, 3)
-    order = np.random.default_rng(int(sha256_of_bytes(pixels.tobytes())[:16], 16)).permutation(len(tiles))
+    digest = sha256_of_chunks(row.tobytes() for row in pixels)
+    order = np.random.default_rng(int(digest[:16], 16)).permutation(len(tiles))
     rows = tiles[order].reshape(TILES, TILES, height, width, 3).swapaxes(1, 2)
     return Image.fromarray(rows.reshape(height * TILES, width * TILES, 3))
 
@@ -126,8 +127,8 @@ def background(image: Image.Image) -> Image.Image:
 
     mask = _mask_of(image)
     pixels = np.array(image.convert("RGB"))
-    around = pixels[~mask]
-    pixels[mask] = np.rint(around.mean(axis=0)) if len(around) else 127
+    # The picture may be as large as any: no copy of its surroundings is made for their mean.
+    pixels[mask] = 127 if mask.all() else np.rint(pixels.mean(axis=(0, 1), where=~mask[:, :, None]))
     return Image.fromarray(pixels)
 
 
@@ -142,7 +143,7 @@ def _mask_of(image: Image.Image) -> np.ndarray:
     if mask.size != image.size:
         sizes = f"{mask.size[0]} x {mask.size[1]} and {image.size[0]} x {image.size[1]}"
         raise PictureError(f"its mask has another size than the picture: {sizes} pixels", "preprocessing")
-    values = np.asarray(mask.convert("L"), dtype=float)
+    values = np.asarray(mask.convert("L"))
     return values > values.max(initial=0) / 2
 
 
