@@ -197,7 +197,9 @@ class Icicle {
     context.beginPath();
     context.moveTo(this.width, y - 5), context.lineTo(this.width - 8, y), context.lineTo(this.width, y + 5);
     context.fill();
+    context.globalAlpha = 0.35; // names stay readable
     context.fillRect(0, y - 0.5, this.width, 1);
+    context.globalAlpha = 1;
   }
 
   /** Return a pattern of thin slanted lines. */
