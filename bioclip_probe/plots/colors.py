@@ -49,6 +49,7 @@ def clade_colors(paths: Sequence[str]) -> tuple[list[str], dict[str, str]]:
             continue
         shades = below[clade]
         white = PALEST * shades.index(tuple(names[: depth + 1])) / max(len(shades) - 1, 1)
-        colors.append(to_hex([channel + white * (1 - channel) for channel in to_rgb(hues[clade])]))
+        red, green, blue = (channel + white * (1 - channel) for channel in to_rgb(hues[clade]))
+        colors.append(to_hex((red, green, blue)))
     legend = {clade[-1] or "no name": color for clade, color in hues.items()}
     return colors, legend | ({"others": MUTED} if len(set(clades)) > len(hues) else {})

@@ -57,6 +57,8 @@ def matrix(measurements: pd.DataFrame, metrics: Iterable[str], settings: FigureS
     both = ("encoder", "encoder_b")
     rows = FigureRows.of(table, ["metric", *both], settings, both)
 
+    if len(rows.encoders) < 2:
+        raise DataError("a matrix compares two models or more; one is asked for")
     n_columns = min(len(metrics), 3 if settings.page > 4 else 1)
     n_rows = -(-len(metrics) // n_columns)
     cell = min(_CELL, (settings.page - _LABELS - 0.25 * n_columns) / n_columns / (len(rows.encoders) - 1))

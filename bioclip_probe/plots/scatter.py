@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,7 +86,7 @@ def label_points(axes: Axes, x: pd.DataFrame, y: pd.DataFrame, looks: Sequence[s
         _, dx, dy, ha, va, box = best
         taken.append(box)
         offset = (dx * em * 72, dy * em * 72)
-        text = {"ha": ha, "va": va, "fontsize": "small", "color": look.text_color, "zorder": 5}
+        text: dict[str, Any] = {"ha": ha, "va": va, "fontsize": "small", "color": look.text_color, "zorder": 5}
         halo = [withStroke(linewidth=2, foreground="white")]
         axes.annotate(look.label, (across, along), offset, textcoords="offset points", path_effects=halo, **text)
 

@@ -15,6 +15,7 @@ from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
 import matplotlib
+import numpy as np
 from matplotlib.collections import Collection as MarkCollection
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
@@ -34,7 +35,7 @@ POINT_ALPHA = 0.85
 #: Points of ``medium`` type.
 FONT_SIZE = 7.25
 #: Sizes that are in points and grow with the figure.
-_SIZES: dict[str, float] = {
+_SIZES: dict[Any, float] = {
     "font.size": FONT_SIZE,
     "axes.linewidth": 0.6,
     "axes.labelpad": 3.0,
@@ -94,6 +95,7 @@ _ROLES = {
 _MODEL_COLORS = ("#009e73", "#d55e00", "#0072b2", "#e69f00", "#aa4499", "#56b4e9", "#332288", "#882255")
 _MODEL_MARKERS = "osD^v<>p"
 _CONTROL_COLORS = ("#8a8a8a", "#a8a8a8", "#6e6e6e", "#bcbcbc")
+_CONTROL_MARKERS = "os^D"
 _CONTROL_DASHES = ((0, (4, 2)), (0, (1, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (2, 2)))
 
 Draw = TypeVar("Draw", bound=Callable[..., Figure])
@@ -188,15 +190,15 @@ def _enlarge_marks(figure: Figure, scale: float) -> None:
     """Make lines, markers and edges `scale` times as wide; type and ticks were enlarged when they were drawn."""
     axes = [part for panel in figure.axes for part in (panel.xaxis, panel.yaxis)]
     of_ticks = {id(line) for axis in axes for line in axis.findobj(Line2D)}
-    for line in figure.findobj(lambda artist: isinstance(artist, Line2D) and id(artist) not in of_ticks):
+    for line in [line for line in figure.findobj(Line2D) if id(line) not in of_ticks]:
         line.set_linewidth(line.get_linewidth() * scale)
         line.set_markersize(line.get_markersize() * scale)
         line.set_markeredgewidth(line.get_markeredgewidth() * scale)
     for marks in figure.findobj(MarkCollection):
-        marks.set_linewidth([width * scale for width in marks.get_linewidth()])
+        marks.set_linewidth((np.asarray(marks.get_linewidth()) * scale).tolist())
         if isinstance(marks, PathCollection):
             marks.set_sizes(marks.get_sizes() * scale**2)
-    for patch in figure.findobj(lambda artist: isinstance(artist, Patch) and not isinstance(artist, Spine)):
+    for patch in [patch for patch in figure.findobj(Patch) if not isinstance(patch, Spine)]:
         patch.set_linewidth(patch.get_linewidth() * scale)
 
 
@@ -241,7 +243,8 @@ def model_styles(encoders: Iterable[str], controls: Collection[str] = ()) -> dic
     for number, name in enumerate(name for name in encoders if name in controls):
         color = _CONTROL_COLORS[number % len(_CONTROL_COLORS)]
         dashes = _CONTROL_DASHES[number % len(_CONTROL_DASHES)]
-        styles[name] = ModelStyle(label[name], color, "o", dashes, control=True)
+        marker = _CONTROL_MARKERS[number % len(_CONTROL_MARKERS)]
+        styles[name] = ModelStyle(label[name], color, marker, dashes, control=True)
     return styles
 
 

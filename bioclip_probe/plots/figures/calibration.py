@@ -120,7 +120,7 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, rows: FigureRows) -> None:
     for encoder in reversed(rows.encoders):
         own = panel[panel["encoder"] == encoder].sort_values("bin")
         axes.plot(own["confidence"], own["correct"], **line_style(rows.styles[encoder]), zorder=3)
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
     axes.grid(color=style.GRID, linewidth=0.6)
     axes.set_axisbelow(True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -169,7 +171,7 @@ def _draw_box(
     """Draw one clade: its box, and its name and number if there is room (points a species, inches a column)."""
     value, high = float(row["value"]), float(row["n_taxa"])
     known = bool(np.isfinite(value))
-    face = colors.to_rgba(value) if known else "white"
+    face = tuple(colors.to_rgba(np.array([value]))[0]) if known else "white"
     hatch = None if known else "////"
     axes.add_patch(
         Rectangle(at, 1, high, facecolor=face, edgecolor="white" if known else style.FAINT, linewidth=0.8, hatch=hatch)
@@ -180,7 +182,10 @@ def _draw_box(
     wide = room[1] > 0.9  # else the colour says it alone
     name = taxon_text(taxon_name(str(row.name), rank, max(int(room[1] / 0.056) - 7 * wide, 4)), rank)
     dark = known and float(np.dot(face[:3], [0.3, 0.59, 0.11])) < 0.5
-    look = {"color": "white" if dark else style.INK, "fontweight": "bold" if row["p_adjusted"] < 0.05 else "normal"}
+    look: dict[str, Any] = {
+        "color": "white" if dark else style.INK,
+        "fontweight": "bold" if row["p_adjusted"] < 0.05 else "normal",
+    }
     text = name + (f" {number(value, sign=True)}" if wide else "")
     axes.text(at[0] + 0.03, at[1] + high / 2, text, va="center", fontsize="small", **look)
 

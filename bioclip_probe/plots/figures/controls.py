@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -105,7 +107,7 @@ def draw_controls(rows: pd.DataFrame, settings: FigureSettings) -> Figure:
     for y, encoder in enumerate(encoders):
         _draw_encoder(axes, y, rows[rows["encoder"] == encoder], looks[encoder], controls, limits)
     _draw_axes(axes, [looks[name] for name in encoders], limits, rows)
-    mark = {"linestyle": "", "color": "white", "markeredgecolor": style.INK, "markeredgewidth": 0.8}
+    mark: dict[str, Any] = {"linestyle": "", "color": "white", "markeredgecolor": style.INK, "markeredgewidth": 0.8}
     entries = [(Line2D([], [], linestyle="", marker="o", color=style.INK, markersize=4), "CPCC")]
     if np.isfinite(rows["ci_low"]).any():
         entries.append((Line2D([], [], color=style.INK, linewidth=1.0), "95 % interval"))
@@ -122,7 +124,7 @@ def _draw_encoder(
     residuals = own[own["metric"] == RESIDUAL].set_index("encoder_b")["value"]
     for place, (control, marker) in enumerate(zip(controls, _MARKERS, strict=False), start=1):
         if np.isfinite(residuals.get(control, np.nan)):
-            edge = {"color": "white", "markeredgecolor": look.color, "markeredgewidth": 0.9}
+            edge: dict[str, Any] = {"color": "white", "markeredgecolor": look.color, "markeredgewidth": 0.9}
             axes.plot([residuals[control]], [y - 0.3 + 0.2 * place], marker, markersize=3.6, zorder=3, **edge)
     for _, row in own[own["metric"] == CPCC].iterrows():
         draw_interval(axes, y - 0.3, row, look.color, limits)

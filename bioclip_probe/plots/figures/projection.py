@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -112,7 +114,7 @@ def _draw_panel(axes: Axes, own: pd.DataFrame, ranks: list[str], color: str, lim
     draw_line(axes, x, full, style.ModelStyle("", color, "o", "-", control=False), limits)
     for number, (method, (_, marker)) in enumerate(METHODS.items()):
         plane = own[(own["metric"] == PLANE) & (own["protocol"] == method)].set_index("rank").reindex(ranks)
-        edge = {"markeredgecolor": style.INK, "markeredgewidth": 0.7, "zorder": 4}
+        edge: dict[str, Any] = {"markeredgecolor": style.INK, "markeredgewidth": 0.7, "zorder": 4}
         axes.plot(x + 0.16 * (number + 1), plane["value"], marker, color="white", markersize=3.4, **edge)
     axes.set_xlim(-0.5, len(ranks) - 0.3)
     axes.set_ylim(*limits)
@@ -125,7 +127,7 @@ def _draw_key(figure: Figure, methods: set[str]) -> None:
     entries = [
         (Line2D([], [], color=style.INK, marker="o", markersize=3.6, linewidth=1.3), "full dimension, 95 % interval")
     ]
-    edge = {"markeredgecolor": style.INK, "markeredgewidth": 0.7}
+    edge: dict[str, Any] = {"markeredgecolor": style.INK, "markeredgewidth": 0.7}
     for method, (name, marker) in METHODS.items():
         if method in methods:
             line = Line2D([], [], linestyle="", color="white", marker=marker, markersize=3.6, **edge)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,7 @@ def draw_signal(rows: pd.DataFrame, settings: FigureSettings) -> Figure:
 def _draw_points(figure: Figure, axes: Axes, at: tuple[np.ndarray, np.ndarray], values: np.ndarray) -> None:
     """Draw the points in the colour of their values; without values they are grey."""
     known = np.isfinite(values)
-    edge = {"linewidths": 0.6, "edgecolors": style.INK, "zorder": 3, "s": 34}
+    edge: dict[str, Any] = {"linewidths": 0.6, "edgecolors": style.INK, "zorder": 3, "s": 34}
     axes.scatter(at[0][~known], at[1][~known], color=style.FAINT, **edge)
     if known.any():
         low, high = min(values[known].min(), 0.0), max(values[known].max(), 0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -193,8 +194,8 @@ def _draw_crossings(axes: Axes, crosses: pd.DataFrame, rows: FigureRows, wide: b
     text = f"share of the first one's test images: the {len(pairs)} most frequent exchanges of {rank}"
     axes.set_xlabel(textwrap.fill(text, 90 if wide else 38))
     handles, labels = axes.get_legend_handles_labels()
-    beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-    below = {"loc": "upper right", "bbox_to_anchor": (1.0, -0.42), "ncols": 2}
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+    below: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (1.0, -0.42), "ncols": 2}
     axes.legend(handles[::-1], labels[::-1], borderaxespad=0, handletextpad=0.1, **(beside if wide else below))
 
 

@@ -53,9 +53,9 @@ def draw_variance(rows: pd.DataFrame, settings: FigureSettings) -> Figure:
     n = len(drawn.encoders)
     n_rows = -(-n // (4 if settings.page > 4 else 2))
     n_columns = -(-n // n_rows)
-    width = min(settings.page, 0.7 + 2.1 * n_columns)
+    width = min(settings.page, max(0.7 + 2.1 * n_columns, 3.4))
     title = "At which rank species differ"
-    figure = style.new_figure(settings, 0.75 + 1.45 * n_rows, title, drawn.simulated, width)
+    figure = style.new_figure(settings, 0.75 + max(1.45 * n_rows, 2.0), title, drawn.simulated, width)
     grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
     for axes in grid.ravel()[n:]:
         axes.remove()
