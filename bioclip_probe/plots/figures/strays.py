@@ -70,11 +70,12 @@ def stray_rows(tables: Tables, settings: FigureSettings) -> pd.DataFrame:
     same = (truth == named) & (truth != "")
     lowest = np.where(same.any(axis=1), 6 - same.to_numpy()[:, ::-1].argmax(axis=1), -1)
     steps = pd.Series([RANKS[place] if place >= 0 else "none" for place in lowest], index=names.index)
+    depth = next((depth for depth in range(1, 6) if len(set(truth[depth]) - {""}) > 1), None)
     parts = []
     for encoder, own in names.groupby("encoder", sort=False):
         counts = steps[own.index].value_counts().reindex([step for step in STEPS if step in set(steps)], fill_value=0)
         shares = counts.rename("n_images").rename_axis("rank").reset_index().assign(kind="shares", n_all=len(own))
-        crosses = _crossings(truth.loc[own.index], named.loc[own.index])
+        crosses = _crossings(truth.loc[own.index], named.loc[own.index], depth)
         parts += [part.assign(encoder=encoder) for part in (shares, crosses)]
     result = pd.concat([part for part in parts if len(part)], ignore_index=True)
     result["share"] = result["n_images"] / result["n_all"]
@@ -87,9 +88,8 @@ def _ranks_of(paths: pd.Series) -> pd.DataFrame:
     return paths.str.split("|", expand=True).reindex(columns=range(len(RANKS))).fillna("")
 
 
-def _crossings(truth: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
-    """Return how many images of one taxon are taken for another, at the first rank below kingdom with two taxa."""
-    depth = next((depth for depth in range(1, 6) if len(set(truth[depth]) - {""}) > 1), None)
+def _crossings(truth: pd.DataFrame, named: pd.DataFrame, depth: int | None) -> pd.DataFrame:
+    """Return how many images of one taxon are taken for another at one rank."""
     if depth is None:
         return pd.DataFrame()
     pairs = pd.DataFrame({"taxon": truth[depth], "named": named[depth]})
