@@ -31,7 +31,7 @@ from bioclip_probe.extraction.processes import ProcessPool, process_pool
 from bioclip_probe.extraction.resources import Resources, resources_for
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.extraction.threads import map_ahead, thread_pool
-from bioclip_probe.store.shards import LEDGER
+from bioclip_probe.store.shard_files import LEDGER
 
 if TYPE_CHECKING:
     from bioclip_probe.encoders import Encoder

@@ -32,7 +32,8 @@ from bioclip_probe.extraction.settings import DEFAULTS, ExtractionSettings
 from bioclip_probe.files import sha256_of_file
 from bioclip_probe.progress import progress_bar
 from bioclip_probe.provenance import fingerprint
-from bioclip_probe.store.shards import LEDGER, EmbeddingFolder
+from bioclip_probe.store.shard_files import LEDGER
+from bioclip_probe.store.shards import EmbeddingFolder
 from bioclip_probe.store.store import Store
 
 if TYPE_CHECKING:

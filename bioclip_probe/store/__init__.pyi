@@ -4,6 +4,7 @@ from . import earlier_versions as earlier_versions
 from . import journal as journal
 from . import locks as locks
 from . import records as records
+from . import shard_files as shard_files
 from . import shards as shards
 from . import status as status
 from . import text_embeddings as text_embeddings

@@ -5,7 +5,6 @@ The written format is described in `bioclip_probe.store.store`.
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import PICTURE_ERRORS, DataError, StoreError, some
-from bioclip_probe.files import sha256_of_file, sha256_of_json
-from bioclip_probe.store.journal import ShardFacts, append_line, read_journal
+from bioclip_probe.errors import StoreError, some
+from bioclip_probe.files import sha256_of_json
+from bioclip_probe.store.journal import append_line, read_journal
 from bioclip_probe.store.records import (
     DATASET,
     ENCODER,
@@ -25,24 +24,9 @@ from bioclip_probe.store.records import (
     check_entries,
     check_version,
     read_json,
-    write_file,
 )
-from bioclip_probe.tables import DTYPES, Column, Table
-
-LEDGER = Table(
-    "rows",
-    (
-        Column("image_id", "str", "the image"),
-        Column("row", "int64", "line of its vector in the shard; -1 if it failed"),
-        Column("status", "str", "whether there is a vector", "ok | failed"),
-        Column("error_class", "str", "the kind of failure", " | ".join(PICTURE_ERRORS)),
-        Column("error", "str", "why there is none"),
-        Column("sha256", "str", "digest of the bytes of the picture, where its opener has them", later=True),
-    ),
-)
-
-#: Files of a shard.
-KINDS = ("vectors", "rows")
+from bioclip_probe.store.shard_files import KINDS, LEDGER, ShardFiles, as_stored
+from bioclip_probe.tables import DTYPES
 
 
 class EmbeddingFolder:
@@ -154,7 +138,7 @@ class EmbeddingFolder:
         size = self.meta["shard_size"]
         return slice(shard * size, min((shard + 1) * size, self.n_images))
 
-    def files(self, shard: int) -> dict[str, Path]:
+    def files(self, shard: int) -> ShardFiles:
         """Return the paths of a shard's two files.
 
         Parameters
@@ -163,10 +147,9 @@ class EmbeddingFolder:
 
         Returns
         -------
-        dict
-            Keys ``vectors`` and ``rows``.
+        ShardFiles
         """
-        return {"vectors": self.folder / f"vectors-{shard:05d}.npy", "rows": self.folder / f"rows-{shard:05d}.parquet"}
+        return ShardFiles.of(self.folder, shard)
 
     def state(self) -> str:
         """Return ``complete``, ``incomplete`` or ``damaged``, as far as names and sizes of files tell.
@@ -282,11 +265,7 @@ class EmbeddingFolder:
         StoreError
             If it is gone or damaged.
         """
-        path = self._checked_file(shard, "rows")
-        try:
-            return LEDGER.read(path)
-        except DataError as error:
-            raise StoreError(f"{error}; {REPAIR_HINT}") from error
+        return self.files(shard).read_ledger(self.shards[shard])
 
     def vectors(self, shard: int) -> np.ndarray:
         """Return the vectors of one shard, after checking their sha256.
@@ -305,17 +284,7 @@ class EmbeddingFolder:
         StoreError
             If they are gone or damaged.
         """
-        path = self._checked_file(shard, "vectors")
-        try:
-            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path} is not an array that can be read ({error}); {REPAIR_HINT}") from error
-        expected = (self.shards[shard]["n_ok"], self.dimension)
-        if vectors.shape != expected or vectors.dtype != self.dtype:
-            raise StoreError(
-                f"{path} holds {vectors.dtype} {vectors.shape}, expected {self.dtype} {expected}; {REPAIR_HINT}"
-            )
-        return vectors
+        return self.files(shard).read_vectors(self.shards[shard], self.dimension, self.dtype)
 
     def write_shard(self, shard: int, rows: pd.DataFrame, vectors: np.ndarray, parity: float | None = None) -> None:
         """Write one shard. It counts only once all of it is on the disk.
@@ -335,21 +304,7 @@ class EmbeddingFolder:
         StoreError
             If it cannot be written, or a number is too large for the data type of the store.
         """
-        files = self.files(shard)
-        as_npy, as_parquet = io.BytesIO(), io.BytesIO()
-        with np.errstate(over="ignore"):
-            kept = np.ascontiguousarray(vectors, dtype=self.dtype)
-        if np.isinf(kept).any() and np.isfinite(vectors).all():
-            raise StoreError(f"vectors of shard {shard} are too large for {self.dtype}; keep them as {DTYPES[0]}")
-        np.save(as_npy, kept, allow_pickle=False)
-        LEDGER.check(rows).to_parquet(as_parquet, index=False)
-        ok = rows["status"] == "ok"
-        facts: ShardFacts = {
-            "n_ok": int(ok.sum()),
-            "n_failed": int((~ok).sum()),
-            "vectors": write_file(files["vectors"], as_npy.getvalue()),
-            "rows": write_file(files["rows"], as_parquet.getvalue()),
-        }
+        facts = self.files(shard).write(rows, as_stored(vectors, self.dtype, shard))
         if parity is not None:
             facts["parity"] = parity
         append_line(self.folder, shard, facts)
@@ -376,15 +331,7 @@ class EmbeddingFolder:
         shutil.rmtree(self.folder)
 
     def _size_problems(self, shard: int) -> list[str]:
-        """Return what is wrong with the names and sizes of a shard's files."""
-        problems = []
-        for kind, path in self.files(shard).items():
-            expected = self.shards[shard][kind]["bytes"]
-            if not path.is_file():
-                problems.append(f"{path.name} is gone")
-            elif path.stat().st_size != expected:
-                problems.append(f"{path.name} has {path.stat().st_size} bytes instead of {expected}")
-        return problems
+        return self.files(shard).size_problems(self.shards[shard])
 
     def _is_sound(self, shard: int) -> bool:
         try:
@@ -393,14 +340,3 @@ class EmbeddingFolder:
         except StoreError:
             return False
         return True
-
-    def _checked_file(self, shard: int, kind: str) -> Path:
-        """Return the path of a shard's file, after checking its sha256."""
-        path = self.files(shard)[kind]
-        try:
-            digest = sha256_of_file(path)
-        except OSError as error:
-            raise StoreError(f"{path} cannot be read: {error.strerror}; {REPAIR_HINT}") from error
-        if digest != self.shards[shard][kind]["sha256"]:
-            raise StoreError(f"{path} has changed since it was written (its sha256 differs); {REPAIR_HINT}")
-        return path

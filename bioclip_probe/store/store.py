@@ -80,11 +80,6 @@ if TYPE_CHECKING:
 FORMAT = "bioclip_probe store"
 LOCK = ".lock"
 
-CONTENTS = (
-    "dataset", "dataset_fingerprint", "encoder", "encoder_fingerprint", "dimension", "n_images", "n_ok", "n_failed",
-    "simulated", "state", "folder",
-)  # fmt: skip
-
 
 class Store:
     """Embeddings in one folder, of any number of datasets and encoders.
@@ -106,7 +101,7 @@ class Store:
     --------
     >>> from tempfile import TemporaryDirectory
     >>> from types import SimpleNamespace as Fake
-    >>> from bioclip_probe.store.shards import LEDGER
+    >>> from bioclip_probe.store.shard_files import LEDGER
     >>> from bioclip_probe.tables import IMAGES
     >>> images = IMAGES.frame([{"image_id": "a", "source": "a.jpg"}, {"image_id": "b", "source": "b.jpg"}])
     >>> dataset = Fake(name="birds", fingerprint="0" * 12, simulated=True, notes=[], images=images)
@@ -117,8 +112,8 @@ class Store:
     ...     with store.open_for_writing(dataset, encoder) as embedded:
     ...         embedded.write_shard(0, ledger, np.eye(2))
     ...     table, vectors = store.read("birds", "clip")
-    ...     store.contents()["state"].tolist(), table["image_id"].tolist(), vectors.tolist()
-    (['complete'], ['a', 'b'], [[1.0, 0.0], [0.0, 1.0]])
+    ...     table["image_id"].tolist(), vectors.tolist()
+    (['a', 'b'], [[1.0, 0.0], [0.0, 1.0]])
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -136,33 +131,6 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
-
-    def contents(self) -> pd.DataFrame:
-        """Return a table of what the store holds.
-
-        Returns
-        -------
-        DataFrame
-            One row for each dataset and encoder. `state` is ``complete``, ``incomplete`` (a run was interrupted: run
-            it again) or ``damaged``.
-
-        Raises
-        ------
-        StoreError
-            If a record or a journal is damaged.
-        """
-        rows = []
-        for meta in sorted(self.path.glob("*@*/*@*/meta.json")):
-            embedded = EmbeddingFolder(meta.parent)
-            dataset, encoder = embedded.meta["dataset"], embedded.meta["encoder"]
-            rows.append(
-                (
-                    *(dataset["name"], dataset["fingerprint"], encoder["name"], encoder["fingerprint"]),
-                    *(encoder["dimension"], dataset["n_images"], embedded.n_ok, embedded.n_failed),
-                    *(dataset["simulated"], embedded.state(), meta.parent.relative_to(self.path).as_posix()),
-                )
-            )
-        return pd.DataFrame(rows, columns=CONTENTS)
 
     def images(self, dataset: Dataset | str) -> pd.DataFrame:
         """Return the `IMAGES` table of a dataset, with the images that failed.

@@ -160,7 +160,7 @@ def _encoder_findings(
         yield from _names_findings(store, embedded, files, running)
     if not running:
         known = {"meta.json", JOURNAL, *(path.name for files in name_files for path in files.expected())}
-        known |= {path.name for shard in embedded.shards for path in embedded.files(shard).values()}
+        known |= {path.name for shard in embedded.shards for path in vars(embedded.files(shard)).values()}
         yield from _orphans(folder, known)
 
 

@@ -61,8 +61,8 @@ def corvid_store(folder: str | Path) -> Store:
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     corvid_store(folder).contents()["n_ok"].tolist()
-    [3]
+    ...     corvid_store(folder).read("corvids", "corvids")[1].shape
+    (3, 2)
     """
     vectors, store = f"vectors:{write_corvids(folder)}", Store(Path(folder) / "store")
     embed(datasets.load(vectors), [vectors], store, ExtractionSettings(progress=False))

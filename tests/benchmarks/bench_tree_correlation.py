@@ -37,7 +37,7 @@ from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums, permuted_correlations
 from bioclip_probe.stats.centroids import image_moments
-from bioclip_probe.store.shards import LEDGER
+from bioclip_probe.store.shard_files import LEDGER
 from bioclip_probe.store.store import Store
 from bioclip_probe.study.streaming import stream_moments
 from bioclip_probe.tables import IMAGES, RANKS

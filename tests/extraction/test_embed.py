@@ -1,13 +1,13 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from bioclip_probe import encoders
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.extraction.embed import embed, embed_all_names
 from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.store.status import status
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.text_embeddings import read_names
 from tests.support.extraction import painted_dataset
@@ -56,13 +56,13 @@ def test_a_revision_belongs_to_one_model(dataset, store):
     for models in (["bioclip", "clip"], ["pixels"]):
         with pytest.raises(ProbeError, match="a revision belongs to one model on the hub, and there are"):
             embed(dataset, models, store, ExtractionSettings(revision="abc"))
-    assert pd.DataFrame(store.contents()).empty
+    assert status(store).empty
 
 
 def test_two_models_of_one_name_are_refused(dataset, store):
     with pytest.raises(ProbeError, match="two models are called 'pixels'; name one of them: NAME="):
         embed(dataset, ["pixels", "pixels=color-histogram"], store, ON_CPU)
-    assert pd.DataFrame(store.contents()).empty
+    assert status(store).empty
 
 
 @pytest.mark.slow

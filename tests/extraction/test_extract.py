@@ -12,6 +12,7 @@ from bioclip_probe.datasets import Dataset, fingerprint_of
 from bioclip_probe.errors import DataError, StoreError
 from bioclip_probe.extraction.extract import extract
 from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.store.status import status
 from bioclip_probe.store.store import Store
 from bioclip_probe.tables import IMAGES
 from tests.support.extraction import (
@@ -58,7 +59,7 @@ class Interrupted(MeanColour):
 def test_an_interrupted_run_goes_on_with_the_missing_shards(dataset, store):
     with pytest.raises(KeyboardInterrupt):
         extract_one(dataset, Interrupted(), store, batch_size=4, shard_size=4)
-    assert store.contents()["state"].tolist() == ["incomplete"]
+    assert status(store)["state"].tolist() == ["incomplete"]
     encoder = MeanColour()
     record = extract_one(dataset, encoder, store, batch_size=4, shard_size=7)
     assert (record.n_ok, record.n_reused, encoder.batches) == (10, 8, [2])
@@ -95,7 +96,7 @@ def test_a_killed_run_goes_on(tmp_path, store):
         extract_one(dataset, MeanColour(), store)
     run.send_signal(signal.SIGKILL)
     run.communicate()
-    assert store.contents()["state"].tolist() == ["incomplete"]
+    assert status(store)["state"].tolist() == ["incomplete"]
     encoder = MeanColour()
     record = extract_one(dataset, encoder, store, batch_size=2)
     assert 2 <= record.n_reused < 40
@@ -126,7 +127,7 @@ def test_a_dataset_without_a_usable_picture_leaves_nothing_in_the_store(tmp_path
         path.write_text("no picture")
     with pytest.raises(DataError, match=r"no usable image; the first error: .*000\.png: not a picture"):
         extract_one(dataset, MeanColour(), store, shard_size=1)
-    assert store.contents().empty
+    assert status(store).empty
     assert not list(store.path.rglob("vectors-*"))
 
 
@@ -165,7 +166,7 @@ def test_too_many_failures_stop_the_run(tmp_path, store, most):
     reason = r"3 of the 6 images so far failed, more than the 1(\.5)? allowed \(3 empty\); the first: .*001\.png"
     with pytest.raises(DataError, match=reason):
         extract_one(dataset, encoder, store, batch_size=1, shard_size=3, max_failures=most, workers=1)
-    assert store.contents()["state"].tolist() == ["incomplete"]
+    assert status(store)["state"].tolist() == ["incomplete"]
     assert sum(encoder.batches) < 10
     found = extract_one(dataset, MeanColour(), store, max_failures=3)
     assert (found.n_ok, found.n_failed) == (7, 3)
@@ -193,7 +194,7 @@ def test_another_dataset_or_encoder_has_its_own_folder(dataset, store):
     images = dataset.images.iloc[:5]
     part = Dataset("part", images, dataset.open, fingerprint_of(images))
     assert extract_one(part, other, store).n_reused == 0
-    assert store.contents()["n_ok"].tolist() == [5, 10, 10]
+    assert status(store)["n_ok"].tolist() == [5, 10, 10]
 
 
 def test_a_changed_file_is_embedded_again(tmp_path, store):

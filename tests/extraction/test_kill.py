@@ -14,6 +14,7 @@ from bioclip_probe import datasets
 from bioclip_probe.errors import StoreError
 from bioclip_probe.extraction.extract import extract
 from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.store.status import status
 from bioclip_probe.store.store import Store
 from tests.support.pictures import MeanColour, paint_many
 
@@ -194,4 +195,4 @@ def test_a_termination_signal_ends_a_run_like_an_interruption(spec, tmp_path):
     _, said = run.communicate()
     assert run.returncode == 130, said
     assert "interrupted; finished shards are kept, and the same command goes on from there" in said
-    assert Store(store).contents()["state"].tolist() == ["incomplete"]
+    assert status(Store(store))["state"].tolist() == ["incomplete"]

@@ -11,6 +11,7 @@ from bioclip_probe.errors import ModelError
 from bioclip_probe.extraction import pipeline
 from bioclip_probe.extraction.extract import extract
 from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.store.status import status
 from bioclip_probe.store.store import Store
 from bioclip_probe.tables import IMAGES
 from tests.support.extraction import (
@@ -70,7 +71,7 @@ def test_an_error_of_the_model_in_preprocessing_stops_the_run(dataset, store):
 
     with pytest.raises(ModelError, match="is unknown"):
         extract_one(dataset, Broken(), store)
-    assert store.contents().empty
+    assert status(store).empty
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_wrong_vectors_stop_the_run_with_a_model_error(dataset, store, change, r
     with pytest.raises(ModelError, match=f"encoder 'mean/colour' {reason}") as error:
         extract_one(dataset, Wrong(), store, batch_size=8)
     assert "000.png" in str(error.value) or "001.png" in str(error.value)
-    assert store.contents().empty
+    assert status(store).empty
 
 
 def test_an_image_whose_vector_is_not_finite_counts_as_failed(dataset, store):
@@ -124,7 +125,7 @@ def test_parity_is_computed_once_and_stored(dataset, store):
 def test_a_precision_too_far_from_float32_is_refused(dataset, store):
     with pytest.raises(ModelError, match=r"at precision bf16 is too far from fp32: .* 0\.99800 .*--precision fp32"):
         extract_one(dataset, ScaledColour("poor", parity=0.998), store)
-    assert store.contents().empty
+    assert status(store).empty
 
 
 @pytest.mark.parametrize(("batch_size", "compared"), [(10, 5), (4, 1), (1, 1)])
@@ -149,7 +150,7 @@ def test_an_encoder_that_overflows_for_many_in_a_row_stops_the_run(tmp_path, sto
     reason = r"for (8|12) images in a row, all of 0..\.png.*; its weights are damaged, or its precision overflows"
     with pytest.raises(ModelError, match=reason):
         extract_one(dataset, OverflowingColour(range(12, 24)), store, batch_size=batch_size, shard_size=12)
-    assert store.contents()["n_ok"].tolist() == [12]  # what was done is kept
+    assert status(store)["n_ok"].tolist() == [12]  # what was done is kept
     few = OverflowingColour([*range(12, 19), 21])  # of the same fingerprint: the run goes on
     found = extract_one(dataset, few, store, batch_size=batch_size, shard_size=12)
     assert (found.n_ok, found.n_failed, found.n_reused) == (16, 8, 12)

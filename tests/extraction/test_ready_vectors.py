@@ -14,6 +14,7 @@ from bioclip_probe.datasets.vectors import load
 from bioclip_probe.errors import DataError, StoreError
 from bioclip_probe.extraction.ready_vectors import open_ready_vectors, store_ready_vectors
 from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.store.status import status
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.verify import verify
 from bioclip_probe.study import export
@@ -147,7 +148,7 @@ def test_vectors_of_another_model_are_joined_by_image_id(tmp_path, store, caplog
     assert store.failures(dataset, "clip").to_dict("records") == [
         {"image_id": "a", "error_class": "missing", "error": "a: clip.npz has no vector of it"}
     ]
-    assert set(store.contents()["encoder"]) == {"bioclip", "clip"}
+    assert set(status(store)["encoder"]) == {"bioclip", "clip"}
 
 
 def test_a_file_of_other_images_is_refused(tmp_path, store):
@@ -164,7 +165,7 @@ def test_a_file_without_a_usable_vector_leaves_nothing_in_the_store(tmp_path, st
     path = write_parquet(tmp_path / "v.parquet", [[float("nan")] * 3] * 5)
     with pytest.raises(DataError, match=r"no usable vector; .* a: v\.parquet has NaN"):
         store_ready_vectors(load(path), open_ready_vectors(path), store, QUIET)
-    assert store.contents().empty
+    assert status(store).empty
 
 
 def test_the_fingerprint_depends_on_the_file_and_the_key_only(tmp_path):
@@ -222,7 +223,7 @@ def test_a_full_disk_is_reported(tmp_path, store, monkeypatch):
     monkeypatch.setattr("os.posix_fallocate", full)
     with pytest.raises(StoreError, match="has no room for 60 bytes: No space left"):
         store_ready_vectors(load(path), open_ready_vectors(path), store, QUIET)
-    assert store.contents().empty
+    assert status(store).empty
 
 
 KINDS = ("v.parquet", "v.npz", "v.h5ad")
@@ -263,7 +264,7 @@ def test_a_record_that_is_not_one_is_ignored(tmp_path):
 def test_a_damaged_shard_of_ready_vectors_is_repaired(tmp_path, store):
     path = write_parquet(tmp_path / "bioclip.parquet")
     embedded = store_ready_vectors(load(path), open_ready_vectors(path), store, QUIET)
-    flip_last_byte(embedded.files(0)["vectors"])
+    flip_last_byte(embedded.files(0).vectors)
     repair = ExtractionSettings(redo=("damaged",), progress=False)
     assert store_ready_vectors(load(path), open_ready_vectors(path), store, repair).complete
     assert verify(store, progress=False).empty

@@ -210,7 +210,7 @@ def test_errors_of_a_store_are_the_same_with_workers(tmp_path, stored, processes
     store = store_of(tmp_path / "store", vectors)
     with pytest.raises(DataError, match="i45"):
         moments((store, placement), processes)
-    shard = store.embedding_folder("few", "mean/colour").files(9)["vectors"]
+    shard = store.embedding_folder("few", "mean/colour").files(9).vectors
     shard.write_bytes(shard.read_bytes()[:-1] + b"x")
     with pytest.raises(StoreError, match="sha256 differs"):
         moments((store, placement), processes)

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import StoreError
-from bioclip_probe.store.shards import LEDGER, EmbeddingFolder
+from bioclip_probe.store.shard_files import LEDGER
+from bioclip_probe.store.shards import EmbeddingFolder
 from bioclip_probe.store.store import Store
 from tests.support.pictures import MeanColour
 from tests.support.stores import VECTORS, append_forged_line, fill_store, flip_last_byte, made_up_dataset
@@ -36,8 +37,8 @@ def test_dropped_shards_are_missing_also_for_the_next_reader(full_folder):
 
 def test_damaged_shards_are_named_whether_sizes_or_bytes_differ(full_folder):
     assert full_folder.damaged_shards() == []
-    flip_last_byte(full_folder.files(0)["vectors"])
-    full_folder.files(2)["rows"].write_bytes(b"short")
+    flip_last_byte(full_folder.files(0).vectors)
+    full_folder.files(2).rows.write_bytes(b"short")
     assert full_folder.damaged_shards() == [0, 2]
     assert full_folder.state() == "damaged"
 
@@ -64,7 +65,7 @@ def test_vectors_that_are_infinite_anyway_are_stored_as_they_are(half_precision)
 
 def test_nothing_is_unpickled(full, full_folder):
     """An array of objects under a shard's name, listed in the journal with its hash, is still not loaded."""
-    np.save(full_folder.files(0)["vectors"], np.array([{}], dtype=object), allow_pickle=True)
+    np.save(full_folder.files(0).vectors, np.array([{}], dtype=object), allow_pickle=True)
     append_forged_line(full_folder, 0, full_folder.shards[0])
     with pytest.raises(StoreError, match="not an array that can be read"):
         full.read("few", "mean/colour")

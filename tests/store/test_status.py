@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bioclip_probe.store.shards import LEDGER
+from bioclip_probe.store.shard_files import LEDGER
 from bioclip_probe.store.status import STATUS, status
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.verify import verify

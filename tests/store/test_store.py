@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioclip_probe.errors import StoreError
-from bioclip_probe.store.shards import LEDGER
+from bioclip_probe.store.shard_files import LEDGER
+from bioclip_probe.store.status import status
 from bioclip_probe.store.store import Store
 from bioclip_probe.tables import IMAGES
 from tests.support.pictures import MeanColour
@@ -49,25 +50,6 @@ def test_one_shard_is_memory_mapped(tmp_path):
     store = Store(tmp_path)
     fill_store(store, made_up_dataset(4), MeanColour(), np.eye(4, 3, dtype=np.float32), shard_size=4)
     assert isinstance(store.read("few", "mean/colour")[1], np.memmap)
-
-
-def test_contents(full):
-    store = full
-    assert Store(store.path).contents().drop(columns="folder").to_dict("records") == [
-        {
-            "dataset": "few",
-            "dataset_fingerprint": made_up_dataset(5).fingerprint,
-            "encoder": "mean/colour",
-            "encoder_fingerprint": "0123456789ab",
-            "dimension": 3,
-            "n_images": 5,
-            "n_ok": 4,
-            "n_failed": 1,
-            "simulated": True,
-            "state": "complete",
-        }
-    ]
-    assert (store.path / store.contents()["folder"][0] / "meta.json").is_file()
 
 
 def test_written_format(full):
@@ -127,7 +109,7 @@ def test_any_name_becomes_a_folder_inside(tmp_path, name):
     assert folder.parent.parent == store.path
     assert folder.resolve().parent.parent == store.path.resolve()
     assert store.read(made_up_dataset(2), encoder)[1].shape == (2, 3)
-    assert store.contents()["encoder"].tolist() == [name]
+    assert status(store)["encoder"].tolist() == [name]
 
 
 def test_datasets_and_encoders_are_found_by_name_and_by_fingerprint(full):
@@ -157,7 +139,7 @@ def test_a_finished_run_keeps_its_shard_size_and_has_nothing_to_do(full):
 def test_a_finished_run_is_opened_without_a_lock_and_without_writing(full, monkeypatch):
     store = full
     monkeypatch.setattr("bioclip_probe.store.store.hold_lock", None)
-    monkeypatch.setattr("bioclip_probe.store.shards.write_file", None)
+    monkeypatch.setattr("bioclip_probe.store.shard_files.write_file", None)
     with (
         store.open_for_writing(made_up_dataset(5), MeanColour()) as embedded,
         store.open_for_writing(made_up_dataset(5), MeanColour()),
@@ -185,7 +167,7 @@ def test_a_run_that_fails_before_its_first_shard_leaves_nothing(tmp_path):
     store = Store(tmp_path)
     with pytest.raises(RuntimeError), store.open_for_writing(made_up_dataset(2), MeanColour()):
         raise RuntimeError
-    assert store.contents().empty
+    assert status(store).empty
 
 
 def test_an_incomplete_run_is_not_read(tmp_path):
@@ -194,7 +176,7 @@ def test_an_incomplete_run_is_not_read(tmp_path):
         embedded.write_shard(
             0, LEDGER.frame([{"image_id": f"i{i}", "row": i, "status": "ok"} for i in (0, 1)]), np.eye(2, 3)
         )
-    assert store.contents()["state"].tolist() == ["incomplete"]
+    assert status(store)["state"].tolist() == ["incomplete"]
     with pytest.raises(StoreError, match=r"not complete \(1 of 2 shards\); embed it again"):
         store.read("few", "mean/colour")
 
@@ -207,7 +189,7 @@ def test_half_written_files_are_no_shard(full):
     (folder / "shards.jsonl").write_bytes(first + third + second[:-1])
     (folder / "vectors-00001.npy").write_bytes(b"half")
     (folder / "rows-00001.parquet.77.part").write_bytes(b"half")
-    assert store.contents()["state"].tolist() == ["incomplete"]
+    assert status(store)["state"].tolist() == ["incomplete"]
     fill_store(store, made_up_dataset(5), MeanColour(), vectors)
     assert np.array_equal(store.read("few", "mean/colour")[1], vectors)
     assert not list(folder.glob("*.part"))

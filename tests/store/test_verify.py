@@ -11,7 +11,7 @@ import pytest
 from bioclip_probe.errors import StoreError
 from bioclip_probe.store.locks import is_being_written
 from bioclip_probe.store.records import add_checksum
-from bioclip_probe.store.shards import LEDGER
+from bioclip_probe.store.shard_files import LEDGER
 from bioclip_probe.store.status import status
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.verify import FINDINGS, verify
@@ -163,9 +163,9 @@ def forge(store, shard, rows=None, vectors=None, **facts):
     embedded = store.embedding_folder("few", "mean/colour")
     files = embedded.files(shard)
     if vectors is not None:
-        np.save(files["vectors"], vectors)
+        np.save(files.vectors, vectors)
     if rows is not None:
-        rows.to_parquet(files["rows"], index=False)
+        rows.to_parquet(files.rows, index=False)
     append_forged_line(embedded, shard, embedded.shards[shard] | facts)
 
 

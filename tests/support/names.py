@@ -9,7 +9,7 @@ import numpy as np
 from bioclip_probe import datasets
 from bioclip_probe.datasets import Dataset
 from bioclip_probe.encoders import Encoder
-from bioclip_probe.store.shards import LEDGER
+from bioclip_probe.store.shard_files import LEDGER
 from bioclip_probe.store.store import Store
 from bioclip_probe.tables import IMAGES, RANKS
 from tests.support.pictures import MeanColour

@@ -13,7 +13,8 @@ import pandas as pd
 from bioclip_probe.datasets import Dataset, fingerprint_of
 from bioclip_probe.encoders import Encoder
 from bioclip_probe.store.records import add_checksum, read_json, write_json
-from bioclip_probe.store.shards import LEDGER, EmbeddingFolder
+from bioclip_probe.store.shard_files import LEDGER
+from bioclip_probe.store.shards import EmbeddingFolder
 from bioclip_probe.store.store import Store
 from bioclip_probe.tables import IMAGES
 from tests.support.pictures import MeanColour
@@ -74,7 +75,7 @@ def store_of_five(path: Path) -> Store:
 
 def append_forged_line(folder: EmbeddingFolder, shard: int, facts: dict[str, object]) -> None:
     """Append a line to the journal that names the present files of a shard, as a faulty writer could leave it."""
-    for kind, path in folder.files(shard).items():
+    for kind, path in vars(folder.files(shard)).items():
         content = path.read_bytes()
         facts = facts | {kind: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
     with open(folder.folder / "shards.jsonl", "a") as journal:

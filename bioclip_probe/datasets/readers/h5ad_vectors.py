@@ -176,9 +176,8 @@ def _read_texts(column: Any, path: Path) -> np.ndarray:
         return _read_array(column, path)
     if "codes" in column:
         codes = _read_array(_entry(column, "codes", path), path, as_text=False)
-        categories = np.append(_read_texts(_entry(column, "categories", path), path).astype(object), None)
-        codes = np.where(codes < 0, len(categories) - 1, codes)
-        return categories[codes]
+        categories = _read_texts(_entry(column, "categories", path), path)
+        return np.array([*categories, None], dtype=object)[np.where(codes < 0, len(categories), codes)]
     texts = _read_array(_entry(column, "values", path), path).astype(object)
     texts[_read_array(_entry(column, "mask", path), path, as_text=False).astype(bool)] = None
     return texts
