@@ -41,11 +41,11 @@ def prepare(text: object) -> tuple[str, list[str]]:
         written = written[prefix.end() :]
         changes.append("prefix")
     written = re.sub(r"[‐‑‒–−]", "-", written).replace("’", "'")
-    written = re.sub(r"%20|(?<=[a-z])\+(?=[a-z])", " ", markers.UNDERSCORES.sub(" ", written))
+    written = re.sub(r"%20|(?<=[a-z])\+(?=[a-z])", " ", markers.UNDERSCORES.sub(" ", written)).strip()
     written = re.sub(r"(?<!\S)[✕✖⨯╳](?=[\s\w])|(?<=\w )\*(?= \w)", HYBRID_SIGN, written)
     # Quercus xbebbiana, xCuprocyparis: no word of Latin begins with x and a consonant.
     written = re.sub(r"(?:^|(?<=[a-z] ))x(?=[bcdfghjklmnpqrstvwz][a-z])|^[xX](?=[A-Z][a-z]{2})", HYBRID_SIGN, written)
-    written = re.sub(r"^[†‡✝]\s*|\s*[†‡✝,;]+$|[♀♂☿]", "", written)
+    written = re.sub(r"^[†‡✝\s]+|[†‡✝,;\s]+$", "", re.sub("[♀♂☿]", "", written))
     for opening, closing in ('""', "''", "“”", "«»", "[]", "()", "**"):
         if written.startswith(opening) and written.endswith(closing) and len(written) > 1:
             written = written[1:-1]
@@ -124,4 +124,4 @@ def capitalized(word: str) -> str:
     bare = word.removeprefix(sign)
     letters = bare.replace("-", "")
     is_plain = letters.isalpha() and (bare.islower() or (len(bare) > 1 and all(letter.isupper() for letter in letters)))
-    return sign + (bare[:1].upper() + bare[1:].lower() if is_plain else bare)
+    return sign + (bare.capitalize() if is_plain else bare)

@@ -177,14 +177,9 @@ def read_taxon(text: object, rank: str = "") -> Name:
         return Name(reason="hybrid formula")
     taxon, reason, more = _read_uninomial(written, rank)
     if taxon and " " not in taxon:
-        taxon = taxon.strip("'\"“”«»")
-    if taxon and re.fullmatch(r"[^\W\d_]{1,2}\.", taxon):
-        return Name(reason="no genus")
-    if taxon and re.fullmatch(r"[^\W\d_]{4,}\.", taxon):
-        taxon = taxon[:-1]
-    if taxon and taxon.lower() in markers.RANK_WORDS:
-        return Name(reason="placeholder")
-    if not taxon or (rank == "genus" and markers.HIGHER_ENDING.search(taxon)):
+        taxon = capitalized(re.sub(r"(?<=[^\W\d_]{4})\.$", "", taxon).strip("'\"“”«»"))
+        reason = reason or _no_taxon(taxon, rank)
+    if not taxon or reason:
         return Name(reason=reason or "higher taxon")
     if is_placeholder(taxon):
         return Name(reason="placeholder")
@@ -362,7 +357,7 @@ def _read_uninomial(written: str, rank: str) -> tuple[str | None, str, list[str]
     if " " not in written:
         return capitalized(written), "", []
     if markers.OPEN_GENUS.match(written):
-        return (None if rank == "genus" else capitalized(written.split(" ")[0])), "open nomenclature", []
+        return (None, "open nomenclature", []) if rank == "genus" else (capitalized(written.split(" ")[0]), "", [])
     try:
         parsed = parse(written)
     except UnparsableNameError as error:
@@ -380,6 +375,17 @@ def _read_uninomial(written: str, rank: str) -> tuple[str | None, str, list[str]
     if is_higher or (parsed.uninomial and (sign or parsed.candidatus or re.search(r"\d{4}|[.&(]", written))):
         return f"{sign}{genus}", "", ["author"]
     return written, "", []
+
+
+def _no_taxon(word: str, rank: str) -> str:
+    """Return why a word is not the name of a taxon, a key of `REASONS`; empty if it may be one."""
+    if re.fullmatch(r"[^\W\d_]{1,2}\.", word):
+        return "no genus"
+    if word.lower() in markers.RANK_WORDS:
+        return "placeholder"
+    if rank == "genus" and markers.HIGHER_ENDING.search(word):
+        return "higher taxon"
+    return "not a name" if rank == "genus" and word.lower() in markers.NO_GENERA | markers.OPEN_EPITHETS else ""
 
 
 def _changes(name: str, written: str, changes: set[str]) -> tuple[str, ...]:
