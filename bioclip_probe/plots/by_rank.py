@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bioclip_probe.plots import style
-from bioclip_probe.plots.labels import metric_label, metric_list, tree_label, unit_label
+from bioclip_probe.plots.labels import metric_label, metric_list, rank_labels, tree_label, unit_label
 from bioclip_probe.plots.lines import draw_legend, draw_line, label_below, value_limits
 from bioclip_probe.plots.selection import FigureRows, select
 from bioclip_probe.plots.settings import FigureSettings
@@ -100,18 +100,11 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, rows: FigureRows, limits: tuple
     for offset, encoder in reversed(list(zip(shift, rows.encoders, strict=True))):
         own = panel[panel["encoder"] == encoder].set_index("rank").reindex(ranks)
         draw_line(axes, x + offset, own, rows.styles[encoder], limits)
-    axes.set_xticks(x, _rank_labels(panel, ranks), rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_xticks(x, rank_labels(panel, ranks), rotation=35, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.5, len(ranks) - 0.5)
     axes.set_ylim(*limits)
     axes.grid(axis="y", color=style.GRID, linewidth=0.6)
     axes.set_axisbelow(True)
-
-
-def _rank_labels(panel: pd.DataFrame, ranks: list[str]) -> list[str]:
-    """Return the names of ranks, each with its number of taxa where the table says it."""
-    n_taxa = panel.groupby("rank")["n_taxa"].max() if "n_taxa" in panel else pd.Series(dtype="Int64")
-    counts = {rank: int(n) for rank, n in n_taxa.dropna().items() if n > 0}
-    return [f"{rank} ({counts[rank]:,})" if rank in counts else rank for rank in ranks]
 
 
 def _draw_chance(axes: Axes, x: np.ndarray, chance: pd.DataFrame) -> None:

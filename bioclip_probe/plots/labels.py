@@ -295,6 +295,30 @@ def unit_label(metrics: Iterable[str]) -> str:
     return kinds.pop() if len(kinds) == 1 else ""
 
 
+def rank_labels(rows: pd.DataFrame, ranks: Iterable[str], counted: str = "n_taxa") -> list[str]:
+    """Return the names of ranks, each with its number of taxa, or of images, where the table says it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+    ranks : iterable of str
+    counted : str
+        ``n_taxa`` or ``n_images``.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> rank_labels(pd.DataFrame({"rank": ["order", "genus"], "n_taxa": [1200, 0]}), ["order", "genus"])
+    ['order (1,200)', 'genus']
+    """
+    n = rows.groupby("rank")[counted].max() if counted in rows else pd.Series(dtype="Int64")
+    counts = {rank: int(number) for rank, number in n.dropna().items() if number > 0}
+    return [f"{rank} ({counts[rank]:,})" if rank in counts else rank for rank in ranks]
+
+
 def tree_label(rows: pd.DataFrame) -> str:
     """Return the name of the tree that some rows of measurements are about, unless it is the taxonomy.
 

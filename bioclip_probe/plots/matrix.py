@@ -70,13 +70,13 @@ def matrix(measurements: pd.DataFrame, metrics: Iterable[str], settings: FigureS
     for axes in panels[len(metrics) :]:
         axes.remove()
     for position, (axes, metric) in enumerate(zip(panels, metrics, strict=False)):
-        _draw_panel(axes, rows.table[rows.table["metric"] == metric], rows)
+        _draw_panel(axes, rows.table[rows.table["metric"] == metric], rows, cell > 0.25)
         axes.tick_params(labelleft=position % n_columns == 0)
         axes.set_title(metric_label(metric), loc="left")
     return figure
 
 
-def _draw_panel(axes: Axes, panel: pd.DataFrame, rows: FigureRows) -> None:
+def _draw_panel(axes: Axes, panel: pd.DataFrame, rows: FigureRows, wide: bool) -> None:
     """Draw the lower triangle without its diagonal: rows from the second encoder on, columns up to the last but one."""
     place = {encoder: position for position, encoder in enumerate(rows.encoders)}
     values = np.full((len(place),) * 2, np.nan)
@@ -88,7 +88,16 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, rows: FigureRows) -> None:
     for i, j in zip(*np.tril_indices(len(half)), strict=True):
         known = np.isfinite(half[i, j])
         color = "white" if known and half[i, j] > 0.6 else style.INK
-        axes.text(int(j), int(i), number(half[i, j]), ha="center", va="center", fontsize="small", color=color)
+        text = number(half[i, j])
+        axes.text(
+            int(j),
+            int(i),
+            text if wide else text.replace("0.", ".", 1),
+            ha="center",
+            va="center",
+            fontsize="small",
+            color=color,
+        )
     columns, lines = ([rows.styles[name] for name in names] for names in (rows.encoders[:-1], rows.encoders[1:]))
     labels = [look.label for look in columns]
     axes.set_xticks(range(len(half)), labels, rotation=40, ha="right", rotation_mode="anchor")

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots import style
 from bioclip_probe.plots.entry import FigureEntry
-from bioclip_probe.plots.labels import shorten
+from bioclip_probe.plots.labels import rank_labels, shorten
 from bioclip_probe.plots.lines import draw_line, label_below, place_legend, value_limits
 from bioclip_probe.plots.selection import FigureRows, Tables
 from bioclip_probe.plots.settings import FigureSettings
@@ -98,10 +98,10 @@ def draw_projection(rows: pd.DataFrame, settings: FigureSettings) -> Figure:
         own, look = drawn.table[drawn.table["encoder"] == encoder], drawn.styles[encoder]
         _draw_panel(axes, own, ranks, look.color, limits)
         axes.set_title(shorten(look.label, 20), loc="left", fontweight="bold", color=look.text_color)
-        labels = ranks if number + n_columns >= n else [""] * len(ranks)
+        labels = rank_labels(own, ranks, "n_images") if number + n_columns >= n else [""] * len(ranks)
         axes.set_xticks(range(len(ranks)), labels, rotation=35, ha="right", rotation_mode="anchor")
     figure.supylabel("k-means purity of the panel", fontsize="medium")
-    label_below(grid, "rank of the taxa in the panel")
+    label_below(grid, "rank of the taxa (images in the panel)")
     _draw_key(figure, set(drawn.table["protocol"]))
     return figure
 

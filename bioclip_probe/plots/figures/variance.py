@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 
 from bioclip_probe.plots import style
 from bioclip_probe.plots.entry import FigureEntry
-from bioclip_probe.plots.labels import shorten
-from bioclip_probe.plots.lines import draw_line, has_cut_intervals, place_legend, value_limits
+from bioclip_probe.plots.labels import rank_labels, shorten
+from bioclip_probe.plots.lines import draw_line, has_cut_intervals, label_below, place_legend, value_limits
 from bioclip_probe.plots.selection import FigureRows, measured
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.tables import RANKS
@@ -55,7 +55,7 @@ def draw_variance(rows: pd.DataFrame, settings: FigureSettings) -> Figure:
     n_columns = -(-n // n_rows)
     width = min(settings.page, max(0.7 + 2.1 * n_columns, 3.4))
     title = "At which rank species differ"
-    figure = style.new_figure(settings, 0.75 + max(1.45 * n_rows, 2.0), title, drawn.simulated, width)
+    figure = style.new_figure(settings, 0.95 + max(1.45 * n_rows, 2.0), title, drawn.simulated, width)
     grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
     for axes in grid.ravel()[n:]:
         axes.remove()
@@ -67,8 +67,9 @@ def draw_variance(rows: pd.DataFrame, settings: FigureSettings) -> Figure:
         _draw_panel(axes, own, look, limits)
         label = shorten(look.label, 18 if width / n_columns < 1.8 else 26)
         axes.set_title(label, loc="left", fontweight="normal" if look.control else "bold", color=look.text_color)
-        labels = ranks if number + n_columns >= n else [""] * len(ranks)
+        labels = rank_labels(drawn.table, ranks) if number + n_columns >= n else [""] * len(ranks)
         axes.set_xticks(range(len(ranks)), labels, rotation=40, ha="right", rotation_mode="anchor")
+    label_below(grid, "rank (number of taxa)")
     figure.supylabel("share of the variance between species", fontsize="medium")
     entries: list[tuple[object, str]] = [
         (Patch(color=style.INK, alpha=SHARED, linewidth=0), "what relatives share"),
