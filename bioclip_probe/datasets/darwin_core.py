@@ -35,7 +35,7 @@ from bioclip_probe.errors import DataError, printable, some
 from bioclip_probe.tables import RANKS
 
 NAME_TERMS = (*RANKS, "specificEpithet", "scientificName")
-OTHER_TERMS = ("taxonRank", "vernacularName", "recordedBy")
+OTHER_TERMS = ("taxonRank", "identificationQualifier", "vernacularName", "recordedBy")
 ID_TERMS = ("gbifID", "occurrenceID", "taxonID")
 #: Further terms of a record after whose end its pictures may be called.
 NAMING_TERMS = ("occurrenceID", "catalogNumber", "otherCatalogNumbers")

@@ -117,5 +117,5 @@ def load_names(path: Path) -> Dataset:
 
 def _names_alone(matched: dict[str, str]) -> dict[str, str]:
     """Return the columns that name taxa, or say how their names were resolved."""
-    wanted = {*RANKS, "epithet", "binomial", "taxon_rank", "status"}
+    wanted = {*RANKS, "epithet", "binomial", "taxon_rank", "qualifier", "status"}
     return {meaning: column for meaning, column in matched.items() if meaning in wanted}

@@ -14,6 +14,7 @@ import pandas as pd
 
 from bioclip_probe.errors import DataError, printable, some
 from bioclip_probe.tables import RANKS
+from bioclip_probe.tree.name_markers import QUALIFIED_GENUS
 from bioclip_probe.tree.naming import read_names
 from bioclip_probe.tree.spelling import clean, is_placeholder
 
@@ -36,6 +37,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
         "acceptedscientificname", "speciesscientificname",
     ),
     "taxon_rank": ("taxonrank",),
+    "qualifier": ("identificationqualifier",),  # of Darwin Core: cf. hudsonia
     "image_id": ("imageid", "uuid", "treeoflifeid", "rarespeciesid"),
     "common": ("common", "commonname", "vernacularname", "taxoncommonname"),
     "group": ("group", "observationid", "observationuuid", "rightsholder", "photographer", "recordedby"),
@@ -62,6 +64,11 @@ _NO_NAMES = frozenset(
     "id ids key keys code codes guid uri url link n no num nr number count counts total index idx rank confidence "
     "score prob probability path file author authorship remarks status source by to of infraspecific".split()
 )
+
+
+#: A scientific name that may say that its species is not certain: few do, and only these are parsed.
+_MAY_BE_OPEN = re.compile(r"\b(?:cf|c\.f|aff|nr|near|spp?|agg|gr|group|complex|hybrid|or)\b|[×/?&]|\b[xX]\b|\d")
+_OPEN = frozenset(["open nomenclature", "interim name", "hybrid formula", "several taxa", "aggregate"])
 
 
 def match_columns(columns: Iterable[str]) -> dict[str, str]:
@@ -239,7 +246,8 @@ def complete_rows(values: pd.DataFrame, table: object) -> pd.DataFrame:
     values : DataFrame, dtype str
         One column for each meaning that the table has. `epithet` and `binomial` are merged into `species`, as they are
         written: `dataset_from_rows` reads the names. A scientific name of a higher taxon is no species; with its
-        ``taxonRank`` it fills that rank.
+        ``taxonRank`` it fills that rank. A scientific name with ``cf.``, of a hybrid formula and the like goes before
+        the other columns of the species, and so does a ``qualifier`` such as ``cf.``.
     table : object
         Name of the table, for the message.
 
@@ -272,12 +280,23 @@ def _with_species(rows: pd.DataFrame) -> pd.DataFrame:
     # An epithet without its genus names no species; the scientific name may.
     is_epithet = known["genus"].isna() & ~species.str.contains(r"[ _]", na=True)
     species = species.mask(is_epithet & known["binomial"].notna()).fillna(known["binomial"])
+    # Pica, hudsonia, "Pica cf. hudsonia": the species is not certain, though its epithet stands alone.
+    species = species.where(~_is_open(known["binomial"]), known["binomial"])
+    if "qualifier" in rows:
+        doubtful = rows["qualifier"].str.match(QUALIFIED_GENUS).fillna(False).astype(bool) & species.notna()
+        species = species.where(~doubtful, rows["qualifier"])
     if "species" in rows:
         species = species.fillna(rows["species"])  # a placeholder, which is noted
     rows = rows.assign(species=species)
     if "binomial" in rows:
         rows = _without_higher_taxa(rows)
-    return rows.drop(columns=["epithet", "binomial", "taxon_rank"], errors="ignore")
+    return rows.drop(columns=["epithet", "binomial", "taxon_rank", "qualifier"], errors="ignore")
+
+
+def _is_open(binomials: pd.Series) -> pd.Series:
+    """Return True where a scientific name says that its species is not certain, or that it is a hybrid or several."""
+    texts = [text for text in binomials.dropna().unique() if _MAY_BE_OPEN.search(text)]
+    return binomials.isin([text for text, name in read_names(texts).items() if name.genus and name.reason in _OPEN])
 
 
 def _without_higher_taxa(rows: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from bioclip_probe.tree.spelling import clean
 Form = Callable[[str], str]
 #: Columns that name taxa, the deepest last.
 _NAMES = (*RANKS, "epithet", "binomial")
-_MEANINGS = frozenset({*_NAMES, "taxon_rank", "common", "status"})
+_MEANINGS = frozenset({*_NAMES, "taxon_rank", "qualifier", "common", "status"})
 
 
 def read_name_table(

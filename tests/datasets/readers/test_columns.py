@@ -60,6 +60,12 @@ def test_accepted_names_of_the_path_column(root, column):
         ("dwc:genus,dwc:specificEpithet", "Pica,hudsonia", "Pica hudsonia"),
         ("species,sciName", "hudsonia,Pica hudsonia", "Pica hudsonia"),
         ("species,class", "hudsonia,Aves", None),
+        ("genus,species,sciName", "Pica,hudsonia,Pica cf. hudsonia", None),
+        ("species,scientificName", "Pica hudsonia,Pica hudsonia × pica", None),
+        ("genus,specificEpithet,scientificName", "Pica,hudsonia,Pica sp.", None),
+        ("genus,specificEpithet,identificationQualifier", "Pica,hudsonia,aff. hudsonia", None),
+        ("genus,specificEpithet,identificationQualifier", "Pica,hudsonia,unknown", "Pica hudsonia"),
+        ("genus,species,sciName", "Pica,hudsonia,Pica", "Pica hudsonia"),
     ],
 )
 def test_the_species_comes_from_epithet_binomial_or_itself(root, header, row, species):
