@@ -19,7 +19,7 @@
 `layers`             models between their blocks, with `blocks` and `wrappers`
 `controls`           pixels and colours
 `altered`            models that see only a part of each picture
-`network`            the encoder that runs a torch network, with `precision`
+`network`            the encoder that runs a torch network, with `precision`; its `trial` on a grey picture
 `encoder`            the record of an encoder, its fingerprint, and the base of all encoders
 `recipe`             the interface of an encoder, its recipe, and the cache of built encoders
 `ids`, `weights`     paths inside ids; weights files and their hashes; `hub` and its cache

@@ -43,9 +43,10 @@ from typing import TYPE_CHECKING, Any
 
 from bioclip_probe.encoders.encoder import check_geometry, package_versions
 from bioclip_probe.encoders.ids import split_custom_id
-from bioclip_probe.encoders.network import Network, activation_names, tried
+from bioclip_probe.encoders.network import Network, activation_names
 from bioclip_probe.encoders.precision import check_precision, dtype_of
 from bioclip_probe.encoders.recipe import Recipe
+from bioclip_probe.encoders.trial import tried
 from bioclip_probe.encoders.weights import sha256_of_weights, sha256_of_weights_files
 from bioclip_probe.errors import ModelError, ProbeError, one_line
 from bioclip_probe.executors import resolve_device

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bioclip_probe.encoders.ids import file_stamp, public_id, split_layer, split_wrapper
-from bioclip_probe.encoders.network import Network, tried
+from bioclip_probe.encoders.network import Network
 from bioclip_probe.encoders.recipe import Recipe
+from bioclip_probe.encoders.trial import tried
 from bioclip_probe.errors import ModelError
 
 if TYPE_CHECKING:

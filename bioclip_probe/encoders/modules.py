@@ -19,12 +19,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bioclip_probe.encoders.encoder import check_geometry, package_versions
-from bioclip_probe.encoders.network import Network, activation_names, tried
+from bioclip_probe.encoders.network import Network, activation_names
 from bioclip_probe.encoders.pixels import split_transform
 from bioclip_probe.encoders.precision import check_precision, move_to_device
 from bioclip_probe.encoders.recipe import CACHE, Recipe
+from bioclip_probe.encoders.trial import tried, vector_length
 from bioclip_probe.encoders.weights import sha256_of_parameters
-from bioclip_probe.errors import ModelError, one_line
+from bioclip_probe.errors import ModelError
 from bioclip_probe.executors import resolve_device
 from bioclip_probe.files import sha256_of_json
 
@@ -161,27 +162,8 @@ def load(recipe: Recipe) -> Network:
     module = move_to_device(copy.deepcopy(given.module), device, precision)
     split = split_transform(given.transform, device)
     encoder = Network(recipe.resolved(record), record, given.transform, module, split=split)
-    record["dimension"] = _dimension(encoder)
+    record["dimension"] = vector_length(encoder)
     return tried(encoder)
-
-
-def _dimension(encoder: Network) -> int:
-    """Return the length of the vectors of a network, from a grey picture."""
-    import torch
-    from PIL import Image
-
-    try:
-        batch = encoder.collate([encoder.transform(Image.new("RGB", (64, 48), (127, 127, 127)))])
-        with torch.inference_mode():
-            vectors = encoder.forward(batch.to(encoder.device))
-        if not isinstance(vectors, torch.Tensor) or vectors.dim() != 2:
-            shape = tuple(getattr(vectors, "shape", ())) or type(vectors).__name__
-            raise ModelError(f"{encoder.name} gave {shape} for one picture; expected a tensor of shape (1, d)")
-    except ModelError:
-        raise
-    except Exception as error:  # it is anyone's code
-        raise ModelError(f"{encoder.name} failed on a grey picture: {one_line(error, 240, with_type=True)}") from error
-    return int(vectors.shape[1])
 
 
 def _digest(module: Any, transform: Any) -> str:

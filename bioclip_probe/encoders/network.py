@@ -15,7 +15,7 @@ from bioclip_probe.encoders.blocks import Blocks
 from bioclip_probe.encoders.encoder import BaseEncoder, check_finite, check_vectors, smallest_cosine
 from bioclip_probe.encoders.pixels import PixelTransform, SplitTransform
 from bioclip_probe.encoders.precision import dtype_of
-from bioclip_probe.errors import ModelError, ProbeError, one_line
+from bioclip_probe.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -275,48 +275,6 @@ class Network(BaseEncoder):
         vectors = check_finite(vectors, self.name, "texts")[np.argsort(order)]
         vectors.flags.writeable = False
         return vectors
-
-
-def tried(encoder: Network) -> Network:
-    """Return an encoder after it has encoded a grey picture, so that mistakes show before the work begins.
-
-    Parameters
-    ----------
-    encoder : Network
-
-    Returns
-    -------
-    Network
-
-    Raises
-    ------
-    ModelError
-        If a step fails, or its vector has another shape than it declares or is not finite.
-
-    Examples
-    --------
-    >>> from bioclip_probe.encoders import load
-    >>> tried(load("world-generic")).name
-    'world-generic'
-    """
-    from PIL import Image
-
-    step = "preprocess"
-    try:
-        picture, other = (encoder.preprocess(Image.new("RGB", size, (127, 127, 127))) for size in ((64, 48), (48, 80)))
-        step = "preprocess (its result is neither tensor nor array)"
-        shapes = [tuple(stack_pictures([each]).shape[1:]) for each in (picture, other)]
-        if shapes[0] != shapes[1]:
-            expected = "expected pictures of one shape, whatever the size of the file"
-            raise ModelError(f"{encoder.name}: preprocess gives {shapes[0]} and {shapes[1]}; {expected}")
-        step = "encode"
-        vectors = encoder.encode([picture])
-    except ProbeError:
-        raise
-    except Exception as error:  # the code of the network, and the configuration that it is built from, may be anyone's
-        raise ModelError(f"{encoder.name}: {step} failed: {one_line(error, 240, with_type=True)}") from error
-    check_finite(vectors, encoder.name, "plain grey pictures")
-    return encoder
 
 
 def activation_names(module: torch.nn.Module) -> str:

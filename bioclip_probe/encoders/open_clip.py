@@ -20,11 +20,12 @@ from bioclip_probe.encoders.blocks import blocks_of_open_clip
 from bioclip_probe.encoders.encoder import package_versions
 from bioclip_probe.encoders.ids import public_id
 from bioclip_probe.encoders.model_config import check_size
-from bioclip_probe.encoders.network import Network, activation_names, tried
+from bioclip_probe.encoders.network import Network, activation_names
 from bioclip_probe.encoders.open_clip_sources import Source, source_of
 from bioclip_probe.encoders.pixels import split_transform
 from bioclip_probe.encoders.precision import check_precision, move_to_device, resolve_precision
 from bioclip_probe.encoders.recipe import Recipe
+from bioclip_probe.encoders.trial import tried
 from bioclip_probe.encoders.weights import refuse_pickled_code, sha256_of_parameters, sha256_of_weights
 from bioclip_probe.errors import ModelError, one_line
 from bioclip_probe.executors import resolve_device

@@ -30,10 +30,11 @@ from bioclip_probe.encoders.model_config import (
     check_size,
     read_config,
 )
-from bioclip_probe.encoders.network import Network, activation_names, tried
+from bioclip_probe.encoders.network import Network, activation_names
 from bioclip_probe.encoders.pixels import split_transform
 from bioclip_probe.encoders.precision import check_precision, move_to_device, resolve_precision
 from bioclip_probe.encoders.recipe import Recipe
+from bioclip_probe.encoders.trial import tried
 from bioclip_probe.encoders.weights import (
     OPEN_CLIP_CONFIG,
     TIMM_CONFIG,
@@ -48,18 +49,7 @@ from bioclip_probe.executors import resolve_device
 #: Poolings that the user can ask for: the class token, or the average or the maximum over patches or places.
 POOLINGS = ("token", "avg", "max")
 # All poolings of timm that make one vector; the others need weights of their own, which a folder may have.
-_EVERY_POOLING = (
-    *POOLINGS,
-    "avgmax",
-    "catavgmax",
-    "map",
-    "fast",
-    "fastavg",
-    "fastmax",
-    "fastavgmax",
-    "fastcatavgmax",
-    "prr",
-)
+_EVERY_POOLING = (*POOLINGS, *"avgmax catavgmax map fast fastavg fastmax fastavgmax fastcatavgmax prr".split())
 
 # DINOv3 and EUPE, whose networks are DINOv3's, and Sapiens 2.
 _CLASS_TOKEN = re.compile(r"vit_\w+_(dinov3|sapiens2)(_|$)")

@@ -9,10 +9,11 @@ from typing import Any
 
 from bioclip_probe.encoders.encoder import package_versions
 from bioclip_probe.encoders.hub import NotDownloadedError, may_download
-from bioclip_probe.encoders.network import Network, activation_names, tried
+from bioclip_probe.encoders.network import Network, activation_names
 from bioclip_probe.encoders.pixels import split_transform
 from bioclip_probe.encoders.precision import check_precision, move_to_device, resolve_precision
 from bioclip_probe.encoders.recipe import Recipe
+from bioclip_probe.encoders.trial import tried
 from bioclip_probe.encoders.weights import refuse_pickled_code, sha256_of_weights
 from bioclip_probe.errors import ModelError, one_line, some
 from bioclip_probe.executors import resolve_device

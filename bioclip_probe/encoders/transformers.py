@@ -26,9 +26,10 @@ from bioclip_probe.encoders.model_config import (
     entries,
     read_config,
 )
-from bioclip_probe.encoders.network import Network, activation_names, tried
+from bioclip_probe.encoders.network import Network, activation_names
 from bioclip_probe.encoders.precision import check_precision, move_to_device, resolve_precision
 from bioclip_probe.encoders.recipe import Recipe
+from bioclip_probe.encoders.trial import tried, vector_length
 from bioclip_probe.encoders.weights import SHARDS_INDEX, TRANSFORMERS_FILES, sha256_of_weights_files
 from bioclip_probe.errors import ModelError, one_line, some
 from bioclip_probe.executors import resolve_device
@@ -242,8 +243,9 @@ transformers:ORG/MODEL:cls, :pooler or :mean
         return tokens.pooled(batch, pooling)
 
     transform = ProcessorTransform(processor)
-    record["dimension"] = _dimension(transform, forward, device, precision)
-    return tried(Network(recipe.resolved(record), record, transform, forward, blocks=tokens.blocks()))
+    encoder = Network(recipe.resolved(record), record, transform, forward, blocks=tokens.blocks())
+    record["dimension"] = vector_length(encoder)
+    return tried(encoder)
 
 
 def _build(source: Source, pooling: str) -> tuple[Any, Any]:
@@ -300,22 +302,6 @@ def _settings_of(processor: Any) -> dict[str, Any]:
     """Return the settings of a processor that change pixels, and its class."""
     settings = json.loads(processor.to_json_string())
     return {key: value for key, value in sorted(settings.items()) if value is not None and not key.startswith("_")}
-
-
-def _dimension(transform: ProcessorTransform, forward: Any, device: str, precision: str) -> int:
-    import torch
-    from PIL import Image
-
-    from bioclip_probe.encoders.precision import dtype_of
-
-    try:
-        grey = torch.as_tensor(transform(Image.new("RGB", (64, 48), (127, 127, 127))))[None]
-        with torch.inference_mode():
-            return int(forward(grey.to(device, dtype_of(precision))).shape[1])
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(f"a grey picture cannot be embedded: {one_line(error, 240, with_type=True)}") from error
 
 
 class _Tokens:

@@ -69,9 +69,9 @@ def test_the_geometry_is_part_of_the_record_and_of_the_fingerprint():
     (network(), STEPS, "a name", "is no name of an encoder"),
     ("resnet", STEPS, "text", "a str is no torch module"),
     (network(), 3, "three", "the transform is a int"),
-    (network(), lambda image: None, "none", "failed on a grey picture"),
+    (network(), lambda image: None, "none", "none: a grey picture cannot be embedded"),
     (torch.nn.Identity(), STEPS, "shape", r"gave \(1, 3, 8, 8\) for one picture; expected a tensor of shape \(1, d\)"),
-    (torch.nn.Linear(5, 2), STEPS, "wrong", "failed on a grey picture: RuntimeError"),
+    (torch.nn.Linear(5, 2), STEPS, "wrong", "a grey picture cannot be embedded: RuntimeError"),
 ])  # fmt: skip
 def test_what_does_not_work_is_one_line(module, transform, name, message):
     with pytest.raises(ModelError, match=message) as caught:
