@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import pandas as pd
 
 from bioclip_probe.errors import DataError, printable, some
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.name_markers import QUALIFIED_GENUS
-from bioclip_probe.tree.naming import read_names
+from bioclip_probe.tree.naming import read_name, read_names
 from bioclip_probe.tree.spelling import clean, is_placeholder
 
 #: The names each column may have, without capitals, spaces and signs; the first name that a table has is used.
@@ -281,7 +282,8 @@ def _with_species(rows: pd.DataFrame) -> pd.DataFrame:
     is_epithet = known["genus"].isna() & ~species.str.contains(r"[ _]", na=True)
     species = species.mask(is_epithet & known["binomial"].notna()).fillna(known["binomial"])
     # Pica, hudsonia, "Pica cf. hudsonia": the species is not certain, though its epithet stands alone.
-    species = species.where(~_is_open(known["binomial"]), known["binomial"])
+    is_open = known["binomial"].map(is_open_name, na_action="ignore").fillna(False).astype(bool)
+    species = species.where(~is_open, known["binomial"])
     if "qualifier" in rows:
         doubtful = rows["qualifier"].str.match(QUALIFIED_GENUS).fillna(False).astype(bool) & species.notna()
         species = species.where(~doubtful, rows["qualifier"])
@@ -293,10 +295,27 @@ def _with_species(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns=["epithet", "binomial", "taxon_rank", "qualifier"], errors="ignore")
 
 
-def _is_open(binomials: pd.Series) -> pd.Series:
-    """Return True where a scientific name says that its species is not certain, or that it is a hybrid or several."""
-    texts = [text for text in binomials.dropna().unique() if _MAY_BE_OPEN.search(text)]
-    return binomials.isin([text for text, name in read_names(texts).items() if name.genus and name.reason in _OPEN])
+@lru_cache(maxsize=1 << 16)
+def is_open_name(text: str) -> bool:
+    """Return True if a scientific name says that its species is not certain, or that it is a hybrid or several.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> [is_open_name(text) for text in ("Pica cf. hudsonia", "Pica hudsonia × pica", "Pica hudsonia", "Pica")]
+    [True, True, False, False]
+    """
+    if not _MAY_BE_OPEN.search(text):
+        return False
+    name = read_name(text)
+    return name.genus is not None and name.reason in _OPEN
 
 
 def _without_higher_taxa(rows: pd.DataFrame) -> pd.DataFrame:

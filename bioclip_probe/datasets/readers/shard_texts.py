@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from bioclip_probe.datasets.readers.columns import match_columns
+from bioclip_probe.datasets.readers.columns import is_open_name, match_columns
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.naming import read_name
 
@@ -112,9 +112,12 @@ def _strings_in(values: object, above: str = "") -> Iterator[tuple[str, str]]:
 
 def _ranks_of_json(names: dict[str, str]) -> dict[str, str | None]:
     """Return the ranks that a JSON object gives; its scientific name is the species, unless it is a higher taxon."""
-    ranks = {rank: names.get(rank) for rank in RANKS}
-    if any(ranks.values()) and not ranks["species"]:
-        binomial = names.get("binomial")
+    ranks, binomial = {rank: names.get(rank) for rank in RANKS}, names.get("binomial")
+    if not any(ranks.values()):
+        return ranks
+    if binomial and is_open_name(binomial):
+        return ranks | {"species": binomial}
+    if not ranks["species"]:
         is_species = binomial and read_name(binomial, capital_epithets=False).reason != "higher taxon"
         ranks["species"] = (names.get("epithet") if ranks["genus"] else None) or (binomial if is_species else None)
     return ranks

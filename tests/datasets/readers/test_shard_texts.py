@@ -36,6 +36,12 @@ def test_json_names_ranks_as_tables_do(written):
     assert names["species"] in ("hudsonia", "Pica hudsonia")
 
 
+@pytest.mark.parametrize("key", ["species", "specificEpithet"])
+def test_an_uncertain_scientific_name_in_json_goes_before_the_epithet(key):
+    written = {"genus": "Pica", key: "hudsonia", "scientificName": "Pica cf. hudsonia"}
+    assert parse_texts({"json": json.dumps(written).encode()})["species"] == "Pica cf. hudsonia"
+
+
 def test_a_higher_taxon_in_json_is_no_species():
     names = parse_texts({"json": b'{"family": "Corvidae", "scientific_name": "Pica Brisson, 1760"}'})
     assert (names["family"], names["species"]) == ("Corvidae", None)
