@@ -282,7 +282,7 @@ def _with_species(rows: pd.DataFrame) -> pd.DataFrame:
     is_epithet = known["genus"].isna() & ~species.str.contains(r"[ _]", na=True)
     species = species.mask(is_epithet & known["binomial"].notna()).fillna(known["binomial"])
     # Pica, hudsonia, "Pica cf. hudsonia": the species is not certain, though its epithet stands alone.
-    is_open = known["binomial"].map(is_open_name, na_action="ignore").fillna(False).astype(bool)
+    is_open = known["binomial"].isin([text for text in known["binomial"].dropna().unique() if is_open_name(text)])
     species = species.where(~is_open, known["binomial"])
     if "qualifier" in rows:
         doubtful = rows["qualifier"].str.match(QUALIFIED_GENUS).fillna(False).astype(bool) & species.notna()
