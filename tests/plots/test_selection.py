@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.plots import FigureSettings, by_rank, headline, select, staircase
+from bioclip_probe.plots import FigureSettings, by_rank, select
+from bioclip_probe.plots.figures.headline import draw_headline
+from bioclip_probe.plots.figures.staircase import draw_staircase
 from bioclip_probe.plots.selection import FigureRows, agrees, check_one_each
 from bioclip_probe.tables import RANKS
 from tests.support.measurement_tables import measurements, texts
@@ -18,8 +20,8 @@ from tests.support.measurement_tables import measurements, texts
     "draw",
     [
         lambda table, settings: by_rank(table, ["cluster_purity"], settings),
-        headline,
-        staircase,
+        draw_headline,
+        draw_staircase,
     ],
     ids=["by_rank", "headline", "staircase"],
 )
