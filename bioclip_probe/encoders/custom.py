@@ -35,6 +35,7 @@ imports are not part of it.
 from __future__ import annotations
 
 import importlib.util
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,8 @@ from bioclip_probe.executors import resolve_device
 
 if TYPE_CHECKING:
     import torch
+
+log = logging.getLogger(__name__)
 
 _NEEDED = ("dimension", "preprocess", "encode")
 
@@ -90,7 +93,10 @@ def load(recipe: Recipe) -> Network:
     digest, files = sha256_of_weights_files([Path(path) for path in _paths(getattr(model, "weights", ()))])
     source_digest = sha256_of_weights(file)
     geometry = check_geometry(str(getattr(model, "geometry", "cosine")))
-    has_text = callable(getattr(model, "encode_text", None)) and geometry == "cosine"
+    has_text = callable(getattr(model, "encode_text", None))
+    if has_text and geometry != "cosine":
+        log.warning("%s: its encode_text is not used: texts are compared by their cosine, pictures %s", name, geometry)
+        has_text = False
     record = {
         "name": name,
         "id": f"custom:{file.name}:{factory}",

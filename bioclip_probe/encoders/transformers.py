@@ -74,8 +74,9 @@ class ProcessorTransform:
 
     Examples
     --------
-    >>> ProcessorTransform(lambda images, return_tensors: {"pixel_values": [images.size]})(Image.new("RGB", (4, 2)))
-    ... # doctest: +SKIP
+    >>> processor = lambda images, return_tensors: {"pixel_values": [images.size]}
+    >>> from PIL import Image
+    >>> ProcessorTransform(processor)(Image.new("RGB", (4, 2)))
     (4, 2)
     """
 

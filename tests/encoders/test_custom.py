@@ -80,6 +80,14 @@ def test_a_module_runs_at_the_device_and_precision_that_the_user_gives(file, pic
     assert encoders.load(f"other={name}:Linear").name == "other"
 
 
+@pytest.mark.parametrize("geometry", ["cosine", "lorentz"])
+def test_a_text_side_that_is_not_used_is_said(file, caplog, geometry):
+    name = file(LINEAR.replace("dimension = 4", f"dimension = 4\n    geometry = '{geometry}'"))
+    encoder = encoders.load(f"{name}:Linear")
+    assert encoder.record["geometry"] == geometry and encoder.has_text == (geometry == "cosine")
+    assert ("its encode_text is not used" in caplog.text) == (geometry == "lorentz")
+
+
 @pytest.mark.parametrize("given, scale", [("30", 30.0), ("torch.tensor(12.5)", 12.5), ("None", None)])
 def test_the_scale_of_its_cosines_is_read(file, given, scale):
     encoder = encoders.load(f"{file(LINEAR)}:Linear")
