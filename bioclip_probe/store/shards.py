@@ -55,11 +55,17 @@ class EmbeddingFolder:
 
     Examples
     --------
-    See `bioclip_probe.store.store.Store` for a store with such a folder::
-
-        embedded = store.embedding_folder("world", "world-taxonomic")
-        for ledger, vectors in embedded.blocks():
-            ...
+    >>> from tempfile import TemporaryDirectory
+    >>> from types import SimpleNamespace as Fake
+    >>> from bioclip_probe.store.store import Store
+    >>> from bioclip_probe.tables import IMAGES
+    >>> images = IMAGES.frame([{"image_id": "a", "source": "a.jpg"}])
+    >>> dataset = Fake(name="birds", fingerprint="0" * 12, simulated=True, notes=[], images=images)
+    >>> encoder = Fake(name="clip", fingerprint="1" * 12, dimension=2, record={})
+    >>> with TemporaryDirectory() as folder, Store(folder).open_for_writing(dataset, encoder) as embedded:
+    ...     embedded.write_shard(0, LEDGER.frame([{"image_id": "a", "row": 0, "status": "ok"}]), np.ones((1, 2)))
+    ...     [(ledger["image_id"].tolist(), vectors.tolist()) for ledger, vectors in embedded.blocks()]
+    [(['a'], [[1.0, 1.0]])]
     """
 
     def __init__(self, folder: Path) -> None:
