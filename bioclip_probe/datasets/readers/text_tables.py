@@ -26,7 +26,7 @@ from pyarrow import csv
 from bioclip_probe.datasets.readers.quotes import describe_wrong_rows, records, unquote
 from bioclip_probe.datasets.readers.table_formats import TableFormat, find_format, first_row, lines_of
 from bioclip_probe.datasets.readers.text_files import BLOCK_BYTES, TextFile, text_file
-from bioclip_probe.errors import DataError, one_line, printable, some
+from bioclip_probe.errors import DataError, one_line, printable, shorten, some
 
 # Each column costs memory and time; a vector of the largest size, with a column for each number, has fewer.
 _MAX_COLUMNS = 70_000
@@ -305,7 +305,7 @@ def _arrow_options(
         keeps_ascii = False
     if not keeps_ascii:
         raise DataError(
-            f"{name} is written in {printable(table_format.encoding)}, which is not supported; save it as UTF-8"
+            f"{name} is written in {printable(shorten(table_format.encoding))}, which is not supported; save it as UTF-8"
         )
     try:
         parse_options = csv.ParseOptions(
