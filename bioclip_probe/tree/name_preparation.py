@@ -10,7 +10,8 @@ from bioclip_probe.tree.spelling import HYBRID_SIGN, RANK_PREFIX, clean
 
 #: Letters of other scripts that look like Latin ones, which spellings mix up: the C of "Сorvus" is Cyrillic.
 _LOOKALIKES = str.maketrans("АВЕЅІЈКМНОРСТУХасеорхуѕіјΑΒΕΖΗΙΚΜΝΟΡΤΥΧοι", "ABESIJKMHOPCTYXaceopxysijABEZHIKMNOPTYXoi")
-_LOOKALIKE_WORD = re.compile(r"[^\W\d_]*(?:[A-Za-z][\u0370-\u04ff]|[\u0370-\u04ff][A-Za-z])[^\W\d_]*")
+_WORD = re.compile(r"[^\W\d_]+")
+_MIXED = re.compile(r"[A-Za-z][\u0370-\u04ff]|[\u0370-\u04ff][A-Za-z]")
 
 
 def prepare(text: object) -> tuple[str, list[str]]:
@@ -32,8 +33,9 @@ def prepare(text: object) -> tuple[str, list[str]]:
     ('Quercus x bebbiana', ['prefix'])
     """
     changes = []
-    written = _LOOKALIKE_WORD.sub(
-        lambda word: word[0].translate(_LOOKALIKES), unicodedata.normalize("NFKC", clean(text))
+    written = _WORD.sub(
+        lambda word: word[0].translate(_LOOKALIKES) if _MIXED.search(word[0]) else word[0],
+        unicodedata.normalize("NFKC", clean(text)),
     )
     if written != str(text):
         changes.append("spelling")
@@ -45,7 +47,7 @@ def prepare(text: object) -> tuple[str, list[str]]:
     written = re.sub(r"(?<!\S)[✕✖⨯╳](?=[\s\w])|(?<=\w )\*(?= \w)", HYBRID_SIGN, written)
     # Quercus xbebbiana, xCuprocyparis: no word of Latin begins with x and a consonant.
     written = re.sub(r"(?:^|(?<=[a-z] ))x(?=[bcdfghjklmnpqrstvwz][a-z])|^[xX](?=[A-Z][a-z]{2})", HYBRID_SIGN, written)
-    written = re.sub(r"^[†‡✝\s]+|[†‡✝,;\s]+$", "", re.sub("[♀♂☿]", "", written))
+    written = re.sub("[♀♂☿]", "", written).lstrip("†‡✝ ").rstrip("†‡✝,; ")
     for opening, closing in ('""', "''", "“”", "«»", "[]", "()", "**"):
         if written.startswith(opening) and written.endswith(closing) and len(written) > 1:
             written = written[1:-1]
