@@ -102,7 +102,7 @@ def draw_projection(rows: pd.DataFrame, settings: FigureSettings) -> Figure:
         axes.set_xticks(range(len(ranks)), labels, rotation=35, ha="right", rotation_mode="anchor")
     figure.supylabel("k-means purity of the panel", fontsize="medium")
     label_below(grid, "rank of the taxa (images in the panel)")
-    _draw_key(figure, set(drawn.table["protocol"]))
+    _draw_key(figure, set(drawn.table["protocol"]), bool(drawn.table["ci_low"].notna().any()))
     return figure
 
 
@@ -122,11 +122,10 @@ def _draw_panel(axes: Axes, own: pd.DataFrame, ranks: list[str], color: str, lim
     axes.set_axisbelow(True)
 
 
-def _draw_key(figure: Figure, methods: set[str]) -> None:
-    """Draw the legend of full dimension, methods and chance."""
-    entries = [
-        (Line2D([], [], color=style.INK, marker="o", markersize=3.6, linewidth=1.3), "full dimension, 95 % interval")
-    ]
+def _draw_key(figure: Figure, methods: set[str], intervals: bool) -> None:
+    """Draw the legend of full dimension, with or without intervals, of methods and chance."""
+    full = "full dimension, 95 % interval" if intervals else "full dimension"
+    entries = [(Line2D([], [], color=style.INK, marker="o", markersize=3.6, linewidth=1.3), full)]
     edge: dict[str, Any] = {"markeredgecolor": style.INK, "markeredgewidth": 0.7}
     for method, (name, marker) in METHODS.items():
         if method in methods:
