@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +16,22 @@ settings.register_profile("bioclip_probe", deadline=None)  # seconds vary from m
 settings.load_profile("bioclip_probe")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """Undo what a command sets: it logs warnings only where it is to be quiet, and later tests read the log."""
+    log = logging.getLogger("bioclip_probe")
+    level, handlers = log.level, [*log.handlers]
+    yield
+    log.setLevel(level)
+    log.handlers[:] = handlers
+
+
+@pytest.fixture
+def all_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show all intervals, also those that the calibration study has not found to cover."""
+    monkeypatch.setattr("bioclip_probe.study.sample.without_others", lambda table, n_species: table)
 
 
 @pytest.fixture(scope="session")

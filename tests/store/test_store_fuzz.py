@@ -78,7 +78,6 @@ def sound(tmp_path_factory):
 def read_everything(store: Store, loaded) -> dict[str, object]:
     """Return everything that can be read of a store; a `StoreError` in place of what cannot."""
     results = {
-        "contents": result_or_error(store.contents),
         "status": result_or_error(lambda: status(store).drop(columns="bytes")),
     }
     for dataset in loaded:

@@ -39,7 +39,7 @@ def sample_of(kind: str, seed: int) -> Sample:
 
 
 @pytest.mark.parametrize("kind", ["noise", "memoriser"])
-def test_without_a_tree_children_that_were_never_seen_are_named_by_chance(kind):
+def test_without_a_tree_children_that_were_never_seen_are_named_by_chance(kind, all_intervals):
     scores = []
     for seed in range(SEEDS):
         sample = sample_of(kind, seed)

@@ -82,7 +82,7 @@ def test_the_datasets_own_train_and_test_are_used_unless_others_are_asked_for(ca
     assert "(seen, unseen) has no train and test images and is not used; call its parts train and test" in caplog.text
 
 
-def test_without_signal_probes_are_at_chance():
+def test_without_signal_probes_are_at_chance(all_intervals):
     sample = evolved_sample(scatter=1e4)
     found = probing.probe(sample, ProbeSettings(probes=("linear", "knn")))
     for protocol, rank, chance in (("seen", "species", 1 / 16), ("seen", "genus", 1 / 4), ("unseen", "genus", 1 / 4)):
@@ -160,7 +160,7 @@ def test_what_cannot_be_asked_is_told():
         probing.probe(sample, EACH_LEFT_OUT, most_left_out=95)
 
 
-def test_real_animals_are_named_at_class_and_order_one_left_out(shared_data, tmp_path):
+def test_real_animals_are_named_at_class_and_order_one_left_out(shared_data, tmp_path, all_intervals):
     """187 photographs of as many animals: only leaving one out asks about nearly all of them."""
     network = Path(__file__).parents[1] / "support" / "mobilenets.py"
     data = f"table:{shared_data / 'animals' / 'labels.csv'}"

@@ -305,7 +305,8 @@ def _arrow_options(
         keeps_ascii = False
     if not keeps_ascii:
         raise DataError(
-            f"{name} is written in {printable(shorten(table_format.encoding))}, which is not supported; save it as UTF-8"
+            f"{name} is written in {printable(shorten(table_format.encoding))}, which is not supported; "
+            "save it as UTF-8"
         )
     try:
         parse_options = csv.ParseOptions(
