@@ -81,7 +81,7 @@ def _may_repeat(kind: pa.DataType) -> bool:
 
 @dataclass(frozen=True)
 class _RecordBatch:
-    """What a record batch declares: its rows, and the bytes of its compressed buffers once they are unpacked."""
+    """The declaration of a record batch: its rows, and the bytes of its compressed buffers once they are unpacked."""
 
     n_rows: int
     unpacked_bytes: int

@@ -1,4 +1,4 @@
-"""Where one model follows the tree more closely than another: the difference of two models, clade by clade."""
+"""The figure of two models clade by clade: where one follows the tree more closely than the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of the clusters a projection shows: purity of each panel of Section 4.6 in full dimension and the plane."""
+"""The figure of what a projection keeps: purity of each panel of Section 4.6 in full dimension and in the plane."""
 
 from __future__ import annotations
 

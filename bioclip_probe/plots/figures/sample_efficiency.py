@@ -1,4 +1,4 @@
-"""How the accuracy of the linear probe grows with the images of each taxon that it learnt from."""
+"""The figure of sample efficiency: accuracy of the linear probe by the images of each taxon that it learnt from."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class ModelContents:
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """All that the page shows but the thumbnails.
+    """The contents of the page but for its thumbnails.
 
     Attributes
     ----------
@@ -153,7 +153,7 @@ def contents_of(results: Results, sample: Sample, progress: bool = True) -> Cont
 
 @dataclass(frozen=True, eq=False)
 class _Pieces:
-    """What the explorer computes itself, in the order of the sample; each piece once for a results folder."""
+    """The pieces that the explorer computes itself, in the order of the sample, once for a results folder."""
 
     checkpoints: Checkpoints
     sample: Sample
