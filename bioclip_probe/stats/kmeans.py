@@ -17,7 +17,7 @@ from bioclip_probe.stats.vicinities import Vicinities
 #: Independent runs of k-means.
 N_STARTS = 3
 #: Images times taxa up to which k-means is started several times.
-MOST_STARTED_AGAIN = 200_000_000
+MOST_STARTED_AGAIN = 50_000_000
 #: Vicinities are found for at least this many images.
 LARGE = 10_000
 
