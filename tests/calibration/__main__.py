@@ -57,7 +57,7 @@ def run_coverage(options: argparse.Namespace) -> int:
     n_draws = options.draws or (5 if options.size == "quick" else coverage.N_DRAWS)
     covered = coverage.study(options.out, options.processes, n_draws, options.species, options.trees, options.parts)
     rows = coverage.pooled(covered)
-    print(f"\n{coverage.summary(rows)}\n\nwithheld:\n{rows[rows['reason'] != ''].to_string(index=False)}")
+    print(f"\n{coverage.summary(rows)}\n\nnot shown:\n{rows[rows['reason'] != ''].to_string(index=False)}")
     if options.publish:
         publish("coverage", rows, coverage.summary)
         coverage.covered_list(rows).to_csv(FILE, index=False)

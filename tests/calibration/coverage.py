@@ -43,7 +43,7 @@ SIZES, SIGNALS = (40, 80, 300), (0.0, 0.5, 1.0)
 N_DRAWS, DRAWS_PER_JOB = 250, 5
 #: Both models are measured in each draw, and the intervals of either are counted; a word marks those of the second.
 MODELS = {"first": "", "second": "second"}
-#: An interval that covers more rarely is withheld, and one that was made fewer times over all λ.
+#: An interval that covers more rarely is not shown, nor one that was made fewer times over all λ.
 LOWEST, FEWEST_INTERVALS = 0.93, 100
 #: A clade that fewer draws hold has no target.
 FEWEST_OF_CLADE = 20
