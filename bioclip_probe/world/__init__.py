@@ -8,6 +8,7 @@
 ``sheet(species, numbers)``  a plate of pictures
 ``seen_in_training()``       the species that the models met in training
 ``models()``                 the folders of the three models, in open_clip's layout
+`known_models`               made-up models whose answer is known: a memoriser, one trait, Brownian motion, noise
 ============================ ===================================================================
 
 Everything is *simulated* and determined by a seed. A picture depends only on the seed, the species and the number of
@@ -25,7 +26,7 @@ import pandas as pd
 from PIL import Image
 
 from bioclip_probe.tree import Tree
-from bioclip_probe.world import captions, creatures, growth, splits
+from bioclip_probe.world import captions, creatures, growth, known_models, splits
 from bioclip_probe.world.evolution import evolve
 from bioclip_probe.world.pen import SIZE, Pen
 from bioclip_probe.world.scene import Scene, apply_light, backdrop, random_scene
@@ -276,6 +277,7 @@ __all__ = [
     "SIZE",
     "common_names",
     "creature",
+    "known_models",
     "models",
     "render",
     "scene_of",
