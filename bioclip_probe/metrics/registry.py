@@ -82,6 +82,9 @@ class MetricEntry(Entry):
         It is defined in a taxonomy only, and not on a phylogeny.
     by_part : bool
         It is also given for each part of the dataset, such as species that a model has not seen.
+    version : int
+        Raise it when the number changes for the same input: by another formula, null or resampling, or a corrected
+        error. It is part of the protocol, see `study.protocol_id`, whose number is then raised too.
 
     Examples
     --------
@@ -96,6 +99,7 @@ class MetricEntry(Entry):
     subject: str = "embeddings"
     needs_ranks: bool = False
     by_part: bool = False
+    version: int = 1
 
 
 SHARE, CORRELATION = (0.0, 1.0), (-1.0, 1.0)
@@ -273,14 +277,14 @@ def catalogue() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns name, title, notes, bounds, better, source, invariant and subject.
+        Columns name, title, notes, bounds, better, source, invariant, subject and version.
 
     Examples
     --------
     >>> catalogue()["name"][0]
     'cophenetic_correlation'
     """
-    columns = ("name", "title", "notes", "bounds", "better", "source", "invariant", "subject")
+    columns = ("name", "title", "notes", "bounds", "better", "source", "invariant", "subject", "version")
     return tables.catalogue(REGISTRY, columns)
 
 

@@ -33,9 +33,12 @@ class ProbeEntry(Entry):
     learns : bool
         The probe learns from a split, and its `function` is a `learning.LearnFunction`. The others have protocols of
         their own and no function here.
+    version : int
+        Raise it when its answers change for the same input, see `metrics.registry.MetricEntry`.
     """
 
     learns: bool = False
+    version: int = 1
 
 
 # Each function imports its probe when it is called: `--help` needs the names only, and would wait for NumPy.

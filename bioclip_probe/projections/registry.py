@@ -33,12 +33,15 @@ class ProjectionEntry(Entry):
     in_threads : bool
         True if it can project several panels side by side in threads. UMAP cannot: it holds the interpreter's lock, and
         its compiled loops must not be entered twice.
+    version : int
+        Raise it when its coordinates change for the same input, see `metrics.registry.MetricEntry`.
     """
 
     function: Callable[[np.ndarray, np.random.Generator, str], np.ndarray]
     settings: Callable[[int, str], dict[str, object]]
     source: str
     in_threads: bool = False
+    version: int = 1
 
 
 # Each function imports its method when it is called: `--help` needs the names only, and would wait for NumPy.
