@@ -226,6 +226,7 @@ def join(
         dict(names or {}),
         tree_samples,
         copies=number_copies(pictures),
+        pictures=pictures,
         digests={name: own.digest for name, own in stored.items()},
     )
 

@@ -56,6 +56,9 @@ class Sample:
     copies : ndarray, shape (n,), int64
         Number of the picture that several images show, bytes for bytes; −1 for an image without a copy. Empty if copies
         are not known, as for ready vectors.
+    pictures : Series, n rows
+        SHA-256 of the bytes of each picture, missing where it has none, as a drawn one. Empty for a sample that was made
+        without pictures.
     digests : dict from encoder name to str
         Digests of the encoders' vectors of the whole dataset, as the store has them; empty for a sample without a
         store. Give new ones, or none, with other `embeddings`.
@@ -79,6 +82,7 @@ class Sample:
     tree_samples: dict[str, tuple[Placement, ...]] = field(default_factory=dict)
     attributes: pd.DataFrame = field(default_factory=pd.DataFrame)
     copies: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    pictures: pd.Series = field(default_factory=lambda: pd.Series(dtype="str"))
     digests: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -137,6 +141,7 @@ class Sample:
             trees={name: (placement.take(rows), matches) for name, (placement, matches) in self.trees.items()},
             tree_samples={name: tuple(tree.take(rows) for tree in trees) for name, trees in self.tree_samples.items()},
             copies=self.copies[rows] if len(self.copies) else self.copies,
+            pictures=self.pictures.iloc[rows].reset_index(drop=True) if len(self.pictures) else self.pictures,
             attributes=self.attributes.iloc[rows].reset_index(drop=True) if len(self.attributes) else self.attributes,
         )
 
