@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from umap import UMAP
 
 
 def umap_settings(n: int, mode: str = "corrected") -> dict[str, object]:
@@ -66,10 +71,34 @@ def umap(vectors: np.ndarray, rng: np.random.Generator, mode: str = "corrected")
 
         umap(vectors, np.random.default_rng(0))
     """
+    seed = int(rng.integers(2**32))
+    return compiled_umap()(**umap_settings(len(vectors)), random_state=seed).fit_transform(vectors).astype(np.float64)
+
+
+def compiled_umap() -> type[UMAP]:
+    """Return umap-learn's class; the machine keeps its compiled loops, which otherwise cost 10 s in each process.
+
+    Examples
+    --------
+    >>> compiled_umap().__name__
+    'UMAP'
+    """
     with warnings.catch_warnings():
         # Without TensorFlow the library warns, at import, that its parametric variant is missing; it is not used here.
         warnings.simplefilter("ignore", ImportWarning)
-        from umap import UMAP
+        from umap import UMAP, distances, layouts, umap_, utils
 
-    seed = int(rng.integers(2**32))
-    return UMAP(**umap_settings(len(vectors)), random_state=seed).fit_transform(vectors).astype(np.float64)
+    loops = (
+        distances.euclidean,
+        utils.fast_knn_indices,
+        utils.tau_rand_int,
+        umap_.smooth_knn_dist,
+        umap_.compute_membership_strengths,
+        layouts.rdist,
+        layouts.clip,
+        layouts._nb_optimize_layout_euclidean_single_epoch,
+    )
+    for loop in loops:
+        with suppress(RuntimeError):  # no folder that it may write to
+            loop.enable_caching()
+    return UMAP
