@@ -1,0 +1,62 @@
+"""Submissions of made-up studies: valid ones to spoil, share and put on a board."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bioclip_probe.files import sha256_of_bytes
+from bioclip_probe.study.families import with_adjusted_p
+from bioclip_probe.study.results import Results, write
+from bioclip_probe.study.submission import submission_of
+from tests.support.drawn_study import CONTROLS, MODELS, measurements
+
+PROTOCOL = "treeoflife-alignment/1"
+INSTANCE = sha256_of_bytes(b"these pictures")
+
+
+def record(models: Sequence[str] = MODELS, controls: Sequence[str] = CONTROLS, instance: str = INSTANCE) -> dict:
+    """Return the record of a study of made-up encoders."""
+    encoders = [
+        {
+            "name": name,
+            "id": f"control:{name}" if name in controls else f"hf-hub:lab/{name}",
+            "control": name in controls,
+            "revision": "" if name in controls else "0" * 40,
+            "sha256": "" if name in controls else sha256_of_bytes(name.encode()),
+            "fingerprint": sha256_of_bytes(name.encode())[:12],
+            "preprocessing": {"size": 224, "mean": [0.5, 0.5, 0.5]},
+            "precision": "fp32",
+            "dimension": 512,
+        }
+        for name in (*models, *controls)
+    ]
+    step = {"finished": "2026-11-27T13:39:03+00:00", "plan": {"data": "inat21:/home/ada/val"}}
+    return {
+        "run": sha256_of_bytes(repr((models, controls)).encode())[:12],
+        "protocol": {"id": PROTOCOL, "instance": instance, "parts": {"images": instance[:12], "seed": 0}},
+        "dataset": {"name": "birds", "fingerprint": "0123456789ab", "simulated": True, "n_images": 90, "taxa": {}},
+        "encoders": encoders,
+        "software": {"python": "3.11.7", "bioclip_probe": "0.1.0"},
+        "steps": {"measure": {**step, "command": "bioclip-probe measure --data inat21:/home/ada/val"}},
+    }
+
+
+def made_up_results(models: Sequence[str] = MODELS, controls: Sequence[str] = CONTROLS) -> Results:
+    """Return the results of a made-up study with primary endpoints, in no folder."""
+    table = with_adjusted_p(measurements(tuple(models), tuple(controls)), controls)
+    return Results(Path("out"), record(models, controls), table)
+
+
+def made_up_folder(folder: Path, models: Sequence[str] = MODELS, controls: Sequence[str] = CONTROLS) -> Results:
+    """Write the results of a made-up study into a folder, and return them."""
+    made = made_up_results(models, controls)
+    return write(folder, made.record, {"measurements": made.measurements})
+
+
+def valid(models: Sequence[str] = MODELS, controls: Sequence[str] = CONTROLS, **changes: Any) -> dict[str, Any]:
+    """Return a valid submission of a made-up study, with some fields changed, that may be spoilt."""
+    content: dict[str, Any] = json.loads(json.dumps(submission_of(made_up_results(models, controls))))
+    return {**content, **changes}
