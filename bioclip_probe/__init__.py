@@ -4,8 +4,12 @@ Datasets give images and taxa; encoders give vectors; the store keeps them. A me
 predictions, a projection returns coordinates. The study puts them in tables; plots draw tables; the report binds them.
 
 ====================  ==============================================================================
+`dataset`             DataFrame, folder, Hugging Face dataset or name → `Dataset`
+`encoder`             torch module and transform → encoder
 `collect`             dataset × encoders → `Sample`: embed what the store lacks, read it, join it by image
 `from_arrays`         vectors in memory and a DataFrame of taxa → `Sample`
+`study`               sample → `Study`: measured, probed and projected, with figures, sentences and pages
+`open_study`          results folder → `Study`
 `measure`             every metric of every encoder at every rank → measurements
 `compare`             every metric of every two encoders → measurements
 `texts`               the names of taxa against the tree, and against their images → measurements
@@ -36,10 +40,27 @@ predictions, a projection returns coordinates. The study puts them in tables; pl
 Names are loaded when first used: ``import bioclip_probe`` is quick and imports no torch.
 """
 
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
 import lazy_loader
 
 __version__ = "0.1.0"
 
 #: The public names stand in `__init__.pyi`, where type checkers read them too.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__all__ += ["__version__"]
+__all__ += ["__version__", "study"]
+
+
+class _CallableStudy(ModuleType):
+    """The subpackage `study`, which is also a function: ``bp.study(sample)`` runs a study."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Measure, probe and project a sample, and return the `Study`; see `bioclip_probe.notebook.run_study`."""
+        return __getattr__("notebook").run_study(*arguments, **options)
+
+
+# `bp.study.results` goes on to be a module. The package is light: it loads its own names when they are used.
+study = import_module(f"{__name__}.study")
+study.__class__ = _CallableStudy

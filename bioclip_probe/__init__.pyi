@@ -1,9 +1,15 @@
+# lazy_loader reads the imports of names below, and nothing else.
+import collections.abc
+import pathlib
+import typing
+
 from . import datasets as datasets
 from . import encoders as encoders
 from . import errors as errors
 from . import executors as executors
 from . import extraction as extraction
 from . import metrics as metrics
+from . import notebook as notebook
 from . import plots as plots
 from . import probes as probes
 from . import projections as projections
@@ -11,13 +17,16 @@ from . import provenance as provenance
 from . import report as report
 from . import stats as stats
 from . import store as store
-from . import study as study
 from . import tables as tables
 from . import tree as tree
 from . import world as world
 from .errors import ProbeError as ProbeError
 from .extraction.settings import ExtractionSettings as ExtractionSettings
 from .metrics.settings import MeasureSettings as MeasureSettings
+from .notebook.inputs import dataset as dataset
+from .notebook.inputs import encoder as encoder
+from .notebook.study import Study as Study
+from .notebook.study import open_study as open_study
 from .probes.settings import ProbeSettings as ProbeSettings
 from .projections.settings import ProjectionSettings as ProjectionSettings
 from .store.store import Store as Store
@@ -41,3 +50,20 @@ from .study.sample import Sample as Sample
 from .study.scoring import score as score
 
 __version__: str
+
+class _CallableStudy:
+    """The subpackage `study`, which is also a function; `__init__.py` makes it one."""
+    def __call__(
+        self,
+        sample: Sample,
+        out: str | pathlib.Path | None = None,
+        *,
+        measure: MeasureSettings | None = None,
+        probe: ProbeSettings | None = None,
+        projection: ProjectionSettings | None = None,
+        steps: collections.abc.Collection[str] = ...,
+        progress: bool = True,
+    ) -> Study: ...
+    def __getattr__(self, name: str) -> typing.Any: ...
+
+study: _CallableStudy

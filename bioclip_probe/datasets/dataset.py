@@ -50,6 +50,8 @@ class Dataset:
         Images that were left out, columns and names that were read as another, holes that were filled, and the reasons.
     filling : Filling, optional
         The holes in lineages that were filled, see `as_given`.
+    spec : str
+        What `datasets.load` was given; empty for a dataset that was made in memory.
 
     Raises
     ------
@@ -71,6 +73,7 @@ class Dataset:
     tree: Tree | None = None
     notes: tuple[str, ...] = ()
     filling: Filling | None = None
+    spec: str = ""
 
     def __post_init__(self) -> None:
         IMAGES.check(self.images)

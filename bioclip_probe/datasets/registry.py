@@ -6,7 +6,7 @@ A dataset is named on the command line as ``NAME`` or ``NAME:PATH``. To add one,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -286,7 +286,7 @@ def load(spec: str, lineages: str = "filled") -> Dataset:
     if name not in REGISTRY:
         local_path(spec)
         if Path(spec).exists():
-            raise DataError(f"no dataset '{name}'; did you mean {_likely_form(Path(spec))}:{spec}?")
+            raise DataError(f"no dataset '{name}'; did you mean {likely_form(Path(spec))}:{spec}?")
         tables.check_name("dataset", name, [entry.form for entry in REGISTRY.values()], DataError)
     entry = REGISTRY[name]
     if entry.takes_path and not path:
@@ -296,6 +296,7 @@ def load(spec: str, lineages: str = "filled") -> Dataset:
     tables.check_name("way to read lineages", lineages, tables.LINEAGES, DataError)
     assert entry.function is not None
     dataset = entry.function(local_path(path)) if entry.takes_path else entry.function()
+    dataset = replace(dataset, spec=str(spec))
     return dataset if lineages == tables.LINEAGES[0] else dataset.as_given()
 
 
@@ -310,8 +311,24 @@ _FORMS_BY_SUFFIX = {
 }  # fmt: skip
 
 
-def _likely_form(path: Path) -> str:
-    """Return the form of the dataset that a path most likely is."""
+def likely_form(path: Path) -> str:
+    """Return the form of the dataset that a path most likely is.
+
+    Parameters
+    ----------
+    path : Path
+        A file or folder that exists.
+
+    Returns
+    -------
+    str
+        The first word of a form of `catalogue`.
+
+    Examples
+    --------
+    >>> likely_form(Path("birds.npz")), likely_form(Path("birds.csv"))
+    ('vectors', 'table')
+    """
     if path.is_dir():
         forms = [form for name, form in _FORMS_BY_FILE.items() if (path / name).is_file()]
         return next(iter(forms), "webdataset" if any(path.glob("*.tar")) else "folder")

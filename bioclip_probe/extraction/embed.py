@@ -5,6 +5,10 @@ vectors, which is read instead::
 
     embed(datasets.load("world"), ["world-taxonomic", "pixels"], Store("store"))
     embed(dataset, ["bioclip", "mine=vectors:mine.parquet"], store)
+
+or an encoder in memory, which is used as it is, in this process::
+
+    embed(dataset, [encoders.from_module(network, transform, "mine"), "bioclip"], store)
 """
 
 from __future__ import annotations
@@ -30,12 +34,14 @@ log = logging.getLogger(__name__)
 #: Failed images of one encoder that the log names.
 N_LOGGED = 5
 
+#: A model: the name of an encoder or of a file of ready vectors, or an encoder in memory.
+Model: TypeAlias = "str | encoders.Encoder"
 Source: TypeAlias = "encoders.Encoder | ReadyVectors"
 
 
 def embed(
     dataset: datasets.Dataset,
-    models: Sequence[str],
+    models: Sequence[Model],
     store: Store,
     settings: ExtractionSettings = DEFAULTS,
 ) -> list[tuple[dict, ExtractionSummary]]:
@@ -47,8 +53,8 @@ def embed(
     ----------
     dataset : Dataset
         The pictures.
-    models : sequence of str
-        Names of encoders, see `encoders.catalogue`. ``[NAME=]vectors:FILE`` is a file of ready vectors.
+    models : sequence of str or Encoder
+        Names of encoders, see `encoders.catalogue`, or encoders. ``[NAME=]vectors:FILE`` is a file of ready vectors.
     store : Store
         Receives the vectors. If it already has the vectors of an encoder at another precision, and the settings say
         ``auto``, they are kept and used.
@@ -80,22 +86,28 @@ def embed(
     >>> record["name"], summary.n_ok
     ('mine', 2)
     """
+    _check_types(models)
     for model in models:
-        if not _is_ready(model):
+        if isinstance(model, str) and not _is_ready(model):
             encoders.resolve(model)
-    ready = {model: _open_ready(model) for model in models if _is_ready(model)}
-    summaries: dict[str, ExtractionSummary] = {}
-    to_load = [model for model in models if model not in ready]
-    with executors.open_executor(settings.engine if to_load else executors.LOCAL) as workers:
+    ready = {model: _open_ready(model) for model in models if isinstance(model, str) and _is_ready(model)}
+    summaries: dict[Model, ExtractionSummary] = {}
+    named = [model for model in models if isinstance(model, str) and model not in ready]
+    in_memory = [model for model in models if not isinstance(model, str)]
+    with executors.open_executor(settings.engine if named else executors.LOCAL) as workers:
         sources = load_sources(dataset, models, store, settings, workers, ready)
         for model, vectors in sources.items():
             if isinstance(vectors, ReadyVectors):
                 summaries[model] = _store_ready(dataset, vectors, store, settings)
-        if to_load:
-            networks = [cast("encoders.Encoder", sources[model]) for model in to_load]
-            log.info("embedding %s with %s", dataset.name, ", ".join(encoder.name for encoder in networks))
-            results = extract(dataset, networks, store, settings, workers)
-            summaries |= zip(to_load, results, strict=True)
+        # Workers cannot build an encoder that is in memory only. Without workers all encoders share each picture.
+        runs: list[tuple[list[Model], Executor | None]] = [([*in_memory, *named], None)]
+        if workers is not None:
+            runs = [([*in_memory], None), ([*named], workers)]
+        for group, executor in runs:
+            if group:
+                networks = [cast("encoders.Encoder", sources[model]) for model in group]
+                log.info("embedding %s with %s", dataset.name, ", ".join(encoder.name for encoder in networks))
+                summaries |= zip(group, extract(dataset, networks, store, settings, executor), strict=True)
     for model in models:
         _log_summary(sources[model], summaries[model])
     return [(_record(sources[model], summaries[model]), summaries[model]) for model in models]
@@ -103,12 +115,12 @@ def embed(
 
 def load_sources(
     dataset: datasets.Dataset,
-    models: Sequence[str],
+    models: Sequence[Model],
     store: Store,
     settings: ExtractionSettings = DEFAULTS,
     workers: Executor | None = None,
     ready: Mapping[str, ReadyVectors] | None = None,
-) -> dict[str, Source]:
+) -> dict[Model, Source]:
     """Return the encoder or the ready vectors of each model, as `embed` uses them.
 
     Parameters
@@ -122,8 +134,8 @@ def load_sources(
 
     Returns
     -------
-    dict from str to Encoder or ReadyVectors
-        In the order of `models`.
+    dict from str or Encoder to Encoder or ReadyVectors
+        In the order of `models`; an encoder in memory stands for itself.
 
     Raises
     ------
@@ -141,11 +153,11 @@ def load_sources(
     768
     """
     if ready is None:
-        ready = {model: _open_ready(model) for model in models if _is_ready(model)}
-    sources: dict[str, Source] = {**ready}
-    to_load = [model for model in models if model not in ready]
-    for model, revision in _revisions(to_load, settings.revision).items():
-        sources[model] = _load(dataset, store, model, replace(settings, revision=revision), workers)
+        ready = {model: _open_ready(model) for model in models if isinstance(model, str) and _is_ready(model)}
+    sources: dict[Model, Source] = {**ready, **{model: model for model in models if not isinstance(model, str)}}
+    to_load = [model for model in models if isinstance(model, str) and model not in ready]
+    for name, revision in _revisions(to_load, settings.revision).items():
+        sources[name] = _load(dataset, store, name, replace(settings, revision=revision), workers)
     sources = {model: sources[model] for model in models}
     _check_names({model: source.name for model, source in sources.items()})
     return sources
@@ -153,7 +165,7 @@ def load_sources(
 
 def embed_all_names(
     dataset: datasets.Dataset,
-    models: Sequence[str],
+    models: Sequence[Model],
     store: Store,
     settings: ExtractionSettings = DEFAULTS,
     templates: str = "plain",
@@ -191,9 +203,15 @@ def embed_all_names(
     []
     """
     results = []
-    to_load = [model for model in models if not _is_ready(model)]
-    for model, revision in _revisions(to_load, settings.revision).items():
-        encoder = _load(dataset, store, model, replace(settings, revision=revision), None)
+    to_load = [model for model in models if isinstance(model, str) and not _is_ready(model)]
+    revisions = _revisions(to_load, settings.revision)
+    for model in models:
+        if isinstance(model, str) and model not in revisions:
+            continue
+        if isinstance(model, str):
+            encoder = _load(dataset, store, model, replace(settings, revision=revisions[model]), None)
+        else:
+            encoder = model
         if encoder.has_text:
             log.info("embedding the names of %s with %s", dataset.name, encoder.name)
             names = embed_names(store, dataset, encoder, NameSettings(templates=templates, progress=settings.progress))
@@ -250,12 +268,23 @@ def _load(
     return encoder
 
 
-def _check_names(names: dict[str, str]) -> None:
+def _check_types(models: object) -> None:
+    """Raise `ProbeError` if the models are not a list of names and encoders."""
+    expected = "expected a list of models, each a name such as 'bioclip' or what bioclip_probe.encoder returns"
+    if isinstance(models, str) or not isinstance(models, Sequence):
+        raise ProbeError(f"{expected}; got a {type(models).__name__}")
+    for model in models:
+        if not isinstance(model, str) and not hasattr(model, "encode"):
+            raise ProbeError(f"{expected}; got a {type(model).__name__} in the list")
+
+
+def _check_names(names: Mapping[Model, str]) -> None:
     """Raise `ProbeError` if two models have the same name, which tables and figures could not tell apart."""
     shown = list(names.values())
     for model, name in reversed(names.items()):
         if shown.count(name) > 1:
-            raise ProbeError(f"two models are called '{name}'; name one of them: NAME={model}")
+            hint = f"name one of them: NAME={model}" if isinstance(model, str) else "give one of them another name"
+            raise ProbeError(f"two models are called '{name}'; {hint}")
 
 
 def _log_summary(source: Source, summary: ExtractionSummary) -> None:

@@ -5,6 +5,7 @@ from . import export as export
 from . import families as families
 from . import measuring as measuring
 from . import model_card as model_card
+from . import pairs as pairs
 from . import plan as plan
 from . import predicting as predicting
 from . import probing as probing

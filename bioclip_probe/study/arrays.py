@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from bioclip_probe.datasets.frames import from_rows
 from bioclip_probe.errors import DataError
@@ -18,8 +19,8 @@ from bioclip_probe.study.sample import Sample
 
 
 def from_arrays(
+    vectors: Mapping[str, ArrayLike],
     frame: pd.DataFrame,
-    vectors: Mapping[str, np.ndarray],
     phylogeny: Phylogeny | None = None,
     name: str = "arrays",
     geometry: Mapping[str, str] | str = "cosine",
@@ -28,10 +29,10 @@ def from_arrays(
 
     Parameters
     ----------
-    frame : DataFrame, n rows
-        The taxa of the images, see `datasets.from_rows`.
     vectors : mapping from str to array_like, shape (n, d)
         The vectors of each encoder by its name, in the order of the rows. They need no length of 1.
+    frame : DataFrame, n rows
+        The taxa of the images; columns of ranks are found by their names, see `datasets.from_rows`.
     phylogeny : Phylogeny, optional
         Of the taxa.
     name : str
@@ -46,15 +47,20 @@ def from_arrays(
     Raises
     ------
     DataError
-        If there is not one finite vector for each row, or the rows have no taxa.
+        If the arguments are in the other order, there is not one finite vector for each row, or the rows have no taxa.
 
     Examples
     --------
     >>> frame = pd.DataFrame({"species": ["Pica pica", "Pica hudsonia", "Corvus corax"]})
-    >>> sample = from_arrays(frame, {"mine": [[1.0, 0.1], [1.0, 0.2], [0.0, 1.0]]})
+    >>> sample = from_arrays({"mine": [[1.0, 0.1], [1.0, 0.2], [0.0, 1.0]]}, frame)
     >>> list(sample.embeddings), sample.placement.tree.unit
     (['mine'], 'rank')
     """
+    if isinstance(vectors, pd.DataFrame) or not isinstance(vectors, Mapping):
+        raise DataError(
+            "expected from_arrays(vectors, frame): first the vectors of each encoder by its name, "
+            f"{{'mine': array of shape (n, d)}}, then the DataFrame; the first is a {type(vectors).__name__}"
+        )
     if not vectors:
         raise DataError("expected the vectors of at least one encoder: {'name': array of shape (n, d)}")
     dataset = from_rows(frame, name)

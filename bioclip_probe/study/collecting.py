@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 from bioclip_probe import datasets
 from bioclip_probe.datasets.duplicates import notes_on_copies, number_copies, picture_digests
 from bioclip_probe.datasets.readers.pictures import PictureOpener
-from bioclip_probe.encoders import geometry_of, is_control
+from bioclip_probe.encoders import Encoder, geometry_of, is_control
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.extraction.embed import embed, embed_all_names
 from bioclip_probe.extraction.extract import ExtractionSummary
@@ -33,11 +34,14 @@ from bioclip_probe.tree.placing import rank_of_matches
 
 log = logging.getLogger(__name__)
 
+#: The environment variable that names the store.
+STORE_VARIABLE = "BIOCLIP_PROBE_STORE"
+
 
 def collect(
     data: str | datasets.Dataset,
-    models: Sequence[str],
-    store: str | Path = "store",
+    models: Sequence[str | Encoder],
+    store: str | Path | None = None,
     phylogeny: Phylogeny | None = None,
     templates: str | None = None,
     settings: ExtractionSettings | None = None,
@@ -48,10 +52,11 @@ def collect(
     ----------
     data : str or Dataset
         See `datasets.load`.
-    models : sequence of str
-        Names of encoders; see `encoders.catalogue`.
-    store : str or Path
-        Where embeddings are kept; a second call embeds nothing again.
+    models : sequence of str or Encoder
+        Names of encoders, see `encoders.catalogue`, and encoders in memory, as `bioclip_probe.encoder` returns them.
+    store : str or Path, optional
+        Where embeddings are kept; a second call embeds nothing again. By default the folder that the environment
+        variable ``BIOCLIP_PROBE_STORE`` names, else ``store``.
     phylogeny : Phylogeny, optional
         Of the species; numbers are then also measured on it.
     templates : str, optional
@@ -79,8 +84,8 @@ def collect(
     2
     """
     settings = settings or ExtractionSettings()
-    opened = Store(store)
-    dataset = known_as(opened, datasets.load(data) if isinstance(data, str) else data)
+    opened = Store(store or default_store())
+    dataset = known_as(opened, datasets.load(data) if isinstance(data, str) else _checked(data))
     parts = set(dataset.images["split"].dropna())
     if WHOLE in parts and len(parts) > 1:
         raise DataError(f"'{dataset.name}' has a split called '{WHOLE}', which stands for the whole; rename it")
@@ -97,6 +102,26 @@ def collect(
         for (encoder, _), folder in zip(embedded, _folders(dataset, opened, embedded), strict=True)
     }
     return join(dataset, stored, phylogenies, names)
+
+
+def default_store() -> Path:
+    """Return the folder of the store where none is named: that of ``BIOCLIP_PROBE_STORE``, else ``store``.
+
+    Examples
+    --------
+    >>> isinstance(default_store(), Path)
+    True
+    """
+    return Path(os.environ.get(STORE_VARIABLE) or "store")
+
+
+def _checked(data: object) -> datasets.Dataset:
+    """Return a dataset, or refuse what is none."""
+    if isinstance(data, datasets.Dataset):
+        return data
+    raise DataError(
+        f"expected a dataset, as bioclip_probe.dataset returns it, or its name; got a {type(data).__name__}"
+    )
 
 
 def check_several_taxa(dataset: datasets.Dataset) -> None:
@@ -228,6 +253,8 @@ def join(
         copies=number_copies(pictures),
         pictures=pictures,
         digests={name: own.digest for name, own in stored.items()},
+        open=dataset.open,
+        spec=dataset.spec,
     )
 
 
@@ -290,7 +317,7 @@ def _digests_of_pictures(dataset: datasets.Dataset, stored: Mapping[str, StoredE
 
 def _read_names(
     dataset: datasets.Dataset,
-    models: Sequence[str],
+    models: Sequence[str | Encoder],
     store: Store,
     embedded: EncoderRuns,
     templates: str,

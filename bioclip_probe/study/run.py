@@ -155,7 +155,7 @@ def run_steps(
         if not overwrite:
             results.check_run(out, sample.run)
         fresh = bool(study) or not results.holds_run(out, sample.run)
-        runner = _Runner(sample, plan, out, fresh, study)
+        runner = StudyRunner(sample, plan, out, fresh, study)
         if "probe" in wanted:
             runner.warn_of_long_probing()
         if "measure" in wanted and executor is not None:
@@ -166,8 +166,32 @@ def run_steps(
 
 
 @dataclass
-class _Runner:
-    """The steps of one study, one after the other into one results folder."""
+class StudyRunner:
+    """The steps of one study, one after the other into one results folder.
+
+    Attributes
+    ----------
+    sample : Sample
+    plan : Plan
+        Its compared models are the first encoders of the sample.
+    out : Path
+        The results folder.
+    fresh : bool
+        Replace all that the folder holds, even if it is another run's.
+    study : str
+        The resolved study as TOML; empty if the steps are not those of a whole study.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.study.examples import corvid_plan
+    >>> with TemporaryDirectory() as folder:
+    ...     plan = corvid_plan(folder)
+    ...     sample = collect_sample(plan, f"{folder}/store")
+    ...     StudyRunner(sample, plan, Path(folder, "out"), fresh=True, study="").run_together(["project"])
+    ...     list(results.read(f"{folder}/out").record["steps"])
+    ['project']
+    """
 
     sample: Sample
     plan: Plan

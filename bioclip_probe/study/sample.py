@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,9 @@ from bioclip_probe.study.grouping import merge_groups
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from bioclip_probe.tree import Placement
 from bioclip_probe.tree.lineages import ROOT_NAME
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +66,10 @@ class Sample:
     digests : dict from encoder name to str
         Digests of the encoders' vectors of the whole dataset, as the store has them; empty for a sample without a
         store. Give new ones, or none, with other `embeddings`.
+    open : callable, optional
+        Opens the picture of a value of the column `source`, see `Dataset`. It does not travel to other processes.
+    spec : str
+        What `datasets.load` was given; empty for a dataset that was made in memory.
 
     Examples
     --------
@@ -84,6 +92,11 @@ class Sample:
     copies: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     pictures: pd.Series = field(default_factory=lambda: pd.Series(dtype="str"))
     digests: dict[str, str] = field(default_factory=dict)
+    open: Callable[[str], Image] | None = None
+    spec: str = ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "open": None}  # workers need vectors only, and an opener may hold all pictures
 
     @property
     def run(self) -> str:

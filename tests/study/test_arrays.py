@@ -18,7 +18,7 @@ VECTORS = np.random.default_rng(0).normal(size=(4, 3))
 
 
 def test_arrays_and_a_frame_are_a_sample():
-    sample = from_arrays(FRAME, {"one": VECTORS, "two": VECTORS.astype(np.float16)}, name="birds")
+    sample = from_arrays({"one": VECTORS, "two": VECTORS.astype(np.float16)}, FRAME, name="birds")
     assert list(sample.embeddings) == ["one", "two"] and sample.images["species"].tolist() == FRAME["species"].tolist()
     expected = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
     np.testing.assert_allclose(sample.embeddings["one"].vectors, expected, atol=1e-6)
@@ -28,12 +28,12 @@ def test_arrays_and_a_frame_are_a_sample():
 
 def test_a_sample_of_arrays_can_be_measured():
     settings = bp.MeasureSettings(metrics=("cophenetic_correlation",), n_permutations=9)
-    table = bp.measure(bp.from_arrays(FRAME, {"one": VECTORS}), settings)
+    table = bp.measure(bp.from_arrays({"one": VECTORS}, FRAME), settings)
     assert table["encoder"].eq("one").all() and table["value"].notna().any()
 
 
 def test_each_encoder_has_its_geometry():
-    sample = from_arrays(FRAME, {"flat": VECTORS, "curved": VECTORS}, geometry={"curved": "lorentz"})
+    sample = from_arrays({"flat": VECTORS, "curved": VECTORS}, FRAME, geometry={"curved": "lorentz"})
     assert [record["geometry"] for record in sample.record["encoders"]] == ["cosine", "lorentz"]
     assert sample.embeddings["curved"].vectors.shape[1] > 3
 
@@ -48,6 +48,6 @@ def test_each_encoder_has_its_geometry():
 ])  # fmt: skip
 def test_arrays_that_do_not_fit_are_refused(vectors, message):
     with pytest.raises(DataError, match=message):
-        from_arrays(FRAME, vectors)
+        from_arrays(vectors, FRAME)
     with pytest.raises(DataError, match="unknown geometry 'poincare'"):
-        from_arrays(FRAME, {"one": VECTORS}, geometry="poincare")
+        from_arrays({"one": VECTORS}, FRAME, geometry="poincare")

@@ -1,0 +1,14 @@
+from . import figures as figures
+from . import inputs as inputs
+from . import measurements as measurements
+from . import running as running
+from . import study as study
+from . import verdict as verdict
+from .figures import StudyFigures as StudyFigures
+from .inputs import dataset as dataset
+from .inputs import encoder as encoder
+from .measurements import Measurements as Measurements
+from .running import run_study as run_study
+from .study import Study as Study
+from .study import open_study as open_study
+from .verdict import Verdict as Verdict
