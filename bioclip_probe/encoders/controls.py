@@ -110,7 +110,7 @@ STATISTICS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PictureStatistic(BaseEncoder):
     """An encoder that is a plain function of the picture; `preprocess` does all the work.
 

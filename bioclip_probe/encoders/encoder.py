@@ -269,7 +269,7 @@ def smallest_cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.divide((a * b).sum(axis=1), lengths, out=without_length, where=lengths > 0).min())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BaseEncoder:
     """The base of all encoders: it reads name, dimension and fingerprint from the record, and pickles as its recipe.
 
@@ -281,8 +281,8 @@ class BaseEncoder:
     Examples
     --------
     >>> from bioclip_probe.encoders import controls
-    >>> BaseEncoder(Recipe(controls.load, "mine", "control:pixels"), {"name": "mine", "dimension": 768}).name
-    'mine'
+    >>> BaseEncoder(Recipe(controls.load, "mine", "control:pixels"), {"name": "mine", "dimension": 768})
+    BaseEncoder('mine', 768 dimensions)
     """
 
     recipe: Recipe
@@ -307,6 +307,10 @@ class BaseEncoder:
     def portable_transform(self) -> Callable[[Image.Image], np.ndarray] | None:
         """A function that can be pickled, prepares a picture as `preprocess` does, and needs no weights; or None."""
         return None
+
+    def __repr__(self) -> str:
+        where = [self.record[key] for key in ("device", "precision") if self.record.get(key)]
+        return f"{type(self).__name__}({', '.join([repr(self.name), f'{self.dimension} dimensions', *where])})"
 
     def __reduce__(self) -> tuple:
         return rebuild, (self.recipe, self.fingerprint)

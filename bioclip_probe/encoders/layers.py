@@ -158,7 +158,7 @@ class LayerTap:
         return vectors.shape[1], has_class_token
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LayerEncoder(Network):
     """An encoder that gives the vectors of one layer of a network.
 

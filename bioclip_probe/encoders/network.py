@@ -29,7 +29,7 @@ _ACTIVATIONS = {"GELU": "gelu", "QuickGELU": "quickgelu", "ReLU": "relu", "SiLU"
 _LAUNCHING = Lock()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Network(BaseEncoder):
     """An encoder that runs a torch network on the device and in the precision of its record.
 

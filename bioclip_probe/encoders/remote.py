@@ -13,7 +13,7 @@ from bioclip_probe.encoders.recipe import Encoder
 from bioclip_probe.errors import ModelError
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RemoteEncoder(BaseEncoder):
     """An encoder that runs in other processes only. Pickled, it arrives there as the encoder itself.
 

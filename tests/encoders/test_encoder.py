@@ -69,3 +69,11 @@ def test_vectors_of_another_shape_or_not_finite_are_refused():
     with pytest.raises(ModelError, match="NaN or infinite values for 1 of 2 pictures"):
         check_finite(np.array([[0.0, np.nan], [1.0, 2.0]]), "mine", "pictures")
     assert not check_vectors(np.zeros((2, 3)), 2, "mine", 3).flags.writeable
+
+
+def test_an_encoder_of_any_class_is_shown_in_one_line(tiny):
+    model = f"local-dir:{tiny}"
+    shown = [repr(encoders.load(name, device="cpu", precision="fp32")) for name in (model, f"layer:1:{model}")]
+    assert [line.partition("(")[0] for line in shown] == ["Network", "LayerEncoder"]
+    assert all(line.endswith("dimensions, cpu, fp32)") and len(line) < 200 and "\n" not in line for line in shown)
+    assert repr(encoders.load("pixels")) == "PictureStatistic('pixels', 768 dimensions, cpu, fp32)"
