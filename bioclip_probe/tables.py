@@ -154,6 +154,13 @@ MEASUREMENTS = Table(
     "measurements",
     (
         Column("run", "str", "the run that made the row; see runs.json"),
+        Column(
+            "protocol_id",
+            "str",
+            "the rules that the number was made by; numbers under other ids are not comparable, nor is one without id",
+            "treeoflife-alignment/N",
+            later=True,
+        ),
         Column("encoder", "str", "the encoder measured"),
         Column("encoder_b", "str", "the second encoder, where two are compared"),
         Column("dataset", "str", "the dataset measured on"),

@@ -8,6 +8,8 @@
       coordinates.parquet                        the panels of the projection
       runs.json                                  what made them: command, dataset, encoders, software, machine
       study.toml                                 the whole study with every setting, if it ran as one
+      images.parquet, embeddings.json, …         what another laboratory needs to check it, see `bundle.registry`
+      SHA256SUMS                                 checksums of the files above, and of report.html
       pieces/                                    finished pieces of the work, see `checkpoints`
       figures/                                   drawn from the tables
       report.html                                bound from all of it
@@ -30,12 +32,18 @@ import pandas as pd
 
 from bioclip_probe.encoders import is_control
 from bioclip_probe.errors import DataError
-from bioclip_probe.files import sha256_of_bytes, write_together
+from bioclip_probe.files import sha256_of_bytes, sha256_of_file, write_together
+from bioclip_probe.study import protocol_id
+from bioclip_probe.study.checksums import SUMS, Writer, read_sums, with_sums
 from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, Table
 
 TABLES: dict[str, Table] = {table.name: table for table in (MEASUREMENTS, PREDICTIONS, COORDINATES)}
 STUDY_FILE = "study.toml"
+#: Files of a run that those of another run replace; so are the files that its checksums name.
+_OF_ANOTHER = (
+    "runs.json", "report.html", "explorer.html", "measurements.csv", *(f"{name}.parquet" for name in TABLES), SUMS
+)  # fmt: skip
 #: Columns that identify a row: a new row replaces an old one that agrees in all of them.
 KEYS: dict[str, list[str]] = {
     "measurements": [
@@ -248,7 +256,12 @@ def _another_run(results: Results) -> DataError:
 
 
 def write(
-    folder: str | Path, record: dict, tables: Mapping[str, pd.DataFrame], fresh: bool = False, study: str = ""
+    folder: str | Path,
+    record: dict,
+    tables: Mapping[str, pd.DataFrame],
+    fresh: bool = False,
+    study: str = "",
+    others: Callable[[Results], Mapping[str, Writer]] | None = None,
 ) -> Results:
     """Add tables to a results folder, and return all that it holds then; all p-values are adjusted anew.
 
@@ -264,6 +277,9 @@ def write(
         Replace all that the folder holds, even if it is another run's.
     study : str
         The resolved study as TOML, if all tables are of one; it becomes ``study.toml``, and the record gets its hash.
+    others : callable, optional
+        Returns further files, by name, for the results as they will be: what writes each to a path, see
+        `bundle.registry`.
 
     Raises
     ------
@@ -281,25 +297,50 @@ def write(
     folder = check_folder(folder)
     before = None if fresh else check_run(folder, record["run"])
     folder.mkdir(parents=True, exist_ok=True)
-    files: dict[Path, Callable[[Path], object]] = {}
-    for name, table in tables.items():
-        old = getattr(before, name) if before else None
-        rows = table if old is None else TABLES[name].concat([old, table])
-        rows = rows.drop_duplicates(KEYS[name], keep="last").reset_index(drop=True)
-        if name == "measurements":  # over all rows so far: each step adds tests to the families
-            rows = with_adjusted_p(rows, [encoder["name"] for encoder in record["encoders"] if is_control(encoder)])
-            files[folder / "measurements.csv"] = partial(rows.to_csv, index=False)
-        files[folder / f"{name}.parquet"] = partial(rows.to_parquet, index=False)
+    merged = {name: getattr(before, name) for name in TABLES} if before else {}
+    merged |= _merged_tables(tables, before, record)
     if before:  # the records of earlier steps stay, and the phylogenies that they used
         kept = {key: {**before.record.get(key, {}), **record.get(key, {})} for key in ("steps", "trees")}
         record = {**record, **kept}
+    record = protocol_id.with_protocol(record)
+    files: dict[Path, Writer] = {}
+    for name in tables:
+        if name == "measurements":
+            files[folder / "measurements.csv"] = partial(merged[name].to_csv, index=False)
+        files[folder / f"{name}.parquet"] = partial(merged[name].to_parquet, index=False)
     if study:
         record = {**record, "study": {"file": STUDY_FILE, "sha256": sha256_of_bytes(study.encode())}}
         files[folder / STUDY_FILE] = lambda path: path.write_bytes(study.encode())
     text = json.dumps(record, indent=1, default=str)
     files[folder / "runs.json"] = lambda path: path.write_text(text, encoding="utf-8")
-    pages = ("report.html", "explorer.html")
-    of_another = ("runs.json", *pages, "measurements.csv", *(f"{name}.parquet" for name in TABLES))
-    obsolete = [*(() if study else (STUDY_FILE,)), *(() if before else of_another)]
-    write_together(files, [folder / name for name in obsolete])
+    results = Results(folder, json.loads(text), **merged)
+    files |= {folder / name: write_to for name, write_to in (others(results) if others else {}).items()}
+    obsolete = [*(() if study else (STUDY_FILE,)), *(() if before else (*_OF_ANOTHER, *read_sums(folder)))]
+    staying = {} if before is None else _staying_sums(folder, {*(path.name for path in files), *obsolete})
+    write_together(with_sums(folder, files, staying), [folder / name for name in obsolete])
     return read(folder)
+
+
+def _merged_tables(tables: Mapping[str, pd.DataFrame], before: Results | None, record: dict) -> dict[str, pd.DataFrame]:
+    """Return new tables below those of a folder, with new rows in place of the old rows of the same keys."""
+    merged = {}
+    for name, table in tables.items():
+        if name == "measurements":
+            table = protocol_id.with_ids(table, record)
+        old = getattr(before, name) if before else None
+        rows = table if old is None else TABLES[name].concat([old, table])
+        rows = rows.drop_duplicates(KEYS[name], keep="last").reset_index(drop=True)
+        if name == "measurements":  # over all rows so far: each step adds tests to the families
+            rows = with_adjusted_p(rows, [encoder["name"] for encoder in record["encoders"] if is_control(encoder)])
+        merged[name] = rows
+    return merged
+
+
+def _staying_sums(folder: Path, changed: set[str]) -> dict[str, str]:
+    """Return the checksums of the files of a folder that a step leaves as they are.
+
+    A table that an earlier version wrote without one is read for it, once.
+    """
+    sums = {name: digest for name, digest in read_sums(folder).items() if name not in changed}
+    unlisted = [name for name in _OF_ANOTHER if name not in {*changed, *sums, SUMS} and (folder / name).is_file()]
+    return sums | {name: sha256_of_file(folder / name) for name in unlisted}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bioclip_probe import datasets, executors, metrics, provenance
@@ -14,8 +15,10 @@ from bioclip_probe.datasets import Dataset
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.store.earlier_versions import known_as
 from bioclip_probe.store.store import Store
-from bioclip_probe.study import results
+from bioclip_probe.study import protocol_id, results
 from bioclip_probe.study.attributes import attributes_of
+from bioclip_probe.study.bundle.images import images_table
+from bioclip_probe.study.bundle.registry import bundle_files
 from bioclip_probe.study.checkpoints import Checkpoints, Outline
 from bioclip_probe.study.collecting import check_several_taxa, collect
 from bioclip_probe.study.inputs import Inputs
@@ -245,7 +248,8 @@ class StudyRunner:
             checkpoints = Checkpoints(self.out, self.inputs, bar, self.seconds)
             result = step(checkpoints=checkpoints)
         record = run_record(self.sample, self.plan, name, result, time.perf_counter() - begun)
-        results.write(self.out, record, result.tables, self.fresh, self.study)
+        others = partial(bundle_files, sample=self.sample)
+        results.write(self.out, record, result.tables, self.fresh, self.study, others)
         checkpoints.remove_others(name)
         self.fresh = False
 
@@ -305,12 +309,16 @@ def run_record(sample: Sample, plan: Plan, name: str, step: StepResult, seconds:
     >>> record["steps"]["measure"]["seconds"]
     0.5
     """
+    departures = protocol_id.deviations(plan, name, sample.record["encoders"])
+    trees = {tree: placement.tree for tree, (placement, _) in sample.trees.items()}
+    parts = protocol_id.instance_parts(images_table(sample), trees)
     own = {
         "command": provenance.command(),
         "finished": provenance.now(),
         "seconds": round(seconds, 1),
         "compared": compared_in(sample, plan),
         "plan": asdict(plan),
+        "deviations": departures,
         **step.record,
     }
     return {
@@ -318,5 +326,6 @@ def run_record(sample: Sample, plan: Plan, name: str, step: StepResult, seconds:
         **sample.record,
         "software": provenance.software(),
         "machine": provenance.machine(),
+        "protocol": protocol_id.protocol_record(departures, parts),
         "steps": {name: own},
     }

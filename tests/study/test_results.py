@@ -45,7 +45,7 @@ def test_what_is_written_is_read(tmp_path):
     assert found.record == record()
     assert not found.simulated
     assert sorted(contents(tmp_path / "a" / "out")) == [
-        "coordinates.parquet", "measurements.csv", "measurements.parquet", "predictions.parquet", "runs.json"
+        "SHA256SUMS", "coordinates.parquet", "measurements.csv", "measurements.parquet", "predictions.parquet", "runs.json"
     ]  # fmt: skip
     assert pd.read_csv(tmp_path / "a" / "out" / "measurements.csv")["value"].tolist() == [0.5]
 
@@ -109,7 +109,7 @@ def test_a_fresh_run_replaces_another(tmp_path):
     )
     assert found.record["run"] == "other"
     assert list(found.record["steps"]) == ["reproduce"]
-    assert sorted(contents(tmp_path)) == ["coordinates.parquet", "notes.txt", "runs.json"]
+    assert sorted(contents(tmp_path)) == ["SHA256SUMS", "coordinates.parquet", "notes.txt", "runs.json"]
 
 
 def test_a_fresh_run_replaces_a_damaged_folder(tmp_path):

@@ -1,0 +1,74 @@
+"""The images of a study, for another laboratory: ``images.parquet``."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bioclip_probe.study.sample import Sample
+
+if TYPE_CHECKING:
+    from bioclip_probe.study.bundle.contents import Contents
+
+#: Columns of the images that may say under which licence a picture is published.
+LICENCES = ("licence", "license", "dcterms:license")
+
+
+def images_table(sample: Sample) -> pd.DataFrame:
+    """Return the images that a study was done with, in the order in which it has them.
+
+    Parameters
+    ----------
+    sample : Sample
+
+    Returns
+    -------
+    DataFrame, n rows
+        Columns ``image_id``; ``sha256`` of the bytes of the picture, missing where it has none; ``taxon``, the path
+        from the root, kingdom first, with nothing between the bars for an unknown rank; ``group``; ``split``; and ``licence``, where a column of the images says it.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> images_table(corvid_sample())["taxon"].tolist()[0]
+    '|||||Pica|Pica pica'
+    """
+    images, placement = sample.images, sample.placement
+    paths = pd.Series(placement.tree.paths, dtype="str")
+    columns = {
+        "image_id": images["image_id"],
+        "sha256": sample.pictures if len(sample.pictures) else pd.Series([None] * len(images), dtype="str"),
+        "taxon": paths.reindex(placement.node).reset_index(drop=True),
+        "group": images["group"],
+        "split": images["split"],
+    }
+    named = [name for name in LICENCES if name in sample.attributes]
+    columns["licence"] = sample.attributes[named[0]] if named else pd.Series([None] * len(images))
+    return pd.DataFrame({name: column.astype("str") for name, column in columns.items()})
+
+
+def images_file(contents: Contents) -> bytes:
+    """Return ``images.parquet``.
+
+    Parameters
+    ----------
+    contents : Contents
+
+    Returns
+    -------
+    bytes
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from bioclip_probe.study.bundle.contents import Contents
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> from bioclip_probe.study.results import Results
+    >>> images_file(Contents(Results(Path("out"), {}), corvid_sample()))[:4]
+    b'PAR1'
+    """
+    buffer = io.BytesIO()
+    contents.images.to_parquet(buffer, index=False)
+    return buffer.getvalue()
