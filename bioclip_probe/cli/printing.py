@@ -70,6 +70,7 @@ def add_run(output: Output, results: Results) -> None:
     output.fact("run", results.record["run"])
     output.fact("dataset", results.record["dataset"]["name"])
     output.fact("simulated", results.simulated)
+    output.fact("protocol", results.record.get("protocol"))
 
 
 def print_notes(output: Output, results: Results) -> None:
