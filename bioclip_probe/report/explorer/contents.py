@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from bioclip_probe.plots.labels import short_names
 from bioclip_probe.plots.style import model_styles
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.report.explorer.maps import Refit, map_of_all, refits
-from bioclip_probe.report.explorer.neighbors import Neighbors
+from bioclip_probe.report.explorer.neighbors import Near, Neighbors
 from bioclip_probe.study.checkpoints import Checkpoints, Content
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece import Piece
@@ -130,16 +131,17 @@ def contents_of(results: Results, sample: Sample, progress: bool = True) -> Cont
     ordered, models = sample.take(order), []
     total = len(names) * (1 + len(methods))
     with weighted_bar("exploring", (0, total), (0.0, float(total)), progress) as bar:
-        pieces = _Pieces(Checkpoints(results.folder, Inputs(sample), bar), sample, settings["mode"], settings["seed"])
+        checkpoints = Checkpoints(results.folder, Inputs(sample), bar)
         for name in names:
+            pieces = _Pieces(checkpoints, sample, name, settings["seed"])
             panels = list(refits(coordinates[coordinates["encoder"] == name], ordered))
             maps = {refit.method: refit.points for refit in panels if len(refit.points) == len(order)}
-            maps |= {method: pieces.map_of_all(name, method)[order] for method in methods if method not in maps}
-            neighbors = pieces.neighbors(name).reordered(order)
+            maps |= {method: pieces.map_of_all(method)[order] for method in methods if method not in maps}
+            neighbors = pieces.neighbors().reordered(order)
             clades = tuple(refit for refit in panels if len(refit.points) < len(order))
             correlations = _correlations(results.measurements, name, ordered.placement)
             models.append(ModelContents(name, labels[name], styles[name].color, neighbors, maps, clades, correlations))
-        pieces.checkpoints.remove_others(_STEP)
+        checkpoints.remove_others(_STEP)
     return Contents(
         results.record["dataset"]["name"],
         results.record["run"],
@@ -153,35 +155,39 @@ def contents_of(results: Results, sample: Sample, progress: bool = True) -> Cont
 
 @dataclass(frozen=True, eq=False)
 class _Pieces:
-    """The pieces that the explorer computes itself, in the order of the sample, once for a results folder."""
+    """The pieces of one encoder that the explorer computes itself, in the order of the sample."""
 
     checkpoints: Checkpoints
     sample: Sample
-    mode: str
+    encoder: str
     seed: int
 
-    def neighbors(self, name: str) -> Neighbors:
-        """Return the neighbours of the images for one encoder."""
+    @cached_property
+    def near(self) -> Near:
+        """The nearest images of each image, which all pieces of the encoder are made from."""
+        return Near.of(self.sample.embeddings[self.encoder].vectors)
+
+    def neighbors(self) -> Neighbors:
+        """Return the neighbours of the images."""
 
         def compute() -> Content:
-            vectors, species = self.sample.embeddings[name].vectors, self.sample.placement.at("species")
-            return Content(Neighbors.of(vectors, species, self.sample.groups).as_table())
+            vectors, species = self.sample.embeddings[self.encoder].vectors, self.sample.placement.at("species")
+            return Content(Neighbors.of(vectors, species, self.sample.groups, near=self.near).as_table())
 
-        return Neighbors.from_table(self._table(f"neighbors of {name}", name, {}, compute))
+        return Neighbors.from_table(self._table(f"neighbors of {self.encoder}", {}, compute))
 
-    def map_of_all(self, name: str, method: str) -> np.ndarray:
+    def map_of_all(self, method: str) -> np.ndarray:
         """Return the images in the plane."""
 
         def compute() -> Content:
-            points = map_of_all(self.sample.embeddings[name].vectors, method, self.mode, self.seed)
+            points = map_of_all(self.sample.embeddings[self.encoder].vectors, method, self.seed, self.near)
             return Content(pd.DataFrame(points, columns=["x", "y"]))
 
-        asked = {"mode": self.mode, "seed": self.seed}
-        return self._table(f"{method} of {name}", name, asked, compute)[["x", "y"]].to_numpy()
+        return self._table(f"{method} of {self.encoder}", {"seed": self.seed}, compute)[["x", "y"]].to_numpy()
 
-    def _table(self, subject: str, name: str, asked: dict, compute: Callable[[], Content]) -> pd.DataFrame:
+    def _table(self, subject: str, asked: dict, compute: Callable[[], Content]) -> pd.DataFrame:
         """Return the table of a piece, from the results folder if it is there."""
-        piece = Piece(_STEP, subject, (("images", ""), ("vectors", name)), asked)
+        piece = Piece(_STEP, subject, (("images", ""), ("vectors", self.encoder)), asked)
         return self.checkpoints.content(piece, compute).table
 
 

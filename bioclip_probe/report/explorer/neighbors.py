@@ -11,6 +11,79 @@ from bioclip_probe.stats.sweep.neighbors import nearest_neighbors
 
 #: Nearest pictures of each picture that the page shows.
 N_NEIGHBORS = 5
+#: Nearest pictures of each picture that are searched: as many as a t-SNE of perplexity 30 needs.
+N_NEAR = 90
+
+
+class Near(NamedTuple):
+    """The nearest pictures of each of n pictures, of any species and group; one search serves neighbours and maps.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (n, k), int64
+        Row numbers, nearest first; -1 where there is no other picture.
+    similarity : ndarray, shape (n, k), float64
+        Cosine similarity of these; NaN where there is none.
+    """
+
+    rows: np.ndarray
+    similarity: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, k: int = N_NEAR) -> Near:
+        """Return the nearest rows of each row.
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (n, d), float32
+            Unit rows.
+        k : int
+            Fewer where there are fewer other rows.
+
+        Returns
+        -------
+        Near
+
+        Examples
+        --------
+        >>> Near.of(np.eye(3, dtype=np.float32)).rows.tolist()
+        [[1, 2], [0, 2], [0, 1]]
+        """
+        return cls(*nearest_neighbors(vectors, max(min(k, len(vectors) - 1), 1)))
+
+    def outside(self, vectors: np.ndarray, groups: np.ndarray, k: int) -> Near:
+        """Return the nearest rows of other groups.
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (n, d), float32
+            The rows that were searched; they are searched again if some row has too few of other groups.
+        groups : ndarray, shape (n,), int64
+            -1 is no group.
+        k : int
+
+        Returns
+        -------
+        Near
+
+        Examples
+        --------
+        >>> vectors = np.array([[1.0, 0.0], [0.96, 0.28], [0.28, 0.96]], np.float32)
+        >>> Near.of(vectors).outside(vectors, np.array([4, 4, 5]), k=1).rows.ravel().tolist()
+        [2, 2, 1]
+        """
+        own = (self.rows < 0) | ((groups[self.rows] == groups[:, None]) & (groups[:, None] >= 0))
+        size = np.where(groups >= 0, np.bincount(groups + 1)[groups + 1], 1) if len(groups) else groups
+        if np.any((~own).sum(axis=1) < np.minimum(k, len(groups) - size)):
+            return Near(*nearest_neighbors(vectors, k, groups))
+        order = np.argsort(own, axis=1, kind="stable")[:, :k]
+        there = ~np.take_along_axis(own, order, axis=1)
+        rows, similarity = (np.take_along_axis(values, order, axis=1) for values in self)
+        missing = ((0, 0), (0, k - order.shape[1]))
+        return Near(
+            np.pad(np.where(there, rows, -1), missing, constant_values=-1),
+            np.pad(np.where(there, similarity, np.nan), missing, constant_values=np.nan),
+        )
 
 
 class Neighbors(NamedTuple):
@@ -31,7 +104,14 @@ class Neighbors(NamedTuple):
     relative: np.ndarray
 
     @classmethod
-    def of(cls, vectors: np.ndarray, species: np.ndarray, groups: np.ndarray, k: int = N_NEIGHBORS) -> Neighbors:
+    def of(
+        cls,
+        vectors: np.ndarray,
+        species: np.ndarray,
+        groups: np.ndarray,
+        k: int = N_NEIGHBORS,
+        near: Near | None = None,
+    ) -> Neighbors:
         """Return the neighbours of each row.
 
         Parameters
@@ -43,6 +123,8 @@ class Neighbors(NamedTuple):
         groups : ndarray, shape (n,), int64
             Observation or photographer; pictures of one group are no neighbours of each other. -1 is no group.
         k : int
+        near : Near, optional
+            Nearest rows of the vectors, if they are known.
 
         Returns
         -------
@@ -56,12 +138,13 @@ class Neighbors(NamedTuple):
         >>> neighbors.nearest.ravel().tolist(), neighbors.relative.tolist()
         ([1, 0, 3, 2], [2, 2, 1, 1])
         """
-        nearest, similarity = nearest_neighbors(vectors, k, groups)
-        others, _ = nearest_neighbors(vectors, k, species)
+        near = Near.of(vectors) if near is None else near
+        nearest = near.outside(vectors, groups, k)
+        others = near.outside(vectors, species, k).rows
         same_group = (groups[others] == groups[:, None]) & (groups[:, None] >= 0)
         others = np.where(same_group, -1, others)
         first = np.argmax(others >= 0, axis=1)
-        return cls(nearest, similarity, np.take_along_axis(others, first[:, None], axis=1)[:, 0])
+        return cls(*nearest, np.take_along_axis(others, first[:, None], axis=1)[:, 0])
 
     def reordered(self, order: np.ndarray) -> Neighbors:
         """Return the neighbours of the pictures in another order, under their new row numbers.

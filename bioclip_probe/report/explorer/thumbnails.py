@@ -29,6 +29,7 @@ MOST_PICTURES = 10_000
 BUDGET = 25_000_000
 NO_THUMBNAIL = -1
 _QUALITY = 72
+_EFFORT = 2  # of 6; more takes twice the time for 4 % fewer bytes
 _GREY = (128, 128, 128)
 
 
@@ -148,5 +149,5 @@ def _atlas(tiles: Sequence[Image.Image | None]) -> bytes:
         if tile is not None:
             atlas.paste(tile, (place % columns * SIZE, place // columns * SIZE))
     buffer = io.BytesIO()
-    atlas.save(buffer, "WEBP", quality=_QUALITY, method=4)
+    atlas.save(buffer, "WEBP", quality=_QUALITY, method=_EFFORT)
     return buffer.getvalue()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.metrics.nearest import knn_purity_other_species
-from bioclip_probe.report.explorer.neighbors import Neighbors
+from bioclip_probe.report.explorer.neighbors import Near, Neighbors
 from bioclip_probe.stats.embeddings import unit_rows
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree import taxonomy
@@ -66,3 +66,15 @@ def test_few_pictures_have_few_neighbors(vectors):
     assert neighbors.relative.tolist() == [-1, -1, -1]
     again = Neighbors.from_table(neighbors.as_table())
     assert again.nearest.tolist() == neighbors.nearest.tolist()
+
+
+@pytest.mark.parametrize("searched", [3, 9, 90])
+@pytest.mark.parametrize("size", [1, 4, 20])
+def test_other_groups_are_found_however_few_were_searched(vectors, searched, size):
+    groups = np.where(np.arange(N) < 5, -1, np.arange(N) // size)
+    found = Near.of(vectors, searched).outside(vectors, groups, 5)
+    other = (groups[:, None] != groups) | (groups[:, None] < 0)
+    np.fill_diagonal(other, False)
+    assert found.rows.tolist() == brute(vectors, other, 5).tolist()
+    cosine = np.take_along_axis(vectors.astype(float) @ vectors.T.astype(float), found.rows, axis=1)
+    assert found.similarity == pytest.approx(cosine, abs=1e-6)
