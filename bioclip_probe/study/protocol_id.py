@@ -4,8 +4,8 @@ The **protocol** is what is the same for all studies: versions of metrics, probe
 replicates, the resampled unit, the primary endpoints, how pictures are prepared, and the controls. `definition` lists
 all of it, and its name is ``treeoflife-alignment/1``. A change of any entry, however small, makes ``/2``.
 
-The **instance** is what the rules were applied to: pictures, taxa, groups, splits and phylogenies, see `instance_parts`.
-Models are neither: they are compared under one protocol on one instance.
+The **instance** is what the rules were applied to: pictures, taxa, groups, splits and phylogenies, see
+`instance_parts`. Models are neither: they are compared under one protocol on one instance.
 
 Two numbers are comparable only if both the id and the instance are equal. A study that departs from the rules says so:
 its id has a suffix with a digest of the departures, such as ``treeoflife-alignment/1+custom-3f2a91bc``, and its record
@@ -220,7 +220,7 @@ def id_of(departures: Mapping[str, str]) -> str:
 
 
 def picture_lines(images: pd.DataFrame) -> list[str]:
-    """Return a line for each image, sorted, that says what the protocol sees of it.
+    r"""Return a line for each image, sorted, that says what the protocol sees of it.
 
     Parameters
     ----------
@@ -236,7 +236,7 @@ def picture_lines(images: pd.DataFrame) -> list[str]:
     --------
     >>> row = {"image_id": "a", "sha256": None, "taxon": "Animalia|Chordata", "group": None, "split": "val"}
     >>> picture_lines(pd.DataFrame([row]))
-    ['id:a\\tAnimalia|Chordata\\t\\tval']
+    ['id:a\tAnimalia|Chordata\t\tval']
     """
     named = "id:" + images["image_id"].astype("str")
     columns = [images["sha256"].astype("str").where(images["sha256"].notna(), named)]

@@ -45,7 +45,8 @@ def test_what_is_written_is_read(tmp_path):
     assert found.record == record()
     assert not found.simulated
     assert sorted(contents(tmp_path / "a" / "out")) == [
-        "SHA256SUMS", "coordinates.parquet", "measurements.csv", "measurements.parquet", "predictions.parquet", "runs.json"
+        "SHA256SUMS", "coordinates.parquet", "measurements.csv", "measurements.parquet", "predictions.parquet",
+        "runs.json",
     ]  # fmt: skip
     assert pd.read_csv(tmp_path / "a" / "out" / "measurements.csv")["value"].tolist() == [0.5]
 

@@ -90,9 +90,7 @@ def crate_file(contents: Contents, others: Mapping[str, tuple[str, str]]) -> byt
 def _description(record: dict[str, Any]) -> str:
     """Return what the folder is, in a sentence or two."""
     dataset = record["dataset"]
-    text = (
-        "Numbers on how well the embeddings of vision models follow the tree of life, with what is needed to check them"
-    )
+    text = "How well embeddings of vision models follow the tree of life, in numbers, with what is needed to check them"
     protocol = record.get("protocol")
     under = f" Protocol {protocol['id']}, instance {protocol['instance'][:12]}." if protocol else ""
     simulated = " The pictures are simulated: nothing here is about real organisms." if dataset["simulated"] else ""
@@ -131,11 +129,5 @@ def _context() -> list[dict[str, Any]]:
     software = {"@id": REPOSITORY, "@type": "SoftwareApplication", "name": PACKAGE, "version": __version__}
     software |= {"url": REPOSITORY}
     title = "BioCLIP: A Vision Foundation Model for the Tree of Life"
-    paper = {
-        "@id": PAPER,
-        "@type": "ScholarlyArticle",
-        "name": title,
-        "author": "Stevens et al.",
-        "datePublished": "2024",
-    }
+    paper = {"@id": PAPER, "@type": "ScholarlyArticle", "name": title, "datePublished": "2024"}
     return [software, paper]

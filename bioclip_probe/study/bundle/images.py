@@ -27,7 +27,8 @@ def images_table(sample: Sample) -> pd.DataFrame:
     -------
     DataFrame, n rows
         Columns ``image_id``; ``sha256`` of the bytes of the picture, missing where it has none; ``taxon``, the path
-        from the root, kingdom first, with nothing between the bars for an unknown rank; ``group``; ``split``; and ``licence``, where a column of the images says it.
+        from the root, kingdom first, with nothing between the bars for an unknown rank; ``group``; ``split``; and
+        ``licence``, where a column of the images says it.
 
     Examples
     --------
