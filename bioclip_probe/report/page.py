@@ -28,6 +28,7 @@ from bioclip_probe.report.summary import (
     tables_by_probe,
 )
 from bioclip_probe.study import published, results
+from bioclip_probe.study.checksums import add_to_sums
 from bioclip_probe.study.results import Results
 from bioclip_probe.tables import MEASUREMENTS
 from bioclip_probe.tree.placing import PLURALS
@@ -111,6 +112,7 @@ def write(folder: str | Path, progress: bool = True) -> Path:
     page = pages.get_template("report.html").render(_content(found, progress))
     path = found.folder / "report.html"
     write_atomically(path, lambda temporary: temporary.write_text(page, encoding="utf-8"))
+    add_to_sums(found.folder, [path])
     return path
 
 
