@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -23,6 +23,9 @@ from bioclip_probe.metrics.registry import DIFFERENCE, REGISTRY
 from bioclip_probe.study.families import rows_of
 from bioclip_probe.study.machine_paths import without_paths
 from bioclip_probe.study.results import Results
+
+if TYPE_CHECKING:
+    from bioclip_probe.study.bundle.contents import Contents
 
 FILE = "submission.json"
 FORMAT = "bioclip-probe-submission/1"
@@ -86,6 +89,32 @@ def submission_of(results: Results, who: str = "", licence: str = "") -> dict[st
     }
     checked: dict[str, Any] = without_paths(content)
     return checked
+
+
+def submission_json(contents: Contents) -> bytes | None:
+    """Return ``submission.json`` as the steps of a study write it, without a submitter and a licence.
+
+    Parameters
+    ----------
+    contents : Contents
+
+    Returns
+    -------
+    bytes or None
+        None as long as no primary endpoint is measured.
+
+    Examples
+    --------
+    >>> from bioclip_probe.study.bundle.contents import Contents
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> submission_json(Contents(Results(Path("out"), {}), corvid_sample())) is None
+    True
+    """
+    if contents.results.measurements is None:
+        return None
+    content = submission_of(contents.results)
+    has_endpoints = any(model["endpoints"] for model in content["models"])
+    return as_json(content).encode() if has_endpoints else None
 
 
 def as_json(content: Mapping[str, Any]) -> str:

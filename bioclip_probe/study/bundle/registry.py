@@ -14,6 +14,7 @@ from bioclip_probe.study.bundle import crate, documents, images, vectors
 from bioclip_probe.study.bundle.contents import Contents, FileEntry
 from bioclip_probe.study.results import Results
 from bioclip_probe.study.sample import Sample
+from bioclip_probe.study.submission import submission_json
 
 JSON, PARQUET = "application/json", "application/vnd.apache.parquet"
 
@@ -25,6 +26,7 @@ REGISTRY: dict[str, FileEntry] = {
         FileEntry("witness.npz", "64 images' vectors of each encoder", "application/zip", vectors.witness_file),
         FileEntry("protocol.json", "the rules that the protocol id stands for", JSON, documents.protocol_file),
         FileEntry("requirements.txt", "the software as installed", "text/plain", documents.requirements_file),
+        FileEntry("submission.json", "the primary endpoints, for model cards and boards", JSON, submission_json),
         FileEntry("CITATION.cff", "how to cite the results", "application/yaml", documents.citation_file),
     )
 }
