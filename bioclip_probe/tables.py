@@ -181,8 +181,9 @@ MEASUREMENTS = Table(
             "null",
             "str",
             "null of chance and p: whole species (or taxa of a higher rank) permuted over the tips, labels permuted "
-            "over images, or species permuted inside each taxon of a rank or value of a column",
-            "species | images | within RANK | RANK",
+            "over images, species permuted inside each taxon of a rank or value of a column, or coordinates on each "
+            "principal axis shuffled over images",
+            "species | images | within RANK | RANK | axes",
             later=True,
         ),
         Column("ci_low", "float64", "lower end of the 95 % interval"),

@@ -20,7 +20,7 @@ from bioclip_probe.probes.settings import TEMPLATES, ProbeSettings
 from bioclip_probe.projections.modes import MODES
 from bioclip_probe.projections.registry import REGISTRY as PROJECTIONS
 from bioclip_probe.projections.settings import ProjectionSettings
-from bioclip_probe.report.explorer.settings import THUMBNAILS
+from bioclip_probe.report.explorer.settings import MOST_PICTURES, THUMBNAILS
 from bioclip_probe.tables import LINEAGES, RANKS
 
 Settings = type[ExtractionSettings] | type[MeasureSettings] | type[ProbeSettings] | type[ProjectionSettings]
@@ -282,11 +282,19 @@ def add_projection(sub: argparse.ArgumentParser) -> None:
         "openTSNE, two degrees, independent folds; default: %(default)s"
     )
     sub.add_argument("--mode", default=ProjectionSettings().mode, choices=MODES, help=text)
+    _setting(sub, ProjectionSettings, "n_seeds", type=int, metavar="N")
+    _setting(sub, ProjectionSettings, "repeat_up_to", type=int, metavar="N")
 
 
 def projection_settings(options: argparse.Namespace) -> ProjectionSettings:
     """Return the settings of the projection that the flags of `add_projection` say."""
-    return ProjectionSettings(methods=tuple(options.methods), mode=options.mode, seed=options.seed)
+    return ProjectionSettings(
+        methods=tuple(options.methods),
+        mode=options.mode,
+        seed=options.seed,
+        n_seeds=options.n_seeds,
+        repeat_up_to=options.repeat_up_to,
+    )
 
 
 def add_card(sub: argparse.ArgumentParser) -> None:
@@ -326,6 +334,12 @@ def add_figures(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--on-tree", default="", metavar="NAME", help=tree)
 
 
+def add_no_explorer(sub: argparse.ArgumentParser) -> None:
+    """Add the flag that leaves out the explorer."""
+    text = f"do not write explorer.html; studies of more than {MOST_PICTURES:,} images have it by `explorer` only"
+    sub.add_argument("--no-explorer", action="store_true", help=text)
+
+
 def add_explorer(sub: argparse.ArgumentParser) -> None:
     """Add the flags of the explorer."""
     text = "the store with the vectors of the study; default: %(default)s"
@@ -334,6 +348,12 @@ def add_explorer(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--data", default="", metavar="NAME:PATH", help=text)
     text = "pictures with a thumbnail; auto: all up to 10,000, else one a species; default: %(default)s"
     sub.add_argument("--thumbnails", default=THUMBNAILS[0], choices=THUMBNAILS, help=text)
+
+
+def add_appendix(sub: argparse.ArgumentParser) -> None:
+    """Add the flag of the folder of an appendix."""
+    text = "folder of the appendix; default: appendix in the results folder"
+    sub.add_argument("--to", type=Path, metavar="DIR", help=text)
 
 
 def add_json(sub: argparse.ArgumentParser) -> None:

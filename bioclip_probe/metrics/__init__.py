@@ -23,6 +23,7 @@
 `separation`         silhouette
 `clusters`           purity and agreement of k-means clusters
 `panels`             purity in the panels of the drill-down
+`projection_quality` what the plane keeps, over seeds, beside vectors without structure
 `differences`        two encoders: difference in any number
 `bands`              simultaneous bands of numbers at several ranks
 `endpoints`          the four primary endpoints

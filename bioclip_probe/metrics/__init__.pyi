@@ -50,12 +50,16 @@ from .ordinal import lca_auc as lca_auc
 from .ordinal import rank_correlations as rank_correlations
 from .panels import Panel as Panel
 from .panels import Panels as Panels
+from .panels import Repeats as Repeats
 from .panels import panel_purity as panel_purity
 from .panels import panel_purity_2d as panel_purity_2d
 from .paths import PathAnswers as PathAnswers
 from .paths import consistent_pairs as consistent_pairs
 from .paths import path_accuracy as path_accuracy
 from .paths import right_prefix as right_prefix
+from .projection_quality import panel_purity_2d_seeds as panel_purity_2d_seeds
+from .projection_quality import panel_trustworthiness as panel_trustworthiness
+from .projection_quality import panel_trustworthiness_seeds as panel_trustworthiness_seeds
 from .registry import REGISTRY as REGISTRY
 from .registry import MetricEntry as MetricEntry
 from .registry import catalogue as catalogue

@@ -20,7 +20,37 @@ from bioclip_probe.stats.permutation import PermutedLabels
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import Placement
 
+NO_PLANE = "the panel could not be projected"
 FIXED_PLANE = "no interval: the plane would have to be drawn again without each group of species"
+
+
+@dataclass(frozen=True, eq=False)
+class Repeats:
+    """The same panel in the plane by further seeds, and vectors without structure in a plane of their own.
+
+    Attributes
+    ----------
+    planes : ndarray, shape (s, n, 2)
+        Positions of the images by each further seed.
+    shuffled : ndarray, shape (n, any)
+        The vectors with their coordinates on each principal axis shuffled over images.
+    control : ndarray, shape (n, 2)
+        The plane of those.
+
+    Examples
+    --------
+    >>> Repeats(np.zeros((2, 3, 2)), np.eye(3), np.zeros((3, 2))).n_seeds
+    3
+    """
+
+    planes: np.ndarray
+    shuffled: np.ndarray
+    control: np.ndarray
+
+    @property
+    def n_seeds(self) -> int:
+        """Number of seeds, with the one that is drawn."""
+        return len(self.planes) + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +69,8 @@ class Panel:
         Their positions in the plane; NaN if the panel could not be projected.
     images : LabelledImages
         Their taxa at the rank, -1 for taxa that are not plotted, and their species.
+    repeats : Repeats, optional
+        None if the panel was projected once.
 
     Examples
     --------
@@ -52,6 +84,7 @@ class Panel:
     vectors: np.ndarray
     coordinates: np.ndarray
     images: LabelledImages
+    repeats: Repeats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +223,7 @@ def panel_purity_2d(
             clustered = panels.clustered(panel, panel.coordinates, again=False)
             estimates = list(estimate_index(PURITY, clustered, panels.settings, FIXED_PLANE).values())
         else:
-            reason = "the panel could not be projected"
+            reason = NO_PLANE
             estimates = [Estimate.undefined(reason, n_images=int(panel.images.named.sum()))] * 2
         rows += _measurements("panel_purity_2d", panel, estimates)
     return rows

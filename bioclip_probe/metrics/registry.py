@@ -33,6 +33,7 @@ from bioclip_probe.metrics import (
     ordinal,
     panels,
     paths,
+    projection_quality,
     reliability,
     retrieval,
     separation,
@@ -189,6 +190,11 @@ _SEPARATION = (
     MetricEntry("panel_purity_adjusted", "k-means purity in the panel beyond chance", "k-means purity in a panel of Section 4.6, full dimension, beyond chance: (purity - chance)/(1 - chance)", panels.panel_purity, ADJUSTED, "higher", "Cohen 1960", invariant=SHUFFLED, subject="panels"),
     MetricEntry("panel_purity_2d", "k-means purity in the panel, in the plane", "k-means purity, k = plotted taxa, in a panel of Section 4.6, in the plane", panels.panel_purity_2d, SHARE, "higher", "as cluster_purity", invariant=("names",), subject="panels"),
     MetricEntry("panel_purity_2d_adjusted", "k-means purity in the panel beyond chance, in the plane", "k-means purity in a panel of Section 4.6, in the plane, beyond chance: (purity - chance)/(1 - chance)", panels.panel_purity_2d, ADJUSTED, "higher", "Cohen 1960", invariant=(), subject="panels"),
+    MetricEntry("panel_purity_2d_seeds", "k-means purity in the plane, mean over seeds", "k-means purity in a panel of Section 4.6, in the plane, mean over seeds of the projection; chance: vectors of the same spectrum without structure", projection_quality.panel_purity_2d_seeds, SHARE, "higher", "control: Horn 1965", invariant=("names",), subject="panels"),
+    MetricEntry("panel_purity_2d_seeds_sd", "k-means purity in the plane, sd over seeds", "standard deviation over seeds of the projection of k-means purity in a panel of Section 4.6, in the plane", projection_quality.panel_purity_2d_seeds, SHARE, "lower", "", invariant=("names",), subject="panels"),
+    MetricEntry("panel_trustworthiness", "Trustworthiness of the plane", "how far the 5 nearest images in the plane of a panel of Section 4.6 are neighbours in full dimension", projection_quality.panel_trustworthiness, SHARE, "higher", "Venna & Kaski 2001", invariant=("names",), subject="panels"),
+    MetricEntry("panel_trustworthiness_seeds", "Trustworthiness of the plane, mean over seeds", "trustworthiness of the plane of a panel of Section 4.6, mean over seeds of the projection; chance: vectors of the same spectrum without structure", projection_quality.panel_trustworthiness_seeds, SHARE, "higher", "Venna & Kaski 2001; control: Horn 1965", invariant=("names",), subject="panels"),
+    MetricEntry("panel_trustworthiness_seeds_sd", "Trustworthiness of the plane, sd over seeds", "standard deviation over seeds of the projection of trustworthiness of the plane of a panel of Section 4.6", projection_quality.panel_trustworthiness_seeds, SHARE, "lower", "", invariant=("names",), subject="panels"),
 )  # fmt: skip
 
 _COMPARISONS = (

@@ -2,9 +2,10 @@
 
 ================  =========================================================================================
 `registry`        the methods by name
-`settings`        `ProjectionSettings`: method, outlier rule and seed of a study
+`settings`        `ProjectionSettings`: method, outlier rule and seeds of a study
 `drill_down`      the panels of Section 4.6: their images and their six taxa, at each rank
 `project`         the coordinates of every image of every panel, and the record of the panels
+`project_again`   one panel by further seeds, and vectors without structure
 `cut_outliers`    the points that the drawing hides, by the rule of either mode
 ================  =========================================================================================
 

@@ -4,6 +4,7 @@ from . import outliers as outliers
 from . import pca as pca
 from . import projection as projection
 from . import registry as registry
+from . import repeats as repeats
 from . import settings as settings
 from . import tsne as tsne
 from . import umap as umap
@@ -16,7 +17,10 @@ from .outliers import is_outlier as is_outlier
 from .outliers import squared_mahalanobis as squared_mahalanobis
 from .projection import Projection as Projection
 from .projection import project as project
+from .projection import projection_obstacle as projection_obstacle
 from .registry import REGISTRY as REGISTRY
 from .registry import ProjectionEntry as ProjectionEntry
 from .registry import catalogue as catalogue
+from .repeats import project_again as project_again
+from .repeats import shuffled_panel as shuffled_panel
 from .settings import ProjectionSettings as ProjectionSettings

@@ -12,8 +12,9 @@ from bioclip_probe.errors import ProbeError
 from bioclip_probe.projections.drilldown import FIGURE_RANKS, Panel, drill_down
 from bioclip_probe.projections.outliers import cut_outliers
 from bioclip_probe.projections.registry import REGISTRY
+from bioclip_probe.projections.repeats import panel_stream
 from bioclip_probe.projections.settings import ProjectionSettings
-from bioclip_probe.tables import COORDINATES, RANKS
+from bioclip_probe.tables import COORDINATES
 from bioclip_probe.tree import Placement, Tree
 
 MINIMUM = 5  # fewer points have no neighbourhoods that a projection could keep
@@ -73,6 +74,7 @@ def project(
 
     Examples
     --------
+    >>> from bioclip_probe.tables import RANKS
     >>> from bioclip_probe.tree import taxonomy
     >>> lineages = pd.DataFrame([["Animalia"] * 6 + [f"Pica {k}"] for k in range(6)], columns=RANKS)
     >>> settings = ProjectionSettings(methods=("pca",))
@@ -87,7 +89,7 @@ def project(
         obstacle = projection_obstacle(own)
         points = np.full((panel.n_images, 2), np.nan)
         if not obstacle:
-            rng = np.random.default_rng([settings.seed, RANKS.index(panel.rank)])
+            rng = panel_stream(settings.seed, panel.rank)
             points = REGISTRY[method].function(own, rng, settings.mode)
         frames.append(_frame(panel, placement.tree, points).assign(method=method))
         records.append(_record(panel, placement.tree, method, settings, obstacle))

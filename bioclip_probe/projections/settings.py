@@ -23,11 +23,17 @@ class ProjectionSettings:
         ``corrected`` uses openTSNE and two degrees, the dimension of the plane.
     seed : int
         Each panel draws from a random stream of its own.
+    n_seeds : int
+        Panels of at most `repeat_up_to` images are projected by so many seeds, which gives the spread of the numbers in
+        the plane, and once more from vectors without structure, which gives their control. With 1, all are projected
+        once. Drawn is the first.
+    repeat_up_to : int
+        Images. The default keeps the cost small: with three seeds, a small panel is projected four times.
 
     Raises
     ------
     ProbeError
-        If a name is unknown or given twice, none is given, or the seed is negative.
+        If a name is unknown or given twice, none is given, the seed is negative, or there is no seed.
 
     Examples
     --------
@@ -44,6 +50,11 @@ class ProjectionSettings:
     )
     mode: str = field(default="corrected", metadata={"help": "t-SNE and outlier rule: as the authors', or corrected"})
     seed: int = DEFAULT_SEED
+    n_seeds: int = field(
+        default=3,
+        metadata={"help": "seeds by which small panels are projected: the spread of numbers in the plane"},
+    )
+    repeat_up_to: int = field(default=100, metadata={"help": "most images of a panel that is projected by all seeds"})
 
     def __post_init__(self) -> None:
         known = ", ".join(REGISTRY)
@@ -57,3 +68,5 @@ class ProjectionSettings:
         check_mode(self.mode)
         if self.seed < 0:
             raise ProbeError(f"the seed must be 0 or more; got {self.seed}")
+        if self.n_seeds < 1:
+            raise ProbeError(f"a panel is projected by one seed or more; got {self.n_seeds}")

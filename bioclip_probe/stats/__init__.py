@@ -24,6 +24,7 @@
 `sampled_dendrograms` the dendrogram of all taxa, and those of random halves of them
 `half_samples`        random halves of units, for statistics that are not smooth
 `kmeans`              k-means for as many as ten thousand clusters
+`kept_neighbors`      trustworthiness of a map into the plane, and vectors without structure to compare with
 `multiplicity`        p-values adjusted for the number of tests in a family
 `partitions`          agreement of clusters with many labellings
 `permutation`         labels with whole species permuted

@@ -27,8 +27,8 @@ class Estimate:
     null : str
         The null by which `chance` and `p_value` are meant: ``species`` (whole species permuted over the tips of the
         tree, images staying with their species), ``images`` (labels permuted over images), ``within RANK`` (species
-        permuted inside each taxon of the rank), or a higher rank (its taxa permuted whole, e.g. ``genus``). Empty
-        without a chance level.
+        permuted inside each taxon of the rank), a higher rank (its taxa permuted whole, e.g. ``genus``), or ``axes``
+        (coordinates on each principal axis shuffled over images). Empty without a chance level.
     resampled : str
         The unit that was resampled or permuted, a rank such as ``species``.
     n_units : int

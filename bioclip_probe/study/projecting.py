@@ -1,11 +1,11 @@
-"""The drill-down of Section 4.6 of a sample: coordinates of its encoders, and the purity of the panels."""
+"""The drill-down of Section 4.6 of a sample: coordinates of its encoders, and what the panels keep."""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -23,7 +23,17 @@ from bioclip_probe.study.stored_measurements import rows_of_sample
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS
 
 #: Numbers of a panel that depend on the method that drew it.
-IN_THE_PLANE = ("panel_purity_2d", "panel_purity_2d_adjusted")
+IN_THE_PLANE = (
+    "panel_purity_2d",
+    "panel_purity_2d_adjusted",
+    "panel_purity_2d_seeds",
+    "panel_purity_2d_seeds_sd",
+    "panel_trustworthiness",
+    "panel_trustworthiness_seeds",
+    "panel_trustworthiness_seeds_sd",
+)
+#: Columns of a panel that was projected again: the row of the image in the panel, and positions; seed 0 is the control.
+_REPEATS = {"encoder": "str", "method": "str", "rank": "str", "seed": "int64", "x": "float64", "y": "float64"}
 #: Work of a panel that does not depend on its number of images, as a share of that of all images.
 _PANEL_WEIGHT = 0.05
 
@@ -38,10 +48,14 @@ class DrillDown:
         A `COORDINATES` table.
     panels : dict from encoder name to list of dict
         Focus, plotted taxa, counts, settings and notes of each panel, JSON-able.
+    repeats : DataFrame
+        Small panels by further seeds: encoder, method, rank, seed, x, y, one row for each image of the panel in its
+        order. Seed 0 stands for vectors without structure, see `projections.project_again`.
     """
 
     coordinates: pd.DataFrame
     panels: dict[str, list[dict]]
+    repeats: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(_REPEATS)).astype(_REPEATS))
 
 
 def project(
@@ -84,42 +98,72 @@ def project(
         table = COORDINATES.frame(drawn.coordinates.drop(columns="row").assign(**columns))
         return Content(table, {"panels": drawn.panels})
 
+    def again(name: str, method: str, panel: Panel) -> Content:
+        return Content(_repeats(sample.embeddings[name].vectors[panel.rows], method, panel.rank, settings))
+
     names = list(sample.embeddings) if models is None else list(models)
     drill = drill_down(sample.placement, projections.FIGURE_RANKS)
+    small = [panel for panel in drill if settings.n_seeds > 1 and panel.n_images <= settings.repeat_up_to]
     contents: dict[tuple[str, str], list[Content]] = defaultdict(list)
+    repeats = [DrillDown(pd.DataFrame(), {}).repeats]
     for method in settings.methods:
-        subjects = list(itertools.product(names, drill))
+        drawn, repeated = (list(itertools.product(names, panels)) for panels in (drill, small))
         work = [
             (_piece(sample, settings, name, method, panel), partial(content, name, method, panel.rank))
-            for name, panel in subjects
+            for name, panel in drawn
+        ]
+        work += [
+            (_piece(sample, settings, name, method, panel, again=True), partial(again, name, method, panel))
+            for name, panel in repeated
         ]
         threads = available_processors() if projections.REGISTRY[method].in_threads else 1
-        for (name, _), stored in zip(subjects, checkpoints.contents(work, threads), strict=True):
-            contents[name, method].append(stored)
+        stored = checkpoints.contents(work, threads)
+        for (name, _), one in zip(drawn, stored, strict=False):
+            contents[name, method].append(one)
+        for (name, panel), one in zip(repeated, stored[len(drawn) :], strict=True):
+            if len(one.table):
+                repeats.append(one.table.assign(encoder=name, method=method, rank=panel.rank)[list(_REPEATS)])
     by_encoder = [(name, one) for name in names for method in settings.methods for one in contents[name, method]]
     tables = [COORDINATES.frame(), *(COORDINATES.frame(one.table) for _, one in by_encoder)]
     coordinates = pd.concat(tables, ignore_index=True).assign(run=sample.run, dataset=sample.dataset)
     panels: dict[str, list[dict]] = {name: [] for name in names}
     for name, one in by_encoder:
         panels[name] += one.facts.get("panels", [])
-    return DrillDown(COORDINATES.frame(coordinates), panels)
+    return DrillDown(COORDINATES.frame(coordinates), panels, pd.concat(repeats, ignore_index=True).astype(_REPEATS))
 
 
-def _piece(sample: Sample, settings: ProjectionSettings, name: str, method: str, panel: Panel) -> Piece:
-    """Return the piece of one panel of an encoder by one method."""
+def _repeats(vectors: np.ndarray, method: str, rank: str, settings: ProjectionSettings) -> pd.DataFrame:
+    """Return the positions of one panel by each further seed, and of the control as seed 0; none without a plane."""
+    if projections.projection_obstacle(vectors):
+        return pd.DataFrame({"seed": np.zeros(0, np.int64), "x": np.zeros(0), "y": np.zeros(0)})
+    planes, control = projections.project_again(vectors, method, rank, settings)
+    points = np.concatenate([control[None], planes])
+    seed = np.repeat(np.arange(len(points)), len(vectors))
+    return pd.DataFrame({"seed": seed, "x": points[..., 0].ravel(), "y": points[..., 1].ravel()})
+
+
+def _piece(
+    sample: Sample, settings: ProjectionSettings, name: str, method: str, panel: Panel, again: bool = False
+) -> Piece:
+    """Return the piece of one panel of an encoder by one method, once or by all further seeds and the control."""
     inputs, asked = (("images", ""), ("vectors", name)), {"mode": settings.mode, "seed": settings.seed}
     weight = _PANEL_WEIGHT + panel.n_images / max(len(sample.images), 1)
+    if again:
+        subject, asked = f"repeats of {name}, {method}, {panel.rank}", {**asked, "n_seeds": settings.n_seeds}
+        return Piece("project", subject, inputs, asked, settings.n_seeds * weight)
     return Piece("project", f"{name}, {method}, {panel.rank}", inputs, asked, weight)
 
 
-def measure_panels(sample: Sample, coordinates: pd.DataFrame, settings: MeasureSettings | None = None) -> pd.DataFrame:
-    """Return the cluster purity of each panel of the drill-down, in full dimension and in the plane of each method.
+def measure_panels(
+    sample: Sample, drawn: DrillDown | pd.DataFrame, settings: MeasureSettings | None = None
+) -> pd.DataFrame:
+    """Return what each panel of the drill-down keeps: cluster purity in full dimension and in the plane, neighbours.
 
     Parameters
     ----------
     sample : Sample
-    coordinates : DataFrame
-        A `COORDINATES` table of its encoders.
+    drawn : DrillDown or DataFrame
+        What `project` returns, or a `COORDINATES` table of its encoders, which has no spread over seeds.
     settings : MeasureSettings, optional
 
     Returns
@@ -132,16 +176,17 @@ def measure_panels(sample: Sample, coordinates: pd.DataFrame, settings: MeasureS
     >>> from bioclip_probe.study.examples import corvid_sample
     >>> sample = corvid_sample()
     >>> drawn = project(sample, ProjectionSettings(methods=("pca",)))
-    >>> measure_panels(sample, drawn.coordinates)["metric"].unique()[0]
+    >>> measure_panels(sample, drawn)["metric"].unique()[0]
     'panel_purity'
     """
-    methods = coordinates.groupby("encoder", sort=False)["method"].unique()
-    return purities(sample, coordinates, {name: tuple(own) for name, own in methods.items()}, settings)
+    drawn = drawn if isinstance(drawn, DrillDown) else DrillDown(drawn, {})
+    methods = drawn.coordinates.groupby("encoder", sort=False)["method"].unique()
+    return panel_measurements(sample, drawn, {name: tuple(own) for name, own in methods.items()}, settings)
 
 
-def purities(
+def panel_measurements(
     sample: Sample,
-    coordinates: pd.DataFrame,
+    drawn: DrillDown,
     methods: Mapping[str, Sequence[str]],
     settings: MeasureSettings | None = None,
     projection: ProjectionSettings | None = None,
@@ -152,8 +197,8 @@ def purities(
     Parameters
     ----------
     sample : Sample
-    coordinates : DataFrame
-        A `COORDINATES` table with these encoders and methods.
+    drawn : DrillDown
+        With these encoders and methods.
     methods : mapping from encoder to sequence of str
     settings : MeasureSettings, optional
     projection : ProjectionSettings, optional
@@ -171,15 +216,18 @@ def purities(
     >>> from bioclip_probe.study.examples import corvid_sample
     >>> sample = corvid_sample()
     >>> drawn = project(sample, ProjectionSettings(methods=("pca",)))
-    >>> purities(sample, drawn.coordinates, {"toy": ["pca"]})["protocol"].dropna().unique().tolist()
+    >>> panel_measurements(sample, drawn, {"toy": ["pca"]})["protocol"].dropna().unique().tolist()
     ['pca']
     """
     settings = settings or MeasureSettings()
     panels = drill_down(sample.placement, projections.FIGURE_RANKS)
 
     def content(name: str, method: str, wanted: MeasureSettings) -> Content:
-        rows = coordinates[(coordinates["encoder"] == name) & (coordinates["method"] == method)]
-        return Content(_purity(sample, name, panels, rows, wanted))
+        points, repeats = (
+            table[(table["encoder"] == name) & (table["method"] == method)]
+            for table in (drawn.coordinates, drawn.repeats)
+        )
+        return Content(_measured(sample, name, panels, DrillDown(points, drawn.panels, repeats), wanted))
 
     tables = [MEASUREMENTS.frame()]
     for name, own in methods.items():
@@ -187,27 +235,31 @@ def purities(
             # Numbers in full dimension are the same for all methods.
             wanted = replace(settings, metrics=IN_THE_PLANE if number else ())
             inputs = (("images", ""), ("vectors", name))
-            asked = {**asdict(wanted), "projection": projection and {"mode": projection.mode, "seed": projection.seed}}
+            asked = {**asdict(wanted), "projection": projection and asdict(replace(projection, methods=(method,)))}
             piece = Piece("project", f"purity of {name}, {method}", inputs, asked, weight=0.5, dependent=True)
             stored = checkpoints.content(piece, partial(content, name, method, wanted))
             tables.append(rows_of_sample(sample, stored.table, wanted.metrics))
     return pd.concat(tables, ignore_index=True)
 
 
-def _purity(
-    sample: Sample, name: str, panels: Sequence[Panel], drawn: pd.DataFrame, settings: MeasureSettings
+def _measured(
+    sample: Sample, name: str, panels: Sequence[Panel], drawn: DrillDown, settings: MeasureSettings
 ) -> pd.DataFrame:
-    """Return the purity of the panels of one encoder, drawn by one method."""
+    """Return the numbers of the panels of one encoder, drawn by one method."""
     placement, vectors = sample.placement, sample.embeddings[name].vectors
-    by_rank = dict(list(drawn.groupby("rank", sort=False)))
+    by_rank, again = (dict(list(table.groupby("rank", sort=False))) for table in (drawn.coordinates, drawn.repeats))
     inside = []
     for panel in panels:
         labels = np.where(np.isin(panel.taxon, panel.plotted), panel.taxon, -1)
         images = metrics.LabelledImages(labels, placement.node[panel.rows])
         plane = by_rank[panel.rank][["x", "y"]].to_numpy()
-        focus = placement.tree.path(panel.focus)
-        inside.append(metrics.Panel(panel.rank, focus, vectors[panel.rows], plane, images))
-    method = drawn["method"].iloc[0]
+        focus, own, repeats = placement.tree.path(panel.focus), vectors[panel.rows], None
+        if panel.rank in again:
+            control, *planes = again[panel.rank][["x", "y"]].to_numpy().reshape(-1, len(own), 2)
+            shuffled = projections.shuffled_panel(own, panel.rank, drawn.panels[name][0]["seed"])
+            repeats = metrics.Repeats(np.array(planes), shuffled, control)
+        inside.append(metrics.Panel(panel.rank, focus, own, plane, images, repeats))
+    method = drawn.coordinates["method"].iloc[0]
     rows = [
         row.as_row(tree="taxonomy", protocol=method if row.metric in IN_THE_PLANE else None)
         for row in metrics.measure(metrics.Panels(inside, placement, settings))

@@ -16,7 +16,7 @@ from bioclip_probe.study.measuring import measurements, table_of, texts
 from bioclip_probe.study.nuisances import measure_columns
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.predicting import predict
-from bioclip_probe.study.projecting import project, purities
+from bioclip_probe.study.projecting import panel_measurements, project
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.scoring import score
 from bioclip_probe.study.tree_samples import measure_tree_samples
@@ -120,7 +120,7 @@ def probe_step(sample: Sample, plan: Plan, checkpoints: Checkpoints = NOWHERE) -
 
 
 def project_step(sample: Sample, plan: Plan, checkpoints: Checkpoints = NOWHERE) -> StepResult:
-    """Project the compared models panel by panel, and measure the purity of the panels.
+    """Project the compared models panel by panel, and measure what the panels keep.
 
     Parameters
     ----------
@@ -144,9 +144,9 @@ def project_step(sample: Sample, plan: Plan, checkpoints: Checkpoints = NOWHERE)
     drawn = project(sample, plan.projection, models, checkpoints)
     methods = dict.fromkeys(models, plan.projection.methods)
     settings = replace(plan.measure, device=executors.resolve_device(plan.measure.device))
-    purity = purities(sample, drawn.coordinates, methods, settings, plan.projection, checkpoints)
+    panels = panel_measurements(sample, drawn, methods, settings, plan.projection, checkpoints)
     record = {"settings": asdict(plan.projection), "panels": drawn.panels}
-    return StepResult({"coordinates": drawn.coordinates, "measurements": purity}, record)
+    return StepResult({"coordinates": drawn.coordinates, "measurements": panels}, record)
 
 
 def step_functions(

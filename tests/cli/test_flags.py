@@ -31,6 +31,7 @@ def test_every_flag_arrives_in_its_settings() -> None:
     given += " --precision bf16 --engine processes:2 --quiet --resample genus --per-species 4 --seed 5 --level 0.9"
     given += " --n-permutations 19 --n-bootstrap 29 --probes lda --protocols seen --shots 1 2 --templates openai"
     given += " --n-deals 2 --own-split --methods umap --mode paper --preparation threads"
+    given += " --n-seeds 5 --repeat-up-to 1000"
     options = build_parser().parse_args(["reproduce", *given.split()])
     assert extraction_settings(options) == ExtractionSettings(
         device="cpu",
@@ -59,7 +60,9 @@ def test_every_flag_arrives_in_its_settings() -> None:
         seed=5,
         device="cpu",
     )
-    assert projection_settings(options) == ProjectionSettings(methods=("umap",), mode="paper", seed=5)
+    assert projection_settings(options) == ProjectionSettings(
+        methods=("umap",), mode="paper", seed=5, n_seeds=5, repeat_up_to=1000
+    )
 
 
 @pytest.mark.parametrize("limit", ["-1", "100%", "many"])

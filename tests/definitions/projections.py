@@ -40,3 +40,14 @@ def is_outlier(points: np.ndarray, degrees_of_freedom: int) -> np.ndarray:
     centred = points - points.mean(0)
     products = centred @ np.linalg.inv(np.cov(points.T)) @ centred.T
     return 1 - chi2.cdf(np.diagonal(products), degrees_of_freedom) < 0.001
+
+
+def trustworthiness(vectors: np.ndarray, points: np.ndarray, k: int) -> float:
+    """1 − 2/(n k (2n − 3k − 1)) · the ranks beyond k of the k nearest points, in full dimension, image by image."""
+    n, excess = len(vectors), 0
+    for i in range(n):
+        others = [j for j in range(n) if j != i]
+        by_vectors = sorted(others, key=lambda j: float(np.sum((vectors[i] - vectors[j]) ** 2)))
+        by_points = sorted(others, key=lambda j: float(np.sum((points[i] - points[j]) ** 2)))
+        excess += sum(max(by_vectors.index(j) + 1 - k, 0) for j in by_points[:k])
+    return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * excess

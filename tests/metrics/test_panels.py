@@ -91,6 +91,8 @@ def test_units_are_the_taxa_that_are_asked_for():
 def test_the_suite_measures_panels_in_full_dimension_and_in_the_plane():
     panels = one_panel(np.zeros((24, 2)))
     names = ["panel_purity", "panel_purity_adjusted", "panel_purity_2d", "panel_purity_2d_adjusted"]
+    names += ["panel_purity_2d_seeds", "panel_purity_2d_seeds_sd"]
+    names += [f"panel_trustworthiness{end}" for end in ("", "_seeds", "_seeds_sd")]
     assert [row.metric for row in measure(panels)] == names
     assert panels.has_ranks
     assert not Panels([], star(2)).panels

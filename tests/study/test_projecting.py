@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bioclip_probe import collect, study
@@ -60,3 +62,26 @@ def test_a_constant_encoder_is_measured_and_said_to_be_undefined(tmp_path, monke
     json.dumps(drawn.panels)
     panels = study.measure_panels(sample, drawn.coordinates, FEW)
     assert (panels.loc[panels["metric"] == "panel_purity_2d", "note"] == "the panel could not be projected").all()
+
+
+def test_small_panels_have_a_spread_over_seeds_and_a_control(tmp_path, monkeypatch):
+    grow(tmp_path / "val", FOLDERS[:6], each=6)
+    use_encoders(monkeypatch, lambda name: MeanColour())
+    sample = collect(f"inat21:{tmp_path / 'val'}", ["mean/colour"], tmp_path / "store", settings=QUIET)
+    once, some, all_panels = (
+        study.project(sample, replace(PCA, n_seeds=n, repeat_up_to=most)) for n, most in ((1, 100), (4, 20), (4, 100))
+    )
+    assert once.repeats.empty
+    counted = all_panels.coordinates.groupby("rank").size()
+    assert some.repeats.groupby("rank").size().to_dict() == (4 * counted[counted <= 20]).to_dict()
+    assert set(all_panels.repeats["seed"]) == {0, 1, 2, 3}
+    for drawn in (some, all_panels):
+        pd.testing.assert_frame_equal(drawn.coordinates, once.coordinates)
+
+    table = study.measure_panels(sample, all_panels, FEW)
+    spread = table[table["metric"].eq("panel_trustworthiness_seeds")]
+    assert spread["null"].eq("axes").all() and spread["note"].eq("4 seeds").all() and spread["protocol"].eq("pca").all()
+    assert spread["chance"].between(0, 1).all()
+    assert table.loc[table["metric"].eq("panel_trustworthiness_seeds_sd"), "value"].max() < 1e-9  # PCA has no seed
+    of_some = study.measure_panels(sample, some, FEW).set_index(["metric", "rank"])["note"]
+    assert (of_some["panel_purity_2d_seeds"] == "the panel was projected once").sum() == (counted > 20).sum()

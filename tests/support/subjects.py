@@ -57,7 +57,9 @@ def panels_of(shared: metrics.SharedResults) -> metrics.Panels:
         labels = np.where(np.isin(panel.taxon, panel.plotted), panel.taxon, -1)
         images = metrics.LabelledImages(labels, placement.node[panel.rows])
         positions = plane[panel.rank][["x", "y"]].to_numpy()
-        inside.append(metrics.Panel(panel.rank, "focus", shared.vectors[panel.rows], positions, images))
+        own = shared.vectors[panel.rows]
+        repeats = metrics.Repeats(positions[None, :, ::-1] ** 3, own[::-1], positions[::-1]) if len(own) > 5 else None
+        inside.append(metrics.Panel(panel.rank, "focus", own, positions, images, repeats))
     return metrics.Panels(inside, placement, shared.settings)
 
 
