@@ -53,7 +53,7 @@ def ete3() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run a whole study: pictures in ``val``, their phylogeny ``tree.nwk``, ``store``, and ``out`` with the report.
+    """Run a whole study: ``val`` with pictures, their phylogeny ``tree.nwk``, ``store``, and ``out`` with its pages.
 
     Where tests run in several processes, the first one that needs the study makes it, and the others wait.
     """
@@ -71,6 +71,7 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / "tree.nwk").write_text(NEWICK)
             small = plan(folder / "val", tree=folder / "tree.nwk", tree_unit="Myr")
             study.reproduce(small, folder / "store", folder / "out")
+            report.write_explorer(folder / "out", folder / "store", progress=False)
             report.write(folder / "out")
             (folder / "done").touch()
     return folder

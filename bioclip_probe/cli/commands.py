@@ -140,11 +140,11 @@ def report(options: argparse.Namespace, output: Output) -> None:
 
 
 def explorer(options: argparse.Namespace, output: Output) -> None:
-    """Write the explorer of a results folder into it."""
+    """Write the explorer of a results folder into it, and the strays that its report shows."""
     from bioclip_probe import report
 
-    explorer = report.explore(options.out, options.store, options.thumbnails, options.data, not options.quiet)
-    output.line(str(explorer.write(options.out / "explorer.html")))
+    page = report.write_explorer(options.out, options.store, options.thumbnails, options.data, not options.quiet)
+    output.line(str(page))
 
 
 def models(options: argparse.Namespace, output: Output) -> None:

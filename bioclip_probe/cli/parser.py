@@ -27,6 +27,7 @@ from bioclip_probe.cli.flags import (
     add_mode,
     add_names,
     add_names_only,
+    add_no_explorer,
     add_out,
     add_overwrite,
     add_projection,
@@ -81,9 +82,9 @@ def _add_study_commands(command: Callable) -> None:
     shared, landing = (add_sources, add_controls), (add_out, add_overwrite, add_dry_run, add_json)
     usual, linear = ProbeSettings(shots=USUAL_SHOTS), ProbeSettings(probes=("linear",))
     whole = (*shared, add_tree, add_columns, add_projection, add_measuring, adder_of_probing(usual))
-    what = "the whole study: embed, measure, probe, project, draw, report"
-    command(study_commands.reproduce, what, *whole, *landing)
-    command(study_commands.run, "the studies of a study file, see init", add_study, *landing)
+    what = "the whole study: embed, measure, probe, project, draw, report, explorer"
+    command(study_commands.reproduce, what, *whole, *landing, add_no_explorer)
+    command(study_commands.run, "the studies of a study file, see init", add_study, *landing, add_no_explorer)
     command(study_commands.init, "write a study file from the flags of reproduce", add_study_file, *whole)
     embedding = (*shared, add_names, add_dry_run, add_json)
     command(study_commands.embed, "embed pictures into the store", *embedding)

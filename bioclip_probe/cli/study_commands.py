@@ -24,10 +24,11 @@ from bioclip_probe.cli.printing import (
     print_purities,
     print_summary,
 )
-from bioclip_probe.errors import DataError
+from bioclip_probe.errors import DataError, ProbeError
 
 if TYPE_CHECKING:
     from bioclip_probe.study import Plan
+    from bioclip_probe.study.results import Results
     from bioclip_probe.study.site_file import Site
 
 # Modules that are slow to import are imported inside the commands: `--help` would wait for them.
@@ -38,11 +39,11 @@ STEPS = ("measure", "probe", "project")
 
 
 def reproduce(options: argparse.Namespace, output: Output) -> int:
-    """Run the whole study, draw the figures and bind the report."""
+    """Run the whole study, write the explorer, draw the figures and bind the report."""
     plan = whole_plan(options)
     if options.dry_run:
         return _dry_run(plan, options.store, options.out, STEPS, output, options.overwrite)
-    _reproduce(plan, options.store, options.out, output, options.overwrite)
+    _reproduce(plan, options.store, options.out, output, options)
     return 0
 
 
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         if options.dry_run:
             status = max(status, _dry_run(plan, site.store, out, STEPS, part, options.overwrite))
         else:
-            _reproduce(plan, site.store, out, part, options.overwrite, study.text)
+            _reproduce(plan, site.store, out, part, options, study.text)
         parts.append({"label": study.label, "sha256": study.sha256, **part.content()})
     output.fact("studies", parts)
     return status
@@ -124,12 +125,13 @@ def _dry_run(plan: Plan, store: Path, out: Path, steps: Sequence[str], output: O
     return 0
 
 
-def _reproduce(plan: Plan, store: Path, out: Path, output: Output, overwrite: bool, text: str = "") -> None:
+def _reproduce(plan: Plan, store: Path, out: Path, output: Output, options: argparse.Namespace, text: str = "") -> None:
     """Run one whole study and print its summary."""
     from bioclip_probe import report, study
 
     start = time.perf_counter()
-    results = study.reproduce(plan, store, out, overwrite, text)
+    results = study.reproduce(plan, store, out, options.overwrite, text)
+    explorer = None if options.no_explorer else _explorer(results, store, plan)
     log.info("drawing the figures and binding the report")
     page = report.write(out, plan.extraction.progress)
     simulated = " (simulated: nothing here is about real organisms or models)" if results.simulated else ""
@@ -141,7 +143,28 @@ def _reproduce(plan: Plan, store: Path, out: Path, output: Output, overwrite: bo
         print_phylogeny(output, results, plan.phylogeny.name)
     print_notes(output, results)
     output.line(f"\nReport: {page}   ({time.perf_counter() - start:.0f} s)")
-    output.line(f"To explore it: bioclip-probe explorer --out {out} --store {store}")
+    if explorer:
+        output.fact("explorer", explorer)
+        output.line(f"Explorer: {explorer}")
+    else:
+        output.line(f"To explore it: bioclip-probe explorer --out {out} --store {store}")
+
+
+def _explorer(results: Results, store: Path, plan: Plan) -> Path | None:
+    """Write the explorer of a study of few images; None if it is not written."""
+    from bioclip_probe import report
+    from bioclip_probe.report.explorer.settings import MOST_PICTURES
+
+    n_images = results.record["dataset"]["n_usable"]
+    if n_images > MOST_PICTURES:
+        log.info("the explorer of %s images is not written by itself", f"{n_images:,}")
+        return None
+    log.info("writing the explorer")
+    try:
+        return report.write_explorer(results.folder, store, data=plan.data, progress=plan.extraction.progress)
+    except ProbeError as error:  # the numbers are there: the report is bound all the same
+        log.warning("no explorer is written: %s", error)
+        return None
 
 
 def embed(options: argparse.Namespace, output: Output) -> int:

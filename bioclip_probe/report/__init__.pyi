@@ -9,6 +9,7 @@ from .endpoints import endpoint_table as endpoint_table
 from .endpoints import places_table as places_table
 from .explorer import Explorer as Explorer
 from .explorer import explore as explore
+from .explorer import write_explorer as write_explorer
 from .gallery import draw as draw
 from .gallery import draw_all as draw_all
 from .page import write as write

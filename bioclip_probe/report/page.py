@@ -17,6 +17,8 @@ from bioclip_probe.metrics.registry import REGISTRY as METRICS
 from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.plots.registry import TEXT
 from bioclip_probe.report.endpoints import difference_table, endpoint_table, places_table
+from bioclip_probe.report.explorer.settings import FILE as EXPLORER
+from bioclip_probe.report.explorer.strays import read_strays
 from bioclip_probe.report.gallery import draw_all
 from bioclip_probe.report.sentences import evidence, verdict
 from bioclip_probe.report.summary import (
@@ -47,6 +49,7 @@ SECTIONS = {
     "looks": "Section 4.6",
     "ranks": "At which rank",
     "unseen": "Seen and unseen",
+    "strays": "Strays",
     "controls": "Controls",
     "published": "Published numbers",
     "limits": "Limits",
@@ -121,7 +124,7 @@ def _content(found: Results, progress: bool) -> dict[str, object]:
     table = found.table("measurements")
     comparison = published.compare(table, found.record)
     measured = set(table["metric"])
-    sentences = verdict(found)
+    sentences, strays = verdict(found), read_strays(found)
     first_screen = {
         "verdict": sentences,
         "evidence": evidence(found, sentences),
@@ -151,6 +154,8 @@ def _content(found: Results, progress: bool) -> dict[str, object]:
         "figures": _figures(found, progress),
         "by_rank": [(METRICS[name], table_by_rank(found, name)) for name in BY_RANK if name in measured],
         "unseen": seen_and_unseen(found),
+        "strays": strays if any(model["strays"] for model in strays) else [],
+        "explorer": EXPLORER if strays and (found.folder / EXPLORER).exists() else "",
         "columns_of_images": _columns_of_images(table),
         "published": comparison,
         "coverage": published.coverage(comparison, found.record),
@@ -165,7 +170,12 @@ def _content(found: Results, progress: bool) -> dict[str, object]:
 def _shown_sections(content: Mapping[str, Any]) -> set[str]:
     """Return the sections that have something to show."""
     drawn = {name for name, figures in content["figures"].items() if any(figure["png"] for figure in figures)}
-    tables = {"unseen": content["unseen"], "controls": content["columns_of_images"], "ranks": content["by_rank"]}
+    tables = {
+        "unseen": content["unseen"],
+        "strays": content["strays"],
+        "controls": content["columns_of_images"],
+        "ranks": content["by_rank"],
+    }
     always = {"answer", "published", "limits", "appendix"}
     return always | drawn | {name for name, table in tables.items() if len(table)}
 

@@ -15,7 +15,10 @@ from bioclip_probe import collect, datasets, report
 from bioclip_probe.errors import DataError
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.plots.registry import REGISTRY
+from bioclip_probe.report.explorer.sources import dataset_of, stored_sample
+from bioclip_probe.store.store import open_store
 from bioclip_probe.study import results
+from bioclip_probe.tables import RANKS
 from tests.support.pictures import break_in_half, paint
 from tests.support.report_pages import page_of, write_study
 from tests.support.small_study import CONTROLS, FOLDERS, NEWICK, NOT_DRAWN, grow
@@ -33,12 +36,59 @@ def out(small_study):
 
 def test_the_page_needs_no_network(out):
     text, page = page_of(out)
-    assert page.links
-    assert all(link.startswith(("#", "data:image/png;base64,")) for link in page.links)
-    assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
-    assert not {"script", "iframe", "link", "object", "embed"} & set(page.tags)
-    assert not re.search(r"url\(|@import", text)
-    assert page.tags.count("img") == len(REGISTRY) - len(NOT_DRAWN)
+    assert page.loads
+    assert all(source.startswith("data:image/") for source in page.loads)
+    assert not {"script", "iframe", "link", "object", "embed", "base"} & set(page.tags)
+    assert not re.search(r"url\(|@import|http-equiv", text)
+    assert n_figures(page) == len(REGISTRY) - len(NOT_DRAWN)
+
+
+def test_links_lead_to_a_place_on_the_page_or_to_the_explorer_beside_it(out):
+    _, page = page_of(out)
+    places = {link for link in page.links if link.startswith("#")}
+    assert {link[1:] for link in places} <= page.ids
+    assert set(page.links) - places == {"explorer.html"}
+    assert (out / "explorer.html").is_file()
+
+
+def test_the_page_has_the_worst_strays_of_each_model_with_both_pictures(out):
+    text, page = page_of(out)
+    nearest = {name: strays["strays"] for name, strays in strays_by_model(out).items()}
+    assert list(nearest) == ["pixels", "color-histogram"]
+    for stray in (stray for strays in nearest.values() for stray in strays):
+        assert f'alt="Picture {stray["image"]}, {stray["taxon"]}"' in text
+        assert {stray["picture"], stray["neighbor_picture"]} <= set(page.loads)
+        assert len(stray["picture"]) < 4000
+
+
+def test_strays_are_the_true_nearest_of_the_least_related(out, small_study):
+    found = results.read(out)
+    sample = stored_sample(found, small_study / "store", dataset_of(found, open_store(small_study / "store")))
+    ids, placement = sample.images["image_id"].tolist(), sample.placement
+    for name, strays in strays_by_model(out).items():
+        vectors = sample.embeddings[name].vectors.astype(float)
+        cosine = vectors @ vectors.T
+        np.fill_diagonal(cosine, -1)
+        nearest = cosine.argmax(axis=1)
+        top = placement.at(strays["rank"])
+        assert strays["n_strays"] == (top != top[nearest]).sum()
+        shared = [
+            [placement.at(rank)[i] == placement.at(rank)[nearest[i]] for rank in RANKS].count(True)
+            for i in range(len(ids))
+        ]
+        worst = sorted((level, -cosine[i, nearest[i]]) for i, level in enumerate(shared) if level < len(RANKS))
+        shown = [(shared[ids.index(stray["image"])], -stray["cosine"]) for stray in strays["strays"]]
+        assert shown == [(level, pytest.approx(value, abs=1e-5)) for level, value in worst[: len(shown)]]
+        for stray in strays["strays"]:
+            assert ids[nearest[ids.index(stray["image"])]] == stray["neighbor"]
+
+
+def strays_by_model(out):
+    return {model["encoder"]: model for model in json.loads((out / "strays.json").read_text())["models"]}
+
+
+def n_figures(page):
+    return sum(source.startswith("data:image/png;base64,") for source in page.loads)
 
 
 def test_the_page_names_its_run_models_figures_and_species_without_a_tip(out):
@@ -84,7 +134,7 @@ def test_simulated_data_are_marked_everywhere(world):
     assert found.measurements["simulated"].all()
     for path in (world / "figures").glob("*.json"):
         assert json.loads(path.read_text())["simulated"] is True
-    assert page.tags.count("img") + text.count("Not drawn:") == len(REGISTRY)
+    assert n_figures(page) + text.count("Not drawn:") == len(REGISTRY)
 
 
 def test_the_world_has_parts_and_its_true_tree(world):
@@ -124,7 +174,7 @@ def test_hostile_names_are_escaped(hostile):
 def test_hostile_names_are_drawn(hostile):
     text, page = page_of(hostile)
     reasons = re.findall("Not drawn: (.*?)</figcaption>", text)
-    assert page.tags.count("img") + len(reasons) == len(REGISTRY)
+    assert n_figures(page) + len(reasons) == len(REGISTRY)
     assert (hostile / "figures" / "drilldown.png").is_file(), reasons
 
 
@@ -142,7 +192,7 @@ def test_the_page_says_why_a_figure_is_not_drawn(out, tmp_path):
     (tmp_path / "out" / "coordinates.parquet").unlink()
     report.write(tmp_path / "out")
     text, page = page_of(tmp_path / "out")
-    assert page.tags.count("img") == len(REGISTRY) - 1 - len(NOT_DRAWN)
+    assert n_figures(page) == len(REGISTRY) - 1 - len(NOT_DRAWN)
     assert "holds no coordinates yet; run `bioclip-probe project" in text
     assert not list((tmp_path / "out" / "figures").glob("drilldown.*"))
 

@@ -35,7 +35,8 @@ def test_what_it_leaves(small_study):
     files = {file for file in files if not file.startswith("pieces/")}
     tables = ("measurements.parquet", "measurements.csv", "predictions.parquet", "coordinates.parquet")
     figures = [f"figures/{name}.{kind}" for name in set(FIGURES) - NOT_DRAWN for kind in ("pdf", "png", "csv", "json")]
-    assert files == {"report.html", "runs.json", "study.toml", *tables, *figures}
+    pages = {"report.html", "explorer.html", "strays.json"}
+    assert files == {*pages, "runs.json", "study.toml", *tables, *figures}
 
 
 def test_tables_are_what_they_declare(found):

@@ -13,10 +13,11 @@ from tests.support.small_study import plan
 
 
 class Page(HTMLParser):
-    """The tags of a page, and what it loads and links to."""
+    """The tags of a page, what it loads by itself, and where a reader may go from it."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
+        self.loads: list[str] = []
         self.links: list[str] = []
         self.tags: list[str] = []
         self.ids: set[str] = set()
@@ -28,8 +29,10 @@ class Page(HTMLParser):
         for name, value in attrs:
             if name == "id":
                 self.ids.add(value or "")
-            if name in ("src", "href", "srcset", "data", "action", "poster"):
+            if name == "href" and tag == "a":
                 self.links.append(value or "")
+            elif name in ("src", "href", "srcset", "data", "action", "poster", "background", "ping"):
+                self.loads.append(value or "")
 
 
 def page_of(folder: Path) -> tuple[str, Page]:

@@ -5,9 +5,11 @@ from . import packing as packing
 from . import page as page
 from . import settings as settings
 from . import sources as sources
+from . import strays as strays
 from . import thumbnails as thumbnails
 from .contents import Contents as Contents
 from .contents import ModelContents as ModelContents
 from .contents import contents_of as contents_of
 from .page import Explorer as Explorer
 from .page import explore as explore
+from .page import write_explorer as write_explorer

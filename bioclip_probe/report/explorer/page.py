@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -11,10 +11,13 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from bioclip_probe.datasets import Dataset
 from bioclip_probe.files import write_atomically
 from bioclip_probe.report.explorer.contents import Contents, contents_of
 from bioclip_probe.report.explorer.packing import as_json, packed
+from bioclip_probe.report.explorer.settings import FILE
 from bioclip_probe.report.explorer.sources import dataset_of, stored_sample
+from bioclip_probe.report.explorer.strays import write_strays
 from bioclip_probe.report.explorer.thumbnails import PER_ATLAS, SIZE, Thumbnails, thumbnails_of
 from bioclip_probe.store.store import open_store
 from bioclip_probe.study import results as study_results
@@ -39,28 +42,35 @@ class Explorer:
     ----------
     page : str
         The whole HTML page. It needs no network.
+    path : Path
+        The file that `write` writes if it is told no other.
 
     Examples
     --------
-    >>> Explorer("<p>A page</p>")._repr_html_()
-    '<iframe srcdoc="&lt;p&gt;A page&lt;/p&gt;" style="width: 100%; height: 860px; border: 0"></iframe>'
+    >>> Explorer("<p>A page</p>")._repr_html_()[:42]
+    '<iframe srcdoc="&lt;p&gt;A page&lt;/p&gt;"'
     """
 
     page: str = field(repr=False)
+    path: Path = Path(FILE)
 
-    def write(self, path: str | Path) -> Path:
+    def write(self, path: str | Path | None = None) -> Path:
         """Write the page into a file, and return its path."""
-        path = Path(path)
+        path = self.path if path is None else Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda temporary: temporary.write_text(self.page, encoding="utf-8"))
         return path
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame, or one line where it is too large for a notebook."""
-        if len(self.page) > MOST_IN_NOTEBOOK:
-            return "<p>The explorer is too large for a notebook: write it into a file and open that in a browser.</p>"
-        page = html.escape(self.page, quote=True)
-        return f'<iframe srcdoc="{page}" style="width: 100%; height: 860px; border: 0"></iframe>'
+        """Return the page in a frame, or where its file is if it is too large for a notebook."""
+        if len(self.page) <= MOST_IN_NOTEBOOK:
+            page = html.escape(self.page, quote=True)
+            return f'<iframe srcdoc="{page}" title="Explorer" style="width: 100%; height: 860px; border: 0"></iframe>'
+        path = html.escape(str(self.path.absolute()))
+        how = f"Open <code>{path}</code> in a browser."
+        if not self.path.exists():
+            how = f"Its method <code>write</code> writes <code>{path}</code>, to be opened in a browser."
+        return f"<p>The explorer has {len(self.page) / 1e6:.0f} MB, too much for a notebook. {how}</p>"
 
 
 def explore(
@@ -96,12 +106,55 @@ def explore(
         ...
     bioclip_probe.errors.DataError: no/such/folder holds no results (no runs.json); run `bioclip-probe measure --out ...
     """
+    contents, dataset = _contents_and_dataset(folder, store, data, progress)
+    return _with_thumbnails(contents, dataset, thumbnails, progress, Path(folder) / FILE)
+
+
+def write_explorer(
+    folder: str | Path, store: str | Path, thumbnails: str = "auto", data: str = "", progress: bool = True
+) -> Path:
+    """Write the explorer of a results folder into it, and the strays that its report shows.
+
+    Parameters
+    ----------
+    folder, store, thumbnails, data, progress
+        As for `explore`.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    ProbeError
+        If the folder holds no coordinates, or the store not what they were computed from.
+
+    Examples
+    --------
+    >>> write_explorer("no/such/folder", "no/such/store")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: no/such/folder holds no results (no runs.json); run `bioclip-probe measure --out ...
+    """
+    contents, dataset = _contents_and_dataset(folder, store, data, progress)
+    write_strays(contents, dataset.open, Path(folder))
+    return _with_thumbnails(contents, dataset, thumbnails, progress, Path(folder) / FILE).write()
+
+
+def _contents_and_dataset(folder: str | Path, store: str | Path, data: str, progress: bool) -> tuple[Contents, Dataset]:
+    """Return what the explorer of a results folder shows, and the dataset that has its pictures."""
     results = study_results.read(folder)
     results.table("coordinates")  # before the long work
     dataset = dataset_of(results, open_store(store), data)
-    contents = contents_of(results, stored_sample(results, store, dataset), progress)
+    return contents_of(results, stored_sample(results, store, dataset), progress), dataset
+
+
+def _with_thumbnails(contents: Contents, dataset: Dataset, choice: str, progress: bool, path: Path) -> Explorer:
+    """Return the page that shows contents and thumbnails of their pictures."""
     sources, node = contents.images["source"].tolist(), contents.placement.node
-    return page_of(contents, thumbnails_of(dataset.open, sources, node, thumbnails, progress))
+    page = page_of(contents, thumbnails_of(dataset.open, sources, node, choice, progress))
+    return replace(page, path=path)
 
 
 def page_of(contents: Contents, thumbnails: Thumbnails) -> Explorer:

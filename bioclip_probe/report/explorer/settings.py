@@ -2,3 +2,7 @@
 
 #: Which pictures have a thumbnail; see `thumbnails.thumbnails_of`.
 THUMBNAILS = ("auto", "all", "species", "none")
+#: The file of the page in a results folder.
+FILE = "explorer.html"
+#: `reproduce` writes the page of studies of up to so many images, and each of them has its own thumbnail.
+MOST_PICTURES = 10_000

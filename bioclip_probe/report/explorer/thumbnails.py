@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from bioclip_probe.errors import PictureError, ProbeError
 from bioclip_probe.executors import available_processors
 from bioclip_probe.progress import weighted_bar
-from bioclip_probe.report.explorer.settings import THUMBNAILS
+from bioclip_probe.report.explorer.settings import MOST_PICTURES, THUMBNAILS
 from bioclip_probe.stats.threads import in_threads
 
 log = logging.getLogger(__name__)
@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 SIZE = 64
 #: Thumbnails of an atlas, as a square.
 PER_ATLAS = 1024
-#: Every picture has a thumbnail up to so many; of more pictures, one a species.
-MOST_PICTURES = 10_000
 #: Most bytes of all atlases together.
 BUDGET = 25_000_000
 NO_THUMBNAIL = -1
@@ -117,7 +115,7 @@ def thumbnails_of(
         for start in range(0, len(first), PER_ATLAS):
             bar.begin(f"{start + 1:,} to {min(start + PER_ATLAS, len(first)):,}")
             chosen = [sources[row] for row in first[start : start + PER_ATLAS]]
-            tiles = in_threads(lambda source: _thumbnail(open_picture, source), chosen, available_processors())
+            tiles = in_threads(lambda source: thumbnail(open_picture, source), chosen, available_processors())
             drawn = list(tiles)
             there = np.array([tile is not None for tile in drawn])
             atlas = _atlas(drawn) if there.any() else b""
@@ -133,8 +131,24 @@ def thumbnails_of(
     return Thumbnails(choice if atlases else "none", slots[shared], atlases)
 
 
-def _thumbnail(open_picture: Callable[[str], Image.Image], source: str) -> Image.Image | None:
-    """Return the middle square of a picture, small; None if the picture cannot be opened."""
+def thumbnail(open_picture: Callable[[str], Image.Image], source: str) -> Image.Image | None:
+    """Return the middle square of a picture, small; None if the picture cannot be opened.
+
+    Parameters
+    ----------
+    open_picture : callable
+        Returns the RGB picture of a source, or raises `PictureError`.
+    source : str
+
+    Returns
+    -------
+    PIL.Image.Image or None
+
+    Examples
+    --------
+    >>> thumbnail(lambda source: Image.new("RGB", (100, 80), "red"), "a").size
+    (64, 64)
+    """
     try:
         return ImageOps.fit(open_picture(source), (SIZE, SIZE), Image.Resampling.LANCZOS)
     except PictureError:
