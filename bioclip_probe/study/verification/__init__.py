@@ -1,0 +1,1 @@
+"""Verification of a results folder by another laboratory, in three depths: see `checking.verify`."""
