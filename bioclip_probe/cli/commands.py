@@ -26,24 +26,6 @@ def status(options: argparse.Namespace, output: Output) -> None:
     print_earlier_versions(output, store)
 
 
-def verify(options: argparse.Namespace, output: Output) -> int:
-    """Print every finding of a check of the store; exit status 1 if there is one."""
-    from bioclip_probe.store.store import open_store
-    from bioclip_probe.store.verify import verify
-
-    store = open_store(options.store)
-    findings = verify(store, progress=not options.quiet)
-    output.rows("findings", findings)
-    print_earlier_versions(output, store)
-    for finding in findings.itertuples():
-        output.line(f"{finding.folder}: {finding.check}: {finding.finding}")
-    if len(findings):
-        output.line(f"{len(findings)} findings; damaged shards alone are done again by embed --repair")
-        return 1
-    output.line("whole and sound")
-    return 0
-
-
 def export(options: argparse.Namespace, output: Output) -> None:
     """Write embeddings into a file of another program."""
     from bioclip_probe.store.store import open_store

@@ -41,6 +41,7 @@ from bioclip_probe.cli.flags import (
     adder_of_probing,
 )
 from bioclip_probe.cli.one_line import OneLineParser
+from bioclip_probe.cli.verifying import add_verify, verify
 from bioclip_probe.probes.settings import USUAL_SHOTS, ProbeSettings
 
 EPILOG = """A first run needs no data: `bioclip-probe reproduce`. Each command has its own --help.
@@ -101,9 +102,8 @@ def _add_study_commands(command: Callable) -> None:
 def _add_other_commands(command: Callable) -> None:
     """Add the commands about stores, names and finished results."""
     command(commands.status, "how far each embedding in a store is, and what failed", add_store, add_json)
-    command(
-        commands.verify, "check a store: hashes, counts, vectors, orphans; exit status 1 if amiss", add_store, add_json
-    )
+    what = "check a results folder (files, numbers, vectors) or a store; exit status 1 if amiss"
+    command(verify, what, add_verify, add_json)
     command(commands.export, "write embeddings as .parquet, .npz or .h5ad (AnnData)", add_store, add_export)
     what = "embeddings of the taxa of a rank: counts, spread, and their vectors"
     command(commands.taxa, what, add_sources, add_taxa, add_json)
