@@ -54,6 +54,8 @@ def _reasons(options: argparse.Namespace) -> Iterator[tuple[tuple[str, ...], str
         yield ("seed",), f"in {options.command}: nothing is drawn at random"
     if options.command == "card":
         yield ("lineages",), "in card, whose tasks have names of their own"
+    if options.command == "board" and not options.verify:
+        yield ("store",), "without --verify"
     if _all_ready(options):
         only = ("device", "engine") if options.command in _ONLY_EMBEDDING else ()
         yield (*_OF_NETWORKS, *only), "with ready vectors: no network runs"

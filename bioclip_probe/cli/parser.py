@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from bioclip_probe import __version__
-from bioclip_probe.cli import auditing, commands, study_commands
+from bioclip_probe.cli import auditing, commands, sharing, study_commands
 from bioclip_probe.cli.completion import PrintCompletion
 from bioclip_probe.cli.flags import (
     AddFlags,
@@ -114,6 +114,10 @@ def _add_other_commands(command: Callable) -> None:
     command(commands.report, "draw the figures and bind a results folder into report.html", add_out)
     what = "a page to walk through a results folder, from all life to one picture: explorer.html"
     command(commands.explorer, what, add_out, add_explorer)
+    what = "what can be shared of a results folder: model cards, .eval_results, a zip; uploads nothing"
+    command(sharing.share, what, sharing.add_share, add_json)
+    what = "a page of many submissions: a table for each endpoint, intervals, ties, controls"
+    command(sharing.board, what, sharing.add_board, add_json)
     command(commands.models, "the models there are, and how to name any other", add_json)
     command(commands.datasets, "the datasets there are, and how to name them", add_json)
     what = "what is odd about the names of a dataset, and what a phylogeny lacks"

@@ -1,0 +1,9 @@
+from .board_page import Board as Board
+from .board_page import read_board as read_board
+from .boards import Submitted as Submitted
+from .evaluations import eval_results as eval_results
+from .model_cards import model_card as model_card
+from .package import Origin as Origin
+from .package import SharedFiles as SharedFiles
+from .package import share as share
+from .submissions import collect_submissions as collect_submissions

@@ -1,0 +1,179 @@
+"""What is shared of a study: its submission, cards and evaluation results of its models, and an archive. No upload."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bioclip_probe.errors import DataError
+from bioclip_probe.files import write_together
+from bioclip_probe.report.sharing import evaluations as hub
+from bioclip_probe.report.sharing.archive import archive_members, zip_bytes
+from bioclip_probe.report.sharing.model_cards import model_card
+from bioclip_probe.study import results
+from bioclip_probe.study.submission import FILE, as_json, submission_of
+from bioclip_probe.study.submission_file import problems
+
+CARD = "model-card.md"
+#: Characters of a name of a folder at most.
+LONGEST_NAME = 80
+#: Names that Windows keeps for devices.
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who shares a study, and how it is labelled.
+
+    Attributes
+    ----------
+    who : str
+        Person or laboratory; empty if it is not said.
+    licence : str
+        Licence of the numbers, an SPDX identifier; empty for none.
+    benchmark : str
+        The dataset of Hugging Face's Hub that would hold the benchmark, ``OWNER/NAME``.
+    url : str
+        Where the results can be seen; empty for nowhere.
+
+    Examples
+    --------
+    >>> Origin().benchmark
+    'bioclip-probe/treeoflife-alignment'
+    """
+
+    who: str = ""
+    licence: str = ""
+    benchmark: str = hub.BENCHMARK
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class SharedFiles:
+    """The files that were written to be shared.
+
+    Attributes
+    ----------
+    folder : Path
+    archive : Path
+        The zip for another laboratory.
+    cards, evaluations : tuple of Path
+        The card and the evaluation results of each model that is no control.
+    submission : Path
+    members : tuple of str
+        What the archive holds.
+    left_out : dict from str to str
+        What it does not hold, and why.
+    """
+
+    folder: Path
+    archive: Path
+    cards: tuple[Path, ...]
+    evaluations: tuple[Path, ...]
+    submission: Path
+    members: tuple[str, ...]
+    left_out: dict[str, str]
+
+
+def share(folder: str | Path, out: str | Path | None = None, origin: Origin | None = None) -> SharedFiles:
+    """Write what can be shared of a results folder. Nothing is uploaded.
+
+    ::
+
+        OUT/
+          submission.json                                     the primary endpoints, see `study.submission`
+          DATASET-RUN.zip                                     for another laboratory, see `archive`
+          models/MODEL/model-card.md                          a section for the card of the model
+          models/MODEL/.eval_results/treeoflife-alignment.yaml
+                                                              for the model's repository on Hugging Face
+
+    Parameters
+    ----------
+    folder : str or Path
+        A results folder with measurements.
+    out : str or Path, optional
+        By default the folder ``share`` in it. Files of an earlier call are replaced.
+    origin : Origin, optional
+
+    Returns
+    -------
+    SharedFiles
+
+    Raises
+    ------
+    ProbeError
+        If the folder holds no results or no measurements, or a field cannot be published as it is.
+
+    Examples
+    --------
+    >>> share("no/such/folder")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.DataError: no/such/folder holds no results (no runs.json); run `bioclip-probe measure --out ...
+    """
+    origin = origin or Origin()
+    benchmark, url = hub.check_benchmark(origin.benchmark), hub.check_address(origin.url)
+    found = results.read(folder)
+    content = submission_of(found, origin.who, origin.licence)
+    if wrong := problems(content):
+        raise DataError(f"{folder} cannot be shared as it is: {wrong[0]}")
+    out = Path(out) if out is not None else found.folder / "share"
+    if out.resolve() == found.folder.resolve():
+        raise DataError(f"{out} is the results folder; name another folder")
+    names = [model["name"] for model in content["models"] if not model["control"]]
+    folders = dict(zip(names, safe_names(names), strict=True))
+    name = safe_names([f"{content['dataset']['name']}-{content['run']}"])[0]
+    members, left_out = archive_members(found.folder, content)
+    cards = {out / "models" / folders[own] / CARD: model_card(content, own) for own in names}
+    yaml = hub.FOLDER, hub.FILE
+    evaluations = {
+        (out / "models" / folders[own]).joinpath(*yaml): hub.eval_results(content, own, benchmark, url) for own in names
+    }
+    texts = {out / FILE: as_json(content), **cards, **evaluations}
+    data = {path: text.encode() for path, text in texts.items()} | {out / f"{name}.zip": zip_bytes(members, name)}
+    obsolete = _earlier_files(out) - set(data)
+    for path in data:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_together({path: _writer(own) for path, own in data.items()}, obsolete)
+    archive = out / f"{name}.zip"
+    return SharedFiles(out, archive, tuple(cards), tuple(evaluations), out / FILE, tuple(sorted(members)), left_out)
+
+
+def safe_names(names: Iterable[str]) -> list[str]:
+    """Return a name of a folder for each name: letters, digits, dots and hyphens; all different on every system.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> safe_names(["org/model", "org model", "../x", "CON"])
+    ['org-model', 'org-model-2', 'x', 'CON-']
+    """
+    found: list[str] = []
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-.")[:LONGEST_NAME].strip("-.") or "model"
+        plain = f"{plain}-" if _DEVICES.match(plain) else plain
+        taken, number, own = {other.lower() for other in found}, 2, plain
+        while own.lower() in taken:
+            own, number = f"{plain}-{number}", number + 1
+        found.append(own)
+    return found
+
+
+def _earlier_files(out: Path) -> set[Path]:
+    """Return the cards and evaluation results that an earlier call wrote: of models that may have another name now."""
+    models = out / "models"
+    return {*models.glob(f"*/{CARD}"), *models.glob(f"*/{hub.FOLDER}/{hub.FILE}")}
+
+
+def _writer(content: bytes) -> Callable[[Path], object]:
+    """Return a function that writes bytes to a path."""
+    return lambda path: path.write_bytes(content)
