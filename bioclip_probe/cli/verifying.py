@@ -28,7 +28,7 @@ def add_verify(sub: argparse.ArgumentParser) -> None:
 
     def setting(flag: str, name: str, **more: Any) -> None:
         text = known[name].metadata["help"]
-        text += "" if "default" in text or "action" in more else "; default: %(default)s"
+        text += "; default: %(default)s" if "type" in more and known[name].default is not None else ""
         sub.add_argument(flag, dest=name, default=known[name].default, help=text, **more)
 
     setting("--data", "data", metavar="NAME[:PATH]")
@@ -47,8 +47,10 @@ def verify(options: argparse.Namespace, output: Output) -> int:
     folder = options.folder
     if folder is None and options.store is None:
         raise DataError("expected a results folder, a store, or both: bioclip-probe verify RESULTS --store STORE")
-    is_store = folder is not None and not (folder / "runs.json").is_file() and (folder / "store.json").is_file()
-    if folder is None or is_store:
+    is_study = folder is not None and (folder / "runs.json").is_file()
+    if folder is not None and not is_study and not (folder / "store.json").is_file():
+        raise DataError(f"{folder} holds neither results (no runs.json) nor a store (no store.json)")
+    if not is_study:
         if options.depth:
             raise DataError("--depth is about results; name their folder before --store")
         return _verify_store(folder or options.store, options, output)
@@ -60,7 +62,7 @@ def _verify_results(folder: Path, options: argparse.Namespace, output: Output) -
     from bioclip_probe.study.verification.checking import verify
 
     settings = VerifySettings(
-        **{item.name: getattr(options, item.name, item.default) for item in fields(VerifySettings)}
+        options.data, options.tree, tuple(options.models), options.everything, options.n_pictures, options.rounding
     )
     verification = verify(folder, options.store, options.depth, settings)
     for name, value in verification.to_dict().items():

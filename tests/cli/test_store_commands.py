@@ -111,8 +111,9 @@ def test_wrong_exports_and_stores(data, here, capsys):
         capsys, "export", "s", "ten", "pixels", "out.npz", "--results", "r"
     )
     assert "holds no encoder 'clip'" in refused(capsys, "export", "s", "ten", "clip", "out.npz")
-    for command in ("status", "verify"):
-        assert "there is no store at nowhere" in refused(capsys, command, "nowhere")
+    assert "there is no store at nowhere" in refused(capsys, "status", "nowhere")
+    assert "nowhere holds neither results (no runs.json) nor a store" in refused(capsys, "verify", "nowhere")
+    assert "there is no store at nowhere" in refused(capsys, "verify", "--store", "nowhere")
     assert not list(here.glob("out*"))
 
 
