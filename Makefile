@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two processes of tests, each with one thread of linear algebra: more would wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test check lint figures clean
+.PHONY: demo test check lint figures docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bioclip-probe reproduce --store results/store --out results/world
@@ -24,6 +24,12 @@ lint: $(VENV)/.tested
 	$(BIN)/codespell
 	$(BIN)/mypy
 
+# The documentation: build/docs/html. It needs no network once its packages are installed; warnings are errors.
+docs: $(VENV)/.documented
+	mkdir -p build/docs/source
+	$(BIN)/sphinx-build -n -W --keep-going -q -c docs build/docs/source build/docs/html
+	@echo "build/docs/html/index.html"
+
 figures: $(VENV)/.installed
 	$(BIN)/python figures/draw.py
 
@@ -40,5 +46,9 @@ $(VENV)/.tested: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
 	touch $@
 
+$(VENV)/.documented: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV) results build

@@ -1,4 +1,4 @@
-"""The role of names in single backticks, as docstrings write them: code, with a link where the reference has the name."""
+"""The role of names in single backticks, as docstrings write them: code, with a link where there is such a page."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def full_name(name: str, module: str, objects: dict[str, Any]) -> str | None:
     return min(ends, key=lambda each: (each.count("."), each), default=None)
 
 
-def resolve(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, code: nodes.Element) -> nodes.Element | None:
+def resolve(
+    app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, code: nodes.Element
+) -> nodes.Element | None:
     """Return the link of a name, or the code alone where the reference does not have it."""
     if node["reftype"] != TYPE:
         return None

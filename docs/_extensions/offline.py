@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 #: What a browser loads by itself, if it is on another machine. Links that a reader follows are none of it.
+ELSEWHERE = r"""["']?\s*(?:https?:)?//"""
 LOADED = re.compile(
-    r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc\s*=\s*["']?\s*(?:https?:)?//"""
-    r"""|<link\b(?=[^>]*\brel\s*=\s*["']?(?:stylesheet|preload|modulepreload|icon|preconnect|dns-prefetch))"""
-    r"""[^>]*\bhref\s*=\s*["']?\s*(?:https?:)?//"""
-    r"""|@import\s+(?:url\()?["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//""",
+    rf"<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc\s*=\s*{ELSEWHERE}"
+    rf"|<link\b(?=[^>]*\brel\s*=\s*[\"']?(?:stylesheet|preload|modulepreload|icon|preconnect|dns-prefetch))"
+    rf"[^>]*\bhref\s*=\s*{ELSEWHERE}"
+    rf"|@import\s+{ELSEWHERE}|\burl\(\s*{ELSEWHERE}",
     re.IGNORECASE,
 )
 
@@ -35,6 +37,8 @@ def findings(folder: Path) -> list[str]:
 
 def check(app: Sphinx, error: Exception | None) -> None:
     """Stop the build if a page would load something from the network."""
+    from sphinx.errors import ExtensionError
+
     if error is None and app.builder.format == "html" and (lines := findings(Path(app.outdir))):
         raise ExtensionError("pages that need a network:\n" + "\n".join(lines[:20]))
 

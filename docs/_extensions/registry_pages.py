@@ -4,14 +4,17 @@
 ``{metric} NAME [NAME …]``        the cards of metrics: meaning, range, tree, source, coverage of intervals
 ``{shelf} NAME``                  a table of the entries of a shelf
 ``{columns} NAME``                a table of the columns of a table
+``{submission}``                  the fields of ``submission.json``, from its JSON Schema
 ================================  ========================================================================
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from docutils import nodes
@@ -20,11 +23,12 @@ from sphinx.util.docutils import SphinxDirective
 
 from bioclip_probe import tables
 from bioclip_probe.metrics.registry import DIFFERENCE, REGISTRY, MetricEntry
+from bioclip_probe.study.submission import SCHEMA_FILE
 
 ROOT = Path(__file__).parents[2]
 #: Sizes and trees of the calibration study, in the order of its tables.
 DESIGNS = [(tree, n) for tree in ("taxonomy", "dated tree") for n in (40, 80, 300)]
-SHELVES = ("datasets", "encoders", "metrics", "probes", "projections", "plots")
+SHELVES = ("datasets", "encoders", "metrics", "probes", "projections", "plots", "study.bundle")
 TABLES = ("IMAGES", "MEASUREMENTS", "PREDICTIONS", "COORDINATES")
 BETTER = {"higher": "higher is better", "lower": "lower is better", "neither": "neither high nor low is better"}
 
@@ -166,9 +170,32 @@ class Columns(SphinxDirective):
         return [table(rows, ["column", "type", "meaning", "values or unit"], [16, 10, 52, 22], "columns")]
 
 
+class Submission(SphinxDirective):
+    """The fields of a submission, a table for each of its objects."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the tables."""
+        schema = json.loads(SCHEMA_FILE.read_text("utf-8"))
+        objects = {"the file": schema} | {name: each for name, each in schema["$defs"].items() if "properties" in each}
+        shown: list[nodes.Node] = []
+        for name, each in objects.items():
+            fields: list[list[nodes.Node | str]] = [
+                [nodes.literal("", field), self.meaning(schema, about)] for field, about in each["properties"].items()
+            ]
+            shown.append(nodes.paragraph("", "", nodes.strong("", name), nodes.Text(f": {each['description']}")))
+            shown.append(table(fields, ["field", "meaning"], [24, 76], "columns"))
+        return shown
+
+    def meaning(self, schema: dict[str, Any], field: dict[str, Any]) -> str:
+        """Return the description of a field; of one without its own, that of the definition it names."""
+        definition = schema["$defs"].get(field.get("$ref", "").rpartition("/")[2], {})
+        return field.get("description") or definition.get("description", "")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
     app.add_directive("metric", MetricCards)
     app.add_directive("shelf", Shelf)
     app.add_directive("columns", Columns)
+    app.add_directive("submission", Submission)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

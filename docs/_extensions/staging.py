@@ -4,7 +4,7 @@
 notebooks of ``notebooks/`` and one page of the reference for each room of the package.
 
 The folder that the environment variable ``BIOCLIP_PROBE_EXECUTED`` names may hold executed copies of the notebooks, as
-the tests leave them. Such a copy is shown as it is; the other notebooks are executed, and their outputs are cached. With
+the tests leave them. Such a copy is shown as it is; other notebooks are executed, and their outputs are cached. With
 ``BIOCLIP_PROBE_EXECUTE=off`` none is executed: a quick look at the text.
 """
 
@@ -20,10 +20,11 @@ import typing
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sphinx.application import Sphinx
-from sphinx.config import Config
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
 
 DOCS = Path(__file__).parents[1]
 ROOT = DOCS.parent
@@ -38,7 +39,7 @@ INCLUDES = {
     "tests/calibration/README.md": "explanation/calibration.md",
 }
 PICTURES = ("bioclip_probe/world/plate.jpg", "tests/calibration/calibration.png")
-LINK = re.compile(r"(?<!!)\]\((?!https?:|#|<)([^)#\s]+)(#[^)\s]*)?\)")
+LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#|<)([^)#\s]+)(#[^)\s]*)?\)")
 #: Rooms of the package with public names, in the order of the reference, and what they are for.
 ROOMS = {
     "bioclip_probe": "The package",
@@ -107,12 +108,21 @@ def homes() -> dict[int, str]:
 
 def room_page(name: str, title: str) -> str:
     """Return the page of a room as reStructuredText: its docstring, and tables of its public names."""
-    lines = [title, "=" * len(title), "", f".. automodule:: {name}", "   :no-index:", "", f".. currentmodule:: {name}", ""]
+    lines = [
+        title,
+        "=" * len(title),
+        "",
+        f".. automodule:: {name}",
+        "   :no-index:",
+        "",
+        f".. currentmodule:: {name}",
+        "",
+    ]
     room = importlib.import_module(name)
     for heading, names in zip(("Classes", "Functions", "Modules"), public_names(room), strict=True):
         full = [homes()[id(getattr(room, each))] for each in names]
-        here = [each for each in full if each.rpartition(".")[0] == name]
-        elsewhere = [f"~{each}" for each in full if each not in here]
+        here = [each.removeprefix(f"{name}.") for each in full if each.rpartition(".")[0] == name]
+        elsewhere = [f"~{each}" for each in full if each.rpartition(".")[0] != name]
         lines += table(heading, here, "   :toctree: generated") + table(f"{heading} described elsewhere", elsewhere)
     return "\n".join(lines)
 
@@ -126,8 +136,6 @@ def table(heading: str, names: list[str], option: str = "") -> list[str]:
 
 def is_described_elsewhere(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
     """Return True if the page of a module shall leave out a thing: it has a page of its own, or it is a type's name."""
-    if what != "module":
-        return None
     is_alias = isinstance(thing, types.GenericAlias | types.UnionType) or typing.get_origin(thing) is not None
     return True if is_alias or id(thing) in homes() else None
 
@@ -143,11 +151,16 @@ def with_links(text: str, path: Path) -> str:
     """
 
     def link(found: re.Match[str]) -> str:
-        target, anchor = (path.parent / found[1]).resolve(), found[2] or ""
-        if target.is_relative_to(DOCS):
-            return f"](/{target.relative_to(DOCS)}{anchor})"
+        mark, text, anchor = found[1], found[2], found[4] or ""
+        target = (path.parent / found[3]).resolve()
         inside = target.relative_to(ROOT).as_posix()
-        return f"](/{INCLUDES[inside]}{anchor})" if inside in INCLUDES else f"]({SOURCE}/{inside}{anchor})"
+        if mark:
+            return f"![{text}](/{inside})" if inside.startswith("figures/") else found[0]
+        if target.is_relative_to(DOCS):
+            return f"[{text}](/{target.relative_to(DOCS)}{anchor})"
+        return (
+            f"[{text}](/{INCLUDES[inside]}{anchor})" if inside in INCLUDES else f"[{text}]({SOURCE}/{inside}{anchor})"
+        )
 
     return LINK.sub(link, text)
 
@@ -183,10 +196,9 @@ def stage(app: Sphinx, config: Config) -> None:
         write_if_changed(source / page, text)
     for name, path in files.items():
         copy_if_changed(path, source / name)
-    generated = Path(GENERATED, "generated")  # by autosummary, after this
+    generated = {Path(GENERATED, "generated", f"{name}.rst") for name in homes().values()}  # by autosummary, after this
     for path in [path for path in source.rglob("*") if path.is_file()]:
-        name = path.relative_to(source)
-        if name not in texts and name not in files and not name.is_relative_to(generated):
+        if path.relative_to(source) not in {*texts, *files, *generated}:
             path.unlink()
     done = [name for name, path in notebooks().items() if path.parent != ROOT / "notebooks"]
     config.nb_execution_excludepatterns = [f"{NOTEBOOKS}/{name}" for name in done]
