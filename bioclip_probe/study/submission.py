@@ -101,7 +101,7 @@ def submission_json(contents: Contents) -> bytes | None:
     Returns
     -------
     bytes or None
-        None as long as no primary endpoint is measured.
+        None as long as nothing is measured.
 
     Examples
     --------
@@ -112,9 +112,7 @@ def submission_json(contents: Contents) -> bytes | None:
     """
     if contents.results.measurements is None:
         return None
-    content = submission_of(contents.results)
-    has_endpoints = any(model["endpoints"] for model in content["models"])
-    return as_json(content).encode() if has_endpoints else None
+    return as_json(submission_of(contents.results)).encode()
 
 
 def as_json(content: Mapping[str, Any]) -> str:

@@ -13,16 +13,26 @@ import pandas as pd
 from bioclip_probe.encoders import is_control
 from bioclip_probe.errors import DataError, one_line, printable, some
 from bioclip_probe.files import sha256_of_file, sha256_of_json
-from bioclip_probe.study import protocol_id
+from bioclip_probe.study import protocol_id, submission
 from bioclip_probe.study.bundle import crate
 from bioclip_probe.study.bundle.registry import REGISTRY
 from bioclip_probe.study.checksums import SUMS, parse_sums
 from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.study.results import STUDY_FILE, Results
+from bioclip_probe.study.submission_file import parse_submission
 from bioclip_probe.study.verification.outcome import Outcome
 
 #: Made again from the tables at any time; without a checksum they are noted, not refused.
-MADE_AGAIN = ("report.html", "explorer.html", "figures", "pieces", "appendix")
+MADE_AGAIN = (
+    "report.html",
+    "explorer.html",
+    "figures",
+    "pieces",
+    "appendix",
+    "share",
+    "board.html",
+    "verification.json",
+)
 #: The tables of each step.
 TABLES_OF = {
     "measure": ("measurements.parquet", "measurements.csv"),
@@ -82,7 +92,14 @@ def check_agreement(results: Results) -> list[str]:
     >>> check_agreement(Results(Path("out"), {"encoders": [], "steps": {}}))
     []
     """
-    checks = (_missing_files, _study_findings, _protocol_findings, _encoder_findings, _table_findings)
+    checks = (
+        _missing_files,
+        _study_findings,
+        _protocol_findings,
+        _encoder_findings,
+        _table_findings,
+        _submission_findings,
+    )
     failures = []
     for check in checks:
         try:
@@ -210,6 +227,18 @@ def _table_findings(results: Results) -> Iterator[str]:
     unequal = ~np.isclose(adjusted["p_adjusted"], table["p_adjusted"], rtol=1e-9, atol=1e-12, equal_nan=True)
     if unequal.any():
         yield f"measurements.parquet: {unequal.sum()} adjusted p-values do not follow from the p-values"
+
+
+def _submission_findings(results: Results) -> Iterator[str]:
+    """Yield where ``submission.json`` is not as its schema says, or has other numbers than the tables."""
+    path = results.folder / submission.FILE
+    if results.measurements is None or not path.is_file():
+        return
+    content, problems = parse_submission(path.read_bytes())
+    if content is None or problems:
+        yield f"{submission.FILE}: {problems[0]}"
+    elif submission.numbers_digest(content) != submission.numbers_digest(submission.submission_of(results)):
+        yield f"{submission.FILE}: its numbers are not those of the tables"
 
 
 def _same(text: pd.Series, column: pd.Series, is_number: bool) -> bool:
