@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from bioclip_probe.datasets.identity import Identity
@@ -14,9 +15,12 @@ from bioclip_probe.datasets.readers.columns import known_values
 from bioclip_probe.datasets.readers.content import FileContent
 from bioclip_probe.datasets.readers.pictures import PictureFiles
 from bioclip_probe.errors import DataError, some
+from bioclip_probe.summaries import Summary
 from bioclip_probe.tables import IMAGES, RANKS
+from bioclip_probe.tree.auditing import holes_in_words, taxa_in_words
 from bioclip_probe.tree.filling import Filling, fill_lineages
 from bioclip_probe.tree.lineage_reading import read_lineages
+from bioclip_probe.tree.lineages import taxonomy
 from bioclip_probe.tree.spelling import clean
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from bioclip_probe.tree import Tree
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Pictures of organisms with their taxonomy.
 
@@ -93,7 +97,31 @@ class Dataset:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"Dataset({self.name!r}, {len(self)} images)"
+        return self._summary().text()
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: images, taxa, holes, and notes that open with a click."""
+        return self._summary().html()
+
+    def _summary(self) -> Summary:
+        """Return what is to be known of the dataset at a glance."""
+        lineages, n_images = np.unique(self._lineage_numbers(), return_counts=True)
+        placement = taxonomy(self.images.iloc[lineages])
+        every = placement.take(np.repeat(np.arange(len(placement)), n_images))
+        parts = self.images["split"].value_counts()
+        facts = {
+            "images": f"{len(self):,}",
+            "taxa": taxa_in_words(placement),
+            "without a name": holes_in_words(every),
+            "parts": ", ".join(f"{name} {number:,}" for name, number in parts.items()),
+        }
+        return Summary(f"Dataset '{self.name}'{' (simulated)' * self.simulated}", facts, {"notes": self.notes})
+
+    def _lineage_numbers(self) -> np.ndarray:
+        """Return for each image the first row that has its lineage."""
+        numbers = self.images.groupby(list(RANKS), dropna=False, sort=False).ngroup().to_numpy()
+        first_rows = np.unique(numbers, return_index=True)[1]
+        return first_rows[numbers]
 
     @property
     def fingerprint(self) -> str:

@@ -154,7 +154,9 @@ def load_sources(
     """
     if ready is None:
         ready = {model: _open_ready(model) for model in models if isinstance(model, str) and _is_ready(model)}
-    sources: dict[Model, Source] = {**ready, **{model: model for model in models if not isinstance(model, str)}}
+    sources: dict[Model, Source] = {model: model for model in models if not isinstance(model, str)}
+    for file, vectors in ready.items():
+        sources[file] = vectors
     to_load = [model for model in models if isinstance(model, str) and model not in ready]
     for name, revision in _revisions(to_load, settings.revision).items():
         sources[name] = _load(dataset, store, name, replace(settings, revision=revision), workers)
@@ -281,7 +283,7 @@ def _check_types(models: object) -> None:
 def _check_names(names: Mapping[Model, str]) -> None:
     """Raise `ProbeError` if two models have the same name, which tables and figures could not tell apart."""
     shown = list(names.values())
-    for model, name in reversed(names.items()):
+    for model, name in reversed(list(names.items())):
         if shown.count(name) > 1:
             hint = f"name one of them: NAME={model}" if isinstance(model, str) else "give one of them another name"
             raise ProbeError(f"two models are called '{name}'; {hint}")

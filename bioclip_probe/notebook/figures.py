@@ -184,16 +184,18 @@ class StudyFigures:
     def __init__(self, results: Results) -> None:
         self._results = results
 
-    def __getattr__(self, name: str) -> StudyFigure:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        from bioclip_probe.plots.registry import REGISTRY
+    if not TYPE_CHECKING:  # type checkers know the figures above, and refuse any other
 
-        try:
-            check_name("figure", name, REGISTRY)
-        except ProbeError as error:
-            raise AttributeError(str(error)) from None
-        return (DrillDownFigure if name == "drilldown" else StudyFigure)(name, self._results)
+        def __getattr__(self, name: str) -> StudyFigure:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            from bioclip_probe.plots.registry import REGISTRY
+
+            try:
+                check_name("figure", name, REGISTRY)
+            except ProbeError as error:
+                raise AttributeError(str(error)) from None
+            return (DrillDownFigure if name == "drilldown" else StudyFigure)(name, self._results)
 
     def __dir__(self) -> list[str]:
         return list(type(self).__annotations__)

@@ -50,7 +50,11 @@ def dataset(data: Any, image: str = "", root: str | Path = ".", name: str = "") 
     Examples
     --------
     >>> dataset("world")
-    Dataset('world', 1200 images)
+    Dataset 'world' (simulated)
+      images: 1,200
+      taxa: 3 kingdoms, 7 phyla, 14 classes, 30 orders, 60 families, 96 genera, 240 species
+      parts: seen 960, unseen 240
+      notes: 2
     >>> dataset(3)
     Traceback (most recent call last):
         ...

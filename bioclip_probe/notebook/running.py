@@ -82,7 +82,12 @@ def run_study(
     ...     sample = bp.from_arrays({"mine": [[1.0, 0.1], [1.0, 0.2], [0.0, 1.0]]}, frame)
     ...     study = bp.study(sample, folder, measure=few, steps=["measure"], progress=False)
     >>> study
-    Study of 'arrays': 3 images of 3 species; model mine; measure
+    Study of 'arrays'
+      images: 3
+      taxa: 2 genera, 3 species
+      models: mine
+      steps: measure
+      folder: ...
     """
     if not isinstance(sample, Sample):
         raise DataError(

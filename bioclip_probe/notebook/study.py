@@ -18,6 +18,8 @@ from bioclip_probe.study.collecting import default_store
 from bioclip_probe.study.pairs import differences
 from bioclip_probe.study.results import Results
 from bioclip_probe.study.sample import Sample
+from bioclip_probe.summaries import Summary
+from bioclip_probe.tree.placing import PLURALS
 
 if TYPE_CHECKING:
     from bioclip_probe.report.explorer.page import Explorer
@@ -234,14 +236,32 @@ class Study:
         return Study(study_results.read(folder), self._sample)
 
     def __repr__(self) -> str:
+        return self._summary().text()
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: images, models, steps, and lists that open with a click."""
+        return self._summary().html()
+
+    def _summary(self) -> Summary:
+        """Return what is to be known of the study at a glance."""
         record = self.results.record
         dataset: dict[str, Any] = record["dataset"]
-        counted = ""
-        if "n_usable" in dataset:
-            counted = f": {dataset['n_usable']:,} images of {dataset['taxa']['species']:,} species"
-        models = f"model{'s' * (len(self.models) > 1)} {', '.join(self.models)}"
-        simulated = " (simulated)" if dataset["simulated"] else ""
-        return f"Study of '{dataset['name']}'{simulated}{counted}; {models}; {', '.join(record['steps']) or 'no step'}"
+        taxa = {rank: number for rank, number in dataset.get("taxa", {}).items() if number}
+        counts = [f"{number:,} {rank if number == 1 else PLURALS[rank]}" for rank, number in taxa.items()]
+        facts = {
+            "images": f"{dataset['n_usable']:,}" if "n_usable" in dataset else "",
+            "taxa": ", ".join(counts),
+            "models": ", ".join(self.models),
+            "controls": ", ".join(name for name in self.controls if name not in self.models),
+            "steps": ", ".join(record["steps"]) or "none",
+            "folder": str(self.folder),
+        }
+        lists = {"sentences of the verdict": self._lines(), "notes": dataset.get("notes", [])}
+        return Summary(f"Study of '{dataset['name']}'{' (simulated)' * dataset['simulated']}", facts, lists)
+
+    def _lines(self) -> list[str]:
+        """Return the sentences of the verdict; none before anything is measured."""
+        return [] if self.results.measurements is None else [sentence.text for sentence in self.verdict()]
 
 
 def open_study(folder: str | Path) -> Study:

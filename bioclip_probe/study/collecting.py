@@ -26,9 +26,9 @@ from bioclip_probe.store.shards import EmbeddingFolder
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.text_embeddings import NameEmbeddings, read_names
 from bioclip_probe.study.phylogeny import TRUE_TREE, Phylogeny, TreeSample
-from bioclip_probe.study.sample import WHOLE, Sample, numbers_of_taxa
+from bioclip_probe.study.sample import WHOLE, Sample
 from bioclip_probe.tables import RANKS
-from bioclip_probe.tree import Placement, audit, place_on, taxonomy
+from bioclip_probe.tree import Placement, audit, numbers_of_taxa, place_on, taxonomy
 from bioclip_probe.tree.distance_matrix import MatrixPlacement
 from bioclip_probe.tree.placing import rank_of_matches
 

@@ -128,7 +128,8 @@ def _load(
         models = [model for model in plan.encoders if model not in downloads]
         try:
             with without_downloads():
-                return load_sources(dataset, models, store, settings), downloads
+                sources = load_sources(dataset, models, store, settings)
+                return {str(model): source for model, source in sources.items()}, downloads
         except ModelError as error:
             model, lacking = _lacking(models, error)
             n_bytes = lacking.n_bytes()

@@ -19,8 +19,9 @@ from bioclip_probe.stats.subsampling import balanced_rows
 from bioclip_probe.store.text_embeddings import NameEmbeddings
 from bioclip_probe.study.covered_intervals import without_others
 from bioclip_probe.study.grouping import merge_groups
+from bioclip_probe.summaries import Summary
 from bioclip_probe.tables import MEASUREMENTS, RANKS
-from bioclip_probe.tree import Placement
+from bioclip_probe.tree import Placement, holes_in_words, numbers_of_taxa, taxa_in_words
 from bioclip_probe.tree.lineages import ROOT_NAME
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 WHOLE = "all"  # the split of measurements of all parts of a dataset together
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sample:
     """The images that every encoder could embed, their taxonomy, and their embeddings.
 
@@ -61,8 +62,8 @@ class Sample:
         Number of the picture that several images show, bytes for bytes; −1 for an image without a copy. Empty if copies
         are not known, as for ready vectors.
     pictures : Series, n rows
-        SHA-256 of the bytes of each picture, missing where it has none, as a drawn one. Empty for a sample that was made
-        without pictures.
+        SHA-256 of the bytes of each picture, missing where it has none, as a drawn one. Empty for a sample that was
+        made without pictures.
     digests : dict from encoder name to str
         Digests of the encoders' vectors of the whole dataset, as the store has them; empty for a sample without a
         store. Give new ones, or none, with other `embeddings`.
@@ -97,6 +98,42 @@ class Sample:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "open": None}  # workers need vectors only, and an opener may hold all pictures
+
+    def __repr__(self) -> str:
+        return self._summary().text()
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: images, taxa, holes, encoders, and lists that open with a click."""
+        return self._summary().html()
+
+    def _summary(self) -> Summary:
+        """Return what is to be known of the sample at a glance."""
+        controls, records = set(self.controls), self.record.get("encoders", ())
+        models = [
+            f"{name}{' (control)' if name in controls else ''} {own.vectors.shape[1]}-d"
+            for name, own in self.embeddings.items()
+        ]
+        facts = {
+            "images": f"{len(self.images):,}, those that every encoder could embed",
+            "taxa": taxa_in_words(self.placement),
+            "without a name": holes_in_words(self.placement),
+            "encoders": ", ".join(models),
+            "phylogenies": ", ".join(self.trees),
+        }
+        failures = [
+            f"{name}: {failure.get('image_id')}: {failure.get('error')}"
+            for name, own in self.record.get("failures", {}).items()
+            for failure in own
+        ]
+        about = [
+            f"{encoder['name']}: {encoder.get('id')}, {encoder.get('precision') or 'float'}, weights "
+            f"{str(encoder.get('sha256') or 'none')[:12]}"
+            for encoder in records
+        ]
+        notes = self.record.get("dataset", {}).get("notes", [])
+        simulated = " (simulated)" if self.simulated else ""
+        lists = {"encoders in detail": about, "images that failed": failures, "notes": notes}
+        return Summary(f"Sample of '{self.dataset}'{simulated}", facts, lists)
 
     @property
     def run(self) -> str:
@@ -188,24 +225,3 @@ class Sample:
         shared = {"run": self.run, "dataset": self.dataset, "simulated": self.simulated, "split": WHOLE}
         table = MEASUREMENTS.frame([{**shared, **columns, **row} for row in rows])
         return without_others(table, len(np.unique(self.placement.node)))
-
-
-def numbers_of_taxa(placement: Placement) -> dict[str, int]:
-    """Return the number of taxa of each rank.
-
-    Parameters
-    ----------
-    placement : Placement
-        The images in a taxonomy.
-
-    Returns
-    -------
-    dict from rank to int
-
-    Examples
-    --------
-    >>> from bioclip_probe.study.examples import corvid_sample
-    >>> numbers_of_taxa(corvid_sample().placement)["species"]
-    3
-    """
-    return {rank: int(np.sum(np.unique(placement.at(rank)) >= 0)) for rank in RANKS}

@@ -9,6 +9,8 @@
 `read_lineages`          the same, and what was found on the way
 `fill_lineages`          lineages → the same without the holes that other rows of a taxon fill
 `audit`                  lineages → a table of what is odd about them
+`numbers_of_taxa`        placement → the number of taxa of each rank
+`taxa_in_words`          the same as a text; `holes_in_words` says how many images have no name
 `read_tree`              a Newick or Nexus file → `Tree`
 `read_trees`             a file of several trees → a list of `Tree`
 `to_ete3`                `Tree` → a tree of ete3
@@ -22,7 +24,7 @@
 =======================  ====================================================================
 """
 
-from bioclip_probe.tree.auditing import audit
+from bioclip_probe.tree.auditing import audit, holes_in_words, numbers_of_taxa, taxa_in_words
 from bioclip_probe.tree.brownian import brownian
 from bioclip_probe.tree.distances import patristic_distances, patristic_rows
 from bioclip_probe.tree.filling import fill_lineages
@@ -44,8 +46,10 @@ __all__ = [
     "brownian",
     "clean_lineages",
     "fill_lineages",
+    "holes_in_words",
     "match_names",
     "match_taxa",
+    "numbers_of_taxa",
     "patristic_distances",
     "patristic_rows",
     "place_on",
@@ -53,6 +57,7 @@ __all__ = [
     "read_name",
     "read_tree",
     "read_trees",
+    "taxa_in_words",
     "taxonomy",
     "to_ete3",
 ]

@@ -7,6 +7,8 @@ import pandas as pd
 
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.lineages import taxonomy
+from bioclip_probe.tree.placing import PLURALS
+from bioclip_probe.tree.tree import Placement
 
 AUDIT_COLUMNS = ("finding", "rank", "name", "count", "detail")
 
@@ -66,3 +68,67 @@ def audit(lineages: pd.DataFrame) -> pd.DataFrame:
             detail = f"{n_singletons} of {len(n_rows)} taxa have a single row"
             findings.append(("singletons", rank, "", n_singletons, detail))
     return pd.DataFrame(findings, columns=AUDIT_COLUMNS)
+
+
+def numbers_of_taxa(placement: Placement) -> dict[str, int]:
+    """Return the number of taxa of each rank.
+
+    Parameters
+    ----------
+    placement : Placement
+        Images in a taxonomy.
+
+    Returns
+    -------
+    dict from rank to int
+
+    Examples
+    --------
+    >>> placement = taxonomy(pd.DataFrame({"species": ["Pica pica", "Pica hudsonia"], "genus": ["Pica", "Pica"]}))
+    >>> numbers_of_taxa(placement)["species"]
+    2
+    """
+    return {rank: int(np.sum(np.unique(placement.at(rank)) >= 0)) for rank in RANKS}
+
+
+def taxa_in_words(placement: Placement) -> str:
+    """Return the number of taxa of each rank as a text.
+
+    Parameters
+    ----------
+    placement : Placement
+        Images in a taxonomy.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> taxa_in_words(taxonomy(pd.DataFrame({"species": ["Pica pica", "Pica hudsonia"], "genus": ["Pica", "Pica"]})))
+    '1 genus, 2 species'
+    """
+    numbers = {rank: number for rank, number in numbers_of_taxa(placement).items() if number}
+    return ", ".join(f"{number:,} {rank if number == 1 else PLURALS[rank]}" for rank, number in numbers.items())
+
+
+def holes_in_words(placement: Placement) -> str:
+    """Return at which ranks images have no name, as a text; empty where all have one at every rank that is used.
+
+    Parameters
+    ----------
+    placement : Placement
+        Images in a taxonomy.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> holes_in_words(taxonomy(pd.DataFrame({"species": ["Pica pica", None], "genus": ["Pica", "Pica"]})))
+    '1 image at species'
+    """
+    numbers = {rank: int(np.sum(placement.at(rank) < 0)) for rank in RANKS}
+    holes = {rank: number for rank, number in numbers.items() if 0 < number < len(placement)}
+    return ", ".join(f"{number:,} image{'s' * (number > 1)} at {rank}" for rank, number in holes.items())
