@@ -12,7 +12,6 @@ const TINTS = {
     about: "Share of a taxon’s pictures whose nearest picture is of the taxon too. Hatched: a single picture.",
   },
 };
-const MOST_CHIPS = 14;
 
 class Controls {
   constructor(explorer) {
@@ -60,13 +59,13 @@ class Controls {
 
   /** Show the colours of the taxa that are told apart, the largest first. */
   #showChips() {
-    const { state, taxonomy, taxonColor, study } = this.explorer;
+    const { state, taxonomy, taxonColor, study, theme } = this.explorer;
     const { clade } = state.values;
     const key = `${clade} ${state.colorRank} ${document.documentElement.dataset.theme}`;
     if (this.shownChips === key) return;
     this.shownChips = key;
     const taxa = state.coloredTaxa.sort((a, b) => taxonomy.size(b) - taxonomy.size(a));
-    const chips = taxa.slice(0, MOST_CHIPS).map((taxon) => {
+    const chips = taxa.slice(0, theme.palette.length).map((taxon) => {
       const chip = taxonLink(this.explorer, taxon);
       chip.classList.add("chip");
       chip.prepend(make("span", { class: "chip-color", style: `background: ${cssOf(taxonColor[taxon])}` }));
@@ -76,7 +75,7 @@ class Controls {
       return make("li", {}, chip);
     });
     const rest = taxa.length - chips.length;
-    if (rest > 0) chips.push(make("li", { class: "quiet" }, `and ${rest.toLocaleString("en")} more`));
+    if (rest > 0) chips.push(make("li", { class: "quiet" }, `and ${rest.toLocaleString("en")} more, all grey`));
     const rank = taxonomy.ranks[state.colorRank];
     const heading = make("li", { class: "chips-heading" }, taxa.length === 1 ? rank : study.plurals[rank]);
     this.chips.replaceChildren(heading, ...chips);

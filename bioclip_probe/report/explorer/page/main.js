@@ -88,7 +88,7 @@ class Explorer {
     const { clade } = state.values;
     this.colorRank = state.colorRank;
     const whole = this.colorRank > taxonomy.rank[clade] ? clade : ROOT; // colours above the clade are those of all life
-    this.taxonColor = taxonColors(taxonomy, whole, this.colorRank, theme.grey);
+    this.taxonColor = taxonColors(taxonomy, whole, this.colorRank, taxonomy.atRank[this.colorRank][clade], theme);
     this.colors = Uint32Array.from(taxonomy.taxonOf, (taxon) => this.taxonColor[taxon]);
   }
 
