@@ -89,13 +89,6 @@ def card(options: argparse.Namespace, output: Output) -> None:
     print_published(output, results)
 
 
-def compare(options: argparse.Namespace, output: Output) -> None:
-    """Print published numbers beside those of a results folder."""
-    from bioclip_probe.study import results
-
-    print_published(output, results.read(options.out))
-
-
 def figure(options: argparse.Namespace, output: Output) -> None:
     """Draw figures from the tables of a results folder."""
     from bioclip_probe import report

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from bioclip_probe import __version__
-from bioclip_probe.cli import auditing, commands, sharing, study_commands
+from bioclip_probe.cli import auditing, commands, comparing, sharing, study_commands
 from bioclip_probe.cli.completion import PrintCompletion
 from bioclip_probe.cli.flags import (
     AddFlags,
@@ -109,7 +109,9 @@ def _add_other_commands(command: Callable) -> None:
     command(commands.taxa, what, add_sources, add_taxa, add_json)
     what = "the zero-shot and few-shot tasks of BioCLIP's model card, in one table"
     command(commands.card, what, add_sources, add_out, add_card, add_json)
-    command(commands.compare, "published numbers beside those of a results folder", add_out, add_json)
+    what = "two models of a results folder: the paired difference in each number, its interval, p and n"
+    command(comparing.compare, what, add_out, comparing.add_compared, add_json)
+    command(comparing.published, "published numbers beside those of a results folder", add_out, add_json)
     command(commands.figure, "draw figures from the tables of a results folder", add_out, add_figures)
     command(commands.report, "draw the figures and bind a results folder into report.html", add_out)
     what = "a page to walk through a results folder, from all life to one picture: explorer.html"

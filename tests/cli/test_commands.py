@@ -91,8 +91,8 @@ def test_a_wrong_metric_is_refused_before_the_work(few, here, capsys):
     assert not (here / "store").exists()
 
 
-def test_compare_runs_from_the_command_line(small_study, capsys):
-    status, out, _ = run(capsys, "compare", "--out", small_study / "out")
+def test_published_runs_from_the_command_line(small_study, capsys):
+    status, out, _ = run(capsys, "published", "--out", small_study / "out")
     assert (status, out) == (0, "no published number is about the models and data of this run\n")
 
 

@@ -73,8 +73,8 @@ def test_numbers_have_full_precision_and_nan_is_null(few, here, capsys):
     assert rows["value"].dropna().tolist() == table.loc[table["taxon"].isna(), "value"].dropna().tolist()
     assert set(rows["rank"]) <= set(RANKS)
     assert content["results"] == "out"
-    compared = object_of(capsys, "compare", "--out", "out")
-    assert compared["tables"]["published"] == []
+    published = object_of(capsys, "published", "--out", "out")
+    assert published["tables"]["published"] == []
 
 
 def test_a_store(few, here, capsys):
