@@ -26,6 +26,7 @@ from bioclip_probe.study.verification.outcome import Outcome
 MADE_AGAIN = (
     "report.html",
     "explorer.html",
+    "strays.json",
     "figures",
     "pieces",
     "appendix",
