@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.explorer_study import made_up_contents, thumbnail_color
+from tests.support.panel_picture import GOLDEN, panel_picture
 
 pytestmark = pytest.mark.slow  # 20 s together
 
@@ -60,7 +62,8 @@ def mean_colors(x, y, colors, size, radius):
     return np.where(total[:, :, None] > 0, mean, 0), np.round(255 * np.minimum(total / 16, 1))
 
 
-def test_each_pixel_takes_the_mean_colour_of_its_points_in_any_order(open_page):
+def drawn_points(page, x, y, colors, size, radius):
+    """Return the pixels (size, size, 4) of points that the page's rasteriser has drawn at rest."""
     draw = """([x, y, colors, size, radius]) => {
       const raster = new explorer.panels[0].raster.constructor(document.createElement("canvas"));
       raster.resize(size, size);
@@ -69,15 +72,40 @@ def test_each_pixel_takes_the_mean_colour_of_its_points_in_any_order(open_page):
       raster.draw({ x, y, color, begin: 0, end: n, first: 0, last: n, fade: 0 }, radius, true);
       return [...raster.image.data];
     }"""
+    image = page.evaluate(draw, [list(map(float, x)), list(map(float, y)), np.array(colors).tolist(), size, radius])
+    return np.array(image).reshape(size, size, 4)
+
+
+def test_each_pixel_takes_the_mean_colour_of_its_points_in_any_order(open_page):
     rng, size, radius = np.random.default_rng(0), 24, 2.5
     x, y, colors = rng.uniform(4, 20, 30), rng.uniform(4, 20, 30), rng.integers(0, 256, (30, 3))
     page = open_page()
     mean, alpha = mean_colors(x, y, colors, size, radius)
     for order in (np.arange(30), rng.permutation(30)):
-        drawn = [x[order].tolist(), y[order].tolist(), colors[order].tolist(), size, radius]
-        image = np.array(page.evaluate(draw, drawn)).reshape(size, size, 4)
+        image = drawn_points(page, x[order], y[order], colors[order], size, radius)
         assert np.abs(image[:, :, 3] - alpha).max() <= 1
         assert np.abs(image[:, :, :3] - mean).max() <= 1
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_two_points_at_one_place_show_the_mean_of_their_colours(open_page, order):
+    red, blue = (200, 40, 10), (20, 60, 240)
+    colors = [(red, blue)[number] for number in order]
+    image = drawn_points(open_page(), [10, 10], [10, 10], colors, 24, 3)
+    assert image[10, 10].tolist() == [110, 50, 125, 255]
+    apart = drawn_points(open_page(), [6, 18], [10, 10], colors, 24, 3)
+    assert apart[10, 6].tolist() == [*colors[0], 255]
+    assert apart[10, 18].tolist() == [*colors[1], 255]
+
+
+def test_the_canvas_is_the_golden_picture(open_page):
+    # Made by `python -m tests.support.panel_picture`. Rounding may move a point: 1 % of the pixels may differ.
+    golden = np.asarray(Image.open(GOLDEN)).astype(int)
+    drawn = panel_picture(open_page()).astype(int)
+    assert drawn.shape == golden.shape
+    assert np.mean(np.abs(drawn - golden).max(axis=2) > 8) < 0.01
+    other = panel_picture(open_page("study.html#color=order")).astype(int)
+    assert np.mean(np.abs(other - golden).max(axis=2) > 8) > 0.05, "other colours are not the golden picture"
 
 
 def test_the_pictures_of_a_box_stay_and_others_fade(open_page):

@@ -53,7 +53,8 @@ function taxonColors(taxonomy, clade, rank, chosen, theme) {
   const bySize = taxonomy.inside(clade, rank).sort((a, b) => rankOf(b) - rankOf(a) || a - b);
   const colored = bySize.slice(0, palette.length).sort((a, b) => a - b);
   for (const [number, taxon] of colored.entries()) {
-    const place = Math.floor((number * palette.length) / colored.length);
+    const step = palette.length / colored.length;
+    const place = Math.floor(number * step + Math.min(step - 1, 1)); // few taxa begin at the second, a lively one
     colors.fill(palette[place], taxon, taxonomy.stop[taxon]);
   }
   return colors;
