@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,26 @@ def made_up_folder(folder: Path, models: Sequence[str] = MODELS, controls: Seque
     """Write the results of a made-up study into a folder, and return them."""
     made = made_up_results(models, controls)
     return write(folder, made.record, {"measurements": made.measurements})
+
+
+def of_values(
+    values: Mapping[str, float],
+    p_values: Mapping[tuple[str, str], float],
+    controls: Sequence[str] = ("pixels",),
+    **changes: Any,
+) -> dict[str, Any]:
+    """Return a valid submission with one endpoint: values of models and controls, and p-values of some differences."""
+    content = valid(tuple(values), tuple(controls), **changes)
+    for model in content["models"]:
+        (number,) = (own for own in model["endpoints"] if own["metric"] == "cophenetic_correlation")
+        value = values.get(model["name"], 0.05)
+        model["endpoints"] = [{**number, "value": value, "interval": [value - 0.04, value + 0.04]}]
+    row = next(own for own in content["differences"] if own["metric"] == "cophenetic_correlation")
+    content["differences"] = [
+        {**row, "first": first, "second": second, "value": values[first] - values[second], "p": p}
+        for (first, second), p in p_values.items()
+    ]
+    return content
 
 
 def valid(models: Sequence[str] = MODELS, controls: Sequence[str] = CONTROLS, **changes: Any) -> dict[str, Any]:

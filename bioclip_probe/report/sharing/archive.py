@@ -23,16 +23,16 @@ from bioclip_probe.study.submission import FILE, as_json
 VERIFICATION = "verification.json"
 #: What a results folder holds and the archive does not, and why; a folder stands for all files in it.
 LEFT_OUT = {
-    "predictions.parquet": "large; the probes of study.toml make it again",
-    "coordinates.parquet": "the projections of study.toml make it again",
-    "measurements.csv": "the same as measurements.parquet",
-    "report.html": "drawn from the tables, and shows pictures, which may not be yours to publish",
-    "explorer.html": "shows pictures, which may not be yours to publish",
+    "report.html": "drawn from the tables; it shows pictures, which may not be yours to publish",
+    "explorer.html": "it shows pictures, which may not be yours to publish",
     "figures": "drawn from the tables",
-    "pieces": "unfinished work, of use where the study ran",
+    "appendix": "drawn from the tables",
+    "pieces": "finished pieces of the work, of use where the study ran",
 }
+#: Tables with a column of image ids.
+TABLES = ("images.parquet", "predictions.parquet", "coordinates.parquet")
 #: Files of a folder that an earlier version wrote, which has no list of them.
-WITHOUT_LIST = ("runs.json", "study.toml", "measurements.parquet")
+WITHOUT_LIST = ("runs.json", "study.toml", "measurements.parquet", "measurements.csv", *TABLES)
 #: The store is no part of a results folder; readers are told all the same.
 STORE = "the vectors stay in the store: another laboratory embeds the pictures again, and witness.npz holds 64 of them"
 #: The earliest time that a zip can hold; all members have it, so that the same study gives the same bytes.
@@ -75,6 +75,7 @@ def archive_members(folder: Path, content: Mapping[str, Any]) -> tuple[dict[str,
     members = _without_private_ids(members)
     for name, data in members.items():
         members[name] = _without_machine_paths(name, data)
+    _rename_study(members)
     _sign(members, content)
     if crate.FILE in members:
         members[crate.FILE] = _crate_of(members, content)
@@ -153,20 +154,21 @@ def _without_machine(value: Any, key: str = "") -> Any:
 
 def _without_private_ids(members: dict[str, bytes]) -> dict[str, bytes]:
     """Return the files with image ids that are no absolute paths, as they are where a table of pictures has no ids."""
-    if "images.parquet" not in members:
-        return members
-    images = pd.read_parquet(io.BytesIO(members["images.parquet"]))
-    private = [name for name in images["image_id"].astype(str) if is_absolute(name)]
+    tables = {name: pd.read_parquet(io.BytesIO(members[name])) for name in TABLES if name in members}
+    ids = {str(own) for table in tables.values() for own in table["image_id"].dropna().unique()}
+    private = sorted(filter(is_absolute, ids))
     if not private:
         return members
     public = public_ids(private)
-    changed = {**members, "images.parquet": _parquet(images.assign(image_id=_mapped(images["image_id"], public)))}
+    changed = dict(members)
+    for name, table in tables.items():
+        changed[name] = _parquet(table.assign(image_id=_mapped(table["image_id"], public)))
     if "witness.npz" in members:
         with np.load(io.BytesIO(members["witness.npz"]), allow_pickle=False) as arrays:
             witness = dict(arrays)
-        ids = [public.get(name, name) for name in witness["image_id"].tolist()]
+        names = [public.get(name, name) for name in witness["image_id"].tolist()]
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **{**witness, "image_id": np.array(ids, dtype=np.str_)})
+        np.savez(buffer, allow_pickle=False, **{**witness, "image_id": np.array(names, dtype=np.str_)})
         changed["witness.npz"] = buffer.getvalue()
     return changed
 
@@ -199,8 +201,12 @@ def public_ids(ids: Iterable[str]) -> dict[str, str]:
 
 
 def _mapped(ids: pd.Series, public: Mapping[str, str]) -> pd.Series:
-    """Return image ids with those replaced that are private."""
-    return ids.map(lambda name: public.get(name, name)).astype("str")
+    """Return image ids with those replaced that are private; a category stays one."""
+    return (
+        ids.astype("str")
+        .map(lambda name: public.get(name, name))
+        .astype(ids.dtype if ids.dtype == "str" else "category")
+    )
 
 
 def _parquet(table: pd.DataFrame) -> bytes:
@@ -208,6 +214,16 @@ def _parquet(table: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     return buffer.getvalue()
+
+
+def _rename_study(members: dict[str, bytes]) -> None:
+    """Write the checksum of the study file into the record, which names it: paths may have been cut out of it."""
+    record = _parsed("runs.json", members.get("runs.json", b"{}"))
+    if "study" in record and "study.toml" in members:
+        digest = sha256_of_bytes(members["study.toml"])
+        if record["study"]["sha256"] != digest:
+            record["study"]["sha256"] = digest
+            members["runs.json"] = json.dumps(record, indent=1).encode()
 
 
 def _sign(members: dict[str, bytes], content: Mapping[str, Any]) -> None:

@@ -60,7 +60,8 @@ def collect_submissions(folder: str | Path, verify: Verify | None = None) -> tup
     Returns
     -------
     submitted : list of Submitted
-        By their path. A submission that lies in several places is listed once.
+        By their path. A submission that lies in several places is listed once; two laboratories that submit the same
+        numbers are two submissions.
     refused : list of Refused
 
     Raises
@@ -78,7 +79,7 @@ def collect_submissions(folder: str | Path, verify: Verify | None = None) -> tup
     folder = Path(folder)
     if not folder.exists():
         raise DataError(f"there is no folder {folder}")
-    submitted: dict[tuple[str, str | None], Submitted] = {}
+    submitted: dict[str, list[Submitted]] = {}
     refused = []
     for path in _candidates(folder):
         source = path.name if path == folder else path.relative_to(folder).as_posix()
@@ -90,12 +91,10 @@ def collect_submissions(folder: str | Path, verify: Verify | None = None) -> tup
         if isinstance(one, Refused):
             refused.append(one)
         elif one is not None:
-            key = (numbers_digest(one.content), one.content["who"])
-            known = submitted.get(key)
-            submitted[key] = one if known is None else _merged(known, one)
+            _add(submitted.setdefault(numbers_digest(one.content), []), one)
     if not submitted and not refused:
         raise DataError(f"{folder} holds no submission; expected files named …{FILE}, or zips that hold one")
-    return list(submitted.values()), refused
+    return [one for same in submitted.values() for one in same], refused
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
@@ -204,6 +203,13 @@ def _recomputed(folder: Path, content: dict[str, Any], verify: Verify) -> str:
         return ""
 
 
-def _merged(one: Submitted, other: Submitted) -> Submitted:
-    """Return one submission that lies in two places."""
-    return replace(one, sources=(*one.sources, *other.sources), recomputed=one.recomputed or other.recomputed)
+def _add(same: list[Submitted], one: Submitted) -> None:
+    """Add a submission to those of the same numbers; one place more of a known submitter is no new submission."""
+    for number, known in enumerate(same):
+        names = {known.content["who"], one.content["who"]} - {None}
+        if len(names) < 2:
+            named = known if known.content["who"] else one
+            recomputed = known.recomputed or one.recomputed
+            same[number] = replace(named, sources=(*known.sources, *one.sources), recomputed=recomputed)
+            return
+    same.append(one)
