@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ def from_arrays(
     phylogeny: Phylogeny | None = None,
     name: str = "arrays",
     geometry: Mapping[str, str] | str = "cosine",
+    simulated: bool = False,
 ) -> Sample:
     """Return the sample of vectors that are in memory, for `measure`, `probe` and `project`.
 
@@ -39,6 +41,8 @@ def from_arrays(
         Name of the dataset in tables.
     geometry : str or mapping from str to str
         How vectors are compared, of all encoders or by name: ``cosine``, ``euclidean`` or ``lorentz``.
+    simulated : bool
+        True for vectors that were made up, such as those of `world.known_models`. Every table and figure says so.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def from_arrays(
         )
     if not vectors:
         raise DataError("expected the vectors of at least one encoder: {'name': array of shape (n, d)}")
-    dataset = from_rows(frame, name)
+    dataset = replace(from_rows(frame, name), simulated=simulated)
     ids = dataset.images["image_id"].to_numpy(dtype=object)
     stored = {}
     for encoder, given in vectors.items():

@@ -32,6 +32,14 @@ def test_a_sample_of_arrays_can_be_measured():
     assert table["encoder"].eq("one").all() and table["value"].notna().any()
 
 
+@pytest.mark.parametrize("simulated", [False, True])
+def test_tables_of_made_up_vectors_say_that_they_are_simulated(simulated):
+    sample = from_arrays({"one": VECTORS}, FRAME, simulated=simulated)
+    assert sample.simulated == simulated
+    table = bp.measure(sample, bp.MeasureSettings(metrics=("silhouette",)))
+    assert table["simulated"].eq(simulated).all()
+
+
 def test_each_encoder_has_its_geometry():
     sample = from_arrays({"flat": VECTORS, "curved": VECTORS}, FRAME, geometry={"curved": "lorentz"})
     assert [record["geometry"] for record in sample.record["encoders"]] == ["cosine", "lorentz"]
