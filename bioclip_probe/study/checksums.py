@@ -37,7 +37,7 @@ def is_inside(name: str) -> bool:
     """
     path = PurePosixPath(name)
     odd = any(sign in "\\:" or not sign.isprintable() for sign in name)
-    return bool(name) and not odd and not path.is_absolute() and ".." not in path.parts and str(path) == name
+    return bool(path.parts) and not odd and not path.is_absolute() and ".." not in path.parts and str(path) == name
 
 
 def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
