@@ -10,6 +10,7 @@ from numba import njit
 
 from bioclip_probe.stats.all_pairs.moments import pearson
 from bioclip_probe.stats.dendrograms import BLOCK, Dendrogram, collapse_short_branches, tip_spans
+from bioclip_probe.stats.table_loops import fill
 from bioclip_probe.stats.threads import in_threads, n_threads
 from bioclip_probe.tree.distances import neighbour_mrca_depths
 from bioclip_probe.tree.tree import Tree
@@ -185,7 +186,7 @@ def _count_common_tips(
     places: np.ndarray, first: np.ndarray, last: np.ndarray, before: np.ndarray, n: np.ndarray
 ) -> None:
     """Fill in how many of some tips, by their places, are below each node; `before` is room for (k + 1) numbers."""
-    before[:] = 0
+    fill(before, 0)
     for place in places:
         before[place + 1] = 1
     for place in range(1, len(before)):

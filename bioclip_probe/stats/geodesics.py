@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from scipy.spatial.distance import pdist, squareform
 
+from bioclip_probe.stats.table_loops import fill
 from bioclip_probe.stats.threads import in_threads, n_threads
 
 #: The least length of an edge; longer ones tie up to this share.
@@ -88,7 +89,7 @@ def _reaches(straight: np.ndarray, n_neighbors: int) -> np.ndarray:
         return reach
     nearest = np.empty(n_neighbors)
     for row in range(len(straight)):
-        nearest[:] = np.inf
+        fill(nearest, np.inf)
         for other in range(len(straight)):
             distance = straight[row, other]
             if other != row and distance < nearest[-1]:
@@ -152,7 +153,7 @@ def _shortest_paths(start: np.ndarray, neighbor: np.ndarray, length: np.ndarray,
     heap, place = np.empty(len(start) - 1, dtype=np.int64), np.empty(len(start) - 1, dtype=np.int64)
     for source in range(len(paths)):
         path = paths[source]
-        place[:] = -1
+        fill(place, -1)
         heap[0], place[first + source], path[first + source], size = first + source, 0, 0.0, 1
         while size:
             point, size = heap[0], size - 1

@@ -280,7 +280,8 @@ def _few_products(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
                 b += x * columns[first + 1, j]
                 c += x * columns[first + 2, j]
                 e += x * columns[first + 3, j]
-            products[row, first : first + 4] = a, b, c, e
+            products[row, first], products[row, first + 1] = a, b
+            products[row, first + 2], products[row, first + 3] = c, e
         for column in range(n_columns - n_columns % 4, n_columns):
             a = zero
             for j in range(d):

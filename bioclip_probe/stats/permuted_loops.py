@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from bioclip_probe.stats.table_loops import copy_to, fill
+
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def clade_form_pass(
@@ -103,17 +105,17 @@ def direction_square_pass(
     stack, x, by_depth = np.zeros((len(n_children) + 1, d)), np.empty(d), np.empty(d)
     for p in range(n_orders):
         top = 0
-        by_depth[:] = 0.0
+        fill(by_depth, 0.0)
         for clade in range(len(n_children)):
             own = top - n_children[clade]
             if own == top:
-                stack[own, :] = 0.0
+                fill(stack[own], 0.0)
             for child in range(own + 1, top):
                 for j in range(d):
                     stack[own, j] += stack[child, j]
             for tip in range(starts[clade], starts[clade + 1]):
                 taxon = tips[tip]
-                x[:] = 0.0
+                fill(x, 0.0)
                 for place in range(firsts[taxon], firsts[taxon + 1]):
                     species = orders[p, places[place]]
                     for j in range(d):
@@ -200,7 +202,7 @@ def contrast_pass_up(
                 squares[p] += precision[tip] * square
             node[own] = k + clade
             top = own + 1
-        estimates[p] = stack[0]
+        copy_to(stack[0], estimates[p])
     return estimates
 
 
@@ -233,8 +235,9 @@ def merge_weights(
     """
     tips, starts, n_children = clades
     k, n = len(kept), len(n_children)
-    share, precision, variance = np.zeros(k + n), np.zeros(k + n), np.full(k + n, -1.0)  # -1 where nothing is kept
-    variance[:k][kept] = 0.0
+    share, precision, variance = np.zeros(k + n), np.zeros(k + n), np.zeros(k + n)
+    for node in range(k + n):
+        variance[node] = 0.0 if node < k and kept[node] else -1.0  # -1 where nothing is kept
     stack, top, coinciding = np.empty(n + 1, dtype=np.int64), 0, 0
     for clade in range(n):
         own, total = top - n_children[clade], -1.0
@@ -258,23 +261,30 @@ def merge_weights(
 
 
 @njit(cache=True, nogil=True)
-def shuffle_within(orders: np.ndarray, members: np.ndarray, starts: np.ndarray, rng: np.random.Generator) -> None:
-    """Permute groups among the tips of each stratum, in place.
+def shuffle_within(orders: np.ndarray, members: np.ndarray, starts: np.ndarray, draws: np.ndarray) -> None:
+    """Permute groups among the tips of each stratum, in place, by the algorithm of Fisher and Yates.
 
     Parameters
     ----------
     orders : ndarray, shape (P, k), int64
-        Each row holds 0 to k - 1.
-    members : ndarray, int64
+    members : ndarray, shape (m,), int64
         The tips of all strata, stratum by stratum.
     starts : ndarray, shape (strata + 1,), int64
         Where the tips of each stratum start.
-    rng : numpy.random.Generator
-        It draws what `Generator.permutation` draws for one stratum after the other.
+    draws : ndarray, shape (P, m), float64
+        Uniform in [0, 1). The draw for each tip says with which of the tips up to its own place it changes.
+
+    Examples
+    --------
+    >>> orders = np.array([[0, 1, 2]])
+    >>> shuffle_within(orders, np.array([0, 2]), np.array([0, 2]), np.zeros((1, 2)))
+    >>> orders.tolist()
+    [[2, 1, 0]]
     """
     for p in range(len(orders)):
         for stratum in range(len(starts) - 1):
-            own = members[starts[stratum] : starts[stratum + 1]].copy()
-            rng.shuffle(own)
-            for place in range(len(own)):
-                orders[p, members[starts[stratum] + place]] = own[place]
+            first = starts[stratum]
+            for place in range(starts[stratum + 1] - 1, first, -1):
+                other = first + int(draws[p, place] * (place - first + 1))
+                own, its = members[place], members[other]
+                orders[p, own], orders[p, its] = orders[p, its], orders[p, own]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from bioclip_probe.stats.table_loops import fill
+
 
 @njit(cache=True, nogil=True)
 def variance_pass(
@@ -99,7 +101,7 @@ def trait_pass(
             squares += contrast[j] * contrast[j]
             above[j] += weight * contrast[j]
         result[0] += precision[node] * squares
-    estimate[0] = 0.0
+    fill(estimate[0], 0.0)
     for node in range(1, m):
         if not present[node]:
             continue

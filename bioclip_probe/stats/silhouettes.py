@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from bioclip_probe.stats.table_loops import clear_table, copy_to, fill
 from bioclip_probe.stats.threads import in_threads, n_threads
 
 #: Rows whose products with all species a thread computes at once, and those that it then adds up, which stay in its
@@ -177,10 +178,11 @@ def _add_silhouettes(
     own, square = np.empty(LANES, dtype=np.int64), np.zeros(LANES)
     for first in range(0, products.shape[1], LANES):
         lanes = min(LANES, products.shape[1] - first)
-        of_species[:, :lanes] = products[:, first : first + lanes]
-        square[:lanes] = squares[first : first + lanes]
+        copy_to(squares[first : first + lanes], square)
+        for k in range(len(products)):
+            copy_to(products[k, first : first + lanes], of_species[k])
         for one in range(len(totals)):
-            own[:] = -1
+            fill(own, -1)
             for lane in range(lanes):
                 own[lane] = labelings.taxon[one, species[first + lane]]
             n_numbers, base = labelings.n_numbers[one], labelings.base[one]
@@ -189,7 +191,8 @@ def _add_silhouettes(
                 _add_species(of_species, labelings.taxon[one], of_base)
                 of_taxon = of_base
             else:
-                of_taxon[:] = of_base
+                for t in range(n_numbers):
+                    copy_to(of_base[t], of_taxon[t])
                 left_out = labelings.left_out[labelings.start[one] : labelings.start[one + 1]]
                 _subtract_species(of_species, labelings.taxon[base], left_out, of_taxon)
             if labelings.n_taxa[one] > 1:
@@ -199,7 +202,7 @@ def _add_silhouettes(
 @njit(cache=True, nogil=True)
 def _add_species(of_species: np.ndarray, taxon: np.ndarray, of_taxon: np.ndarray) -> None:
     """Add the species of each taxon up."""
-    of_taxon[:] = 0.0
+    clear_table(of_taxon)
     for k in range(len(taxon)):
         t = taxon[k]
         if t >= 0:
@@ -220,7 +223,8 @@ def _sum_of_lanes(
     of_taxon: np.ndarray, square: np.ndarray, own: np.ndarray, size: np.ndarray, sums: np.ndarray, tiny: float
 ) -> float:
     """Return the sum of the silhouettes of some rows, from their products with the taxa, (t, LANES)."""
-    between, total = np.full(LANES, np.inf), 0.0
+    between, total = np.empty(LANES), 0.0
+    fill(between, np.inf)
     for t in range(len(of_taxon)):
         if size[t] == 0:
             continue

@@ -210,7 +210,8 @@ def _choose(
     draw: Draw, trials: int, lists: Vicinities, distance: np.ndarray, start: StartingCenters, count: int
 ) -> int:
     """Choose the next centres among the candidates, and return how many centres there are then."""
-    nearest = distance[draw.opened]
+    nearest = np.empty(len(draw.opened), distance.dtype)
+    _take(distance, draw.opened, nearest)
     accepted, best, most = 0, -1, -1.0
     for candidate in range(len(draw.rows)):
         row = draw.rows[candidate]
@@ -226,9 +227,16 @@ def _choose(
             best, most = candidate, gain
         if accepted == trials:
             _add_center(draw, best, lists, distance, start, count)
-            nearest = distance[draw.opened]
+            _take(distance, draw.opened, nearest)
             accepted, most, count = 0, -1.0, count + 1
     return count
+
+
+@njit(cache=True, nogil=True)
+def _take(values: np.ndarray, rows: np.ndarray, taken: np.ndarray) -> None:
+    """Write the values of some rows."""
+    for at in range(len(rows)):
+        taken[at] = values[rows[at]]
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc", "contract"})

@@ -313,7 +313,7 @@ def permuted_orders(
             for order in orders:
                 order[:] = rng.permutation(k)
         else:
-            shuffle_within(orders, members, starts, rng)
+            shuffle_within(orders, members, starts, rng.random((len(orders), len(members))))
         yield orders
 
 

@@ -27,6 +27,7 @@ from bioclip_probe.stats.sweep.counting import (
 )
 from bioclip_probe.stats.sweep.points import Space
 from bioclip_probe.stats.sweep.scoring import reduce_row
+from bioclip_probe.stats.table_loops import add_table, clear_table, fill_difference
 
 
 class PermutedTips(NamedTuple):
@@ -120,29 +121,30 @@ def score_anchors(
     scores = np.zeros(out.scores.shape[1:])
     for a in range(len(bins)):
         own, g = start + a, groups.group[start + a]
-        fine[:] = 0
-        by_group[:] = 0
+        clear_table(fine)
+        for group in range(n_groups):
+            clear_table(by_group[group])
         for j in range(bins.shape[1]):
             fine[levels[a, j], bins[a, j]] += 1
             by_group[groups.group[j], levels[a, j], out.coarse[bins[a, j]]] += 1
         fine[levels[a, own], bins[a, own]] -= 1
         by_group[g, levels[a, own], out.coarse[bins[a, own]]] -= 1
-        totals.by_group[g] += fine
+        add_table(totals.by_group[g], fine)
         for j in out.copies.members[out.copies.first[own] : out.copies.last[own]]:
             if j != own:
                 fine[levels[a, j], bins[a, j]] -= 1
                 by_group[groups.group[j], levels[a, j], out.coarse[bins[a, j]]] -= 1
         reduce_row(fine, out.harmonic, out.scores[a])
-        every[:] = 0
+        clear_table(every)
         for left_out in range(n_groups):
-            every += by_group[left_out]
+            add_table(every, by_group[left_out])
         reduce_row(every, out.harmonic, scores)
-        out.sums[0] += scores
+        add_table(out.sums[0], scores)
         for left_out in range(n_groups):
             if left_out != g:
-                kept[:] = every - by_group[left_out]
+                fill_difference(every, by_group[left_out], kept)
                 reduce_row(kept, out.harmonic, scores)
-                out.sums[1 + left_out] += scores
+                add_table(out.sums[1 + left_out], scores)
     count_within_groups(bins, levels, start, groups, totals)
 
 
@@ -188,16 +190,16 @@ def score_permuted(bins: np.ndarray, start: int, species: PermutedTips, totals: 
             _fill_levels_of_tips(species.orders[p, species.tip[own]], species.first, species.last, level_of)
             for tip in range(n_tips):
                 level[tip] = level_of[species.orders[p, tip]]
-            counts[:] = 0
+            clear_table(counts)
             for j in range(bins.shape[1]):
                 counts[level[species.tip[j]], place[j]] += 1
             counts[0, place[own]] -= 1
-            totals.permuted[p] += counts
+            add_table(totals.permuted[p], counts)
             for j in out.copies.members[out.copies.first[own] : out.copies.last[own]]:
                 if j != own:
                     counts[level[species.tip[j]], place[j]] -= 1
             reduce_row(counts, out.harmonic, scores)
-            out.sums[len(out.sums) - n_orders + p] += scores
+            add_table(out.sums[len(out.sums) - n_orders + p], scores)
 
 
 @njit(cache=True, nogil=True)
@@ -206,8 +208,10 @@ def _fill_levels_of_tips(tip: int, first: np.ndarray, last: np.ndarray, levels: 
     levels[tip] = 0
     left = right = tip
     for level in range(len(first)):
-        levels[first[level, tip] : left] = level
-        levels[right : last[level, tip]] = level
+        for other in range(first[level, tip], left):
+            levels[other] = level
+        for other in range(right, last[level, tip]):
+            levels[other] = level
         left, right = first[level, tip], last[level, tip]
 
 

@@ -217,8 +217,10 @@ def fill_levels_from_clades(start: int, first: np.ndarray, last: np.ndarray, lev
         row = levels[a]
         left = right = i
         for level in range(len(first)):
-            row[first[level, i] : left] = level
-            row[right : last[level, i]] = level
+            for j in range(first[level, i], left):
+                row[j] = level
+            for j in range(right, last[level, i]):
+                row[j] = level
             left, right = first[level, i], last[level, i]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from bioclip_probe.stats.sweep.cells import Cells
+from bioclip_probe.stats.table_loops import clear_table, fill
 
 
 class Entries(NamedTuple):
@@ -55,7 +56,7 @@ def neighbor_weights(entries: Entries, cells: Cells, k: int, least: int, left_ou
     """
     for own in range(len(entries.start) - 1):
         i, stop, found = entries.start[own], entries.start[own + 1], 0
-        weight[i:stop] = 0.0
+        fill(weight[i:stop], 0.0)
         if cells.left_out[own] == left_out:
             continue
         begin = i
@@ -71,7 +72,8 @@ def neighbor_weights(entries: Entries, cells: Cells, k: int, least: int, left_ou
                 found += tied
             i = end
         if found:
-            weight[begin:i] /= min(found, k)
+            for j in range(begin, i):
+                weight[j] /= min(found, k)
 
 
 @njit(cache=True, nogil=True)
@@ -94,7 +96,7 @@ def shares_by_level(entries: Entries, cells: Cells, k: int, least: int, left_out
     shares : ndarray, shape (L, c), float64
         Filled.
     """
-    shares[:] = 0.0
+    clear_table(shares)
     for own in range(len(entries.start) - 1):
         i, stop, found = entries.start[own], entries.start[own + 1], 0
         if cells.left_out[own] == left_out:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from bioclip_probe.stats.table_loops import add_table, clear_table
+
 #: Rows of `scores`. Triplets whose nearer relative is at the level: those in order, half of those tied in a bin, all of
 #: them. Where all rows up to the level are relevant: AP, R-precision, and 1 if the anchor has a relevant row and
 #: therefore a score. The same three without the rows at the anchor's own tip. Hierarchical AP, and 1 if it exists (both
@@ -51,10 +53,12 @@ def score_sizes(sizes: np.ndarray, harmonic: np.ndarray, sums: np.ndarray) -> No
     >>> sums[R_PRECISION].tolist()
     [0.25, 1.0]
     """
-    scores = np.zeros(sums.shape)
+    scores, histogram = np.zeros(sums.shape), np.empty((sizes.shape[1], 1), dtype=np.int32)
     for a in range(len(sizes)):
-        reduce_row(sizes[a].reshape(-1, 1), harmonic, scores)
-        sums += scores
+        for level in range(sizes.shape[1]):
+            histogram[level, 0] = sizes[a, level]
+        reduce_row(histogram, harmonic, scores)
+        add_table(sums, scores)
 
 
 @njit(cache=True, nogil=True)
@@ -91,16 +95,15 @@ def reduce_row(histogram: np.ndarray, harmonic: np.ndarray, scores: np.ndarray) 
     >>> scores[AP].tolist(), scores[RIGHT].tolist()
     ([1.0, 1.0], [2.0, 0.0])
     """
-    scores[:] = 0.0
+    clear_table(scores)
     counts = _occupied_bins(histogram)
     n_bins = counts.shape[1]
     members, before = np.zeros((2, n_bins)), np.empty((2, n_bins))  # of all rows, and of those from level 1 on
     weights = np.empty((4, n_bins))
     for level in range(len(counts) - 1, -1, -1):
-        if level == 0:
-            members[1] = members[0]
         for b in range(n_bins):
             members[0, b] += counts[level, b]
+            members[1, b] += counts[level, b] if level else 0
     for of in range(2):
         _fill_before(members[of], before[of])
         _fill_weights(members[of], before[of], harmonic, weights[2 * of : 2 * of + 2])
@@ -117,14 +120,27 @@ def _occupied_bins(histogram: np.ndarray) -> np.ndarray:
     for level in range(n_levels):
         for b in range(n_bins):
             members[b] += histogram[level, b]
-    occupied = np.flatnonzero(members)
-    if len(occupied) > n_bins // 2:
+    n_occupied = 0
+    for b in range(n_bins):
+        if members[b]:
+            members[n_occupied] = b
+            n_occupied += 1
+    if n_occupied > n_bins // 2:
         return histogram
-    counts = np.empty((n_levels, len(occupied)), dtype=histogram.dtype)
+    counts = np.empty((n_levels, n_occupied), dtype=histogram.dtype)
     for level in range(n_levels):
-        for b in range(len(occupied)):
-            counts[level, b] = histogram[level, occupied[b]]
+        for b in range(n_occupied):
+            counts[level, b] = histogram[level, members[b]]
     return counts
+
+
+@njit(cache=True, nogil=True)
+def _sum(values: np.ndarray) -> float:
+    """Return the sum of some whole numbers."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
 
 
 @njit(cache=True, nogil=True)
@@ -160,9 +176,9 @@ def _add_levels(
     n_levels, n_bins = counts.shape
     relevant, hits, own_hits = np.zeros(n_bins), np.zeros(n_bins), np.empty(n_bins)
     own_size = _fill_before(counts[0], own_hits)
-    n, total = members[0].sum(), 0.0
+    n, total = _sum(members[0]), 0.0
     for level in range(n_levels):
-        size = float(counts[level].sum())
+        size = _sum(counts[level])
         total += size
         scores[SIZE, level], scores[TRIPLETS, level] = size, size * (n - total)
         if not size:
@@ -195,7 +211,13 @@ def _add_levels(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _last_bin(members: np.ndarray, before: np.ndarray, n: float) -> tuple[int, float]:
     """Return the bin that holds the last of the n nearest rows, and the share of its members that are among them."""
-    last = int(np.searchsorted(before, n)) - 1
+    last, stop = 0, len(before)  # the last bin that begins before n, by bisection
+    while stop - last > 1:
+        middle = (last + stop) // 2
+        if before[middle] < n:
+            last = middle
+        else:
+            stop = middle
     return last, min(members[last], n - before[last]) / members[last]
 
 
@@ -224,19 +246,32 @@ def _add_hierarchical_ap(counts: np.ndarray, weights: np.ndarray, scores: np.nda
             best += relevance[level] * scores[SIZE, level]
     if not best:
         return
-    order = np.argsort(-relevance, kind="mergesort")
+    order = _falling(relevance)
     deepest, n_rows = -1, 0.0
     for number in range(last):
         least = relevance[order[number]]
         step = least - relevance[order[number + 1]]
         deepest = max(deepest, order[number])
         n_rows += scores[SIZE, order[number]]
-        if step and n_rows == scores[SIZE, : deepest + 1].sum():
+        if step and n_rows == _sum(scores[SIZE, : deepest + 1]):
             total += step * scores[AP, deepest] * n_rows
         elif step:
             total += step * _precisions(counts, order[: number + 1], weights)
     scores[HIERARCHICAL_AP, 0] = total / best
     scores[SCORED_HIERARCHICAL, 0] = 1.0
+
+
+@njit(cache=True, nogil=True)
+def _falling(values: np.ndarray) -> np.ndarray:
+    """Return the places of a few values from the largest to the smallest; ties stay in order."""
+    order = np.empty(len(values), dtype=np.int64)
+    for i in range(len(values)):
+        place = i
+        while place and values[order[place - 1]] < values[i]:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = i
+    return order
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -14,6 +14,7 @@ from bioclip_probe.stats.sweep.candidates import exact_distance
 from bioclip_probe.stats.sweep.cells import Cells
 from bioclip_probe.stats.sweep.counting import fill_distances
 from bioclip_probe.stats.sweep.points import Space
+from bioclip_probe.stats.table_loops import copy_to, fill
 
 #: Cells of which one least distance is kept.
 RUN = 32
@@ -95,7 +96,7 @@ def nearest_by_level(
     neighbor, distance = np.empty(len(products) * 16 * search.k, np.int32), np.empty(len(products) * 16 * search.k)
     level = np.empty(len(neighbor), np.uint8)
     near, least = np.empty(n_cells, np.float32), np.empty(n_cells // RUN + 1, np.float32)
-    in_group = np.zeros(cells.left_out.max() + 1 if n_cells else 1, dtype=np.int64)
+    in_group = np.zeros(_most(cells.left_out) + 1, dtype=np.int64)
     n = 0
     for a in range(len(products)):
         own, begin = search.cell[start + a], n
@@ -111,9 +112,8 @@ def nearest_by_level(
             inside, exact = _enough(inside, own, search, in_group)
             while n + len(inside) > len(neighbor):
                 neighbor, distance, level = _doubled(neighbor), _doubled(distance), _doubled(level)
-            neighbor[n : n + len(inside)] = inside
-            distance[n : n + len(inside)] = exact
-            level[n : n + len(inside)] = one
+            for i in range(len(inside)):
+                neighbor[n + i], distance[n + i], level[n + i] = inside[i], exact[i], one
             n += len(inside)
         _sort_entries(neighbor[begin:n], distance[begin:n], level[begin:n])
         counts[a] = n - begin
@@ -150,7 +150,7 @@ def select_nearest(
     cells, n_levels = search.cells, limit.shape[1]
     counts, n, suffice = np.zeros(len(limit), dtype=np.int64), 0, True
     neighbor, distance = np.empty(len(other), np.int32), np.empty(len(other))
-    levels, in_group = np.empty(len(other), np.uint8), np.zeros(cells.left_out.max() + 1, dtype=np.int64)
+    levels, in_group = np.empty(len(other), np.uint8), np.zeros(_most(cells.left_out) + 1, dtype=np.int64)
     inside = np.empty(len(other), np.int32)
     for a in range(len(limit)):
         own, begin = search.cell[start + a], n
@@ -168,9 +168,8 @@ def select_nearest(
                 nearest, exact = _enough(inside[:m], own, search, in_group)
                 cut = len(nearest) < m and exact[-1] <= limit[a, one] + search.slack / 2
                 suffice &= cut or limit[a, one] == np.inf
-                neighbor[n : n + len(nearest)] = nearest
-                distance[n : n + len(nearest)] = exact
-                levels[n : n + len(nearest)] = one
+                for i in range(len(nearest)):
+                    neighbor[n + i], distance[n + i], levels[n + i] = nearest[i], exact[i], one
                 n += len(nearest)
         _sort_entries(neighbor[begin:n], distance[begin:n], levels[begin:n])
         counts[a] = n - begin
@@ -188,16 +187,25 @@ def _is_candidate(own: int, cell: int, cells: Cells) -> bool:
 def _sort_entries(neighbor: np.ndarray, distance: np.ndarray, level: np.ndarray) -> None:
     """Sort entries by their distance."""
     order = np.argsort(distance, kind="mergesort")
-    neighbor[:] = neighbor[order]
-    distance[:] = distance[order]
-    level[:] = level[order]
+    old_neighbor, old_distance, old_level = neighbor.copy(), distance.copy(), level.copy()
+    for i in range(len(order)):
+        neighbor[i], distance[i], level[i] = old_neighbor[order[i]], old_distance[order[i]], old_level[order[i]]
+
+
+@njit(cache=True, nogil=True)
+def _most(numbers: np.ndarray) -> int:
+    """Return the largest of some numbers, at least 0."""
+    most = 0
+    for number in numbers:
+        most = max(most, number)
+    return most
 
 
 @njit(cache=True, nogil=True)
 def _doubled(array: np.ndarray) -> np.ndarray:
     """Return the array with as much room again."""
     larger = np.empty(2 * len(array), dtype=array.dtype)
-    larger[: len(array)] = array
+    copy_to(array, larger)
     return larger
 
 
@@ -255,9 +263,12 @@ def _candidates_at(
 def _limit(near: np.ndarray, least: np.ndarray, slices: tuple[int, int, int, int], wanted: int) -> np.float32:
     """Return the distance of the last of the nearest cells of two slices, as many as are wanted."""
     if wanted > MOST_KEPT:
-        values = np.concatenate((near[slices[0] : slices[1]], near[slices[2] : slices[3]]))
-        return np.partition(values, wanted - 1)[wanted - 1]
-    kept = np.full(wanted, np.inf, dtype=np.float32)  # ascending
+        values, middle = np.empty(slices[1] - slices[0] + slices[3] - slices[2]), slices[1] - slices[0]
+        copy_to(near[slices[0] : slices[1]], values)
+        copy_to(near[slices[2] : slices[3]], values[middle:])
+        return np.float32(values[np.argsort(values, kind="mergesort")[wanted - 1]])
+    kept = np.empty(wanted, dtype=np.float32)  # ascending
+    fill(kept, np.inf)
     for part in range(2):
         j, stop = (slices[0], slices[1]) if part == 0 else (slices[2], slices[3])
         while j < stop:
@@ -304,7 +315,7 @@ def _remaining(
     Without its own group, the anchor itself is left out, so that this group does not count.
     """
     total, most = 0, 0
-    in_group[:] = 0
+    fill(in_group, 0)
     for j in inside:
         if near[j] <= limit:
             size = cells.size[j] - (j == own)
@@ -319,21 +330,22 @@ def _remaining(
 def _enough(inside: np.ndarray, own: int, search: Search, in_group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the nearest of some candidates and their exact distances: k images remain and no tie is cut."""
     cells = search.cells
-    exact = np.empty(len(inside))
+    distance, exact, nearest = np.empty(len(inside)), np.empty(len(inside)), np.empty_like(inside)
     for i in range(len(inside)):
         other = inside[i]
-        exact[i] = exact_distance(cells.vectors[own], cells.vectors[other], cells.scale[own], cells.scale[other])
-    order = np.argsort(exact)
-    inside, exact = inside[order], exact[order]
+        distance[i] = exact_distance(cells.vectors[own], cells.vectors[other], cells.scale[own], cells.scale[other])
+    order = np.argsort(distance, kind="mergesort")
+    for i in range(len(inside)):
+        nearest[i], exact[i] = inside[order[i]], distance[order[i]]
     total, most = 0, 0
-    in_group[:] = 0
+    fill(in_group, 0)
     for i in range(len(inside)):
         if i and exact[i] > exact[i - 1] and total - most >= search.k:
-            return inside[:i], exact[:i]
-        j = inside[i]
+            return nearest[:i], exact[:i]
+        j = nearest[i]
         size = cells.size[j] - (j == own)
         total += size
         if cells.left_out[j] != cells.left_out[own]:
             in_group[cells.left_out[j]] += size
             most = max(most, in_group[cells.left_out[j]])
-    return inside, exact
+    return nearest, exact
