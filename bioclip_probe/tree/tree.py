@@ -245,7 +245,9 @@ def _stops(parent: np.ndarray) -> np.ndarray:
         raise TreeError("a tree in preorder has its root first, with parent -1, and every parent before its children")
     stop, parents = list(range(1, m + 1)), parent.tolist()
     for node in range(m - 1, 0, -1):
-        stop[parents[node]] = max(stop[parents[node]], stop[node])
+        above = parents[node]
+        if stop[node] > stop[above]:  # a call of max takes three times as long, and trees are made by the thousand
+            stop[above] = stop[node]
     stops = np.array(stop)
     # In preorder the slices of the children fill the slice of their parent without a gap and without overlap. This is
     # so exactly if the sizes of the children add up to the size of the parent, less the parent itself.

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from bioclip_probe.stats.all_pairs.clade_forms import CladeForms, CladePlan
 from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
@@ -35,6 +34,8 @@ from bioclip_probe.tree.tree import Tree, read_only
 
 #: A smaller share of the images in a coefficient is rounding: the level cannot be told apart from the one above.
 CONFOUNDED = 1e-9
+#: Numbers of an array of orders, ranks and nodes that is in memory at once.
+MOST_NUMBERS = 2**22
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ class NestedSums:
         own = self.sums if kept is None else self.sums * weight[:, None]
         squares = self._squares(CladeForms(self._plan, own, np.ones(own.shape[1])), np.arange(len(own))[None])
         counts = self._aggregator.clade_sums((self.counts * weight)[:, None])
-        return self._solve(squares[0], counts[:, 0], float(self.norms @ weight))
+        return self._solve(squares, counts.T, float(self.norms @ weight))[0]
 
     def permuted_components(self, n_permutations: int, rng: np.random.Generator, device: str = CPU) -> np.ndarray:
         """Return the components with species permuted over the tips, each with its images.
@@ -149,9 +150,13 @@ class NestedSums:
         norms, forms = float(self.norms.sum()), CladeForms(self._plan, self.sums, np.ones(self.sums.shape[1]), device)
 
         def of_orders(orders: np.ndarray) -> np.ndarray:
+            at_once = max(MOST_NUMBERS // self._levels.size, 1)
+            blocks = [orders[start : start + at_once] for start in range(0, len(orders), at_once)]
+            return np.concatenate([solutions(block) for block in blocks])
+
+        def solutions(orders: np.ndarray) -> np.ndarray:
             counts = self._aggregator.clade_sums(self.counts[orders].T).T
-            together = zip(self._squares(forms, orders), counts, strict=True)
-            return np.array([self._solve(*each, norms) for each in together])
+            return self._solve(self._squares(forms, orders), counts, norms)
 
         orders = permuted_orders(self._plan.k, n_permutations, rng, at_once=forms.orders_at_once())
         return np.concatenate(list(forms.each(of_orders, orders)))
@@ -161,18 +166,25 @@ class NestedSums:
         return np.concatenate([forms.of_groups[orders], forms.of_clades(orders)], axis=1)[:, self._plan.clade]
 
     def _solve(self, squares: np.ndarray, n: np.ndarray, norms: float) -> np.ndarray:
-        """Return the components from ‖s‖² and the number of images of each node, and Σ‖x‖² of all images."""
-        per_image = np.divide(1.0, n, out=np.zeros(len(n)), where=n > 0.5)
-        explained, coefficients = self._levels @ (squares * per_image), self._coefficients(n, per_image)
+        """Return the components of several orders, (P, R) or (P, R + 1).
+
+        They follow from ‖s‖² and the number of images of each node, both (P, m), and Σ‖x‖² of all images.
+        """
+        per_image = np.divide(1.0, n, out=np.zeros(n.shape), where=n > 0.5)
+        explained, coefficients = (squares * per_image) @ self._levels.T, self._coefficients(n, per_image)
         if self.images_repeat:
-            explained = np.append(explained, norms)
-            coefficients = np.append(coefficients, np.full((1, coefficients.shape[1]), n[0]), axis=0)
+            explained = np.pad(explained, ((0, 0), (0, 1)), constant_values=norms)
+            of_images = np.broadcast_to(n[:, :1, None], (len(n), 1, coefficients.shape[2]))
+            coefficients = np.concatenate([coefficients, of_images], axis=1)
         else:
-            coefficients = coefficients[:, :-1]
-        system = np.diff(coefficients, axis=0)
-        if not np.all(np.diag(system) > CONFOUNDED * n[0]):
-            return np.full(len(system), np.nan)
-        return np.asarray(solve_triangular(system, np.diff(explained)))
+            coefficients = coefficients[:, :, :-1]
+        system = np.diff(coefficients, axis=1)
+        diagonal = np.diagonal(system, axis1=1, axis2=2)
+        told_apart = np.all(diagonal > CONFOUNDED * n[:, :1], axis=1)
+        components = np.full(diagonal.shape, np.nan)
+        right = np.diff(explained, axis=1)[told_apart]
+        components[told_apart] = np.linalg.solve(np.triu(system[told_apart]), right[:, :, None])[:, :, 0]
+        return components
 
     @cached_property
     def _plan(self) -> CladePlan:
@@ -190,11 +202,12 @@ class NestedSums:
         return np.array([at_root, *own], dtype=np.float64)
 
     def _coefficients(self, n: np.ndarray, per_image: np.ndarray) -> np.ndarray:
-        """Return c of the root and of each rank (rows) for each rank and for images (columns)."""
-        levels = self._levels
-        cumulated = np.cumsum(np.pad(levels[1:] * n**2, ((0, 0), (1, 0))), axis=1)
-        inside = cumulated[:, self.tree.stop] - cumulated[:, :-1]  # Σ n_u² over the taxa inside each clade
-        coefficients = levels @ (inside * per_image).T
+        """Return c of the root and of each rank (rows) for each rank and for images (columns), for each order."""
+        levels, n_orders = self._levels, len(n)
+        cumulated = np.cumsum(np.pad(levels[1:] * n[:, None] ** 2, ((0, 0), (0, 0), (1, 0))), axis=2)
+        inside = cumulated[:, :, self.tree.stop] - cumulated[:, :, :-1]  # Σ n_u² over the taxa inside each clade
+        coefficients = np.matmul(levels, (inside * per_image[:, None]).transpose(0, 2, 1))
         at_or_below = np.tri(len(levels), len(levels) - 1, -1, dtype=bool)
-        coefficients[at_or_below] = n[0]
-        return np.append(coefficients, levels @ (n > 0.5)[:, None], axis=1)
+        coefficients = np.where(at_or_below, n[:, :1, None], coefficients)
+        n_taxa = np.broadcast_to((n > 0.5) @ levels.T, (n_orders, len(levels)))
+        return np.concatenate([coefficients, n_taxa[:, :, None]], axis=2)

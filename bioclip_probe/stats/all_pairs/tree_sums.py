@@ -310,8 +310,7 @@ def permuted_orders(
     for start in range(0, n_permutations, at_once):
         orders = np.tile(np.arange(k), (min(at_once, n_permutations - start), 1))
         if within is None:
-            for order in orders:
-                order[:] = rng.permutation(k)
+            rng.permuted(orders, axis=1, out=orders)
         else:
             shuffle_within(orders, members, starts, rng.random((len(orders), len(members))))
         yield orders
