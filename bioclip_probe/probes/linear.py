@@ -233,13 +233,27 @@ def principal_features(
     scale = np.sqrt(squares / len(train))
     if scale < ROUNDING:
         return np.zeros((len(vectors), 1), dtype=dtype)
+    axes = _principal_axes(vectors, learnt, mean, scale)
+    features = np.empty((len(vectors), axes.shape[1]), dtype=dtype)
+    for rows in DEFAULT_CHUNKS.of(np.arange(len(vectors))):
+        features[rows[0] : rows[-1] + 1] = (vectors[rows] - mean) / scale @ axes
+    return features
+
+
+def _principal_axes(vectors: np.ndarray, learnt: np.ndarray, mean: np.ndarray, scale: float) -> np.ndarray:
+    """Return the axes along which the images learnt from differ, (d, k), the one with the largest variance first.
+
+    They are eigenvectors of the products of dimensions, or follow from those of the products of images, whichever are
+    fewer.
+    """
+    if len(learnt) < vectors.shape[1]:
+        x = (vectors[learnt] - mean) / scale
+        variance, of_images = np.linalg.eigh(x @ x.T)
+        kept = variance > SMALLEST_VARIANCE * variance[-1]
+        return np.asarray((x.T @ of_images[:, kept] / np.sqrt(variance[kept]))[:, ::-1])
     second = np.zeros((vectors.shape[1],) * 2)
     for rows in DEFAULT_CHUNKS.of(learnt):
         x = (vectors[rows] - mean) / scale
         second += x.T @ x
     variance, axes = np.linalg.eigh(second)
-    axes = axes[:, variance > SMALLEST_VARIANCE * variance[-1]][:, ::-1]
-    features = np.empty((len(vectors), axes.shape[1]), dtype=dtype)
-    for rows in DEFAULT_CHUNKS.of(np.arange(len(vectors))):
-        features[rows[0] : rows[-1] + 1] = (vectors[rows] - mean) / scale @ axes
-    return features
+    return np.asarray(axes[:, variance > SMALLEST_VARIANCE * variance[-1]][:, ::-1])
