@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from bioclip_probe.files import sha256_of_bytes
-from bioclip_probe.study.families import with_adjusted_p
+from bioclip_probe.metrics.endpoints import PRIMARY
+from bioclip_probe.metrics.registry import DIFFERENCE
+from bioclip_probe.study.families import rows_of, with_adjusted_p
 from bioclip_probe.study.results import Results, write
 from bioclip_probe.study.submission import submission_of
 from tests.support.drawn_study import CONTROLS, MODELS, measurements
@@ -46,8 +52,7 @@ def record(models: Sequence[str] = MODELS, controls: Sequence[str] = CONTROLS, i
 
 def made_up_results(models: Sequence[str] = MODELS, controls: Sequence[str] = CONTROLS) -> Results:
     """Return the results of a made-up study with primary endpoints, in no folder."""
-    table = with_adjusted_p(measurements(tuple(models), tuple(controls)), controls)
-    return Results(Path("out"), record(models, controls), table)
+    return Results(Path("out"), record(models, controls), _table(tuple(models), tuple(controls)).copy())
 
 
 def made_up_folder(folder: Path, models: Sequence[str] = MODELS, controls: Sequence[str] = CONTROLS) -> Results:
@@ -78,5 +83,20 @@ def of_values(
 
 def valid(models: Sequence[str] = MODELS, controls: Sequence[str] = CONTROLS, **changes: Any) -> dict[str, Any]:
     """Return a valid submission of a made-up study, with some fields changed, that may be spoilt."""
-    content: dict[str, Any] = json.loads(json.dumps(submission_of(made_up_results(models, controls))))
+    content: dict[str, Any] = json.loads(_text(tuple(models), tuple(controls)))
     return {**content, **changes}
+
+
+@cache
+def _table(models: tuple[str, ...], controls: tuple[str, ...]) -> pd.DataFrame:
+    """Return the measurements of a made-up study, which are made once; only the primary ones, so that it is quick."""
+    table = measurements(models, controls)
+    primary = [rows_of(endpoint, table, suffix) for endpoint in PRIMARY for suffix in ("", DIFFERENCE)]
+    beside = table["metric"].isin([name for endpoint in PRIMARY for name in endpoint.beside])
+    return with_adjusted_p(table[np.logical_or.reduce([beside, *primary])].reset_index(drop=True), controls)
+
+
+@cache
+def _text(models: tuple[str, ...], controls: tuple[str, ...]) -> str:
+    """Return the submission of a made-up study as text, which is made once."""
+    return json.dumps(submission_of(made_up_results(models, controls)))

@@ -1,0 +1,71 @@
+"""The commands `share` and `board`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bioclip_probe.study.submission import as_json
+from tests.support.command_line import refused, run
+from tests.support.submissions import made_up_folder, of_values, valid
+
+
+def test_share_prints_what_it_wrote_what_is_left_out_and_that_nothing_was_uploaded(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_up_folder(here / "out")
+    status, out, err = run(capsys, "share", "out", "--who", "Ada", "--licence", "CC0-1.0")
+    assert (status, err) == (0, "")
+    assert "out/share/models/bioclip/model-card.md" in out
+    assert "vectors: the vectors stay in the store" in out
+    assert out.endswith("Nothing was uploaded.\n")
+
+
+def test_share_for_a_program(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made_up_folder(here / "out")
+    content = json.loads(run(capsys, "share", "out", "--to", "shared", "--benchmark", "lab/birds", "--json")[1])
+    assert content["submission"] == "shared/submission.json"
+    assert set(content["archive_left_out"]) == {"vectors"}
+    assert all(Path(path).is_file() for path in (*content["cards"], *content["evaluations"], content["archive"]))
+    assert "id: lab/birds" in Path(content["evaluations"][0]).read_text()
+
+
+def test_board_prints_the_tables_and_what_stands_apart(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "in").mkdir()
+    first = of_values({"a": 0.5, "b\u202e": 0.4}, {("a", "b\u202e"): 1e-4}, who="Ada")
+    (here / "in" / "submission.json").write_text(as_json(first), encoding="utf-8")
+    (here / "in" / "x-submission.json").write_text(as_json(valid(protocol=None)), encoding="utf-8")
+    status, out, err = run(capsys, "board", "in")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[1].split() == ["1", "CPCC,", "birds", "1", "a", "0.500", "0.460", "to", "0.540", "reported", "Ada"]
+    assert lines[2].split()[:3] == ["1", "2", "b\\u202e"]
+    assert lines[-2:] == [
+        "apart: x-submission.json: it names no protocol, so that its numbers are comparable with none",
+        "in/board.html",
+    ]
+
+
+def test_board_for_a_program(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "submission.json").write_text(as_json(valid(who="Ada")), encoding="utf-8")
+    content = json.loads(run(capsys, "board", "submission.json", "--to", "b.html", "--json")[1])
+    assert content["page"] == "b.html"
+    assert content["apart"] == []
+    rows = content["tables"]["board"]
+    assert len(rows) == 16
+    assert rows[0]["status"] == "reported"
+
+
+def test_a_store_without_verify_is_said_to_do_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "submission.json").write_text(as_json(valid()), encoding="utf-8")
+    assert "--store does nothing without --verify" in run(capsys, "board", ".", "--store", "s")[2]
+
+
+def test_mistakes_are_told_in_one_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no folder none" in refused(capsys, "board", "none")
+    assert "holds no submission" in refused(capsys, "board", ".")
+    assert "holds no results" in refused(capsys, "share", ".")
+    made_up_folder(here / "out")
+    assert "is no address" in refused(capsys, "share", "out", "--url", "x")
