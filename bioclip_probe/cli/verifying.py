@@ -59,6 +59,8 @@ def verify(options: argparse.Namespace, output: Output) -> int:
 
 def _verify_results(folder: Path, options: argparse.Namespace, output: Output) -> int:
     """Print which depths of a results folder passed."""
+    from bioclip_probe import provenance
+    from bioclip_probe.study.submission_file import submitted_digest
     from bioclip_probe.study.verification.checking import verify
 
     settings = VerifySettings(
@@ -67,6 +69,8 @@ def _verify_results(folder: Path, options: argparse.Namespace, output: Output) -
     verification = verify(folder, options.store, options.depth, settings)
     for name, value in verification.to_dict().items():
         output.fact(name, value)
+    output.fact("date", provenance.now())
+    output.fact("numbers_sha256", submitted_digest(folder))  # so that `board` knows which numbers were verified
     protocol = verification.protocol or {}
     output.line(f"protocol: {protocol.get('id', 'none, so that the numbers are not comparable with others')}")
     for line in str(verification).splitlines():

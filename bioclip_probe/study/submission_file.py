@@ -17,7 +17,7 @@ from typing import Any
 
 from bioclip_probe.errors import DataError, one_line, printable, shorten
 from bioclip_probe.limits import format_size
-from bioclip_probe.study.submission import SCHEMA_FILE
+from bioclip_probe.study.submission import FILE, SCHEMA_FILE, numbers_digest
 
 #: Bytes of a submission at most: about 60 times one of a hundred encoders.
 LARGEST = 32 << 20
@@ -59,6 +59,29 @@ def read_submission(path: str | Path) -> dict[str, Any]:
         others = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise DataError(f"{path} is no valid submission: {found[0]}{others}")
     return content
+
+
+def submitted_digest(folder: str | Path) -> str | None:
+    """Return the digest of the numbers that the submission in a results folder claims.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    str or None
+        See `submission.numbers_digest`; None without a valid submission.
+
+    Examples
+    --------
+    >>> submitted_digest("no/such/folder") is None
+    True
+    """
+    try:
+        return numbers_digest(read_submission(Path(folder) / FILE))
+    except DataError:
+        return None
 
 
 def parse_submission(data: bytes) -> tuple[dict[str, Any] | None, list[str]]:

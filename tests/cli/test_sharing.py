@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bioclip_probe.report.sharing import collect_submissions
+from bioclip_probe.study.run import reproduce
 from bioclip_probe.study.submission import as_json
 from tests.support.command_line import refused, run
 from tests.support.submissions import made_up_folder, of_values, valid
+from tests.support.vector_study import write_vectors
 
 
 def test_share_prints_what_it_wrote_what_is_left_out_and_that_nothing_was_uploaded(
@@ -69,3 +73,16 @@ def test_mistakes_are_told_in_one_line(here: Path, capsys: pytest.CaptureFixture
     assert "holds no results" in refused(capsys, "share", ".")
     made_up_folder(here / "out")
     assert "is no address" in refused(capsys, "share", "out", "--url", "x")
+
+
+@pytest.mark.slow
+def test_the_json_of_verify_beside_a_submission_makes_it_recomputed(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = replace(write_vectors(here), tree=None, confounds=())
+    reproduce(plan, here / "store", here / "out")
+    status, out, _ = run(capsys, "verify", "out", "--store", "store", "--quiet", "--json")
+    assert status == 0, out
+    (here / "out" / "verification.json").write_text(out)
+    (one,), _ = collect_submissions(here / "out")
+    assert one.recomputed.startswith("recomputed, says its record of 20")

@@ -11,7 +11,7 @@ import pytest
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.study import submission_file
-from bioclip_probe.study.submission import as_json
+from bioclip_probe.study.submission import as_json, numbers_digest
 from bioclip_probe.study.submission_file import parse_submission, problems, read_submission
 from tests.support.submissions import valid
 
@@ -143,3 +143,9 @@ def test_a_file_is_read_or_refused_with_the_first_problem(tmp_path: Path) -> Non
         read_submission(path)
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
         read_submission(tmp_path)
+
+
+def test_the_digest_of_the_numbers_in_a_folder(tmp_path: Path) -> None:
+    assert submission_file.submitted_digest(tmp_path) is None
+    (tmp_path / "submission.json").write_text(as_json(valid(who="Ada")), encoding="utf-8")
+    assert submission_file.submitted_digest(tmp_path) == numbers_digest(valid())
