@@ -1,17 +1,70 @@
-"""Colours of taxa that follow the tree: a clade has one hue, and the clades inside it are shades of it."""
+"""Colours of taxa that follow the tree: a clade has one hue, and the clades inside it are shades around it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.colors import to_hex, to_rgb
 
-from bioclip_probe.plots.style import MUTED, SAFE_COLORS
+from bioclip_probe.plots.style import MUTED, POINT_ALPHA, SAFE_COLORS
+from bioclip_probe.plots.vision import shades
 
 #: The safe colours, dark ones first: lines of pale ones are hard to see.
 HUES = tuple(SAFE_COLORS[number] for number in (0, 2, 4, 5, 1, 3))
 #: The palest shade has so much white in it.
 PALEST = 0.4
+#: Least distance ΔE of two taxa of one panel, also for readers with deuteranopia, as they are drawn.
+APART = 15.0
+
+
+def drilldown_colors(panels: Sequence[tuple[str, Sequence[str]]], flat: Sequence[str] | None = None) -> dict[str, str]:
+    """Return one colour for each taxon of a drill-down: those inside a clade are shades around its hue.
+
+    Parameters
+    ----------
+    panels : sequence of (str, sequence of str)
+        Focus of each panel and its taxa, as paths from the root, from the top of the tree down.
+    flat : sequence of str, optional
+        Colours of the taxa of each panel, without regard to the clade.
+
+    Returns
+    -------
+    dict from path to color
+        Where the hue of the focus does not hold so many shades that can be told apart, and where the focus has no
+        colour, the panel has the safe colours.
+
+    Examples
+    --------
+    >>> color = drilldown_colors([("", ["Animalia", "Plantae"]), ("Animalia", ["Animalia|Chordata"])])
+    >>> [color[path] for path in ("Animalia", "Plantae")]
+    ['#332288', '#88ccee']
+    >>> color["Animalia|Chordata"] in ("#332288", "#88ccee")
+    False
+    """
+    colors: dict[str, str] = {}
+    for focus, taxa in panels:
+        base = None if flat else nearest_color(colors, focus)
+        nested = shades(base, len(taxa), POINT_ALPHA, APART) if base and taxa else None
+        colors |= dict(zip(taxa, nested or flat or SAFE_COLORS, strict=False))
+    return colors
+
+
+def nearest_color(colors: Mapping[str, str], path: str) -> str | None:
+    """Return the colour of a taxon, or of the nearest clade above it that has one.
+
+    Parameters
+    ----------
+    colors : mapping from path to color
+    path : str
+
+    Examples
+    --------
+    >>> nearest_color({"Animalia": "#332288"}, "Animalia|Chordata")
+    '#332288'
+    """
+    names = path.split("|")
+    above = ("|".join(names[:depth]) for depth in range(len(names), 0, -1))
+    return next((colors[clade] for clade in above if clade in colors), None)
 
 
 def clade_colors(paths: Sequence[str]) -> tuple[list[str], dict[str, str]]:

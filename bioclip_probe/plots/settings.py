@@ -9,6 +9,8 @@ from bioclip_probe.errors import ProbeError
 
 #: Width of a figure on paper or on a screen, in inches: a column of a journal, its page, a slide of 16:9.
 WIDTHS = {"single": 3.4, "double": 7.1, "slide": 13.33}
+#: Heights in inches that no figure exceeds as long as its panels keep a size that can be read.
+HEIGHTS = {"single": 9.0, "double": 9.0, "slide": 7.5}
 SPACES = ("raw", "centred")
 
 
@@ -28,7 +30,7 @@ class FigureSettings:
         Print the words "simulated data" on the figure. A table that says so in its rows prints them too.
     width : str
         ``single`` (3.4 in, one column), ``double`` (7.1 in, a page) or ``slide`` (13.33 in: the page with everything
-        enlarged).
+        enlarged, and not higher than 7.5 in).
     space : str
         ``raw`` or ``centred`` embeddings.
     tree : str
@@ -68,6 +70,11 @@ class FigureSettings:
     def page(self) -> float:
         """Width in inches for which the figure is laid out; a slide is laid out as a page."""
         return min(WIDTHS[self.width], WIDTHS["double"])
+
+    @property
+    def tallest(self) -> float:
+        """Height in inches of the layout that a figure does not exceed: a page of a journal, or a slide."""
+        return HEIGHTS[self.width] / self.scale
 
     @property
     def scale(self) -> float:

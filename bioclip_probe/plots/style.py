@@ -263,7 +263,8 @@ def new_figure(
     settings : FigureSettings
         Its title, if it has one, replaces `title`.
     height : float
-        Height below the heading, in inches of the page.
+        Height below the heading, in inches of the page; with a layout engine it is less where the figure would be
+        taller than `FigureSettings.tallest`.
     title : str
     simulated : bool
         The table is of simulated data; the settings can say so, too.
@@ -286,6 +287,8 @@ def new_figure(
     width = min(width or settings.page, settings.page)
     lines = heading_lines(settings.title or title, width, simulated)
     heading = heading_height(lines)
+    if layout:  # constrained layout shrinks the panels, and not the type
+        height = min(height, settings.tallest - heading)
     total, scale = height + heading, settings.scale
     figure = PrintedFigure(figsize=(width * scale, total * scale), layout=layout, facecolor="white")
     figure.scale = scale

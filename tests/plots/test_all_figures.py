@@ -10,7 +10,7 @@ from bioclip_probe import plots
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots import FigureSettings
 from bioclip_probe.plots.registry import REGISTRY
-from bioclip_probe.plots.settings import WIDTHS
+from bioclip_probe.plots.settings import HEIGHTS, WIDTHS
 from tests.support.drawn_study import CONTROLS, tables
 from tests.support.measurement_tables import texts
 
@@ -37,6 +37,7 @@ def test_every_figure_is_drawn_at_every_width_with_type_that_can_be_read(study, 
     figure = getattr(plots, name)(study, FigureSettings(controls=CONTROLS, width=width))
     assert "simulated data" in texts(figure) or name in {"strays", "calibration", "drilldown", "drilldown_umap"}
     assert figure.get_figwidth() <= WIDTHS[width] + 1e-9
+    assert figure.get_figheight() <= HEIGHTS[width] + 1e-9
     smallest = 11 if width == "slide" else 6
     assert min(type_sizes(figure)) >= smallest
 

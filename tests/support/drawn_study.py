@@ -78,7 +78,10 @@ def _numbers(value: float) -> list[dict]:
     for rank, (focus, _) in PANELS.items():
         panel = {**spread, "rank": rank, "taxon": focus, "space": "raw", "tree": "taxonomy", "split": "all"}
         rows.append({**panel, "metric": projection.FULL})
-        rows += [{**panel, "metric": projection.PLANE, "protocol": method} for method in ("tsne", "umap")]
+        for method in ("tsne", "umap"):
+            ends = ("", "_seeds", "_seeds_sd") if rank == "species" else ("",)
+            of_planes = [f"{name}{end}" for name in (projection.PLANE, projection.TRUST) for end in ends]
+            rows += [{**panel, "metric": name, "protocol": method} for name in of_planes]
     unique = {
         tuple(row.get(key) for key in ("metric", "rank", "space", "tree", "taxon", "probe", "protocol", "shots")): row
         for row in rows

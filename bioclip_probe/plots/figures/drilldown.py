@@ -14,8 +14,10 @@ from matplotlib.lines import Line2D
 
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.plots import style
+from bioclip_probe.plots.colors import drilldown_colors, nearest_color
 from bioclip_probe.plots.entry import FigureEntry
-from bioclip_probe.plots.labels import plural, taxon_name, taxon_text
+from bioclip_probe.plots.figures.drilldown_page import Page, n_columns, page_width
+from bioclip_probe.plots.labels import number, plural, taxon_name, taxon_text
 from bioclip_probe.plots.selection import FigureRows, Tables
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.tables import RANKS
@@ -24,9 +26,6 @@ DEFAULTS = FigureSettings()
 _METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 #: Columns that `drilldown_rows` adds, and the metric of each.
 PURITIES = {"purity": "panel_purity", "purity_2d": "panel_purity_2d"}
-#: Inches: one line of type, the models' names, between panels, around the page.
-_LINE, _SIDE, _GAP, _EDGE = 0.115, 0.26, 0.07, 0.09
-_NARROWEST, _WIDEST, _HIGHEST = 0.95, 2.25, 1.6  # a panel
 
 
 def drilldown_rows(methods: Sequence[str]) -> Callable[[Tables, FigureSettings], pd.DataFrame]:
@@ -116,7 +115,7 @@ def draw_drilldown(
     coordinates: pd.DataFrame,
     settings: FigureSettings = DEFAULTS,
     columns: int = 6,
-    colors: Sequence[str] = style.SAFE_COLORS,
+    colors: Sequence[str] | None = None,
 ) -> Figure:
     r"""Return the drill-down of Section 4.6 for any set of models: a row for each model, a column for each rank.
 
@@ -129,8 +128,9 @@ def draw_drilldown(
     columns : int
         Ranks side by side, at most; fewer fit into one column of a journal. With 3 the ranks stand in two blocks, as in
         the published figure.
-    colors : sequence of str
-        One for each plotted taxon in alphabetical order, the same in every model.
+    colors : sequence of str, optional
+        One for each plotted taxon in alphabetical order, in every panel anew. By default colours are nested by clade,
+        see `drilldown_colors`; a table in `paper` mode has the authors' colours.
 
     Returns
     -------
@@ -156,34 +156,41 @@ def draw_drilldown(
     table = rows.table
     _check_single(table)
     ranks = [rank for rank in RANKS if rank in set(table["rank"])]
-    counts = {rank: _plotted_taxa(table[table["rank"] == rank], rank, len(colors)) for rank in ranks}
+    if colors is None and table["mode"].iloc[0] == "paper":
+        colors = style.PAPER_COLORS
+    most = len(colors or style.SAFE_COLORS)
+    counts = {rank: _plotted_taxa(table[table["rank"] == rank], rank, most) for rank in ranks}
     several = [rank for rank in ranks if len(counts[rank]) != 1]
     left_out, ranks = [rank for rank in ranks if rank not in several], several or ranks[-1:]
-    columns = min(columns, len(ranks), int((settings.page - _SIDE - 2 * _EDGE) // _NARROWEST))
+    columns = n_columns(settings, min(columns, len(ranks)))
     blocks = [ranks[first : first + columns] for first in range(0, len(ranks), columns)]
     captioned = set(PURITIES) <= set(table) and table[list(PURITIES)].notna().any(axis=None)
     title = settings.title or _heading(table, ranks[0])
     if left_out and several:
         title += f"; one taxon each at {', '.join(left_out)}"
-    page = _Page(settings, (columns, len(blocks), len(rows.encoders)), bool(captioned), max(map(len, counts.values())))
-    page.lines = style.heading_lines(title, page.page, rows.simulated)
+    n_taxa = [[len(counts[rank]) for rank in block] for block in blocks]
+    heading = style.heading_lines(title, page_width(settings, columns), rows.simulated)
+    page = Page(settings, n_taxa, len(rows.encoders), bool(captioned), style.heading_height(heading))
     figure = style.new_figure(replace(settings, title=title), page.height_below, title, rows.simulated, page.page, None)
-    color: dict[str, str] = {}
+    focus = {rank: str(table.loc[table["rank"] == rank, "focus"].fillna("").iloc[0]) for rank in ranks}
+    color = drilldown_colors([(focus[rank], list(counts[rank].index)) for rank in ranks], colors)
     for b, block in enumerate(blocks):
         for c, rank in enumerate(block):
             parts = dict(iter(table[table["rank"] == rank].groupby("encoder", sort=False)))
-            frame = color.get(parts[rows.encoders[0]]["focus"].fillna("").iloc[0], style.FAINT)
-            color |= dict(zip(counts[rank].index, colors, strict=False))
+            frame = nearest_color(color, focus[rank]) or style.FAINT
             for r, encoder in enumerate(rows.encoders):
                 axes = figure.add_axes(page.panel(b, r, c), label=f"{encoder} {rank}")
                 _draw_panel(axes, parts[encoder], color, page.width * page.height)
                 axes.spines[:].set(visible=True, color=frame)
-                axes.set_xlabel(_caption(parts[encoder], page.width), fontsize="small", color=style.MUTED, labelpad=2)
+                axes.set_xlabel(_caption(parts[encoder], page), fontsize="small", color=style.MUTED, labelpad=2)
                 if r == 0:
                     axes.set_title(_title(parts[encoder], rank, page), fontsize=page.title_size, pad=3.5)
                 if c == 0:
-                    _draw_name(axes, rows.styles[encoder])
+                    _draw_name(axes, rows.styles[encoder], page.height)
             _draw_legend(figure.add_axes(page.legend(b, c), label=f"legend {rank}"), counts[rank], color, page)
+    if page.short:
+        key = "Below each panel: k-means purity in full dimension · in the plane · chance"
+        figure.text(0.09 / page.page, 0.07 / page.total, key, fontsize="small", color=style.MUTED, va="bottom")
     return figure
 
 
@@ -192,39 +199,6 @@ def _heading(table: pd.DataFrame, first_rank: str) -> str:
     method, mode = table["method"].iloc[0], table["mode"].iloc[0]
     name = _METHODS.get(method, method)
     return f"From {first_rank} to species: {name} of each model’s embeddings ({mode} mode)"
-
-
-class _Page:
-    """The positions of panels and legends, as fractions of a page as wide as the settings say, or half of it."""
-
-    def __init__(self, settings: FigureSettings, shape: tuple[int, int, int], captioned: bool, n_taxa: int) -> None:
-        columns, blocks, rows = shape
-        self.page = settings.page if columns > 1 else min(settings.page, 3.4)
-        self.width = min((self.page - _SIDE - 2 * _EDGE - (columns - 1) * _GAP) / columns, _WIDEST)
-        self.height = min(self.width, _HIGHEST)
-        self.title_size = "small" if self.width < 1.3 else "medium"
-        self.title_width = int(self.width * 72 / (0.57 * (6.05 if self.width < 1.3 else 7.25)))  # in characters
-        self.title = 3 * _LINE + 0.05
-        self.row = self.height + ((2 if self.width > 1.3 else 3) * _LINE + 0.07 if captioned else _GAP)
-        self.legend_columns = 2 if self.width > 1.9 else 1
-        self.legends = 1.2 * _LINE * -(-n_taxa // self.legend_columns)
-        self.block = self.title + rows * self.row + self.legends + 0.08
-        self.height_below = blocks * self.block + _EDGE
-        self.lines = [""]
-
-    def _box(self, column: int, top: float, height: float) -> tuple[float, float, float, float]:
-        """Return left, bottom, width and height of a box whose top is so many inches below the heading."""
-        left, heading = _EDGE + _SIDE + column * (self.width + _GAP), style.heading_height(self.lines)
-        total = self.height_below + heading
-        return left / self.page, 1 - (heading + top + height) / total, self.width / self.page, height / total
-
-    def panel(self, block: int, row: int, column: int) -> tuple[float, float, float, float]:
-        """Return the box of a panel."""
-        return self._box(column, block * self.block + self.title + row * self.row, self.height)
-
-    def legend(self, block: int, column: int) -> tuple[float, float, float, float]:
-        """Return the box of a legend."""
-        return self._box(column, (block + 1) * self.block - self.legends - 0.08, self.legends)
 
 
 def _draw_panel(axes: Axes, part: pd.DataFrame, color: dict[str, str], area: float) -> None:
@@ -245,13 +219,19 @@ def _draw_panel(axes: Axes, part: pd.DataFrame, color: dict[str, str], area: flo
         axes.text(0.5, 0.5, why, fontsize="small", color=style.MUTED, **center)
 
 
-def _draw_name(axes: Axes, look: style.ModelStyle) -> None:
-    """Draw the name of a model at the left of its row."""
+def _draw_name(axes: Axes, look: style.ModelStyle, height: float) -> None:
+    """Draw the name of a model at the left of its row, on two lines if it is longer than the panel is high."""
     weight = "normal" if look.control else "bold"
-    axes.set_ylabel(_wrapped(look.label, 16), fontsize="small", color=look.text_color, fontweight=weight, labelpad=3)
+    axes.set_ylabel(
+        _wrapped(look.label, min(int(height / 0.06), 16)),
+        fontsize="small",
+        color=look.text_color,
+        fontweight=weight,
+        labelpad=3,
+    )
 
 
-def _draw_legend(axes: Axes, taxa: pd.Series, color: dict[str, str], page: _Page) -> None:
+def _draw_legend(axes: Axes, taxa: pd.Series, color: dict[str, str], page: Page) -> None:
     """Draw the names of the plotted taxa, with the number of images of each."""
     axes.axis("off")
     width = int(page.width / page.legend_columns * 20) - 8  # characters that fit beside the count
@@ -277,7 +257,7 @@ def _draw_legend(axes: Axes, taxa: pd.Series, color: dict[str, str], page: _Page
         )
 
 
-def _title(part: pd.DataFrame, rank: str, page: _Page) -> str:
+def _title(part: pd.DataFrame, rank: str, page: Page) -> str:
     """Return the title of a panel and its n, such as ``Orders of Insecta``, on one line more if it is long."""
     focus, n = part["focus"].iloc[0], f"\nn = {len(part):,}"
     if not isinstance(focus, str) or not focus:
@@ -307,14 +287,16 @@ def _plotted_taxa(part: pd.DataFrame, rank: str, most: int) -> pd.Series:
     return taxa.loc[sorted(taxa.index, key=lambda path: (path.split("|")[-1], path))]
 
 
-def _caption(part: pd.DataFrame, width: float) -> str:
-    """Return the text under a panel: its purity in full dimension and in the plane, and the chance level below."""
+def _caption(part: pd.DataFrame, page: Page) -> str:
+    """Return the text under a panel: its purity in full dimension and in the plane, and the chance level."""
     row = part.iloc[0]
     purity, plane, chance = (row.get(name, np.nan) for name in (*PURITIES, "chance"))
+    if page.short:
+        return " · ".join(number(value) for value in (purity, plane, chance))
     words = [f"purity {purity:.2f}"] if np.isfinite(purity) else []
     words += [f"in plane {plane:.2f}"] if np.isfinite(plane) else []
     below = f"\nchance {chance:.2f}" if words and np.isfinite(chance) else ""
-    return (", " if width > 1.3 else "\n").join(words) + below
+    return (", " if page.width > 1.3 else "\n").join(words) + below
 
 
 def _check_single(table: pd.DataFrame) -> None:
@@ -344,9 +326,9 @@ TSNE = FigureEntry(
     "drilldown",
     "The drill-down of Section 4.6",
     "Each panel is a projection of its own, of all images of the taxon in focus. The six taxa with most images are "
-    "coloured, and the largest is the focus of the next panel, whose frame has its colour. A taxon has the same colour "
-    "in every model. Below each panel: purity of k-means clusters in full dimension and in the plane, and what a model "
-    "reaches that recognises species and knows no tree.",
+    "coloured, and the largest is the focus of the next panel, whose frame has its colour and whose taxa are shades "
+    "around it. A taxon has the same colour in every model. Below each panel: purity of k-means clusters in full "
+    "dimension and in the plane, and what a model reaches that recognises species and knows no tree.",
     _draw,
     drilldown_rows(("tsne", "pca")),
     table="coordinates",

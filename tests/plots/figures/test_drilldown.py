@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 from bioclip_probe.errors import DataError
 from bioclip_probe.plots import PAPER_COLORS, SAFE_COLORS, FigureSettings
 from bioclip_probe.plots.figures.drilldown import draw_drilldown, with_purity
+from bioclip_probe.plots.settings import HEIGHTS
 from bioclip_probe.plots.style import POINT_ALPHA
 from bioclip_probe.tables import MEASUREMENTS
 from tests.support.measurement_tables import PANELS, coordinates, texts
@@ -171,9 +172,29 @@ def test_ranks_of_one_taxon_are_left_out_and_named():
 
 def test_the_frame_of_a_panel_has_the_colour_of_its_focus_in_the_panel_before():
     panels = {"phylum": PANELS["phylum"], "class": ("Animalia|Arthropoda", {"Arachnida": 3, "Insecta": 5})}
-    figure = draw_drilldown(coordinates(panels=panels))
-    frames = {rank: to_hex(panel(figure, "clip", rank).spines["left"].get_edgecolor()) for rank in panels}
-    assert frames["class"] == SAFE_COLORS[0] != frames["phylum"]
+    for mode, colors in (("corrected", SAFE_COLORS), ("paper", PAPER_COLORS)):
+        figure = draw_drilldown(coordinates(panels=panels).assign(mode=mode))
+        frames = {rank: to_hex(panel(figure, "clip", rank).spines["left"].get_edgecolor()) for rank in panels}
+        assert frames["class"] == colors[0] != frames["phylum"]
+
+
+@pytest.mark.parametrize(("width", "n_models"), [("single", 5), ("slide", 3)])
+def test_many_models_fit_on_the_page_with_short_captions_and_their_key(width, n_models):
+    models = ["clip", "bioclip", "openclip", "dino", "siglip"][:n_models]
+    table = with_purity(coordinates(models).assign(mode="corrected"), PANEL_NUMBERS)
+    settings = FigureSettings(width=width)
+    figure = draw_drilldown(table, settings)
+    assert figure.get_figheight() <= HEIGHTS[width] + 1e-9
+    assert "Below each panel: k-means purity in full dimension · in the plane · chance" in texts(figure)
+    assert panel(figure, "clip", "phylum").get_xlabel() == "0.60 · – · 0.50"
+    few = table[table["encoder"] == "clip"]
+    assert "purity 0.60" in panel(draw_drilldown(few, settings), "clip", "phylum").get_xlabel()
+
+
+PANEL_NUMBERS = pd.DataFrame(
+    [{"encoder": encoder, "rank": rank, "taxon": focus, "metric": "panel_purity", "value": 0.6, "chance": 0.5}
+     for encoder in ("clip", "bioclip", "openclip", "dino", "siglip") for rank, (focus, _) in PANELS.items()]
+)  # fmt: skip
 
 
 def test_input_is_unchanged_and_the_callers_style_too():
