@@ -7,6 +7,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extensions"))
 
+import numpydoc.xref  # noqa: E402
+import staging  # noqa: E402
+
 import bioclip_probe  # noqa: E402
 
 project = "bioclip_probe"
@@ -39,6 +42,10 @@ autosummary_generate = True
 autosummary_imported_members = True
 numpydoc_show_class_members = False
 numpydoc_use_plots = False
+numpydoc.xref.DEFAULT_LINKS.clear()  # they lead to the documentation of Python, which needs a network
+numpydoc_xref_param_type = True  # types of parameters lead to the classes of the package; other words stay words
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = staging.classes()
 
 # Markdown and notebooks. `staging` says which notebooks are executed already.
 myst_enable_extensions = ["dollarmath", "deflist", "colon_fence", "attrs_inline"]

@@ -29,6 +29,12 @@ def arguments(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
     return lines
 
 
+def with_code(text: str) -> list[nodes.Node]:
+    """Return a text as nodes, with what stands in backticks as code."""
+    parts = text.split("`")
+    return [nodes.literal("", part) if i % 2 else nodes.Text(part) for i, part in enumerate(parts)]
+
+
 class Commands(SphinxDirective):
     """A section for each command, with a list of its arguments."""
 
@@ -42,7 +48,8 @@ class Commands(SphinxDirective):
             flags = nodes.definition_list(classes=["flags"])
             for written, what in arguments(parser):
                 term = nodes.term("", "", nodes.literal("", written))
-                flags += nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", what)))
+                text = nodes.paragraph("", "", *with_code(what))
+                flags += nodes.definition_list_item("", term, nodes.definition("", text))
             section += flags
             self.state.document.note_explicit_target(section)
             sections.append(section)

@@ -150,6 +150,8 @@ class Shelf(SphinxDirective):
             for name, entry in registry.items()
             if not name.endswith(DIFFERENCE)
         ]
+        if not any(notes for *_, notes in rows):
+            return [table([cells[:2] for cells in rows], ["name", "what it is"], [20, 80], "shelf")]
         return [table(rows, ["name", "title", "notes"], [20, 30, 50], "shelf")]
 
 

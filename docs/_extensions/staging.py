@@ -106,6 +106,16 @@ def homes() -> dict[int, str]:
     return names
 
 
+def classes() -> dict[str, str]:
+    """Return the full name of each public class, by its own name."""
+    names: dict[str, str] = {}
+    for room in rooms():
+        module = importlib.import_module(room)
+        for name in public_names(module)[0]:
+            names.setdefault(name, homes()[id(getattr(module, name))])
+    return names
+
+
 def room_page(name: str, title: str) -> str:
     """Return the page of a room as reStructuredText: its docstring, and tables of its public names."""
     lines = [
@@ -135,9 +145,9 @@ def table(heading: str, names: list[str], option: str = "") -> list[str]:
 
 
 def is_described_elsewhere(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
-    """Return True if the page of a module shall leave out a thing: it has a page of its own, or it is a type's name."""
+    """Return True if a page leaves out a thing: it has a page of its own, names a type, or is of another library."""
     is_alias = isinstance(thing, types.GenericAlias | types.UnionType) or typing.get_origin(thing) is not None
-    return True if is_alias or id(thing) in homes() else None
+    return True if is_alias or inspect.isbuiltin(thing) or id(thing) in homes() else None
 
 
 def with_links(text: str, path: Path) -> str:
