@@ -6,6 +6,7 @@ Each turns flags into one call of the package, and prints what comes out.
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from bioclip_probe.cli.output import Output
 from bioclip_probe.cli.plans import taxa_plan
@@ -120,6 +121,16 @@ def explorer(options: argparse.Namespace, output: Output) -> None:
 
     page = report.write_explorer(options.out, options.store, options.thumbnails, options.data, not options.quiet)
     output.line(str(page))
+
+
+def appendix(options: argparse.Namespace, output: Output) -> None:
+    """Write the reproduction appendix of a results folder."""
+    from bioclip_probe.report.appendix.folder import write
+    from bioclip_probe.study import results
+
+    folder = write(results.read(options.out), options.to, progress=not options.quiet)
+    output.line(str(folder))
+    output.line(f"a paper of its own: cd {shlex.quote(str(folder))} && latexmk -pdf main.tex")
 
 
 def models(options: argparse.Namespace, output: Output) -> None:

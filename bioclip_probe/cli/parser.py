@@ -10,6 +10,7 @@ from bioclip_probe.cli import auditing, commands, comparing, sharing, study_comm
 from bioclip_probe.cli.completion import PrintCompletion
 from bioclip_probe.cli.flags import (
     AddFlags,
+    add_appendix,
     add_audit,
     add_card,
     add_columns,
@@ -116,6 +117,8 @@ def _add_other_commands(command: Callable) -> None:
     command(commands.report, "draw the figures and bind a results folder into report.html", add_out)
     what = "a page to walk through a results folder, from all life to one picture: explorer.html"
     command(commands.explorer, what, add_out, add_explorer)
+    what = "the reproduction appendix of a paper, in LaTeX and Markdown, from a results folder"
+    command(commands.appendix, what, add_out, add_appendix)
     what = "what can be shared of a results folder: model cards, .eval_results, a zip; uploads nothing"
     command(sharing.share, what, sharing.add_share, add_json)
     what = "a page of many submissions: a table for each endpoint, intervals, ties, controls"

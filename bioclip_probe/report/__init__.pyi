@@ -1,8 +1,10 @@
+from . import appendix as appendix
 from . import endpoints as endpoints
 from . import explorer as explorer
 from . import gallery as gallery
 from . import page as page
 from . import sentences as sentences
+from . import sharing as sharing
 from . import summary as summary
 from .endpoints import difference_table as difference_table
 from .endpoints import endpoint_table as endpoint_table
@@ -15,6 +17,8 @@ from .gallery import draw_all as draw_all
 from .page import write as write
 from .sentences import Sentence as Sentence
 from .sentences import verdict as verdict
+from .sharing import read_board as read_board
+from .sharing import share as share
 from .summary import SUMMARY as SUMMARY
 from .summary import TREE as TREE
 from .summary import headline_rank as headline_rank

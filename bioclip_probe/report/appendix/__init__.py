@@ -1,0 +1,5 @@
+"""The reproduction appendix of a study: LaTeX and Markdown files that a paper takes in, made from a results folder."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,16 @@
+from . import checklist as checklist
+from . import claims as claims
+from . import commands as commands
+from . import contents as contents
+from . import escaping as escaping
+from . import folder as folder
+from . import measured as measured
+from . import methods as methods
+from . import models_and_data as models_and_data
+from . import numbers as numbers
+from . import protocol as protocol
+from . import references as references
+from . import source_code as source_code
+from . import tables as tables
+from . import writers as writers
+from .folder import write as write
