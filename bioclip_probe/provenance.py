@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -94,18 +95,19 @@ def now() -> str:
 
 
 def command() -> str:
-    """Return the command line, without the folder of the program.
+    """Return the command line as a shell takes it, without the folder of the program.
 
     Returns
     -------
     str
+        Words are quoted where the shell needs it.
 
     Examples
     --------
-    >>> command() == " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    >>> command() == shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
     True
     """
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def fingerprint(*facts: object) -> str:

@@ -39,6 +39,11 @@ def test_the_command_has_no_folder_of_the_program(monkeypatch):
     assert provenance.command() == "bioclip-probe embed --data world"
 
 
+def test_the_command_is_quoted_for_the_shell(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["bioclip-probe", "embed", "--data", "table:my birds; x.csv"])
+    assert provenance.command() == "bioclip-probe embed --data 'table:my birds; x.csv'"
+
+
 def test_a_fingerprint_is_twelve_digits_that_depend_on_every_fact():
     first = provenance.fingerprint("world", {"b": 1, "a": 2})
     assert re.fullmatch("[0-9a-f]{12}", first)
