@@ -6,12 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from joblib import Parallel, delayed
 
 from bioclip_probe import plots
 from bioclip_probe.errors import DataError
+from bioclip_probe.executors import available_processors
 from bioclip_probe.plots.registry import REGISTRY, check_names
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.study.results import Results
+
+#: Rows of all tables between which figures are drawn by several processes.
+LEAST_ROWS, MOST_ROWS = 3_000, 1_000_000
 
 
 def draw(
@@ -98,13 +103,26 @@ def draw_all(
     drawn: dict[str, Path | str] = {}
     n_figures = len(REGISTRY)
     with weighted_bar("drawing", (0, n_figures), (0, n_figures), progress, even_short=False) as bar:
-        for name in REGISTRY:
-            bar.begin(name)
-            try:
-                drawn[name] = draw(results, name, settings=settings)
-            except DataError as error:
-                drawn[name] = str(error)
-                for old in (results.folder / "figures").glob(f"{name}.*"):
-                    old.unlink()
+        bar.begin(next(iter(REGISTRY)))
+        parallel = Parallel(n_jobs=_number_of_processes(results), return_as="generator")
+        outcomes = parallel(delayed(_draw_or_say_why_not)(results, name, settings) for name in REGISTRY)
+        for name, outcome in zip(REGISTRY, outcomes, strict=True):
+            drawn[name] = outcome
             bar.finish(1)
     return drawn
+
+
+def _draw_or_say_why_not(results: Results, name: str, settings: plots.FigureSettings | None) -> Path | str:
+    """Draw one figure and return its PNG; or delete its old files and return why it cannot be drawn."""
+    try:
+        return draw(results, name, settings=settings)
+    except DataError as error:
+        for old in (results.folder / "figures").glob(f"{name}.*"):
+            old.unlink()
+        return str(error)
+
+
+def _number_of_processes(results: Results) -> int:
+    """Return how many processes draw: one where there is little to draw, or where tables are too large to be sent."""
+    n_rows = sum(map(len, _tables(results).values()))
+    return available_processors() if LEAST_ROWS <= n_rows <= MOST_ROWS else 1

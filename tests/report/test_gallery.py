@@ -14,6 +14,7 @@ from bioclip_probe.errors import ProbeError
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.plots import FigureSettings, style
 from bioclip_probe.plots.registry import REGISTRY
+from bioclip_probe.report import gallery
 from bioclip_probe.study import results
 from bioclip_probe.study.collecting import collect
 from tests.support.measurement_tables import measurements
@@ -117,6 +118,18 @@ def test_a_figure_that_cannot_be_drawn_has_a_reason_and_its_old_files_are_delete
     assert "holds no coordinates yet; run `bioclip-probe project" in str(drawn["drilldown"])
     assert not list((tmp_path / "out" / "figures").glob("drilldown.*"))
     assert drawn["headline"] == tmp_path / "out" / "figures" / "headline.png"
+
+
+@pytest.mark.parametrize("least", [0, gallery.MOST_ROWS])
+def test_figures_are_the_same_from_one_process_and_from_several(out, tmp_path, least, monkeypatch):
+    monkeypatch.setattr(gallery, "LEAST_ROWS", least)
+    shutil.copytree(out, tmp_path / "out", ignore=shutil.ignore_patterns("figures"))
+    drawn = report.draw_all(results.read(tmp_path / "out"))
+    assert {name for name, path in drawn.items() if isinstance(path, str)} == NOT_DRAWN
+    for name in set(REGISTRY) - NOT_DRAWN:
+        for ending in ("csv", "png"):
+            own = drawn[name].with_suffix(f".{ending}").read_bytes()
+            assert own == (out / "figures" / f"{name}.{ending}").read_bytes()
 
 
 def test_an_unknown_figure_is_refused(out):
