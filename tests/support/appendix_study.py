@@ -43,9 +43,11 @@ def made_up_results(
 ) -> Results:
     """Return results of a study; `names` stand wherever a name may stand."""
     table = measurements(models, controls)
-    table = with_adjusted_p(MEASUREMENTS.check(table.assign(simulated=simulated, p_value=0.003)), list(controls))
-    encoders = [_encoder(name, control=False) for name in models] + [_encoder(name, control=True) for name in controls]
     name = names[0] if names else "inat21-val"
+    table = MEASUREMENTS.check(table.assign(dataset=name, simulated=simulated, p_value=0.003))
+    table = with_adjusted_p(table, list(controls))
+    encoders = [_encoder(model, control=False) for model in models]
+    encoders += [_encoder(control, control=True) for control in controls]
     matches = [_match(taxon, matched=number > 2) for number, taxon in enumerate([*names, *"abcde"])]
     command = f"bioclip-probe reproduce --data 'inat21:{name}'"
     plan = {"data": f"inat21:{name}", "confounds": list(names), "strata": list(names)}
