@@ -19,6 +19,8 @@ from . import scoring as scoring
 from . import site_file as site_file
 from . import streaming as streaming
 from . import study_file as study_file
+from . import submission as submission
+from . import submission_file as submission_file
 from .arrays import from_arrays as from_arrays
 from .collecting import collect as collect
 from .comparing import compare as compare
