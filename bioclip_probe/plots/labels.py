@@ -11,6 +11,7 @@ import pandas as pd
 from bioclip_probe.metrics.endpoints import TAXONOMY
 from bioclip_probe.metrics.registry import CORRELATION, SHARE
 from bioclip_probe.metrics.registry import REGISTRY as METRICS
+from bioclip_probe.plots.layered import Layer
 
 _UNITS = {SHARE: "share", CORRELATION: "correlation"}
 
@@ -62,15 +63,27 @@ def short_names(encoders: Iterable[str], width: int = 26) -> dict[str, str]:
     --------
     >>> short_names(["bioclip", "hf-hub:imageomics/rcme"])
     {'bioclip': 'BioCLIP', 'hf-hub:imageomics/rcme': 'rcme'}
+    >>> list(short_names(["layer:6:bioclip", "layer:6:mean:bioclip", "bioclip (mean)"]).values())
+    ['BioCLIP, layer 6', 'BioCLIP (mean), layer 6', 'BioCLIP (mean)']
     """
     names: dict[str, str] = {}
     for encoder in encoders:
-        name = shorten(_ENCODERS.get(encoder, _ADDRESS.sub("", encoder.rstrip("/"))), width)
+        name = shorten(_name(encoder), width)
         if name in names.values():
             number = sum(other.startswith(name[: width - 4]) for other in names.values()) + 1
             name = f"{name[: width - 4]} ({number})"
         names[encoder] = name
     return names
+
+
+def _name(encoder: str) -> str:
+    """Return the published name of an encoder, with its layer, or the last part of its address."""
+    if layer := Layer.of(encoder):
+        return f"{_name(layer.series)}, layer {layer.number}"
+    for pooling in (" (cls)", " (mean)"):
+        if encoder.endswith(pooling):
+            return _name(encoder.removesuffix(pooling)) + pooling
+    return _ENCODERS.get(encoder, _ADDRESS.sub("", encoder.rstrip("/")))
 
 
 def shorten(text: str, width: int) -> str:

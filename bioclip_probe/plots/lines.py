@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,6 +23,8 @@ MOST_BEYOND = 0.35
 def draw_legend(figure: Figure, styles: Iterable[style.ModelStyle], table: pd.DataFrame) -> None:
     """Draw the legend below the panels: models, then chance, intervals and cut intervals if the figure has them.
 
+    The layers of one model have one entry.
+
     Parameters
     ----------
     figure : matplotlib.figure.Figure
@@ -37,7 +40,7 @@ def draw_legend(figure: Figure, styles: Iterable[style.ModelStyle], table: pd.Da
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['CLIP', 'chance']
     """
-    entries: list[tuple[Line2D, str]] = [(Line2D([], [], **line_style(look)), look.label) for look in styles]
+    entries: list[tuple[Line2D, str]] = _model_entries(styles)
     if np.isfinite(table["chance"]).any():
         entries.append((Line2D([], [], color=style.MUTED, linewidth=0.8), "chance"))
     if np.isfinite(table["ci_low"]).any():
@@ -47,6 +50,21 @@ def draw_legend(figure: Figure, styles: Iterable[style.ModelStyle], table: pd.Da
         arrow = Line2D([], [], linestyle="", marker="^", markersize=3, markeredgewidth=0, color=style.MUTED)
         entries.append((arrow, "goes on"))
     place_legend(figure, entries)
+
+
+def _model_entries(styles: Iterable[style.ModelStyle]) -> list[tuple[Line2D, str]]:
+    """Return the entries of models; three or more layers of one model have the entry of the deepest."""
+    styles = list(styles)
+    of_layers = Counter(look.layer_of for look in styles if look.layer_of)
+    entries, passed = [], Counter[str]()
+    for look in styles:
+        n = of_layers[look.layer_of] if look.layer_of else 0
+        passed[look.layer_of] += 1
+        if n > 2 and passed[look.layer_of] < n:
+            continue
+        label = f"{look.layer_of}: {n} layers, pale to dark" if n > 2 else look.label
+        entries.append((Line2D([], [], **line_style(look)), label))
+    return entries
 
 
 def place_legend(figure: Figure, entries: list[tuple[Any, str]]) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.metrics.endpoints import TAXONOMY, primary_tree
 from bioclip_probe.metrics.registry import DIFFERENCE
+from bioclip_probe.plots.layered import by_depth
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.plots.style import ModelStyle, model_styles
 
@@ -29,7 +30,7 @@ class FigureRows:
     table : DataFrame
         Rows of the encoders drawn.
     encoders : list of str
-        In the order of the figure: models, then controls.
+        In the order of the figure: models, with their layers in order of depth, then controls.
     styles : dict from encoder to ModelStyle
     simulated : bool
         The figure must say that its data are simulated.
@@ -76,7 +77,8 @@ class FigureRows:
         absent = [name for name in wanted if name not in present]
         if absent or not wanted:
             raise DataError(f"nothing to draw for the encoder {some(absent)}; the table has: {some(present, 10)}")
-        encoders = sorted(wanted, key=lambda name: name in settings.controls)
+        ordered = by_depth(wanted) if settings.models is None else wanted
+        encoders = sorted(ordered, key=lambda name: name in settings.controls)
         for column in encoder_columns:
             table = table[table[column].isin(encoders)]
         if keys:

@@ -25,6 +25,7 @@ from matplotlib.patches import Patch
 from matplotlib.spines import Spine
 
 from bioclip_probe.plots.labels import plain, short_names
+from bioclip_probe.plots.layered import Layer, paler
 from bioclip_probe.plots.settings import FigureSettings
 
 INK, MUTED, FAINT, GRID = "#222222", "#6f6f6f", "#cccccc", "#eeeeee"
@@ -115,6 +116,8 @@ class ModelStyle:
         Style of its lines.
     control : bool
         True if it is a control.
+    layer_of : str
+        Name of the model whose layer it is, as printed; empty for a whole model.
 
     Examples
     --------
@@ -127,6 +130,7 @@ class ModelStyle:
     marker: str
     dashes: str | tuple
     control: bool
+    layer_of: str = ""
 
     @property
     def text_color(self) -> str:
@@ -206,7 +210,8 @@ def model_styles(encoders: Iterable[str], controls: Collection[str] = ()) -> dic
     """Return a style for each encoder: models in the order given, then controls.
 
     A colour belongs to the role of a model, then to its position, so that figures of the same encoders agree. Eight
-    models have colours of their own; a ninth shares its colour with the first and differs in its marker.
+    models have colours of their own; a ninth shares its colour with the first and differs in its marker. The layers of
+    a model have its marker, and shades of its colour that grow darker with depth.
 
     Parameters
     ----------
@@ -226,26 +231,42 @@ def model_styles(encoders: Iterable[str], controls: Collection[str] = ()) -> dic
     encoders = list(dict.fromkeys(encoders))
     label = {encoder: plain(name) for encoder, name in short_names(encoders).items()}
     models = [name for name in encoders if name not in controls]
-    numbers: dict[str, int] = {}
-    for name in models:
-        if name in _ROLES and _ROLES[name] not in numbers.values():
-            numbers[name] = _ROLES[name]
-    free = [number for number in range(len(models) + len(_MODEL_COLORS)) if number not in numbers.values()]
-    for name in models:
-        if name not in numbers:
-            numbers[name] = free.pop(0)
+    layers = {name: Layer.of(name) for name in models}
+    series = {name: layer.series if layer else name for name, layer in layers.items()}
+    numbers = _numbers(dict.fromkeys(series.values()))
+    depths = {
+        one: sorted({layer.number for layer in layers.values() if layer and layer.series == one}) for one in numbers
+    }
     styles = {}
     for name in models:
-        number = numbers[name]
+        number, layer = numbers[series[name]], layers[name]
         color = _MODEL_COLORS[number % len(_MODEL_COLORS)]
         marker = _MODEL_MARKERS[(number + number // len(_MODEL_COLORS)) % len(_MODEL_MARKERS)]
-        styles[name] = ModelStyle(label[name], color, marker, "-", control=False)
+        of = ""
+        if layer:
+            places = depths[layer.series]
+            color, of = (
+                paler(color, places.index(layer.number), len(places)),
+                plain(*short_names([layer.series]).values()),
+            )
+        styles[name] = ModelStyle(label[name], color, marker, "-", control=False, layer_of=of)
     for number, name in enumerate(name for name in encoders if name in controls):
         color = _CONTROL_COLORS[number % len(_CONTROL_COLORS)]
         dashes = _CONTROL_DASHES[number % len(_CONTROL_DASHES)]
         marker = _CONTROL_MARKERS[number % len(_CONTROL_MARKERS)]
         styles[name] = ModelStyle(label[name], color, marker, dashes, control=True)
     return styles
+
+
+def _numbers(models: Iterable[str]) -> dict[str, int]:
+    """Return the number of the colour of each model: that of its role, or the next that is free."""
+    models, numbers = list(models), dict[str, int]()
+    for name in models:
+        role = _ROLES.get(name.removesuffix(" (cls)").removesuffix(" (mean)"))
+        if role is not None and role not in numbers.values():
+            numbers[name] = role
+    free = [number for number in range(len(models) + len(_MODEL_COLORS)) if number not in numbers.values()]
+    return {name: numbers[name] if name in numbers else free.pop(0) for name in models}
 
 
 def new_figure(

@@ -15,6 +15,7 @@ from bioclip_probe.metrics.endpoints import TAXONOMY
 from bioclip_probe.plots import style
 from bioclip_probe.plots.entry import FigureEntry
 from bioclip_probe.plots.labels import counts_label
+from bioclip_probe.plots.layered import by_depth
 from bioclip_probe.plots.lines import draw_interval, place_legend, value_limits
 from bioclip_probe.plots.selection import Tables, agrees, check_one_each
 from bioclip_probe.plots.settings import FigureSettings
@@ -89,7 +90,7 @@ def draw_controls(rows: pd.DataFrame, settings: FigureSettings) -> Figure:
     """
     check_one_each(rows, ["metric", "encoder", "encoder_b"])
     controls = list(dict.fromkeys(rows.loc[rows["metric"] == RESIDUAL, "encoder_b"]))
-    encoders = list(dict.fromkeys(rows["encoder"]))
+    encoders = by_depth(dict.fromkeys(rows["encoder"]))
     if settings.models is not None:
         encoders = [name for name in settings.models if name in encoders] + [
             name for name in controls if name in encoders

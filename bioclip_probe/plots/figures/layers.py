@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,6 +12,7 @@ from bioclip_probe.metrics.endpoints import TAXONOMY
 from bioclip_probe.plots import style
 from bioclip_probe.plots.entry import FigureEntry
 from bioclip_probe.plots.labels import metric_label, tree_label, unit_label
+from bioclip_probe.plots.layered import Layer
 from bioclip_probe.plots.lines import draw_legend, draw_line, label_below, value_limits
 from bioclip_probe.plots.selection import Tables, check_one_each, on_tree
 from bioclip_probe.plots.settings import FigureSettings
@@ -22,8 +21,6 @@ DEFAULTS = FigureSettings()
 #: The metrics of the panels, and the rank of each.
 PANELS = {"cophenetic_correlation": "species", "pagel_lambda": "species", "knn_purity_1_other_species": "family"}
 TITLES = {"knn_purity_1_other_species": "1-NN among other species, family"}
-
-_LAYER = re.compile(r"layer:(\d+):(?:(cls|mean):)?(.+)")
 
 
 def layer_rows(tables: Tables, settings: FigureSettings = DEFAULTS) -> pd.DataFrame:
@@ -60,10 +57,10 @@ def layer_rows(tables: Tables, settings: FigureSettings = DEFAULTS) -> pd.DataFr
     for column in ("taxon", "encoder_b", "probe"):
         keep &= table[column].isna()
     rows = table[keep & on_tree(table, settings.tree or TAXONOMY)]
-    parts = rows["encoder"].str.extract(_LAYER)
-    of_layer = parts[2].where(parts[1].isna(), parts[2] + " (" + parts[1] + ")")
-    layers = parts[0].astype("Int64")
-    rows = rows.assign(model=of_layer.fillna(rows["encoder"]), layer=layers)
+    found = rows["encoder"].map(Layer.of)
+    layers = pd.Series([layer.number if layer else None for layer in found], index=rows.index, dtype="Int64")
+    model = [layer.series if layer else name for layer, name in zip(found, rows["encoder"], strict=True)]
+    rows = rows.assign(model=pd.Series(model, index=rows.index, dtype="str"), layer=layers)
     of_layers = set(rows.loc[layers.notna(), "model"].str.removesuffix(" (cls)").str.removesuffix(" (mean)"))
     rows = rows[layers.notna() | rows["model"].isin(of_layers)]
     if not rows["value"].notna().any():
@@ -84,8 +81,8 @@ def draw_layers(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figu
     Returns
     -------
     matplotlib.figure.Figure
-        The axis counts blocks from 1. A model's own embedding, after its last norm and projection, stands at the end as
-        a single mark.
+        All panels share one scale. The axis counts blocks from 1. A model's own embedding, after its last norm and
+        projection, stands at the end as a single mark.
 
     Raises
     ------
@@ -112,11 +109,11 @@ def draw_layers(rows: pd.DataFrame, settings: FigureSettings = DEFAULTS) -> Figu
     height = 1.9 * n_rows + 0.3 + 0.17 * -(-(len(models) + 2) // int(settings.page // 1.3))
     title = "Agreement with the tree by layer"
     figure = style.new_figure(settings, height, title, simulated, 0.6 + 2.2 * n_columns)
-    grid = figure.subplots(n_rows, n_columns, squeeze=False)
+    grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
+    limits = value_limits(rows)
     end = int(rows["layer"].max()) + 1
     for axes, metric in zip(grid.ravel(), metrics, strict=True):
         panel = rows[rows["metric"] == metric]
-        limits = value_limits(panel)
         for model in models:
             _draw_model(axes, panel[panel["model"] == model], end, styles[model], limits)
         _draw_axis(axes, panel, end, limits)
