@@ -5,6 +5,7 @@ import re
 import pandas as pd
 import pytest
 
+import bioclip_probe
 from tests.support.documents import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -78,3 +79,9 @@ def test_times_and_memory_are_those_of_the_benchmarks():
         seconds = {f"{cpu} s" if cpu < 120 else f"{round(cpu / 60)} min": cpu for cpu in measure}
         assert f"{measure[seconds[measured]] / 1024:.1f} GiB" == memory
         assert probed == "not measured" or int(probed.removesuffix(" s")) in probe
+
+
+def test_the_citation_has_the_version_of_the_package():
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {bioclip_probe.__version__}\n" in citation
+    assert f"version = {{{bioclip_probe.__version__}}}" in README
