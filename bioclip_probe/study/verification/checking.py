@@ -18,8 +18,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bioclip_probe import provenance
 from bioclip_probe.errors import DataError
 from bioclip_probe.study import results as study_results
+from bioclip_probe.study.results import Results
+from bioclip_probe.study.submission import numbers_digest, submission_of
 from bioclip_probe.study.verification.files import check_agreement, check_sums
 from bioclip_probe.study.verification.numbers import check_numbers
 from bioclip_probe.study.verification.outcome import DEPTHS, Outcome, Verification
@@ -92,4 +95,13 @@ def verify(
             outcomes.append(check(results, store, settings))
         else:
             outcomes.append(Outcome(name, obstacles=(f"not asked for: --depth {name}",)))
-    return Verification(folder, results.record.get("protocol"), tuple(outcomes), asked)
+    protocol = results.record.get("protocol")
+    return Verification(folder, protocol, tuple(outcomes), asked, provenance.now(), _numbers_digest(results))
+
+
+def _numbers_digest(results: Results) -> str:
+    """Return the digest of the primary numbers of a folder; empty if it has none that can be told."""
+    try:
+        return numbers_digest(submission_of(results))
+    except (DataError, KeyError, TypeError, ValueError):
+        return ""

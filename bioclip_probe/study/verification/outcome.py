@@ -62,6 +62,10 @@ class Verification:
         In the order of `DEPTHS`; a depth that was not asked for is not checked.
     asked : tuple of str
         The depths that were asked for.
+    date : str
+        When it was done, as ISO 8601 has it.
+    numbers_sha256 : str
+        Digest of the primary numbers that were checked, see `submission.numbers_digest`; empty if there are none.
 
     Examples
     --------
@@ -75,6 +79,8 @@ class Verification:
     protocol: dict[str, Any] | None
     outcomes: tuple[Outcome, ...]
     asked: tuple[str, ...]
+    date: str = ""
+    numbers_sha256: str = ""
 
     @property
     def passed(self) -> bool:
@@ -87,10 +93,11 @@ class Verification:
         return [f"{outcome.depth}: {line}" for outcome in self.outcomes for line in outcome.failures]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON has it."""
+        """Return the outcome as JSON has it; as ``verification.json`` it tells others that numbers were recomputed."""
         depths = {outcome.depth: {"state": outcome.state, **asdict(outcome)} for outcome in self.outcomes}
         shown = {name: {key: depth[key] for key in depth if key != "depth"} for name, depth in depths.items()}
         facts = {"folder": str(self.folder), "protocol": self.protocol, "asked": list(self.asked)}
+        facts |= {"date": self.date, "numbers_sha256": self.numbers_sha256 or None}
         return {**facts, "passed": self.passed, "depths": shown}
 
     def __str__(self) -> str:
