@@ -19,8 +19,8 @@ from bioclip_probe.errors import DataError, one_line, printable, shorten
 from bioclip_probe.limits import format_size
 from bioclip_probe.study.submission import FILE, SCHEMA_FILE, numbers_digest
 
-#: Bytes of a submission at most: about 60 times one of a hundred encoders.
-LARGEST = 32 << 20
+#: Bytes of a submission at most; one of a hundred encoders, with all their differences, has 13 MB.
+LARGEST = 16 << 20
 #: Problems of one file that are told.
 MOST_PROBLEMS = 20
 
