@@ -48,6 +48,7 @@ from .study.projecting import project as project
 from .study.run import reproduce as reproduce
 from .study.sample import Sample as Sample
 from .study.scoring import score as score
+from .study.verification.checking import verify as verify
 
 __version__: str
 

@@ -54,3 +54,5 @@ from .step_estimates import Estimate as Estimate
 from .steps import compared_in as compared_in
 from .study_file import Study as Study
 from .study_file import read_studies as read_studies
+from .verification.checking import verify as verify
+from .verification.settings import VerifySettings as VerifySettings

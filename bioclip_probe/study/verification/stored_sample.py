@@ -72,7 +72,7 @@ def plan_of(step: dict[str, Any]) -> Plan:
                 values |= {"engine": "local", "progress": False, "redo": ()}
             sections[name] = kind(**values)
         plain = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
-        paths = {name: Path(plain[name]) for name in _PATHS if plain.get(name)}
+        paths = {name: Path(facts[name]) for name in _PATHS if facts.get(name)}
         return Plan(**{**plain, **paths, **sections})
     except (KeyError, TypeError, AttributeError) as error:
         raise ProbeError(f"the plan in runs.json is none of this version of bioclip_probe ({error})") from None

@@ -140,8 +140,8 @@ class _Check:
                 continue
             try:
                 expected = digests.get(name)
-                has_bytes = isinstance(dataset.open, PictureOpener) and isinstance(expected, str)
-                if has_bytes and dataset.open.read(source[name]).sha256 != expected:
+                opener = dataset.open if isinstance(dataset.open, PictureOpener) else None
+                if opener and isinstance(expected, str) and opener.read(source[name]).sha256 != expected:
                     self.failures.append(f"{printable(name)}: the picture has other bytes here than in the study")
                     continue
                 self.pictures.append(dataset.open(source[name]))
