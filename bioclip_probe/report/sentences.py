@@ -1,14 +1,14 @@
 """The verdict of a study in sentences, which are made from its numbers by rule.
 
 The wording follows the interval and the adjusted p-value of a paired difference: a model follows the tree *more
-closely* than another, the two are *not told apart*, or *there is no interval* to tell by. Each sentence gives
+closely* than another, the two are *not told apart*, or there are *too few species* to tell. Each sentence gives
 the numbers that it rests on, and the rows of the measurements that hold them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -34,6 +34,8 @@ NUMBERS = {
     "knn_purity_1_other_species": "1-NN at family",
     "macro_accuracy": "macro accuracy at family",
 }
+#: The part of a dataset whose species no model was trained on, where the dataset has such a part.
+UNSEEN_PART = "unseen"
 #: The metric whose differences say at which ranks two models differ.
 BY_RANK = "knn_purity_1_other_species"
 
@@ -45,7 +47,7 @@ class Sentence:
     Attributes
     ----------
     subject : str
-        ``primary``, ``null``, ``ranks``, ``controls`` or ``unread``.
+        ``primary``, ``unseen``, ``null``, ``ranks``, ``controls`` or ``unread``.
     text : str
     rows : tuple of int
         The rows of the measurements that it states.
@@ -72,9 +74,10 @@ def verdict(results: Results) -> list[Sentence]:
     Returns
     -------
     list of Sentence
-        First how the first model compares with each other model in each primary endpoint; then which models are not
-        beyond chance, at which ranks the first two models differ, which models are beyond the controls, and which ranks
-        cannot be read. There is no sentence about what was not measured.
+        First how the first model compares with each other model in each primary endpoint, and among species that no
+        model was trained on where the dataset has them; then which models are not beyond chance, at which ranks the
+        first two models differ, which models are beyond the controls, and which ranks cannot be read. There is no
+        sentence about what was not measured.
 
     Raises
     ------
@@ -93,6 +96,7 @@ def verdict(results: Results) -> list[Sentence]:
     numbers = [EndpointNumbers.of(endpoint, table) for endpoint in PRIMARY]
     return [
         *(sentence for own in numbers for other in models[1:] for sentence in _compared(own, models[0], other)),
+        *(sentence for other in models[1:] for sentence in _among_unseen(table, models[0], other)),
         *(sentence for own in numbers for sentence in _at_chance(own, models)),
         *(sentence for other in models[1:2] for sentence in _by_rank(table, models[0], other)),
         *(sentence for model in models for sentence in _beyond(numbers[0], model, results.controls)),
@@ -132,7 +136,9 @@ def _compared(numbers: EndpointNumbers, first: str, second: str) -> Iterator[Sen
     name, counts = NUMBERS[numbers.endpoint.metric], _counts(numbers.endpoint.rank, one, other)
     values = f"{with_interval(one)} against {with_interval(other)}"
     if pair is None or pd.isna(pair["ci_low"]) or pd.isna(pair["p_adjusted"]):
-        unknown = f"{first} and {second} cannot be compared by {name}, there is no interval for it"
+        unknown = f"There are too few species to compare {first} and {second} by {name}, no interval is shown to cover"
+        if pair is None:
+            unknown = f"{first} and {second} were not compared by {name}"
         yield Sentence("primary", f"{unknown}: {values}, {counts}.", rows)
         return
     better, worse = (first, second) if sign * pair["value"] > 0 else (second, first)
@@ -141,6 +147,14 @@ def _compared(numbers: EndpointNumbers, first: str, second: str) -> Iterator[Sen
         claim = f"{first} and {second} are not told apart by {name}:"
     difference = f"difference {with_interval(pair, sign)}, {p_as_text(pair['p_adjusted'])}"
     yield Sentence("primary", f"{claim} {values}, {difference}, {counts}.", rows)
+
+
+def _among_unseen(table: pd.DataFrame, first: str, second: str) -> Iterator[Sentence]:
+    """Yield how two encoders compare in CPCC among species that no model was trained on."""
+    endpoint = replace(PRIMARY[0], split=UNSEEN_PART, on_phylogeny=False)
+    for sentence in _compared(EndpointNumbers.of(endpoint, table), first, second):
+        text = sentence.text.replace("There are", "there are", 1)
+        yield Sentence("unseen", f"Of species never seen in training, {text}", sentence.rows)
 
 
 def _beyond(numbers: EndpointNumbers, model: str, controls: Sequence[str]) -> Iterator[Sentence]:
@@ -199,7 +213,7 @@ def _by_rank(table: pd.DataFrame, first: str, second: str) -> Iterator[Sentence]
         yield Sentence("ranks", text, tuple(map(int, rows.index)))
         return
     most = shown.loc[shown["value"].abs().idxmax()]
-    largest = f"largest at {most['rank']} ({with_interval(most)}, {p_as_text(most['p_adjusted'])})"
+    largest = f"largest at {most['rank']}: {with_interval(most)}, {p_as_text(most['p_adjusted'])}"
     known = f"{largest}; {none}" if none else largest
     text = f"By nearest neighbours of other species, the difference of {first} less {second} is {known}."
     yield Sentence("ranks", text, tuple(map(int, rows.index)))
@@ -212,8 +226,8 @@ def _unread(table: pd.DataFrame) -> Iterator[Sentence]:
     rows = rows.drop_duplicates("rank")
     if rows.empty:
         return
-    ranks = [f"{row.rank} ({row.n_taxa} taxa)" for row in rows.itertuples()]
-    text = f"Do not read neighbours at {some(ranks, len(RANKS))}: there is no interval."
+    ranks = [f"{row.rank} (n = {row.n_taxa})" for row in rows.itertuples()]
+    text = f"Do not read neighbours at {some(ranks, len(RANKS))}: too few for an interval that is shown to cover."
     yield Sentence("unread", text, tuple(map(int, rows.index)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +80,31 @@ def test_without_an_interval_nothing_is_claimed(missing):
     results = two_models()
     results.measurements.loc[2, list(missing)] = list(missing.values())
     (text,) = texts(results)
-    assert text.startswith("a and b cannot be compared by CPCC, there is no interval for it: 0.500")
+    start = "There are too few species to compare a and b by CPCC, no interval is shown to cover: 0.500"
+    assert text.startswith(start)
     assert "difference" not in text
+
+
+def test_a_difference_that_was_not_measured_is_not_blamed_on_the_species():
+    results = two_models()
+    results = replace(results, measurements=results.measurements.drop(index=2))
+    assert texts(results)[0].startswith("a and b were not compared by CPCC: 0.500")
+
+
+@pytest.mark.parametrize(
+    ("p", "start"),
+    [
+        (0.01, "Of species never seen in training, a follows the taxonomy more closely than b: CPCC 0.500"),
+        (0.3, "Of species never seen in training, a and b are not told apart by CPCC: 0.500"),
+        (np.nan, "Of species never seen in training, there are too few species to compare a and b by CPCC"),
+    ],
+)
+def test_species_that_no_model_was_trained_on_have_a_sentence(p, start):
+    results = two_models(p=p)
+    results.measurements["split"] = "unseen"
+    assert [text.startswith(start) for text in texts(results, "unseen")] == [True]
+    assert texts(results) == []
+    assert texts(two_models(), "unseen") == []
 
 
 def test_an_undefined_number_has_no_sentence():
@@ -135,8 +159,8 @@ def test_ranks_tell_where_two_models_differ_most_and_where_nothing_is_shown():
     ]
     (text,) = texts(results_of(*rows), "ranks")
     assert text == (
-        "By nearest neighbours of other species, the difference of a less b is largest at family "
-        "(0.300 [0.200, 0.400], adjusted p = 0.001); none is shown at order."
+        "By nearest neighbours of other species, the difference of a less b is largest at family: "
+        "0.300 [0.200, 0.400], adjusted p = 0.001; none is shown at order."
     )
     (text,) = texts(results_of(rows[0]), "ranks")
     assert text.endswith("no difference of a and b is shown at any rank.")
@@ -148,7 +172,8 @@ def test_ranks_without_an_interval_are_not_to_be_read():
         row(neighbors, encoder="a", value=0.5) | {"rank": "genus", "n_taxa": 2},
         row(neighbors, encoder="a", value=0.5, ci_low=0.4, ci_high=0.6) | {"rank": "order"},
     ]
-    assert texts(results_of(*rows), "unread") == ["Do not read neighbours at genus (2 taxa): there is no interval."]
+    (text,) = texts(results_of(*rows), "unread")
+    assert text == "Do not read neighbours at genus (n = 2): too few for an interval that is shown to cover."
 
 
 def test_the_evidence_holds_each_row_once():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -18,13 +17,13 @@ from PIL import Image
 
 from bioclip_probe.report.explorer.page import page_of
 from bioclip_probe.report.explorer.thumbnails import Thumbnails
+from tests.support.browsers import ARGUMENTS, path_of_browser
 from tests.support.explorer_study import made_up_contents
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 GOLDEN = Path(__file__).parents[1] / "report" / "explorer" / "golden" / "panel.png"
-BROWSERS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
 SIZE = 240
 
 
@@ -48,10 +47,9 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     contents = made_up_contents()
-    path = next(filter(None, map(shutil.which, BROWSERS)))
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         study = page_of(contents, Thumbnails.none(len(contents.images))).write(Path(folder) / "study.html")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path_of_browser(), args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1300, "height": 900}, reduced_motion="reduce")
         page.goto(f"file://{study}")
         page.wait_for_selector("html[data-ready]")

@@ -48,6 +48,7 @@ def strays_of(
         has ``image``, ``taxon``, ``neighbor``, ``neighbor_taxon``, ``shared`` (the lowest rank that both share, or an
         empty text), ``cosine``, and two data URIs, ``picture`` and ``neighbor_picture``, empty where there is no
         picture. Its neighbour is of another species; the least related come first, then the most alike.
+        Of two pictures that are the nearest of each other the first is listed.
 
     Examples
     --------
@@ -76,7 +77,9 @@ def _strays_of_model(
     level = np.where(shared.any(axis=0), len(RANKS) - 1 - np.argmax(shared[::-1], axis=0), -1)
     known = (nearest >= 0) & (taxa[top] >= 0) & (taxa[top][nearest] >= 0)
     rows = np.flatnonzero((nearest >= 0) & (level < len(RANKS) - 1) & (taxa[-1] >= 0) & (taxa[-1][nearest] >= 0))
-    rows = rows[np.lexsort((-cosine[rows], level[rows]))][:n]
+    rows = rows[np.lexsort((-cosine[rows], level[rows]))]
+    mutual = (nearest[nearest[rows]] == rows) & (nearest[rows] < rows)  # the other picture of the pair shows it
+    rows = rows[~mutual][:n]
     return {
         "encoder": model.name,
         "rank": RANKS[top],
