@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.files import write_together
@@ -14,7 +15,7 @@ from bioclip_probe.report.sharing.archive import archive_members, zip_bytes
 from bioclip_probe.report.sharing.model_cards import model_card
 from bioclip_probe.study import results
 from bioclip_probe.study.submission import FILE, as_json, submission_of
-from bioclip_probe.study.submission_file import problems
+from bioclip_probe.study.submission_file import problems, read_submission
 
 CARD = "model-card.md"
 #: Characters of a name of a folder at most.
@@ -122,23 +123,30 @@ def share(folder: str | Path, out: str | Path | None = None, origin: Origin | No
     out = Path(out) if out is not None else found.folder / "share"
     if out.resolve() == found.folder.resolve():
         raise DataError(f"{out} is the results folder; name another folder")
-    names = [model["name"] for model in content["models"] if not model["control"]]
-    folders = dict(zip(names, safe_names(names), strict=True))
-    name = safe_names([f"{content['dataset']['name']}-{content['run']}"])[0]
-    members, left_out = archive_members(found.folder, content)
-    cards = {out / "models" / folders[own] / CARD: model_card(content, own) for own in names}
-    yaml = hub.FOLDER, hub.FILE
+    archive, (members, left_out) = out / _archive_name(content), archive_members(found.folder, content)
+    homes = _homes_of_models(content, out)
+    cards = {homes[name] / CARD: model_card(content, name) for name in homes}
     evaluations = {
-        (out / "models" / folders[own]).joinpath(*yaml): hub.eval_results(content, own, benchmark, url) for own in names
+        homes[name] / hub.FOLDER / hub.FILE: hub.eval_results(content, name, benchmark, url) for name in homes
     }
-    texts = {out / FILE: as_json(content), **cards, **evaluations}
-    data = {path: text.encode() for path, text in texts.items()} | {out / f"{name}.zip": zip_bytes(members, name)}
+    data = {path: text.encode() for path, text in {out / FILE: as_json(content), **cards, **evaluations}.items()}
+    data[archive] = zip_bytes(members, archive.stem)
     obsolete = _earlier_files(out) - set(data)
     for path in data:
         path.parent.mkdir(parents=True, exist_ok=True)
     write_together({path: _writer(own) for path, own in data.items()}, obsolete)
-    archive = out / f"{name}.zip"
     return SharedFiles(out, archive, tuple(cards), tuple(evaluations), out / FILE, tuple(sorted(members)), left_out)
+
+
+def _homes_of_models(content: Mapping[str, Any], out: Path) -> dict[str, Path]:
+    """Return the folder of each model that is no control, by its name."""
+    names = [model["name"] for model in content["models"] if not model["control"]]
+    return {name: out / "models" / own for name, own in zip(names, safe_names(names), strict=True)}
+
+
+def _archive_name(content: Mapping[str, Any]) -> str:
+    """Return the name of the archive of a submission."""
+    return safe_names([f"{content['dataset']['name']}-{content['run']}"])[0] + ".zip"
 
 
 def safe_names(names: Iterable[str]) -> list[str]:
@@ -169,9 +177,13 @@ def safe_names(names: Iterable[str]) -> list[str]:
 
 
 def _earlier_files(out: Path) -> set[Path]:
-    """Return the cards and evaluation results that an earlier call wrote: of models that may have another name now."""
+    """Return what an earlier call wrote, perhaps of another run: its cards, evaluation results and archive."""
     models = out / "models"
-    return {*models.glob(f"*/{CARD}"), *models.glob(f"*/{hub.FOLDER}/{hub.FILE}")}
+    found = {*models.glob(f"*/{CARD}"), *models.glob(f"*/{hub.FOLDER}/{hub.FILE}")}
+    try:
+        return {*found, out / _archive_name(read_submission(out / FILE))}
+    except DataError:  # there was none
+        return found
 
 
 def _writer(content: bytes) -> Callable[[Path], object]:

@@ -43,12 +43,13 @@ def test_files_are_the_same_when_written_again(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in _files(share(tmp_path).folder)} == first
 
 
-def test_cards_of_models_that_are_gone_do_not_stay(tmp_path: Path) -> None:
+def test_files_of_another_run_do_not_stay(tmp_path: Path) -> None:
     made_up_folder(tmp_path / "out")
     share(tmp_path / "out", tmp_path / "shared")
     made_up_folder(tmp_path / "new", ("dinov2", "clip"))
-    share(tmp_path / "new", tmp_path / "shared")
+    shared = share(tmp_path / "new", tmp_path / "shared")
     assert sorted(path.parent.name for path in (tmp_path / "shared").rglob("model-card.md")) == ["clip", "dinov2"]
+    assert list((tmp_path / "shared").glob("*.zip")) == [shared.archive]
 
 
 def test_names_of_models_become_folders_that_stay_inside(tmp_path: Path) -> None:
