@@ -32,6 +32,7 @@ predictions, a projection returns coordinates. The study puts them in tables; pl
 `plots`               table → matplotlib figure
 `report`              figures and one page from a results folder
 `results`             the folder of tables: ``read``, ``write``
+`verify`              results folder → which depths pass: files, numbers from vectors, vectors from pictures
 `tree`                taxonomies and phylogenies as arrays
 `stats`               the numeric kernels
 `world`               the built-in, simulated world
