@@ -155,7 +155,7 @@ def cluster_purity(
     list of Measurement
         ``cluster_purity`` in (0, 1], higher is better, and ``cluster_purity_adjusted``, corrected for chance, see
         `adjusted`, for each rank, with as many clusters as the rank has taxa. The mean over three starts of k-means, or
-        one where images times taxa are more than 50 million. More clusters give more purity, so that the value needs
+        one where images times taxa are more than 5 million. More clusters give more purity, so that the value needs
         its chance level. Above species, chance is the mean purity of
         the same clusters when whole species are permuted over the tips of the tree (null: species), which is what a
         perfect memoriser of species without any tree reaches; at species, when labels are permuted over images (null:

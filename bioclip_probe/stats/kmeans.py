@@ -17,7 +17,7 @@ from bioclip_probe.stats.vicinities import Vicinities
 #: Independent runs of k-means.
 N_STARTS = 3
 #: Images times taxa up to which k-means is started several times.
-MOST_STARTED_AGAIN = 50_000_000
+MOST_STARTED_AGAIN = 5_000_000
 #: Vicinities are found for at least this many images.
 LARGE = 10_000
 
@@ -130,7 +130,7 @@ class Clusters:
         ----------
         images, labels, rng
             As for `kmeans`; there are as many clusters as taxa. There is one start where images times taxa are more
-            than `MOST_STARTED_AGAIN`, since another would take minutes.
+            than `MOST_STARTED_AGAIN`, where others take long and change little.
         group : ndarray, shape (n,), int64, optional
             Jackknife group of each image; -1 for none. By default images are not clustered again.
         n_groups : int, optional
