@@ -111,6 +111,7 @@ def _candidates(folder: Path) -> Iterator[Path]:
 
 def _read(path: Path, source: str, verify: Verify | None) -> Submitted | Refused | None:
     """Return the submission in a file or a zip; None for a zip that holds none."""
+    data: bytes | None
     if path.suffix.lower() == ".zip":
         found = _members(path)
         if found is None:
