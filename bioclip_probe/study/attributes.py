@@ -20,6 +20,8 @@ from bioclip_probe.errors import DataError, some
 
 #: Columns that the table of images has itself.
 OWN_COLUMNS = ("group", "split", "label", "common", "status")
+#: Columns that say under which licence a picture is published, in small letters.
+LICENCES = ("licence", "license", "dcterms:license", "license_name")
 #: Forms of a dataset that is one file, which may hold further columns.
 FILE_FORMS = ("table:", "vectors:")
 
@@ -80,6 +82,34 @@ def attributes_of(
         if found[column].isna().all():
             raise DataError(f"{path} gives no image of the dataset a value in '{column}'; do its image ids agree?")
     return pd.concat([attributes, found], axis=1)[columns]
+
+
+def licences_of(images: pd.DataFrame, data: str = "", path: Path | None = None) -> pd.Series | None:
+    """Return the licence of each picture, where a file of the dataset says it.
+
+    Parameters
+    ----------
+    images, data, path
+        As for `attributes_of`.
+
+    Returns
+    -------
+    Series, n rows, or None
+        None if no file has such a column, or it cannot be read.
+
+    Examples
+    --------
+    >>> licences_of(pd.DataFrame({"image_id": ["1"]}), "world") is None
+    True
+    """
+    form = next((form for form in FILE_FORMS if data.startswith(form)), None)
+    file = path or (split_key(Path(data.removeprefix(form)))[0] if form else None)
+    try:
+        names = _column_names(file) if file and file.is_file() else []
+        column = next((name for name in names if name.lower() in LICENCES), None)
+        return None if column is None else attributes_of(images, [column], data, file)[column]
+    except DataError:
+        return None
 
 
 def codes(values: pd.Series) -> np.ndarray:

@@ -16,8 +16,8 @@ from bioclip_probe.progress import weighted_bar
 from bioclip_probe.store.earlier_versions import known_as
 from bioclip_probe.store.store import Store
 from bioclip_probe.study import protocol_id, results
-from bioclip_probe.study.attributes import attributes_of
-from bioclip_probe.study.bundle.images import images_table
+from bioclip_probe.study.attributes import attributes_of, licences_of
+from bioclip_probe.study.bundle.images import LICENCE, images_table
 from bioclip_probe.study.bundle.registry import bundle_files
 from bioclip_probe.study.checkpoints import Checkpoints, Outline
 from bioclip_probe.study.collecting import check_several_taxa, collect
@@ -73,7 +73,7 @@ def collect_sample(
 
 
 def as_planned(sample: Sample, plan: Plan) -> Sample:
-    """Return a sample with the columns of images that the plan needs, balanced if the plan says so.
+    """Return a sample with the columns of images that the plan needs and their licences, balanced if it says so.
 
     Parameters
     ----------
@@ -97,6 +97,9 @@ def as_planned(sample: Sample, plan: Plan) -> Sample:
     if plan.columns:
         columns = attributes_of(sample.images, plan.columns, plan.data, plan.attributes)
         sample = replace(sample, attributes=columns)
+    licences = licences_of(sample.images, plan.data, plan.attributes)
+    if licences is not None:
+        sample = replace(sample, attributes=sample.attributes.assign(**{LICENCE: licences}))
     if plan.measure.per_species is None:
         return sample
     return sample.balanced(plan.measure.per_species, plan.measure.seed)

@@ -12,8 +12,8 @@ from bioclip_probe.study.sample import Sample
 if TYPE_CHECKING:
     from bioclip_probe.study.bundle.contents import Contents
 
-#: Columns of the images that may say under which licence a picture is published.
-LICENCES = ("licence", "license", "dcterms:license")
+#: The column of the images that says under which licence a picture is published.
+LICENCE = "licence"
 
 
 def images_table(sample: Sample) -> pd.DataFrame:
@@ -37,16 +37,15 @@ def images_table(sample: Sample) -> pd.DataFrame:
     '|||||Pica|Pica pica'
     """
     images, placement = sample.images, sample.placement
-    paths = pd.Series(placement.tree.paths, dtype="str")
+    paths, unknown = pd.Series(placement.tree.paths, dtype="str"), pd.Series([None] * len(images), dtype="str")
     columns = {
         "image_id": images["image_id"],
-        "sha256": sample.pictures if len(sample.pictures) else pd.Series([None] * len(images), dtype="str"),
+        "sha256": sample.pictures if len(sample.pictures) else unknown,
         "taxon": paths.reindex(placement.node).reset_index(drop=True),
         "group": images["group"],
         "split": images["split"],
     }
-    named = [name for name in LICENCES if name in sample.attributes]
-    columns["licence"] = sample.attributes[named[0]] if named else pd.Series([None] * len(images))
+    columns[LICENCE] = sample.attributes.get(LICENCE, unknown)
     return pd.DataFrame({name: column.astype("str") for name, column in columns.items()})
 
 

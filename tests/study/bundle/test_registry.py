@@ -18,7 +18,9 @@ from bioclip_probe.study.bundle.images import images_table
 from bioclip_probe.study.bundle.registry import REGISTRY, bundle_files
 from bioclip_probe.study.checksums import SUMS, read_sums
 from bioclip_probe.study.examples import corvid_plan, corvid_sample
-from bioclip_probe.study.run import run_steps
+from bioclip_probe.study.plan import Plan
+from bioclip_probe.study.run import collect_sample, run_steps
+from tests.support.pictures import paint_many
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,17 @@ def test_images_have_digests_taxa_groups_splits_and_licences():
     assert table["sha256"].fillna("").tolist() == ["0f", "", "1a"]
     assert table["licence"].fillna("").tolist() == ["CC0", "CC-BY", ""]
     assert table["taxon"].str.split("|").str[-1].tolist() == ["Pica pica", "Pica hudsonia", "Corvus corax"]
+
+
+def test_licences_come_from_the_file_of_the_dataset(tmp_path):
+    names = paint_many(tmp_path, 4)
+    lines = [f"{name},Pica,{'pica' if row % 2 else 'hudsonia'},CC{row}" for row, name in enumerate(names)]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,genus,species,License", *lines]))
+    plan = Plan(f"table:{tmp_path / 'labels.csv'}", ("pixels",), controls=False)
+    plan = replace(plan, extraction=replace(plan.extraction, progress=False))
+    table = images_table(collect_sample(plan, tmp_path / "store"))
+    assert table["licence"].tolist() == ["CC0", "CC1", "CC2", "CC3"]
+    assert table["sha256"].str.fullmatch("[0-9a-f]{64}").all()
 
 
 def test_pictures_of_some_images_are_those_of_these_images():
