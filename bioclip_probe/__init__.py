@@ -50,8 +50,12 @@ import lazy_loader
 __version__ = "0.1.0"
 
 #: The public names stand in `__init__.pyi`, where type checkers read them too.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["__version__", "study"]
+
+
+def __dir__() -> list[str]:
+    return [*__all__]
 
 
 class _CallableStudy(ModuleType):

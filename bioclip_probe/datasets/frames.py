@@ -77,6 +77,7 @@ def from_rows(frame: pd.DataFrame, name: str = "frame") -> Dataset:
     >>> from_rows(pd.DataFrame({"species": ["Pica pica", "Corvus corax"]})).images["genus"].tolist()
     ['Pica', 'Corvus']
     """
+    _check_frame(frame)
     if not len(frame):
         raise DataError(f"the DataFrame '{name}' has no row")
     numbered = frame.reset_index(drop=True)
@@ -87,10 +88,15 @@ def from_rows(frame: pd.DataFrame, name: str = "frame") -> Dataset:
     return dataset_from_rows(name, rows, _no_picture, notes=notes)
 
 
-def _values(frame: pd.DataFrame, name: str, required: str) -> tuple[pd.DataFrame, list[str], str]:
-    """Return the columns that have a meaning, notes on columns, and how messages call the frame."""
+def _check_frame(frame: object) -> None:
+    """Raise `DataError` if an object is no DataFrame."""
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"expected a pandas DataFrame with one row an image; got a {type(frame).__name__}")
+
+
+def _values(frame: pd.DataFrame, name: str, required: str) -> tuple[pd.DataFrame, list[str], str]:
+    """Return the columns that have a meaning, notes on columns, and how messages call the frame."""
+    _check_frame(frame)
     origin, columns = f"the DataFrame '{name}'", [str(column) for column in frame.columns]
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:

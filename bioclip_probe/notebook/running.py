@@ -16,10 +16,12 @@ from bioclip_probe.notebook.study import Study
 from bioclip_probe.probes.settings import ProbeSettings
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study import results
+from bioclip_probe.study.collecting import default_store
 from bioclip_probe.study.phylogeny import TRUE_TREE
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.run import StudyRunner, as_planned
 from bioclip_probe.study.sample import Sample
+from bioclip_probe.study.site_file import divided
 from bioclip_probe.study.steps import STEPS
 from bioclip_probe.study.study_text import study_text
 from bioclip_probe.tables import check_name
@@ -172,4 +174,4 @@ def _text(sample: Sample, plan: Plan) -> str:
         same = all(public_id(encoders.resolve(name)[1]) == id for name, id in known.items())
     except ModelError:
         return ""
-    return study_text(plan) if same else ""
+    return study_text(divided(plan, default_store())[0]) if same else ""

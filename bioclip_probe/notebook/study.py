@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +164,7 @@ class Study:
             If nothing was projected, or the store does not hold what the study measured.
         """
         from bioclip_probe.report.explorer.contents import contents_of
-        from bioclip_probe.report.explorer.page import explore, page_of
+        from bioclip_probe.report.explorer.page import FILE, explore, page_of
         from bioclip_probe.report.explorer.thumbnails import Thumbnails, thumbnails_of
 
         self.results.table("coordinates")  # before the long work
@@ -172,8 +173,10 @@ class Study:
         contents = contents_of(self.results, self._sample, progress=False)
         sources, opener = contents.images["source"].tolist(), self._sample.open
         if opener is None or self._sample.record["encoders"][0].get("family") == "array":
-            return page_of(contents, Thumbnails.none(len(sources)))
-        return page_of(contents, thumbnails_of(opener, sources, contents.placement.node, thumbnails, False))
+            pictures = Thumbnails.none(len(sources))
+        else:
+            pictures = thumbnails_of(opener, sources, contents.placement.node, thumbnails, False)
+        return replace(page_of(contents, pictures), path=self.folder / FILE)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report: one HTML file with verdict, figures and tables, which needs no network.
@@ -207,8 +210,7 @@ class Study:
         """
         from bioclip_probe.report import appendix
 
-        appendix.write(self.results, Path(folder))
-        return Path(folder)
+        return appendix.write(self.results, Path(folder), progress=False)
 
     def save(self, folder: str | Path) -> Study:
         """Copy the results folder, and return the study in its new place.

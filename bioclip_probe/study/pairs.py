@@ -73,7 +73,8 @@ def differences(table: pd.DataFrame, first: str, second: str, metrics: Sequence[
     if not metrics:
         pairs = pairs[_of_primary_probe(pairs)]
     if pairs.empty:
-        raise DataError(f"no difference of {first} and {second} was measured in {', '.join(wanted)}")
+        names = ", ".join(f"{metric}{DIFFERENCE}" for metric in wanted)
+        raise DataError(f"no difference of {first} and {second} was measured; name it among the metrics: {names}")
     own = table[table["encoder_b"].isna() & (table["space"] == "raw")]
     for encoder, column in ((first, "value"), (second, "value_b")):
         values = own[own["encoder"] == encoder][[*SHARED, "value"]].rename(columns={"value": column})
