@@ -118,7 +118,9 @@ def test_reproduce_says_how_it_went(few, here, capsys):
     assert "Report: out/report.html" in out
     assert "simulated" not in out
     assert "embedding inat21-val with pixels" in err
-    assert Path("out/report.html").is_file()
+    assert "Explorer: out/explorer.html" in out
+    assert 'href="explorer.html"' in Path("out/report.html").read_text("utf-8")
+    assert Path("out/explorer.html").is_file()
 
 
 def test_embed_twice(few, here, capsys):

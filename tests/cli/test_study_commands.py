@@ -164,3 +164,16 @@ def test_too_little_disk_is_told_below_the_table(few, here, capsys, monkeypatch)
     assert err == (
         "bioclip-probe: the store store needs 27.8 kB more, and 1.0 kB are free; free some, or name another --store\n"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [10_000, 2])
+def test_the_explorer_is_left_out_if_it_is_not_wanted_or_the_study_is_large(
+    few, here, capsys, without_figures, monkeypatch, most
+):
+    monkeypatch.setattr("bioclip_probe.report.explorer.settings.MOST_PICTURES", most)
+    given = ("--data", few, "--models", CONTROLS[0], "--no-controls", *QUICK, *SHORT)
+    status, out, err = run(capsys, "reproduce", *given, *(["--no-explorer"] if most > 2 else []))
+    assert status == 0, err
+    assert "To explore it: bioclip-probe explorer --out results --store store" in out
+    assert not Path("results/explorer.html").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import html
 import json
 import re
 import shutil
@@ -10,8 +12,9 @@ import numpy as np
 import pytest
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.report.explorer import contents_of, explore
+from bioclip_probe.report.explorer import Explorer, contents_of, explore
 from bioclip_probe.report.explorer.sources import dataset_of, stored_sample
+from bioclip_probe.report.explorer.strays import read_strays
 from bioclip_probe.store.store import open_store
 from bioclip_probe.study import results
 from tests.support.command_line import run
@@ -84,3 +87,21 @@ def test_the_command_writes_the_page(study, small_study, capsys):
 def test_other_pictures_are_refused(study, small_study):
     with pytest.raises(DataError, match=r"is about .*, not about world@.*; name its pictures with --data"):
         explore(study / "out", small_study / "store", data="world", progress=False)
+
+
+def test_a_notebook_is_told_where_a_large_page_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("bioclip_probe.report.explorer.page.MOST_IN_NOTEBOOK", 9)
+    explorer = Explorer("<p>A page of more</p>", tmp_path / "a & b" / "explorer.html")
+    path = html.escape(str(explorer.path))
+    assert f"writes <code>{path}</code>" in explorer._repr_html_()
+    assert explorer.write() == explorer.path
+    assert f"Open <code>{path}</code> in a browser" in explorer._repr_html_()
+    assert explorer.write(tmp_path / "other.html").read_text("utf-8") == explorer.page
+
+
+def test_strays_of_another_run_are_not_shown(study, small_study):
+    read = results.read(study / "out")
+    assert [model["encoder"] for model in read_strays(read)] == ["pixels", "color-histogram"]
+    assert read_strays(dataclasses.replace(read, record={**read.record, "run": "another"})) == []
+    (study / "out" / "strays.json").write_text("{")
+    assert read_strays(read) == []
