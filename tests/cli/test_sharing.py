@@ -12,6 +12,7 @@ from bioclip_probe.report.sharing import collect_submissions
 from bioclip_probe.study.run import reproduce
 from bioclip_probe.study.submission import as_json
 from tests.support.command_line import refused, run
+from tests.support.small_study import FOLDERS, grow
 from tests.support.submissions import made_up_folder, of_values, valid
 from tests.support.vector_study import write_vectors
 
@@ -86,3 +87,17 @@ def test_the_json_of_verify_beside_a_submission_makes_it_recomputed(
     (here / "out" / "verification.json").write_text(out)
     (one,), _ = collect_submissions(here / "out")
     assert one.recomputed.startswith("recomputed, says its record of 20")
+
+
+@pytest.mark.slow
+def test_board_recomputes_the_numbers_of_results_folders(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = f"inat21:{grow(here / 'val', FOLDERS[3:9], each=3)}"
+    flags = ("--models", "pixels", "--no-controls", "--metrics", "cophenetic_correlation", "--n-bootstrap", 19)
+    status, _, err = run(capsys, "measure", "--data", data, *flags, "--store", "s", "--out", "out", "--quiet")
+    assert status == 0, err
+    reported, recomputed = (
+        json.loads(run(capsys, "board", "out", *more, "--json")[1])["tables"]["board"]
+        for more in ((), ("--verify", "--store", "s"))
+    )
+    assert {row["status"] for row in reported} == {"reported"}
+    assert {row["status"] for row in recomputed} == {"recomputed"}
