@@ -41,6 +41,7 @@ from bioclip_probe.cli.flags import (
     add_tree,
     adder_of_probing,
 )
+from bioclip_probe.cli.notebooks import add_notebooks, notebooks
 from bioclip_probe.cli.one_line import OneLineParser
 from bioclip_probe.cli.verifying import add_verify, verify
 from bioclip_probe.probes.settings import USUAL_SHOTS, ProbeSettings
@@ -123,6 +124,8 @@ def _add_other_commands(command: Callable) -> None:
     command(sharing.share, what, sharing.add_share, add_json)
     what = "a page of many submissions: a table for each endpoint, intervals, ties, controls"
     command(sharing.board, what, sharing.add_board, add_json)
+    what = "copy the notebooks of the package to a folder and open JupyterLab there"
+    command(notebooks, what, add_notebooks)
     command(commands.models, "the models there are, and how to name any other", add_json)
     command(commands.datasets, "the datasets there are, and how to name them", add_json)
     what = "what is odd about the names of a dataset, and what a phylogeny lacks"

@@ -17,7 +17,7 @@ from tests.support.small_study import NEWICK
 
 QUICK = ("--n-permutations", 19, "--n-primary-permutations", 19, "--n-bootstrap", 29)
 #: Commands that print no table.
-WITHOUT_TABLE = {"init", "export", "figure", "report", "explorer"}
+WITHOUT_TABLE = {"init", "notebooks", "appendix", "export", "figure", "report", "explorer"}
 #: The tables of each command, and flags beside the data and the model.
 MODEL = ("--models", "pixels", "--no-controls")
 COMMANDS: dict[str, tuple[tuple[object, ...], set[str]]] = {
