@@ -8,24 +8,10 @@ import re
 import pytest
 
 from tests.support.color_vision import contrast
+from tests.support.page_texts import TEXTS
 
 pytestmark = pytest.mark.slow
 
-#: Text of the page with its colour and the first opaque colour behind it.
-TEXTS = """() => {
-  document.querySelectorAll("details").forEach((details) => (details.open = true));
-  const rgb = (color) => color.match(/[\\d.]+/g).map(Number);
-  const behind = (element) => {
-    for (let one = element; one; one = one.parentElement) {
-      const color = rgb(getComputedStyle(one).backgroundColor);
-      if (color.length < 4 || color[3] > 0.99) return color;
-    }
-    return [255, 255, 255];
-  };
-  return [...document.body.querySelectorAll("*")]
-    .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
-    .map((element) => [element.tagName, rgb(getComputedStyle(element).color), behind(element)]);
-}"""
 #: Elements that reach beyond the page, outside regions that scroll.
 BEYOND = """(width) => [...document.body.querySelectorAll("*")]
   .filter((element) => !element.closest(".scroll") && element.getBoundingClientRect().right > width + 1)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.color_vision import contrast
 from tests.support.explorer_study import made_up_contents, thumbnail_color
+from tests.support.page_texts import TEXTS
 from tests.support.panel_picture import GOLDEN, panel_picture
 
 pytestmark = pytest.mark.slow  # 20 s together
@@ -228,6 +230,34 @@ def test_purity_and_strays_are_those_of_the_neighbors(open_page):
     worst = strays[np.argmax(neighbors.similarity[strays, 0])]
     page.locator(".stray").first.click()
     assert state(page, "picture") == worst
+
+
+def test_strays_of_all_are_those_of_another_kingdom(open_page):
+    page = open_page("study.html#model=model-1")
+    kingdom, nearest = CONTENTS.placement.at("kingdom"), CONTENTS.models[1].neighbors.nearest[:, 0]
+    n_strays = int((kingdom != kingdom[nearest]).sum())
+    assert f"the nearest picture of {n_strays} of {N} pictures is of another kingdom" in page.inner_text("#strays")
+    few = open_page("birds.html")  # of no kingdom, and of two genera
+    assert few.inner_text("#strays").startswith("In the eyes of corvids, the nearest picture of 1 of 3 pictures is of")
+    few.fill("#search", "Corvus corax")
+    few.keyboard.press("Enter")
+    assert "is outside this clade" in few.inner_text("#strays")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_and_every_control_has_a_name(open_page, scheme):
+    page = open_page("study.html#picture=picture-5&clade=Ta", color_scheme=scheme)
+    page.keyboard.press("?")
+    texts = page.evaluate(TEXTS)
+    assert len(texts) > 100
+    assert [(tag, ink, paper) for tag, ink, paper in texts if contrast(ink[:3], paper[:3]) < 4.5] == []
+    card = page.evaluate("[0, 8, 16].map((shift) => (explorer.theme.card >> shift) & 255)")
+    for color in page.evaluate("explorer.study.models.map((model) => model.color)"):
+        assert contrast([int(color[at : at + 2], 16) for at in (1, 3, 5)], card) >= 3
+    unnamed = """[...document.querySelectorAll("button, select, input, canvas[tabindex]")].filter(
+      (one) => !(one.ariaLabel || one.labels?.length || one.textContent.trim() || one.title)).length"""
+    assert page.evaluate(unnamed) == 0
+    assert page.evaluate("document.querySelectorAll('th:not([scope])').length") == 0
 
 
 def test_dark_and_paper(open_page):

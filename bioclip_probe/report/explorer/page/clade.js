@@ -29,7 +29,11 @@ class Clade {
     if (!models.length) return;
     const strays = straysOf(taxonomy, models[model], clade);
     const n = taxonomy.size(clade);
-    const where = clade === ROOT ? "is of another kingdom" : "is outside this clade";
+    const where = clade === ROOT ? `is of another ${taxonomy.ranks[firstDividedRank(taxonomy)]}` : "is outside this clade";
+    if (!strays.length) {
+      const none = `In the eyes of ${study.models[model].label}, the nearest picture of no picture ${where}.`;
+      return this.strays.replaceChildren(make("p", { class: "quiet" }, none));
+    }
     const heading = make("p", { class: "quiet" },
       `In the eyes of ${study.models[model].label}, the nearest picture of ${strays.length.toLocaleString("en")} of ${n.toLocaleString("en")} pictures ${where}. `,
       "The worst come first: least related, then most alike (cosine).");

@@ -40,18 +40,29 @@ function sharesThatStay(taxonomy, model) {
   return Float32Array.from(staying, (n, taxon) => (taxonomy.size(taxon) > 1 ? n / taxonomy.size(taxon) : NaN));
 }
 
+/** Return the first rank at which all pictures have two taxa or more: that of the strays of all pictures. */
+function firstDividedRank(taxonomy) {
+  let rank = 1;
+  while (rank < taxonomy.species && taxonomy.inside(ROOT, rank).length < 2) rank++;
+  return rank;
+}
+
 /**
  * Return the pictures of a clade whose nearest picture is outside it, worst first: the neighbour that is least related,
- * then the one that is most alike. Of all pictures, those whose nearest picture is of another kingdom.
+ * then the one that is most alike. Of all pictures, those whose nearest picture is of another taxon of the first rank
+ * that has two taxa.
  */
 function straysOf(taxonomy, model, clade) {
   const strays = [];
+  const rank = firstDividedRank(taxonomy);
   for (let picture = taxonomy.first[clade]; picture < taxonomy.last[clade]; picture++) {
     const neighbor = model.nearest[picture * model.k];
-    if (neighbor === NOBODY) continue;
-    if (clade !== ROOT && taxonomy.holds(clade, neighbor)) continue;
+    if (neighbor === NOBODY || (clade !== ROOT && taxonomy.holds(clade, neighbor))) continue;
+    if (clade === ROOT) {
+      const [own, other] = [taxonomy.taxonAt(picture, rank), taxonomy.taxonAt(neighbor, rank)];
+      if (own < 0 || other < 0 || own === other) continue;
+    }
     const common = taxonomy.commonTaxon(picture, neighbor);
-    if (clade === ROOT && common !== ROOT) continue;
     strays.push({ picture, neighbor, common, similarity: model.similarity[picture * model.k] / 1000 });
   }
   return strays.sort((a, b) => taxonomy.rank[a.common] - taxonomy.rank[b.common] || b.similarity - a.similarity);
