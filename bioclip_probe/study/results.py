@@ -315,7 +315,8 @@ def write(
     files[folder / "runs.json"] = lambda path: path.write_text(text, encoding="utf-8")
     results = Results(folder, json.loads(text), **merged)
     files |= {folder / name: write_to for name, write_to in (others(results) if others else {}).items()}
-    obsolete = [*(() if study else (STUDY_FILE,)), *(() if before else (*_OF_ANOTHER, *read_sums(folder)))]
+    listed = [name for name in read_sums(folder) if "/" not in name]
+    obsolete = [*(() if study else (STUDY_FILE,)), *(() if before else (*_OF_ANOTHER, *listed))]
     staying = {} if before is None else _staying_sums(folder, {*(path.name for path in files), *obsolete})
     write_together(with_sums(folder, files, staying), [folder / name for name in obsolete])
     return read(folder)

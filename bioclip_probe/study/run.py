@@ -312,7 +312,7 @@ def run_record(sample: Sample, plan: Plan, name: str, step: StepResult, seconds:
     >>> record["steps"]["measure"]["seconds"]
     0.5
     """
-    departures = protocol_id.deviations(plan, name, sample.record["encoders"])
+    departures = protocol_id.deviations(plan, name, sample.record.get("encoders", ()))
     trees = {tree: placement.tree for tree, (placement, _) in sample.trees.items()}
     parts = protocol_id.instance_parts(images_table(sample), trees)
     own = {
