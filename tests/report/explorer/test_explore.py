@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.report.explorer import Explorer, contents_of, explore
+from bioclip_probe.report.explorer import Explorer, contents_of, explore, write_explorer
 from bioclip_probe.report.explorer.sources import dataset_of, stored_sample
 from bioclip_probe.report.explorer.strays import read_strays
 from bioclip_probe.store.store import open_store
-from bioclip_probe.study import results
+from bioclip_probe.study import results, run_steps
+from bioclip_probe.study.examples import corvid_plan
 from tests.support.command_line import run
 
 pytestmark = pytest.mark.slow
@@ -105,3 +106,12 @@ def test_strays_of_another_run_are_not_shown(study, small_study):
     assert read_strays(dataclasses.replace(read, record={**read.record, "run": "another"})) == []
     (study / "out" / "strays.json").write_text("{")
     assert read_strays(read) == []
+
+
+def test_vectors_without_pictures_have_strays_without_pictures(tmp_path):
+    run_steps(corvid_plan(tmp_path), tmp_path / "store", tmp_path / "out", ["project"])
+    assert write_explorer(tmp_path / "out", tmp_path / "store", progress=False) == tmp_path / "out" / "explorer.html"
+    (model,) = json.loads((tmp_path / "out" / "strays.json").read_text("utf-8"))["models"]
+    assert (model["rank"], model["n_images"], model["n_strays"]) == ("genus", 3, 1)
+    assert {stray["taxon"] for stray in model["strays"]} == {"Pica hudsonia", "Corvus corax"}
+    assert {stray["picture"] + stray["neighbor_picture"] for stray in model["strays"]} == {""}
