@@ -21,8 +21,9 @@ from bioclip_probe.projections.umap import compiled_umap, umap_settings
 from bioclip_probe.report.explorer.neighbors import Near
 from bioclip_probe.study.sample import Sample
 
-#: Steps of t-SNE, first with early exaggeration, and of UMAP.
-STEPS = {"tsne": (100, 200), "umap": 200}
+#: Steps of t-SNE with early exaggeration, and after it.
+TSNE_STEPS = (100, 200)
+UMAP_STEPS = 200
 
 
 class Refit(NamedTuple):
@@ -67,7 +68,7 @@ def map_of_all(vectors: np.ndarray, method: str, seed: int, near: Near | None = 
     """
     if projection_obstacle(vectors):
         return np.full((len(vectors), 2), np.nan)
-    if method not in STEPS:
+    if method not in ("tsne", "umap"):
         return REGISTRY[method].function(vectors, np.random.default_rng([seed, 0]), "corrected")
     near = Near.of(vectors) if near is None else near
     distance = np.sqrt(np.maximum(2 - 2 * near.similarity, 0))  # Euclidean, between unit rows
@@ -84,7 +85,7 @@ def _tsne(vectors: np.ndarray, rows: np.ndarray, distance: np.ndarray, seed: int
     settings = tsne_settings(len(vectors))
     perplexity = min(float(str(settings["perplexity"])), rows.shape[1] / 3)
     affinities = PerplexityBasedNN(knn_index=PrecomputedNeighbors(rows, distance), perplexity=perplexity, n_jobs=1)
-    early, late = STEPS["tsne"]
+    early, late = TSNE_STEPS
     drawn = TSNE(early_exaggeration_iter=early, n_iter=late, learning_rate="auto", n_jobs=1, random_state=seed).fit(
         affinities=affinities, initialization=pca(vectors, random_state=seed)
     )
@@ -100,7 +101,7 @@ def _umap(vectors: np.ndarray, rows: np.ndarray, distance: np.ndarray, seed: int
         np.hstack([itself, rows[:, :others]]).astype(np.int32),
         np.hstack([np.zeros((len(vectors), 1)), distance[:, :others]]).astype(np.float32),
     )
-    drawn = compiled_umap()(**settings, n_epochs=STEPS["umap"], precomputed_knn=known, random_state=seed)
+    drawn = compiled_umap()(**settings, n_epochs=UMAP_STEPS, precomputed_knn=known, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "precomputed_knn")  # without a search index it cannot add rows; none is added
         return drawn.fit_transform(vectors).astype(np.float64)
