@@ -175,6 +175,13 @@ def with_links(text: str, path: Path) -> str:
     return LINK.sub(link, text)
 
 
+def without_title(text: str) -> str:
+    """Return a page that another one includes without its title; further titles become headings."""
+    parts = text.split("```")
+    parts[::2] = [re.sub(r"^# ", "## ", part, flags=re.MULTILINE) for part in parts[::2]]
+    return re.sub(r"\A## .*\n", "", "```".join(parts))
+
+
 def write_if_changed(path: Path, text: str) -> None:
     """Write a page, unless it is there as it is: Sphinx reads again only what has changed."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -197,6 +204,7 @@ def stage(app: Sphinx, config: Config) -> None:
     pages = {path.relative_to(DOCS): path for path in DOCS.rglob("*.md")}
     pages |= {Path(INCLUDED, name): ROOT / name for name in INCLUDES}
     texts = {page: with_links(path.read_text("utf-8"), path) for page, path in pages.items()}
+    texts |= {page: without_title(text) for page, text in texts.items() if page.parts[0] == INCLUDED}
     for name, title in rooms().items():
         texts[Path(GENERATED, f"{name.removeprefix('bioclip_probe.')}.rst")] = room_page(name, title)
     files = {Path(NOTEBOOKS, name): path for name, path in notebooks().items()}

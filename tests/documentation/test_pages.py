@@ -79,3 +79,11 @@ def test_links_of_staged_pages_hold_where_the_pages_stand(extension):
         "[c](https://github.com/bioclip-probe/bioclip_probe/blob/main/Makefile) ![d](/figures/e.png) [f](https://g.h)"
     )
     assert with_links("![a](plate.jpg)", ROOT / "bioclip_probe" / "world" / "README.md") == "![a](plate.jpg)"
+
+
+def test_a_page_that_is_included_loses_its_title_and_no_comment_in_code(extension):
+    without_title = extension("staging").without_title
+    assert (
+        without_title("# Title\n\n## A\n\n```sh\n# comment\n```\n\n# B\n")
+        == "\n## A\n\n```sh\n# comment\n```\n\n## B\n"
+    )
