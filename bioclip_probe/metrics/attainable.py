@@ -16,6 +16,7 @@ from bioclip_probe.stats.all_pairs.jackknife_sums import JackknifeSums
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.evolution import Evolution
 from bioclip_probe.stats.jackknife import Jackknife
+from bioclip_probe.stats.rotation import rotate_into_span
 from bioclip_probe.stats.rows import Rows
 from bioclip_probe.stats.threads import in_threads, n_threads
 from bioclip_probe.tree.tree import Placement
@@ -216,7 +217,7 @@ class Simulation:
         means = covariance.mean + splits.traits(steps) @ self.evolve
         means += (errors @ self.scatter) / np.sqrt(self.evolution.taxa.counts)[:, None]
         means /= np.linalg.norm(means, axis=1, keepdims=True)
-        return replace(self.taxa, vectors=means)
+        return replace(self.taxa, vectors=rotate_into_span(means))
 
 
 def _widened(estimate: Estimate, error: float, settings: MeasureSettings) -> Estimate:
