@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from bioclip_probe.plots import style
 from bioclip_probe.plots.labels import metric_label, metric_list, rank_labels, tree_label, unit_label
 from bioclip_probe.plots.lines import draw_legend, draw_line, label_below, value_limits
-from bioclip_probe.plots.selection import FigureRows, select
+from bioclip_probe.plots.selection import FigureRows, defined_ranks, select
 from bioclip_probe.plots.settings import FigureSettings
-from bioclip_probe.tables import RANKS
 
 DEFAULTS = FigureSettings()
 #: Inches: the narrowest panel, the height of a panel with its labels, a row of the legend.
@@ -47,8 +46,9 @@ def by_rank(
     Returns
     -------
     matplotlib.figure.Figure
-        An undefined value is left out, and the line has a gap there. The number of taxa stands beside each rank. An
-        interval that would flatten the panels is cut, and marked.
+        An undefined value is left out, and the line has a gap there; ranks above the first and below the last value are
+        left out. The number of taxa stands beside each rank. An interval that would flatten the panels is cut, and
+        marked.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def by_rank(
 
 def _draw_panel(axes: Axes, panel: pd.DataFrame, rows: FigureRows, limits: tuple[float, float]) -> None:
     """Draw one metric: x is the rank; models stand side by side so that their intervals do not hide one another."""
-    ranks = [rank for rank in RANKS if rank in set(panel["rank"])]
+    ranks = defined_ranks(panel)
     x, n = np.arange(len(ranks)), len(rows.encoders)
     shift = np.linspace(-0.5, 0.5, n) * min(0.08 * (n - 1), 0.5)
     defined = panel[np.isfinite(panel["value"])]

@@ -13,6 +13,7 @@ from bioclip_probe.metrics.registry import DIFFERENCE
 from bioclip_probe.plots.layered import by_depth
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.plots.style import ModelStyle, model_styles
+from bioclip_probe.tables import RANKS
 
 #: The tables of a study by name: ``measurements``, ``predictions`` after a probe, ``coordinates`` after a projection.
 Tables = Mapping[str, pd.DataFrame]
@@ -220,6 +221,29 @@ def endpoint_tree(tables: Tables, settings: FigureSettings) -> FigureSettings:
     """
     trees = tables["measurements"]["tree"].dropna().unique().tolist()
     return replace(settings, tree=settings.tree or primary_tree(trees))
+
+
+def defined_ranks(rows: pd.DataFrame) -> list[str]:
+    """Return the ranks from the first to the last at which some row has a value, from the top down; all if none has.
+
+    A study of one clade has no value at the ranks above it, and a rank without value between others leaves a gap.
+
+    Parameters
+    ----------
+    rows : DataFrame
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> defined_ranks(pd.DataFrame({"rank": ["genus", "order", "kingdom"], "value": [0.5, 0.2, float("nan")]}))
+    ['order', 'genus']
+    """
+    known = rows[rows["value"].notna()] if rows["value"].notna().any() else rows
+    places = [RANKS.index(rank) for rank in known["rank"].unique()]
+    return [rank for rank in RANKS[min(places) : max(places) + 1] if rank in set(rows["rank"])]
 
 
 def agrees(table: pd.DataFrame, where: Mapping[str, object]) -> pd.Series:

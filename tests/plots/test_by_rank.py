@@ -67,3 +67,14 @@ def test_protocols_are_panels_on_one_scale():
     first, second = by_rank(both, ["top1_accuracy"], panels=panels).axes
     assert [axes.get_title(loc="left") for axes in (first, second)] == ["Seen children", "Held out"]
     assert first.get_ylim() == second.get_ylim()
+
+
+def test_ranks_above_a_clade_which_have_no_value_are_left_out_and_a_gap_stays():
+    table = measurements(["clip", "bioclip"])  # no value at class
+    table.loc[table["rank"].isin(["kingdom", "phylum"]), "value"] = np.nan
+    table.loc[table["rank"].eq("order") & table["encoder"].eq("clip"), "value"] = np.nan
+    labels = [label.get_text().split()[0] for label in by_rank(table, ["cluster_purity"]).axes[0].get_xticklabels()]
+    assert labels == ["order", "family", "genus", "species"]
+    table.loc[table["rank"].eq("kingdom") & table["encoder"].eq("clip"), "value"] = 0.5
+    labels = [label.get_text().split()[0] for label in by_rank(table, ["cluster_purity"]).axes[0].get_xticklabels()]
+    assert labels == list(RANKS)

@@ -23,6 +23,8 @@ from bioclip_probe.tables import RANKS
 
 METRIC = "clade_correlation_difference"
 _COLORS = "PuOr_r"
+#: Dots on boxes of negative differences, whose sign would not survive a print without colour.
+_BELOW_ZERO: dict[str, Any] = {"fill": False, "hatch": "...", "edgecolor": (0.13, 0.13, 0.13, 0.4), "linewidth": 0}
 
 
 def clade_rows(tables: Tables, settings: FigureSettings) -> pd.DataFrame:
@@ -87,8 +89,8 @@ def draw_clade_differences(rows: pd.DataFrame, settings: FigureSettings) -> Figu
     Returns
     -------
     matplotlib.figure.Figure
-        A box is tinted by the difference, hatched where it is undefined, and has its number in bold type where the
-        adjusted p is below 0.05. Boxes that are too low for a name have none.
+        A box is tinted by the difference, dotted where it is negative, hatched where it is undefined, and has its
+        number in bold type where the adjusted p is below 0.05. Boxes that are too low for a name have none.
 
     Raises
     ------
@@ -133,6 +135,7 @@ def draw_clade_differences(rows: pd.DataFrame, settings: FigureSettings) -> Figu
     label = f"← {second} closer      {label}      {first} closer →" if settings.page > 4 else label
     bar = figure.colorbar(colors, ax=axes, location="bottom", fraction=0.05, pad=0.01, aspect=45, label=label)
     bar.outline.set_visible(False)
+    bar.ax.add_patch(Rectangle((-most, 0), most, 1, transform=bar.ax.get_xaxis_transform(), **_BELOW_ZERO))
     axes.set_ylabel(f"species in the clade: height (n = {int(total):,})", fontsize="small", color=style.MUTED)
     return figure
 
@@ -176,12 +179,15 @@ def _draw_box(
     axes.add_patch(
         Rectangle(at, 1, high, facecolor=face, edgecolor="white" if known else style.FAINT, linewidth=0.8, hatch=hatch)
     )
+    dark = known and float(np.dot(face[:3], [0.3, 0.59, 0.11])) < 0.5
+    if known and value < 0:
+        dots = _BELOW_ZERO | ({"edgecolor": (1, 1, 1, 0.6)} if dark else {})
+        axes.add_patch(Rectangle(at, 1, high, **dots))
     if high * room[0] < 7.5:
         return
     rank = str(row["rank"])
     wide = room[1] > 0.9  # else the colour says it alone
     name = taxon_text(taxon_name(str(row.name), rank, max(int(room[1] / 0.056) - 7 * wide, 4)), rank)
-    dark = known and float(np.dot(face[:3], [0.3, 0.59, 0.11])) < 0.5
     look: dict[str, Any] = {
         "color": "white" if dark else style.INK,
         "fontweight": "bold" if row["p_adjusted"] < 0.05 else "normal",
@@ -194,8 +200,8 @@ ENTRY = FigureEntry(
     "clades",
     "Where two models differ",
     "Difference of two models in CPCC of the species inside each clade of five species or more. Columns are ranks, the "
-    "height of a box is its number of species. Orange: the first model follows the tree more closely; purple: the "
-    "second. Bold: p < 0.05, adjusted (Benjamini-Hochberg).",
+    "height of a box is its number of species. Orange: the first model follows the tree more closely; purple and "
+    "dotted: the second. Bold: p < 0.05, adjusted (Benjamini-Hochberg).",
     lambda rows, settings: draw_clade_differences(rows, settings),
     clade_rows,
 )

@@ -15,9 +15,8 @@ from bioclip_probe.plots import style
 from bioclip_probe.plots.entry import FigureEntry
 from bioclip_probe.plots.labels import rank_labels, shorten
 from bioclip_probe.plots.lines import draw_line, label_below, place_legend, value_limits
-from bioclip_probe.plots.selection import FigureRows, Tables
+from bioclip_probe.plots.selection import FigureRows, Tables, defined_ranks
 from bioclip_probe.plots.settings import FigureSettings
-from bioclip_probe.tables import RANKS
 
 FULL, PLANE, TRUST = "panel_purity", "panel_purity_2d", "panel_trustworthiness"
 #: The quantities that are drawn, and the labels of their axes.
@@ -88,7 +87,7 @@ def draw_projection(rows: pd.DataFrame, settings: FigureSettings) -> Figure:
     2
     """
     drawn = FigureRows.of(rows, ["encoder", "rank", "metric", "protocol"], settings)
-    ranks = [rank for rank in RANKS if rank in set(drawn.table["rank"])]
+    ranks = defined_ranks(drawn.table[drawn.table["metric"].isin([FULL, PLANE])])
     quantities = [name for name in QUANTITIES if name in set(drawn.table["metric"])]
     wide, n, n_quantities = settings.page > 4, len(drawn.encoders), len(quantities)
     n_columns = min(n, 4) if wide else n_quantities

@@ -13,9 +13,8 @@ from bioclip_probe.plots import style
 from bioclip_probe.plots.entry import FigureEntry
 from bioclip_probe.plots.labels import rank_labels, shorten
 from bioclip_probe.plots.lines import draw_line, has_cut_intervals, label_below, place_legend, value_limits
-from bioclip_probe.plots.selection import FigureRows, measured
+from bioclip_probe.plots.selection import FigureRows, defined_ranks, measured
 from bioclip_probe.plots.settings import FigureSettings
-from bioclip_probe.tables import RANKS
 
 METRIC = "variance_component_between_species"
 #: Lightness of the bars: what relatives share is dark, what is the species' own is light.
@@ -59,7 +58,7 @@ def draw_variance(rows: pd.DataFrame, settings: FigureSettings) -> Figure:
     grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
     for axes in grid.ravel()[n:]:
         axes.remove()
-    ranks = [rank for rank in RANKS if rank in set(drawn.table["rank"])]
+    ranks = defined_ranks(drawn.table)
     limits = value_limits(drawn.table)
     for number, (axes, encoder) in enumerate(zip(grid.ravel(), drawn.encoders, strict=False)):
         look = drawn.styles[encoder]

@@ -57,3 +57,13 @@ def test_a_pair_asked_for_the_other_way_round_has_the_other_sign():
     assert (set(rows["ci_low"]), set(rows["ci_high"])) == ({-0.3}, {0.0})
     with pytest.raises(DataError, match="clip and dino were not compared inside clades"):
         clade_rows(tables, FigureSettings(models=["clip", "dino"]))
+
+
+def test_negative_differences_are_dotted_so_that_their_sign_survives_without_colour():
+    table = compared()
+    table.loc[table["taxon"] == "A|B", "value"] = -0.1
+    figure = draw_clade_differences(table, FigureSettings())
+    dotted = [box for box in figure.axes[0].patches if box.get_hatch() == "..."]
+    assert [(box.get_x(), box.get_y(), box.get_height()) for box in dotted] == [(1, 0, 20)]
+    (half,) = [patch for patch in figure.axes[1].patches if patch.get_hatch() == "..."]
+    assert (half.get_x(), half.get_x() + half.get_width()) == (-0.1, 0)
