@@ -77,6 +77,13 @@ def test_numbers_have_full_precision_and_nan_is_null(few, here, capsys):
     assert published["tables"]["published"] == []
 
 
+def test_the_protocol_stands_beside_numbers(few, capsys):
+    content = object_of(capsys, "measure", "--data", few, *MODEL, "--metrics", "silhouette", "--out", "out", "--quiet")
+    assert content["protocol"]["id"].startswith("treeoflife-alignment/1+custom-")
+    assert "controls = without" in content["protocol"]["parts"]["deviations"]
+    assert {row["protocol_id"] for row in content["tables"]["measurements"]} == {content["protocol"]["id"]}
+
+
 def test_a_store(few, here, capsys):
     assert run(capsys, "embed", "--data", few, *MODEL, "--store", "s", "--quiet")[0] == 0
     (row,) = object_of(capsys, "status", "s")["tables"]["embeddings"]
