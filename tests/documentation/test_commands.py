@@ -35,9 +35,11 @@ def test_cheap_commands_run_and_print_what_the_page_shows(block, arguments, outp
         assert doctest.OutputChecker().check_output(f"{output}\n", f"{printed.strip()}\n", FLAGS), printed
 
 
-DRY = [command for command in COMMANDS if command[0].mark == "dry-run"]
+#: Each command once, wherever it stands.
+DRY = [*{" ".join(command[1]): command for command in COMMANDS if command[0].mark == "dry-run"}.values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("block", "arguments", "output"), DRY, ids=names(DRY))
 def test_costly_commands_would_run(block, arguments, output, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
