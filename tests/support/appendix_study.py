@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +93,15 @@ def made_up_results(
         },
     }
     return Results(folder, record, table)
+
+
+def latex(path: Path) -> str:
+    """Compile a file by LaTeX, and return its log."""
+    command = ["latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", path.name]
+    done = subprocess.run(command, cwd=path.parent, capture_output=True, timeout=600, check=False)
+    log = path.with_suffix(".log").read_text("utf-8", errors="replace")
+    assert done.returncode == 0, log[-3000:]
+    return log
 
 
 def _encoder(name: str, control: bool) -> dict:

@@ -30,7 +30,7 @@ def rows_of(table: str) -> list[list[str]]:
     """Return the rows of a table of the appendix as text; a cell that stands for the one above is filled."""
     body = table.split(r"\endlastfoot")[1].split(r"\end{longtable}")[0]
     rows: list[list[str]] = []
-    for line in body.replace(r"\addlinespace", "").split(r"\tabularnewline"):
+    for line in re.sub(r"\\addlinespace(\[[\d.]+pt\])?", "", body).split(r"\tabularnewline"):
         cells = [re.sub(r"^\*?\s*\\tol(?:left|right) ?", "", cell) for cell in re.split(r"(?<!\\)&", line)]
         cells = [re.sub(r"^\\texttt\{(.*)\}$", r"\1", cell.strip()) for cell in cells]
         if len(cells) > 1:

@@ -177,7 +177,7 @@ def _figure(name: str, code: SourceCode, mark: str) -> PaperFigure:
     entry = FIGURES[name]
     script = getattr(entry.function, "__module__", "bioclip_probe.plots").replace(".", "/") + ".py"
     title = entry.title + mark + ("" if entry.title.endswith("?") and not mark else ".")
-    return PaperFigure(name, f"{title} {entry.notes}".strip(), code.address(script), script, code.text)
+    return PaperFigure(name, f"{title} {entry.notes}".strip(), code.address(script), script, code.commit_text)
 
 
 def _parts(results: Results) -> str:

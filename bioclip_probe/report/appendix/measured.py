@@ -23,7 +23,7 @@ from bioclip_probe.tree.placing import PLURALS
 DASH = "–"
 NUMBERS = (
     Column("value", "number"),
-    Column("95 % interval", "number"),
+    Column("interval", "number"),
     Column("chance", "number"),
     Column("adj. p", "number"),
     Column("taxa", "number"),

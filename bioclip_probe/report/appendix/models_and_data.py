@@ -76,11 +76,11 @@ def licence_table(results: Results) -> PaperTable:
     """
     known = pd.read_csv(LICENCES, keep_default_na=False).set_index(["kind", "name"])
     data = results.record["dataset"]["name"]
-    rows = [(f"data: {data}", *_licence(known, "data", dataset_name(results)))]
+    rows: list[tuple[str, ...]] = [(f"data: {data}", *_licence(known, "data", dataset_name(results)))]
     for encoder in results.record["encoders"]:
         rows.append((encoder["name"], *_licence(known, "weights", encoder_name(encoder))))
-    columns = (Column("data or weights"), Column("licence"), Column("how it is known"), Column("source", "code"))
-    if not any(source for *_, source in rows):
+    columns = [Column("data or weights"), Column("licence"), Column("how it is known"), Column("source", "code")]
+    if not any(row[-1] for row in rows):  # no column without an entry
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     return PaperTable("licences", "Licences of the data and of the weights", columns, rows)
 

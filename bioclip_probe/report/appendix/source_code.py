@@ -39,9 +39,15 @@ class SourceCode:
 
     @property
     def text(self) -> str:
-        """The version in words."""
-        commit = f"commit {self.commit[:12]}" if self.commit else "commit not known"
-        return f"version {self.version}, {commit}" + (" with changes that are not committed" if self.changed else "")
+        """The version and the commit in words."""
+        return f"version {self.version}, {self.commit_text}"
+
+    @property
+    def commit_text(self) -> str:
+        """The commit in words."""
+        if not self.commit:
+            return "commit not known"
+        return f"commit {self.commit[:12]}" + (" with changes that are not committed" if self.changed else "")
 
     def address(self, path: str) -> str:
         """Return the web address of a file of the repository, or of the repository where the commit is not known.

@@ -10,6 +10,8 @@ KINDS = ("text", "number", "code")
 FITTING = 36.0
 #: Columns of text up to this width in em keep it; the share of a column in a line grows up to the other.
 SHORT, LONG = 12.0, 34.0
+#: A group of up to so many lines stays on a page; a line of a cell holds so many characters or more.
+KEPT_LINES, SHORTEST_LINE = 24, 25
 #: A heading of more characters may break at its blanks.
 UNBROKEN = 8
 #: The last character that fonts of LaTeX may have, before Unicode's punctuation.
@@ -105,6 +107,30 @@ class PaperTable:
             rf"\dimexpr({rest})*{share}/1000\relax" if share else f"{width:.2f}em"
             for width, share in zip(natural, shares, strict=True)
         ]
+
+    @staticmethod
+    def stays_on_a_page(group: Sequence[Sequence[str]]) -> bool:
+        """Return True if a group of rows is so short that no page should end within it.
+
+        Parameters
+        ----------
+        group : sequence of sequence of str
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> PaperTable.stays_on_a_page([["genus", "96"]]), PaperTable.stays_on_a_page([["genus", "96"]] * 50)
+        (True, False)
+        """
+        return sum(1 + max(map(len, row)) // SHORTEST_LINE for row in group) <= KEPT_LINES
+
+    @property
+    def wraps(self) -> bool:
+        """True if entries may run over several lines."""
+        return not all(width[0].isdigit() for width in self.widths)
 
     def _natural(self, place: int) -> float:
         """Return the width of the widest entry of a column in em; a heading may break at its blanks."""

@@ -34,11 +34,11 @@ class PaperFigure:
         Stem of its files in ``figures/``.
     caption : str
     source, script, version : str
-        Address of the script that draws it, its path in the repository, and the version of the code.
+        Address of the script that draws it, its path in the repository, and the commit.
 
     Examples
     --------
-    >>> PaperFigure("headline", "CPCC", "", "bioclip_probe/plots/figures/headline.py", "version 0.1.0").name
+    >>> PaperFigure("headline", "CPCC", "", "bioclip_probe/plots/figures/headline.py", "commit 12").name
     'headline'
     """
 
@@ -175,7 +175,10 @@ class LatexWriter:
 
     def table_file(self, table: PaperTable) -> Raw:
         """Return the content of the file of a table."""
-        groups = [[self._row(cells, table.columns) for cells in group] for group in table.groups]
+        groups = [
+            ([self._row(cells, table.columns) for cells in group], table.stays_on_a_page(group))
+            for group in table.groups
+        ]
         header = Raw(" & ".join(_cell(column.heading, column.kind == "number") for column in table.columns))
         return render("table.tex", self, table=table, header=header, groups=groups)
 

@@ -15,7 +15,7 @@ from bioclip_probe.report.appendix import folder as appendix_folder
 from bioclip_probe.report.appendix import write
 from bioclip_probe.report.appendix.source_code import SourceCode
 from bioclip_probe.study.results import Results
-from tests.support.appendix_study import HOSTILE, Compiled, made_up_results
+from tests.support.appendix_study import HOSTILE, Compiled, latex, made_up_results
 
 PROGRAMS = ("latexmk", "pdflatex", "pdftotext")
 
@@ -65,9 +65,6 @@ def _compiled(results: Results) -> Compiled:
         patch.setattr(appendix_folder, "FIGURES", figures)  # the others take long, and are drawn in the same way
         warnings.filterwarnings("ignore", "Glyph")  # the font of the figures lacks letters too
         folder = write(results, results.folder / "appendix", progress=False)
-    command = ["latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=300)
-    log = (folder / "main.log").read_text("utf-8", errors="replace")
-    assert done.returncode == 0, log[-3000:]
+    log = latex(folder / "main.tex")
     text = subprocess.run(["pdftotext", "-layout", "main.pdf", "-"], cwd=folder, capture_output=True, check=True)
     return Compiled(results, folder, log, text.stdout.decode("utf-8"))

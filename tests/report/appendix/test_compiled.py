@@ -10,10 +10,24 @@ import pytest
 
 from bioclip_probe.report.appendix.numbers import Numbers
 from bioclip_probe.report.sentences import verdict
-from tests.support.appendix_study import HOSTILE, Compiled
+from tests.support.appendix_study import HOSTILE, Compiled, latex
 
 pytestmark = pytest.mark.slow  # LaTeX takes seconds
 KINDS = ("real", "simulated", "hostile")
+#: A paper that names the folder of the appendix and loads nothing that it need not.
+PAPER = r"""\documentclass{article}
+\usepackage[T1]{fontenc}
+\usepackage{booktabs,longtable,graphicx,caption}
+\newcommand{\tolpath}{appendix/}
+\input{appendix/numbers}
+\begin{document}
+We embedded \tolImages{} images.
+\appendix
+\input{appendix/appendix}
+\bibliographystyle{plain}
+\bibliography{appendix/references}
+\end{document}
+"""
 Compile = Callable[[str], Compiled]
 
 
@@ -22,13 +36,17 @@ def _plain(text: str) -> str:
     return re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).replace("−", "-")
 
 
+def _overfull(log: str) -> list[float]:
+    """Return by how many points boxes are too wide or too high."""
+    return [float(points) for points in re.findall(r"Overfull \\[hv]box \(([\d.]+)pt", log)]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_latex_does_not_complain(compile_appendix: Compile, kind: str) -> None:
     log = compile_appendix(kind).log
     assert "undefined" not in log
     assert "multiply defined" not in log
-    overfull = [float(points) for points in re.findall(r"Overfull \\[hv]box \(([\d.]+)pt", log)]
-    assert max(overfull, default=0) <= 5
+    assert max(_overfull(log), default=0) <= 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -38,6 +56,14 @@ def test_the_pdf_holds_every_headline_number(compile_appendix: Compile, kind: st
     numbers = Numbers.of(compiled.results, verdict(compiled.results)).by_macro.values()
     assert len(numbers) > 20
     assert [number.macro for number in numbers if _plain(number.text) not in text] == []
+
+
+def test_a_paper_takes_it_in_with_four_packages(compile_appendix: Compile) -> None:
+    folder = compile_appendix("real").folder
+    (folder.parent / "paper.tex").write_text(PAPER)
+    log = latex(folder.parent / "paper.tex")
+    assert "undefined" not in log
+    assert max(_overfull(log), default=0) <= 5
 
 
 def test_hostile_names_are_printed(compile_appendix: Compile) -> None:
