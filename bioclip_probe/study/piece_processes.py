@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import parent_process
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -26,6 +28,7 @@ from bioclip_probe.progress import WeightedProgress
 from bioclip_probe.stats.devices import uses_torch
 from bioclip_probe.stats.tasks import SharedValue, share_with_workers
 from bioclip_probe.study.checkpoints import Checkpoints, Content
+from bioclip_probe.study.claims import CONTEXT, FAILED, STORED, Claims, group_of
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece import Piece, PieceState
 from bioclip_probe.study.plan import Plan
@@ -36,11 +39,7 @@ from bioclip_probe.study.steps import step_functions
 MOST_NUMBERS = 2**23
 #: A process takes seconds to start. Below so much work for each, it is not worth that.
 LEAST_SECONDS = 20.0
-#: Marks of a piece. Any other mark is the number of the process that computes it.
-FREE, STORED, FAILED = 0, -1, -2
 SECONDS_BETWEEN_LOOKS = 0.1
-#: A fork would copy threads that no longer run.
-CONTEXT = get_context("spawn")
 
 
 def number_of_processes(sample: Sample, plan: Plan, pieces: Iterable[PieceState], seconds: float) -> int:
@@ -71,89 +70,8 @@ def number_of_processes(sample: Sample, plan: Plan, pieces: Iterable[PieceState]
     sizes = [embeddings.vectors.size for embeddings in sample.embeddings.values()]
     if uses_torch(resolve_device(plan.measure.device)) or max(sizes, default=0) > MOST_NUMBERS:
         return 1
-    groups = {_group(piece) for piece in pieces if not piece.dependent}
+    groups = {group_of(piece) for piece in pieces if not piece.dependent}
     return max(1, min(available_processors(), len(groups), int(seconds / LEAST_SECONDS)))
-
-
-class Claims:
-    """The pieces that a results folder lacks, and which process computes each of them.
-
-    Parameters
-    ----------
-    pieces : sequence of PieceState
-
-    Examples
-    --------
-    >>> state = PieceState("measure", "toy, raw", "0" * 32, exists=False, group="toy")
-    >>> claims = Claims([state])
-    >>> claims.take(state.key, process=1), claims.take(state.key, process=2)
-    (True, False)
-    """
-
-    def __init__(self, pieces: Sequence[PieceState]) -> None:
-        wanted = [piece for piece in pieces if not piece.dependent]
-        groups = {group: number for number, group in enumerate(dict.fromkeys(map(_group, wanted)))}
-        self._number = {piece.key: number for number, piece in enumerate(wanted)}
-        self._group = [groups[_group(piece)] for piece in wanted]
-        self._owners = CONTEXT.Array("i", [FREE] * len(groups))
-        self._marks = CONTEXT.Array("i", [FREE] * len(wanted))
-
-    def take(self, key: str, process: int) -> bool:
-        """Return True if a process shall compute a piece, which then is its own with all others of the group.
-
-        Parameters
-        ----------
-        key : str
-        process : int
-            From 1.
-
-        Returns
-        -------
-        bool
-        """
-        number = self._number.get(key)
-        if number is None:
-            return False
-        with self._owners.get_lock():
-            group = self._group[number]
-            if self._owners[group] not in (FREE, process) or self._marks[number] != FREE:
-                return False
-            self._owners[group] = self._marks[number] = process
-        return True
-
-    def mark(self, key: str, mark: int) -> None:
-        """Mark a piece that was taken.
-
-        Parameters
-        ----------
-        key : str
-        mark : int
-            `STORED` or `FAILED`.
-        """
-        self._marks[self._number[key]] = mark
-
-    def is_stored(self, key: str) -> bool:
-        """Return True if a process has computed and stored a piece.
-
-        Parameters
-        ----------
-        key : str
-        """
-        return bool(self._marks[self._number[key]] == STORED)
-
-    def process_at(self, key: str) -> int:
-        """Return the process that computes a piece, or will because it has another one of the group; 0 for none.
-
-        Parameters
-        ----------
-        key : str
-
-        Returns
-        -------
-        int
-        """
-        number = self._number[key]
-        return 0 if self._marks[number] in (STORED, FAILED) else int(self._owners[self._group[number]])
 
 
 class ClaimedPieces(Checkpoints):
@@ -367,14 +285,26 @@ def open_workers(sample: Sample, plan: Plan, out: Path, pieces: Iterable[PieceSt
             for process in range(2, number + 2)
         )
         try:
-            for process in processes:
-                process.start()
+            with _no_main_module():
+                for process in processes:
+                    process.start()
             yield Workers(pieces, claims, processes)
         finally:
             for process in processes:
                 if process.pid is not None:
                     process.terminate()
                     process.join()
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Hide the module that was started, so that workers do not import it: a script without a guard would run again."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _work(shared: SharedValue, out: Path, claims: Claims, steps: Sequence[str], process: int, n_processes: int) -> None:
@@ -391,8 +321,3 @@ def _work(shared: SharedValue, out: Path, claims: Claims, steps: Sequence[str], 
     first = -(process - 1) % len(steps)
     for name in (*steps[first:], *steps[:first]):
         step_functions(sample, plan)[name](checkpoints=pieces)
-
-
-def _group(piece: PieceState) -> str:
-    """Return what the pieces that one process should compute have in common."""
-    return f"{piece.step} {piece.group or piece.key}"

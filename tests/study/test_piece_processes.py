@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pandas as pd
@@ -11,38 +14,15 @@ from bioclip_probe import study
 from bioclip_probe.progress import WeightedProgress
 from bioclip_probe.study import piece_processes, results
 from bioclip_probe.study.checkpoints import Content
+from bioclip_probe.study.claims import Claims
 from bioclip_probe.study.examples import corvid_plan, corvid_sample
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece import Piece, PieceState
-from bioclip_probe.study.piece_processes import FAILED, STORED, Claims, MainPieces, WorkerPieces, Workers
+from bioclip_probe.study.piece_processes import MainPieces, WorkerPieces, Workers
+from tests.support.piece_states import states
 from tests.support.vector_study import plan_of, write_vectors
 
 TABLES = ("measurements", "predictions", "coordinates")
-
-
-def states(*groups: str) -> list[PieceState]:
-    """Missing pieces ``0``, ``1``, … of these groups."""
-    return [PieceState("measure", key, key, False, group=group) for key, group in zip("0123456", groups, strict=False)]
-
-
-def test_pieces_of_a_group_go_to_one_process():
-    claims = Claims(states("a", "a", "b", ""))
-    assert claims.take("0", process=1)
-    assert not claims.take("1", process=2), "its group is with the first process"
-    assert claims.take("2", process=2) and claims.take("3", process=2)
-    assert claims.take("1", process=1)
-    assert [claims.process_at(key) for key in "0123"] == [1, 1, 2, 2]
-
-
-def test_nothing_is_taken_twice_and_nothing_that_was_not_missing():
-    dependent = replace(states("a")[0], key="9", dependent=True)
-    claims = Claims([*states("a"), dependent])
-    assert claims.take("0", process=1) and not claims.take("0", process=1)
-    assert not claims.take("9", process=1) and not claims.take("stored before", process=1)
-    claims.mark("0", FAILED)
-    assert not claims.take("0", process=1) and claims.process_at("0") == 0 and not claims.is_stored("0")
-    claims.mark("0", STORED)
-    assert claims.is_stored("0")
 
 
 def test_small_work_large_vectors_and_devices_have_one_process(tmp_path, monkeypatch):
@@ -104,6 +84,28 @@ def test_several_processes_compute_the_tables_of_one(tmp_path, monkeypatch, dyin
         pd.testing.assert_frame_equal(two.table(name), one.table(name), rtol=1e-9)
     files = [{path.name for path in (tmp_path / name).iterdir()} for name in ("one", "two")]
     assert files[0] == files[1]
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from bioclip_probe import study
+from bioclip_probe.study import piece_processes
+from tests.support.vector_study import write_vectors
+
+print("the script runs")
+piece_processes.LEAST_SECONDS, piece_processes.available_processors = 1e-9, lambda: 2
+study.reproduce(write_vectors(Path(sys.argv[1])), f"{sys.argv[1]}/store", f"{sys.argv[1]}/out")
+"""
+
+
+@pytest.mark.slow
+def test_workers_do_not_run_the_users_script_again(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, tmp_path / "script.py", tmp_path]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "."})
+    assert run.stdout.count("the script runs") == 1
+    assert "Traceback" not in run.stderr
 
 
 def test_a_worker_ends_when_the_study_was_killed(tmp_path, monkeypatch):
