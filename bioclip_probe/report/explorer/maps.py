@@ -95,6 +95,8 @@ def _tsne(vectors: np.ndarray, rows: np.ndarray, distance: np.ndarray, seed: int
 def _umap(vectors: np.ndarray, rows: np.ndarray, distance: np.ndarray, seed: int) -> np.ndarray:
     """Return a UMAP from nearest neighbours."""
     settings = umap_settings(len(vectors))
+    if settings["init"] == "spectral":
+        settings["init"] = "pca"  # as t-SNE begins; a spectral start takes longer than all steps
     others = int(str(settings["n_neighbors"])) - 1  # UMAP counts a row as its own neighbour
     itself = np.arange(len(vectors))[:, None]
     known = (
