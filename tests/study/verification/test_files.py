@@ -122,8 +122,8 @@ def test_a_file_of_garbage_is_one_line(copied, name):
     assert all("\n" not in line for line in verification.failures)
 
 
-def test_a_folder_without_results_and_an_unknown_depth(tmp_path, small_study):
+def test_a_folder_without_results_and_an_unknown_depth(tmp_path, endpoints_study):
     with pytest.raises(ProbeError, match="holds no results"):
         verify(tmp_path)
     with pytest.raises(ProbeError, match="no depth of verification 'number'; did you mean numbers"):
-        verify(small_study / "out", depth="number")
+        verify(endpoints_study / "out", depth="number")
