@@ -1,7 +1,11 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from torchvision import transforms
 
 from bioclip_probe import encoders
 from bioclip_probe.errors import ProbeError
@@ -15,6 +19,7 @@ from tests.support.vector_files import write_npz
 
 ON_CPU = ExtractionSettings(device="cpu", progress=False)
 IN_BF16 = ExtractionSettings(device="cpu", precision="bf16", progress=False)
+SQUARE = transforms.Compose([transforms.Resize((4, 4)), transforms.ToTensor()])
 IN_FP32 = ExtractionSettings(device="cpu", precision="fp32", progress=False)
 
 
@@ -76,3 +81,27 @@ def test_names_are_embedded_in_the_precision_at_hand_beside_pictures_of_another_
     assert json.loads(summary.path.with_suffix(".json").read_text())["precision"] == "fp32"
     assert names.logit_scale == in_fp32.logit_scale
     assert embed_all_names(dataset, ["pixels"], store, ON_CPU) == []  # it has no text tower, and no error is raised
+
+
+def test_encoders_in_memory_run_here_also_where_workers_embed_the_others(dataset, store):
+    class Nowhere(ThreadPoolExecutor):
+        """An executor that cannot run what is in memory only."""
+
+        def submit(self, function, /, *arguments, **options):
+            assert "mine" not in repr(arguments)
+            return super().submit(function, *arguments, **options)
+
+    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten())
+    mine = encoders.from_module(network, SQUARE, "mine")
+    with Nowhere(1) as executor:
+        results = embed(dataset, ["pixels", mine], store, replace(ON_CPU, engine=executor))
+    assert [(record["name"], summary.n_ok) for record, summary in results] == [("pixels", 4), ("mine", 4)]
+    assert embed_all_names(dataset, [mine, "pixels"], store, ON_CPU) == []
+
+
+def test_an_encoder_in_memory_and_a_model_of_one_name_are_refused(dataset, store):
+    mine = encoders.from_module(torch.nn.Flatten(), SQUARE, "pixels")
+    with pytest.raises(ProbeError, match="two models are called 'pixels'; give one of them another name"):
+        embed(dataset, ["pixels", mine], store, ON_CPU)
+    with pytest.raises(ProbeError, match="two models are called 'pixels'; name one of them: NAME=pixels"):
+        embed(dataset, [mine, "pixels"], store, ON_CPU)
