@@ -1,4 +1,5 @@
 import json
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -84,16 +85,18 @@ def test_names_are_embedded_in_the_precision_at_hand_beside_pictures_of_another_
 
 
 def test_encoders_in_memory_run_here_also_where_workers_embed_the_others(dataset, store):
-    class Nowhere(ThreadPoolExecutor):
-        """An executor that cannot run what is in memory only."""
+    class Elsewhere(ThreadPoolExecutor):
+        """An executor whose workers get copies, as those of another process do, and none of the encoder in memory."""
 
-        def submit(self, function, /, *arguments, **options):
-            assert "mine" not in repr(arguments)
-            return super().submit(function, *arguments, **options)
+        def submit(self, function, /, *arguments):
+            sent = pickle.dumps((function, arguments))
+            assert b"module:mine" not in sent
+            function, arguments = pickle.loads(sent)
+            return super().submit(function, *arguments)
 
     network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten())
     mine = encoders.from_module(network, SQUARE, "mine")
-    with Nowhere(1) as executor:
+    with Elsewhere(1) as executor:
         results = embed(dataset, ["pixels", mine], store, replace(ON_CPU, engine=executor))
     assert [(record["name"], summary.n_ok) for record, summary in results] == [("pixels", 4), ("mine", 4)]
     assert embed_all_names(dataset, [mine, "pixels"], store, ON_CPU) == []
