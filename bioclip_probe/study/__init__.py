@@ -9,6 +9,7 @@
 `arrays`       vectors in memory become a sample
 `measuring`    every metric of every encoder
 `comparing`    every metric of pairs of encoders, and differences between them
+`pairs`        the differences of two encoders, read from the measurements
 `protocols`    which images a probe learns from, and which it is asked about
 `probing`      predictions of single probes; `predicting` asks all of a study, and `scoring` turns them into numbers
 `projecting`   the drill-down of Section 4.6

@@ -34,7 +34,9 @@ def compare(
     measured: Measured | None = None,
     checkpoints: Checkpoints = NOWHERE,
 ) -> pd.DataFrame:
-    """Return what every two encoders differ in, how alike they are, and what each is worth beyond the controls.
+    """Compare every two encoders: what they differ in, how alike they are, and what each is worth beyond the controls.
+
+    `pairs.differences` puts the numbers of two of them beside their differences, as the command `compare` prints them.
 
     Parameters
     ----------
