@@ -11,7 +11,7 @@ FITTING = 36.0
 #: Columns of text up to this width in em keep it; the share of a column in a line grows up to the other.
 SHORT, LONG = 12.0, 34.0
 #: A group of up to so many lines stays on a page; a line of a cell holds so many characters or more.
-KEPT_LINES, SHORTEST_LINE = 24, 25
+KEPT_LINES, SHORTEST_LINE = 40, 12
 #: A heading of more characters may break at its blanks.
 UNBROKEN = 8
 #: The last character that fonts of LaTeX may have, before Unicode's punctuation.
