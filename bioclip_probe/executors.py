@@ -21,11 +21,14 @@ from __future__ import annotations
 import getpass
 import os
 import subprocess
+import sys
 from collections.abc import Collection, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
 from typing import Any
 
 from bioclip_probe.errors import ModelError, ProbeError, one_line, some
@@ -228,13 +231,30 @@ def resolve_device(device: str) -> str:
     return device
 
 
+class _ApartProcess(SpawnProcess):
+    """A process that does not import the module that was started: a script without a guard would run again."""
+
+    def start(self) -> None:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            super().start()
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _ApartContext(SpawnContext):
+    Process = _ApartProcess
+
+
+#: How processes are started: not by a fork, which would copy threads that no longer run.
+PROCESSES = _ApartContext()
+
+
 @contextmanager
 def _process_pool(number: int) -> Iterator[Executor]:
-    from multiprocessing import get_context
-
-    spawn = get_context("spawn")  # a fork would copy threads of torch that no longer run
-    n_started = spawn.Value("i", 0)
-    executor = ProcessPoolExecutor(number, mp_context=spawn, initializer=_take_processors, initargs=(n_started, number))
+    n_started = PROCESSES.Value("i", 0)
+    executor = ProcessPoolExecutor(number, PROCESSES, _take_processors, (n_started, number))
     try:
         yield executor
     finally:

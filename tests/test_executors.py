@@ -190,3 +190,18 @@ def test_a_package_that_an_engine_lacks_is_told_before_it_starts(monkeypatch):
     executors.check_packages("processes:2")
     with pytest.raises(ProbeError, match=r"needs the package dask; pip install 'bioclip_probe\[cluster\]'"):
         executors.check_packages("slurm:4")
+
+
+SCRIPT = """
+from bioclip_probe.executors import open_executor
+
+print("the script runs")
+with open_executor("processes:1") as executor:
+    print(executor.submit(abs, -1).result())
+"""
+
+
+def test_processes_do_not_run_the_users_script_again(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    run = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True)
+    assert run.stdout.split("\n") == ["the script runs", "1", ""]

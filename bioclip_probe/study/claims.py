@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from multiprocessing import get_context
 
+from bioclip_probe.executors import PROCESSES
 from bioclip_probe.study.piece import PieceState
 
 #: Marks of a piece. Any other mark is the number of the process that computes it.
 FREE, STORED, FAILED = 0, -1, -2
-#: A fork would copy threads that no longer run.
-CONTEXT = get_context("spawn")
 
 
 class Claims:
@@ -33,8 +31,8 @@ class Claims:
         groups = {group: number for number, group in enumerate(dict.fromkeys(map(group_of, wanted)))}
         self._number = {piece.key: number for number, piece in enumerate(wanted)}
         self._group = [groups[group_of(piece)] for piece in wanted]
-        self._owners = CONTEXT.Array("i", [FREE] * len(groups))
-        self._marks = CONTEXT.Array("i", [FREE] * len(wanted))
+        self._owners = PROCESSES.Array("i", [FREE] * len(groups))
+        self._marks = PROCESSES.Array("i", [FREE] * len(wanted))
 
     def take(self, key: str, process: int) -> bool:
         """Return True if a process shall compute a piece, which then is its own with all others of the group.

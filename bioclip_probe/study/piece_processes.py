@@ -11,24 +11,22 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
 
-from bioclip_probe.executors import available_processors, resolve_device, take_share_of_processors
+from bioclip_probe.executors import PROCESSES, available_processors, resolve_device, take_share_of_processors
 from bioclip_probe.progress import WeightedProgress
 from bioclip_probe.stats.devices import uses_torch
 from bioclip_probe.stats.tasks import SharedValue, share_with_workers
 from bioclip_probe.study.checkpoints import Checkpoints, Content
-from bioclip_probe.study.claims import CONTEXT, FAILED, STORED, Claims, group_of
+from bioclip_probe.study.claims import FAILED, STORED, Claims, group_of
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece import Piece, PieceState
 from bioclip_probe.study.plan import Plan
@@ -281,30 +279,18 @@ def open_workers(sample: Sample, plan: Plan, out: Path, pieces: Iterable[PieceSt
     claims, steps = Claims(pieces), list(dict.fromkeys(piece.step for piece in pieces))
     with share_with_workers((sample, plan)) as shared:
         processes = tuple(
-            CONTEXT.Process(target=_work, args=(shared, out, claims, steps, process, number + 1), daemon=True)
+            PROCESSES.Process(target=_work, args=(shared, out, claims, steps, process, number + 1), daemon=True)
             for process in range(2, number + 2)
         )
         try:
-            with _no_main_module():
-                for process in processes:
-                    process.start()
+            for process in processes:
+                process.start()
             yield Workers(pieces, claims, processes)
         finally:
             for process in processes:
                 if process.pid is not None:
                     process.terminate()
                     process.join()
-
-
-@contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Hide the module that was started, so that workers do not import it: a script without a guard would run again."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
 
 
 def _work(shared: SharedValue, out: Path, claims: Claims, steps: Sequence[str], process: int, n_processes: int) -> None:
