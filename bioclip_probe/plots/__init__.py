@@ -8,7 +8,7 @@ Each figure of a study is called with results and picks its own rows, ``bp.plots
 `headline`              one number for each model with its interval, raw and centred
 `signal`                tree signal against effective dimension, with CPCC as colour
 `drilldown`             the figure of Section 4.6, for any set of models; `drilldown_umap` by UMAP
-`projection`            purity of its panels in full dimension and in the plane
+`projection`            what the plane keeps of its panels, over seeds and beside a control
 `variance`              at which rank species differ
 `within_ranks`          CPCC of the taxa of a rank, and inside its clades
 `clades`                where two models differ, clade by clade

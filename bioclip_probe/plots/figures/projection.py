@@ -117,7 +117,7 @@ def draw_projection(rows: pd.DataFrame, settings: FigureSettings) -> Figure:
             axes.set_xticks(range(len(ranks)), labels, rotation=35, ha="right", rotation_mode="anchor")
     for axes in [axes for axes in grid.ravel() if not axes.has_data()]:
         axes.remove()
-    label_below(grid, "rank of the taxa (images in the panel)" if wide else "rank (images in the panel)")
+    label_below(grid, "rank of the taxa (images in the panel)" if wide else "rank (images)")
     _draw_key(figure, drawn.table)
     return figure
 

@@ -172,8 +172,8 @@ def _draw_shares(axes: Axes, shares: pd.DataFrame, rows: FigureRows, color: dict
     axes.set_ylim(len(rows.encoders) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.tick_params(axis="y", length=0)
-    n = shares["n_all"].max()
-    text = f"share of test images, by the lowest rank shared with the species named (n = {n:,})"
+    n = f"n = {shares['n_all'].max():,}".replace(" ", "\N{NO-BREAK SPACE}")
+    text = f"share of test images, by the lowest rank shared with the species named ({n})"
     axes.set_xlabel(textwrap.fill(text, 90 if wide else 38))
 
 
