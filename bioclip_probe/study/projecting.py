@@ -32,10 +32,10 @@ IN_THE_PLANE = (
     "panel_trustworthiness_seeds",
     "panel_trustworthiness_seeds_sd",
 )
-#: Columns of a panel that was projected again: the row of the image in the panel, and positions; seed 0 is the control.
+#: Columns of panels that were projected again: the seed, 0 for the control, and positions in the order of the images.
 _REPEATS = {"encoder": "str", "method": "str", "rank": "str", "seed": "int64", "x": "float64", "y": "float64"}
-#: Work of a panel that does not depend on its number of images, as a share of that of all images.
-_PANEL_WEIGHT = 0.05
+#: Work of a panel, and of its repeats, that does not depend on its number of images, as a share of that of all images.
+_PANEL_WEIGHT, _REPEAT_WEIGHT = 0.05, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,11 +147,11 @@ def _piece(
 ) -> Piece:
     """Return the piece of one panel of an encoder by one method, once or by all further seeds and the control."""
     inputs, asked = (("images", ""), ("vectors", name)), {"mode": settings.mode, "seed": settings.seed}
-    weight = _PANEL_WEIGHT + panel.n_images / max(len(sample.images), 1)
+    share = panel.n_images / max(len(sample.images), 1)
     if again:
         subject, asked = f"repeats of {name}, {method}, {panel.rank}", {**asked, "n_seeds": settings.n_seeds}
-        return Piece("project", subject, inputs, asked, settings.n_seeds * weight)
-    return Piece("project", f"{name}, {method}, {panel.rank}", inputs, asked, weight)
+        return Piece("project", subject, inputs, asked, _REPEAT_WEIGHT + settings.n_seeds * share)
+    return Piece("project", f"{name}, {method}, {panel.rank}", inputs, asked, _PANEL_WEIGHT + share)
 
 
 def measure_panels(
