@@ -16,6 +16,9 @@ from bioclip_probe.datasets.dataset import Dataset
 from bioclip_probe.datasets.readers.picture_paths import local_path
 from bioclip_probe.errors import DataError
 
+#: Form of a dataset that was made in memory, in the plan of its study: it cannot be loaded.
+IN_MEMORY = "memory"
+
 # Each loader imports its module when it is called: a listing of the datasets needs none of them.
 
 
@@ -283,6 +286,8 @@ def load(spec: str, lineages: str = "filled") -> Dataset:
     bioclip_probe.errors.DataError: no dataset 'inat'; did you mean inat21:PATH?
     """
     name, _, path = str(spec).partition(":")
+    if name == IN_MEMORY:
+        raise DataError(f"the dataset '{path}' was made in memory; only the process that made it has its pictures")
     if name not in REGISTRY:
         local_path(spec)
         if Path(spec).exists():

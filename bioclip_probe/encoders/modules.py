@@ -137,7 +137,7 @@ def load(recipe: Recipe) -> Network:
     if given is None:
         raise ModelError(
             f"this process has no module '{name}'; give it to encoders.from_module first, and embed in this process "
-            "(engine threads), or write it to a file as custom:FILE.py:FACTORY"
+            "(engine local), or write it to a file as custom:FILE.py:FACTORY"
         )
     device = resolve_device(recipe.device)
     precision = check_precision("fp32" if recipe.precision == "auto" else recipe.precision, device)

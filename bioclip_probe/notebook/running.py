@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bioclip_probe import encoders, metrics
 from bioclip_probe.datasets.readers.content import cache_folder
+from bioclip_probe.datasets.registry import IN_MEMORY
 from bioclip_probe.encoders.ids import public_id
 from bioclip_probe.errors import DataError, ModelError
 from bioclip_probe.extraction.settings import ExtractionSettings
@@ -25,9 +26,6 @@ from bioclip_probe.study.site_file import divided
 from bioclip_probe.study.steps import STEPS
 from bioclip_probe.study.study_text import study_text
 from bioclip_probe.tables import check_name
-
-#: Data of a plan whose dataset was made in memory: no other process can load it.
-IN_MEMORY = "memory"
 
 
 def run_study(

@@ -74,6 +74,13 @@ def test_the_explorer_shows_the_pictures_of_a_sample(tmp_path):
         bp.study(sample, tmp_path / "measured", **SMALL, steps=["measure"]).explorer()
 
 
+def test_an_opened_study_of_arrays_has_no_pictures_and_no_store(study, tmp_path):
+    with pytest.raises(ProbeError, match="there is no store at"):
+        bp.open_study(study.folder).explorer(store=tmp_path / "store")
+    with pytest.raises(DataError, match="the dataset 'birds' was made in memory; only the process that made it"):
+        bp.dataset("memory:birds")
+
+
 @pytest.mark.slow
 def test_the_report_is_one_file_where_it_was_asked_for(study, tmp_path):
     path = study.report(tmp_path / "pages" / "birds.html")
