@@ -16,6 +16,7 @@ from bioclip_probe.metrics.endpoints import PRIMARY
 from bioclip_probe.metrics.registry import DIFFERENCE, REGISTRY
 from bioclip_probe.report.endpoints import EndpointNumbers, p_as_text, with_interval
 from bioclip_probe.report.sentences import Sentence, evidence
+from bioclip_probe.study.published import WHOLE
 from bioclip_probe.study.results import Results
 
 PREFIX = "tol"
@@ -212,7 +213,7 @@ def _headlines(results: Results, sentences: Sequence[Sentence]) -> Iterator[tupl
                 if row is not None:
                     named.add(int(row.name))
                     yield f"{numbers.heading}: {encoder}", word + letters_of(encoder), int(row.name), row, 1
-            for other in models[1:]:
+            for other in models[1:] if numbers.endpoint is endpoint else ():
                 pair, sign = numbers.difference(models[0], other)
                 if pair is not None and pd.notna(pair["value"]):
                     named.add(int(pair.name))
@@ -220,9 +221,12 @@ def _headlines(results: Results, sentences: Sequence[Sentence]) -> Iterator[tupl
                     name = f"{word}{letters_of(models[0])}Less{letters_of(other)}"
                     yield about, name, int(pair.name), pair, sign
     for index, row in evidence(results, sentences).iterrows():
-        stated = any(index in sentence.rows and with_interval(row) in sentence.text for sentence in sentences)
-        if int(index) not in named and stated:
-            yield (*_name_of(row), int(index), row, 1)
+        texts = [sentence.text for sentence in sentences if index in sentence.rows]
+        value = with_interval(row) if pd.notna(row["value"]) else None
+        if int(index) not in named and value and any(value in text for text in texts):
+            p = f"{value}, {p_as_text(row['p_adjusted'])}"
+            shown = row if any(p in text for text in texts) else row.mask(row.index == "p_adjusted")
+            yield (*_name_of(row), int(index), shown, 1)
 
 
 def _name_of(row: pd.Series) -> tuple[str, str]:
@@ -230,7 +234,10 @@ def _name_of(row: pd.Series) -> tuple[str, str]:
     metric = row["metric"].removesuffix(DIFFERENCE)
     title = REGISTRY[metric].title if metric in REGISTRY else metric
     name = WORDS.get(metric, "".join(map(letters_of, metric.split("_")))) + letters_of(row["rank"] or "")
-    about, name = f"{title}, {row['rank']}: {row['encoder']}", name + letters_of(row["encoder"])
+    title = f"{title}, {row['rank']}"
+    if row["split"] not in WHOLE:
+        title, name = f"{title}, {row['split']}", name + letters_of(row["split"])
+    about, name = f"{title}: {row['encoder']}", name + letters_of(row["encoder"])
     if pd.notna(row["encoder_b"]):
         return f"{about} less {row['encoder_b']}", f"{name}Less{letters_of(row['encoder_b'])}"
     return about, name
