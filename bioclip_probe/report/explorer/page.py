@@ -101,9 +101,9 @@ def explore(
 
     Notes
     -----
-    The first explorer of a study costs 10 s of CPU time on the built-in world (1,200 pictures, 3 models), and on 100,000
-    pictures with vectors of 512 numbers about 220 s a model in 1.3 GB: 140 s for exact neighbours, 45 s for t-SNE, 36 s
-    for UMAP. They are stored; later ones make thumbnails only.
+    The first explorer of a study costs 10 s of CPU time on the built-in world (1,200 pictures, 3 models). On 100,000
+    pictures with vectors of 512 numbers it costs about 220 s a model, in 1.3 GB: 140 s for exact neighbours, 45 s for
+    t-SNE, 36 s for UMAP. They are stored; later ones make thumbnails only.
 
     Examples
     --------
