@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent
 def drilldown_paper(sample: Sample, settings: plots.FigureSettings) -> Path:
     """Draw the drill-down in `paper` mode: scikit-learn's t-SNE, and one degree of freedom in the outlier rule."""
     table = project(sample, ProjectionSettings(methods=("tsne",), mode="paper")).coordinates
-    figure = draw_drilldown(table, settings, columns=3, colors=plots.PAPER_COLORS)
+    figure = draw_drilldown(table, settings, columns=6 if settings.width == "slide" else 3)
     return save(figure, table, "drilldown_paper", sample)
 
 

@@ -68,10 +68,10 @@ def facing_trees(
     dendrogram = Dendrogram.average_linkage(taxa.directions[known])
     paths = [tree.path(int(tip)) for tip in tree.tips]
     colors, legend = clade_colors(paths)
-    k, named = len(paths), len(paths) <= MOST_NAMED and settings.page > 4
-    figure = style.new_figure(
-        settings, float(np.clip(0.1 * k + 1.0, 2.0, 8.0)), f"{plural(rank)}: the taxonomy and the embedding"
-    )
+    k, height = len(paths), float(np.clip(0.1 * len(paths) + 1.0, 2.0, 8.0))
+    # Names would lie on one another where the figure is cut to the height of a slide.
+    named = k <= MOST_NAMED and settings.page > 4 and height + 0.33 <= settings.tallest
+    figure = style.new_figure(settings, height, f"{plural(rank)}: the taxonomy and the embedding")
     ratios = (1.6, 2.6 if named else 1.2, 2.0)
     left, middle, right = figure.subplots(1, 3, width_ratios=ratios, sharey=True)
     depth = np.array([_depth(tree, node) for node in range(len(tree))])
