@@ -48,7 +48,7 @@ def test_board_prints_the_tables_and_what_stands_apart(here: Path, capsys: pytes
     assert lines[1].split() == ["1", "CPCC,", "birds", "1", "a", "0.500", "0.460", "to", "0.540", "reported", "Ada"]
     assert lines[2].split()[:3] == ["1", "2", "b\\u202e"]
     assert lines[-2:] == [
-        "apart: x-submission.json: it names no protocol, so that its numbers are comparable with none",
+        "apart: x-submission.json: it names no protocol, so that its numbers cannot be compared with others",
         "in/board.html",
     ]
 
@@ -73,7 +73,7 @@ def test_mistakes_are_told_in_one_line(here: Path, capsys: pytest.CaptureFixture
     assert "holds no submission" in refused(capsys, "board", ".")
     assert "holds no results" in refused(capsys, "share", ".")
     made_up_folder(here / "out")
-    assert "is no address" in refused(capsys, "share", "out", "--url", "x")
+    assert "is not a web address" in refused(capsys, "share", "out", "--url", "x")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Sharing: what leaves a laboratory of a study, and the board of what many laboratories submit. Nothing is uploaded."""
+"""Sharing: the files of a study for other laboratories, and the board of many submissions. Nothing is uploaded."""
 
 import lazy_loader
 

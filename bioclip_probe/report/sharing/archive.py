@@ -21,26 +21,26 @@ from bioclip_probe.study.machine_paths import is_absolute, without_paths
 from bioclip_probe.study.submission import FILE, as_json
 
 VERIFICATION = "verification.json"
-#: What a results folder holds and the archive does not, and why; a folder stands for all files in it.
+#: Files of a results folder that the archive leaves out, with the reason; a folder stands for all files in it.
 LEFT_OUT = {
     "report.html": "drawn from the tables; it shows pictures, which may not be yours to publish",
     "explorer.html": "it shows pictures, which may not be yours to publish",
     "figures": "drawn from the tables",
     "appendix": "drawn from the tables",
-    "pieces": "finished pieces of the work, of use where the study ran",
+    "pieces": "finished pieces of the work, which only the machine of the study can use",
 }
 #: Tables with a column of image ids.
 TABLES = ("images.parquet", "predictions.parquet", "coordinates.parquet")
-#: Files of a folder that an earlier version wrote, which has no list of them.
+#: Files of a folder without a list of checksums, which an earlier version wrote.
 WITHOUT_LIST = ("runs.json", "study.toml", "measurements.parquet", "measurements.csv", *TABLES)
-#: The store is no part of a results folder; readers are told all the same.
+#: The store is not a part of a results folder; the archive says where it is nevertheless.
 STORE = "the vectors stay in the store: another laboratory embeds the pictures again, and witness.npz holds 64 of them"
-#: The earliest time that a zip can hold; all members have it, so that the same study gives the same bytes.
+#: The earliest time that a zip can hold. All members have this time, so that the same study gives the same bytes.
 TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def archive_members(folder: Path, content: Mapping[str, Any]) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return the files of an archive, and what is left out of it.
+    """Return the files of an archive, and the files that are left out of it.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def _read(path: Path) -> bytes:
 
 
 def _without_machine_paths(name: str, data: bytes) -> bytes:
-    """Return a file of text without absolute paths; of JSON, without what else is of one machine too."""
+    """Return a text file without absolute paths; a JSON file also without other facts about one machine."""
     if name.endswith(".json"):
         content = _parsed(name, data)
         cut = without_paths(_without_machine(content))
@@ -153,7 +153,7 @@ def _without_machine(value: Any, key: str = "") -> Any:
 
 
 def _without_private_ids(members: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the files with image ids that are no absolute paths, as they are where a table of pictures has no ids."""
+    """Return the files with other image ids in place of absolute paths, which are the ids if a table gives none."""
     tables = {name: pd.read_parquet(io.BytesIO(members[name])) for name in TABLES if name in members}
     ids = {str(own) for table in tables.values() for own in table["image_id"].dropna().unique()}
     private = sorted(filter(is_absolute, ids))
@@ -174,7 +174,7 @@ def _without_private_ids(members: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def public_ids(ids: Iterable[str]) -> dict[str, str]:
-    """Return image ids that are absolute paths, and what stands for each: the path below their common folder.
+    """Return a public id for each image id that is an absolute path: its path below the folder that all of them share.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def public_ids(ids: Iterable[str]) -> dict[str, str]:
     Returns
     -------
     dict from str to str
-        All different. Where no folder is common to all, a name is made of a digest and the name of the file.
+        All ids are different. If no folder is common to all, an id is a digest with the name of the file.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def public_ids(ids: Iterable[str]) -> dict[str, str]:
 
 
 def _mapped(ids: pd.Series, public: Mapping[str, str]) -> pd.Series:
-    """Return image ids with those replaced that are private; a category stays one."""
+    """Return image ids with public ones in place of private ones; categories stay categories."""
     return (
         ids.astype("str")
         .map(lambda name: public.get(name, name))
@@ -217,7 +217,7 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 
 def _rename_study(members: dict[str, bytes]) -> None:
-    """Write the checksum of the study file into the record, which names it: paths may have been cut out of it."""
+    """Write the new checksum of the study file into the record, since paths may have been cut out of the file."""
     record = _parsed("runs.json", members.get("runs.json", b"{}"))
     if "study" in record and "study.toml" in members:
         digest = sha256_of_bytes(members["study.toml"])
@@ -227,7 +227,7 @@ def _rename_study(members: dict[str, bytes]) -> None:
 
 
 def _sign(members: dict[str, bytes], content: Mapping[str, Any]) -> None:
-    """Write who submits a study into its citation file, in place of nobody."""
+    """Write the name of the submitter into the citation file of a study, in place of "anonymous"."""
     if content["who"] and "CITATION.cff" in members:
         nobody, author = b"  - name: anonymous\n", f"  - name: {json.dumps(content['who'])}\n".encode()
         comment = b"  # write your names here before you publish"

@@ -34,7 +34,7 @@ class Board:
     apart : list of (Submitted, str)
         Valid submissions that stand in no table, with the reason.
     refused : list of Refused
-        Files that are no valid submission.
+        Files that are not valid submissions.
     """
 
     sections: list[BoardSection]
@@ -107,7 +107,7 @@ def read_board(folder: str | Path, verify: Verify | None = None) -> Board:
 
 
 def status_in_words(recomputed: bool) -> str:
-    """Return whether a number was recomputed from vectors, or is as its laboratory reports it.
+    """Return the status of a number: recomputed from vectors, or reported by its laboratory.
 
     Examples
     --------

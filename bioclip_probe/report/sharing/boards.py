@@ -3,10 +3,11 @@
 Two numbers stand in one table only if their submissions have the same protocol id and the same instance: the same
 pictures, taxa and phylogenies. Models are ordered by **paired differences** alone. Two models are told apart if a
 submission that holds both has a significant paired difference between them, after Holm's method over all models and
-endpoints of the board; or if models in between tell them apart, each from the next. Models that no submission has
-measured together are never ordered, however far apart their intervals are: each model's place is the range of places
-that the differences leave open. A model that two submissions hold with equal numbers is one model, and connects them.
-Controls stand in every table and have no place. No mean over endpoints is taken: they answer different questions.
+endpoints of the section. They are also told apart by a chain of models, each of which is told apart from the next.
+Models that no such difference or chain connects are not ordered, however far apart their intervals are. The place of a
+model is the range of places that the differences leave open. A model that two submissions hold with equal numbers is
+one model, and connects the submissions. Controls stand in every table and have no place. No mean over endpoints is
+taken, since endpoints answer different questions.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from bioclip_probe.report.sharing.wording import NONE, heading
 from bioclip_probe.stats.multiplicity import holm
 from bioclip_probe.study.ranking import ALPHA
 
-#: Numbers of one model that differ by no more count as equal: other processors round otherwise.
+#: Numbers of one model that differ by no more than this count as equal, since processors round differently.
 TOLERANCE = 5e-4
 
 
@@ -45,7 +46,7 @@ class Submitted:
 
     @property
     def who(self) -> str:
-        """Who submits, or the file where it is not said."""
+        """The person or laboratory that submits; the name of the file if the submission does not say."""
         return self.content["who"] or self.sources[0]
 
 
@@ -64,7 +65,7 @@ class BoardRow:
     place : str
         Range of the places that the paired differences leave open; a dash for a control.
     recomputed : bool
-        Whether a verification has recomputed it from vectors.
+        True if a verification has recomputed it from vectors.
     disagrees : bool
         Another submission has another number for the same model.
     """
@@ -103,7 +104,7 @@ class BoardSection:
     submissions : list of Submitted
     tables : list of BoardTable
     differs : list of str
-        In what protocol or instance differ from those of the first section; empty for the first.
+        A line for each difference of protocol or instance from the first section; empty for the first.
     """
 
     protocol: dict[str, Any]
@@ -122,7 +123,7 @@ def board_sections(submitted: Iterable[Submitted]) -> tuple[list[BoardSection], 
     Returns
     -------
     sections : list of BoardSection
-        One for each protocol and instance; that of most submissions first.
+        One for each protocol and instance, the one with the most submissions first.
     apart : list of (Submitted, str)
         With the reason.
 
@@ -140,7 +141,7 @@ def board_sections(submitted: Iterable[Submitted]) -> tuple[list[BoardSection], 
         else:
             protocol = one.content["protocol"]
             groups.setdefault((protocol["id"], protocol["instance"]), []).append(one)
-    ordered = sorted(groups.values(), key=lambda group: -len(group))  # stable: else in the order of the files
+    ordered = sorted(groups.values(), key=lambda group: -len(group))  # stable: in the order of the files
     first = ordered[0][0].content["protocol"] if ordered else {}
     sections = []
     for group in ordered:
@@ -153,16 +154,16 @@ def board_sections(submitted: Iterable[Submitted]) -> tuple[list[BoardSection], 
 def _reason_apart(content: Mapping[str, Any]) -> str:
     """Return why a submission can stand in no table; empty if it can."""
     if content["protocol"] is None:
-        return "it names no protocol, so that its numbers are comparable with none"
+        return "it names no protocol, so that its numbers cannot be compared with others"
     if not any(number["value"] is not None for model in content["models"] for number in model["endpoints"]):
         return "it holds no primary endpoint"
     if not any(model["control"] for model in content["models"]):
-        return "it holds no control, so that nobody knows what colours or an untrained network reach"
+        return "it holds no control, so that it does not say what colours or an untrained network reach"
     return ""
 
 
 def _differences_of_protocols(first: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
-    """Yield in what two protocols or instances differ."""
+    """Yield a line for each difference of two protocols or instances."""
     if first["id"] != other["id"]:
         yield f"another protocol: {other['id']}, not {first['id']}"
     if first["instance"] != other["instance"]:
@@ -201,7 +202,7 @@ def board_tables(group: Sequence[Submitted]) -> list[BoardTable]:
 
 
 def _key(number: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what two numbers must share to stand in one table."""
+    """Return metric, rank and tree, which two numbers in one table share."""
     return (number["metric"], number["rank"], number["tree"])
 
 
@@ -228,12 +229,12 @@ def _rows(group: Sequence[Submitted]) -> dict[tuple[str, ...], list[BoardRow]]:
 
 
 def _identity(model: Mapping[str, Any]) -> tuple[object, ...]:
-    """Return what identifies an encoder, whatever it is called."""
+    """Return what identifies an encoder independently of its name."""
     return (model["fingerprint"] or model["id"], model["sha256"], model["control"])
 
 
 def _equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return True if two numbers come from one and the same computation."""
+    """Return True if two numbers and their intervals are equal up to rounding."""
     values = [[number["value"], *(number["interval"] or (None, None))] for number in (one, other)]
     pairs = zip(*values, strict=True)
     return all(
@@ -265,7 +266,7 @@ def _told_apart(
     adjusted = holm(np.array(list(p_values.values())))
     edges: dict[tuple[str, ...], set[tuple[int, int]]] = {key: set() for key in rows}
     for (key, better, worse), p in zip(p_values, adjusted, strict=True):
-        if p < ALPHA and _value(rows[key][better]) > _value(rows[key][worse]):  # else it contradicts the numbers
+        if p < ALPHA and _value(rows[key][better]) > _value(rows[key][worse]):  # else they disagree
             edges[key].add((better, worse))
     return edges
 
@@ -279,7 +280,7 @@ def _place(rows: Sequence[BoardRow], edges: set[tuple[int, int]]) -> None:
     """Set the places of the models of a table, as ranges that the pairs told apart leave open."""
     placed = [n for n, row in enumerate(rows) if row.can_be_placed]
     above: dict[int, set[int]] = {n: set() for n in placed}
-    for n in sorted(placed, key=lambda n: -_value(rows[n])):  # those above have been seen to the end
+    for n in sorted(placed, key=lambda n: -_value(rows[n])):  # the rows above are complete by then
         for better, worse in edges:
             if worse == n:
                 above[n] |= {better, *above[better]}

@@ -2,8 +2,8 @@
 
 The format (https://huggingface.co/docs/hub/eval-results, work in progress there) is a list of entries. Each names a
 ``dataset`` of the Hub by ``id`` and, by ``task_id``, a task of its ``eval.yaml``, and holds one ``value``; ``date``,
-``source`` and ``notes`` may stand beside. The Hub shows entries whose dataset is registered as a benchmark. It has no
-field for an interval: interval, p-value, protocol and instance stand in the notes.
+``source`` and ``notes`` are optional. The Hub shows entries whose dataset is registered as a benchmark. The format has
+no field for an interval, so that interval, p-value, protocol and instance stand in the notes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HEAD = """# Evaluation results for the repository of this model on Hugging Face,
 
 
 def check_benchmark(id: str) -> str:
-    """Return the id of a dataset of the Hub, or refuse what cannot be one.
+    """Return the id of a dataset of the Hub, after a check of its form.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def check_benchmark(id: str) -> str:
     Raises
     ------
     ProbeError
-        If it is no such id.
+        If it cannot be the id of a dataset.
 
     Examples
     --------
@@ -49,12 +49,12 @@ def check_benchmark(id: str) -> str:
     'bioclip-probe/treeoflife-alignment'
     """
     if not re.fullmatch(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}", id, re.ASCII):
-        raise ProbeError(f"'{printable(id)}' is no dataset of the Hub; expected OWNER/NAME")
+        raise ProbeError(f"'{printable(id)}' is not a dataset of the Hub; expected OWNER/NAME")
     return id
 
 
 def check_address(url: str) -> str:
-    """Return an address, or refuse what is none; an empty text stays.
+    """Return a web address, after a check of its form; an empty text is returned as it is.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def check_address(url: str) -> str:
     'https://example.org/alignment'
     """
     if url and not re.fullmatch(r"https?://[^\s/<>\"]+(/[^\s<>\"]*)?", url):
-        raise ProbeError(f"'{printable(url)}' is no address; expected https://…")
+        raise ProbeError(f"'{printable(url)}' is not a web address; expected https://…")
     return url
 
 
@@ -81,7 +81,7 @@ def eval_results(content: Mapping[str, Any], name: str, benchmark: str = BENCHMA
     name : str
         Name of one of its models.
     benchmark : str
-        The dataset of the Hub whose benchmark it is, ``OWNER/NAME``.
+        The dataset of the Hub that holds the benchmark, ``OWNER/NAME``.
     url : str
         Where the results can be seen; left out if empty.
 
@@ -117,9 +117,9 @@ def eval_results(content: Mapping[str, Any], name: str, benchmark: str = BENCHMA
 
 
 def _notes(content: Mapping[str, Any], number: Mapping[str, Any]) -> str:
-    """Return what the format has no field for."""
+    """Return the facts for which the format has no field."""
     protocol = content["protocol"]
-    rule = f"{protocol['id']}, instance {protocol['instance']}" if protocol else "no protocol: comparable with no other"
+    rule = f"{protocol['id']}, instance {protocol['instance']}" if protocol else "no protocol: not comparable"
     beside = f"on {content['dataset']['name']}, rank {number['rank']}, tree {number['tree']}"
     parts = [
         f"{level_in_words(number)} {interval_in_words(number)}",

@@ -1,4 +1,4 @@
-"""What is shared of a study: its submission, cards and evaluation results of its models, and an archive. No upload."""
+"""The files of a study that can be shared: submission, model cards, evaluation results, archive. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from bioclip_probe.study.submission import FILE, as_json, submission_of
 from bioclip_probe.study.submission_file import problems, read_submission
 
 CARD = "model-card.md"
-#: Characters of a name of a folder at most.
+#: The most characters of a folder's name.
 LONGEST_NAME = 80
-#: Names that Windows keeps for devices.
+#: Names that Windows reserves for devices.
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Who shares a study, and how it is labelled.
+    """The person or laboratory that shares a study, and the labels of what is shared.
 
     Attributes
     ----------
     who : str
-        Person or laboratory; empty if it is not said.
+        Person or laboratory; empty if unknown.
     licence : str
         Licence of the numbers, an SPDX identifier; empty for none.
     benchmark : str
         The dataset of Hugging Face's Hub that would hold the benchmark, ``OWNER/NAME``.
     url : str
-        Where the results can be seen; empty for nowhere.
+        Address at which the results can be seen; empty if there is none.
 
     Examples
     --------
@@ -61,12 +61,12 @@ class SharedFiles:
     archive : Path
         The zip for another laboratory.
     cards, evaluations : tuple of Path
-        The card and the evaluation results of each model that is no control.
+        The card and the evaluation results of each model that is not a control.
     submission : Path
     members : tuple of str
-        What the archive holds.
+        The names of the files in the archive.
     left_out : dict from str to str
-        What it does not hold, and why.
+        The reason for each file or folder that the archive does not hold.
     """
 
     folder: Path
@@ -139,7 +139,7 @@ def share(folder: str | Path, out: str | Path | None = None, origin: Origin | No
 
 
 def _homes_of_models(content: Mapping[str, Any], out: Path) -> dict[str, Path]:
-    """Return the folder of each model that is no control, by its name."""
+    """Return the folder of each model that is not a control, by its name."""
     names = [model["name"] for model in content["models"] if not model["control"]]
     return {name: out / "models" / own for name, own in zip(names, safe_names(names), strict=True)}
 
@@ -150,7 +150,7 @@ def _archive_name(content: Mapping[str, Any]) -> str:
 
 
 def safe_names(names: Iterable[str]) -> list[str]:
-    """Return a name of a folder for each name: letters, digits, dots and hyphens; all different on every system.
+    """Return a folder name for each name, of letters, digits, dots and hyphens, and different from all others.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def safe_names(names: Iterable[str]) -> list[str]:
 
 
 def _earlier_files(out: Path) -> set[Path]:
-    """Return what an earlier call wrote, perhaps of another run: its cards, evaluation results and archive."""
+    """Return the files that an earlier call wrote, perhaps for another run: cards, evaluation results and archive."""
     models = out / "models"
     found = {*models.glob(f"*/{CARD}"), *models.glob(f"*/{hub.FOLDER}/{hub.FILE}")}
     try:

@@ -2,7 +2,7 @@
 
 A file counts if its name ends in ``submission.json``; a zip counts if it holds one ``submission.json``, at its top or
 one folder down. A ``verification.json`` beside a submission says whether its numbers were recomputed. Only these two
-members of a zip are read, into memory and no further than their declared size, which is checked before.
+members of a zip are read, into memory, and their declared size is checked before.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from bioclip_probe.study.submission import FILE, numbers_digest, submission_of
 from bioclip_probe.study.submission_file import LARGEST, parse_submission
 
 VERIFICATION = "verification.json"
-#: Bytes of the list of members of a zip at most; it is read as a whole. One member takes 46 and its name, twice.
+#: The most bytes of the list of members of a zip, which is read as a whole. A member takes 46 bytes and its name twice.
 LARGEST_LIST = 4 << 20
-#: Bytes at the end of a zip in which its end record stands, and the marks of that record and of that of a huge zip.
+#: Bytes at the end of a zip that hold its end record, and the signatures of that record and of the record of a zip64.
 _TAIL, _END, _HUGE = 22 + 65_535 + 20, b"PK\x05\x06", b"PK\x06\x07"
 #: Returns True if the numbers of a results folder were recomputed from vectors, and are the same.
 Verify = Callable[[Path], bool]
@@ -34,7 +34,7 @@ Verify = Callable[[Path], bool]
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that is no valid submission, and every reason.
+    """A file that is not a valid submission, with the reasons.
 
     Attributes
     ----------
@@ -48,14 +48,14 @@ class Refused:
 
 
 def collect_submissions(folder: str | Path, verify: Verify | None = None) -> tuple[list[Submitted], list[Refused]]:
-    """Return the submissions in a folder and below, and the files that are none though their names say so.
+    """Return the submissions in a folder and below, and the files that are named as submissions but are not valid.
 
     Parameters
     ----------
     folder : str or Path
         A folder, or one file.
     verify : callable, optional
-        Recomputes the numbers of a results folder; of the submissions in other places, nothing is recomputed.
+        Recomputes the numbers of a results folder. Submissions outside results folders are not recomputed.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def _read(path: Path, source: str, verify: Verify | None) -> Submitted | Refused
 
 
 def _content(path: Path) -> bytes | None:
-    """Return the content of a file, cut behind the largest that is read; None if there is no such file."""
+    """Return the content of a file, at most one byte more than `LARGEST`; None if there is no such file."""
     try:
         with open(path, "rb") as file:
             return file.read(LARGEST + 1)
@@ -157,7 +157,7 @@ def _members(path: Path) -> tuple[bytes, bytes | None] | None:
 
 
 def _check_list_of_members(path: Path) -> None:
-    """Refuse a zip whose list of members is large, before it is read; any mark of an end record may be the true one."""
+    """Refuse a zip whose list of members is large, before it is read; any end record may be the true one."""
     with open(path, "rb") as stream:
         stream.seek(max(stream.seek(0, os.SEEK_END) - _TAIL, 0))
         tail = stream.read()
@@ -173,7 +173,7 @@ def _is_submission(name: str) -> bool:
 
 
 def _member(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Return the content of a member, which is compared with its declared size before."""
+    """Return the content of a member, after a check of its declared size."""
     if member.file_size > LARGEST:
         raise DataError(
             f"its member {printable(member.filename)} is larger than {format_size(LARGEST)}: "
@@ -184,7 +184,7 @@ def _member(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _recorded(record: bytes | None, content: dict[str, Any]) -> str:
-    """Return how a record of a verification says that the numbers were recomputed; empty if it does not."""
+    """Return how the numbers were recomputed, as a record of a verification says; empty if it does not say so."""
     if record is None or len(record) > LARGEST:
         return ""
     try:
@@ -196,7 +196,7 @@ def _recorded(record: bytes | None, content: dict[str, Any]) -> str:
 
 
 def _recomputed(folder: Path, content: dict[str, Any], verify: Verify) -> str:
-    """Recompute the numbers of a results folder; return what came of it, empty if they are not those submitted."""
+    """Recompute the numbers of a results folder; return a text that says so, empty if they are not those submitted."""
     try:
         same = numbers_digest(submission_of(results.read(folder))) == numbers_digest(content)
         return "recomputed here" if same and verify(folder) else ""
@@ -205,7 +205,7 @@ def _recomputed(folder: Path, content: dict[str, Any], verify: Verify) -> str:
 
 
 def _add(same: list[Submitted], one: Submitted) -> None:
-    """Add a submission to those of the same numbers; one place more of a known submitter is no new submission."""
+    """Add a submission to those with the same numbers, or its file to one of them if the submitter is the same."""
     for number, known in enumerate(same):
         names = {known.content["who"], one.content["who"]} - {None}
         if len(names) < 2:

@@ -10,13 +10,13 @@ from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.placing import PLURALS
 
 SMALLEST_P = 0.001
-#: What stands in place of a number that is missing or undefined.
+#: The sign in place of a number that is missing or undefined.
 NONE = "–"
 SIMULATED = "simulated: pictures of invented species; the numbers say nothing about life on Earth"
 
 
 def heading(number: Mapping[str, Any]) -> str:
-    """Return the heading of a number: its title, the rank unless that is species, the tree unless the taxonomy.
+    """Return the heading of a number: its title, its rank if that is not species, its tree if that is not the taxonomy.
 
     Parameters
     ----------

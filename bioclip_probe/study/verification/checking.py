@@ -1,17 +1,18 @@
-"""The verification of a results folder: three depths, and what each of them says.
+"""The verification of a results folder, in three depths.
 
-========== ============================================================ =================================
-depth      what passes                                                  what it needs
-========== ============================================================ =================================
-`files`    every file is the one that was written, none is missing, and nothing
-           they do not contradict each other
-`numbers`  numbers computed anew from the stored vectors are those of   the store
-           the tables: equal within rounding, with equal n
-`vectors`  pictures that are embedded again get the stored vectors      the pictures and the models
-========== ============================================================ =================================
+=========== ============================================================== ===========================
+depth       passes if                                                      needs
+=========== ============================================================== ===========================
+``files``   no file is missing or has changed, and no file contradicts     the folder alone
+            another
+``numbers`` numbers that are recomputed from the stored vectors equal      the store
+            those of the tables within rounding, with equal n
+``vectors`` pictures that are embedded again get the stored vectors        the pictures and the models
+=========== ============================================================== ===========================
 
-The first depth finds accidents; whoever changes a table can also write new checksums. The second finds changed numbers
-and vectors, the third vectors that no named model gives. A depth that cannot be run is *not checked*, never *passed*.
+The first depth finds accidents only, since somebody who changes a table can also write new checksums. The second finds
+changed numbers and changed vectors. The third finds vectors that do not come from the named models. A depth that cannot
+be run is *not checked*, never *passed*.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def verify(
     depth: str | None = None,
     settings: VerifySettings = DEFAULTS,
 ) -> Verification:
-    """Return whether a results folder is what it says, as far as this machine can tell.
+    """Check that the files, numbers and vectors of a results folder are what the folder says they are.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def verify(
     Returns
     -------
     Verification
-        Print it for a line about each depth; ``passed`` is True if every depth that was asked for passed.
+        Its text has a line for each depth; ``passed`` is True if every depth that was asked for passed.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def verify(
     ...     print(verify(f"{folder}/out", f"{folder}/store"))
     files: passed (11 files)
       made again from the tables, not covered by SHA256SUMS: pieces
-    numbers: passed (... numbers computed anew, equal within 1e-05)
+    numbers: passed (... numbers recomputed, equal within 1e-05)
       the primary endpoints alone, and the answers of the probe as the folder has them: --all for everything
     vectors: not checked
       not asked for: --depth vectors
@@ -100,7 +101,7 @@ def verify(
 
 
 def _numbers_digest(results: Results) -> str:
-    """Return the digest of the primary numbers of a folder; empty if it has none that can be told."""
+    """Return the digest of the primary numbers of a folder; empty if they cannot be read."""
     try:
         return numbers_digest(submission_of(results))
     except (DataError, KeyError, TypeError, ValueError):

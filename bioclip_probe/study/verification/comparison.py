@@ -1,4 +1,4 @@
-"""The comparison of stored tables with tables that were computed anew."""
+"""The comparison of stored tables with recomputed tables."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.study.families import DIFFERENCES_FAMILY, PRIMARY_FAMILY
 from bioclip_probe.study.results import KEYS
 
-#: Columns of measurements that are equal up to rounding, and those that are equal.
+#: Columns of measurements that must be equal up to rounding, and columns that must be equal.
 ROUNDED = ("value", "chance", "ci_low", "ci_high", "band_low", "band_high")
 COUNTS = ("n_images", "n_taxa", "n_units", "n_excluded")
-#: Lines about one table at most.
+#: The most lines about one table.
 MOST_LINES = 30
 
 
@@ -27,9 +27,9 @@ class Rounding:
     Attributes
     ----------
     rounding : float
-        Absolute, plus as large a share of the number.
+        The largest absolute difference, to which the same share of the number is added.
     n_permutations, n_primary_permutations : int
-        Of the study: p-values may differ by one of them, since two nearly equal numbers may change places.
+        Of the study. A p-value may differ by one permutation, since two nearly equal numbers may change places.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class Rounding:
 
     @classmethod
     def of(cls, settings: MeasureSettings, rounding: float) -> Rounding:
-        """Return the differences that are allowed in a study with some settings."""
+        """Return the rounding that is allowed in a study with some settings."""
         return cls(rounding, settings.n_permutations, settings.n_primary_permutations)
 
     def of_p(self, families: pd.Series) -> np.ndarray:
@@ -54,7 +54,7 @@ class Rounding:
 
 
 def measurement_failures(stored: pd.DataFrame, computed: pd.DataFrame, rounding: Rounding) -> list[str]:
-    """Return where stored measurements differ from measurements that were computed anew, a line each.
+    """Return a line for each difference between stored and recomputed measurements.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def measurement_failures(stored: pd.DataFrame, computed: pd.DataFrame, rounding:
     >>> row = {"encoder": "clip", "simulated": False, "metric": "silhouette", "rank": "family", "value": 0.25}
     >>> stored, computed = MEASUREMENTS.frame([row]), MEASUREMENTS.frame([{**row, "value": 0.5}])
     >>> measurement_failures(stored, computed, Rounding(1e-5, 999, 9999))
-    ['silhouette of clip, family: value is 0.25, computed anew 0.5']
+    ['silhouette of clip, family: value is 0.25, recomputed 0.5']
     """
     keys = KEYS["measurements"]
     both = stored.merge(computed, on=keys, how="outer", suffixes=("", "_anew"), indicator=True)
@@ -87,12 +87,12 @@ def measurement_failures(stored: pd.DataFrame, computed: pd.DataFrame, rounding:
         with np.errstate(invalid="ignore"):
             unequal = (np.isnan(old) != np.isnan(new)) | (np.abs(old - new) > most)
         for row, a, b in zip(_rows(both[unequal]), old[unequal], new[unequal], strict=True):
-            lines.append(f"{_name(row)}: {column} is {a:.9g}, computed anew {b:.9g}")
+            lines.append(f"{_name(row)}: {column} is {a:.9g}, recomputed {b:.9g}")
     return cut(lines, "numbers")
 
 
 def prediction_failures(stored: pd.DataFrame, computed: pd.DataFrame, rounding: float) -> list[str]:
-    """Return where stored predictions differ from predictions that were made anew, a line for each probe.
+    """Return a line for each probe whose stored and recomputed predictions differ.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def prediction_failures(stored: pd.DataFrame, computed: pd.DataFrame, rounding: 
 
 
 def cut(lines: Sequence[str], what: str) -> list[str]:
-    """Return the first lines of many, and how many more there are.
+    """Return the first lines of many, and a line that counts the others.
 
     Examples
     --------
@@ -146,7 +146,7 @@ def cut(lines: Sequence[str], what: str) -> list[str]:
     return [*lines[:MOST_LINES], *more]
 
 
-_ONE_SIDED = {"left_only": "it is stored, and was not computed anew", "right_only": "missing in the folder"}
+_ONE_SIDED = {"left_only": "stored, but not recomputed", "right_only": "recomputed, but not in the folder"}
 
 
 def _rows(table: pd.DataFrame) -> Iterator[dict]:

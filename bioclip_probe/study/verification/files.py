@@ -22,7 +22,7 @@ from bioclip_probe.study.results import STUDY_FILE, Results
 from bioclip_probe.study.submission_file import parse_submission
 from bioclip_probe.study.verification.outcome import Outcome
 
-#: Made again from the tables at any time; without a checksum they are noted, not refused.
+#: Files that can be made again from the tables at any time; one without a checksum gives a note, not a failure.
 MADE_AGAIN = (
     "report.html",
     "explorer.html",
@@ -44,7 +44,7 @@ LARGEST_LIST = 1 << 22
 
 
 def check_sums(folder: Path) -> Outcome:
-    """Return whether the files of a folder are those that its ``SHA256SUMS`` lists, no more and no fewer.
+    """Check that the files of a folder are exactly those that its ``SHA256SUMS`` lists, with the same content.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def _file_findings(folder: Path, name: str, digest: str) -> Iterator[str]:
     elif not path.exists():
         yield "missing"
     elif not path.is_file():
-        yield "it is no file"
+        yield "it is not a file"
     elif sha256_of_file(path) != digest:
         yield "has changed since it was written (its sha256 differs)"
 
@@ -163,7 +163,7 @@ def _missing_files(results: Results) -> Iterator[str]:
         expected += [*REGISTRY, crate.FILE]
     for name in dict.fromkeys(expected):
         if not (results.folder / name).is_file():
-            yield f"{name}: missing, though runs.json says what it holds"
+            yield f"{name}: missing, though a step in runs.json wrote it"
 
 
 def _study_findings(results: Results) -> Iterator[str]:

@@ -36,14 +36,14 @@ log = logging.getLogger(__name__)
 
 #: Metrics of embeddings among the primary endpoints, and what stands beside them.
 GEOMETRY = tuple(name for endpoint in PRIMARY if not endpoint.probe for name in (endpoint.metric, *endpoint.beside))
-#: Vectors that were stored twice agree to this cosine.
+#: Lowest cosine of two stored copies of one vector.
 SAME = 1 - 1e-6
 #: Most bytes of a witness file.
 LARGEST_WITNESS = 1 << 28
 
 
 def check_numbers(results: Results, store: str | Path | None, settings: VerifySettings) -> Outcome:
-    """Return whether the numbers of a folder are computed again from the vectors in a store.
+    """Check that the numbers of a folder follow from the vectors in a store.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def check_numbers(results: Results, store: str | Path | None, settings: VerifySe
         failures += measurement_failures(stored, computed, Rounding.of(plan.measure, settings.rounding))
         compared += len(computed)
     obstacles += _unknown_encoders(results, sample)
-    checked = f"{compared:,} numbers computed anew, equal within {settings.rounding:g}"
+    checked = f"{compared:,} numbers recomputed, equal within {settings.rounding:g}"
     return Outcome("numbers", checked, tuple(failures), tuple(obstacles), tuple(_notes(results, settings)))
 
 
@@ -106,7 +106,7 @@ def read_witness(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
     Raises
     ------
     StoreError
-        If it is no such file. Nothing in it is unpickled.
+        If the file cannot be read as one. Nothing in it is unpickled.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def read_witness(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
         if any(len(rows) != len(ids) or rows.ndim != 2 or not np.isfinite(rows).all() for rows in vectors.values()):
             raise ValueError("its arrays do not fit each other")
         return ids, vectors
-    except Exception as error:  # a file from anybody: a damaged archive raises many kinds of exceptions
+    except Exception as error:  # the file may come from anybody, and a damaged archive raises many kinds of exceptions
         raise StoreError(f"{path.name} cannot be read: {one_line(error)}") from None
 
 
@@ -186,7 +186,7 @@ def _vector_failures(results: Results, sample: Sample) -> Iterator[str]:
 def _tables(
     results: Results, sample: Sample, plans: dict[str, Plan], settings: VerifySettings
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Yield stored tables, or parts of them, and the same computed anew."""
+    """Yield stored tables, or parts of them, with the recomputed ones."""
     table = results.measurements
     if table is None:
         return
@@ -206,7 +206,7 @@ def _tables(
 
 
 def _geometry(table: pd.DataFrame, sample: Sample, plan: Plan) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the primary endpoints of embeddings, and the differences in them, stored and computed anew."""
+    """Return the primary endpoints of embeddings, and the differences in them, stored and recomputed."""
     asked = plan.measure.metrics
     names = [name for metric in GEOMETRY for name in (metric, f"{metric}{DIFFERENCE}") if not asked or name in asked]
     settings = replace(plan.measure, metrics=tuple(names) or GEOMETRY[:1])
@@ -223,7 +223,7 @@ def _geometry(table: pd.DataFrame, sample: Sample, plan: Plan) -> tuple[pd.DataF
 def _scores(
     results: Results, table: pd.DataFrame, sample: Sample, plan: Plan
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Yield the primary endpoints of probes, stored and scored anew from the stored answers."""
+    """Yield the primary endpoints of probes, stored and recomputed from the stored answers."""
     predictions = results.table("predictions")
     for endpoint in PRIMARY:
         mine = (predictions["probe"] == endpoint.probe) & (predictions["protocol"] == endpoint.protocol)
@@ -251,7 +251,7 @@ def _same_machine(results: Results) -> bool:
 
 
 def _notes(results: Results, settings: VerifySettings) -> Iterator[str]:
-    """Yield what a reader should know about numbers that were computed anew."""
+    """Yield what a reader should know about the recomputed numbers."""
     here, there = provenance.software(), results.record.get("software", {})
     other = [
         f"{name} {there[name]} there, {here.get(name, 'none')} here" for name in there if there[name] != here.get(name)

@@ -25,7 +25,7 @@ class Outcome:
     obstacles : tuple of str
         One line for each thing that could not be checked, with the reason.
     notes : tuple of str
-        What a reader should know, and what is no failure.
+        Other facts that a reader should know; they are not failures.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class Verification:
     asked : tuple of str
         The depths that were asked for.
     date : str
-        When it was done, as ISO 8601 has it.
+        Time of the verification, in the form of ISO 8601.
     numbers_sha256 : str
         Digest of the primary numbers that were checked, see `submission.numbers_digest`; empty if there are none.
 
@@ -93,7 +93,7 @@ class Verification:
         return [f"{outcome.depth}: {line}" for outcome in self.outcomes for line in outcome.failures]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON has it; as ``verification.json`` it tells others that numbers were recomputed."""
+        """Return the outcome as values of JSON, as ``verification.json`` holds them for other laboratories."""
         depths = {outcome.depth: {"state": outcome.state, **asdict(outcome)} for outcome in self.outcomes}
         shown = {name: {key: depth[key] for key in depth if key != "depth"} for name, depth in depths.items()}
         facts = {"folder": str(self.folder), "protocol": self.protocol, "asked": list(self.asked)}

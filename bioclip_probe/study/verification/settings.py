@@ -22,7 +22,7 @@ class VerifySettings:
         The encoders by their names on this machine, ``NAME=ID`` for one of the folder's names; by default those that
         the folder names. Python code (``custom:``) is run only if it is named here.
     everything : bool
-        Compute all numbers anew, with all probes and projections. By default the primary endpoints are computed from
+        Recompute all numbers, with all probes and projections. By default the primary endpoints are computed from
         the vectors, and the scores of the probe from its stored answers.
     n_pictures : int
         Pictures that are embedded again, of those in ``witness.npz``.
@@ -52,7 +52,7 @@ class VerifySettings:
     models: tuple[str, ...] = field(
         default=(), metadata={"help": "models of other names here, NAME=ID; Python code is run only if named here"}
     )
-    everything: bool = field(default=False, metadata={"help": "compute all numbers anew, with all probes"})
+    everything: bool = field(default=False, metadata={"help": "recompute all numbers, with all probes"})
     n_pictures: int = field(default=16, metadata={"help": "pictures that are embedded again, at most 64"})
     rounding: float = field(default=1e-5, metadata={"help": "largest difference of equal numbers"})
     cosine: float = 0.999

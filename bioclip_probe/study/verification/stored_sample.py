@@ -39,7 +39,7 @@ _PATHS = ("tree", "tree_names", "attributes")
 
 
 def plan_of(step: dict[str, Any]) -> Plan:
-    """Return the plan of a step, as its record has it.
+    """Return the plan of a step from its record.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def plan_of(step: dict[str, Any]) -> Plan:
     Returns
     -------
     Plan
-        On this machine: no engine, and the device that there is.
+        Without an engine, and with the device of this machine.
 
     Raises
     ------
@@ -75,11 +75,11 @@ def plan_of(step: dict[str, Any]) -> Plan:
         paths = {name: Path(facts[name]) for name in _PATHS if facts.get(name)}
         return Plan(**{**plain, **paths, **sections})
     except (KeyError, TypeError, AttributeError) as error:
-        raise ProbeError(f"the plan in runs.json is none of this version of bioclip_probe ({error})") from None
+        raise ProbeError(f"the plan in runs.json is not one of this version of bioclip_probe ({error})") from None
 
 
 def stored_sample(results: Results, store: Store, plan: Plan, tree: Path | None = None) -> tuple[Sample, list[str]]:
-    """Return the sample of a study from its store, and what of it cannot be had.
+    """Return the sample of a study from its store, and the parts of it that cannot be made.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def _stored_encoder(store: Store, dataset: str, record: dict[str, Any]) -> Store
 
 
 def _names(store: Store, dataset: str, record: dict[str, Any], plan: Plan) -> dict[str, NameEmbeddings]:
-    """Return the embedded names of taxa of the encoders that the store has them of, if the plan uses names."""
+    """Return the embedded names of taxa of each encoder for which the store has them, if the plan uses names."""
     names = {}
     for encoder in record["encoders"] if plan.templates is not None else ():
         if encoder.get("control") or not encoder.get("text"):

@@ -29,7 +29,7 @@ CODE = ("custom:", "module:")
 
 
 def check_vectors(results: Results, store: str | Path | None, settings: VerifySettings) -> Outcome:
-    """Return whether pictures that are embedded again get the vectors of the folder, and of the store if one is named.
+    """Check that pictures that are embedded again get the vectors of the folder, and of the store if one is named.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ def check_vectors(results: Results, store: str | Path | None, settings: VerifySe
     Notes
     -----
     Weights that are not on this machine are downloaded, as by `embed`. The pictures are the first of ``witness.npz``,
-    which nobody chose, see `bundle.vectors.witnesses`. They are embedded in fp32, which every machine has: half
-    precision is only used where it gives the same vectors.
+    which nobody chose, see `bundle.vectors.witnesses`. They are embedded in fp32, which every machine has; a study
+    uses half precision only where it gives the same vectors.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def check_vectors(results: Results, store: str | Path | None, settings: VerifySe
 
 
 def models_of(results: Results, planned: tuple[str, ...], named: tuple[str, ...]) -> dict[str, str]:
-    """Return what each encoder of a folder is loaded by: as its plan has it, unless the user names it.
+    """Return the model by which each encoder of a folder is loaded: that of its plan, unless the user names another.
 
     Python code is left out where the folder alone names it: whoever wrote the folder would run it here.
 
@@ -121,7 +121,7 @@ def models_of(results: Results, planned: tuple[str, ...], named: tuple[str, ...]
 
 
 class _Check:
-    """The check of the vectors of a folder, with what it finds."""
+    """The check of the vectors of a folder, with its findings."""
 
     def __init__(self, results: Results, store: str | Path | None, cosine: float) -> None:
         self.results, self.store, self.cosine = results, store, cosine

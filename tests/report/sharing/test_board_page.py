@@ -54,7 +54,7 @@ def test_submissions_that_stand_apart_are_listed_with_the_reason(text: str) -> N
     apart = text.partition('id="apart"')[2]
     assert "d-submission.json" in apart
     assert "it names no protocol" in apart
-    assert "e-submission.json</bdi></code> is no valid submission" in apart
+    assert "e-submission.json</bdi></code> is not a valid submission" in apart
     assert "run: has 0 entries" in apart
 
 

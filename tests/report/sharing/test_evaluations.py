@@ -46,7 +46,7 @@ def test_undefined_numbers_are_left_out_and_a_missing_protocol_is_said() -> None
     content["models"][0]["endpoints"][0] |= {"value": None, "interval": None, "no_interval_because": "undefined"}
     entries = yaml.safe_load(eval_results(content, "bioclip"))
     assert [entry["dataset"]["task_id"] for entry in entries] == PRIMARY[1:]
-    assert "no protocol: comparable with no other" in entries[0]["notes"]
+    assert "no protocol: not comparable" in entries[0]["notes"]
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_hostile_names_stay_texts(name: str) -> None:
 
 @pytest.mark.parametrize("id", ["", "birds", "a/b/c", "../x", "a b/c", "a/b\n", "a/" + "b" * 200])
 def test_what_is_no_dataset_of_the_hub_is_refused(id: str) -> None:
-    with pytest.raises(ProbeError, match="is no dataset of the Hub; expected OWNER/NAME"):
+    with pytest.raises(ProbeError, match="is not a dataset of the Hub; expected OWNER/NAME"):
         check_benchmark(id)
 
 
 @pytest.mark.parametrize("url", ["example.org", "javascript:alert(1)", "https://", "https://a b", 'https://a/"x'])
 def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(ProbeError, match="is no address; expected https"):
+    with pytest.raises(ProbeError, match="is not a web address; expected https"):
         check_address(url)
     assert check_address("") == ""

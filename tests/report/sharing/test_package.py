@@ -73,7 +73,7 @@ def test_what_cannot_be_shared_is_refused_in_one_line(tmp_path: Path) -> None:
         share(tmp_path / "out", tmp_path / "new" / ".." / "out")
     with pytest.raises(DataError, match="cannot be shared as it is: who: has 201 entries or characters"):
         share(tmp_path / "out", origin=Origin(who="a" * 201))
-    with pytest.raises(ProbeError, match="'x' is no dataset of the Hub"):
+    with pytest.raises(ProbeError, match="'x' is not a dataset of the Hub"):
         share(tmp_path / "out", origin=Origin(benchmark="x"))
     assert not (tmp_path / "out" / "share").exists()
 

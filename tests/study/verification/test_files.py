@@ -49,7 +49,7 @@ def test_missing_and_extra_files_are_named(copied):
     found = failures(out)
     for line in (
         "predictions.parquet: missing",
-        "predictions.parquet: missing, though runs.json says what it holds",
+        "predictions.parquet: missing, though a step in runs.json wrote it",
         "notes.txt: not in SHA256SUMS",
         "more: not in SHA256SUMS",
     ):
@@ -60,7 +60,7 @@ def test_a_file_whose_line_is_removed_too_is_missing(copied):
     out, _ = copied
     (out / "witness.npz").unlink()
     rewrite_sums(out, without="witness.npz")
-    assert failures(out) == ("witness.npz: missing, though runs.json says what it holds",)
+    assert failures(out) == ("witness.npz: missing, though a step in runs.json wrote it",)
 
 
 def test_no_list_is_no_pass(copied):

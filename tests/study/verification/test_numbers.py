@@ -63,7 +63,7 @@ def test_changed_numbers_with_new_checksums_are_named(copied):
     for line, column in zip(lines, columns, strict=True):
         assert line.startswith("cophenetic_correlation of pixels, ")
         assert f": {column} is " in line
-        assert ", computed anew " in line
+        assert ", recomputed " in line
 
 
 def test_a_changed_count_a_removed_and_an_invented_number_are_named(copied):
@@ -82,8 +82,11 @@ def test_a_changed_count_a_removed_and_an_invented_number_are_named(copied):
     found = numbers_of(out, store).failures
     assert len(found) == 3
     assert any(line.startswith("pagel_lambda of pixels") and ": n_images is " in line for line in found)
-    assert any(line.startswith("effective_dimension of pixels") and "missing in the folder" in line for line in found)
-    assert any("genus" in line and "was not computed anew" in line for line in found)
+    assert any(
+        line.startswith("effective_dimension of pixels") and "recomputed, but not in the folder" in line
+        for line in found
+    )
+    assert any("genus" in line and "stored, but not recomputed" in line for line in found)
 
 
 def test_changed_answers_of_a_probe_do_not_fit_its_scores(copied):
@@ -137,7 +140,7 @@ def test_swapped_vectors_in_the_store_are_found(copied):
     found = numbers_of(out, store).failures
     assert "the vectors of pixels in the store are not those of embeddings.json (their digest differs)" in found
     assert any(line.startswith("witness.npz: 2 of ") and "vectors of pixels" in line for line in found)
-    assert any("computed anew" in line for line in found)
+    assert any("recomputed" in line for line in found)
 
 
 def test_damaged_vectors_in_the_store_are_a_failure(copied):
@@ -166,7 +169,7 @@ def test_a_plan_of_another_version_is_not_run(copied):
         step["plan"]["measure"]["n_wonders"] = 3
     (out / "runs.json").write_text(json.dumps(record))
     rewrite_sums(out)
-    assert "the plan in runs.json is none of this version" in numbers_of(out, store).obstacles[0]
+    assert "the plan in runs.json is not one of this version" in numbers_of(out, store).obstacles[0]
 
 
 def test_a_protocol_of_another_definition_is_noted(copied):
