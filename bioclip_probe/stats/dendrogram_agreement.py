@@ -53,7 +53,7 @@ def cophenetic_agreement(tree: Tree, dendrogram: Dendrogram, block: int = BLOCK)
 
     def add_up(start: int) -> np.ndarray:
         """Return the sums of the pairs of a block of tips with those after them."""
-        return _sum_pairs(start, min(start + block, k), *of_tree, *of_dendrogram, dendrogram.leaves)
+        return _sum_pairs(start, min(start + block, k), of_tree, of_dendrogram, dendrogram.leaves)
 
     sums = sum(in_threads(add_up, range(0, k, block), n_threads(k**2)), np.zeros(5))
     return float(pearson(k * (k - 1) / 2, *sums))
@@ -63,14 +63,12 @@ def cophenetic_agreement(tree: Tree, dendrogram: Dendrogram, block: int = BLOCK)
 def _sum_pairs(
     start: int,
     stop: int,
-    depth: np.ndarray,
-    between: np.ndarray,
-    top: np.ndarray,
-    joined: np.ndarray,
+    of_tree: tuple[np.ndarray, np.ndarray],
+    of_dendrogram: tuple[np.ndarray, np.ndarray],
     leaves: np.ndarray,
 ) -> np.ndarray:
     """Return Σt, Σh, Σt², Σh², Σth over pairs of tips, from depths of tips and of common ancestors of neighbours."""
-    k = len(depth)
+    (depth, between), (top, joined), k = of_tree, of_dendrogram, len(leaves)
     sums, height, place = np.zeros(5), np.empty(k), np.empty(k, dtype=np.int64)
     for at in range(k):
         place[leaves[at]] = at
@@ -134,7 +132,7 @@ def triplet_agreement(tree: Tree, dendrogram: Dendrogram) -> float:
     def add_up(start: int) -> np.ndarray:
         """Return the sums of a block of inner nodes."""
         nodes = inner[start : start + NODES]
-        return _sum_triplets(nodes, *spans, tree.parent, place, *dendrogram.spans, above)
+        return _sum_triplets(nodes, spans, tree.parent, place, dendrogram.spans, above)
 
     threads = n_threads(len(inner) * len(above))
     score, resolvable = sum(in_threads(add_up, range(0, len(inner), NODES), threads), np.zeros(2))
@@ -144,16 +142,14 @@ def triplet_agreement(tree: Tree, dendrogram: Dendrogram) -> float:
 @njit(cache=True, nogil=True)
 def _sum_triplets(
     nodes: np.ndarray,
-    first: np.ndarray,
-    last: np.ndarray,
+    spans: tuple[np.ndarray, np.ndarray],
     parent: np.ndarray,
     place: np.ndarray,
-    first_w: np.ndarray,
-    last_w: np.ndarray,
+    spans_w: tuple[np.ndarray, np.ndarray],
     above: np.ndarray,
 ) -> np.ndarray:
     """Return the score of the triplets that meet at some nodes of the tree, and their number."""
-    k, sums = len(place), np.zeros(2)
+    (first, last), (first_w, last_w), k, sums = spans, spans_w, len(place), np.zeros(2)
     before = np.empty(k + 1, dtype=np.int64)
     n, n_outer = np.empty(len(above), dtype=np.int64), np.empty(len(above), dtype=np.int64)
     for node in nodes:

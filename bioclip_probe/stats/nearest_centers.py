@@ -211,7 +211,7 @@ class Points:
             part = rows[start : start + step]
             block = self.rows[start : start + step] if len(rows) == len(self) else self.rows[part]
             products = _few_products(block, columns) if len(chosen) <= FEW else block @ columns.T
-            _compare_block(products, squares, chosen, column_of, part, known, uncertain)
+            uncertain[part] = _compare_block(products, squares, chosen, column_of, part, known)
 
         deque(in_threads(compare, range(0, len(rows), step), n_threads(len(rows) * len(chosen))), maxlen=0)
         return uncertain
@@ -237,10 +237,9 @@ def _compare_block(
     column_of: np.ndarray,
     rows: np.ndarray,
     known: Assignment,
-    uncertain: np.ndarray,
-) -> None:
-    """Update the assignment of rows from their products with chosen centres, (b, c)."""
-    n_columns, two = len(squares), np.float32(2)
+) -> np.ndarray:
+    """Update the assignment of rows from their products with chosen centres, (b, c); return which are uncertain."""
+    n_columns, two, uncertain = len(squares), np.float32(2), np.empty(len(rows), dtype=np.bool_)
     for at in range(len(rows)):
         row = rows[at]
         best, score, second = known.cluster[row], known.score[row], known.second[row]
@@ -263,7 +262,8 @@ def _compare_block(
                 else:
                     second = min(second, value)
         known.cluster[row], known.score[row], known.second[row] = best, score, second
-        uncertain[row] = own >= 0 and score >= second
+        uncertain[at] = own >= 0 and score >= second
+    return uncertain
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc", "contract"})

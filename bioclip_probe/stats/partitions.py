@@ -66,9 +66,8 @@ class Contingency(NamedTuple):
         order = np.argsort(clusters, kind="stable")
         sizes = np.bincount(clusters - clusters.min())
         lowest, n_log_n = int(labellings.min()), n_log_n_up_to(len(clusters))
-        taxa = np.zeros((len(labellings), int(labellings.max()) - lowest + 1), dtype=np.int64)
-        sums = np.zeros((3, len(labellings)))
-        _count_cells(order, sizes := sizes[sizes > 0], labellings, lowest, n_log_n, taxa, sums)
+        n_taxa, sizes = int(labellings.max()) - lowest + 1, sizes[sizes > 0]
+        taxa, sums = _count_cells(order, sizes, labellings, lowest, n_taxa, n_log_n)
         return cls(sizes, taxa, *sums)
 
 
@@ -78,12 +77,12 @@ def _count_cells(
     sizes: np.ndarray,
     labellings: np.ndarray,
     lowest: int,
+    n_taxa: int,
     n_log_n: np.ndarray,
-    taxa: np.ndarray,
-    sums: np.ndarray,
-) -> None:
-    """Fill in the sizes of the taxa, (P, T), and the sums over cells, (3, P), from images in the order of clusters."""
-    counts = np.zeros(taxa.shape[1], dtype=np.int64)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sizes of the taxa, (P, T), and the sums over cells, (3, P), from images in the order of clusters."""
+    taxa, sums = np.zeros((len(labellings), n_taxa), dtype=np.int64), np.zeros((3, len(labellings)))
+    counts = np.zeros(n_taxa, dtype=np.int64)
     for one in range(len(labellings)):
         first = 0
         for size in sizes:
@@ -101,6 +100,7 @@ def _count_cells(
                 sums[2, one] += count * (count - 1) / 2
                 counts[taxon] = 0
             first += size
+    return taxa, sums
 
 
 def cluster_purities(clusters: np.ndarray, labellings: np.ndarray) -> np.ndarray:
