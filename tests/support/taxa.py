@@ -7,6 +7,7 @@ import pandas as pd
 
 from bioclip_probe.metrics.hierarchy import estimate_cophenetic_correlation
 from bioclip_probe.metrics.image_pairs import estimate_image_correlation
+from bioclip_probe.metrics.ordinal import estimate_distance_by_lca, estimate_rank_correlations
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.jackknife import Jackknife
@@ -90,3 +91,15 @@ def image_tree_correlation(
     images = Rows.images(vectors, placement)
     jackknife = jackknife or jackknife_of(images, settings.n_groups)
     return estimate_image_correlation(images, jackknife, rng, settings)
+
+
+def spearman(vectors: np.ndarray, placement: Placement) -> Estimate:
+    """Return Spearman's correlation of tree and embedding distance over pairs of taxa."""
+    taxa = Rows.taxa(vectors, placement)
+    return estimate_rank_correlations(taxa, jackknife_of(taxa), DEFAULT)["spearman"]
+
+
+def distance_by_lca(vectors: np.ndarray, placement: Placement) -> dict[str, dict[str, Estimate]]:
+    """Return the distances of species by the rank of their last common ancestor."""
+    taxa = Rows.taxa(vectors, placement.coarsen("species"))
+    return estimate_distance_by_lca(taxa, jackknife_of(taxa), DEFAULT)
