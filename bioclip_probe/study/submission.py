@@ -1,4 +1,4 @@
-"""The submission of a study: its primary endpoints and what made them, in one file for other laboratories.
+"""The submission of a study: one file for other laboratories with its primary endpoints and how they were made.
 
 ``submission.json`` is the form in which numbers leave a laboratory: small, without paths of a machine, and described
 field by field by a JSON Schema that comes with the package (`SCHEMA_FILE`). Model cards and boards are made from it.
@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -24,13 +24,10 @@ from bioclip_probe.study.families import rows_of
 from bioclip_probe.study.machine_paths import without_paths
 from bioclip_probe.study.results import Results
 
-if TYPE_CHECKING:
-    from bioclip_probe.study.bundle.contents import Contents
-
 FILE = "submission.json"
 FORMAT = "bioclip-probe-submission/1"
 SCHEMA_FILE = Path(__file__).with_name("submission.schema.json")
-#: How the notes of measurements begin to say why there is no interval.
+#: Prefix of the part of a note that says why there is no interval.
 NO_INTERVAL = "no interval: "
 USUAL_LEVEL = 0.95
 
@@ -49,8 +46,8 @@ def submission_of(results: Results, who: str = "", licence: str = "") -> dict[st
     Returns
     -------
     dict
-        As `SCHEMA_FILE` describes it, in the order in which the file has it. It is the same whenever it is made: `made`
-        is when the study ended.
+        As `SCHEMA_FILE` describes it, in the order of the file. It does not depend on when it is made: ``made`` is the
+        time at which the study ended.
 
     Raises
     ------
@@ -91,32 +88,8 @@ def submission_of(results: Results, who: str = "", licence: str = "") -> dict[st
     return checked
 
 
-def submission_json(contents: Contents) -> bytes | None:
-    """Return ``submission.json`` as the steps of a study write it, without a submitter and a licence.
-
-    Parameters
-    ----------
-    contents : Contents
-
-    Returns
-    -------
-    bytes or None
-        None as long as nothing is measured.
-
-    Examples
-    --------
-    >>> from bioclip_probe.study.bundle.contents import Contents
-    >>> from bioclip_probe.study.examples import corvid_sample
-    >>> submission_json(Contents(Results(Path("out"), {}), corvid_sample())) is None
-    True
-    """
-    if contents.results.measurements is None:
-        return None
-    return as_json(submission_of(contents.results)).encode()
-
-
 def as_json(content: Mapping[str, Any]) -> str:
-    r"""Return a submission as the text of its file: two spaces a level, UTF-8, a line break at the end.
+    r"""Return a submission as the text of its file: indented by two spaces, with a line break at the end.
 
     Parameters
     ----------
@@ -135,9 +108,9 @@ def as_json(content: Mapping[str, Any]) -> str:
 
 
 def numbers_digest(content: Mapping[str, Any]) -> str:
-    """Return the digest of what a submission claims: its protocol, run, models and differences.
+    """Return the digest of the claims of a submission: its protocol, run, models and differences.
 
-    Who submits it, under which licence and when does not matter. A record of a verification names it by this digest.
+    The submitter, the licence and the time do not enter. A record of a verification names a submission by this digest.
 
     Parameters
     ----------
@@ -160,13 +133,13 @@ def numbers_digest(content: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Numbers:
-    """The measurements of an endpoint, or of a metric that it is read with.
+    """The measurements of an endpoint, or of a metric that stands beside it.
 
     Attributes
     ----------
     endpoint : Endpoint
     beside : str or None
-        Metric of the endpoint that it is read with; None for an endpoint itself.
+        Metric of the endpoint beside which it stands; None for an endpoint itself.
     rows : DataFrame
         A row for each encoder.
     """
@@ -177,7 +150,7 @@ class _Numbers:
 
 
 def _numbers(table: pd.DataFrame) -> Iterator[_Numbers]:
-    """Yield the primary endpoints, each before the numbers that it is read with."""
+    """Yield the primary endpoints, each followed by the numbers that stand beside it."""
     for endpoint in PRIMARY:
         yield _Numbers(endpoint, None, table[rows_of(endpoint, table)])
         for name in endpoint.beside:
@@ -186,7 +159,7 @@ def _numbers(table: pd.DataFrame) -> Iterator[_Numbers]:
 
 
 def _model(encoder: Mapping[str, Any], numbers: Sequence[_Numbers], record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an encoder is, and its primary endpoints."""
+    """Return the description of an encoder, with its primary endpoints."""
     name = encoder["name"]
     return {
         "name": name,
@@ -256,7 +229,7 @@ def _value(row: Mapping[Any, Any], level: float) -> dict[str, Any]:
 
 
 def _tested(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the tests of a measurement, and how much data entered."""
+    """Return the p-values, the counts and the note of a measurement."""
     return {
         "p": _number(row["p_value"]),
         "p_adjusted": _number(row["p_adjusted"]),
@@ -279,15 +252,15 @@ def _notes(row: Mapping[Any, Any]) -> list[str]:
 
 
 def _number(value: Any) -> float | None:
-    """Return a number as JSON has it: None where it is missing or infinite."""
+    """Return a number for JSON: None where it is missing or infinite."""
     return None if pd.isna(value) or not math.isfinite(value) else float(value)
 
 
 def _count(value: Any) -> int | None:
-    """Return a count as JSON has it: None where it is missing."""
+    """Return a count for JSON: None where it is missing."""
     return None if pd.isna(value) else int(value)
 
 
 def _text(value: Any) -> str | None:
-    """Return a text as JSON has it: None where it is missing or empty."""
+    """Return a text for JSON: None where it is missing or empty."""
     return None if pd.isna(value) or not value else str(value)

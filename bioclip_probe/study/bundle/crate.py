@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from bioclip_probe import __version__
+from bioclip_probe.study.bundle.contents import Contents
 from bioclip_probe.study.bundle.documents import PACKAGE, PAPER, REPOSITORY, date_of, title_of
-
-if TYPE_CHECKING:
-    from bioclip_probe.study.bundle.contents import Contents
 
 FILE = "ro-crate-metadata.json"
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
-#: Files that the study writes itself: media type, and what they hold.
+#: Files that the study writes itself: their media type, and their meaning.
 TABLES = {
     "measurements.parquet": ("application/vnd.apache.parquet", "every number with its interval, chance and p-value"),
     "measurements.csv": ("text/csv", "the same as text"),
@@ -50,7 +48,6 @@ def crate_file(contents: Contents, others: Mapping[str, tuple[str, str]]) -> byt
     Examples
     --------
     >>> from pathlib import Path
-    >>> from bioclip_probe.study.bundle.contents import Contents
     >>> from bioclip_probe.study.examples import corvid_sample
     >>> from bioclip_probe.study.results import Results
     >>> record = {"run": "0f", "dataset": {"name": "birds", "simulated": False}, "encoders": [], "steps": {}}
@@ -88,7 +85,7 @@ def crate_file(contents: Contents, others: Mapping[str, tuple[str, str]]) -> byt
 
 
 def _description(record: dict[str, Any]) -> str:
-    """Return what the folder is, in a sentence or two."""
+    """Return a description of the folder, in a sentence or two."""
     dataset = record["dataset"]
     text = "How well embeddings of vision models follow the tree of life, in numbers, with what is needed to check them"
     protocol = record.get("protocol")

@@ -1,4 +1,4 @@
-"""Documents about a study, for another laboratory: its protocol, its software, and how to cite it."""
+"""Documents about a study, for another laboratory: its protocol, software, submission and citation."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 import platform
 import re
 from importlib.metadata import PackageNotFoundError, distribution
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bioclip_probe import __version__, provenance
 from bioclip_probe.study import protocol_id
+from bioclip_probe.study.bundle.contents import Contents
 from bioclip_probe.study.piece import LIBRARIES
-
-if TYPE_CHECKING:
-    from bioclip_probe.study.bundle.contents import Contents
+from bioclip_probe.study.submission import as_json, submission_of
 
 PACKAGE = "bioclip_probe"
 REPOSITORY = "https://github.com/bioclip-probe/bioclip_probe"
@@ -35,7 +34,6 @@ def protocol_file(contents: Contents) -> bytes | None:
     Examples
     --------
     >>> from pathlib import Path
-    >>> from bioclip_probe.study.bundle.contents import Contents
     >>> from bioclip_probe.study.examples import corvid_sample
     >>> from bioclip_probe.study.results import Results
     >>> protocol_file(Contents(Results(Path("out"), {}), corvid_sample())) is None
@@ -63,7 +61,6 @@ def requirements_file(contents: Contents) -> bytes:
     Examples
     --------
     >>> from pathlib import Path
-    >>> from bioclip_probe.study.bundle.contents import Contents
     >>> from bioclip_probe.study.examples import corvid_sample
     >>> from bioclip_probe.study.results import Results
     >>> "numpy==" in requirements_file(Contents(Results(Path("out"), {"encoders": []}), corvid_sample())).decode()
@@ -87,6 +84,31 @@ def requirements_file(contents: Contents) -> bytes:
     return (head + "".join(f"{found[name]}\n" for name in sorted(found))).encode()
 
 
+def submission_file(contents: Contents) -> bytes | None:
+    """Return ``submission.json``: the primary endpoints, without a submitter and a licence.
+
+    Parameters
+    ----------
+    contents : Contents
+
+    Returns
+    -------
+    bytes or None
+        None as long as nothing is measured.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from bioclip_probe.study.examples import corvid_sample
+    >>> from bioclip_probe.study.results import Results
+    >>> submission_file(Contents(Results(Path("out"), {}), corvid_sample())) is None
+    True
+    """
+    if contents.results.measurements is None:
+        return None
+    return as_json(submission_of(contents.results)).encode()
+
+
 def citation_file(contents: Contents) -> bytes:
     """Return ``CITATION.cff``: how to cite the results, with the software and the paper that they come from.
 
@@ -107,7 +129,6 @@ def citation_file(contents: Contents) -> bytes:
     Examples
     --------
     >>> from pathlib import Path
-    >>> from bioclip_probe.study.bundle.contents import Contents
     >>> from bioclip_probe.study.examples import corvid_sample
     >>> from bioclip_probe.study.results import Results
     >>> record = {"dataset": {"name": "birds", "simulated": False}, "encoders": [], "steps": {}, "run": "0f"}
@@ -165,7 +186,7 @@ def date_of(record: dict[str, Any]) -> str:
     Returns
     -------
     str
-        In the form of ISO 8601; the first day of 1970 where no step says.
+        In the form of ISO 8601; the first day of 1970 if no step has a date.
 
     Examples
     --------
@@ -188,10 +209,10 @@ def _reference(kind: str, title: str, authors: str, url: str, **more: object) ->
 
 
 def _quoted(value: object) -> str:
-    """Return a value as YAML: numbers as they are, a text in double quotes, which JSON and YAML write alike."""
+    """Return a value as YAML: a number, or a text in double quotes, which JSON and YAML write in the same way."""
     return json.dumps(value)
 
 
 def _plain(name: str) -> str:
-    """Return the name of a package as all its spellings have it in common."""
+    """Return the normalised name of a package, which all its spellings share."""
     return re.sub(r"[-_.]+", "-", name).lower()

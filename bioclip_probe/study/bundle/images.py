@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bioclip_probe.study.bundle.contents import Contents
 from bioclip_probe.study.sample import Sample
 
-if TYPE_CHECKING:
-    from bioclip_probe.study.bundle.contents import Contents
-
-#: The column of the images that says under which licence a picture is published.
+#: The column of the images with the licence under which a picture is published.
 LICENCE = "licence"
 
 
 def images_table(sample: Sample) -> pd.DataFrame:
-    """Return the images that a study was done with, in the order in which it has them.
+    """Return the images of a study, in its order.
 
     Parameters
     ----------
@@ -28,7 +25,7 @@ def images_table(sample: Sample) -> pd.DataFrame:
     DataFrame, n rows
         Columns ``image_id``; ``sha256`` of the bytes of the picture, missing where it has none; ``taxon``, the path
         from the root, kingdom first, with nothing between the bars for an unknown rank; ``group``; ``split``; and
-        ``licence``, where a column of the images says it.
+        ``licence``, missing where no column of the images names it.
 
     Examples
     --------
@@ -63,12 +60,11 @@ def images_file(contents: Contents) -> bytes:
     Examples
     --------
     >>> from pathlib import Path
-    >>> from bioclip_probe.study.bundle.contents import Contents
     >>> from bioclip_probe.study.examples import corvid_sample
     >>> from bioclip_probe.study.results import Results
     >>> images_file(Contents(Results(Path("out"), {}), corvid_sample()))[:4]
     b'PAR1'
     """
     buffer = io.BytesIO()
-    contents.images.to_parquet(buffer, index=False)
+    images_table(contents.sample).to_parquet(buffer, index=False)
     return buffer.getvalue()

@@ -1,33 +1,87 @@
 """The registry of files beside the tables of a results folder; each step of a study writes all of them.
 
-To add a file, write a function that takes `contents.Contents` and returns bytes (None where the study has nothing for
-it), and add its entry here, and its test. The file is then written together with the tables, listed in ``SHA256SUMS``
-and described in ``ro-crate-metadata.json``. Nothing may be pickled, and no path of this machine belongs into a file.
+To add a file, write a function that takes `contents.Contents` and returns bytes, or None if the study has nothing for
+the file; add its entry here, and its test. The file is then written together with the tables, listed in ``SHA256SUMS``
+and described in ``ro-crate-metadata.json``. A file may hold nothing pickled, and no path of this machine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bioclip_probe.study.bundle import crate, documents, images, vectors
-from bioclip_probe.study.bundle.contents import Contents, FileEntry
+from bioclip_probe.study.bundle.contents import Contents
 from bioclip_probe.study.results import Results
 from bioclip_probe.study.sample import Sample
-from bioclip_probe.study.submission import submission_json
+from bioclip_probe.tables import Entry
 
 JSON, PARQUET = "application/json", "application/vnd.apache.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileEntry(Entry):
+    """A file of a results folder.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the folder.
+    title : str
+        Its meaning, in one line.
+    function : callable
+        ``function(contents) -> bytes``, or None if the study has nothing for the file.
+    media_type : str
+        Its media type (MIME type), for the RO-Crate.
+    """
+
+    function: Callable[[Contents], bytes | None]
+    media_type: str
+
 
 REGISTRY: dict[str, FileEntry] = {
     entry.name: entry
     for entry in (
-        FileEntry("images.parquet", "the images: sha256, taxon, group, split, licence", PARQUET, images.images_file),
-        FileEntry("embeddings.json", "the encoders and digests of their vectors", JSON, vectors.embeddings_file),
-        FileEntry("witness.npz", "64 images' vectors of each encoder", "application/zip", vectors.witness_file),
-        FileEntry("protocol.json", "the rules that the protocol id stands for", JSON, documents.protocol_file),
-        FileEntry("requirements.txt", "the software as installed", "text/plain", documents.requirements_file),
-        FileEntry("submission.json", "the primary endpoints, for model cards and boards", JSON, submission_json),
-        FileEntry("CITATION.cff", "how to cite the results", "application/yaml", documents.citation_file),
+        FileEntry(
+            "images.parquet",
+            "the images: sha256, taxon, group, split, licence",
+            media_type=PARQUET,
+            function=images.images_file,
+        ),
+        FileEntry(
+            "embeddings.json",
+            "the encoders and digests of their vectors",
+            media_type=JSON,
+            function=vectors.embeddings_file,
+        ),
+        FileEntry(
+            "witness.npz",
+            "64 images' vectors of each encoder",
+            media_type="application/zip",
+            function=vectors.witness_file,
+        ),
+        FileEntry(
+            "protocol.json",
+            "the rules that the protocol id stands for",
+            media_type=JSON,
+            function=documents.protocol_file,
+        ),
+        FileEntry(
+            "requirements.txt",
+            "the software as installed",
+            media_type="text/plain",
+            function=documents.requirements_file,
+        ),
+        FileEntry(
+            "submission.json",
+            "the primary endpoints, for model cards and boards",
+            media_type=JSON,
+            function=documents.submission_file,
+        ),
+        FileEntry(
+            "CITATION.cff", "how to cite the results", media_type="application/yaml", function=documents.citation_file
+        ),
     )
 }
 
@@ -44,7 +98,7 @@ def bundle_files(results: Results, sample: Sample) -> dict[str, Callable[[Path],
     Returns
     -------
     dict from str to callable
-        The name of each file, and what writes its content to a path.
+        A function that writes the content to a path, by the name of the file.
 
     Examples
     --------
@@ -56,7 +110,6 @@ def bundle_files(results: Results, sample: Sample) -> dict[str, Callable[[Path],
     contents = Contents(results, sample)
     made: dict[str, bytes] = {}
     for name, entry in REGISTRY.items():
-        assert entry.function is not None
         content = entry.function(contents)
         if content is not None:
             made[name] = content
@@ -66,7 +119,7 @@ def bundle_files(results: Results, sample: Sample) -> dict[str, Callable[[Path],
 
 def _about(made: Mapping[str, bytes]) -> dict[str, tuple[str, str]]:
     """Return media type and meaning of files."""
-    return {name: (REGISTRY[name].notes, REGISTRY[name].title) for name in made}
+    return {name: (REGISTRY[name].media_type, REGISTRY[name].title) for name in made}
 
 
 def _writer(content: bytes) -> Callable[[Path], object]:

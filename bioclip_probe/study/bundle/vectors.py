@@ -1,6 +1,7 @@
-"""The vectors of a study, for another laboratory: ``embeddings.json`` says whose they are, ``witness.npz`` holds some.
+"""The vectors of a study, for another laboratory: ``embeddings.json`` describes them, ``witness.npz`` holds some.
 
-With the witness, another laboratory sees whether it gets the same vectors from the same pictures, without the store.
+With the witness, another laboratory can check whether it gets the same vectors from the same pictures; the store is not
+needed for that.
 """
 
 from __future__ import annotations
@@ -8,16 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bioclip_probe.encoders import geometry_of
+from bioclip_probe.study.bundle.contents import Contents
 from bioclip_probe.study.inputs import Inputs
-
-if TYPE_CHECKING:
-    from bioclip_probe.study.bundle.contents import Contents
 
 #: Images of the witness.
 N_WITNESSES = 64
@@ -26,9 +24,9 @@ N_WITNESSES = 64
 def embeddings_file(contents: Contents) -> bytes:
     """Return ``embeddings.json``: the record of each encoder, with the digest of its vectors.
 
-    Under ``encoders`` stands a list; each entry is the record of an encoder, and ``vectors`` in it says ``n_images``,
-    ``dimension`` and ``digest``. The digest is that of the shards of the whole dataset in the store, or, without a
-    store, of the unit vectors.
+    The list ``encoders`` holds the record of each encoder, in which ``vectors`` gives ``n_images``, ``dimension`` and
+    ``digest``. The digest is that of the shards of the whole dataset in the store or, without a store, of the unit
+    vectors.
 
     Parameters
     ----------
@@ -41,7 +39,6 @@ def embeddings_file(contents: Contents) -> bytes:
     Examples
     --------
     >>> from pathlib import Path
-    >>> from bioclip_probe.study.bundle.contents import Contents
     >>> from bioclip_probe.study.examples import corvid_sample
     >>> from bioclip_probe.study.results import Results
     >>> text = embeddings_file(Contents(Results(Path("out"), {"run": "0f", "encoders": []}), corvid_sample()))
@@ -61,7 +58,7 @@ def embeddings_file(contents: Contents) -> bytes:
 
 
 def witnesses(ids: pd.Series, number: int = N_WITNESSES) -> np.ndarray:
-    """Return the rows of the images that witness: those whose ids have the smallest digests.
+    """Return the rows of the witness images: those whose ids have the smallest digests.
 
     Nobody chooses them, they do not depend on the order of the images, and they are spread over all taxa.
 
@@ -90,7 +87,7 @@ def witness_file(contents: Contents) -> bytes:
 
     Its arrays are ``image_id``; ``encoder``, the names; and ``vectors_0``, ``vectors_1`` … of each encoder in that
     order, of norm 1, float32, one row an image. Encoders whose vectors are not compared by their cosine are left out.
-    There are no objects in it, and the same study gives the same bytes.
+    No array holds Python objects, and the same study gives the same bytes.
 
     Parameters
     ----------
@@ -103,7 +100,6 @@ def witness_file(contents: Contents) -> bytes:
     Examples
     --------
     >>> from pathlib import Path
-    >>> from bioclip_probe.study.bundle.contents import Contents
     >>> from bioclip_probe.study.examples import corvid_sample
     >>> from bioclip_probe.study.results import Results
     >>> content = witness_file(Contents(Results(Path("out"), {"encoders": []}), corvid_sample()))
