@@ -117,7 +117,7 @@ def check_name(kind: str, name: str, known: Iterable[str], error: type[ProbeErro
     names = list(known)
     if name in names:
         return
-    nearest = get_close_matches(name.lower(), names, n=3, cutoff=0.4)
+    nearest = get_close_matches(str(name).lower(), names, n=3, cutoff=0.4)
     hint = f"did you mean {', '.join(nearest)}?" if nearest else f"there is {some(names, 20)}"
     raise error(f"no {kind} '{name}'; {hint}")
 

@@ -91,9 +91,11 @@ def from_module(
     >>> from_module(torch.nn.Flatten(), steps, "tiny-pixels").dimension
     48
     """
-    if not re.fullmatch(r"[\w.+-]+", name):
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]+", name):
         raise ModelError(f"'{name}' is no name of an encoder; expected letters, digits and . _ + -")
     check_geometry(geometry)
+    if isinstance(module, type):
+        raise ModelError(f"{module.__name__} is a class; expected a network that is made of it: {module.__name__}(…)")
     if not callable(getattr(module, "state_dict", None)) or not callable(module):
         raise ModelError(f"a {type(module).__name__} is no torch module; expected one, or custom:FILE.py:FACTORY")
     if not callable(transform):

@@ -278,6 +278,11 @@ def _check_types(models: object) -> None:
     for model in models:
         if not isinstance(model, str) and not hasattr(model, "encode"):
             raise ProbeError(f"{expected}; got a {type(model).__name__} in the list")
+    if not models:
+        raise ProbeError(f"{expected}; the list is empty")
+    for number, model in enumerate(models):
+        if model in models[:number]:
+            raise ProbeError(f"a model is named twice: {model if isinstance(model, str) else model.name}")
 
 
 def _check_names(names: Mapping[Model, str]) -> None:

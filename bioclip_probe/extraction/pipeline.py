@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.errors import ModelError, PictureError, some
+from bioclip_probe.errors import ModelError, PictureError, ProbeError, one_line, some
 from bioclip_probe.extraction.preparation import (
     Chunk,
     EncoderGroup,
@@ -337,7 +337,13 @@ def _encoded(encoder: Encoder, batch: _Batch) -> np.ndarray:
     """Return the (b, d) float32 vectors of one batch. This runs in a thread of the networks."""
     if not batch.positions:
         return np.empty((0, encoder.dimension), np.float32)
-    output = np.asarray(encoder.encode(batch.pictures))
+    try:
+        output = np.asarray(encoder.encode(batch.pictures))
+    except (ProbeError, MemoryError):
+        raise
+    except Exception as error:  # the code of a network may be anyone's
+        message = f"encoder '{encoder.name}' failed on {some(batch.image_ids)}: {one_line(error, 240, with_type=True)}"
+        raise ModelError(message) from error
     expected = (len(batch.positions), encoder.dimension)
     if output.shape != expected or output.dtype.kind != "f":
         raise ModelError(

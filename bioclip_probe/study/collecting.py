@@ -25,6 +25,7 @@ from bioclip_probe.store.earlier_versions import NO_DIGESTS, known_as
 from bioclip_probe.store.shards import EmbeddingFolder
 from bioclip_probe.store.store import Store
 from bioclip_probe.store.text_embeddings import NameEmbeddings, read_names
+from bioclip_probe.study.arguments import check_arguments, check_dataset, with_layers
 from bioclip_probe.study.phylogeny import TRUE_TREE, Phylogeny, TreeSample
 from bioclip_probe.study.sample import WHOLE, Sample
 from bioclip_probe.tables import RANKS
@@ -54,6 +55,7 @@ def collect(
         See `datasets.load`.
     models : sequence of str or Encoder
         Names of encoders, see `encoders.catalogue`, and encoders in memory, as `bioclip_probe.encoder` returns them.
+        ``layer:1-12:clip`` stands for twelve layers.
     store : str or Path, optional
         Where embeddings are kept; a second call embeds nothing again. By default the folder that the environment
         variable ``BIOCLIP_PROBE_STORE`` names, else ``store``.
@@ -83,9 +85,11 @@ def collect(
     >>> len(sample.images)
     2
     """
-    settings = settings or ExtractionSettings()
-    opened = Store(store or default_store())
-    dataset = known_as(opened, datasets.load(data) if isinstance(data, str) else _checked(data))
+    settings = ExtractionSettings() if settings is None else settings
+    check_arguments(phylogeny, templates, settings)
+    models = with_layers(models)
+    opened = Store(default_store() if store is None else store)
+    dataset = known_as(opened, datasets.load(data) if isinstance(data, str) else check_dataset(data))
     parts = set(dataset.images["split"].dropna())
     if WHOLE in parts and len(parts) > 1:
         raise DataError(f"'{dataset.name}' has a split called '{WHOLE}', which stands for the whole; rename it")
@@ -113,15 +117,6 @@ def default_store() -> Path:
     True
     """
     return Path(os.environ.get(STORE_VARIABLE) or "store")
-
-
-def _checked(data: object) -> datasets.Dataset:
-    """Return a dataset, or refuse what is none."""
-    if isinstance(data, datasets.Dataset):
-        return data
-    raise DataError(
-        f"expected a dataset, as bioclip_probe.dataset returns it, or its name; got a {type(data).__name__}"
-    )
 
 
 def check_several_taxa(dataset: datasets.Dataset) -> None:

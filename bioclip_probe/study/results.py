@@ -44,6 +44,11 @@ STUDY_FILE = "study.toml"
 _OF_ANOTHER = (
     "runs.json", "report.html", "explorer.html", "measurements.csv", *(f"{name}.parquet" for name in TABLES), SUMS
 )  # fmt: skip
+#: Files that a study writes beside its tables; a test compares them with `bundle.registry`.
+BESIDE = (
+    "images.parquet", "embeddings.json", "witness.npz", "protocol.json", "requirements.txt", "submission.json",
+    "CITATION.cff", "ro-crate-metadata.json",
+)  # fmt: skip
 #: Columns that identify a row: a new row replaces an old one that agrees in all of them.
 KEYS: dict[str, list[str]] = {
     "measurements": [
@@ -154,7 +159,8 @@ def check_folder(folder: str | Path) -> Path:
     Raises
     ------
     DataError
-        If it is a file, or may not be written to.
+        If it is a file, may not be written to, or holds files of somebody else's that the results would replace, such
+        as the ``requirements.txt`` of a repository.
 
     Examples
     --------
@@ -169,6 +175,13 @@ def check_folder(folder: str | Path) -> Path:
         raise DataError(f"{existing} is a file; expected a folder for the results")
     if not os.access(existing, os.W_OK):
         raise DataError(f"{existing} may not be written to; name another folder for the results")
+    if not any((folder / name).exists() for name in ("runs.json", "pieces")):
+        names = [name for name in (*_OF_ANOTHER, *BESIDE) if (folder / name).exists()]
+        if names:
+            raise DataError(
+                f"{folder} holds no results (no runs.json), but files that results would replace: {', '.join(names)}; "
+                "name a new folder"
+            )
     return folder
 
 

@@ -67,6 +67,8 @@ def test_the_geometry_is_part_of_the_record_and_of_the_fingerprint():
 
 @pytest.mark.parametrize("module, transform, name, message", [
     (network(), STEPS, "a name", "is no name of an encoder"),
+    (network(), STEPS, None, "is no name of an encoder"),
+    (torch.nn.Flatten, STEPS, "class", r"Flatten is a class; expected a network .*: Flatten\("),
     ("resnet", STEPS, "text", "a str is no torch module"),
     (network(), 3, "three", "the transform is a int"),
     (network(), lambda image: None, "none", "none: a grey picture cannot be embedded"),

@@ -51,6 +51,15 @@ def test_every_picture_has_its_own_vector(dataset, store, batch_size, workers):
     assert len(encoder.batches) == sum(-(-n // batch_size) for n in (4, 4, 2))
 
 
+def test_a_network_that_fails_is_told_in_one_line(dataset, store):
+    class Failing(MeanColour):
+        def encode(self, batch):
+            raise RuntimeError("too\nlarge")
+
+    with pytest.raises(ModelError, match=r"failed on 000\.png, .*: RuntimeError: too large$"):
+        extract_one(dataset, Failing(), store)
+
+
 def test_a_picture_that_fails_in_preprocessing_is_reported(tmp_path, store):
     class Picky(MeanColour):
         def preprocess(self, image):

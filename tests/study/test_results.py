@@ -187,3 +187,21 @@ def test_a_whole_study_is_stored_with_its_hash_until_a_single_step_replaces_rows
     written = results.write(tmp_path, record(), {"measurements": numbers(0.7)})
     assert not (tmp_path / "study.toml").exists()
     assert "study" not in written.record
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "SHA256SUMS", "measurements.csv"])
+def test_files_of_somebody_else_are_not_replaced(tmp_path, name):
+    (tmp_path / name).write_text("0" * 64 + "  thesis.docx\n")
+    (tmp_path / "thesis.docx").write_text("irreplaceable")
+    before = contents(tmp_path)
+    with pytest.raises(DataError, match=f"holds no results .*, but files that results would replace: {name}; name a"):
+        results.check_folder(tmp_path)
+    with pytest.raises(DataError, match="name a new folder"):
+        results.write(tmp_path, record(), {"measurements": numbers()}, fresh=True)
+    assert contents(tmp_path) == before
+
+
+def test_a_study_may_go_on_where_only_its_pieces_are(tmp_path):
+    (tmp_path / "pieces").mkdir()
+    (tmp_path / "images.parquet").write_bytes(b"")
+    assert results.check_folder(tmp_path) == tmp_path

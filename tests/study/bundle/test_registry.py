@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.study import checksums, results
-from bioclip_probe.study.bundle import vectors
+from bioclip_probe.study.bundle import crate, vectors
 from bioclip_probe.study.bundle.images import images_table
 from bioclip_probe.study.bundle.registry import REGISTRY, bundle_files
 from bioclip_probe.study.checksums import SUMS, read_sums
@@ -35,6 +35,10 @@ def test_every_file_is_there_and_in_the_list(out):
     there = {path.name for path in out.iterdir() if path.is_file()}
     assert {*REGISTRY, "ro-crate-metadata.json", "measurements.parquet", "runs.json", SUMS} <= there
     assert set(read_sums(out)) == there - {SUMS}
+
+
+def test_a_folder_of_somebody_else_is_known_by_the_same_names():
+    assert set(results.BESIDE) == {*REGISTRY, crate.FILE}
 
 
 def test_images_have_digests_taxa_groups_splits_and_licences():
