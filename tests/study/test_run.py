@@ -14,6 +14,7 @@ from bioclip_probe.metrics.registry import REGISTRY
 from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study import results, scoring
+from bioclip_probe.study.bundle.registry import REGISTRY as FILES
 from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
 from tests.support.settings import FEW
@@ -36,7 +37,7 @@ def test_what_it_leaves(small_study):
     tables = ("measurements.parquet", "measurements.csv", "predictions.parquet", "coordinates.parquet")
     figures = [f"figures/{name}.{kind}" for name in set(FIGURES) - NOT_DRAWN for kind in ("pdf", "png", "csv", "json")]
     pages = {"report.html", "explorer.html", "strays.json"}
-    assert files == {*pages, "runs.json", "study.toml", *tables, *figures}
+    assert files == {*pages, "runs.json", "study.toml", *tables, *figures, *FILES, "ro-crate-metadata.json"}
 
 
 def test_tables_are_what_they_declare(found):
