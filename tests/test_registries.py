@@ -7,8 +7,8 @@ import pytest
 
 from bioclip_probe import tables
 
-SHELVES = ("datasets", "encoders", "metrics", "probes", "projections", "plots")
-#: Few-shot and zero-shot classifiers are no learners: `study` calls them on other inputs than the probes that learn.
+SHELVES = ("datasets", "encoders", "metrics", "probes", "projections", "plots", "study.bundle")
+#: Few-shot and zero-shot classifiers are not learners: `study` calls them on other inputs than the probes that learn.
 WITHOUT_FUNCTION = {("probes", "simpleshot"), ("probes", "zero_shot")}
 
 
@@ -42,7 +42,7 @@ def test_every_entry_has_a_title_of_one_line(shelf):
 
 @pytest.mark.parametrize("shelf", SHELVES)
 def test_every_entry_has_a_function(shelf):
-    """Save those of `WITHOUT_FUNCTION`, and differences, which are made of the numbers of two encoders."""
+    """Except those of `WITHOUT_FUNCTION`, and differences, which are made of the numbers of two encoders."""
     entries = {name: entry for name, entry in registry_of(shelf).items() if not name.endswith("_difference")}
     missing = {(shelf, name) for name, entry in entries.items() if not callable(entry.function)}
     assert missing == {entry for entry in WITHOUT_FUNCTION if entry[0] == shelf}
