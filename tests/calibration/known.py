@@ -1,7 +1,7 @@
 """Models whose answer is known: ready vectors of made-up images, with their taxonomy and their dated tree.
 
 The species evolve on a tree that is made here, so that the truths need no data. Its taxonomy is the same tree, cut at
-six ages.
+six ages. Models beyond those of `bioclip_probe.world.known_models` come in pairs, or differ in spectrum and scatter.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.tables import RANKS
-from bioclip_probe.tree import Tree, brownian, taxonomy
+from bioclip_probe.tree import Placement, Tree, brownian, taxonomy
 from bioclip_probe.tree.newick import parse_newick
+from bioclip_probe.world import known_models
 
 #: The name of the dated tree in measurements, and the trees along which species may evolve.
 DATED = "dated"
@@ -57,6 +58,11 @@ class Species:
         grown = parse_newick(self.newick, "Myr")
         tips = pd.Index([str(name).replace("_", " ") for name in grown.name[grown.tips]])
         return grown, grown.tips[tips.get_indexer(self.lineages["species"])]
+
+    def images_on(self, tree: str, n_images: int) -> Placement:
+        """Return images of each species on a tree, species by species."""
+        grown, node = self.placed_on(tree)
+        return Placement(grown, np.repeat(node, n_images))
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +164,8 @@ def independent(k: int, d: int, rng: np.random.Generator) -> np.ndarray:
 def memoriser(rng: np.random.Generator, n: int, n_images: int, d: int = 64, scatter: float = 0.3) -> KnownModels:
     """Return a model that tells species apart and knows nothing of their tree."""
     species = made_up_species(n, rng)
-    return KnownModels(species, n_images, {"memoriser": images(independent(n, d, rng), n_images, scatter, rng)})
+    vectors = known_models.memoriser(species.images_on(TREES[0], n_images), rng, d, scatter)
+    return KnownModels(species, n_images, {"memoriser": vectors})
 
 
 def tree_blind(rng: np.random.Generator, n: int, n_images: int, d: int = 64) -> KnownModels:
@@ -172,29 +179,41 @@ def tree_blind(rng: np.random.Generator, n: int, n_images: int, d: int = 64) -> 
     return KnownModels(species, n_images, vectors)
 
 
-def evolving(
-    rng: np.random.Generator,
-    n: int,
-    n_images: int,
-    tree: str = DATED,
-    signal: float = 1.0,
-    d: int = 64,
-    shape: str = "flat",
-    scatter: float = 0.3,
-) -> KnownModels:
+@dataclass(frozen=True)
+class Evolution:
+    """Evolution of the vectors of a model.
+
+    Attributes
+    ----------
+    signal : float
+        Pagel's λ.
+    d : int
+        Dimensions.
+    shape : str
+        See `spectrum`.
+    scatter : float
+        See `images`.
+    """
+
+    signal: float = 1.0
+    d: int = 64
+    shape: str = "flat"
+    scatter: float = 0.3
+
+
+def evolving(rng: np.random.Generator, n: int, n_images: int, evolution: Evolution, tree: str = DATED) -> KnownModels:
     """Return a model whose species evolved along a tree with Pagel's λ, with a spectrum and a scatter of images."""
-    species = made_up_species(n, rng)
-    vectors = species.evolved(tree, d, rng, signal) * np.sqrt(spectrum(shape, d))
-    return KnownModels(species, n_images, {"brownian": images(vectors, n_images, scatter, rng)})
+    species, d = made_up_species(n, rng), evolution.d
+    vectors = species.evolved(tree, d, rng, evolution.signal) * np.sqrt(spectrum(evolution.shape, d))
+    return KnownModels(species, n_images, {"brownian": images(vectors, n_images, evolution.scatter, rng)})
 
 
 def one_trait(rng: np.random.Generator, n: int, n_images: int, tree: str = DATED, d: int = 64) -> KnownModels:
     """Return a model that knows one heritable trait: species lie on an arc, as one Brownian trait says."""
     species = made_up_species(n, rng)
-    angle = 0.5 * species.evolved(tree, 1, rng)[:, 0]
-    arc = np.zeros((n, d))
-    arc[:, 0], arc[:, 1] = np.cos(angle), np.sin(angle)
-    return KnownModels(species, n_images, {"one-trait": images(arc, n_images, 0.1, rng)})
+    return KnownModels(
+        species, n_images, {"one-trait": known_models.one_trait(species.images_on(tree, n_images), rng, d)}
+    )
 
 
 def habitat(
@@ -214,7 +233,7 @@ def habitat(
 def pure_noise(rng: np.random.Generator, n: int, n_images: int, d: int = 64) -> KnownModels:
     """Return a model that knows nothing: images have independent vectors."""
     species = made_up_species(n, rng)
-    return KnownModels(species, n_images, {"noise": rng.standard_normal((n * n_images, d))})
+    return KnownModels(species, n_images, {"noise": known_models.noise(species.images_on(TREES[0], n_images), rng, d)})
 
 
 def equal_but_for_seed(

@@ -88,7 +88,7 @@ def test_made_up_species_are_on_an_ultrametric_tree_and_in_its_taxonomy():
 
 @pytest.mark.parametrize("shape", ["flat", "decaying", "steep"])
 def test_species_and_scatter_have_the_variance_they_should(shape):
-    models = known.evolving(np.random.default_rng(0), 200, 20, signal=0.0, d=64, shape=shape, scatter=0.5)
+    models = known.evolving(np.random.default_rng(0), 200, 20, known.Evolution(0.0, 64, shape, scatter=0.5))
     images = models.vectors["brownian"].reshape(200, 20, 64)
     assert images.var(axis=1, ddof=1).sum(axis=1).mean() == pytest.approx(0.25, rel=0.05)
     assert images.mean(axis=1).var(axis=0).sum() == pytest.approx(1 + 0.25 / 20, rel=0.2)

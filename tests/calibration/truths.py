@@ -43,7 +43,7 @@ from tests.calibration.expectations import (
     twin_claims,
     unequal_claims,
 )
-from tests.calibration.known import TREES, KnownModels
+from tests.calibration.known import TREES, Evolution, KnownModels
 from tests.calibration.publishing import markdown
 from tests.calibration.randomness import generator
 from tests.calibration.resumable import run
@@ -204,9 +204,11 @@ class Size:
     without: tuple[str, ...] = ()
 
     @property
-    def cells(self) -> Iterable[tuple[float, int, str, float]]:
+    def cells(self) -> Iterable[Evolution]:
         """λ, dimensions, spectrum and scatter of each cell."""
-        return itertools.product(self.signals, self.dimensions, self.shapes, self.scatters)
+        return itertools.starmap(
+            Evolution, itertools.product(self.signals, self.dimensions, self.shapes, self.scatters)
+        )
 
 
 SIZES = {
@@ -229,19 +231,18 @@ SIZES = {
 }
 
 
-def evolving_truth(tree: str, signal: float, d: int, shape: str, scatter: float, sizes: Size) -> Truth:
+def evolving_truth(tree: str, cell: Evolution, sizes: Size) -> Truth:
     """Return a cell of the truths about λ."""
+    signal = cell.signal
     pooled = Claim(Number(LAMBDA, tree=tree), "mean", signal, LAMBDA_TOLERANCE, "λ")
     tests = (Claim(Number(LAMBDA, tree=tree), "uniform", primary="λ"), Claim(Number(CPCC, tree=tree), "uniform"))
     return Truth(
-        f"λ = {signal:g}, {d} dimensions, {shape}, scatter {scatter:g}, {tree}",
-        partial(
-            known.evolving, n=N_LAMBDA_SPECIES, n_images=5, tree=tree, signal=signal, d=d, shape=shape, scatter=scatter
-        ),
+        f"λ = {signal:g}, {cell.d} dimensions, {cell.shape}, scatter {cell.scatter:g}, {tree}",
+        partial(known.evolving, n=N_LAMBDA_SPECIES, n_images=5, evolution=cell, tree=tree),
         partial(evolving_claims, tree=tree, signal=signal),
         sizes.n_cell_draws,
         sizes.cells_ask,
-        f"λ = {signal:g}, scatter {scatter:g}, {tree}",
+        f"λ = {signal:g}, scatter {cell.scatter:g}, {tree}",
         (pooled, Claim(Number(LAMBDA, tree=tree), "interval", signal), *(() if signal else tests)),
     )
 
@@ -292,7 +293,7 @@ def plan(size: str) -> dict[str, Truth]:
                 pairs,
             ),
         ]
-        truths += [evolving_truth(tree, *cell, sizes) for cell in sizes.cells]
+        truths += [evolving_truth(tree, cell, sizes) for cell in sizes.cells]
     return {truth.name: truth for truth in truths if truth.name not in sizes.without}
 
 
