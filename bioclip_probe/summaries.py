@@ -10,7 +10,7 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-#: Entries of a folded list that are shown.
+#: The most entries of a folded list that are shown.
 MOST_SHOWN = 50
 
 
@@ -22,9 +22,9 @@ class Summary:
     ----------
     title : str
     facts : mapping from str to str
-        What is said of each name; empty texts are left out.
+        The text of each fact by its name; empty texts are left out.
     lists : mapping from str to sequence of str
-        Lists by what they hold, in the plural; empty ones are left out.
+        Lists by the plural of what they hold, such as ``notes``; empty lists are left out.
 
     Examples
     --------

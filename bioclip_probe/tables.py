@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # pandas is imported where it is used: `--help` needs the ranks only, and would wait for it.
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 DEFAULT_SEED = 0
+#: Smaller p-values are printed as smaller than this.
+SMALLEST_P = 0.001
 #: Images in a shard of the store, and the types of its vectors; the first one is the default.
 SHARD_SIZE, DTYPES = 1024, ("float32", "float16")
 #: Prompts that names of taxa stand in: one, or the 81 of published zero-shot numbers; the first is the default.

@@ -1,4 +1,4 @@
-"""The commands that compare: `compare`, two models of a results folder; `published`, its numbers and published ones."""
+"""The commands `compare`, for two models of a results folder, and `published`, for its numbers and published ones."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import itertools
 from bioclip_probe.cli.output import Output
 from bioclip_probe.cli.printing import print_published
 from bioclip_probe.errors import DataError
+from bioclip_probe.tables import SMALLEST_P
 
 # Modules that are slow to import are imported inside the commands: `--help` would wait for them.
 
-#: Columns that a reader sees; a program gets all of them.
+#: Columns that are printed; ``--json`` has all of them.
 SHOWN = ["metric", "tree", "rank", "value", "value_b", "difference", "ci_low", "ci_high", "p_adjusted", "n_taxa"]
-
-SMALLEST_P = 0.001
 
 
 def add_compared(sub: argparse.ArgumentParser) -> None:
     """Add the two models that are compared, and the metrics."""
-    text = "two models of the folder; by default every two that are no controls"
+    text = "two models of the folder; by default every two that are not controls"
     sub.add_argument("compared", nargs="*", metavar="MODEL", help=text)
     text = "compare in these alone, by the names in measurements.csv; default: the primary endpoints at every rank"
     sub.add_argument("--metrics", nargs="+", default=(), metavar="NAME", help=text)

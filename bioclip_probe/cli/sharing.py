@@ -1,4 +1,4 @@
-"""The commands `share` and `board`: what leaves a laboratory of a study, and what many laboratories submit."""
+"""The commands `share`, for the files of a study that can be published, and `board`, for many submissions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def share(options: argparse.Namespace, output: Output) -> None:
 
 
 def board(options: argparse.Namespace, output: Output) -> None:
-    """Write the page of many submissions, and print where each model stands and which submissions stand apart."""
+    """Write the page of many submissions, and print the place of each model and the submissions that stand apart."""
     from bioclip_probe.report.sharing import read_board
 
     board = read_board(options.folder, _verifier(options.store) if options.verify else None)

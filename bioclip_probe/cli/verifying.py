@@ -90,7 +90,7 @@ def _verify_store(path: Path, options: argparse.Namespace, output: Output) -> in
     for finding in findings.itertuples():
         output.line(f"{finding.folder}: {finding.check}: {finding.finding}")
     if len(findings):
-        output.line(f"{len(findings)} findings; damaged shards alone are done again by embed --repair")
+        output.line(f"{len(findings)} findings; embed --repair embeds damaged shards again, and only those")
         return 1
-    output.line("whole and sound")
+    output.line("no damage found")
     return 0

@@ -1,6 +1,6 @@
 """Plain loops over small tables, for compiled functions.
 
-The same as expressions of NumPy take numba many times as long to compile, and every function that uses them pays again.
+Numba takes many times as long to compile the same as expressions of NumPy, again for every function that uses them.
 """
 
 from __future__ import annotations

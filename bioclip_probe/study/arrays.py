@@ -32,15 +32,15 @@ def from_arrays(
     Parameters
     ----------
     vectors : mapping from str to array_like, shape (n, d)
-        The vectors of each encoder by its name, in the order of the rows. They need no length of 1.
+        The vectors of each encoder by its name, in the order of the rows. They need not have length 1.
     frame : DataFrame, n rows
         The taxa of the images; columns of ranks are found by their names, see `datasets.from_rows`.
     phylogeny : Phylogeny, optional
-        Of the taxa.
+        A phylogeny of the taxa, measured beside the taxonomy.
     name : str
         Name of the dataset in tables.
     geometry : str or mapping from str to str
-        How vectors are compared, of all encoders or by name: ``cosine``, ``euclidean`` or ``lorentz``.
+        How vectors are compared, for all encoders or by their names: ``cosine``, ``euclidean`` or ``lorentz``.
     simulated : bool
         True for vectors that were made up, such as those of `world.known_models`. Every table and figure says so.
 
@@ -95,7 +95,7 @@ def _checked(given: object, n: int, encoder: str) -> np.ndarray:
     try:
         array = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"the vectors of '{encoder}' are no numbers: expected an array of shape ({n}, d)") from error
+        raise DataError(f"the vectors of '{encoder}' are not numbers: expected an array of shape ({n}, d)") from error
     if array.ndim != 2 or len(array) != n or not array.shape[1]:
         raise DataError(f"the vectors of '{encoder}' have the shape {array.shape}; expected ({n}, d), one a row")
     return array

@@ -1,4 +1,4 @@
-"""Further columns of the images, such as photographer, place or kind of picture, by which numbers may be misled."""
+"""Further columns of the images, such as photographer, place or kind of picture, that may mislead numbers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from bioclip_probe.datasets.readers.vector_files import split_key
 from bioclip_probe.datasets.readers.vector_table import ID_NAMES
 from bioclip_probe.errors import DataError, some
 
-#: Columns that the table of images has itself.
+#: Columns of the table of images itself.
 OWN_COLUMNS = ("group", "split", "label", "common", "status")
-#: Columns that say under which licence a picture is published, in small letters.
+#: Names of columns with the licence under which a picture is published, in small letters.
 LICENCES = ("licence", "license", "dcterms:license", "license_name")
 #: Forms of a dataset that is one file, which may hold further columns.
 FILE_FORMS = ("table:", "vectors:")

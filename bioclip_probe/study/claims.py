@@ -1,4 +1,4 @@
-"""Which process computes which piece of a study."""
+"""Claims of processes on the pieces of a study, so that each piece is computed once."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from bioclip_probe.executors import PROCESSES
 from bioclip_probe.study.piece import PieceState
 
-#: Marks of a piece. Any other mark is the number of the process that computes it.
+#: Marks of a piece; any other mark is the number of the process that computes it.
 FREE, STORED, FAILED = 0, -1, -2
 
 
 class Claims:
-    """The pieces that a results folder lacks, and which process computes each of them.
+    """The pieces that a results folder lacks, with the process that computes each of them.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Claims:
         self._marks = PROCESSES.Array("i", [FREE] * len(wanted))
 
     def take(self, key: str, process: int) -> bool:
-        """Return True if a process shall compute a piece, which then is its own with all others of the group.
+        """Claim a piece and its group for a process; return True if the process may compute the piece.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class Claims:
         return bool(self._marks[self._number[key]] == STORED)
 
     def process_at(self, key: str) -> int:
-        """Return the process that computes a piece, or will because it has another one of the group; 0 for none.
+        """Return the process that computes a piece, or that claimed another piece of its group; 0 if there is none.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class Claims:
 
 
 def group_of(piece: PieceState) -> str:
-    """Return what the pieces that one process should compute have in common.
+    """Return the group of a piece; one process should compute all pieces of a group.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ def compare(
     measured: Measured | None = None,
     checkpoints: Checkpoints = NOWHERE,
 ) -> pd.DataFrame:
-    """Compare every two encoders: what they differ in, how alike they are, and what each is worth beyond the controls.
+    """Compare every two encoders: their differences, their similarity, and their agreement beyond the controls.
 
     `pairs.differences` puts the numbers of two of them beside their differences, as the command `compare` prints them.
 
@@ -43,7 +43,7 @@ def compare(
     sample : Sample
     settings : MeasureSettings
     measured : dict from Part to list of Measurement, optional
-        What `measurements` returned for the sample and the settings; measured anew by default.
+        The result of `measurements` for the sample and the settings; by default it is computed.
     checkpoints : Checkpoints
         Where finished comparisons are stored; a piece is one pair. By default nowhere.
 

@@ -71,7 +71,7 @@ def test_a_program_gets_each_depth(corvids, capsys):
 @pytest.mark.parametrize("arguments", [("{store}",), ("--store", "{store}")], ids=["as a folder", "with the flag"])
 def test_a_store_is_checked_as_before(corvids, capsys, arguments):
     arguments = [text.format(store=corvids / "store") for text in arguments]
-    assert run(capsys, "verify", *arguments, "--quiet")[:2] == (0, "whole and sound\n")
+    assert run(capsys, "verify", *arguments, "--quiet")[:2] == (0, "no damage found\n")
     assert "--depth is about results" in refused(capsys, "verify", *arguments, "--depth", "files")
 
 

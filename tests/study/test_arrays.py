@@ -51,7 +51,7 @@ def test_each_encoder_has_its_geometry():
     ({"one": VECTORS[:3]}, r"have the shape \(3, 3\); expected \(4, d\)"),
     ({"one": VECTORS[0]}, r"have the shape \(3,\); expected \(4, d\)"),
     ({"one": VECTORS[:, :0]}, r"have the shape \(4, 0\)"),
-    ({"one": [["a"]] * 4}, "are no numbers"),
+    ({"one": [["a"]] * 4}, "are not numbers"),
     ({"one": np.full((4, 3), np.nan)}, "must be finite"),
 ])  # fmt: skip
 def test_arrays_that_do_not_fit_are_refused(vectors, message):

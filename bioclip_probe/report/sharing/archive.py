@@ -19,8 +19,8 @@ from bioclip_probe.study.bundle import crate
 from bioclip_probe.study.checksums import SUMS, read_sums, sums_text
 from bioclip_probe.study.machine_paths import is_absolute, without_paths
 from bioclip_probe.study.submission import FILE, as_json
+from bioclip_probe.study.verification.outcome import VERIFICATION
 
-VERIFICATION = "verification.json"
 #: Files of a results folder that the archive leaves out, with the reason; a folder stands for all files in it.
 LEFT_OUT = {
     "report.html": "drawn from the tables; it shows pictures, which may not be yours to publish",

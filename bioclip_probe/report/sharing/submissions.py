@@ -22,8 +22,8 @@ from bioclip_probe.report.sharing.boards import Submitted
 from bioclip_probe.study import results
 from bioclip_probe.study.submission import FILE, numbers_digest, submission_of
 from bioclip_probe.study.submission_file import LARGEST, parse_submission
+from bioclip_probe.study.verification.outcome import VERIFICATION
 
-VERIFICATION = "verification.json"
 #: The most bytes of the list of members of a zip, which is read as a whole. A member takes 46 bytes and its name twice.
 LARGEST_LIST = 4 << 20
 #: Bytes at the end of a zip that hold its end record, and the signatures of that record and of the record of a zip64.

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bioclip_probe.metrics.endpoints import TAXONOMY
-from bioclip_probe.tables import RANKS
+from bioclip_probe.tables import RANKS, SMALLEST_P
 from bioclip_probe.tree.placing import PLURALS
 
-SMALLEST_P = 0.001
 #: The sign in place of a number that is missing or undefined.
 NONE = "–"
 SIMULATED = "simulated: pictures of invented species; the numbers say nothing about life on Earth"

@@ -20,7 +20,7 @@ from bioclip_probe.study.checksums import SUMS, parse_sums
 from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.study.results import STUDY_FILE, Results
 from bioclip_probe.study.submission_file import parse_submission
-from bioclip_probe.study.verification.outcome import Outcome
+from bioclip_probe.study.verification.outcome import VERIFICATION, Outcome
 
 #: Files that can be made again from the tables at any time; one without a checksum gives a note, not a failure.
 MADE_AGAIN = (
@@ -32,7 +32,7 @@ MADE_AGAIN = (
     "appendix",
     "share",
     "board.html",
-    "verification.json",
+    VERIFICATION,
 )
 #: The tables of each step.
 TABLES_OF = {

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+#: The file in which an outcome goes to other laboratories, beside the submission that it is about.
+VERIFICATION = "verification.json"
 DEPTHS = ("files", "numbers", "vectors")
 PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not checked"
 
