@@ -104,7 +104,7 @@ class Dataset:
         return self._summary().html()
 
     def _summary(self) -> Summary:
-        """Return what is to be known of the dataset at a glance."""
+        """Return the summary of the dataset for a shell or a notebook."""
         lineages, n_images = np.unique(self._lineage_numbers(), return_counts=True)
         placement = taxonomy(self.images.iloc[lineages])
         every = placement.take(np.repeat(np.arange(len(placement)), n_images))

@@ -53,7 +53,7 @@ def from_frame(frame: pd.DataFrame, root: str | Path = ".", name: str = "frame")
 
 
 def from_rows(frame: pd.DataFrame, name: str = "frame") -> Dataset:
-    """Return images of which a DataFrame gives the taxa only: there are no pictures, but vectors of them.
+    """Return images without pictures, for which a DataFrame gives the taxa; their vectors are given elsewhere.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def from_rows(frame: pd.DataFrame, name: str = "frame") -> Dataset:
     Raises
     ------
     DataError
-        If a column of ranks is missing, or two ids are alike.
+        If a column of ranks is missing, or two ids are equal.
 
     Examples
     --------
@@ -89,13 +89,13 @@ def from_rows(frame: pd.DataFrame, name: str = "frame") -> Dataset:
 
 
 def _check_frame(frame: object) -> None:
-    """Raise `DataError` if an object is no DataFrame."""
+    """Raise `DataError` if an object is not a DataFrame."""
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"expected a pandas DataFrame with one row an image; got a {type(frame).__name__}")
 
 
 def _values(frame: pd.DataFrame, name: str, required: str) -> tuple[pd.DataFrame, list[str], str]:
-    """Return the columns that have a meaning, notes on columns, and how messages call the frame."""
+    """Return the columns that have a meaning, notes on columns, and the name of the frame in messages."""
     _check_frame(frame)
     origin, columns = f"the DataFrame '{name}'", [str(column) for column in frame.columns]
     twice = sorted({column for column in columns if columns.count(column) > 1})

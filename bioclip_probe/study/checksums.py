@@ -14,7 +14,7 @@ from bioclip_probe.errors import DataError, printable, shorten
 from bioclip_probe.files import sha256_of_file, write_bytes_atomically
 
 SUMS = "SHA256SUMS"
-#: Lines that are read at most; a results folder has about twenty.
+#: The most lines that are read; a results folder has about twenty.
 MOST_LINES = 10_000
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
@@ -22,7 +22,7 @@ Writer = Callable[[Path], object]
 
 
 def is_inside(name: str) -> bool:
-    r"""Return True if a path, as a list of checksums has it, stays inside the folder of the list.
+    r"""Return True if a path of a list of checksums stays inside the folder of the list.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def is_inside(name: str) -> bool:
 
 
 def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
-    """Return the checksums in the text of a ``SHA256SUMS``, and what is wrong with it.
+    """Return the checksums in the text of a ``SHA256SUMS``, and the problems with it.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
     sums : dict from str to str
         Digest of each file, by its path below the folder.
     problems : list of str
-        One line for each: a line that is none, a path that leaves the folder, a file that is listed twice.
+        One line for each: a line that is not a checksum, a path that leaves the folder, a file that is listed twice.
 
     Examples
     --------
     >>> parse_sums("0" * 64 + "  ../runs.json")
-    ({}, ["line 1: '../runs.json' is no path inside the folder; it is not followed"])
+    ({}, ["line 1: '../runs.json' is not a path inside the folder, and is ignored"])
     """
     sums: dict[str, str] = {}
     problems = []
@@ -68,9 +68,9 @@ def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
         match = _LINE.fullmatch(line)
         shown = shorten(printable(line if match is None else match[2]), 80)
         if match is None:
-            problems.append(f"line {number} is no checksum of a file: '{shown}'")
+            problems.append(f"line {number} is not a checksum of a file: '{shown}'")
         elif not is_inside(match[2]) or match[2] == SUMS:
-            problems.append(f"line {number}: '{shown}' is no path inside the folder; it is not followed")
+            problems.append(f"line {number}: '{shown}' is not a path inside the folder, and is ignored")
         elif match[2] in sums:
             problems.append(f"line {number}: '{shown}' is listed twice")
         else:
@@ -121,7 +121,7 @@ def sums_text(sums: Mapping[str, str]) -> str:
 
 
 def with_sums(folder: Path, files: Mapping[Path, Writer], kept: Mapping[str, str]) -> dict[Path, Writer]:
-    """Return files for `files.write_together`, and last the list of their checksums.
+    """Return files for `files.write_together`, with the list of their checksums as the last one.
 
     Each file is read once, after it is written and before it gets its name.
 
@@ -162,9 +162,9 @@ def with_sums(folder: Path, files: Mapping[Path, Writer], kept: Mapping[str, str
 
 
 def add_to_sums(folder: str | Path, paths: Iterable[Path]) -> None:
-    """Write the checksums of files that came into a results folder after its tables, such as ``report.html``.
+    """Add the checksums of files that were written after the tables of a results folder, such as ``report.html``.
 
-    Nothing is done in a folder without a list: it was written by an earlier version.
+    A folder without a list, which an earlier version wrote, stays as it is.
 
     Parameters
     ----------

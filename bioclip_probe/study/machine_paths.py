@@ -1,7 +1,7 @@
-"""Paths of a machine in records: how they are taken out before a record leaves the laboratory.
+"""Removal of the paths of a machine from records, before a record leaves the laboratory.
 
-A path tells where somebody works, often under their name, and means nothing elsewhere. Of each absolute path, only the
-name of its file or folder stays, behind an ellipsis. Ids of models (``hf-hub:imageomics/bioclip``), addresses
+A path tells where somebody works, often with their name, and means nothing elsewhere. Each absolute path is replaced by
+an ellipsis and the name of its file or folder. Ids of models (``hf-hub:imageomics/bioclip``), addresses
 (``https://…``) and relative paths inside a dataset stay as they are.
 """
 
@@ -12,23 +12,23 @@ from collections.abc import Mapping
 from pathlib import PureWindowsPath
 from typing import Any
 
-#: What stands in place of the folders of a path.
+#: The sign in place of the folders of a path.
 CUT = "…"
 #: Beginning of an absolute path: of POSIX, of a home folder, of a drive or a share of Windows, or of a file's address.
 _ROOT = r"(?:file:/{1,3}|~[\w.-]*/|/(?![/\s])|[A-Za-z]:[\\/](?!/)|\\\\(?=\w))"
-#: A path begins a text, or stands behind a space, a quote, a bracket, an equals sign, the colon of a
-#: scheme, or the slash behind an architecture.
+#: A path begins a text, or follows a space, a quote, a bracket, an equals sign, the colon of a
+#: scheme, or the slash after an architecture.
 _BEFORE = r"""(?:(?<=[\s'"`=(\[{<,;|>])|(?<=\w:)|(?<=\w/)|^)"""
 _WHOLE = re.compile(rf"((?:[\w.+-]{{2,}}[:=])*){_ROOT}(.*)", re.DOTALL)
 _INSIDE = re.compile(rf"""{_BEFORE}{_ROOT}[^\s'"`()\[\]{{}}<>|,;:]*""")
-#: What tells a sentence that begins with a path from a path.
+#: Marks of a sentence that begins with a path, which a single path does not have.
 _SENTENCE = re.compile(rf"[:;,.] |\s--?\w|://|\s{_ROOT}")
 #: Folders whose entries are named after people.
 _HOMES = ("home", "users", "root")
 
 
 def without_paths(value: Any) -> Any:
-    """Return a JSON-able value whose texts hold no absolute path; of each, only its last name stays.
+    """Return a JSON-able value in whose texts absolute paths are cut to their last name.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def _text_without_paths(text: str) -> str:
 
 
 def _last_name(path: str) -> str:
-    """Return the last name of a path behind an ellipsis; the ellipsis alone where it may be that of a person."""
+    """Return an ellipsis and the last name of a path; only the ellipsis if that may be the name of a person."""
     parts = [part for part in PureWindowsPath(path.removeprefix("file:")).parts if part.strip("\\/")]
     if not parts or (path.startswith("~") and len(parts) < 2):
         return CUT

@@ -1,8 +1,8 @@
 """The protocol of a study: the rules that make numbers of two laboratories comparable, and the id that stands for them.
 
-The **protocol** is what is the same for all studies: versions of metrics, probes and projections, seeds, numbers of
-replicates, the resampled unit, the primary endpoints, how pictures are prepared, and the controls. `definition` lists
-all of it, and its name is ``treeoflife-alignment/1``. A change of any entry, however small, makes ``/2``.
+The **protocol** is everything that is the same in all studies: versions of metrics, probes and projections, seeds,
+numbers of replicates, the resampled unit, the primary endpoints, how pictures are prepared, and the controls.
+`definition` lists all of it, and its name is ``treeoflife-alignment/1``. Any change of an entry makes ``/2``.
 
 The **instance** is what the rules were applied to: pictures, taxa, groups, splits and phylogenies, see
 `instance_parts`. Models are neither: they are compared under one protocol on one instance.
@@ -11,9 +11,8 @@ Two numbers are comparable only if both the id and the instance are equal. A stu
 its id has a suffix with a digest of the departures, such as ``treeoflife-alignment/1+custom-3f2a91bc``, and its record
 lists them. Two studies with the same departures have the same id.
 
-Some settings belong to neither, see `FREE`: which numbers are asked for, which machine computes them, and which images
-are measured, which is part of the instance. Adjusted p-values depend on all numbers of a run; they are never compared
-between runs.
+Settings that the protocol leaves free are listed in `FREE`, with the reason: they choose numbers or a machine, or they
+are part of the instance. Adjusted p-values depend on all numbers of a run, and are never compared between runs.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from bioclip_probe.tree.tree import Tree
 NAME = "treeoflife-alignment"
 #: Version of the protocol. Raise it with any change of `definition`; a test holds each version to its digest.
 NUMBER = 1
-#: The id in results that were written before the protocol had one.
+#: The id in results of versions without a protocol.
 UNKNOWN = ""
 
 _SETTINGS = {
@@ -86,7 +85,7 @@ FREE: dict[str, dict[str, str]] = {
     },
     "projection": {"methods": "chooses numbers"},
 }
-#: Values other than the default that follow the protocol too.
+#: Values other than the default that also follow the protocol.
 ALSO_ALLOWED: dict[str, tuple[object, ...]] = {"extraction.precision": ("fp32",)}
 #: The sections of the plan that the numbers of a step depend on.
 SECTIONS = {
@@ -96,7 +95,7 @@ SECTIONS = {
 }
 #: The controls beside the models: what their ids contain.
 CONTROLS = ("control:pixels", "control:color-histogram", "untrained:")
-#: What no setting says.
+#: Rules that no setting expresses.
 RULES = {
     "images": "all images that every encoder of the study could embed; exact copies and images of one group "
     "(observation or photographer) are never on both sides of a split, and are no neighbours of each other",
@@ -220,7 +219,7 @@ def id_of(departures: Mapping[str, str]) -> str:
 
 
 def picture_lines(images: pd.DataFrame) -> list[str]:
-    r"""Return a line for each image, sorted, that says what the protocol sees of it.
+    r"""Return a line for each image with the facts that the protocol uses, sorted.
 
     Parameters
     ----------
@@ -230,7 +229,7 @@ def picture_lines(images: pd.DataFrame) -> list[str]:
     Returns
     -------
     list of str
-        Digest of the picture's bytes (where it has none, its id), taxon, group and split, parted by tabs.
+        Digest of the picture's bytes (where it has none, its id), taxon, group and split, separated by tabs.
 
     Examples
     --------
@@ -245,7 +244,7 @@ def picture_lines(images: pd.DataFrame) -> list[str]:
 
 
 def instance_parts(images: pd.DataFrame, trees: Mapping[str, Tree] | None = None) -> dict[str, Any]:
-    """Return what a study was done with, as digests.
+    """Return the parts of the instance of a study, as digests.
 
     The order of the images and their ids do not enter, unless a picture has no bytes that could be digested.
 
@@ -273,7 +272,7 @@ def instance_parts(images: pd.DataFrame, trees: Mapping[str, Tree] | None = None
 
 
 def protocol_record(departures: Mapping[str, str], parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what ``runs.json`` says under ``protocol``.
+    """Return the entry ``protocol`` of ``runs.json``.
 
     Parameters
     ----------
@@ -304,12 +303,12 @@ def with_protocol(record: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     record : dict
-        With ``protocol`` as the last step has it, and ``deviations`` in each of its ``steps``.
+        With the ``protocol`` of the last step, and ``deviations`` in each of its ``steps``.
 
     Returns
     -------
     dict
-        Its ``protocol`` is None if a step does not say how it departs, since an earlier version wrote it.
+        Its ``protocol`` is None if a step has no ``deviations``, because an earlier version wrote it.
 
     Examples
     --------
@@ -367,7 +366,7 @@ def _fixed(section: str, holder: Any) -> dict[str, Any]:
 
 
 def _json_value(value: object) -> Any:
-    """Return a setting as JSON has it."""
+    """Return a setting as a value of JSON."""
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -107,7 +107,7 @@ class Sample:
         return self._summary().html()
 
     def _summary(self) -> Summary:
-        """Return what is to be known of the sample at a glance."""
+        """Return the summary of the sample for a shell or a notebook."""
         controls, records = set(self.controls), self.record.get("encoders", ())
         models = [
             f"{name}{' (control)' if name in controls else ''} {own.vectors.shape[1]}-d"

@@ -1,8 +1,8 @@
 """Submissions from other laboratories: files that are read with care, and checked field by field.
 
-A submission comes from anyone. Its size is limited before it is read; numbers must be finite; no key occurs twice;
-every field is as the published JSON Schema says; and what one field says of another must hold, so that a page made
-from submissions need not check again.
+Anybody may have written a submission. Its size is checked before it is read, its numbers must be finite, no key may
+occur twice, every field must agree with the published JSON Schema, and the fields must not contradict each other. A
+page that is made from submissions need not check again.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from bioclip_probe.errors import DataError, one_line, printable, shorten
 from bioclip_probe.limits import format_size
 from bioclip_probe.study.submission import FILE, SCHEMA_FILE, numbers_digest
 
-#: Bytes of a submission at most; one of a hundred encoders, with all their differences, has 13 MB.
+#: The most bytes of a submission; one of a hundred encoders, with all their differences, has 13 MB.
 LARGEST = 16 << 20
-#: Problems of one file that are told.
+#: The most problems of one file that are listed.
 MOST_PROBLEMS = 20
 
 
@@ -39,7 +39,7 @@ def read_submission(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     DataError
-        If the file cannot be read, or is no valid submission.
+        If the file cannot be read, or is not a valid submission.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def read_submission(path: str | Path) -> dict[str, Any]:
     content, found = parse_submission(data)
     if content is None or found:
         others = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise DataError(f"{path} is no valid submission: {found[0]}{others}")
+        raise DataError(f"{path} is not a valid submission: {found[0]}{others}")
     return content
 
 
@@ -90,19 +90,19 @@ def parse_submission(data: bytes) -> tuple[dict[str, Any] | None, list[str]]:
     Parameters
     ----------
     data : bytes
-        The content of a file; of a larger one than `LARGEST`, one byte more than that will do.
+        The content of a file; for a file larger than `LARGEST`, the first ``LARGEST + 1`` bytes are enough.
 
     Returns
     -------
     submission : dict or None
-        None where the bytes are no JSON object. With problems, it is not to be trusted.
+        None if the bytes are not a JSON object. Do not use it if there are problems.
     problems : list of str
         At most `MOST_PROBLEMS`; empty for a valid submission.
 
     Examples
     --------
     >>> parse_submission(b'{"format": NaN}')
-    (None, ['it is no JSON: NaN is no number of JSON'])
+    (None, ['it is not JSON: NaN is not a number of JSON'])
     """
     if len(data) > LARGEST:
         return None, [f"it is larger than {format_size(LARGEST)}"]
@@ -114,16 +114,16 @@ def parse_submission(data: bytes) -> tuple[dict[str, Any] | None, list[str]]:
             object_pairs_hook=_without_copies,
         )
     except RecursionError:
-        return None, ["it is no JSON that can be read: lists or tables inside each other without end"]
+        return None, ["it is not JSON that can be read: its lists or tables are nested too deeply"]
     except ValueError as error:
-        return None, [f"it is no JSON: {one_line(error)}"]
+        return None, [f"it is not JSON: {one_line(error)}"]
     if not isinstance(content, dict):
-        return None, [f"expected a JSON object, came {_kind(content)}"]
+        return None, [f"expected a JSON object, got {_kind(content)}"]
     return content, problems(content)
 
 
 def problems(content: Mapping[str, Any]) -> list[str]:
-    """Return every problem of a submission, a line each: where it is, what was expected, and what came.
+    """Return every problem of a submission, a line each: its place, what was expected, and what was found.
 
     Parameters
     ----------
@@ -162,17 +162,17 @@ def schema() -> dict[str, Any]:
 
 
 def _schema_problems(content: Mapping[str, Any]) -> Iterator[str]:
-    """Yield where a submission is not as the schema says; the fields that stand first come first."""
+    """Yield the problems that the schema finds in a submission, in the order of its fields."""
     import jsonschema
 
     try:
         json.dumps(content, ensure_ascii=False).encode("utf-8")
         found = list(islice(jsonschema.Draft202012Validator(schema()).iter_errors(content), 1000))
     except UnicodeEncodeError:
-        yield "it has a text that is no Unicode: half of a surrogate pair"
+        yield "it has a text that is not Unicode: half of a surrogate pair"
         return
     except RecursionError:
-        yield "it has lists or tables inside each other without end"
+        yield "its lists or tables are nested too deeply"
         return
     order = {name: number for number, name in enumerate(schema()["properties"])}
     for error in sorted(found, key=lambda error: order.get(str(next(iter(error.path), "")), -1)):
@@ -180,12 +180,12 @@ def _schema_problems(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _message(error: Any) -> str:
-    """Return what the schema expected and what came, in a line without the whole content."""
-    came = error.instance if isinstance(error.instance, (int, float, str)) else _kind(error.instance)
+    """Return what the schema expected and what it found, in a line without the whole content."""
+    found = error.instance if isinstance(error.instance, (int, float, str)) else _kind(error.instance)
     if error.validator in ("type", "pattern", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
         expected = error.validator_value
         words = " or ".join(map(str, expected)) if isinstance(expected, list) else expected
-        return f"expected {error.validator} {words}, came {shorten(printable(repr(came)), 80)}"
+        return f"expected {error.validator} {words}, got {shorten(printable(repr(found)), 80)}"
     if error.validator in ("maxItems", "maxProperties", "maxLength", "minItems", "minLength"):
         return f"has {len(error.instance):,} entries or characters; {error.validator} is {error.validator_value:,}"
     return one_line(error.message)
@@ -200,7 +200,7 @@ def _place(path: Any) -> str:
 
 
 def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
-    """Yield where one field of a submission contradicts another."""
+    """Yield the contradictions between fields of a submission."""
     names = [model["name"] for model in content["models"]]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"models: the name {shorten(printable(name), 80)!r} occurs {names.count(name)} times"
@@ -228,7 +228,7 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _odd_interval(number: Mapping[str, Any], where: str) -> Iterator[str]:
-    """Yield what is odd about the interval of a number."""
+    """Yield the contradictions in the interval of a number."""
     interval, reason = number["interval"], number["no_interval_because"]
     if interval is None and not reason:
         yield f"{where}: without an interval, no_interval_because must say why"
@@ -240,7 +240,7 @@ def _odd_interval(number: Mapping[str, Any], where: str) -> Iterator[str]:
 
 def _refuse_constant(text: str) -> float:
     """Refuse NaN and infinite numbers, which JSON does not have."""
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number of JSON")
 
 
 def _finite(text: str) -> float:
@@ -260,6 +260,6 @@ def _without_copies(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _kind(value: object) -> str:
-    """Return what JSON calls the kind of a value."""
+    """Return the name that JSON has for the type of a value."""
     kinds = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
     return kinds.get(type(value), "number")

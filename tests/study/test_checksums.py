@@ -35,7 +35,7 @@ def test_a_list_is_read_with_what_is_wrong_in_it():
     sums, problems = parse_sums(text)
     assert sums == {"a.csv": ZERO, "b.csv": ZERO}
     assert [problem.split(" ")[1].rstrip(":") for problem in problems] == ["3", "4", "5", "6"]
-    assert "'../c.csv' is no path inside the folder; it is not followed" in problems[0]
+    assert "'../c.csv' is not a path inside the folder, and is ignored" in problems[0]
     assert "listed twice" in problems[1]
     assert "no checksum of a file: 'nonsense'" in problems[2]
 

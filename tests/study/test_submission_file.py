@@ -35,15 +35,15 @@ MISTAKES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a field missing": (lambda c: c.pop("run"), "'run' is a required property"),
     "a text as value": (
         lambda c: first(c).update(value="0.5"),
-        "models[0].endpoints[0].value: expected type number or null, came \"'0.5'\"",
+        "models[0].endpoints[0].value: expected type number or null, got \"'0.5'\"",
     ),
     "a digest cut short": (
         lambda c: c["models"][0].update(sha256="ab"),
-        "models[0].sha256: expected pattern ^[0-9a-f]{64}$, came \"'ab'\"",
+        "models[0].sha256: expected pattern ^[0-9a-f]{64}$, got \"'ab'\"",
     ),
     "a p-value above 1": (
         lambda c: c["differences"][3].update(p=1.5),
-        "differences[3].p: expected maximum 1, came '1.5'",
+        "differences[3].p: expected maximum 1, got '1.5'",
     ),
     "an empty name": (
         lambda c: c["models"][0].update(name=""),
@@ -79,7 +79,7 @@ MISTAKES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "half a surrogate pair": (
         lambda c: c.update(who="\ud800"),
-        "it has a text that is no Unicode: half of a surrogate pair",
+        "it has a text that is not Unicode: half of a surrogate pair",
     ),
 }
 
@@ -98,14 +98,14 @@ def test_a_valid_one_has_no_problem() -> None:
 
 
 BYTES = {
-    "nothing": (b"", "it is no JSON: Expecting value"),
-    "a list": (b"[]", "expected a JSON object, came array"),
-    "NaN": (b'{"a": NaN}', "NaN is no number of JSON"),
+    "nothing": (b"", "it is not JSON: Expecting value"),
+    "a list": (b"[]", "expected a JSON object, got array"),
+    "NaN": (b'{"a": NaN}', "NaN is not a number of JSON"),
     "an infinite number": (b'{"a": 1e999}', "the number 1e999 is too large"),
-    "a long number": (b'{"a": ' + b"9" * 10_000 + b"}", "it is no JSON"),
+    "a long number": (b'{"a": ' + b"9" * 10_000 + b"}", "it is not JSON"),
     "a key twice": (b'{"a": 1, "a": 2}', "a key occurs twice"),
-    "no UTF-8": (b'{"a": "\xff"}', "it is no JSON: 'utf-8' codec"),
-    "deep lists": (b'{"a": ' + b"[" * 200_000, "inside each other without end"),
+    "no UTF-8": (b'{"a": "\xff"}', "it is not JSON: 'utf-8' codec"),
+    "deep lists": (b'{"a": ' + b"[" * 200_000, "nested too deeply"),
 }
 
 
@@ -124,7 +124,7 @@ def test_deep_settings_are_refused() -> None:
         setting = [setting]
     content["models"][0]["preprocessing"] = {"size": setting}
     content, found = parse_submission(json.dumps(content).encode())
-    assert found == ["it has lists or tables inside each other without end"]
+    assert found == ["its lists or tables are nested too deeply"]
 
 
 def test_a_file_larger_than_allowed_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_a_file_is_read_or_refused_with_the_first_problem(tmp_path: Path) -> Non
     path.write_text(as_json(valid()), encoding="utf-8")
     assert read_submission(path) == valid()
     path.write_text(as_json(valid(run="", simulated=1)), encoding="utf-8")
-    with pytest.raises(DataError, match=r"is no valid submission: run: has 0 entries .* \(and 1 more\)"):
+    with pytest.raises(DataError, match=r"is not a valid submission: run: has 0 entries .* \(and 1 more\)"):
         read_submission(path)
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
         read_submission(tmp_path)

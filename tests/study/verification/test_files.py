@@ -76,7 +76,7 @@ def test_a_path_that_leads_out_is_refused_and_not_read(copied, name):
     with open(out / SUMS, "a") as file:
         file.write(f"{'0' * 64}  {name}\n")
     (line,) = failures(out)
-    assert line.endswith(f"'{name}' is no path inside the folder; it is not followed")
+    assert line.endswith(f"'{name}' is not a path inside the folder, and is ignored")
 
 
 def test_links_are_not_followed(copied):
