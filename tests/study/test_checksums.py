@@ -37,7 +37,7 @@ def test_a_list_is_read_with_what_is_wrong_in_it():
     assert [problem.split(" ")[1].rstrip(":") for problem in problems] == ["3", "4", "5", "6"]
     assert "'../c.csv' is not a path inside the folder, and is ignored" in problems[0]
     assert "listed twice" in problems[1]
-    assert "no checksum of a file: 'nonsense'" in problems[2]
+    assert "not a checksum of a file: 'nonsense'" in problems[2]
 
 
 def test_a_list_of_endless_lines_is_not_followed():
