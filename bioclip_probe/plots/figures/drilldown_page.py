@@ -83,7 +83,7 @@ class Page:
         self._title = 3 * _LINE + 0.05
         self._legends = [1.16 * _LINE * -(-max(block) // self.legend_columns) for block in n_taxa]
         self._n_models, self._key = n_models, 0.0
-        self._caption = (2 if self.width > 1.3 else 3) * _LINE + 0.07 if captioned else _GAP
+        self._caption = (2 if self.width > 1.3 else 4) * _LINE + 0.07 if captioned else _GAP
         self.short = False
         room = settings.tallest - heading
         if self.height_below > room:

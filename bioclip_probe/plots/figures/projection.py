@@ -152,8 +152,17 @@ def _draw_panel(axes: Axes, own: pd.DataFrame, ranks: list[str], color: str, qua
         at = x + 0.2 * (number + (1 if quantity == FULL else -0.5))
         mean, sd = by_metric[seeds]["value"], by_metric[f"{seeds}_sd"]["value"]
         axes.vlines(at, mean - sd, mean + sd, color=style.INK, linewidth=0.8, zorder=3)
-        axes.plot(at, by_metric[seeds]["chance"], "x", color=style.INK, markersize=3, markeredgewidth=0.7, zorder=2)
-        axes.plot(at, by_metric[plane]["value"], marker, markersize=3.2, zorder=4, **_mark(color))
+        axes.plot(
+            at,
+            by_metric[seeds]["chance"],
+            "x",
+            color=style.INK,
+            markersize=3,
+            markeredgewidth=0.7,
+            zorder=2,
+            clip_on=False,
+        )
+        axes.plot(at, by_metric[plane]["value"], marker, markersize=3.2, zorder=4, clip_on=False, **_mark(color))
     axes.set_xlim(-0.5, len(ranks) - 0.3)
     axes.grid(axis="y", color=style.GRID, linewidth=0.6)
     axes.set_axisbelow(True)

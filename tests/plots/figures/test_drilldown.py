@@ -119,8 +119,8 @@ def test_panel_purity_is_printed_under_its_panel():
     rows += [{**rows[0], "space": "centred", "value": 0.11}, {**rows[0], "taxon": "Plantae", "value": 0.22}]
     rows.append({**rows[0], "rank": "phylum", "taxon": "Animalia", "value": np.nan})
     figure = draw_drilldown(with_purity(coordinates(), MEASUREMENTS.frame(rows)))
-    assert panel(figure, "clip", "order").get_xlabel() == "purity 0.61\nchance 0.40"
-    assert panel(figure, "bioclip", "order").get_xlabel() == "purity 0.87, in plane 0.83\nchance 0.40"
+    assert panel(figure, "clip", "order").get_xlabel() == "purity 0.61, chance 0.40\nadjusted 0.35"
+    assert panel(figure, "bioclip", "order").get_xlabel() == "purity 0.87, in plane 0.83\nchance 0.40, adjusted 0.78"
     assert panel(figure, "clip", "phylum").get_xlabel() == ""
     twice = MEASUREMENTS.frame([rows[0], rows[0]])
     with pytest.raises(DataError, match="more than one panel purity for clip at order"):
@@ -185,8 +185,8 @@ def test_many_models_fit_on_the_page_with_short_captions_and_their_key(width, n_
     settings = FigureSettings(width=width)
     figure = draw_drilldown(table, settings)
     assert figure.get_figheight() <= HEIGHTS[width] + 1e-9
-    assert "Below each panel: k-means purity in full dimension · in the plane · chance" in texts(figure)
-    assert panel(figure, "clip", "phylum").get_xlabel() == "0.60 · – · 0.50"
+    assert "Below each panel: k-means purity · in the plane · chance · adjusted for chance" in texts(figure)
+    assert panel(figure, "clip", "phylum").get_xlabel() == "0.60 · – · 0.50 · 0.20"
     few = table[table["encoder"] == "clip"]
     assert "purity 0.60" in panel(draw_drilldown(few, settings), "clip", "phylum").get_xlabel()
 
