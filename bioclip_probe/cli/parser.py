@@ -104,7 +104,7 @@ def _add_study_commands(command: Callable) -> None:
 def _add_other_commands(command: Callable) -> None:
     """Add the commands about stores, names and finished results."""
     command(commands.status, "how far each embedding in a store is, and what failed", add_store, add_json)
-    what = "check a results folder (files, numbers, vectors) or a store; exit status 1 if amiss"
+    what = "check a results folder (files, numbers, vectors) or a store; exit status 1 if a check does not pass"
     command(verify, what, add_verify, add_json)
     command(commands.export, "write embeddings as .parquet, .npz or .h5ad (AnnData)", add_store, add_export)
     what = "embeddings of the taxa of a rank: counts, spread, and their vectors"

@@ -83,8 +83,8 @@ def test_scores_and_counts_agree_with_their_definitions(made):
     if len(at) <= 5:
         np.testing.assert_allclose(found.tied, tied, atol=1e-9)
     assert np.isnan(found.scores[rows.tips < 0]).all()
-    check_counts(found, rows, group, t, c, at, steps)
-    check_sums_without_each_group(found, rows, group, t, c, at, steps)
+    check_counts(found, group, t, c, at, steps)
+    check_sums_without_each_group(found, group, t, c, at, steps)
 
 
 def scores_of(others, steps):
@@ -109,7 +109,7 @@ def check_scores(scores, others, steps):
     np.testing.assert_allclose(scores, scores_of(others, steps), atol=1e-9)
 
 
-def check_sums_without_each_group(found, rows, group, t, c, at, steps):
+def check_sums_without_each_group(found, group, t, c, at, steps):
     """Sums of scores over the anchors that are left, with the candidates that are left."""
     c = np.round(c, 6)
     for left_out in range(len(found.without_group)):
@@ -119,7 +119,7 @@ def check_sums_without_each_group(found, rows, group, t, c, at, steps):
         np.testing.assert_allclose(found.without_group[left_out], expected, atol=1e-9)
 
 
-def check_counts(found, rows, group, t, c, at, steps):
+def check_counts(found, group, t, c, at, steps):
     """The joint histogram, whole and without each group: its counts and the rank statistics that follow."""
     for left_out in (None, *range(len(found.joint.by_group))):
         counts = found.joint.counts if left_out is None else found.joint.without_group(left_out)
