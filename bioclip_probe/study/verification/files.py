@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bioclip_probe.datasets.readers.json_files import read_json
 from bioclip_probe.encoders import is_control
 from bioclip_probe.errors import DataError, one_line, printable, some
 from bioclip_probe.files import sha256_of_file, sha256_of_json
@@ -108,31 +108,6 @@ def check_agreement(results: Results) -> list[str]:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
             failures.append(f"{results.folder.name}: the files cannot be compared: {one_line(error, with_type=True)}")
     return failures
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file.
-
-    Parameters
-    ----------
-    path : Path
-
-    Raises
-    ------
-    DataError
-        If it cannot be read.
-
-    Examples
-    --------
-    >>> read_json(Path("no/such.json"))
-    Traceback (most recent call last):
-        ...
-    bioclip_probe.errors.DataError: such.json cannot be read: ...
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path.name} cannot be read: {one_line(error)}") from None
 
 
 def _file_findings(folder: Path, name: str, digest: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe import executors, provenance
+from bioclip_probe.datasets.readers.json_files import read_json
 from bioclip_probe.errors import ProbeError, StoreError, one_line
 from bioclip_probe.metrics.endpoints import PRIMARY
 from bioclip_probe.metrics.registry import DIFFERENCE, REGISTRY
@@ -27,7 +28,6 @@ from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.scoring import score
 from bioclip_probe.study.steps import step_functions
 from bioclip_probe.study.verification.comparison import Rounding, measurement_failures, prediction_failures
-from bioclip_probe.study.verification.files import read_json
 from bioclip_probe.study.verification.outcome import Outcome
 from bioclip_probe.study.verification.settings import VerifySettings
 from bioclip_probe.study.verification.stored_sample import plan_of, stored_sample
