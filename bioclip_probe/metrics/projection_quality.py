@@ -1,4 +1,4 @@
-"""What the plane of a panel keeps, how much of it depends on the seed, and what a plane without structure shows."""
+"""Quality of projections: neighbours that the plane keeps, spread over seeds, and a control without structure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.kept_neighbors import trustworthiness
 from bioclip_probe.tree.tree import Placement
 
-#: Neighbours of each image that the plane is asked about; fewer in panels of ten images or less.
+#: Neighbours of each image that are compared; fewer in panels of ten images or less.
 N_NEIGHBORS = 5
 #: Images whose neighbours are compared; with fewer, all are.
 MOST_ANCHORS = 2_000

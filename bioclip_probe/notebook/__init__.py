@@ -1,12 +1,12 @@
-"""The notebook: a study as an object, for Jupyter and for scripts. It is a front door, as the command line is.
+"""The notebook: a study as an object, for Jupyter and for scripts. It is a second entrance beside the command line.
 
 ================  ==================================================================================
-`inputs`          what a user has in memory becomes a dataset or an encoder
-`running`         a sample becomes a study: measured, probed and projected
-`study`           `Study`: a results folder, and what can be asked of it
+`inputs`          datasets and encoders from objects in memory
+`running`         a study from a sample: measured, probed and projected
+`study`           `Study`: a results folder as an object, with its methods
 `figures`         the figures of a study, each a method
-`measurements`    the numbers of a study, and how some of them are picked
-`verdict`         what a study says, in sentences
+`measurements`    the numbers of a study, and the choice of some of them
+`verdict`         the sentences of a study
 ================  ==================================================================================
 """
 

@@ -45,7 +45,7 @@ class StudyFigure:
 
     @property
     def caption(self) -> str:
-        """What it shows, in sentences."""
+        """Its caption, in sentences."""
         return self._entry(self.name).notes
 
     def __call__(
@@ -122,7 +122,7 @@ class DrillDownFigure(StudyFigure):
         Parameters
         ----------
         width, models, space, tree, title
-            As of every figure.
+            As for every figure.
         method : {'tsne', 'umap', 'pca'}
             By default the first one of the study.
 

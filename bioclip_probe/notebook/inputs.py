@@ -1,4 +1,4 @@
-"""What a user has in memory becomes a dataset or an encoder."""
+"""Datasets and encoders from objects in memory: a DataFrame, a path, a torch network."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def dataset(data: Any, image: str = "", root: str | Path = ".", name: str = "") -> datasets.Dataset:
-    """Return the pictures and taxa of a DataFrame, a folder, a Hugging Face dataset, or a name on the shelf.
+    """Return the pictures and taxa of a DataFrame, a folder, a Hugging Face dataset, or a name of the registry.
 
     Columns of ranks are found by their names, as in a table on disk: ``family``, ``Family`` and ``taxon_family_name``
-    are one, and ``scientificName`` gives genus and species. What was not read is noted.
+    mean the same, and ``scientificName`` gives genus and species. The notes name everything that was not read.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def dataset(data: Any, image: str = "", root: str | Path = ".", name: str = "") 
         return datasets.from_frame(_with_source(data, image), root, name or "frame")
     if isinstance(data, str | Path):
         return datasets.load(_spec(data))
-    hugging_face = sys.modules.get("datasets")  # who has an object of the library has imported it
+    hugging_face = sys.modules.get("datasets")  # an object of the library exists only if the library was imported
     kinds = [getattr(hugging_face, kind) for kind in ("Dataset", "DatasetDict", "IterableDataset") if hugging_face]
     if isinstance(data, tuple(kinds)):
         from bioclip_probe.datasets.hugging_face import from_hugging_face
@@ -115,7 +115,7 @@ def encoder(
     Raises
     ------
     ModelError
-        If the network or the transform does not work on a grey picture, or the name or the geometry is none.
+        If the network or the transform does not work on a grey picture, or the name or the geometry is not valid.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def _with_source(frame: pd.DataFrame, image: str) -> pd.DataFrame:
 
 
 def _spec(data: str | Path) -> str:
-    """Return a dataset as `datasets.load` takes it; of a bare path, the form is guessed from what lies there."""
+    """Return a dataset as `datasets.load` takes it; the form of a bare path is guessed from its files."""
     text = str(data)
     if text.partition(":")[0] not in REGISTRY and Path(text).expanduser().exists():
         return f"{likely_form(Path(text).expanduser())}:{text}"

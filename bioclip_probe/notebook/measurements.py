@@ -1,4 +1,4 @@
-"""The numbers of a study, and how some of them are picked."""
+"""The numbers of a study, and tables of some of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Measurements:
     Attributes
     ----------
     table : DataFrame
-        All of them with all columns, as the figures and `bioclip_probe.measure` have them.
+        All numbers with all columns, a `MEASUREMENTS` table.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class Measurements:
     def tidy(
         self, metric: str, *, rank: str = "", space: str = "", tree: str = "", split: str = "", encoder: str = ""
     ) -> pd.DataFrame:
-        """Return the numbers of one metric: a row a number, with its interval, chance, adjusted p and counts.
+        """Return the numbers of one metric, one in each row, with its interval, chance, adjusted p and counts.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class Measurements:
         return rows.reindex(columns=TIDY).reset_index(drop=True)
 
     def _missing(self, metric: str, wanted: Mapping[str, str]) -> str:
-        """Return why there is no row: which values the columns have."""
+        """Return a message that says why there is no row, with the values that the columns have."""
         rows = self.table[self.table["metric"] == metric]
         asked = [(column, value) for column, value in wanted.items() if value]
         if rows.empty:

@@ -1,4 +1,4 @@
-"""A sample becomes a study: it is measured, probed and projected, and the tables lie in a results folder."""
+"""The study of a sample: it is measured, probed and projected, and the tables are written to a results folder."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def run_study(
 ) -> Study:
     """Measure, probe and project a sample, and return the study.
 
-    Each piece of the work lands in the results folder when it is done. A call that was interrupted goes on from there,
-    and a call with the same arguments computes nothing again.
+    Each piece of the work is written to the results folder when it is done. A call that was interrupted goes on from
+    there, and a call with the same arguments computes nothing again.
 
     Parameters
     ----------
     sample : Sample
-        From `collect` or `from_arrays`. Controls among its encoders are compared with, not compared.
+        From `collect` or `from_arrays`. Its controls stand beside the models, and are not compared as models.
     out : str or Path, optional
-        The results folder. By default ``studies/RUN`` in the user's cache, where RUN identifies what was embedded by
-        what: ``~/.cache/bioclip_probe``, or the folder that the environment variable ``BIOCLIP_PROBE_CACHE`` names.
+        The results folder. By default ``studies/RUN`` in the user's cache, where RUN identifies pictures and encoders.
+        The cache is ``~/.cache/bioclip_probe``, or the folder in the environment variable ``BIOCLIP_PROBE_CACHE``.
         Afterwards the folder holds this study alone; `Study.save` copies it to a place of its own.
     measure : MeasureSettings, optional
         Which metrics, permutations, bootstrap replicates, the resampled unit, the seed.
@@ -69,7 +69,7 @@ def run_study(
     Raises
     ------
     ProbeError
-        If `sample` is no sample, a setting is not known, or `out` holds the results of another run.
+        If `sample` is not a sample, a setting is not known, or `out` holds the results of another run.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def default_folder(sample: Sample) -> Path:
 
 
 def _controls_last(sample: Sample) -> Sample:
-    """Return a sample whose controls stand behind the models; where all are controls, they are compared as models."""
+    """Return a sample whose controls come after its models; if all encoders are controls, they are the models."""
     controls = set(sample.controls)
     names = sorted(sample.embeddings, key=lambda name: name in controls)
     if names == list(sample.embeddings):

@@ -1,4 +1,4 @@
-"""`Study`: a results folder as an object, and what can be asked of it."""
+"""`Study`: a results folder as an object, with its numbers, figures, sentences and pages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Study:
     results : Results
         The content of a results folder.
     sample : Sample, optional
-        What was measured, where it is in memory. A study that was opened from a folder has none: the explorer then
+        The measured sample, if it is in memory. A study that was opened from a folder has none, and the explorer then
         reads vectors from the store.
 
     Attributes
@@ -55,7 +55,7 @@ class Study:
 
     @classmethod
     def open(cls, folder: str | Path) -> Study:
-        """Return the study in a results folder, whichever way it was run.
+        """Return the study in a results folder, whether Python or the command line wrote it.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class Study:
         return StudyFigures(self.results)
 
     def verdict(self) -> Verdict:
-        """Return what the study says, in sentences.
+        """Return the verdict of the study: sentences that are made from its numbers.
 
         Returns
         -------
@@ -151,8 +151,8 @@ class Study:
         thumbnails : {'auto', 'all', 'species', 'none'}
             Pictures with a thumbnail; ``auto`` is all up to 10,000.
         store, data : str, optional
-            Where a study that was opened from a folder finds its vectors and its pictures; by default the store as for
-            `collect`, and the dataset as the study named it.
+            The store and the dataset of a study that was opened from a folder; by default the store of `collect` and
+            the dataset that the study names.
 
         Returns
         -------
@@ -232,7 +232,7 @@ class Study:
         folder = study_results.check_folder(folder)
         if folder.resolve() != self.folder.resolve():
             if folder.is_dir() and any(folder.iterdir()) and not (folder / "runs.json").exists():
-                raise DataError(f"{folder} holds something else than results; name a new folder")
+                raise DataError(f"{folder} holds other files than results; name a new folder")
             study_results.check_run(folder, self.results.record["run"])
             shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         return Study(study_results.read(folder), self._sample)
@@ -245,7 +245,7 @@ class Study:
         return self._summary().html()
 
     def _summary(self) -> Summary:
-        """Return what is to be known of the study at a glance."""
+        """Return the summary of the study for a shell or a notebook."""
         record = self.results.record
         dataset: dict[str, Any] = record["dataset"]
         taxa = {rank: number for rank, number in dataset.get("taxa", {}).items() if number}
@@ -267,7 +267,7 @@ class Study:
 
 
 def open_study(folder: str | Path) -> Study:
-    """Return the study in a results folder, whichever way it was run.
+    """Return the study in a results folder, whether Python or the command line wrote it.
 
     Parameters
     ----------
@@ -294,7 +294,7 @@ def open_study(folder: str | Path) -> Study:
 
 
 def _copied(file: Path, path: Path) -> Path:
-    """Copy a file, unless it is there, and return where."""
+    """Copy a file unless it is there already, and return its path."""
     if path.resolve() != file.resolve():
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, path)

@@ -1,4 +1,4 @@
-"""What a study says, in sentences; printed in a shell, listed in a notebook."""
+"""The verdict of a study: its sentences, printed in a shell and listed in a notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far apart colours are for readers, also for those with deuteranopia, and colours around a hue that stay apart."""
+"""Perceived differences of colours, also with deuteranopia, and shades of a hue that stay apart."""
 
 from __future__ import annotations
 

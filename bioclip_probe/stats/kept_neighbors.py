@@ -1,10 +1,10 @@
-"""How far a map into the plane keeps neighbourhoods: trustworthiness, and vectors without structure to compare with."""
+"""Trustworthiness of a map into the plane, and vectors without structure to compare with."""
 
 from __future__ import annotations
 
 import numpy as np
 
-#: Distances that are in memory at once.
+#: The most distances in memory at once.
 MOST_DISTANCES = 4_000_000
 
 

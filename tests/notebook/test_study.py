@@ -52,7 +52,7 @@ def test_a_saved_study_is_opened_and_says_the_same(study, tmp_path):
     assert study.save(tmp_path / "saved").folder == saved.folder
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").touch()
-    with pytest.raises(DataError, match="holds something else than results"):
+    with pytest.raises(DataError, match="holds other files than results"):
         study.save(tmp_path / "full")
     with pytest.raises(DataError, match="holds no results"):
         bp.open_study(tmp_path / "full")

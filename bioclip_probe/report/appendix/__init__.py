@@ -1,4 +1,4 @@
-"""The reproduction appendix of a study: LaTeX and Markdown files that a paper takes in, made from a results folder."""
+"""The reproduction appendix of a study: LaTeX and Markdown files for a paper, made from a results folder."""
 
 import lazy_loader
 

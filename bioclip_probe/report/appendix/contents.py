@@ -1,4 +1,4 @@
-"""What the templates of an appendix show, gathered from a results folder."""
+"""The contents of an appendix, gathered from a results folder for its templates."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIMULATED = " (simulated)"
 
 @dataclass(frozen=True)
 class Contents:
-    """What an appendix shows, before it is written in a language of markup.
+    """The contents of an appendix, before they are written in a markup language.
 
     Attributes
     ----------

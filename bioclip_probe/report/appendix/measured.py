@@ -111,7 +111,7 @@ def difference_table(results: Results) -> PaperTable:
 
 
 def published_table(compared: pd.DataFrame) -> PaperTable:
-    """Return the published numbers that a study covers, its own beside them, and what was done differently.
+    """Return the published numbers that a study covers, its own beside them, and the differences in procedure.
 
     Parameters
     ----------

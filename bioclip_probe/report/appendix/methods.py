@@ -1,4 +1,4 @@
-"""The methods of a study in sentences that are filled from its record, and what it does otherwise than the paper."""
+"""The methods of a study in sentences that are filled from its record, and its deviations from the paper."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def methods(results: Results, numbers: Numbers) -> list[Paragraph]:
 
 
 def deviations(results: Results) -> list[str]:
-    """Return what a study does otherwise than Section 4.6 of the paper, in sentences.
+    """Return the deviations of a study from Section 4.6 of the paper, in sentences.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is known of the models and the data that a study names: their entries in the registries, and their licences."""
+"""The registry entries and the licences of the models and the data of a study."""
 
 from __future__ import annotations
 

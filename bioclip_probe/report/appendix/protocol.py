@@ -112,7 +112,7 @@ def failure_table(results: Results) -> PaperTable:
 
 
 def tip_table(results: Results) -> PaperTable:
-    """Return the taxa that are no tip of a phylogeny, and why.
+    """Return the taxa that are not tips of a phylogeny, with the reasons.
 
     Parameters
     ----------

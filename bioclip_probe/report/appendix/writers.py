@@ -50,7 +50,7 @@ class PaperFigure:
 
 
 class Writer(Protocol):
-    """What the words of the appendix need of a language of markup; every method returns markup."""
+    """The interface of a markup language for the texts of the appendix; every method returns markup."""
 
     def escape(self, text: object) -> Raw:
         """Return a text so that it is printed as it is."""
