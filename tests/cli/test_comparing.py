@@ -51,7 +51,10 @@ def test_the_order_of_the_models_is_that_of_the_difference(folder, capsys):
     (["bioclip", "clop"], "no encoder 'clop'; did you mean clip"),
     (["bioclip", "bioclip"], "expected two encoders; got 'bioclip' twice"),
     (["bioclip", "clip", "--metrics", "silhouet"], "no metric 'silhouet'; did you mean silhouette"),
-    (["bioclip", "clip", "--metrics", "silhouette"], "no difference of bioclip and clip was measured; name it among the metrics: silhouette_difference"),
+    (
+        ["bioclip", "clip", "--metrics", "silhouette"],
+        "no difference of bioclip and clip was measured; name it among the metrics: silhouette_difference",
+    ),
 ])  # fmt: skip
 def test_what_cannot_be_compared_is_one_line(folder, capsys, given, line):
     assert line in refused(capsys, "compare", *given, "--out", folder)
