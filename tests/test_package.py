@@ -11,12 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "bioclip_probe"
-OPTIONAL = (
-    "anndata",
-    "cluster",
-    "hugging-face",
-    "transformers",
-)  # imported where they are used, and missed in one line
+#: Extras whose packages are imported where they are used; one line says which is missing.
+OPTIONAL = ("anndata", "cluster", "hugging-face", "notebook", "transformers")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
