@@ -1,4 +1,4 @@
-"""What several rooms of tests need."""
+"""Fixtures for several rooms of tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line says of inputs as the world has them: exact copies, one species, pictures as base64."""
+"""Messages of the command line about real inputs: exact copies, one species, pictures as base64."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run takes of the machine: workers, processes, batches."""
+"""The resources of a run: workers, processes, batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What permutes species gives the same numbers by NumPy and numba, and by torch on its own processor."""
+"""Numbers that permute species are the same by NumPy, by numba, and by torch on the CPU."""
 
 from dataclasses import asdict, replace
 

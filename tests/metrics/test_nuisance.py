@@ -1,4 +1,4 @@
-"""What embeddings follow beside the tree: columns of the images."""
+"""Agreement of embeddings with columns of the images, beside the tree."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What the plane of a panel keeps, its spread over seeds, and the control without structure."""
+"""Neighbours that the plane keeps, spread over seeds, and the control without structure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user has in memory becomes a dataset or an encoder, or one line says why it cannot."""
+"""Objects in memory become a dataset or an encoder, or one line says why they cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be asked of a study, and that it says the same as its tables."""
+"""The methods of a study, which agree with its tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What earlier runs took corrects the estimates of later ones."""
+"""The times of earlier runs correct the estimates of later ones."""
 
 from __future__ import annotations
 

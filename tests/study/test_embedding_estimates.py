@@ -1,4 +1,4 @@
-"""What embedding will take: the state of the store is told exactly, the time is measured."""
+"""Estimates of embedding: the state of the store is exact, the time is measured."""
 
 from __future__ import annotations
 

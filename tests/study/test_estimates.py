@@ -1,4 +1,4 @@
-"""What a study would take: its pieces, times near those that it takes, and what stops it."""
+"""Estimates of a study: its pieces, times near the true ones, and the reasons why it cannot run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured on a tree of genera, on a sample of trees and on a distance matrix, from files to the table."""
+"""Measurements on a tree of genera, a sample of trees and a distance matrix, from files to the table."""
 
 from __future__ import annotations
 

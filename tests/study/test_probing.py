@@ -1,4 +1,4 @@
-"""What probes are asked of a sample, and the numbers made of their answers."""
+"""Probes of a sample, and the numbers that are made from their answers."""
 
 from __future__ import annotations
 

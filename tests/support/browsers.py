@@ -1,4 +1,4 @@
-"""Where the browser of the system is, and how it is started; none is downloaded."""
+"""The browser of the system, which tests start; none is downloaded."""
 
 from __future__ import annotations
 

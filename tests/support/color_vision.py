@@ -1,4 +1,4 @@
-"""How far apart colours are for readers with and without a colour-vision deficiency, and on their background."""
+"""Differences of colours for readers with and without a colour-vision deficiency, and from their background."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Block:
 
     @property
     def name(self) -> str:
-        """Where it stands."""
+        """The page and the line of the block."""
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
     def commands(self) -> Iterator[tuple[list[str], str]]:

@@ -1,4 +1,4 @@
-"""What a page shows: its texts with their colours, for tests of contrast."""
+"""The texts of a page with their colours, for tests of contrast."""
 
 #: Returns each element with text, its colour and the first opaque colour behind it; folded parts are opened before.
 TEXTS = """() => {

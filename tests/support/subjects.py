@@ -1,4 +1,4 @@
-"""All that metrics measure, made up from one small dataset: embeddings, pairs, panels, answers, columns and names."""
+"""The subjects of all metrics, made up from one small dataset: embeddings, pairs, panels, answers, columns and names."""
 
 from __future__ import annotations
 

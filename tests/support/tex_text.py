@@ -1,4 +1,4 @@
-"""What LaTeX of the appendix says, read back as text, and what is left of its commands."""
+"""The LaTeX of the appendix read back as text, with the commands that remain in it."""
 
 from __future__ import annotations
 

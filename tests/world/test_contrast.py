@@ -1,4 +1,4 @@
-"""What the shipped models learned, and the numbers that say so."""
+"""Knowledge of the shipped models, and the numbers that show it."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What evolves: frozen traits, spread states, mimicry rings."""
+"""Evolution of the world: frozen traits, spread states, mimicry rings."""
 
 import numpy as np
 import pandas as pd

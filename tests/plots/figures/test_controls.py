@@ -1,4 +1,4 @@
-"""What is left of CPCC beyond each control: the marks, and the order of models and controls."""
+"""CPCC beyond each control: the marks, and the order of models and controls."""
 
 from __future__ import annotations
 

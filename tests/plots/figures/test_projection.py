@@ -1,4 +1,4 @@
-"""What the plane keeps: the purity in full dimension, in each plane, and chance."""
+"""Purity in full dimension and in each plane, with chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How wide the columns of a table are."""
+"""The widths of the columns of a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `share` writes, where, and what it refuses."""
+"""The files that `share` writes, and the input that it refuses."""
 
 from __future__ import annotations
 
