@@ -1,4 +1,4 @@
-"""Exceptions of the package; each message is one line that says what was expected, what came, and what to do."""
+"""Exceptions of the package; each message is one line that says what was expected, what was found, and what to do."""
 
 from __future__ import annotations
 

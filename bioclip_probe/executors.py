@@ -247,7 +247,7 @@ class _ApartContext(SpawnContext):
     Process = _ApartProcess
 
 
-#: How processes are started: not by a fork, which would copy threads that no longer run.
+#: Start method of processes: not a fork, which would copy threads that no longer run.
 PROCESSES = _ApartContext()
 
 

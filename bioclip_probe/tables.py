@@ -35,7 +35,7 @@ SMALLEST_P = 0.001
 SHARD_SIZE, DTYPES = 1024, ("float32", "float16")
 #: Prompts that names of taxa stand in: one, or the 81 of published zero-shot numbers; the first is the default.
 TEMPLATES = ("plain", "openai")
-#: Whether holes in lineages are filled where other images of the same taxon agree; the first is the default.
+#: Treatments of holes in lineages: filled where other images of the same taxon agree, or not; the first is the default.
 LINEAGES = ("filled", "as-given")
 
 

@@ -29,7 +29,7 @@ FINGERPRINT_FIELDS = ("family", "architecture", "sha256", "preprocessing", "acti
 OPTIONAL_FIELDS = ("pooling", "layer", "picture", "geometry")
 
 
-#: How the vectors of an encoder are compared: by their angle, by their distance, or by their distance on a hyperboloid.
+#: Comparisons of the vectors of an encoder: by angle, by distance, or by distance on a hyperboloid.
 GEOMETRIES = ("cosine", "euclidean", "lorentz")
 
 

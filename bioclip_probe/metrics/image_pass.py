@@ -22,7 +22,7 @@ from bioclip_probe.tree.tree import Placement, Tree
 
 #: Numbers of nearest neighbours for which metrics of neighbours are given.
 K_NEIGHBORS = (1, 5, 10)
-#: How the names of metrics of neighbours begin.
+#: Prefix of the names of metrics of neighbours.
 OF_NEIGHBORS = ("knn_purity", "neighbour_lca_depth", "mistake_severity", "hubness")
 
 

@@ -106,7 +106,7 @@ def _reason_undefined(taxa: Rows, distance: np.ndarray) -> str:
 
 
 class _Pairs:
-    """All pairs of some taxa, with both of their distances."""
+    """Pairs of some taxa, with their tree distance and embedding distance."""
 
     def __init__(
         self, taxa: Rows, distance: np.ndarray, embedded: np.ndarray, jackknife: Jackknife, settings: MeasureSettings

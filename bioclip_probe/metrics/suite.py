@@ -1,4 +1,4 @@
-"""All metrics of one subject: an embedding, a pair of them, the answers of a probe, or the names of taxa."""
+"""The suite of metrics of one subject: an embedding, a pair of them, the answers of a probe, or the names of taxa."""
 
 from __future__ import annotations
 

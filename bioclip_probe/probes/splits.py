@@ -12,7 +12,7 @@ import numpy as np
 
 from bioclip_probe.probes.inputs import SUBSETS
 
-#: How datasets call their subsets, in lower case.
+#: Names that datasets give to their subsets, in lower case.
 SPELLINGS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),

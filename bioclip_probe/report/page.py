@@ -55,7 +55,7 @@ SECTIONS = {
     "limits": "Limits",
     "appendix": "Appendix",
 }
-#: What differs from the published drill-down in each mode of projections.
+#: Differences from the published drill-down in each mode of projections.
 DEVIATIONS = {
     "paper": "the seed and the version of the authors' t-SNE are not known, so that their pixels cannot be reproduced; "
     "UMAP is drawn too.",

@@ -20,14 +20,14 @@ from bioclip_probe.study.ranking import ALPHA
 from bioclip_probe.study.results import Results
 from bioclip_probe.tables import RANKS
 
-#: What is said of the better one of two models in each primary endpoint; ``{tree}`` is the tree.
+#: Words for the better one of two models in each primary endpoint; ``{tree}`` is the tree.
 CLAIMS = {
     "cophenetic_correlation": "follows the {tree} more closely than",
     "pagel_lambda": "carries more signal of the {tree} than",
     "knn_purity_1_other_species": "finds a relative among other species more often than",
     "macro_accuracy": "places genera that its probe has never seen in their families better than",
 }
-#: What the number of each primary endpoint is called in a sentence.
+#: Name of the number of each primary endpoint in a sentence.
 NUMBERS = {
     "cophenetic_correlation": "CPCC",
     "pagel_lambda": "tree signal λ",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("bioclip_probe")
 
-#: What a reader must know of an embedding that an earlier version wrote.
+#: Notes on an embedding that an earlier version wrote.
 EARLIER = "its fingerprint of files covers their sizes and times of change, and not their content"
 
 #: Why the copies of a picture are not known.

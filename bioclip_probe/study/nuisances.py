@@ -19,7 +19,7 @@ from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.stored_measurements import rows_of_sample
 from bioclip_probe.tables import MEASUREMENTS
 
-#: What is measured of a column that species are only permuted within.
+#: Metrics of a column of `strata`: species are permuted inside its values.
 WITHIN = ("cophenetic_correlation_within_values",)
 
 

@@ -12,7 +12,7 @@ import tomli_w  # it writes any text as a TOML string, control characters and em
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.site_file import NAMES, SITE_FILE, SITE_VARIABLE, Site, hidden_settings
 
-#: What the settings outside the sections are for.
+#: Purposes of the settings outside the sections.
 PLAN_COMMENTS = {
     "data": "dataset, see `bioclip-probe datasets`; its path stands in the site file",
     "models": "models to compare; none: those of the paper, on the world its own three",

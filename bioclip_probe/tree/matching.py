@@ -19,7 +19,7 @@ from bioclip_probe.tree.spelling import name_key
 from bioclip_probe.tree.tree import Tree
 
 MATCH_COLUMNS = ("name", "tip", "matched", "kind", "reason")
-#: How a name can match, and why it does not: the values of the column `kind`.
+#: Kinds of matches of a name, and reasons why it has none: the values of the column `kind`.
 KINDS = {
     "same name": "by the same name",
     "label": "by the name that is part of a label",

@@ -54,7 +54,7 @@ REASONS = {
     "no genus": "an epithet, or an abbreviated genus, without its genus",
     "not a name": "no scientific name that could be read",
 }
-#: What was done to a name, as `Name.changes` says it.
+#: Changes of a name, the values of `Name.changes`.
 CHANGES = {
     "author": "authors were dropped",
     "subgenus": "subgenera were dropped",

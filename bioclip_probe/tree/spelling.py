@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 HYBRID_SIGN = "×"
-#: What sources write in place of a value that is not known: in small letters, a blank between words. A text without
+#: Texts that sources write in place of an unknown value: in small letters, a blank between words. A text without
 #: a letter or a digit, such as ``--``, is a placeholder too, and so is one that `_UNKNOWN` describes.
 PLACEHOLDERS = frozenset(
     r"xx xxx 0 na n.a. n.a n/a n\a #n/a #na #ref! #value! #null! #name? #div/0! nan -nan nd n.d n.d. "

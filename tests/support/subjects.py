@@ -1,4 +1,4 @@
-"""The subjects of all metrics, made up from one small dataset: embeddings, pairs, panels, answers, columns and names."""
+"""Subjects of all metrics, made up from one small dataset: embeddings, pairs, panels, answers, columns and names."""
 
 from __future__ import annotations
 

@@ -239,7 +239,7 @@ def _misplaced(lineage: Lineage) -> str:
     return ""
 
 
-#: How names are read from the path of a folder, and whether every level must be of its rank.
+#: Readers of names from the path of a folder, with True if every level must be of its rank.
 LAYOUTS: tuple[tuple[Callable[[PurePosixPath], Lineage | None], bool], ...] = (
     (_parse_path, True),
     (_parse_binomial, False),

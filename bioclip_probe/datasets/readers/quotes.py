@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from bioclip_probe.errors import some
 
-#: What a table that encloses its texts writes without quotes: numbers, truth values, nothing.
+#: Values that a table writes without quotes although it encloses its texts: numbers, truth values, nothing.
 _NO_TEXT = re.compile(rb"[-+]?[\d.]*(?:[eE][-+]?\d+)?|NA|NaN|nan|NULL|null|inf|true|false|TRUE|FALSE|True|False")
 
 

@@ -13,7 +13,7 @@ from bioclip_probe.datasets.readers.text_files import text_file, text_suffix
 from bioclip_probe.datasets.readers.text_tables import read_column_names, read_columns
 from bioclip_probe.errors import DataError
 
-#: How the text tables with each ending are written, unless the names of their columns show another separator.
+#: Formats of the text tables with each ending, unless the names of their columns show another separator.
 TEXT_FORMATS = {".csv": CSV, ".tsv": TSV, ".txt": TSV}
 SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".gsheet"})
 

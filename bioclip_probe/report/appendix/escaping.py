@@ -123,7 +123,7 @@ def _latex_letter(letter: str) -> str:
 
 
 _MARKDOWN = re.compile(r"([\\`*_{}<>#|~$&!])|(\[)(?![-\d])|(\])(?=[(\[:])")
-#: What would begin a list at the start of a paragraph.
+#: Beginnings of a paragraph that Markdown reads as a list.
 _AT_START = re.compile(r"^(?:()([-+])|(\d+)([.)]))(?= |$)")
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;", "$": "&#36;"}
 

@@ -20,7 +20,7 @@ from bioclip_probe.study.published import WHOLE
 from bioclip_probe.study.results import Results
 
 PREFIX = "tol"
-#: What the metrics of the verdict are called in macros.
+#: Names of the metrics of the verdict in macros.
 WORDS = {
     "cophenetic_correlation": "Cpcc",
     "pagel_lambda": "Signal",

@@ -1,6 +1,6 @@
 """The choices of the explorer; importing this module is cheap, so that the command line reads them."""
 
-#: Which pictures have a thumbnail; see `thumbnails.thumbnails_of`.
+#: Choices of the pictures that have a thumbnail; see `thumbnails.thumbnails_of`.
 THUMBNAILS = ("auto", "all", "species", "none")
 #: The file of the page in a results folder.
 FILE = "explorer.html"

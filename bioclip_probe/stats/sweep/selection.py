@@ -22,7 +22,7 @@ RUN = 32
 MOST_KEPT = 128
 #: No distance is larger.
 LARGEST = np.float32(3e38)
-#: What `nearest_by_level` returns.
+#: The result of `nearest_by_level`.
 Found = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
