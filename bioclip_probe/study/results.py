@@ -31,11 +31,12 @@ from pathlib import Path
 import pandas as pd
 
 from bioclip_probe.encoders import is_control
-from bioclip_probe.errors import DataError
+from bioclip_probe.errors import DataError, one_line
 from bioclip_probe.files import sha256_of_bytes, sha256_of_file, write_together
 from bioclip_probe.study import protocol_id
 from bioclip_probe.study.checksums import SUMS, Writer, read_sums, with_sums
 from bioclip_probe.study.families import with_adjusted_p
+from bioclip_probe.study.run_record import first_problem
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, Table
 
 TABLES: dict[str, Table] = {table.name: table for table in (MEASUREMENTS, PREDICTIONS, COORDINATES)}
@@ -134,17 +135,18 @@ def read(folder: str | Path) -> Results:
     folder = Path(folder)
     try:
         record = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
-        lacking = [key for key in ("run", "dataset", "encoders", "steps") if key not in record]
-        if lacking:
-            raise ValueError(f"it lacks {', '.join(lacking)}")
+        if problem := first_problem(record):
+            raise ValueError(problem)
     except FileNotFoundError:
         raise DataError(
             f"{folder} holds no results (no runs.json); run `bioclip-probe measure --out {folder}`"
         ) from None
     except NotADirectoryError:
         raise DataError(f"{folder} is a file; expected a folder of results") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{folder / 'runs.json'} is damaged ({error}); run the study again with --overwrite") from error
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise DataError(
+            f"{folder / 'runs.json'} is damaged ({one_line(error)}); run the study again with --overwrite"
+        ) from error
     tables = {
         name: table.read(folder / f"{name}.parquet")
         for name, table in TABLES.items()

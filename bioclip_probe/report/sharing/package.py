@@ -117,7 +117,10 @@ def share(folder: str | Path, out: str | Path | None = None, origin: Origin | No
     origin = origin or Origin()
     benchmark, url = hub.check_benchmark(origin.benchmark), hub.check_address(origin.url)
     found = results.read(folder)
-    content = submission_of(found, origin.who, origin.licence)
+    try:
+        content = submission_of(found, origin.who, origin.licence)
+    except KeyError as error:  # a record that somebody has changed
+        raise DataError(f"{found.folder / 'runs.json'} lacks the field {error}, which a submission needs") from None
     if wrong := problems(content):
         raise DataError(f"{folder} cannot be shared as it is: {wrong[0]}")
     out = Path(out) if out is not None else found.folder / "share"
