@@ -70,7 +70,7 @@ def build_parser() -> OneLineParser:
         sub = known.add_parser(run.__name__, help=what, description=f"{what[0].upper()}{what[1:]}.")
         for add in flags:
             add(sub)
-        sub.add_argument("--quiet", action="store_true", help="print the result and what went wrong, nothing else")
+        sub.add_argument("--quiet", action="store_true", help="print results and errors only")
         add_max_memory(sub)
         sub.set_defaults(run=run, json=False)
         return sub
@@ -85,48 +85,48 @@ def _add_study_commands(command: Callable) -> None:
     shared, landing = (add_sources, add_controls), (add_out, add_overwrite, add_dry_run, add_json)
     usual, linear = ProbeSettings(shots=USUAL_SHOTS), ProbeSettings(probes=("linear",))
     whole = (*shared, add_tree, add_columns, add_projection, add_measuring, adder_of_probing(usual))
-    what = "the whole study: embed, measure, probe, project, draw, report, explorer"
+    what = "run a whole study: embed, measure, probe, project, draw, report, explorer"
     command(study_commands.reproduce, what, *whole, *landing, add_no_explorer)
-    command(study_commands.run, "the studies of a study file, see init", add_study, *landing, add_no_explorer)
+    command(study_commands.run, "run the studies of a study file, see init", add_study, *landing, add_no_explorer)
     command(study_commands.init, "write a study file from the flags of reproduce", add_study_file, *whole)
     embedding = (*shared, add_names, add_dry_run, add_json)
     command(study_commands.embed, "embed pictures into the store", *embedding)
     measuring = (*shared, add_tree, add_columns, add_measuring, add_metrics, add_names, add_templates)
-    what = "measure how embeddings follow the tree, at every rank"
+    what = "measure how far embeddings follow the tree, at every rank"
     command(study_commands.measure, what, *measuring, *landing)
     probing = (*shared, adder_of_probing(linear), add_mode, add_intervals)
-    what = "ask probes to name taxa at every rank, and score them"
+    what = "name taxa by probes at every rank, and score them"
     command(study_commands.probe, what, *probing, *landing)
-    what = "the drill-down of Section 4.6 in the plane"
+    what = "project images into the plane: the drill-down of Section 4.6"
     command(study_commands.project, what, *shared, add_projection, add_intervals, *landing)
 
 
 def _add_other_commands(command: Callable) -> None:
     """Add the commands about stores, names and finished results."""
-    command(commands.status, "how far each embedding in a store is, and what failed", add_store, add_json)
+    command(commands.status, "show the progress of each embedding in a store, and its failures", add_store, add_json)
     what = "check a results folder (files, numbers, vectors) or a store; exit status 1 if a check does not pass"
     command(verify, what, add_verify, add_json)
     command(commands.export, "write embeddings as .parquet, .npz or .h5ad (AnnData)", add_store, add_export)
-    what = "embeddings of the taxa of a rank: counts, spread, and their vectors"
+    what = "print the taxa of a rank with counts and spread, or write them with their vectors"
     command(commands.taxa, what, add_sources, add_taxa, add_json)
-    what = "the zero-shot and few-shot tasks of BioCLIP's model card, in one table"
+    what = "run the zero-shot and few-shot tasks of BioCLIP's model card, in one table"
     command(commands.card, what, add_sources, add_out, add_card, add_json)
-    what = "two models of a results folder: the paired difference in each number, its interval, p and n"
+    what = "compare two models of a results folder: the paired difference in each number, its interval, p and n"
     command(comparing.compare, what, add_out, comparing.add_compared, add_json)
-    command(comparing.published, "published numbers beside those of a results folder", add_out, add_json)
+    command(comparing.published, "print published numbers beside those of a results folder", add_out, add_json)
     command(commands.figure, "draw figures from the tables of a results folder", add_out, add_figures)
     command(commands.report, "draw the figures and bind a results folder into report.html", add_out)
-    what = "a page to walk through a results folder, from all life to one picture: explorer.html"
+    what = "write explorer.html, a page to walk through a results folder, from all life to one picture"
     command(commands.explorer, what, add_out, add_explorer)
-    what = "the reproduction appendix of a paper, in LaTeX and Markdown, from a results folder"
+    what = "write the reproduction appendix of a paper, in LaTeX and Markdown, from a results folder"
     command(commands.appendix, what, add_out, add_appendix)
-    what = "what can be shared of a results folder: model cards, .eval_results, a zip; uploads nothing"
+    what = "write the files of a study that can be shared: model cards, .eval_results, a zip; nothing is uploaded"
     command(sharing.share, what, sharing.add_share, add_json)
-    what = "a page of many submissions: a table for each endpoint, intervals, ties, controls"
+    what = "write a page of many submissions: a table for each endpoint, with intervals, ties and controls"
     command(sharing.board, what, sharing.add_board, add_json)
     what = "copy the notebooks of the package to a folder and open JupyterLab there"
     command(notebooks, what, add_notebooks)
-    command(commands.models, "the models there are, and how to name any other", add_json)
-    command(commands.datasets, "the datasets there are, and how to name them", add_json)
-    what = "what is odd about the names of a dataset, and what a phylogeny lacks"
+    command(commands.models, "list the models, and the forms that name any other", add_json)
+    command(commands.datasets, "list the datasets, and the forms that name them", add_json)
+    what = "check the names of a dataset, and list those that a phylogeny lacks"
     command(auditing.audit, what, add_data, add_names_only, add_tree, add_audit, add_json)
