@@ -136,6 +136,8 @@ def _with_source(frame: pd.DataFrame, image: str) -> pd.DataFrame:
     columns = [str(column) for column in frame.columns]
     if image not in columns:
         raise DataError(f"the DataFrame has no column '{image}'; it has: {some(columns, 20)}")
+    if columns.count(image) > 1:
+        raise DataError(f"the DataFrame has two columns of one name: {image}")
     others = frame.drop(columns=[column for column in frame.columns if str(column) == image])
     while (read := match_columns(map(str, others.columns)).get("source")) is not None:
         others = others.drop(columns=[column for column in others.columns if str(column) == read])

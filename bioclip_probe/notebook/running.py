@@ -17,7 +17,7 @@ from bioclip_probe.notebook.study import Study
 from bioclip_probe.probes.settings import ProbeSettings
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study import results
-from bioclip_probe.study.collecting import default_store
+from bioclip_probe.study.collecting import check_several_taxa_of, default_store
 from bioclip_probe.study.phylogeny import TRUE_TREE
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.run import StudyRunner, as_planned
@@ -94,8 +94,11 @@ def run_study(
             "expected a sample, as bioclip_probe.collect or bioclip_probe.from_arrays returns it; "
             f"got a {type(sample).__name__}"
         )
+    if not steps or isinstance(steps, str):
+        raise DataError(f"expected a list of steps, some of {', '.join(STEPS)}; got {steps!r}")
     for step in steps:
         check_name("step", step, STEPS)
+    check_several_taxa_of(sample.images, sample.dataset)
     sample = _controls_last(sample)
     plan = _plan(sample, measure, probe, projection, progress)
     metrics.check_metrics(plan.measure.metrics)

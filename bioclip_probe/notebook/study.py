@@ -76,9 +76,7 @@ class Study:
     @property
     def models(self) -> list[str]:
         """Names of the encoders that are compared."""
-        controls = set(self.results.controls)
-        names = [encoder["name"] for encoder in self.results.record["encoders"]]
-        return [name for name in names if name not in controls] or names
+        return self.results.models or self.results.encoders
 
     @property
     def controls(self) -> list[str]:
@@ -193,6 +191,8 @@ class Study:
         """
         from bioclip_probe.report import page
 
+        if path is not None and Path(path).is_dir():  # before the long work
+            raise DataError(f"{path} is a folder; expected a file, such as {Path(path) / 'report.html'}")
         written = page.write(self.folder, progress=False)
         return written if path is None else _copied(written, Path(path))
 
@@ -231,6 +231,8 @@ class Study:
         """
         folder = study_results.check_folder(folder)
         if folder.resolve() != self.folder.resolve():
+            if folder.resolve().is_relative_to(self.folder.resolve()):
+                raise DataError(f"{folder} is inside the results folder {self.folder}; name a folder elsewhere")
             if folder.is_dir() and any(folder.iterdir()) and not (folder / "runs.json").exists():
                 raise DataError(f"{folder} holds other files than results; name a new folder")
             study_results.check_run(folder, self.results.record["run"])

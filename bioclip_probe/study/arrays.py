@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,11 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.files import sha256_of_bytes
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.geometry import unit_vectors
+from bioclip_probe.study.arguments import check_arguments
 from bioclip_probe.study.collecting import StoredEncoder, join
 from bioclip_probe.study.phylogeny import Phylogeny
 from bioclip_probe.study.sample import Sample
+from bioclip_probe.tables import check_name
 
 
 def from_arrays(
@@ -67,11 +70,13 @@ def from_arrays(
         )
     if not vectors:
         raise DataError("expected the vectors of at least one encoder: {'name': array of shape (n, d)}")
+    check_arguments(phylogeny)
+    kinds = _geometries(vectors, geometry)
     dataset = replace(from_rows(frame, name), simulated=simulated)
     ids = dataset.images["image_id"].to_numpy(dtype=object)
     stored = {}
     for encoder, given in vectors.items():
-        kind = geometry if isinstance(geometry, str) else geometry.get(encoder, "cosine")
+        kind = kinds[encoder]
         array = _checked(given, len(ids), encoder)
         digest = sha256_of_bytes(np.ascontiguousarray(array).tobytes() + kind.encode())
         record = {
@@ -90,8 +95,23 @@ def from_arrays(
     return join(dataset, stored, {phylogeny.name: phylogeny.read()} if phylogeny else {})
 
 
-def _checked(given: object, n: int, encoder: str) -> np.ndarray:
+def _geometries(vectors: Mapping[str, object], geometry: object) -> dict[str, str]:
+    """Return the geometry of each encoder, after a check of the names."""
+    for name in vectors:
+        if not isinstance(name, str) or not name.isprintable() or name != name.strip() or not name:
+            raise DataError(f"{name!r} is not a name of an encoder; expected a text that can be printed")
+    given = geometry if isinstance(geometry, Mapping) else dict.fromkeys(vectors, geometry)
+    for name in given:
+        check_name("encoder", name, vectors, DataError)
+    return {name: str(given.get(name, "cosine")) for name in vectors}
+
+
+def _checked(given: Any, n: int, encoder: str) -> np.ndarray:
     """Return vectors as a float array, after a check of their shape."""
+    if callable(getattr(given, "detach", None)):  # a tensor of torch, perhaps on a GPU, with a gradient, or bfloat16
+        given = given.detach().cpu().double()
+    if np.iscomplexobj(given):
+        raise DataError(f"the vectors of '{encoder}' are complex numbers; expected real ones")
     try:
         array = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:

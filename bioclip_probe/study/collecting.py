@@ -135,13 +135,23 @@ def check_several_taxa(dataset: datasets.Dataset) -> None:
     --------
     >>> check_several_taxa(datasets.load("world"))
     """
-    taxa = {rank: dataset.images[rank].dropna().unique() for rank in RANKS}
+    check_several_taxa_of(dataset.images, dataset.name)
+
+
+def check_several_taxa_of(images: pd.DataFrame, name: str) -> None:
+    """Raise an error if all rows of an `IMAGES` table are of one taxon; `name` is that of the dataset.
+
+    Examples
+    --------
+    >>> check_several_taxa_of(datasets.load("world").images, "world")
+    """
+    taxa = {rank: images[rank].dropna().unique() for rank in RANKS}
     if max(map(len, taxa.values())) > 1:
         return
     deepest = [rank for rank in RANKS if len(taxa[rank])][-1:]
     what = f"one {deepest[0]}, {taxa[deepest[0]][0]}" if deepest else "no named taxon"
     raise DataError(
-        f"all {len(dataset)} images of '{dataset.name}' are of {what}: whether embeddings follow the tree can be told "
+        f"all {len(images)} images of '{name}' are of {what}: whether embeddings follow the tree can be told "
         "of several taxa only; add images of other species"
     )
 

@@ -88,6 +88,9 @@ def test_a_study_that_can_be_run_again_leaves_its_study_file(tmp_path):
     (None, {"measure": 3}, "expected MeasureSettings of bioclip_probe; got a int"),
     (None, {"probe": bp.MeasureSettings()}, "expected ProbeSettings of bioclip_probe; got a MeasureSettings"),
     (None, {"steps": ["measures"]}, "no step 'measures'; did you mean measure"),
+    (None, {"steps": "measure"}, "expected a list of steps, some of measure, probe, project; got 'measure'"),
+    (None, {"steps": ()}, "expected a list of steps, some of"),
+    (bp.from_arrays({"one": vectors(1)}, lineages().assign(**lineages().iloc[0])), {}, "images of 'arrays' are of one"),
     (None, {"measure": bp.MeasureSettings(metrics=("cpcc",))}, "no metric 'cpcc'"),
 ])  # fmt: skip
 def test_what_is_no_study_is_one_line(tmp_path, given, options, line):

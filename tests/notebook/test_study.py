@@ -56,6 +56,10 @@ def test_a_saved_study_is_opened_and_says_the_same(study, tmp_path):
         study.save(tmp_path / "full")
     with pytest.raises(DataError, match="holds no results"):
         bp.open_study(tmp_path / "full")
+    with pytest.raises(DataError, match=r"is inside the results folder .*; name a folder elsewhere"):
+        saved.save(saved.folder / "copy")
+    with pytest.raises(DataError, match=r"is a folder; expected a file, such as .*report\.html"):
+        saved.report(tmp_path)
 
 
 def test_the_explorer_of_vectors_needs_neither_store_nor_pictures(study):

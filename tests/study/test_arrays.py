@@ -59,3 +59,25 @@ def test_arrays_that_do_not_fit_are_refused(vectors, message):
         from_arrays(vectors, FRAME)
     with pytest.raises(DataError, match="unknown geometry 'poincare'"):
         from_arrays({"one": VECTORS}, FRAME, geometry="poincare")
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"vectors": {"": VECTORS}}, "'' is not a name of an encoder"),
+    ({"vectors": {3: VECTORS}}, "3 is not a name of an encoder"),
+    ({"vectors": {"a\nb": VECTORS}}, "is not a name of an encoder; expected a text that can be printed"),
+    ({"vectors": {"one": VECTORS * 1j}}, "the vectors of 'one' are complex numbers"),
+    ({"geometry": {"one": 3}}, "unknown geometry '3'"),
+    ({"geometry": {"won": "lorentz"}}, "no encoder 'won'; did you mean one"),
+    ({"phylogeny": "birds.nwk"}, "phylogeny: expected a bioclip_probe.Phylogeny; got a str"),
+], ids=range(7))  # fmt: skip
+def test_names_and_options_are_checked(options, message):
+    with pytest.raises(DataError, match=message):
+        from_arrays(**{"vectors": {"one": VECTORS}, "frame": FRAME, **options})
+
+
+def test_tensors_with_a_gradient_or_in_half_precision_are_vectors():
+    import torch
+
+    tensor = torch.tensor(VECTORS)
+    sample = from_arrays({"gradient": tensor.clone().requires_grad_(), "half": tensor.bfloat16()}, FRAME)
+    np.testing.assert_allclose(sample.embeddings["gradient"].vectors, sample.embeddings["half"].vectors, atol=0.02)

@@ -112,6 +112,8 @@ def _candidates(folder: Path) -> Iterator[Path]:
 def _read(path: Path, source: str, verify: Verify | None) -> Submitted | Refused | None:
     """Return the submission in a file or a zip; None for a zip that holds none."""
     data: bytes | None
+    if not path.is_file():  # a pipe or a device never ends
+        raise DataError("it is neither a file nor a link to one")
     if path.suffix.lower() == ".zip":
         found = _members(path)
         if found is None:
@@ -130,6 +132,8 @@ def _read(path: Path, source: str, verify: Verify | None) -> Submitted | Refused
 
 def _content(path: Path) -> bytes | None:
     """Return the content of a file, at most one byte more than `LARGEST`; None if there is no such file."""
+    if not path.is_file():
+        return None
     try:
         with open(path, "rb") as file:
             return file.read(LARGEST + 1)

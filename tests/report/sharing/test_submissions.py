@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -201,3 +202,11 @@ def test_a_folder_without_submissions_is_refused(tmp_path: Path) -> None:
         collect_submissions(tmp_path)
     with pytest.raises(DataError, match="there is no folder"):
         collect_submissions(tmp_path / "none")
+
+
+def test_pipes_and_devices_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.submission.json")
+    (tmp_path / "endless.zip").symlink_to("/dev/zero")
+    found, refused = collect_submissions(tmp_path)
+    assert not found
+    assert [one.reasons for one in refused] == [("it is neither a file nor a link to one",)] * 2
