@@ -64,7 +64,13 @@ def _verify_results(folder: Path, options: argparse.Namespace, output: Output) -
     from bioclip_probe.study.verification.checking import verify
 
     settings = VerifySettings(
-        options.data, options.tree, tuple(options.models), options.everything, options.n_pictures, options.rounding
+        options.data,
+        options.tree,
+        tuple(options.models),
+        options.everything,
+        options.n_pictures,
+        options.rounding,
+        progress=not options.quiet,
     )
     verification = verify(folder, options.store, options.depth, settings)
     for name, value in verification.to_dict().items():

@@ -24,6 +24,7 @@ from bioclip_probe.tree.placing import PLURALS
 
 if TYPE_CHECKING:
     from bioclip_probe.report.explorer.page import Explorer
+    from bioclip_probe.study.verification.outcome import Verification
 
 
 class Study:
@@ -211,6 +212,29 @@ class Study:
         from bioclip_probe.report import appendix
 
         return appendix.write(self.results, Path(folder), progress=False)
+
+    def verify(self, store: str | Path | None = None, depth: str | None = None) -> Verification:
+        """Return whether the results folder is what it says, as `bioclip_probe.verify` does.
+
+        Parameters
+        ----------
+        store : str or Path, optional
+            The store with the vectors of the study.
+        depth : str, optional
+            ``files``, ``numbers`` or ``vectors``.
+
+        Returns
+        -------
+        Verification
+
+        Raises
+        ------
+        ProbeError
+            If there is no such depth.
+        """
+        from bioclip_probe.study.verification.checking import verify
+
+        return verify(self.folder, store, depth)
 
     def save(self, folder: str | Path) -> Study:
         """Copy the results folder, and return the study in its new place.

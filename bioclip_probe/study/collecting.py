@@ -139,12 +139,7 @@ def check_several_taxa(dataset: datasets.Dataset) -> None:
 
 
 def check_several_taxa_of(images: pd.DataFrame, name: str) -> None:
-    """Raise an error if all rows of an `IMAGES` table are of one taxon; `name` is that of the dataset.
-
-    Examples
-    --------
-    >>> check_several_taxa_of(datasets.load("world").images, "world")
-    """
+    """Raise an error as `check_several_taxa`, of a table of images and the name of its dataset."""
     taxa = {rank: images[rank].dropna().unique() for rank in RANKS}
     if max(map(len, taxa.values())) > 1:
         return

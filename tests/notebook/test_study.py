@@ -48,6 +48,8 @@ def test_a_saved_study_is_opened_and_says_the_same(study, tmp_path):
     opened = bp.open_study(tmp_path / "saved")
     assert saved.folder == opened.folder == tmp_path / "saved"
     assert str(opened.verdict()) == str(study.verdict())
+    assert opened.verify(depth="files").passed
+    assert not opened.verify(tmp_path / "store", "numbers").passed  # there is no store
     assert study.save(study.folder).folder == study.folder
     assert study.save(tmp_path / "saved").folder == saved.folder
     (tmp_path / "full").mkdir()

@@ -19,6 +19,7 @@ from bioclip_probe.metrics.registry import DIFFERENCE, REGISTRY
 from bioclip_probe.probes import ProbeSettings
 from bioclip_probe.store.store import Store, open_store
 from bioclip_probe.study import protocol_id
+from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints
 from bioclip_probe.study.comparing import compare
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.measuring import measurements, table_of
@@ -153,7 +154,8 @@ def _check_there(results: Results, store: Store) -> None:
     """Raise an error if the store lacks a dataset or an encoder of the folder."""
     facts = results.record["dataset"]
     for encoder in results.record["encoders"]:
-        if not facts.get("fingerprint") or not encoder.get("fingerprint"):
+        in_memory = encoder.get("family") == "array"
+        if in_memory or not facts.get("fingerprint") or not encoder.get("fingerprint"):
             raise ProbeError("the study was made from arrays, which no store holds")
         store.embedding_folder(f"{facts['name']}@{facts['fingerprint']}", f"{encoder['name']}@{encoder['fingerprint']}")
 
@@ -190,8 +192,9 @@ def _tables(
     table = results.measurements
     if table is None:
         return
+    checkpoints = NOWHERE if settings.progress else Checkpoints()
     if settings.everything:
-        steps = [step_functions(sample, plans[name])[name]().tables for name in plans]
+        steps = [step_functions(sample, plans[name])[name](checkpoints).tables for name in plans]
         stored, anew = table, pd.concat([step["measurements"] for step in steps], ignore_index=True)
         if not _same_machine(results):
             in_plane = [name for name, entry in REGISTRY.items() if entry.subject == "panels"]
@@ -200,19 +203,21 @@ def _tables(
         yield from ((results.table("predictions"), step["predictions"]) for step in steps if "predictions" in step)
         return
     if "measure" in plans:
-        yield _geometry(table, sample, plans["measure"])
+        yield _geometry(table, sample, plans["measure"], checkpoints)
     if "probe" in plans and results.predictions is not None:
         yield from _scores(results, table, sample, plans["probe"])
 
 
-def _geometry(table: pd.DataFrame, sample: Sample, plan: Plan) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _geometry(
+    table: pd.DataFrame, sample: Sample, plan: Plan, checkpoints: Checkpoints
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the primary endpoints of embeddings, and the differences in them, stored and recomputed."""
     asked = plan.measure.metrics
     names = [name for metric in GEOMETRY for name in (metric, f"{metric}{DIFFERENCE}") if not asked or name in asked]
     settings = replace(plan.measure, metrics=tuple(names) or GEOMETRY[:1])
     settings = replace(settings, device=executors.resolve_device(settings.device))
     measured = measurements(sample, settings, spaces=("raw",))
-    tables = [table_of(sample, measured, settings), compare(sample, settings, measured)]
+    tables = [table_of(sample, measured, settings), compare(sample, settings, measured, checkpoints)]
     trees = {"taxonomy", *sample.trees}
     chosen = table["metric"].isin(names) & table["tree"].isin(trees) & table["column"].isna()
     stored = table[chosen & (table["space"] == "raw") & table["probe"].isna()]

@@ -31,6 +31,8 @@ class VerifySettings:
         one permutation.
     cosine : float
         Vectors are equal if their cosine is at least this.
+    progress : bool
+        Show how far the computation is.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class VerifySettings:
     n_pictures: int = field(default=16, metadata={"help": "pictures that are embedded again, at most 64"})
     rounding: float = field(default=1e-5, metadata={"help": "largest difference of equal numbers"})
     cosine: float = 0.999
+    progress: bool = True
 
     def __post_init__(self) -> None:
         if self.n_pictures < 1:
