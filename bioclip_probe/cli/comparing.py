@@ -33,8 +33,8 @@ def compare(options: argparse.Namespace, output: Output) -> None:
 
     found = results.read(options.out)
     measured = found.table("measurements")
-    names = [encoder["name"] for encoder in found.record["encoders"]]
-    models = options.compared or [name for name in names if name not in found.controls] or names
+    names = found.encoders
+    models = options.compared or found.models or names
     if len(models) < 2 or (options.compared and len(models) > 2):
         raise DataError(f"expected two models to compare; got {', '.join(models)}; the folder has {', '.join(names)}")
     tables = []

@@ -83,9 +83,8 @@ class StudyFigure:
         return f"{self.name}(width='double', …): {self.title}"
 
     def _drawn(self, name: str, results: Results, settings: FigureSettings) -> Figure:
-        known = {encoder["name"] for encoder in results.record["encoders"]}
         for model in settings.models or ():
-            check_name("encoder", model, sorted(known))
+            check_name("encoder", model, results.encoders)
         figure = self._entry(name)(results, settings)
         show_in_notebooks(type(figure))
         return figure

@@ -12,9 +12,7 @@ from bioclip_probe.report.summary import CHANCE, COUNTS, counts_as_text
 from bioclip_probe.study.families import rows_of
 from bioclip_probe.study.ranking import model_places
 from bioclip_probe.study.results import Results
-from bioclip_probe.tables import RANKS
-
-SMALLEST_P = 0.001
+from bioclip_probe.tables import RANKS, SMALLEST_P
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +130,7 @@ def endpoint_table(results: Results) -> pd.DataFrame:
                 chance = rows["chance"].mean()
                 cells[CHANCE] = "–" if pd.isna(chance) else f"{chance:.3f}"
                 columns[numbers.heading] = cells | {COUNTS: counts_as_text(rows)}
-    order = [encoder["name"] for encoder in results.record["encoders"]]
+    order = results.encoders
     if not columns:
         return pd.DataFrame()
     return pd.DataFrame(columns).reindex([*order, CHANCE, COUNTS]).fillna("–").rename_axis("encoder")
@@ -163,7 +161,7 @@ def difference_table(results: Results) -> pd.DataFrame:
     True
     """
     table, columns = results.table("measurements"), {}
-    encoders = [encoder["name"] for encoder in results.record["encoders"]]
+    encoders = results.encoders
     models = [name for name in encoders if name not in results.controls]
     for numbers in (EndpointNumbers.of(endpoint, table) for endpoint in PRIMARY):
         cells = {}
@@ -205,7 +203,7 @@ def places_table(results: Results) -> pd.DataFrame:
     if places["encoder"].nunique() < 2:
         return pd.DataFrame()
     columns = list(dict.fromkeys(places["endpoint"]))
-    models = [encoder["name"] for encoder in results.record["encoders"] if encoder["name"] not in results.controls]
+    models = results.models
     table = places.pivot_table(index="encoder", columns="endpoint", values="place", aggfunc="first")
     return table.reindex(index=models, columns=columns).fillna("–").rename_axis(columns=None)
 

@@ -91,7 +91,7 @@ def verdict(results: Results) -> list[Sentence]:
     []
     """
     table = results.table("measurements")
-    encoders = [encoder["name"] for encoder in results.record["encoders"]]
+    encoders = results.encoders
     models = [name for name in encoders if name not in results.controls]
     numbers = [EndpointNumbers.of(endpoint, table) for endpoint in PRIMARY]
     return [

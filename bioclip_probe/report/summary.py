@@ -155,7 +155,7 @@ def summary_table(results: Results, intervals: bool = False) -> pd.DataFrame:
     >>> summary_table(two_models_measured()).index.tolist()
     ['bioclip', 'clip', 'chance', 'taxa/images']
     """
-    order = [encoder["name"] for encoder in results.record["encoders"]]
+    order = results.encoders
     columns = {
         heading: _summary_cells(rows.set_index("encoder"), intervals).reindex([*order, CHANCE, COUNTS])
         for heading, rows in _rows_of_columns(results)
@@ -319,7 +319,7 @@ def seen_and_unseen(results: Results) -> pd.DataFrame:
     )
     if unseen.empty:
         return unseen
-    encoders = [encoder["name"] for encoder in results.record["encoders"] if encoder["name"] in unseen.index]
+    encoders = [name for name in results.encoders if name in unseen.index]
     rows = {
         f"{encoder}, {word}": table.loc[encoder]
         for encoder in encoders

@@ -119,7 +119,7 @@ def table(found: results.Results) -> pd.DataFrame:
     for task in TASKS.values():
         for shots in task.shots:
             columns[f"{task.title}, {shots}-shot"] = rows[(rows["dataset"] == task.dataset) & rows["shots"].eq(shots)]
-    order = [encoder["name"] for encoder in found.record["encoders"]]
+    order = found.encoders
     filled = {title: part.set_index("encoder")["value"] for title, part in columns.items() if len(part)}
     return pd.DataFrame(filled).reindex(order).rename_axis("encoder")
 

@@ -92,6 +92,16 @@ class Results:
         return bool(self.record["dataset"]["simulated"])
 
     @property
+    def encoders(self) -> list[str]:
+        """Names of all encoders, in the order of the study."""
+        return [encoder["name"] for encoder in self.record["encoders"]]
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the encoders that are not controls, in the order of the study."""
+        return [name for name in self.encoders if name not in self.controls]
+
+    @property
     def controls(self) -> tuple[str, ...]:
         """Names of the encoders that are controls."""
         return tuple(encoder["name"] for encoder in self.record["encoders"] if is_control(encoder))
@@ -263,7 +273,7 @@ def holds_run(folder: str | Path, run: str) -> bool:
 
 def _another_run(results: Results) -> DataError:
     """Return the error that a folder holds another run."""
-    encoders = ", ".join(encoder["name"] for encoder in results.record["encoders"])
+    encoders = ", ".join(results.encoders)
     return DataError(
         f"{results.folder} holds the results of another run ({results.record['dataset']['name']}: {encoders}); "
         "name another folder, or replace them with --overwrite"

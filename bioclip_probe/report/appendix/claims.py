@@ -63,7 +63,7 @@ def claim_sentence(results: Results) -> str:
     pair = models_of_claim(results)
     if pair:
         return f"This run puts numbers to the claim: {pair[0]} stands for BioCLIP, {pair[1]} for CLIP."
-    models = [encoder["name"] for encoder in results.record["encoders"] if encoder["name"] not in results.controls]
+    models = results.models
     listed = " and ".join(models) if len(models) == 2 else some(models)
     return f"This run does not compare BioCLIP with CLIP (it compares {listed}), so that it is no test of the claim."
 

@@ -137,7 +137,7 @@ class Contents:
         """
         results, citations = self.results, citations_of(self.results)
         keys = {**citations, "paper": PAPER, "software": SOFTWARE}
-        models = [encoder["name"] for encoder in results.record["encoders"]]
+        models = results.encoders
         values: dict[str, Any] = {
             "record": results.record,
             "simulated": results.simulated,

@@ -64,7 +64,7 @@ def endpoint_table(results: Results) -> PaperTable:
         beside = (replace(endpoint, title=REGISTRY[name].title, metric=name) for name in endpoint.beside)
         for each in (endpoint, *beside):
             numbers = EndpointNumbers.of(each, results.table("measurements"))
-            for encoder in _encoders(results):
+            for encoder in results.encoders:
                 row = numbers.row(encoder)
                 if row is not None:
                     has_place = each.title in places and encoder in places.index
@@ -97,7 +97,7 @@ def difference_table(results: Results) -> PaperTable:
     >>> difference_table(two_models_measured()).rows  # no primary endpoint was measured
     []
     """
-    models, rows = [name for name in _encoders(results) if name not in results.controls], []
+    models, rows = [name for name in results.encoders if name not in results.controls], []
     for endpoint in PRIMARY:
         numbers = EndpointNumbers.of(endpoint, results.table("measurements"))
         for other in models[1:]:
@@ -247,18 +247,13 @@ def _by_rank(results: Results, name: str, title: str, metric: str, where: Mappin
     table = results.table("measurements")
     table = table[(table["metric"] == metric) & (table["tree"] == TAXONOMY) & agrees(table, where)]
     table = table[table["taxon"].isna() & table["encoder_b"].isna() & table["column"].isna() & table["shots"].isna()]
-    order, rows = _encoders(results), []
+    order, rows = results.encoders, []
     for rank in RANKS:
         own = table[(table["rank"] == rank) & table["value"].notna()].set_index("encoder")
         rows += [(rank, encoder, *_numbers(own.loc[encoder])) for encoder in order if encoder in own.index]
     if rows:
         caption = f"{title}; raw embeddings"
         yield PaperTable(name, caption, (Column("rank"), Column("model"), *NUMBERS), rows, grouped=True)
-
-
-def _encoders(results: Results) -> list[str]:
-    """Return the names of the encoders in their order."""
-    return [encoder["name"] for encoder in results.record["encoders"]]
 
 
 def _numbers(row: pd.Series) -> tuple[str, ...]:

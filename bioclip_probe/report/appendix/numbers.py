@@ -201,7 +201,7 @@ def _facts(results: Results) -> Iterator[tuple[str, str, str]]:
 def _headlines(results: Results, sentences: Sequence[Sentence]) -> Iterator[tuple[str, str, int, pd.Series, int]]:
     """Yield the measurements that have a macro: what they are, a name, their index, the row, and the sign."""
     table = results.table("measurements")
-    encoders = [encoder["name"] for encoder in results.record["encoders"]]
+    encoders = results.encoders
     models = [name for name in encoders if name not in results.controls]
     named: set[int] = set()
     for endpoint in PRIMARY:

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.datasets.readers.json_files import read_json
-from bioclip_probe.encoders import is_control
 from bioclip_probe.errors import DataError, one_line, printable, some
 from bioclip_probe.files import sha256_of_file, sha256_of_json
 from bioclip_probe.study import protocol_id, submission
@@ -199,8 +198,7 @@ def _table_findings(results: Results) -> Iterator[str]:
         if not same_shape or wrong:
             what = f"in {some(wrong)}" if wrong else "in its rows or columns"
             yield f"measurements.csv: differs from measurements.parquet {what}"
-    controls = [encoder["name"] for encoder in results.record["encoders"] if is_control(encoder)]
-    adjusted = with_adjusted_p(table, controls)
+    adjusted = with_adjusted_p(table, results.controls)
     unequal = ~np.isclose(adjusted["p_adjusted"], table["p_adjusted"], rtol=1e-9, atol=1e-12, equal_nan=True)
     if unequal.any():
         yield f"measurements.parquet: {unequal.sum()} adjusted p-values do not follow from the p-values"

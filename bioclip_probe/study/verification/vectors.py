@@ -109,7 +109,7 @@ def models_of(results: Results, planned: tuple[str, ...], named: tuple[str, ...]
     >>> models_of(results, ("clip", "mine=custom:net.py:make"), ())
     {'clip': 'clip'}
     """
-    names = [encoder["name"] for encoder in results.record["encoders"]]
+    names = results.encoders
     models = dict(zip(names, planned, strict=False))
     models = {name: model for name, model in models.items() if not any(code in model for code in CODE)}
     for model in named:
