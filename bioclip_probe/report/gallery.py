@@ -105,21 +105,25 @@ def draw_all(
     with weighted_bar("drawing", (0, n_figures), (0, n_figures), progress, even_short=False) as bar:
         bar.begin(next(iter(REGISTRY)))
         parallel = Parallel(n_jobs=_number_of_processes(results), return_as="generator")
-        outcomes = parallel(delayed(_draw_or_say_why_not)(results, name, settings) for name in REGISTRY)
-        for name, outcome in zip(REGISTRY, outcomes, strict=True):
-            drawn[name] = outcome
+        figures = results.folder / "figures"
+        # Workers that are used again may stand in another folder than this process.
+        stems = ((name, figures.absolute() / name) for name in REGISTRY)
+        outcomes = parallel(delayed(_draw_or_say_why_not)(results, name, stem, settings) for name, stem in stems)
+        for name, obstacle in zip(REGISTRY, outcomes, strict=True):
+            drawn[name] = obstacle or figures / f"{name}.png"
             bar.finish(1)
     return drawn
 
 
-def _draw_or_say_why_not(results: Results, name: str, settings: plots.FigureSettings | None) -> Path | str:
-    """Draw one figure and return its PNG; or delete its old files and return why it cannot be drawn."""
+def _draw_or_say_why_not(results: Results, name: str, stem: Path, settings: plots.FigureSettings | None) -> str:
+    """Draw one figure and return an empty text; or delete its old files and return why it cannot be drawn."""
     try:
-        return draw(results, name, settings=settings)
+        draw(results, name, stem, settings)
     except DataError as error:
-        for old in (results.folder / "figures").glob(f"{name}.*"):
+        for old in stem.parent.glob(f"{name}.*"):
             old.unlink()
         return str(error)
+    return ""
 
 
 def _number_of_processes(results: Results) -> int:
