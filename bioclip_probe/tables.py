@@ -124,6 +124,32 @@ def check_name(kind: str, name: str, known: Iterable[str], error: type[ProbeErro
     raise error(f"no {kind} '{name}'; {hint}")
 
 
+def check_no_text(kind: str, names: object, error: type[ProbeError] = ProbeError) -> None:
+    """Raise an error if one text stands where a list of names is meant: its letters would be read as names.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of the named things, e.g. ``probes``.
+    names : object
+    error : type
+        The exception to raise.
+
+    Raises
+    ------
+    ProbeError
+        If `names` is a text.
+
+    Examples
+    --------
+    >>> check_no_text("probes", "linear")
+    Traceback (most recent call last):
+    bioclip_probe.errors.ProbeError: probes are given as a list; got the text 'linear': write ["linear"]
+    """
+    if isinstance(names, str):
+        raise error(f"{kind} are given as a list; got the text '{names}': write [\"{names}\"]")
+
+
 def _rank_columns(meaning: str) -> tuple[Column, ...]:
     return tuple(Column(rank, "str", meaning) for rank in RANKS)
 

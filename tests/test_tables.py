@@ -6,6 +6,10 @@ import pytest
 
 from bioclip_probe import tables
 from bioclip_probe.errors import DataError, ProbeError
+from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.plots import FigureSettings
+from bioclip_probe.probes.settings import ProbeSettings
+from bioclip_probe.projections.settings import ProjectionSettings
 
 ALL = [tables.IMAGES, tables.MEASUREMENTS, tables.PREDICTIONS, tables.COORDINATES]
 
@@ -109,3 +113,19 @@ def test_known_names_pass_and_others_get_the_nearest_ones():
 def test_the_error_of_an_unknown_name_is_the_kind_that_is_asked_for():
     with pytest.raises(DataError, match="no dataset 'inat'; did you mean inat21"):
         tables.check_name("dataset", "inat", iter(["world", "inat21"]), DataError)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda: MeasureSettings(metrics="silhouette"),
+        lambda: ProbeSettings(probes="linear"),
+        lambda: ProbeSettings(protocols="seen"),
+        lambda: ProjectionSettings(methods="umap"),
+        lambda: FigureSettings(models="clip"),
+    ],
+    ids=["metrics", "probes", "protocols", "methods", "models"],
+)
+def test_one_text_is_no_list_of_names(given):
+    with pytest.raises(ProbeError, match=r"^[a-z]+ are given as a list; got the text '[a-z]+': write \[\"[a-z]+\"\]$"):
+        given()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.stats.defaults import LEVEL, N_BOOTSTRAP, N_GROUPS, N_PERMUTATIONS
-from bioclip_probe.tables import DEFAULT_SEED, RANKS
+from bioclip_probe.tables import DEFAULT_SEED, RANKS, check_no_text
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,7 @@ class MeasureSettings:
     min_clade_species: int = 5
 
     def __post_init__(self) -> None:
+        check_no_text("metrics", self.metrics)
         if self.seed < 0:
             raise ProbeError(f"the seed must be 0 or more; got {self.seed}")
         if not 0 < self.level < 1:

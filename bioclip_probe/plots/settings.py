@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bioclip_probe.errors import ProbeError
+from bioclip_probe.tables import check_no_text
 
 #: Width of a figure on paper or on a screen, in inches: a column of a journal, its page, a slide of 16:9.
 WIDTHS = {"single": 3.4, "double": 7.1, "slide": 13.33}
@@ -62,6 +63,7 @@ class FigureSettings:
     tree: str = ""
 
     def __post_init__(self) -> None:
+        check_no_text("models", self.models)
         for kind, value, known in (("width", self.width, WIDTHS), ("space", self.space, SPACES)):
             if value not in known:
                 raise ProbeError(f"no {kind} '{value}'; expected one of: {', '.join(known)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.projections.modes import check_mode
 from bioclip_probe.projections.registry import REGISTRY
-from bioclip_probe.tables import DEFAULT_SEED
+from bioclip_probe.tables import DEFAULT_SEED, check_no_text
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class ProjectionSettings:
     repeat_up_to: int = field(default=100, metadata={"help": "most images of a panel that is projected by all seeds"})
 
     def __post_init__(self) -> None:
+        check_no_text("methods", self.methods)
         known = ", ".join(REGISTRY)
         if not self.methods:
             raise ProbeError(f"expected at least one projection of: {known}")

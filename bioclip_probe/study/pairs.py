@@ -10,7 +10,7 @@ from bioclip_probe.errors import DataError, ProbeError
 from bioclip_probe.metrics.endpoints import PRIMARY
 from bioclip_probe.metrics.registry import DIFFERENCE
 from bioclip_probe.metrics.registry import REGISTRY as METRICS
-from bioclip_probe.tables import RANKS, check_name
+from bioclip_probe.tables import RANKS, check_name, check_no_text
 
 #: Columns that a difference and the two numbers that it is made of have in common.
 SHARED = ["space", "tree", "rank", "split", "taxon", "column", "probe", "protocol", "shots", "metric"]
@@ -65,6 +65,7 @@ def differences(table: pd.DataFrame, first: str, second: str, metrics: Sequence[
         check_name("encoder", name, list(dict.fromkeys(named)))
     if first == second:
         raise ProbeError(f"expected two encoders; got '{first}' twice")
+    check_no_text("metrics", metrics)
     for metric in metrics:
         check_name("metric", metric, METRICS)
     pairs = _pairs(table, first, second)
