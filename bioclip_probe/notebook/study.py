@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bioclip_probe.errors import DataError
+from bioclip_probe.errors import DataError, one_line
 from bioclip_probe.notebook.figures import StudyFigures
 from bioclip_probe.notebook.measurements import Measurements
 from bioclip_probe.notebook.verdict import Verdict
@@ -260,7 +261,8 @@ class Study:
             if folder.is_dir() and any(folder.iterdir()) and not (folder / "runs.json").exists():
                 raise DataError(f"{folder} holds other files than results; name a new folder")
             study_results.check_run(folder, self.results.record["run"])
-            shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+            with _refused_in_one_line(folder):
+                shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         return Study(study_results.read(folder), self._sample)
 
     def __repr__(self) -> str:
@@ -319,9 +321,19 @@ def open_study(folder: str | Path) -> Study:
     return Study.open(folder)
 
 
+@contextmanager
+def _refused_in_one_line(path: Path) -> Iterator[None]:
+    """Turn the error of a path that cannot be written into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {one_line(error)}") from error
+
+
 def _copied(file: Path, path: Path) -> Path:
     """Copy a file unless it is there already, and return its path."""
     if path.resolve() != file.resolve():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, path)
+        with _refused_in_one_line(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, path)
     return path

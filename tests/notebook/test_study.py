@@ -62,6 +62,9 @@ def test_a_saved_study_is_opened_and_says_the_same(study, tmp_path):
         saved.save(saved.folder / "copy")
     with pytest.raises(DataError, match=r"is a folder; expected a file, such as .*report\.html"):
         saved.report(tmp_path)
+    file = tmp_path / "full" / "letter.txt"
+    with pytest.raises(DataError, match=r"cannot write .*letter\.txt"):
+        saved.report(file / "report.html")
 
 
 def test_the_explorer_of_vectors_needs_neither_store_nor_pictures(study):
