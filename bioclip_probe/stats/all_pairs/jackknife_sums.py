@@ -3,7 +3,9 @@
 Every sum of the linear pass is bilinear in the moments of two sets of images. One J × J matrix for each of the six sums
 holds the correlation and its values without each of the J groups. The sum of c over the pairs of an image of group g
 and one of group h is B(g, h) = (n_g Q_h + n_h Q_g)/2 - s_g·s_h. With g_e the images of g
-below edge e, Σ t c over the same pairs is Σ_e ℓ_e [B(g_e, h) + B(g, h_e) - 2 B(g_e, h_e)].
+below edge e, Σ t c over the same pairs is Σ_e ℓ_e [B(g_e, h) + B(g, h_e) - 2 B(g_e, h_e)]. The products s_ge·s_he of
+all inner edges come from pairs of taxa: Σ_e ℓ_e s_ge·s_he is Σ m_ij s_i·s_j over the taxa i of g and j of h, with m_ij
+the depth at which they meet. That takes k²/2 products of vectors in place of one for each edge and pair of groups.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from bioclip_probe.stats.all_pairs.tree_sums import depths_below_first_split
 from bioclip_probe.stats.threads import matched_threads
 from bioclip_probe.tree.tree import Tree, read_only
 
-#: Numbers in memory for the sums of jackknife groups below each inner node: 64 MiB.
-MOST_NUMBERS = 2**23
+#: Numbers in memory for the products of taxa: 4 MiB.
+MOST_NUMBERS = 2**19
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ class JackknifeSums:
         moments : JackknifeMoments
             Of the images at the k tips.
         most_numbers : int
-            Numbers in memory for the sums of groups below each inner node.
+            Numbers in memory for the products of taxa.
 
         Returns
         -------
@@ -69,7 +71,7 @@ class JackknifeSums:
 
         Notes
         -----
-        O(nodes·d·J + d²J²).
+        O(k²·(d + J) + d²J²).
         """
         by_group = moments.by_group
         n, q, fourths = (np.array([getattr(group, key) for group in by_group]) for key in ("n", "squares", "fourths"))
@@ -168,7 +170,7 @@ class _AlongTree:
         below = (length[self.inner, None] * self.n_below).T @ self.q_below
         below = (
             (below + below.T) / 2
-            - self._sum_products(length[self.inner], most_numbers)
+            - self._sum_products(most_numbers)
             + self._of_tips(length[self.tree.tips] * at_tips)
         )
         return to_all + to_all.T - 2 * below
@@ -193,13 +195,32 @@ class _AlongTree:
         """Return sums over the pairs at each tip, both of whose images are in one group."""
         return np.diag(np.bincount(self.group, weights=values, minlength=self.n_groups))
 
-    def _sum_products(self, length: np.ndarray, most_numbers: int) -> np.ndarray:
-        """Return Σ_e ℓ_e s_ge·s_he over the edges above inner nodes, shape (J, J), some dimensions at a time."""
-        total = np.zeros((self.n_groups, self.n_groups))
-        step = max(1, most_numbers // max(len(length) * self.n_groups, 1))
-        for start in range(0, self.sums.shape[1], step):
-            columns = self.sums[:, start : start + step]
-            below = self.aggregator.inner_sums_by_group(columns, self.group, self.n_groups)
-            flat = (below * np.sqrt(length)[:, None, None]).transpose(1, 0, 2).reshape(self.n_groups, -1)
-            total += flat @ flat.T
-        return total
+    def _sum_products(self, most_numbers: int) -> np.ndarray:
+        """Return Σ_e ℓ_e s_ge·s_he over the edges above inner nodes, shape (J, J), some taxa at a time."""
+        k, total = len(self.group), np.zeros((self.n_groups, self.n_groups))
+        of_group = np.zeros((k, self.n_groups))
+        of_group[np.arange(k), self.group] = 1.0
+        parent, tips = np.maximum(self.tree.parent, 0), self.tree.tips
+        own, between = self.node_depth[parent[tips]], self.node_depth[parent[tips[:-1] + 1]]
+        step = max(1, most_numbers // max(k, 1))
+        for start in range(0, k, step):
+            stop = min(start + step, k)
+            products = self.sums[start:stop] @ self.sums[start:].T
+            products *= _depths_of_meeting(own[start:], between[start:], stop - start)
+            of_block = of_group[start:stop].T @ products @ of_group[start:]
+            total += of_block + of_block.T
+        squares = np.einsum("ij,ij->i", self.sums, self.sums)
+        return total - self._of_tips(own * squares)
+
+
+def _depths_of_meeting(own: np.ndarray, between: np.ndarray, n: int) -> np.ndarray:
+    """Return at which depth each of the first n tips meets itself and those after it; 0 for those before it.
+
+    `own` is the depth at which the inner edges above each tip end, and `between` that of the common ancestor of each
+    tip and the next one.
+    """
+    after = np.arange(len(own)) > np.arange(n)[:, None]
+    depths = np.minimum.accumulate(np.where(after, np.append(np.inf, between), np.inf), axis=1)
+    depths[~after] = 0.0
+    np.fill_diagonal(depths, own[:n])
+    return depths
