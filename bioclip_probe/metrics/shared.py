@@ -23,7 +23,6 @@ from bioclip_probe.stats.embeddings import check_vectors
 from bioclip_probe.stats.evolution import Evolution
 from bioclip_probe.stats.jackknife import Jackknife
 from bioclip_probe.stats.kmeans import Clusters, Images
-from bioclip_probe.stats.rotation import rotate_into_span
 from bioclip_probe.stats.rows import ResamplingUnits, Rows
 from bioclip_probe.stats.sampled_dendrograms import SampledDendrograms
 from bioclip_probe.stats.sweep.neighbor_lists import NeighborLists
@@ -256,10 +255,7 @@ class SharedResults:
         if rank not in self._taxa:
             is_species = rank == RANKS[-1]
             of_rank = self.species_centroids if is_species else centroids(self.vectors, self.placement.coarsen(rank))
-            positions, vectors = np.arange(len(of_rank.counts)), of_rank.directions
-            if not np.isnan(vectors).any():
-                vectors = rotate_into_span(vectors)  # fewer dimensions are faster; all that is measured are products
-            self._taxa[rank] = Rows(of_rank.tree, vectors, positions, of_rank.groups)
+            self._taxa[rank] = Rows.of_centroids(of_rank)
         return self._taxa[rank]
 
     @cached_property

@@ -13,7 +13,8 @@ from bioclip_probe.errors import DataError, some
 from bioclip_probe.stats.all_pairs.clades import NodeSums
 from bioclip_probe.stats.all_pairs.moments import Moments, approximate_mean
 from bioclip_probe.stats.all_pairs.tree_sums import TreeSums
-from bioclip_probe.stats.centroids import centroids, tips_with_images
+from bioclip_probe.stats.centroids import Centroids, centroids, tips_with_images
+from bioclip_probe.stats.rotation import rotate_into_span
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.tree import NO_RANK, Placement, Tree
 
@@ -96,8 +97,27 @@ class Rows:
         DataError
             If a vector is not finite.
         """
-        taxa = centroids(finite_rows(vectors), placement)
-        return cls(taxa.tree, taxa.directions, np.arange(len(taxa.counts)), taxa.groups)
+        return cls.of_centroids(centroids(finite_rows(vectors), placement))
+
+    @classmethod
+    def of_centroids(cls, taxa: Centroids) -> Rows:
+        """Return centroids as rows of length 1, in no more dimensions than there are taxa.
+
+        Fewer dimensions are faster, and all that is measured of them are their products.
+
+        Parameters
+        ----------
+        taxa : Centroids
+
+        Returns
+        -------
+        Rows
+            In the dimensions of the images where the images of a taxon cancel out; its row is NaN.
+        """
+        vectors = taxa.directions
+        if not np.isnan(vectors).any():
+            vectors = rotate_into_span(vectors)
+        return cls(taxa.tree, vectors, np.arange(len(taxa.counts)), taxa.groups)
 
     @classmethod
     def images(cls, vectors: np.ndarray, placement: Placement) -> Rows:

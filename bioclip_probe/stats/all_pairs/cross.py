@@ -6,7 +6,10 @@ p_i = ‖c_i‖², q_i = ‖e_i‖², and D and E the two distances (see `distan
     Σ D   = n Σp - ‖Σc‖²
     Σ D E = (n Σpq + Σp Σq)/2 - Σp e·Σe - Σq c·Σc + ‖Σ c eᵀ‖_F²
 
-Each term is made of sums over taxa, and the sums of a jackknife group subtract: O(k d₁ d₂) for all groups together.
+Each term but the last is made of sums over taxa, and those of a jackknife group subtract. For the last one, with
+X = Σ c eᵀ over all taxa, the pairs of each group g are enough, so that all groups together cost O(k d₁ d₂)::
+
+    ‖X - X_g‖²  =  ‖X‖² - 2 Σ_{i in g} c_i·X e_i + Σ_{i,j in g} (c_i·c_j)(e_i·e_j)
 """
 
 from __future__ import annotations
@@ -58,15 +61,19 @@ def jackknifed_cross_correlations(
 
 def _sums(c: np.ndarray, e: np.ndarray, jackknife_group: np.ndarray) -> np.ndarray:
     """Return Σ1, ΣD, ΣE, ΣDE over ordered pairs, shape (4, 1 + J)."""
+    p, q = np.einsum("ij,ij->i", c, c), np.einsum("ij,ij->i", e, e)
+    with matched_threads(len(c) * c.shape[1] * e.shape[1]):
+        cross = c.T @ e
+        along = np.einsum("ij,ij->i", c @ cross, e)
+    scalars = np.stack([np.ones(len(c)), p, q, p * q, along], axis=1)
+    of_taxon = np.concatenate([scalars, c, e, p[:, None] * e, q[:, None] * c], axis=1)
     members = _members(jackknife_group)
-    with matched_threads(len(c) * c.shape[1] * e.shape[1] / len(members)):
-        by_group = [_taxon_sums(c[taxa], e[taxa]) for taxa in members]
-    linear = np.stack([sums for sums, _ in by_group])
-    cross = np.sum([products for _, products in by_group], axis=0)
-    kept = linear.sum(axis=0) - np.concatenate([np.zeros((1, linear.shape[1])), linear])
-    squares = np.array([_squared_norm(cross), *(_squared_norm(cross - products) for _, products in by_group)])
+    by_group = np.stack([of_taxon[taxa].sum(axis=0) for taxa in members])
+    kept = by_group.sum(axis=0) - np.concatenate([np.zeros((1, by_group.shape[1])), by_group])
+    own = [np.vdot(c[taxa] @ c[taxa].T, e[taxa] @ e[taxa].T) for taxa in members]
+    squares = np.vdot(cross, cross) + np.append(0.0, own - 2 * by_group[:, 4])
     n, p, q, pq = kept[:, :4].T
-    s, t, pe, qc = np.split(kept[:, 4:], np.cumsum([c.shape[1], e.shape[1], e.shape[1]]), axis=1)
+    s, t, pe, qc = np.split(kept[:, 5:], np.cumsum([c.shape[1], e.shape[1], e.shape[1]]), axis=1)
     product = (n * pq + p * q) / 2 - np.einsum("ij,ij->i", pe, t) - np.einsum("ij,ij->i", qc, s) + squares
     return np.stack([n * (n - 1), n * p - np.einsum("ij,ij->i", s, s), n * q - np.einsum("ij,ij->i", t, t), product])
 
@@ -74,14 +81,3 @@ def _sums(c: np.ndarray, e: np.ndarray, jackknife_group: np.ndarray) -> np.ndarr
 def _members(jackknife_group: np.ndarray) -> list[np.ndarray]:
     """Return the taxa of each group."""
     return np.split(np.argsort(jackknife_group, kind="stable"), np.cumsum(np.bincount(jackknife_group))[:-1])
-
-
-def _taxon_sums(c: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return Σ1, Σp, Σq, Σpq, Σc, Σe, Σp e, Σq c in one array, and Σ c eᵀ."""
-    p, q = np.einsum("ij,ij->i", c, c), np.einsum("ij,ij->i", e, e)
-    scalars = [len(c), p.sum(), q.sum(), p @ q]
-    return np.concatenate([scalars, c.sum(axis=0), e.sum(axis=0), p @ e, q @ c]), c.T @ e
-
-
-def _squared_norm(matrix: np.ndarray) -> float:
-    return float(np.vdot(matrix, matrix))

@@ -169,9 +169,7 @@ class _AlongTree:
         at_tips = self.counts * self.norms - np.einsum("ij,ij->i", self.sums, self.sums)
         below = (length[self.inner, None] * self.n_below).T @ self.q_below
         below = (
-            (below + below.T) / 2
-            - self._sum_products(most_numbers)
-            + self._of_tips(length[self.tree.tips] * at_tips)
+            (below + below.T) / 2 - self._sum_products(most_numbers) + self._of_tips(length[self.tree.tips] * at_tips)
         )
         return to_all + to_all.T - 2 * below
 

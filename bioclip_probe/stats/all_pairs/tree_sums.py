@@ -174,6 +174,10 @@ class TreeSums:
         float
             In [-1, 1]; NaN where either distance does not vary.
         """
+        return self._correlation
+
+    @cached_property
+    def _correlation(self) -> float:
         return float(self.correlations(self.identity_order)[0])
 
     def correlations(self, orders: np.ndarray, forms: CladeForms | None = None) -> np.ndarray:
