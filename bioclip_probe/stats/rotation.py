@@ -65,5 +65,6 @@ def principal_axes(vectors: np.ndarray) -> np.ndarray:
     squares, axes = np.linalg.eigh(products)
     rank = max(int(np.sum(squares > ROUNDING * squares[-1])), 1)
     axes = axes[:, ::-1][:, :rank]
-    cubes = sum((((block @ axes) ** 3).sum(axis=0) for block in blocks), np.zeros(rank))
+    coordinates = (block @ axes.astype(np.result_type(block, np.float32)) for block in blocks)
+    cubes = sum(((x * x * x).sum(axis=0, dtype=np.float64) for x in coordinates), np.zeros(rank))
     return np.asarray(axes * np.where(cubes < 0, -1.0, 1.0))
