@@ -13,6 +13,10 @@ from bioclip_probe.stats.threads import in_threads, n_threads
 SHORTEST = 1e-9
 #: Points whose paths a thread finds at once.
 BLOCK = 64
+#: Share of the mean length of an edge by which the limit of final paths rises.
+STEP = 0.5
+#: States of a point: its path is below the limit, or beyond it.
+NEAR, FAR = 1, 2
 
 
 def straight_distances(points: np.ndarray) -> np.ndarray:
@@ -57,7 +61,8 @@ def geodesic_distances(straight: np.ndarray, n_neighbors: int = 10) -> np.ndarra
 
     References
     ----------
-    Tenenbaum, de Silva & Langford 2000, Science 290, 2319; Dijkstra 1959, Numer. Math. 1, 269; Prim 1957, Bell Syst.
+    Tenenbaum, de Silva & Langford 2000, Science 290, 2319; Meyer & Sanders 2003, J. Algorithms 49, 114
+    (Δ-stepping); Prim 1957, Bell Syst.
     Tech. J. 36, 1389.
 
     Examples
@@ -70,11 +75,11 @@ def geodesic_distances(straight: np.ndarray, n_neighbors: int = 10) -> np.ndarra
     reach = np.maximum(_reaches(straight, min(n_neighbors, m - 1)), 0)
     start, neighbor = _edges(straight, reach, _longest_steps(straight))
     length = straight[np.repeat(np.arange(m), np.diff(start)), neighbor]
-    paths = np.full((m, m), np.inf)
+    paths, step = np.full((m, m), np.inf), STEP * float(length.mean())
 
     def find_paths(first: int) -> None:
         """Find the paths from a block of points."""
-        _shortest_paths(start, neighbor, length, first, paths[first : first + BLOCK])
+        _shortest_paths(start, neighbor, length, step, first, paths[first : first + BLOCK])
 
     for _ in in_threads(find_paths, range(0, m, BLOCK), n_threads(m * len(neighbor))):
         pass
@@ -145,52 +150,48 @@ def _edges(straight: np.ndarray, reach: np.ndarray, steps: np.ndarray) -> tuple[
 
 
 @njit(cache=True, nogil=True)
-def _shortest_paths(start: np.ndarray, neighbor: np.ndarray, length: np.ndarray, first: int, paths: np.ndarray) -> None:
-    """Fill in the lengths of the shortest paths from the points that begin at the first one, by Dijkstra's algorithm.
+def _shortest_paths(
+    start: np.ndarray, neighbor: np.ndarray, length: np.ndarray, step: float, first: int, paths: np.ndarray
+) -> None:
+    """Fill in the lengths of the shortest paths from the points that begin at the first one.
 
-    The heap holds points that have been reached, the nearest of them on top; `place` is where a point is in it.
+    Points that have been reached wait until all paths up to a limit are final, and the limit rises by a step. Points
+    below the limit are taken in any order, which needs no heap; the few whose path becomes shorter are taken again.
     """
-    heap, place = np.empty(len(start) - 1, dtype=np.int64), np.empty(len(start) - 1, dtype=np.int64)
+    m = len(start) - 1
+    near, far, state = np.empty(m, dtype=np.int32), np.empty(m, dtype=np.int32), np.zeros(m, dtype=np.uint8)
     for source in range(len(paths)):
         path = paths[source]
-        fill(place, -1)
-        heap[0], place[first + source], path[first + source], size = first + source, 0, 0.0, 1
-        while size:
-            point, size = heap[0], size - 1
-            if size:
-                _sink(heap, place, path, heap[size], size)
-            for edge in range(start[point], start[point + 1]):
-                other, through = neighbor[edge], path[point] + length[edge]
-                if through < path[other]:
+        near[0], n_near, n_far, limit = first + source, 1, 0, 0.0
+        path[first + source] = 0.0
+        while n_near:
+            while n_near:
+                n_near -= 1
+                point = near[n_near]
+                state[point] = 0
+                for edge in range(start[point], start[point + 1]):
+                    other, through = neighbor[edge], path[point] + length[edge]
+                    if through >= path[other]:
+                        continue
                     path[other] = through
-                    if place[other] < 0:
-                        place[other], size = size, size + 1
-                    _rise(heap, place, path, other)
-
-
-@njit(cache=True, nogil=True)
-def _rise(heap: np.ndarray, place: np.ndarray, path: np.ndarray, point: int) -> None:
-    """Move a point up in the heap to where it belongs."""
-    at = place[point]
-    while at:
-        above = heap[(at - 1) // 2]
-        if path[above] <= path[point]:
-            break
-        heap[at], place[above] = above, at
-        at = (at - 1) // 2
-    heap[at], place[point] = point, at
-
-
-@njit(cache=True, nogil=True)
-def _sink(heap: np.ndarray, place: np.ndarray, path: np.ndarray, point: int, size: int) -> None:
-    """Put a point in place of the top of the heap and move it down to where it belongs."""
-    at = 0
-    while 2 * at + 1 < size:
-        below = 2 * at + 1
-        if below + 1 < size and path[heap[below + 1]] < path[heap[below]]:
-            below += 1
-        if path[heap[below]] >= path[point]:
-            break
-        heap[at], place[heap[below]] = heap[below], at
-        at = below
-    heap[at], place[point] = point, at
+                    if through <= limit:
+                        if state[other] != NEAR:
+                            near[n_near], state[other] = other, NEAR
+                            n_near += 1
+                    elif not state[other]:
+                        far[n_far], state[other] = other, FAR
+                        n_far += 1
+            lowest = np.inf
+            for at in range(n_far):
+                if state[far[at]] == FAR:
+                    lowest = min(lowest, path[far[at]])
+            limit, n_left = lowest + step, 0
+            for at in range(n_far):
+                point = far[at]
+                if state[point] == FAR and path[point] <= limit:
+                    near[n_near], state[point] = point, NEAR
+                    n_near += 1
+                elif state[point] == FAR:
+                    far[n_left] = point
+                    n_left += 1
+            n_far = n_left
