@@ -194,6 +194,30 @@ def take_share_of_processors(index: int, number: int) -> None:
         os.sched_setaffinity(0, allowed[first : first + share])
 
 
+@contextmanager
+def share_of_processors(index: int, number: int) -> Iterator[None]:
+    """Limit the calling thread to its share of the processors for the time that the block runs.
+
+    Parameters
+    ----------
+    index, number : int
+        As for `take_share_of_processors`.
+
+    Examples
+    --------
+    >>> with share_of_processors(0, 1_000):
+    ...     available_processors()
+    1
+    """
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    take_share_of_processors(index, number)
+    try:
+        yield
+    finally:
+        if allowed is not None:
+            os.sched_setaffinity(0, allowed)
+
+
 def resolve_device(device: str) -> str:
     """Return the torch device that a name means on this machine.
 

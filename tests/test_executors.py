@@ -205,3 +205,12 @@ def test_processes_do_not_run_the_users_script_again(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     run = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True)
     assert run.stdout.split("\n") == ["the script runs", "1", ""]
+
+
+def test_a_share_of_the_processors_is_given_back():
+    before = executors.available_processors()
+    with pytest.raises(KeyError), executors.share_of_processors(before - 1, before):
+        if hasattr(os, "sched_getaffinity"):
+            assert executors.available_processors() == 1
+        raise KeyError
+    assert executors.available_processors() == before

@@ -21,17 +21,24 @@ from typing import Any
 
 import pandas as pd
 
-from bioclip_probe.executors import PROCESSES, available_processors, resolve_device, take_share_of_processors
+from bioclip_probe.executors import (
+    PROCESSES,
+    available_processors,
+    resolve_device,
+    share_of_processors,
+    take_share_of_processors,
+)
 from bioclip_probe.progress import WeightedProgress
 from bioclip_probe.stats.devices import uses_torch
 from bioclip_probe.stats.tasks import SharedValue, share_with_workers
+from bioclip_probe.stats.threads import one_thread
 from bioclip_probe.study.checkpoints import Checkpoints, Content
 from bioclip_probe.study.claims import FAILED, STORED, Claims, group_of
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece import Piece, PieceState
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.sample import Sample
-from bioclip_probe.study.steps import step_functions
+from bioclip_probe.study.steps import StepResult, step_functions
 
 #: Numbers in the vectors of the largest encoder up to which its pieces are small.
 MOST_NUMBERS = 2**23
@@ -143,8 +150,8 @@ class ClaimedPieces(Checkpoints):
         return [self.content(*work) for work in pieces]
 
 
-class WorkerPieces(ClaimedPieces):
-    """The checkpoints of a worker, which ends with the main process and leaves pieces that fail to it."""
+class LenientPieces(ClaimedPieces):
+    """Checkpoints that raise no error: a piece that fails is left to the main process in its own step."""
 
     def content(self, piece: Piece, compute: Callable[[], Content]) -> Content:
         """Compute and store a piece as `ClaimedPieces` does, and raise no error.
@@ -158,13 +165,31 @@ class WorkerPieces(ClaimedPieces):
         -------
         Content
         """
-        parent = parent_process()
-        if parent is not None and not parent.is_alive():
-            raise SystemExit  # the study was killed
         try:
             return super().content(piece, compute)
         except Exception:  # the main process computes the piece again, and raises the error
             return Content(pd.DataFrame())
+
+
+class WorkerPieces(LenientPieces):
+    """The checkpoints of a worker, which ends with the main process."""
+
+    def content(self, piece: Piece, compute: Callable[[], Content]) -> Content:
+        """Compute and store a piece as `LenientPieces` does, or end if the study was killed.
+
+        Parameters
+        ----------
+        piece, compute
+            As for `Checkpoints.content`.
+
+        Returns
+        -------
+        Content
+        """
+        parent = parent_process()
+        if parent is not None and not parent.is_alive():
+            raise SystemExit
+        return super().content(piece, compute)
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,12 +265,26 @@ class MainPieces(ClaimedPieces):
         self._count()
         return content
 
-    def wait(self) -> None:
-        """Wait until no worker computes a piece of the step any more."""
-        while any(map(self.workers.are_at, self._unfinished)):
+    def wait(self, later_steps: Iterable[Callable[..., StepResult]] = ()) -> None:
+        """Wait until no worker computes a piece of the step any more, and compute pieces of later steps meanwhile.
+
+        Parameters
+        ----------
+        later_steps : iterable of callable
+            They take the checkpoints.
+        """
+        assert self.folder is not None and self.inputs is not None
+        spare = SparePieces(self.folder.parent, self.inputs, self)
+        for later_step in later_steps:
+            if self.is_waiting():
+                later_step(checkpoints=spare)
+        while self.is_waiting():
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            self._count()
+
+    def is_waiting(self) -> bool:
+        """Return True while a worker computes pieces of the step, and count those that it has stored."""
         self._count()
+        return any(map(self.workers.are_at, self._unfinished))
 
     def _count(self) -> None:
         """Count the pieces that workers have stored since the last call as finished."""
@@ -253,6 +292,36 @@ class MainPieces(ClaimedPieces):
             size = self._unfinished.pop(key)
             if key not in self.stored_here:
                 self.progress.finish(size)
+
+
+class SparePieces(LenientPieces):
+    """The checkpoints of the main process in later steps while workers finish the pieces of one step.
+
+    Parameters
+    ----------
+    out : Path
+    inputs : Inputs
+    current : MainPieces
+        Those of the step that workers finish.
+    """
+
+    def __init__(self, out: Path, inputs: Inputs, current: MainPieces) -> None:
+        super().__init__(out, inputs, current.claims, current.process)
+        self._current = current
+
+    def content(self, piece: Piece, compute: Callable[[], Content]) -> Content:
+        """Compute and store a piece as `LenientPieces` does, unless all pieces of the current step are finished.
+
+        Parameters
+        ----------
+        piece, compute
+            As for `Checkpoints.content`.
+
+        Returns
+        -------
+        Content
+        """
+        return super().content(piece, compute) if self._current.is_waiting() else Content(pd.DataFrame())
 
 
 @contextmanager
@@ -273,7 +342,8 @@ def open_workers(sample: Sample, plan: Plan, out: Path, pieces: Iterable[PieceSt
     Yields
     ------
     Workers
-        They end when there is nothing left to take, and are stopped when the context ends.
+        They end when there is nothing left to take, and are stopped when the context ends. So long, this thread has
+        its share of the processors alone, as each worker has.
     """
     pieces = tuple(pieces)
     claims, steps = Claims(pieces), list(dict.fromkeys(piece.step for piece in pieces))
@@ -285,7 +355,8 @@ def open_workers(sample: Sample, plan: Plan, out: Path, pieces: Iterable[PieceSt
         try:
             for process in processes:
                 process.start()
-            yield Workers(pieces, claims, processes)
+            with share_of_processors(0, number + 1), one_thread:  # more threads would wait for the workers
+                yield Workers(pieces, claims, processes)
         finally:
             for process in processes:
                 if process.pid is not None:

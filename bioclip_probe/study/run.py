@@ -231,11 +231,20 @@ class StudyRunner:
                 self.run(name, steps[name])
             return
         with open_workers(self.sample, self.plan, self.out, missing, number - 1) as workers:
-            for name in names:
-                self.run(name, steps[name], workers)
+            for number, name in enumerate(names, start=1):
+                self.run(name, steps[name], workers, [steps[later] for later in names[number:]])
 
-    def run(self, name: str, step: Callable[..., StepResult], workers: Workers | None = None) -> None:
-        """Run one step with a progress bar over its pieces, and write its tables."""
+    def run(
+        self,
+        name: str,
+        step: Callable[..., StepResult],
+        workers: Workers | None = None,
+        later_steps: Sequence[Callable[..., StepResult]] = (),
+    ) -> None:
+        """Run one step with a progress bar over its pieces, and write its tables.
+
+        Where workers compute its last pieces, this process goes on with the pieces of later steps.
+        """
         begun = time.perf_counter()
         outline = self._outline(step)
         there = [self.seconds(piece) for piece in outline.pieces if piece.exists]
@@ -247,7 +256,7 @@ class StudyRunner:
             if workers is not None:
                 together = MainPieces(self.out, self.inputs, workers, name, bar, self.seconds)
                 step(checkpoints=together)
-                together.wait()
+                together.wait(later_steps)
             checkpoints = Checkpoints(self.out, self.inputs, bar, self.seconds)
             result = step(checkpoints=checkpoints)
         record = run_record(self.sample, self.plan, name, result, time.perf_counter() - begun)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from bioclip_probe import study
 from bioclip_probe.progress import WeightedProgress
 from bioclip_probe.study import piece_processes, results
 from bioclip_probe.study.checkpoints import Content
-from bioclip_probe.study.claims import Claims
+from bioclip_probe.study.claims import STORED, Claims
 from bioclip_probe.study.examples import corvid_plan, corvid_sample
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece import Piece, PieceState
@@ -52,6 +53,49 @@ def test_a_piece_that_fails_in_a_worker_is_left_to_the_main_process(tmp_path):
     main = MainPieces(tmp_path, inputs, Workers((state,), claims, ()), "measure", WeightedProgress(0, 1), lambda _: 1.0)
     main.wait()  # for nobody
     assert not claims.is_stored(state.key) and not list(tmp_path.rglob("*.parquet"))
+
+
+def test_pieces_of_later_steps_are_computed_while_workers_finish_a_step(tmp_path):
+    inputs, pieces = Inputs(corvid_sample()), {step: Piece(step, "toy") for step in ("measure", "probe", "project")}
+    missing = tuple(PieceState(step, "toy", piece.key(inputs), False) for step, piece in pieces.items())
+    claims, computed = Claims(missing), []
+    worker = SimpleNamespace(is_alive=lambda: True)
+    workers = Workers(missing, claims, (worker,))
+    assert claims.take(missing[0].key, process=2)
+
+    def step_of(piece: Piece):
+        def compute() -> Content:
+            computed.append(piece.step)
+            claims.mark(missing[0].key, STORED)  # the worker finishes meanwhile
+            return Content(pd.DataFrame({"value": [0.5]}))
+
+        return lambda checkpoints: checkpoints.content(piece, compute)
+
+    bar = WeightedProgress(0, 1)
+    main = MainPieces(tmp_path, inputs, workers, "measure", bar, lambda _: 1.0)
+    main.wait([step_of(pieces["probe"]), step_of(pieces["project"])])
+    assert computed == ["probe"]
+    assert claims.is_stored(missing[1].key) and not claims.is_stored(missing[2].key)
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1
+
+
+def test_a_piece_of_a_later_step_that_fails_is_left_to_its_step(tmp_path):
+    inputs, later = Inputs(corvid_sample()), Piece("probe", "toy")
+    missing = (PieceState("measure", "toy", Piece("measure", "toy").key(inputs), False),)
+    missing += (PieceState("probe", "toy", later.key(inputs), False),)
+    claims = Claims(missing)
+    worker = SimpleNamespace(is_alive=lambda: True)
+    assert claims.take(missing[0].key, process=2)
+    main = MainPieces(
+        tmp_path, inputs, Workers(missing, claims, (worker,)), "measure", WeightedProgress(0, 1), lambda _: 1.0
+    )
+
+    def fail() -> Content:
+        claims.mark(missing[0].key, STORED)
+        raise MemoryError
+
+    main.wait([lambda checkpoints: checkpoints.content(later, fail)])
+    assert not claims.is_stored(missing[1].key) and not list(tmp_path.rglob("*.parquet"))
 
 
 @pytest.mark.slow
