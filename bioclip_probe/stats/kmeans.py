@@ -10,6 +10,7 @@ from bioclip_probe.errors import DataError, some
 from bioclip_probe.stats.devices import uses_torch
 from bioclip_probe.stats.lloyd import cluster_sums, lloyd
 from bioclip_probe.stats.nearest_centers import Assignment, Points
+from bioclip_probe.stats.pair_distances import PairDistances
 from bioclip_probe.stats.starting_centers import n_trials, starting_centers
 from bioclip_probe.stats.threads import in_threads, n_threads, one_thread
 from bioclip_probe.stats.vicinities import Vicinities
@@ -18,13 +19,13 @@ from bioclip_probe.stats.vicinities import Vicinities
 N_STARTS = 3
 #: Images times taxa up to which k-means is started several times.
 MOST_STARTED_AGAIN = 5_000_000
-#: Vicinities are found for at least this many images.
-LARGE = 10_000
+#: The distances of all pairs of this many images are kept, at most: 484 MB. Of more images vicinities are.
+MOST_IN_PAIRS = 11_000
 
 
 @dataclass(eq=False)
 class Images:
-    """Images that are clustered, at several ranks that share their vicinities.
+    """Images that are clustered, at several ranks that share the distances of pairs of images.
 
     Attributes
     ----------
@@ -45,7 +46,7 @@ class Images:
     device: str = "cpu"
     most_clusters: int = 0
     _rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64), repr=False)
-    _vicinities: Vicinities | None = field(default=None, repr=False)
+    _known: Vicinities | PairDistances | None = field(default=None, repr=False)
 
     def points(self, rows: np.ndarray) -> Points:
         """Return some images with their mean subtracted.
@@ -63,8 +64,10 @@ class Images:
         points -= points.mean(axis=0, dtype=np.float64).astype(np.float32)
         return Points(points, self.device)
 
-    def vicinities(self, points: Points, rows: np.ndarray, k: int, n_starts: int) -> Vicinities | None:
-        """Return the vicinities of some images, where they save more products than they cost.
+    def known_distances(
+        self, points: Points, rows: np.ndarray, k: int, n_starts: int
+    ) -> Vicinities | PairDistances | None:
+        """Return the distances of pairs of some images, or their vicinities, where they save more than they cost.
 
         Parameters
         ----------
@@ -77,19 +80,20 @@ class Images:
 
         Returns
         -------
-        Vicinities, optional
-            None for few images or clusters. They are kept for the next rank.
+        Vicinities or PairDistances, optional
+            None for few clusters. They are kept for the next rank.
         """
-        most = max(k, self.most_clusters)
-        # Vicinities take half of all pairs; without them every candidate takes a product with all images.
-        if len(rows) < LARGE or n_starts * n_trials(most) * most <= len(rows):
-            return None
         place = np.full(len(self.vectors), -1)
         place[self._rows] = np.arange(len(self._rows))
-        if self._vicinities is None or place[rows].min() < 0:
-            self._rows, self._vicinities = rows, Vicinities.of(points)
-            return self._vicinities
-        return self._vicinities.take(place[rows])
+        if self._known is not None and place[rows].min() >= 0:
+            return self._known.take(place[rows])
+        most = max(k, self.most_clusters)
+        # They take half of all pairs; without them every candidate takes a product with all images.
+        if n_starts * n_trials(most) * most <= len(rows):
+            return None
+        in_pairs = len(rows) <= MOST_IN_PAIRS and not uses_torch(self.device)
+        self._rows, self._known = rows, PairDistances.of(points) if in_pairs else Vicinities.of(points)
+        return self._known
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +153,9 @@ class Clusters:
                 return cls(starts, None)
             if not len(rows):
                 return cls(starts, np.full((n_groups or int(group.max()) + 1, len(labels)), -1))
-            whole = WholeClusters.of(images.points(rows), starts[0, rows])
+            points, k = images.points(rows), len(np.unique(labels[rows]))
+            known = images.known_distances(points, rows, k, n_starts)
+            whole = WholeClusters.of(points, starts[0, rows], known if isinstance(known, PairDistances) else None)
 
             def cluster(number: int) -> np.ndarray:
                 """Return the clusters without a group."""
@@ -197,7 +203,8 @@ def kmeans(
     -----
     `starting_centers`, then `lloyd`. For unit rows, Euclidean distance and cosine similarity give the same order. Rows
     are first put in an order of their own, so the order of the input does not matter. O(n·k·d·log k) for the centres or
-    O(n²·d) where that is less, and O(n·k·d) for the first iteration; memory O(n·(d + 256) + k·d).
+    O(n²·d) where that is less, and O(n·k·d) for the first iteration; memory O(n·(d + 256) + k·d), and up to 484 MB for
+    the distances of all pairs of images.
 
     Examples
     --------
@@ -220,9 +227,9 @@ def kmeans(
     order = named[np.argsort(along, kind="stable")]
     with one_thread:
         points = images.points(order)
-        vicinities = images.vicinities(points, order, k, n_starts)
+        known = images.known_distances(points, order, k, n_starts)
         for clusters_of_start in clusters:
-            start = starting_centers(points, k, rng, vicinities)
+            start = starting_centers(points, k, rng, known)
             clusters_of_start[order] = lloyd(points, points.rows[start.rows], Assignment.of(start.cluster))
     return clusters
 
@@ -241,6 +248,8 @@ class WholeClusters:
         The means of the clusters; 0 where there is no image.
     assignment : Assignment
         Of the images to these centres.
+    pairs : PairDistances, optional
+        Of the images, where they are known.
 
     Examples
     --------
@@ -253,14 +262,15 @@ class WholeClusters:
     clusters: np.ndarray
     centres: np.ndarray
     assignment: Assignment
+    pairs: PairDistances | None = None
 
     @classmethod
-    def of(cls, points: Points, clusters: np.ndarray) -> WholeClusters:
+    def of(cls, points: Points, clusters: np.ndarray, pairs: PairDistances | None = None) -> WholeClusters:
         """Compare all images with the means of their clusters.
 
         Parameters
         ----------
-        points, clusters
+        points, clusters, pairs
             As the attributes.
 
         Returns
@@ -270,7 +280,22 @@ class WholeClusters:
         number, sizes = np.arange(int(clusters.max(initial=-1)) + 1), np.bincount(clusters)
         centres = cluster_sums(points.rows, clusters, number) / np.maximum(sizes, 1)[:, None]
         centres = centres.astype(np.float32)
-        return cls(points, clusters, centres, points.nearest(centres))
+        return cls(points, clusters, centres, points.nearest(centres), pairs)
+
+    def squared_distances(self, image: int) -> np.ndarray:
+        """Return the squared distance of all images from one of them.
+
+        Parameters
+        ----------
+        image : int
+
+        Returns
+        -------
+        ndarray, shape (n,), float32
+        """
+        if self.pairs is not None:
+            return self.pairs.from_images(np.array([image]))[0]
+        return self.points.squared_distances(self.points.rows[[image]])[0]
 
     def without(self, kept: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, Assignment]:
         """Return the means of chosen clusters without some images, and the assignment of all images to them.
@@ -334,8 +359,11 @@ def clusters_without(whole: WholeClusters, kept: np.ndarray, k: int) -> np.ndarr
     centres, assignment = whole.without(kept, chosen)
     if len(chosen) == k:
         return lloyd(points, centres, assignment, kept)
-    nearest = np.where(kept, points.squared_distances(centres).min(axis=0), -1)
-    while len(centres) < k:
-        centres = np.concatenate([centres, points.rows[[np.argmax(nearest)]]])
-        nearest = np.minimum(nearest, points.squared_distances(centres[-1:])[0])
-    return lloyd(points, centres, kept=kept)
+    nearest = np.where(kept, np.maximum(assignment.score + points.squares, 0), -1)
+    added = []
+    while len(chosen) + len(added) < k:
+        added.append(int(np.argmax(nearest)))
+        nearest = np.minimum(nearest, whole.squared_distances(added[-1]))
+    centres = np.concatenate([centres, points.rows[added]])
+    assignment = points.update(centres, np.arange(len(chosen), k), assignment)
+    return lloyd(points, centres, assignment, kept)

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from bioclip_probe.stats.nearest_centers import Points
+from bioclip_probe.stats.pair_distances import PairDistances
 from bioclip_probe.stats.vicinities import Vicinities
 
 #: Vectors of the open images are copied when at most this share of them is left.
@@ -41,7 +42,7 @@ def starting_centers(
     points: Points,
     k: int,
     rng: np.random.Generator,
-    vicinities: Vicinities | None = None,
+    known: Vicinities | PairDistances | None = None,
     centers_per_draw: float = 4,
     most_candidates: int = 256,
 ) -> StartingCenters:
@@ -54,7 +55,7 @@ def starting_centers(
     k : int
         Number of centres.
     rng : numpy.random.Generator
-    vicinities : Vicinities, optional
+    known : Vicinities or PairDistances, optional
         Of the same images. They do not change the centres, only how many products are needed.
     centers_per_draw : float
         Candidates are drawn at once for one further centre per this many centres that there are already.
@@ -92,18 +93,25 @@ def starting_centers(
     """
     n, trials = len(points), n_trials(k)
     start = StartingCenters(np.empty(k, dtype=np.int64), np.zeros(n, dtype=np.int64))
+    lists = known if isinstance(known, Vicinities) else Vicinities.none(n)
+    opened, count = Opened(points, np.arange(n), np.ones(n, dtype=bool)), 1
+
+    def distances_to_opened(images: np.ndarray) -> np.ndarray:
+        """Return the squared distances of some images from the open ones."""
+        if isinstance(known, PairDistances):
+            return known.from_images(images)
+        return opened.points.squared_distances(points.rows[images])
+
     first = start.rows[0] = rng.integers(n)
-    distance = points.squared_distances(points.rows[[first]])[0]
+    distance = distances_to_opened(np.array([first]))[0]
     distance[first] = 0
-    lists, opened, count = vicinities or Vicinities.none(n), Opened(points, np.arange(n), np.ones(n, dtype=bool)), 1
     while count < k:
         # The more centres there are, the less one more changes the distances, and the fewer candidates are rejected.
         wanted = trials * min(max(1, int(count / centers_per_draw)), k - count)
         candidates = _draw_rows(distance, max(trials, min(wanted, most_candidates)), rng)
         level = rng.random(len(candidates)) * distance[candidates]
         opened = opened.without(distance <= lists.reach)
-        to_opened = opened.points.squared_distances(points.rows[candidates])
-        draw = Draw(candidates, level, to_opened, opened.rows, opened.mask)
+        draw = Draw(candidates, level, distances_to_opened(candidates), opened.rows, opened.mask)
         count = _choose(draw, trials, lists, distance, start, count)
     return start
 

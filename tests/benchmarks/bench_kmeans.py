@@ -52,7 +52,7 @@ def plain_lloyd(vectors: np.ndarray, k: int) -> np.ndarray:
     order = np.argsort(np.einsum("ij,j->i", vectors, rng.standard_normal(vectors.shape[1])), kind="stable")
     images, clusters = Images(vectors), np.empty(len(vectors), dtype=np.int64)
     points = images.points(order)
-    start = starting_centers(points, k, rng, images.vicinities(points, order, k, n_starts=1))
+    start = starting_centers(points, k, rng, images.known_distances(points, order, k, n_starts=1))
     peer = KMeans(k, init=points.rows[start.rows], n_init=1, max_iter=MAX_ITERATIONS, tol=TOLERANCE)
     clusters[order] = peer.fit(points.rows).labels_
     return clusters

@@ -171,11 +171,14 @@ def test_leaving_images_out_is_clustering_the_others_alone(seed, n_taxa, fewer):
         assert np.array_equal(without[kept], lloyd(Points(vectors[kept]), centres)) and set(without[~kept]) <= {-1}
 
 
-def test_ranks_share_vicinities_which_change_no_cluster(monkeypatch):
+@pytest.mark.parametrize("most_in_pairs", [0, 2000])
+def test_ranks_share_distances_or_vicinities_which_change_no_cluster(most_in_pairs, monkeypatch):
     vectors, labels = scattered(2000, 200, noise=0.5)
     ranks = [np.where(labels >= 0, labels // 20, -1), labels, np.where(labels % 7 == 0, -1, labels), labels % 50]
+    monkeypatch.setattr(Images, "known_distances", lambda *arguments: None)
     alone = [kmeans(vectors, of_rank, rng(), n_starts=2) for of_rank in ranks]
-    monkeypatch.setattr("bioclip_probe.stats.kmeans.LARGE", 100)
+    monkeypatch.undo()
+    monkeypatch.setattr("bioclip_probe.stats.kmeans.MOST_IN_PAIRS", most_in_pairs)
     images = Images(vectors, most_clusters=500)
     for of_rank, expected in zip(ranks, alone, strict=True):
         assert np.array_equal(kmeans(images, of_rank, rng(), n_starts=2), expected)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from bioclip_probe.stats.nearest_centers import Points
+from bioclip_probe.stats.pair_distances import PairDistances
 from bioclip_probe.stats.starting_centers import starting_centers
 from bioclip_probe.stats.vicinities import Vicinities
 
@@ -74,12 +75,14 @@ def test_no_image_is_chosen_twice_and_each_image_has_the_nearest_centre():
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 120), st.integers(2, 40), st.booleans())
-def test_vicinities_and_devices_change_no_centre(seed, n, mean_size, repeated):
+def test_vicinities_distances_and_devices_change_no_centre(seed, n, mean_size, repeated):
     draw = np.random.default_rng(seed)
     rows = draw.integers(-1, 2, (n, 2)) if repeated else draw.standard_normal((n, 3))
     k = int(draw.integers(1, n))
     points, on_torch = Points(rows.astype(np.float32)), Points(rows.astype(np.float32), "cpu:0")
     start = starting_centers(points, k, np.random.default_rng(seed))
+    of_pairs = starting_centers(points, k, np.random.default_rng(seed), PairDistances.of(points))
+    assert np.array_equal(of_pairs.rows, start.rows) and np.array_equal(of_pairs.cluster, start.cluster)
     for others in (points, on_torch):
         listed = starting_centers(others, k, np.random.default_rng(seed), Vicinities.of(others, mean_size))
         assert np.array_equal(listed.rows, start.rows) and np.array_equal(listed.cluster, start.cluster)
