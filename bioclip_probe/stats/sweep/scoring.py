@@ -176,19 +176,19 @@ def _add_levels(
     n_levels, n_bins = counts.shape
     relevant, hits, own_hits = np.zeros(n_bins), np.zeros(n_bins), np.empty(n_bins)
     own_size = _fill_before(counts[0], own_hits)
-    n, total = _sum(members[0]), 0.0
+    n, total = before[0, -1] + members[0, -1], 0.0
     for level in range(n_levels):
-        size = _sum(counts[level])
-        total += size
+        for b in range(n_bins):
+            relevant[b] += counts[level, b]
+        size = -total
+        total = _fill_before(relevant, hits)
+        size += total
         scores[SIZE, level], scores[TRIPLETS, level] = size, size * (n - total)
         if not size:
             if level:
                 for score in (AP, R_PRECISION, AP_OTHER, R_PRECISION_OTHER):
                     scores[score, level] = scores[score, level - 1]
             continue
-        for b in range(n_bins):
-            relevant[b] += counts[level, b]
-        _fill_before(relevant, hits)
         right = tied = precisions = others = 0.0
         for b in range(n_bins):
             count, r, h, farther = float(counts[level, b]), relevant[b], hits[b], members[0, b] - relevant[b]
