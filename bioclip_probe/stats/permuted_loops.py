@@ -25,10 +25,10 @@ def clade_form_pass(
 
     Parameters
     ----------
-    values : ndarray, shape (k, b)
-        Some columns of the values of k groups.
+    values : ndarray, shape (k, b), float32 or float64
+        Some columns of the values of k groups. Each form of these columns is computed in their type.
     signs : ndarray, shape (b,)
-        1 or -1 for each column.
+        1 or -1 for each column, of the same type.
     orders : ndarray, shape (P, k), int32
         In order p, group ``orders[p, i]`` stands at tip i.
     clades : tuple of ndarray
@@ -38,7 +38,7 @@ def clade_form_pass(
     """
     tips, starts, n_children = clades
     b = values.shape[1]
-    stack = np.empty((len(n_children) + 1, b))
+    stack = np.empty((len(n_children) + 1, b), values.dtype)
     for p in range(len(orders)):
         top = 0
         for clade in range(len(n_children)):
@@ -55,7 +55,7 @@ def clade_form_pass(
                 first = np.uint32(orders[p, tips[place]])
                 for j in range(b):
                     stack[own, j] += values[first, j]
-            form = 0.0
+            form = values.dtype.type(0)
             for j in range(b):
                 form += signs[j] * stack[own, j] * stack[own, j]
             forms[p, clade] += form

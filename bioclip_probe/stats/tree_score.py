@@ -65,7 +65,7 @@ class TreeScore:
         length[0, splits.nodes[splits.tips]] = splits.depth[0] - splits.depth_above[splits.tips]
         self._weights = plan.per_clade(length)
         values = signs.transpose(1, 0, 2).reshape(plan.k, -1)
-        self.forms = CladeForms(plan, values, np.ones(values.shape[1]), device)
+        self.forms = CladeForms(plan, values, np.ones(values.shape[1]), device, n_rounded=values.shape[1])
 
     def of_orders(self, orders: np.ndarray) -> np.ndarray:
         """Return the statistic for P orders of the species.

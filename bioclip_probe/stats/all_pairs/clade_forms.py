@@ -19,8 +19,11 @@ from bioclip_probe.stats.permuted_loops import clade_form_pass
 from bioclip_probe.stats.threads import in_threads, n_threads
 from bioclip_probe.tree.tree import Tree, read_only
 
-#: Columns that a compiled loop carries through the tree at a time; those of all groups stay in a processor's cache.
-BLOCK = 64
+#: Columns in float64 that a compiled loop carries through the tree at a time, and in float32; those of all groups stay
+#: in a processor's cache.
+BLOCK, BLOCK_FLOAT32 = 64, 128
+#: Of fewer groups all columns are summed in float64: their permutations repeat each other, and must tie to be counted.
+FEWEST_ROUNDED = 100
 #: Numbers that one thread, or a device, looks at for the orders that it sums together.
 MOST_NUMBERS = 2**25
 MOST_ON_DEVICE = 2**29
@@ -125,12 +128,14 @@ def _plan_of(tree: Tree) -> CladePlan:
     return CladePlan(tree, read_only(of_key[number]), read_only(spans), loop)
 
 
-def column_blocks(values: np.ndarray) -> list[np.ndarray]:
-    """Return values in blocks of about `BLOCK` columns.
+def column_blocks(values: np.ndarray, block: int = BLOCK) -> list[np.ndarray]:
+    """Return values in blocks of columns.
 
     Parameters
     ----------
     values : ndarray, shape (k, d)
+    block : int
+        Columns of a block, about.
 
     Returns
     -------
@@ -143,7 +148,7 @@ def column_blocks(values: np.ndarray) -> list[np.ndarray]:
     [(3, 65), (3, 65)]
     """
     d = values.shape[1]
-    number = max(1, round(d / BLOCK))
+    number = max(1, round(d / block))
     edges = [d * i // number for i in range(number + 1)]
     return [np.ascontiguousarray(values[:, low:high]) for low, high in itertools.pairwise(edges)]
 
@@ -187,6 +192,9 @@ class CladeForms:
     signs : ndarray, shape (d,), float64
     device : str
         Where the sums are computed, see `bioclip_probe.stats.devices`.
+    n_rounded : int
+        So many columns, the first ones, may be summed in float32, which rounds their part of a form by about 1e-7 of
+        it and takes half the time. Nothing may cancel out among them: their signs are the same.
 
     Examples
     --------
@@ -200,6 +208,7 @@ class CladeForms:
     values: np.ndarray
     signs: np.ndarray
     device: str = "cpu"
+    n_rounded: int = 0
 
     @cached_property
     def of_groups(self) -> np.ndarray:
@@ -282,7 +291,15 @@ class CladeForms:
     @cached_property
     def _blocks(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Values and signs in blocks of columns."""
-        return list(zip(column_blocks(self.values), (row[0] for row in column_blocks(self.signs[None])), strict=True))
+        rounded = self.n_rounded if self.plan.k >= FEWEST_ROUNDED else 0
+        parts = (slice(rounded), np.float32, BLOCK_FLOAT32), (slice(rounded, None), np.float64, BLOCK)
+        blocks = []
+        for columns, dtype, block in parts:
+            values, signs = (array[..., columns].astype(dtype) for array in (self.values, self.signs[None]))
+            if values.shape[1]:
+                rows_of_signs = (row[0] for row in column_blocks(signs, block))
+                blocks += zip(column_blocks(values, block), rows_of_signs, strict=True)
+        return blocks
 
     @cached_property
     def _tensors(self) -> tuple[Any, ...]:

@@ -91,7 +91,9 @@ class TreeSums:
         return values, np.append(np.full(sums.shape[1], -1.0), (1.0, -1.0))
 
     def forms(self, device: str = CPU) -> CladeForms:
-        """Return twice Σ c over the pairs of images inside each clade, as a form of what is known of each group.
+        """Return twice Σ c over the pairs of images inside each clade, as a form for many permutations of the groups.
+
+        Sums of vectors are in float32, which changes correlations by about 1e-7, where there are many groups.
 
         Parameters
         ----------
@@ -102,7 +104,8 @@ class TreeSums:
         -------
         CladeForms
         """
-        return self._own_forms if device == CPU else CladeForms(self._plan, *self._values, device)
+        values, signs = self._values
+        return CladeForms(self._plan, values, signs, device, n_rounded=values.shape[1] - 2)
 
     @cached_property
     def _own_forms(self) -> CladeForms:

@@ -63,3 +63,15 @@ def test_one_order_at_a_time_where_the_tree_is_large_and_no_more_than_fit_in_mem
     assert forms.orders_at_once(1) == 1
     assert forms.orders_at_once(2**40) == clade_forms.MOST_ORDERS
     assert CladeForms(forms.plan, forms.values, forms.signs, "cpu:0").orders_at_once() >= 1
+
+
+@pytest.mark.parametrize(("k", "relative"), [(99, 1e-13), (120, 1e-5)])
+def test_rounded_columns_change_forms_of_many_groups_by_rounding_only(k, relative):
+    tree, draw = random_phylogeny(k, 3), rng()
+    values, signs = draw.standard_normal((k, 300)), np.append(-np.ones(298), (1.0, -1.0))
+    orders = np.array([draw.permutation(k) for _ in range(3)])
+    exact = CladeForms(CladePlan.of(tree), values, signs)
+    rounded = CladeForms(exact.plan, values, signs, n_rounded=298)
+    found, expected = rounded.of_clades(orders), exact.of_clades(orders)
+    np.testing.assert_allclose(found, expected, rtol=relative)
+    assert np.array_equal(found, expected) == (k < clade_forms.FEWEST_ROUNDED)
