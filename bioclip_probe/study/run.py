@@ -21,6 +21,7 @@ from bioclip_probe.study.bundle.images import LICENCE, images_table
 from bioclip_probe.study.bundle.registry import bundle_files
 from bioclip_probe.study.checkpoints import Checkpoints, Outline
 from bioclip_probe.study.collecting import check_several_taxa, collect
+from bioclip_probe.study.compiling import compiling_meanwhile
 from bioclip_probe.study.inputs import Inputs
 from bioclip_probe.study.piece import Piece, PieceState
 from bioclip_probe.study.piece_costs import PieceCosts
@@ -157,7 +158,8 @@ def run_steps(
         check_several_taxa(dataset)
         if not overwrite:
             results.check_dataset(out, dataset.fingerprint, dataset.name)
-        sample = collect_sample(plan, store, executor, dataset)
+        with compiling_meanwhile(len(dataset.images), wanted):
+            sample = collect_sample(plan, store, executor, dataset)
         if not overwrite:
             results.check_run(out, sample.run)
         fresh = bool(study) or not results.holds_run(out, sample.run)

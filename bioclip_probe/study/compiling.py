@@ -1,0 +1,108 @@
+"""The compiled loops of a study, made ready before they are needed.
+
+Numba compiles a loop when it is first called, and keeps it on disk. On a machine where nothing was computed yet, this
+takes a minute of one processor. It can be spent while pictures are embedded, which fills one processor where networks
+are small.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from bioclip_probe import world
+from bioclip_probe.executors import PROCESSES
+from bioclip_probe.projections.settings import ProjectionSettings
+from bioclip_probe.study.arrays import from_arrays
+from bioclip_probe.study.checkpoints import Checkpoints
+from bioclip_probe.study.plan import Plan
+from bioclip_probe.study.steps import STEPS, step_functions
+from bioclip_probe.tree import taxonomy
+from bioclip_probe.world.known_models import memoriser, noise
+
+#: With fewer images to embed, another process would hardly have started before they are embedded.
+LEAST_IMAGES = 1_000
+N_SPECIES, N_IMAGES, N_DIMENSIONS = 24, 3, 16
+
+
+def compile_loops(steps: Collection[str] = STEPS) -> None:
+    """Run the steps of a study on a few made-up vectors, so that their loops are compiled and on disk.
+
+    Parameters
+    ----------
+    steps : collection of str
+        Of ``measure``, ``probe`` and ``project``.
+
+    Examples
+    --------
+    The first call on a machine takes a minute, another one seconds::
+
+        compile_loops(["measure"])
+    """
+    species = world.taxa().head(N_SPECIES)
+    images = species.loc[species.index.repeat(N_IMAGES)].reset_index(drop=True)
+    placement, rng = taxonomy(images), np.random.default_rng(0)
+    vectors = {model.__name__: model(placement, rng, N_DIMENSIONS) for model in (memoriser, noise)}
+    sample, plan = from_arrays(vectors, images, simulated=True), small_plan(tuple(vectors))
+    for name, step in step_functions(sample, plan).items():
+        if name in steps:
+            step(checkpoints=Checkpoints())  # without progress
+
+
+def small_plan(models: tuple[str, ...]) -> Plan:
+    """Return a plan with all metrics and few draws, and one projection by the method that is compiled.
+
+    Parameters
+    ----------
+    models : tuple of str
+
+    Examples
+    --------
+    >>> small_plan(("mine",)).projection.methods
+    ('umap',)
+    """
+    plan = Plan(models=models, projection=ProjectionSettings(methods=("umap",), n_seeds=1))
+    few = {"n_permutations": 19, "n_primary_permutations": 19, "n_bootstrap": 19}
+    return replace(plan, measure=replace(plan.measure, **few), extraction=replace(plan.extraction, progress=False))
+
+
+@contextmanager
+def compiling_meanwhile(n_images: int, steps: Collection[str] = STEPS) -> Iterator[None]:
+    """Compile the loops of some steps in another process while the block embeds pictures.
+
+    The process is stopped when the block ends. What it has compiled stays, and the rest is compiled when it is needed.
+
+    Parameters
+    ----------
+    n_images : int
+        Of the dataset. For few images there is no other process.
+    steps : collection of str
+        As for `compile_loops`.
+
+    Examples
+    --------
+    >>> with compiling_meanwhile(n_images=3):
+    ...     pass
+    """
+    if n_images < LEAST_IMAGES:
+        yield
+        return
+    process = PROCESSES.Process(target=_compile_quietly, args=(tuple(steps),), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _compile_quietly(steps: Collection[str]) -> None:
+    """Compile the loops in a process that says nothing."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process stops it
+    logging.disable()
+    compile_loops(steps)
