@@ -67,8 +67,8 @@ def small_plan(models: tuple[str, ...]) -> Plan:
     ('umap',)
     """
     plan = Plan(models=models, projection=ProjectionSettings(methods=("umap",), n_seeds=1))
-    few = {"n_permutations": 19, "n_primary_permutations": 19, "n_bootstrap": 19}
-    return replace(plan, measure=replace(plan.measure, **few), extraction=replace(plan.extraction, progress=False))
+    measure = replace(plan.measure, n_permutations=19, n_primary_permutations=19, n_bootstrap=19)
+    return replace(plan, measure=measure)
 
 
 @contextmanager
