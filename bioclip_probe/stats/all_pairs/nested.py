@@ -155,7 +155,9 @@ class NestedSums:
             return np.concatenate([solutions(block) for block in blocks])
 
         def solutions(orders: np.ndarray) -> np.ndarray:
-            counts = self._aggregator.clade_sums(self.counts[orders].T).T
+            # With as many images of each species, all orders have the same counts.
+            of_counts = orders[:1] if np.ptp(self.counts) == 0 else orders
+            counts = self._aggregator.clade_sums(self.counts[of_counts].T).T
             return self._solve(self._squares(forms, orders), counts, norms)
 
         orders = permuted_orders(self._plan.k, n_permutations, rng, at_once=forms.orders_at_once())
@@ -168,7 +170,7 @@ class NestedSums:
     def _solve(self, squares: np.ndarray, n: np.ndarray, norms: float) -> np.ndarray:
         """Return the components of several orders, (P, R) or (P, R + 1).
 
-        They follow from ‖s‖² and the number of images of each node, both (P, m), and Σ‖x‖² of all images.
+        They follow from ‖s‖² of each node, (P, m), its number of images, (P, m) or (1, m), and Σ‖x‖² of all images.
         """
         per_image = np.divide(1.0, n, out=np.zeros(n.shape), where=n > 0.5)
         explained, coefficients = (squares * per_image) @ self._levels.T, self._coefficients(n, per_image)
@@ -180,10 +182,11 @@ class NestedSums:
             coefficients = coefficients[:, :, :-1]
         system = np.diff(coefficients, axis=1)
         diagonal = np.diagonal(system, axis1=1, axis2=2)
-        told_apart = np.all(diagonal > CONFOUNDED * n[:, :1], axis=1)
-        components = np.full(diagonal.shape, np.nan)
+        told_apart = np.broadcast_to(np.all(diagonal > CONFOUNDED * n[:, :1], axis=1), len(squares))
+        components = np.full((len(squares), diagonal.shape[1]), np.nan)
         right = np.diff(explained, axis=1)[told_apart]
-        components[told_apart] = np.linalg.solve(np.triu(system[told_apart]), right[:, :, None])[:, :, 0]
+        system = np.broadcast_to(np.triu(system), (len(squares), *system.shape[1:]))[told_apart]
+        components[told_apart] = np.linalg.solve(system, right[:, :, None])[:, :, 0]
         return components
 
     @cached_property
