@@ -77,8 +77,8 @@ def direction_square_pass(
 
     Parameters
     ----------
-    sums : ndarray, shape (s, d)
-        The sum of the images of each species.
+    sums : ndarray, shape (s, d), float32 or float64
+        The sum of the images of each species. Vectors are summed in their type.
     orders : ndarray, shape (P, s), int64
         In order p, species ``orders[p, i]`` stands in place i.
     members : tuple of ndarray
@@ -86,8 +86,9 @@ def direction_square_pass(
     clades : tuple of ndarray
         As for `clade_form_pass`; their tips are the taxa.
     origin : ndarray, shape (d,)
+        Of the same type.
     depth : ndarray, shape (k,)
-        A number for each taxon.
+        A number for each taxon, of the same type.
 
     Returns
     -------
@@ -102,7 +103,8 @@ def direction_square_pass(
     tips, starts, n_children = clades
     (n_orders, d), k = (len(orders), sums.shape[1]), len(depth)
     at_taxa, of_clades, along = np.empty((n_orders, k)), np.empty((n_orders, len(n_children))), np.empty(n_orders)
-    stack, x, by_depth = np.zeros((len(n_children) + 1, d)), np.empty(d), np.empty(d)
+    dtype, zero = sums.dtype, sums.dtype.type(0)
+    stack, x, by_depth = np.zeros((len(n_children) + 1, d), dtype), np.empty(d, dtype), np.empty(d, dtype)
     for p in range(n_orders):
         top = 0
         fill(by_depth, 0.0)
@@ -120,23 +122,23 @@ def direction_square_pass(
                     species = orders[p, places[place]]
                     for j in range(d):
                         x[j] += sums[species, j]
-                square = 0.0
+                square = zero
                 for j in range(d):
                     square += x[j] * x[j]
-                scale = 1 / np.sqrt(square) if square > 1e-12 else np.nan
-                square = 0.0
+                scale = dtype.type(1 / np.sqrt(square) if square > 1e-12 else np.nan)
+                square = zero
                 for j in range(d):
                     x[j] = scale * x[j] - origin[j]
                     square += x[j] * x[j]
                     stack[own, j] += x[j]
                     by_depth[j] += depth[taxon] * x[j]
                 at_taxa[p, taxon] = square
-            square = 0.0
+            square = zero
             for j in range(d):
                 square += stack[own, j] * stack[own, j]
             of_clades[p, clade] = square
             top = own + 1
-        square = 0.0
+        square = zero
         for j in range(d):
             square += by_depth[j] * stack[0, j]
         along[p] = square

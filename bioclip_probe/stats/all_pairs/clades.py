@@ -126,7 +126,8 @@ class NodeSums:
             others = pairs.copy()
             others[left_out] = 0.0
             lost = aggregator.inner_sums_of_tips(at_tips[left_out], left_out)
-            others[len(at_tips) :] = _pair_sums(at_inner - lost)
+            changed = np.flatnonzero(lost[:, 0])
+            others[len(at_tips) + changed] = _pair_sums(at_inner[changed] - lost[changed])
             sums.append(cls._of_clades(tree, others[aggregator.position], second))
         return sums
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from bioclip_probe.stats.all_pairs.clade_forms import CladePlan
+from bioclip_probe.stats.all_pairs.clade_forms import FEWEST_ROUNDED, CladePlan
 from bioclip_probe.stats.all_pairs.moments import pearson
 from bioclip_probe.stats.all_pairs.tree_aggregator import TreeAggregator
 from bioclip_probe.stats.all_pairs.tree_sums import tree_distance_sums
@@ -136,7 +136,10 @@ class SpeciesNull:
         depth = self.tree.depth[self.tree.tips]
         if uses_torch(self.device):
             return self._squares_on_device(orders, depth)
-        return direction_square_pass(self.sums, orders, self._members, self._plan.loop, self._origin, depth)
+        # Few species often stand in the same taxa again; then ties must be seen.
+        dtype = np.float32 if len(self.sums) >= FEWEST_ROUNDED else np.float64
+        sums, origin, depth = (array.astype(dtype) for array in (self.sums, self._origin, depth))
+        return direction_square_pass(sums, orders, self._members, self._plan.loop, origin, depth)
 
     def _squares_on_device(self, orders: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the same by torch, from running sums over the species and over the taxa."""
