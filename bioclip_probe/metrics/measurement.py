@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -69,8 +69,7 @@ class Measurement:
             estimate = replace(estimate, note="; ".join(filter(None, (estimate.note, left_out))))
         known = {"metric": self.metric, "rank": self.rank, "taxon": self.taxon, "split": self.split}
         known["column"] = self.column
-        numbers = asdict(replace(estimate, replicates=None))
-        del numbers["replicates"]
+        numbers = {name: value for name, value in vars(estimate).items() if name != "replicates"}
         return {**columns, **{name: value for name, value in known.items() if value is not None}, **numbers}
 
 
