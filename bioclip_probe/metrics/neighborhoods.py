@@ -152,11 +152,11 @@ class Question:
         if key not in self.lists.memo:
             kept = self.lists.kept_without_each
             agrees, can_be_right = np.zeros((len(kept), 1)), np.zeros(kept.shape)
-            for number, of_group in enumerate(kept):
+            for number, (of_group, excluded) in enumerate(zip(kept, self._excluded_units(), strict=True)):
                 units = np.unique(self.unit[of_group > 0])
                 sizes = np.bincount(self.taxon_of_unit[units])
                 agrees[number] = agreement_chance(sizes)
-                n_others = len(units) - 1 - self._excluded_units(of_group)
+                n_others = len(units) - 1 - excluded
                 can_be_right[number] = chance_to_be_right(sizes, n_others) if len(units) else 0.0
             self.lists.memo[key] = agrees, can_be_right
         agrees, can_be_right = self.lists.memo[key]
@@ -164,18 +164,29 @@ class Question:
             can_be_right = np.where(self.lists.candidates_up_to[0] > 0, 1.0, can_be_right)
         return np.divide(agrees, can_be_right, out=np.zeros(can_be_right.shape), where=can_be_right > 0)
 
-    def _excluded_units(self, kept: np.ndarray) -> np.ndarray:
-        """Return how many other units have all their images by the photographer of each cell."""
+    def _excluded_units(self) -> np.ndarray:
+        """Return how many other units have all their images by the photographer of each cell, shape (G + 1, c).
+
+        With all images, and without each group. The level does not matter, so that the lists keep it.
+        """
+        key = ("excluded units", max(self.least - 1, 0))
+        if key not in self.lists.memo:
+            self.lists.memo[key] = np.array([self._excluded_among(kept) for kept in self.lists.kept_without_each])
+        return np.asarray(self.lists.memo[key])
+
+    def _excluded_among(self, kept: np.ndarray) -> np.ndarray:
+        """Return `_excluded_units` among so many images of each cell, shape (c,)."""
         group, excluded = self.lists.cells.group, np.zeros(len(kept), dtype=np.int64)
         cells = np.flatnonzero((group >= 0) & (kept > 0))
         if not len(cells):
             return excluded
-        images = np.bincount(self.unit, weights=kept)
-        pairs, pair = np.unique(np.stack([group[cells], self.unit[cells]]), axis=1, return_inverse=True)
-        whole = np.bincount(pair.ravel(), weights=kept[cells]) == images[pairs[1]]
+        n_units, images = int(self.unit.max()) + 1, np.bincount(self.unit, weights=kept)
         photographer = np.unique(group[cells], return_inverse=True)[1]
-        n_whole = np.bincount(np.unique(pairs[0], return_inverse=True)[1], weights=whole).astype(np.int64)
-        excluded[cells] = n_whole[photographer] - whole[pair.ravel()]
+        pairs, pair = np.unique(photographer * n_units + self.unit[cells], return_inverse=True)
+        photographer_of_pair, unit_of_pair = np.divmod(pairs, n_units)
+        whole = np.bincount(pair, weights=kept[cells]) == images[unit_of_pair]
+        n_whole = np.bincount(photographer_of_pair, weights=whole).astype(np.int64)
+        excluded[cells] = n_whole[photographer] - whole[pair]
         return excluded
 
     def p_value(self, rng: np.random.Generator, n_permutations: int) -> float:
