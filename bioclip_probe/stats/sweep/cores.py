@@ -7,9 +7,6 @@ from typing import Any
 
 from bioclip_probe.stats.threads import SMALL_LOOP, in_threads, n_threads
 
-#: Pieces into which work is divided, at most, where their number is free.
-MOST_TASKS = 8
-
 
 def on_all_cores(function: Callable[[int], Any], numbers: Iterable[int], work: float = SMALL_LOOP) -> list:
     """Return the results of a function that releases the interpreter's lock, in the order of its arguments.

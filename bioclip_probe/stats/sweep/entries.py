@@ -128,14 +128,12 @@ def linked_weights(
     left, right : ndarray, shape (l,), int64
         The units that each link joins.
     weight : ndarray, shape (l,), float64
-    labels : ndarray, shape (p, u), int64
-        The labels of the units in each labelling.
+    labels : ndarray, shape (u, p), int32
+        The labels of the units in each labelling. Those of one unit stand together, to compare many at once.
     totals : ndarray, shape (p,), float64
-        Filled.
+        The weights are added to it.
     """
-    for one in range(len(labels)):
-        total = 0.0
-        for link in range(len(left)):
-            if labels[one, left[link]] == labels[one, right[link]]:
-                total += weight[link]
-        totals[one] = total
+    for link in range(len(left)):
+        of_left, of_right, own = labels[left[link]], labels[right[link]], weight[link]
+        for one in range(len(totals)):
+            totals[one] += own if of_left[one] == of_right[one] else 0.0

@@ -20,8 +20,11 @@ from typing import Any
 import numpy as np
 
 from bioclip_probe.stats.sweep.cells import N_LEVELS, Cells
-from bioclip_probe.stats.sweep.cores import MOST_TASKS, on_all_cores
+from bioclip_probe.stats.sweep.cores import on_all_cores
 from bioclip_probe.stats.sweep.entries import Entries, linked_weights, neighbor_weights, shares_by_level
+
+#: Labellings of which the links are added up at once; the labels of all taxa in them stay in the cache of a processor.
+LABELLINGS = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,14 +308,14 @@ def matching_weight(links: tuple[np.ndarray, np.ndarray, np.ndarray], labels: np
     >>> matching_weight(links, np.array([[5, 5, 6], [6, 5, 5]])).tolist()
     [3.0, 1.0]
     """
-    totals = np.empty(len(labels))
-    step = -(-len(labels) // MOST_TASKS) or 1
+    totals = np.zeros(len(labels))
 
     def add_up(start: int) -> None:
         """Add up the links of some labellings."""
-        linked_weights(*links, labels[start : start + step], totals[start : start + step])
+        some = slice(start, start + LABELLINGS)
+        linked_weights(*links, np.ascontiguousarray(labels[some].T, dtype=np.int32), totals[some])
 
-    on_all_cores(add_up, range(0, len(labels), step), len(labels) * len(links[0]))
+    on_all_cores(add_up, range(0, len(labels), LABELLINGS), len(labels) * len(links[0]))
     return totals
 
 
