@@ -94,11 +94,9 @@ def rows_of_sample(sample: Sample, stored: pd.DataFrame, wanted: Collection[str]
     >>> rows_of_sample(corvid_sample(), stored, ["silhouette"])[["dataset", "simulated"]].values.tolist()
     [['corvids', False]]
     """
-    table = MEASUREMENTS.frame(stored)
-    if wanted:
-        table = table[table["metric"].isin(wanted)]
-    own = {"run": sample.run, "dataset": sample.dataset, "simulated": sample.simulated}
-    return MEASUREMENTS.frame(table.assign(**own))
+    if wanted and len(stored):
+        stored = stored[stored["metric"].isin(wanted)]
+    return MEASUREMENTS.frame(stored.assign(run=sample.run, dataset=sample.dataset, simulated=sample.simulated))
 
 
 def _measurement(row: dict) -> Measurement:
