@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.stats.devices import uses_torch
-from bioclip_probe.stats.lloyd import cluster_sums, lloyd
-from bioclip_probe.stats.nearest_centers import Assignment, Points
+from bioclip_probe.stats.lloyd import Start, cluster_sums, lloyd_from_each
+from bioclip_probe.stats.nearest_centers import Assignment, Change, Points
 from bioclip_probe.stats.pair_distances import PairDistances
 from bioclip_probe.stats.starting_centers import n_trials, starting_centers
-from bioclip_probe.stats.threads import in_threads, n_threads, one_thread
+from bioclip_probe.stats.threads import one_thread
 from bioclip_probe.stats.vicinities import Vicinities
 
 #: Independent runs of k-means.
@@ -21,6 +22,8 @@ N_STARTS = 3
 MOST_STARTED_AGAIN = 5_000_000
 #: The distances of all pairs of this many images are kept, at most: 484 MB. Of more images vicinities are.
 MOST_IN_PAIRS = 11_000
+#: Images times groups that are left out together, at most.
+MOST_TOGETHER = 2**22
 
 
 @dataclass(eq=False)
@@ -105,7 +108,7 @@ class Clusters:
     starts : ndarray, shape (S, n), int64
         Clusters of each start; -1 for an image without a name.
     without_groups : ndarray, shape (G, n), int64, optional
-        Clusters that the first start gives without each group, see `clusters_without`; -1 for the group too. None
+        Clusters that the first start gives without each group, see `clusters_without_each`; -1 for the group too. None
         where they would take too long.
 
     Examples
@@ -157,15 +160,16 @@ class Clusters:
             known = images.known_distances(points, rows, k, n_starts)
             whole = WholeClusters.of(points, starts[0, rows], known if isinstance(known, PairDistances) else None)
 
-            def cluster(number: int) -> np.ndarray:
-                """Return the clusters without a group."""
-                kept, clusters = (group[rows] >= 0) & (group[rows] != number), np.full(len(labels), -1)
-                clusters[rows] = clusters_without(whole, kept, len(np.unique(labels[rows[kept]])))
-                return clusters
-
-            numbers = range(int(group.max()) + 1 if n_groups is None else n_groups)
-            threads = 1 if uses_torch(images.device) else n_threads(len(rows) * len(whole.centres))
-            return cls(starts, np.array(list(in_threads(cluster, numbers, threads))))
+            n_groups, without = int(group.max()) + 1 if n_groups is None else n_groups, []
+            at_once = max(1, MOST_TOGETHER // len(rows))
+            for first in range(0, n_groups, at_once):
+                numbers = range(first, min(first + at_once, n_groups))
+                kept = [(group[rows] >= 0) & (group[rows] != number) for number in numbers]
+                n_taxa = [len(np.unique(labels[rows[some]])) for some in kept]
+                without += clusters_without_each(whole, kept, n_taxa)
+            clusters = np.full((n_groups, len(labels)), -1)
+            clusters[:, rows] = np.array(without)
+            return cls(starts, clusters)
 
 
 def kmeans(
@@ -228,9 +232,9 @@ def kmeans(
     with one_thread:
         points = images.points(order)
         known = images.known_distances(points, order, k, n_starts)
-        for clusters_of_start in clusters:
-            start = starting_centers(points, k, rng, known)
-            clusters_of_start[order] = lloyd(points, points.rows[start.rows], Assignment.of(start.cluster))
+        centers = [starting_centers(points, k, rng, known) for _ in range(n_starts)]
+        starts = [Start(points.rows[each.rows], Assignment.of(each.cluster)) for each in centers]
+        clusters[:, order] = lloyd_from_each(points, starts)
     return clusters
 
 
@@ -297,8 +301,8 @@ class WholeClusters:
             return self.pairs.from_images(np.array([image]))[0]
         return self.points.squared_distances(self.points.rows[[image]])[0]
 
-    def without(self, kept: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, Assignment]:
-        """Return the means of chosen clusters without some images, and the assignment of all images to them.
+    def without(self, kept: np.ndarray, chosen: np.ndarray) -> Change:
+        """Return the means of chosen clusters without some images, and which of them lie elsewhere than with these.
 
         Parameters
         ----------
@@ -309,8 +313,7 @@ class WholeClusters:
 
         Returns
         -------
-        centres : ndarray, shape (c, d), float32
-        assignment : Assignment
+        Change
         """
         number = np.full(len(self.centres), -1)
         number[chosen] = np.arange(len(chosen))
@@ -320,12 +323,39 @@ class WholeClusters:
         centres[number[smaller]] = sums / np.bincount(self.clusters[kept])[smaller, None]
         cluster = number[self.assignment.cluster]
         second = np.where(cluster < 0, -np.inf, self.assignment.second).astype(np.float32)
-        known = Assignment(cluster, self.assignment.score.copy(), second)
-        return centres, self.points.update(centres, number[smaller], known)
+        return Change(centres, number[smaller], Assignment(cluster, self.assignment.score.copy(), second))
+
+    def with_farthest(self, centres: np.ndarray, assignment: Assignment, kept: np.ndarray, k: int) -> Start:
+        """Return k centres to start from: some, and if they are fewer the images that are farthest from any.
+
+        Parameters
+        ----------
+        centres : ndarray, shape (c, d), float32
+        assignment : Assignment
+            Of the images to these centres.
+        kept : ndarray, shape (n,), bool
+            Images that stay.
+        k : int
+
+        Returns
+        -------
+        Start
+        """
+        nearest, added = np.where(kept, np.maximum(assignment.score + self.points.squares, 0), -1), list[int]()
+        while len(centres) + len(added) < k:
+            added.append(int(np.argmax(nearest)))
+            nearest = np.minimum(nearest, self.squared_distances(added[-1]))
+        if added:
+            new = np.arange(len(centres), k)
+            centres = np.concatenate([centres, self.points.rows[added]])
+            (assignment,) = self.points.update([Change(centres, new, assignment)])
+        return Start(centres, assignment, kept)
 
 
-def clusters_without(whole: WholeClusters, kept: np.ndarray, k: int) -> np.ndarray:
-    """Return k-means clusters of some of the images, beginning with the clusters of all.
+def clusters_without_each(
+    whole: WholeClusters, kept: Sequence[np.ndarray], n_clusters: Sequence[int]
+) -> list[np.ndarray]:
+    """Return k-means clusters of some of the images, several times, beginning with the clusters of all.
 
     Starting where all images ended, and not anew, shows what the left-out images change and not what another start
     would.
@@ -334,36 +364,35 @@ def clusters_without(whole: WholeClusters, kept: np.ndarray, k: int) -> np.ndarr
     ----------
     whole : WholeClusters
         Of n images.
-    kept : ndarray, shape (n,), bool
-        Images that stay.
-    k : int
-        Number of clusters. Where more clusters than this have images left, the largest ones give the centres; where
-        fewer have, the images that are farthest from any centre are centres too.
+    kept : sequence of ndarray, shape (n,), bool
+        Images that stay, each time.
+    n_clusters : sequence of int
+        Number of clusters, each time. Where more clusters than this have images left, the largest ones give the
+        centres; where fewer have, the images that are farthest from any centre are centres too.
 
     Returns
     -------
-    ndarray, shape (n,), int64
+    list of ndarray, shape (n,), int64
         -1 for images that are left out.
 
     Examples
     --------
     >>> points = Points(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], dtype=np.float32))
-    >>> clusters_without(WholeClusters.of(points, np.array([0, 0, 1, 1])), np.array([True, True, True, False]), 2)
-    array([ 0,  0,  1, -1])
+    >>> whole = WholeClusters.of(points, np.array([0, 0, 1, 1]))
+    >>> clusters_without_each(whole, [np.array([True, True, True, False])], [2])
+    [array([ 0,  0,  1, -1])]
     """
-    points = whole.points
-    if k >= kept.sum():
-        return np.where(kept, np.cumsum(kept) - 1, -1)
-    sizes = np.bincount(whole.clusters[kept])
-    chosen = np.sort(np.argsort(-sizes, kind="stable")[: min(k, np.count_nonzero(sizes))])
-    centres, assignment = whole.without(kept, chosen)
-    if len(chosen) == k:
-        return lloyd(points, centres, assignment, kept)
-    nearest = np.where(kept, np.maximum(assignment.score + points.squares, 0), -1)
-    added = []
-    while len(chosen) + len(added) < k:
-        added.append(int(np.argmax(nearest)))
-        nearest = np.minimum(nearest, whole.squared_distances(added[-1]))
-    centres = np.concatenate([centres, points.rows[added]])
-    assignment = points.update(centres, np.arange(len(chosen), k), assignment)
-    return lloyd(points, centres, assignment, kept)
+    clusters = [np.where(some, np.cumsum(some) - 1, -1) for some in kept]  # of every image alone
+    numbers = [number for number, k in enumerate(n_clusters) if k < kept[number].sum()]
+    changes = []
+    for number in numbers:
+        sizes = np.bincount(whole.clusters[kept[number]])
+        k = min(n_clusters[number], np.count_nonzero(sizes))
+        changes.append(whole.without(kept[number], np.sort(np.argsort(-sizes, kind="stable")[:k])))
+    starts = [
+        whole.with_farthest(change.centres, assignment, kept[number], n_clusters[number])
+        for number, change, assignment in zip(numbers, changes, whole.points.update(changes), strict=True)
+    ]
+    for number, found in zip(numbers, lloyd_from_each(whole.points, starts), strict=True):
+        clusters[number] = found
+    return clusters

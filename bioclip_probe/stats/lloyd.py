@@ -8,10 +8,14 @@ leaves out more than bounds by the triangle inequality do (Hamerly, Yinyang), an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-from bioclip_probe.stats.nearest_centers import Assignment, Points
+from bioclip_probe.stats.nearest_centers import Assignment, Change, Points
+from bioclip_probe.stats.threads import in_threads, n_threads
 
 #: Iterations stop when the sum of the squared moves of the centres is at most this share of the mean variance.
 TOLERANCE = 1e-4
@@ -62,19 +66,89 @@ def lloyd(
     >>> lloyd(points, np.array([[0.0], [1.0]], dtype=np.float32)).tolist()
     [0, 0, 1, 1]
     """
-    left_out = np.zeros(len(points), dtype=bool) if kept is None else ~kept
-    tolerance = TOLERANCE * _mean_variance(points, left_out)
-    assignment = known or points.nearest(centres)
-    now = np.where(left_out, -1, assignment.cluster)
-    before = np.full(len(points), -1)
+    return lloyd_from_each(points, [Start(centres, known, kept)], max_iterations)[0]
+
+
+class Start(NamedTuple):
+    """Where a run of Lloyd's iterations begins.
+
+    Attributes
+    ----------
+    centres, known, kept
+        As for `lloyd`.
+
+    Examples
+    --------
+    >>> Start(np.zeros((1, 2), dtype=np.float32)).known is None
+    True
+    """
+
+    centres: np.ndarray
+    known: Assignment | None = None
+    kept: np.ndarray | None = None
+
+
+def lloyd_from_each(points: Points, starts: Sequence[Start], max_iterations: int = MAX_ITERATIONS) -> list[np.ndarray]:
+    """Return the clusters of Lloyd's exact iterations from several starts.
+
+    The runs do not know of each other. They go on together, because images are faster compared with the centres that
+    moved in all runs at once.
+
+    Parameters
+    ----------
+    points : Points
+        n images.
+    starts : sequence of Start
+    max_iterations : int
+
+    Returns
+    -------
+    list of ndarray, shape (n,), int64
+        As from `lloyd`.
+
+    Examples
+    --------
+    >>> points = Points(np.array([[0.0], [1.0], [5.0], [6.0]], dtype=np.float32))
+    >>> starts = [Start(points.rows[[0, 1]]), Start(points.rows[[3, 0]])]
+    >>> [clusters.tolist() for clusters in lloyd_from_each(points, starts)]
+    [[0, 0, 1, 1], [1, 1, 0, 0]]
+    """
+    runs = [_Run(points, start) for start in starts]
+    active = runs
     for _ in range(max_iterations):
-        centres, moved, shift = _move_centres(points.rows, centres, now, before)
-        before = now
-        assignment = points.update(centres, moved, assignment)
-        now = np.where(left_out, -1, assignment.cluster)
-        if shift <= tolerance or np.array_equal(now, before):
+        changes = list(in_threads(_Run.move, active, n_threads(len(active) * points.rows.size)))
+        for run, assignment in zip(active, points.update(changes), strict=True):
+            run.assign(assignment)
+        active = [run for run in active if not run.ended]
+        if not active:
             break
-    return now
+    return [run.now for run in runs]
+
+
+class _Run:
+    """One run of iterations: its centres, and the cluster of each image now and before."""
+
+    def __init__(self, points: Points, start: Start) -> None:
+        self.points, self.centres = points, start.centres
+        self.left_out = np.zeros(len(points), dtype=bool) if start.kept is None else ~start.kept
+        self.tolerance = TOLERANCE * _mean_variance(points, self.left_out)
+        self.assignment = start.known or points.nearest(start.centres)
+        self.now, self.before = self._clusters(), np.full(len(points), -1)
+        self.ended, self.shift = False, np.inf
+
+    def move(self) -> Change:
+        """Move the centres to the means of their clusters."""
+        self.centres, moved, self.shift = _move_centres(self.points.rows, self.centres, self.now, self.before)
+        return Change(self.centres, moved, self.assignment)
+
+    def assign(self, assignment: Assignment) -> None:
+        """Take over an assignment to the centres, and tell whether the run has ended."""
+        self.assignment, self.before = assignment, self.now
+        self.now = self._clusters()
+        self.ended = self.shift <= self.tolerance or np.array_equal(self.now, self.before)
+
+    def _clusters(self) -> np.ndarray:
+        return np.where(self.left_out, -1, self.assignment.cluster)
 
 
 def _mean_variance(points: Points, left_out: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,6 +60,29 @@ class Assignment(NamedTuple):
         """
         n = len(cluster)
         return cls(np.array(cluster), np.full(n, np.inf, dtype=np.float32), np.full(n, -np.inf, dtype=np.float32))
+
+
+class Change(NamedTuple):
+    """Centres of which some have moved since images were assigned to them.
+
+    Attributes
+    ----------
+    centres : ndarray, shape (k, d), float32
+        Where they are now.
+    moved : ndarray, shape (m,), int64
+        Those that have moved, in ascending order.
+    assignment : Assignment
+        Of the images to the centres before. It may be written.
+
+    Examples
+    --------
+    >>> Change(np.zeros((3, 1), dtype=np.float32), np.array([1]), Assignment.of(np.array([0, 2]))).moved.tolist()
+    [1]
+    """
+
+    centres: np.ndarray
+    moved: np.ndarray
+    assignment: Assignment
 
 
 class Points:
@@ -169,51 +193,63 @@ class Points:
             self._compare_with_all(centres, np.arange(len(self)), assignment)
         return assignment
 
-    def update(self, centres: np.ndarray, moved: np.ndarray, assignment: Assignment) -> Assignment:
-        """Return the assignment after some centres have moved.
+    def update(self, changes: Sequence[Change]) -> list[Assignment]:
+        """Return assignments after some of their centres have moved.
 
         Parameters
         ----------
-        centres : ndarray, shape (k, d), float32
-        moved : ndarray, shape (m,), int64
-            The centres that moved since the assignment was made, in ascending order.
-        assignment : Assignment
-            Its arrays may be written.
+        changes : sequence of Change
+            Of runs that do not know of each other. All images are compared with the centres that moved in any of them
+            together, because large products are faster than small ones.
 
         Returns
         -------
-        Assignment
+        list of Assignment
             As from `nearest`, but that `second` may be too low. A device of torch compares all with all.
         """
         if self.tensor is not None:
-            return self.nearest(centres)
-        unknown = assignment.second == -np.inf
-        uncertain = self._compare(centres, moved, np.flatnonzero(~unknown), assignment)
-        self._compare_with_all(centres, np.flatnonzero(unknown | uncertain), assignment)
-        return assignment
+            return [self.nearest(change.centres) for change in changes]
+        known = [change.assignment.second > -np.inf for change in changes]
+        some = [number for number, (change, rows) in enumerate(zip(changes, known, strict=True)) if rows.any()]
+        uncertain = np.zeros((len(changes), len(self)), dtype=bool)
+        if some:
+            own, rows = [changes[number] for number in some], np.arange(len(self))
+            uncertain[some] = self._compare(own, rows, [known[number] for number in some])
+        for change, own_known, own_uncertain in zip(changes, known, uncertain, strict=True):
+            self._compare_with_all(change.centres, np.flatnonzero(~own_known | own_uncertain), change.assignment)
+        return [change.assignment for change in changes]
 
     def _compare_with_all(self, centres: np.ndarray, rows: np.ndarray, known: Assignment) -> None:
         """Compare rows with all centres."""
         known.cluster[rows], known.score[rows], known.second[rows] = -1, np.inf, np.inf
-        self._compare(centres, np.arange(len(centres)), rows, known)
+        self._compare([Change(centres, np.arange(len(centres)), known)], rows, [np.ones(len(self), dtype=bool)])
 
-    def _compare(self, centres: np.ndarray, chosen: np.ndarray, rows: np.ndarray, known: Assignment) -> np.ndarray:
-        """Compare rows with chosen centres; return where the own was chosen and another, not chosen, may be nearer."""
-        columns = centres[chosen]
+    def _compare(self, changes: Sequence[Change], rows: np.ndarray, known: Sequence[np.ndarray]) -> np.ndarray:
+        """Compare those rows that are known in each change with the centres that moved in it.
+
+        Return for each change, shape (changes, n), where the own centre moved and another one that did not may be
+        nearer.
+        """
+        columns = np.concatenate([change.centres[change.moved] for change in changes])
         squares = np.einsum("ij,ij->i", columns, columns)
-        column_of = np.full(len(centres), -1)
-        column_of[chosen] = np.arange(len(chosen))
-        uncertain = np.zeros(len(self), dtype=bool)
-        step = max(TILE_ROWS, TILE // max(len(chosen), 1))
+        first = np.cumsum([0, *(len(change.moved) for change in changes)])
+        places = [np.full(len(change.centres), -1) for change in changes]
+        for place, change in zip(places, changes, strict=True):
+            place[change.moved] = np.arange(len(change.moved))
+        uncertain = np.zeros((len(changes), len(self)), dtype=bool)
+        step = max(TILE_ROWS, TILE // max(len(columns), 1))
 
         def compare(start: int) -> None:
             """Compare a block of rows."""
             part = rows[start : start + step]
             block = self.rows[start : start + step] if len(rows) == len(self) else self.rows[part]
-            products = _few_products(block, columns) if len(chosen) <= FEW else block @ columns.T
-            uncertain[part] = _compare_block(products, squares, chosen, column_of, part, known)
+            products = _few_products(block, columns) if len(columns) <= FEW else block @ columns.T
+            for number, change in enumerate(changes):
+                lines, columns_of = np.flatnonzero(known[number][part]), (first[number], first[number + 1])
+                arguments = squares, columns_of, change.moved, places[number], part, change.assignment
+                uncertain[number, part[lines]] = _compare_block(products, lines, *arguments)
 
-        deque(in_threads(compare, range(0, len(rows), step), n_threads(len(rows) * len(chosen))), maxlen=0)
+        deque(in_threads(compare, range(0, len(rows), step), n_threads(len(rows) * len(columns))), maxlen=0)
         return uncertain
 
     def _compare_on_device(self, centres: np.ndarray, known: Assignment) -> None:
@@ -232,29 +268,36 @@ class Points:
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc", "contract"})
 def _compare_block(
     products: np.ndarray,
+    lines: np.ndarray,
     squares: np.ndarray,
+    columns: tuple[int, int],
     chosen: np.ndarray,
     column_of: np.ndarray,
     rows: np.ndarray,
     known: Assignment,
 ) -> np.ndarray:
-    """Update the assignment of rows from their products with chosen centres, (b, c); return which are uncertain."""
-    n_columns, two, uncertain = len(squares), np.float32(2), np.empty(len(rows), dtype=np.bool_)
-    for at in range(len(rows)):
-        row = rows[at]
+    """Update the assignment of some rows from their products with chosen centres; return which are uncertain.
+
+    The products of row ``rows[line]`` with these centres are those of a line in some of the columns.
+    """
+    two, uncertain = np.float32(2), np.empty(len(lines), dtype=np.bool_)
+    own_squares = squares[columns[0] : columns[1]]
+    n_columns = len(own_squares)
+    for at in range(len(lines)):
+        row, own_products = rows[lines[at]], products[lines[at], columns[0] : columns[1]]
         best, score, second = known.cluster[row], known.score[row], known.second[row]
         own = column_of[best] if best >= 0 else -1
         if own >= 0:
-            score = squares[own] - two * products[at, own]
+            score = own_squares[own] - two * own_products[own]
         for start in range(0, n_columns, CHUNK):
             stop = min(start + CHUNK, n_columns)
             least = np.float32(np.inf)
             for column in range(start, stop):
-                least = min(least, squares[column] - two * products[at, column])
+                least = min(least, own_squares[column] - two * own_products[column])
             if least > max(score, second):
                 continue
             for column in range(start, stop):
-                value = squares[column] - two * products[at, column]
+                value = own_squares[column] - two * own_products[column]
                 if column == own:
                     continue
                 if value < score or (value == score and chosen[column] < best):

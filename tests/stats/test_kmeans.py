@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.stats.kmeans import Clusters, Images, WholeClusters, clusters_without, kmeans
+from bioclip_probe.stats.kmeans import Clusters, Images, WholeClusters, clusters_without_each, kmeans
 from bioclip_probe.stats.lloyd import lloyd
 from bioclip_probe.stats.nearest_centers import Points
 from bioclip_probe.stats.threads import matched_threads
@@ -118,7 +118,7 @@ def test_clusters_without_some_images_begin_where_all_images_ended():
     vectors, labels = scattered(200, 8, noise=0.3)
     vectors, labels = vectors[labels >= 0], labels[labels >= 0]
     clusters, kept = kmeans(vectors, labels, rng(), n_starts=1)[0], np.arange(len(labels)) % 7 > 0
-    again = clusters_without(WholeClusters.of(Points(vectors), clusters), kept, 8)
+    again = clusters_without_each(WholeClusters.of(Points(vectors), clusters), [kept], [8])[0]
     assert np.array_equal(again >= 0, kept) and len(np.unique(again[kept])) == 8
     assert adjusted_rand_score(again[kept], clusters[kept]) > 0.9
     # As good as clusters that begin anew.
@@ -131,9 +131,9 @@ def test_fewer_or_more_clusters_than_before_and_as_many_as_images(k):
     rows = np.repeat(np.eye(6, dtype=np.float32), 4, axis=0) + 0.01 * rng().standard_normal((24, 6), dtype=np.float32)
     clusters = np.repeat(np.arange(6), 4)
     whole = WholeClusters.of(Points(rows), clusters)
-    again = clusters_without(whole, clusters > 1, k)
+    again = clusters_without_each(whole, [clusters > 1], [k])[0]
     assert len(np.unique(again[clusters > 1])) == k and set(again[clusters < 2]) == {-1}
-    alone = clusters_without(whole, np.arange(24) < 3, k)
+    alone = clusters_without_each(whole, [np.arange(24) < 3], [k])[0]
     assert len(np.unique(alone[:3])) == min(k, 3)
 
 
@@ -167,7 +167,7 @@ def test_leaving_images_out_is_clustering_the_others_alone(seed, n_taxa, fewer):
     largest = np.sort(np.argsort(-sizes, kind="stable")[:k])
     centres = np.array([vectors[kept & (clusters == c)].mean(axis=0, dtype=float) for c in largest], dtype=np.float32)
     if 0 < k < kept.sum():
-        without = clusters_without(WholeClusters.of(Points(vectors), clusters), kept, k)
+        without = clusters_without_each(WholeClusters.of(Points(vectors), clusters), [kept], [k])[0]
         assert np.array_equal(without[kept], lloyd(Points(vectors[kept]), centres)) and set(without[~kept]) <= {-1}
 
 

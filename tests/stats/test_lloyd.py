@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from bioclip_probe.stats.lloyd import cluster_sums, lloyd
+from bioclip_probe.stats.lloyd import Start, cluster_sums, lloyd, lloyd_from_each
 from bioclip_probe.stats.nearest_centers import Assignment, Points
 
 
@@ -73,6 +73,21 @@ def test_images_that_are_left_out_have_no_part(seed, n, d):
     kept = (draw.random(n) < 0.7) | (np.arange(n) < len(centres))
     clusters = lloyd(Points(rows), centres, kept=kept)
     assert np.array_equal(clusters[kept], lloyd(Points(rows[kept]), centres)) and (clusters[~kept] == -1).all()
+
+
+@settings(derandomize=True)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 80), st.integers(1, 6))
+def test_runs_that_go_on_together_do_not_know_of_each_other(seed, n, n_runs):
+    draw, points = np.random.default_rng(seed), Points(gaussian(seed, n, 1, 3)[0])
+    starts = []
+    for _ in range(n_runs):
+        centres = points.rows[draw.permutation(n)[: draw.integers(1, n)]]
+        kept = (draw.random(n) < 0.8) | (np.arange(n) < len(centres)) if draw.random() < 0.5 else None
+        known = points.nearest(centres) if draw.random() < 0.5 else None
+        starts.append(Start(centres, known, kept))
+    alone = [lloyd(points, start.centres, kept=start.kept) for start in starts]
+    for together, expected in zip(lloyd_from_each(points, starts), alone, strict=True):
+        assert np.array_equal(together, expected)
 
 
 def test_blocks_change_nothing(monkeypatch):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioclip_probe.stats.nearest_centers import Points
+from bioclip_probe.stats.nearest_centers import Change, Points
 
 
 def squared(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def test_updates_know_what_a_new_comparison_finds(seed, n, k):
         moved = np.flatnonzero(draw.random(k) < draw.random())
         centres = centres.copy()
         centres[moved] += draw.standard_normal((len(moved), 3)).astype(np.float32)
-        assignment = points.update(centres, moved, assignment)
+        (assignment,) = points.update([Change(centres, moved, assignment)])
         anew = points.nearest(centres)
         assert np.array_equal(assignment.cluster, anew.cluster)
         np.testing.assert_allclose(assignment.score, anew.score, atol=1e-5)
@@ -49,5 +49,6 @@ def test_of_equal_centres_the_first_one_is_nearest():
     points = Points(rows)
     assignment = points.nearest(np.array([[3.0], [0.0], [0.0]], dtype=np.float32))
     assert assignment.cluster.tolist() == [1, 0]
-    moved = points.update(np.array([[0.0], [0.0], [0.0]], dtype=np.float32), np.array([0]), assignment)
+    centres = np.array([[0.0], [0.0], [0.0]], dtype=np.float32)
+    (moved,) = points.update([Change(centres, np.array([0]), assignment)])
     assert moved.cluster.tolist() == [0, 0]
