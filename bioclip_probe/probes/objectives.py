@@ -15,6 +15,9 @@ import numpy as np
 from bioclip_probe.executors import available_processors
 from bioclip_probe.stats.threads import SMALL_WORK, one_thread
 
+#: Up to this many numbers, features are stored a second time, transposed: small products are much faster.
+SMALL_FEATURES = 2**22
+
 
 def objective_of(
     features: Any, taxon: np.ndarray, n_taxa: int, cells: int, weight: np.ndarray | None = None
@@ -83,9 +86,12 @@ class Objective:
         self.taxon, self.n_taxa = np.ascontiguousarray(taxon), n_taxa
         self.weight = weight.astype(features.dtype)
         self.variance = np.append(np.einsum("ij,ij->j", features, features, dtype=np.float64) / n, 1.0)
+        self._transposed = self.features.T
+        if self.features.size <= SMALL_FEATURES:
+            self._transposed = np.ascontiguousarray(self._transposed)
         self.block = max(cells // n_taxa, 1)
         self.n_threads = 1 if n * d * n_taxa < SMALL_WORK else available_processors()
-        self._scores = np.empty((0, n_taxa), dtype=features.dtype)
+        self._room = np.empty(0, dtype=features.dtype)
 
     def __call__(self, weights: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the mean loss and its gradient, shape (K, d + 1)."""
@@ -108,49 +114,61 @@ class Objective:
         """Return weights as an array of NumPy."""
         return weights
 
+    def room(self, shape: tuple[int, ...]) -> Any:
+        """Return room for numbers with the precision of the features, and where these are."""
+        return np.empty(shape, dtype=self.features.dtype)
+
     def _in_threads(self, function: Any, weights: np.ndarray) -> list[Any]:
         """Return what a function returns for each even share of the rows; the shares are as many as threads."""
-        transposed, n = np.ascontiguousarray(weights.T, dtype=self.features.dtype), len(self.taxon)
+        weights, n = weights.astype(self.features.dtype), len(self.taxon)
         if self.n_threads == 1:
-            if len(self._scores) < min(self.block, n):
-                self._scores = np.empty((min(self.block, n), self.n_taxa), dtype=self.features.dtype)
-            return [function(range(n), transposed, self._scores)]
+            if not self._room.size:
+                self._room = np.empty(min(self.block, n) * self.n_taxa, dtype=self.features.dtype)
+            return [function(range(n), weights, self._room)]
         block = min(self.block, -(-n // self.n_threads))
         shares = [range(n * i // self.n_threads, n * (i + 1) // self.n_threads) for i in range(self.n_threads)]
 
         def of_share(rows: range) -> Any:
-            return function(rows, transposed, np.empty((block, self.n_taxa), dtype=self.features.dtype))
+            return function(rows, weights, np.empty(block * self.n_taxa, dtype=self.features.dtype))
 
         with one_thread, ThreadPoolExecutor(self.n_threads) as pool:
             return list(pool.map(of_share, shares))
 
-    def _blocks(self, rows: range, transposed: np.ndarray, room: np.ndarray) -> Iterator[tuple[slice, np.ndarray, Any]]:
-        """Yield blocks of rows, exp of their scores less the best, and the scores of their own taxa."""
-        for start in range(rows.start, rows.stop, len(room)):
-            block = slice(start, min(start + len(room), rows.stop))
-            scores = np.matmul(self.features[block], transposed, out=room[: block.stop - start])
-            scores -= scores.max(axis=1, keepdims=True)
-            own = scores[np.arange(len(scores)), self.taxon[block]]
-            yield block, np.exp(scores, out=scores), own
+    def _blocks(
+        self, rows: range, weights: np.ndarray, room: np.ndarray
+    ) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield blocks of rows, exp of their scores less the best, (K, block), where in it their own taxa are, and the
+        scores of these.
+        """
+        length = len(room) // self.n_taxa
+        for start in range(rows.start, rows.stop, length):
+            block = slice(start, min(start + length, rows.stop))
+            n = block.stop - start
+            scores = room[: self.n_taxa * n].reshape(self.n_taxa, n)
+            np.matmul(weights, self._transposed[:, block], out=scores)
+            scores -= scores.max(axis=0)
+            places = self.taxon[block] * n + np.arange(n)
+            own = scores.reshape(-1)[places]
+            yield block, np.exp(scores, out=scores), places, own
 
-    def _loss_and_gradient(self, rows: range, transposed: np.ndarray, room: np.ndarray) -> tuple[float, np.ndarray]:
+    def _loss_and_gradient(self, rows: range, weights: np.ndarray, room: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the summed loss of some rows, and its gradient."""
-        loss, gradient = 0.0, np.zeros(transposed.T.shape)
-        for block, p, own in self._blocks(rows, transposed, room):
-            total, weight = p.sum(axis=1), self.weight[block]
-            loss += float(((np.log(total) - own) * weight).sum(dtype=np.float64))
-            p *= (weight / total)[:, None]
-            p[np.arange(len(p)), self.taxon[block]] -= weight
-            gradient += p.T @ self.features[block]
+        loss, gradient = 0.0, np.zeros(weights.shape)
+        for block, p, places, own in self._blocks(rows, weights, room):
+            total, weight = p.sum(axis=0, dtype=np.float64), self.weight[block]
+            loss += float((np.log(total) - own) @ weight)
+            p *= (weight / total).astype(p.dtype)
+            p.reshape(-1)[places] -= weight
+            gradient += p @ self.features[block]
         return loss, gradient
 
-    def _spread(self, rows: range, transposed: np.ndarray, room: np.ndarray) -> np.ndarray:
+    def _spread(self, rows: range, weights: np.ndarray, room: np.ndarray) -> np.ndarray:
         """Return the weighted sum of p(1 − p) over some rows."""
         spread = np.zeros(self.n_taxa)
-        for block, p, _ in self._blocks(rows, transposed, room):
-            p /= p.sum(axis=1, keepdims=True)
+        for block, p, *_ in self._blocks(rows, weights, room):
+            p /= p.sum(axis=0)
             p *= 1 - p
-            spread += self.weight[block] @ p
+            spread += p @ self.weight[block]
         return spread
 
 
@@ -178,19 +196,19 @@ class TorchObjective(Objective):
         """Return the mean loss and its gradient, shape (K, d + 1)."""
         loss, gradient = weights.new_zeros(()), weights.new_zeros(weights.shape)
         for block, p, own in self._torch_blocks(weights):
-            total, weight = p.sum(dim=1), self.weight[block]
+            total, weight = p.sum(dim=0), self.weight[block]
             loss += ((total.log() - own) * weight).double().sum()
-            p *= (weight / total)[:, None]
-            p.scatter_add_(1, self.taxon[block, None], -weight[:, None])
-            gradient += p.T @ self.features[block]
+            p *= weight / total
+            p.scatter_add_(0, self.taxon[None, block], -weight[None])
+            gradient += p @ self.features[block]
         return float(loss) / len(self.taxon), gradient.div_(len(self.taxon))
 
     def spread(self, weights: Any) -> Any:
         """Return the mean of p(1 − p) of each taxon, shape (K,)."""
         spread = weights.new_zeros(self.n_taxa)
         for block, p, _ in self._torch_blocks(weights):
-            p /= p.sum(dim=1, keepdim=True)
-            spread += self.weight[block] @ (p * (1 - p))
+            p /= p.sum(dim=0)
+            spread += (p * (1 - p)) @ self.weight[block]
         return spread / len(self.taxon)
 
     def array(self, numbers: np.ndarray) -> Any:
@@ -203,12 +221,16 @@ class TorchObjective(Objective):
         """Return weights as an array of NumPy."""
         return weights.cpu().numpy()
 
+    def room(self, shape: tuple[int, ...]) -> Any:
+        """Return room for numbers with the precision of the features, and where these are."""
+        return self.features.new_empty(shape)
+
     def _torch_blocks(self, weights: Any) -> Iterator[tuple[slice, Any, Any]]:
-        """Yield blocks of rows, exp of their scores less the best, and the scores of their own taxa."""
-        transposed = weights.T.to(self.features.dtype).contiguous()
+        """Yield blocks of rows, exp of their scores less the best, (K, block), and the scores of their own taxa."""
+        weights = weights.to(self.features.dtype)
         for start in range(0, len(self.taxon), self.block):
             block = slice(start, start + self.block)
-            scores = self.features[block] @ transposed
-            scores -= scores.amax(dim=1, keepdim=True)
-            own = scores.gather(1, self.taxon[block, None]).squeeze(1)
+            scores = weights @ self.features[block].T
+            scores -= scores.amax(dim=0)
+            own = scores.gather(0, self.taxon[None, block]).squeeze(0)
             yield block, scores.exp_(), own

@@ -1,10 +1,12 @@
 """Multinomial logistic regression by L-BFGS, for many images and many taxa.
 
-The objective is C·Σ weight·loss + ‖W‖²/2; the intercepts are not penalised. Three things make the optimiser fast.
+The objective is C·Σ weight·loss + ‖W‖²/2; the intercepts are not penalised. Four things make the optimiser fast.
 First, features are rotated into their principal axes; that changes no optimum, because the penalty does not depend on a
 rotation. Second, in these axes the Hessian is nearly diagonal, w_k·λ_j + 1/(C·n) for taxon k and axis j, with w_k the
 mean of p(1 − p) and λ_j the variance along the axis; L-BFGS works on variables that are scaled by its root, and needs a
-fraction of the steps. Third, products are computed in float32, block by block; sums and weights are in float64.
+fraction of the steps. Third, where several C are fitted, the weights grow nearly linearly in log C; so the line through
+two optima leads close to the next. Fourth, products are computed in float32, block by block; sums and weights are in
+float64.
 
 Features are an array of NumPy, whose blocks are divided among the processors, or a tensor of torch on its device. The
 same code runs on both, except for `objectives`.
@@ -13,7 +15,7 @@ same code runs on both, except for `objectives`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ import numpy as np
 from bioclip_probe.probes.objectives import Objective, objective_of
 
 SMALLEST_CURVATURE = 1e-3  # lower bound on a taxon's mean of p(1 − p), as a share of 1/K
+LONGEST_LEAP = 2.0  # a path of C is extrapolated by at most so many times the step between its last two models
+NEAR = 1e-3  # tolerance at which the curvature is computed anew, for a fit that goes on to a smaller one
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Optimiser:
         Scores (images times taxa) that are computed at once; 2²³ are 32 MiB of float32. It changes memory and speed,
         the result by rounding only. With fewer cells, gradients are added up more often.
     n_steps_kept : int
-        Steps that L-BFGS remembers.
+        Steps that L-BFGS remembers, with the precision of the features.
     sufficient_decrease : float
         Share of the predicted decrease that a step must bring (the Armijo condition).
     shortest_step : float
@@ -152,8 +156,12 @@ def fit(
     >>> model.converged, np.sign(model.weights).ravel().tolist()
     (True, [1.0, -1.0])
     """
-    (model,) = fit_path(features, taxon, start, (c,), optimiser, weight)
-    return model
+    objective = objective_of(features, taxon, len(start.intercept), optimiser.cells, weight)
+    penalty = 1 / (c * len(taxon))
+    near = _fit(objective, start, penalty, replace(optimiser, tolerance=max(NEAR, optimiser.tolerance)))
+    rest = replace(optimiser, max_iterations=optimiser.max_iterations - near.n_iterations)
+    model = _fit(objective, near, penalty, rest)
+    return replace(model, n_iterations=near.n_iterations + model.n_iterations)
 
 
 def fit_path(
@@ -164,7 +172,7 @@ def fit_path(
     optimiser: Optimiser = DEFAULT_OPTIMISER,
     weight: np.ndarray | None = None,
 ) -> list[Softmax]:
-    """Return the optimum at each C, each fit started from the last.
+    """Return the optimum at each C, each fit started from those before.
 
     Parameters
     ----------
@@ -185,11 +193,22 @@ def fit_path(
     True
     """
     objective = objective_of(features, taxon, len(start.intercept), optimiser.cells, weight)
-    models, model = [], start
+    models: list[Softmax] = []
     for c in strengths:
-        model = _fit(objective, model, 1 / (c * len(taxon)), optimiser)
-        models.append(model)
+        models.append(_fit(objective, _start(models, strengths, start), 1 / (c * len(taxon)), optimiser))
     return models
+
+
+def _start(models: Sequence[Softmax], strengths: Sequence[float], start: Softmax) -> Softmax:
+    """Return where the next fit of a path starts: on the line through the last two models, along log C."""
+    n = len(models)
+    if n < 2 or strengths[n - 1] == strengths[n - 2]:
+        return models[-1] if models else start
+    last, before = models[-1], models[-2]
+    leap = np.log(strengths[n] / strengths[n - 1]) / np.log(strengths[n - 1] / strengths[n - 2])
+    leap = min(max(leap, -LONGEST_LEAP), LONGEST_LEAP)
+    weights = last.weights + leap * (last.weights - before.weights)
+    return Softmax(weights, last.intercept + leap * (last.intercept - before.intercept))
 
 
 def _fit(objective: Objective, start: Softmax, penalty: float, optimiser: Optimiser) -> Softmax:
@@ -199,24 +218,29 @@ def _fit(objective: Objective, start: Softmax, penalty: float, optimiser: Optimi
     spread = (objective.spread(first)).clip(SMALLEST_CURVATURE / shape[0])[:, None]
     curvature = spread * objective.variance
     curvature[:, :d] += penalty
-    scale = curvature.reshape(-1) ** 0.5
+    unit = curvature**-0.5
+    shrinkage = penalty * unit**2
+    shrinkage[:, d] = 0.0
+    unit, shrinkage = unit.reshape(-1), shrinkage.reshape(-1)
 
     def scaled(z: Any) -> tuple[float, Any]:
-        weights = (z / scale).reshape(shape)
-        value, gradient = objective(weights)
-        gradient[:, :d] += penalty * weights[:, :d]
-        own = weights[:, :d].reshape(-1)
-        return value + penalty * float(own @ own) / 2, gradient.reshape(-1) / scale
+        value, gradient = objective((z * unit).reshape(shape))
+        gradient, shrunk = gradient.reshape(-1), shrinkage * z
+        gradient *= unit
+        gradient += shrunk
+        return value + float(z @ shrunk) / 2, gradient
 
-    optimum, converged, n_iterations = _minimise(scaled, first.reshape(-1) * scale, optimiser)
-    weights = objective.to_numpy((optimum / scale).reshape(shape))
+    steps = _Steps(objective.room((optimiser.n_steps_kept, 2, len(unit))), objective.room((len(unit),)))
+    optimum, converged, n_iterations = _minimise(scaled, first.reshape(-1) / unit, steps, optimiser)
+    weights = objective.to_numpy((optimum * unit).reshape(shape))
     return Softmax(weights[:, :d], weights[:, d] - weights[:, d].mean(), converged, n_iterations)
 
 
-def _minimise(objective: Callable[[Any], tuple[float, Any]], point: Any, optimiser: Optimiser) -> tuple[Any, bool, int]:
+def _minimise(
+    objective: Callable[[Any], tuple[float, Any]], point: Any, steps: _Steps, optimiser: Optimiser
+) -> tuple[Any, bool, int]:
     """Run L-BFGS, with a Hessian near the identity; return the last point, whether it converged, and the iterations."""
     value, gradient = objective(point)
-    steps = _Steps(optimiser.n_steps_kept)
     for n_iterations in range(optimiser.max_iterations):
         direction = steps.direction(gradient)
         slope = float(gradient @ direction)
@@ -239,62 +263,79 @@ def _minimise(objective: Callable[[Any], tuple[float, Any]], point: Any, optimis
 
 
 class _Steps:
-    """The last steps of L-BFGS: changes s of the point and y of the gradient, and all products s·y and y·y.
+    """The last steps of L-BFGS: changes s of the point and y of the gradient, and their products.
 
-    With the products at hand, the two loops of L-BFGS work on coefficients of the vectors s and y. So a direction needs
-    few products of long vectors, all at once (Chen, Wang & Zhou 2014, NeurIPS).
+    The estimate of the inverse Hessian is in its compact form. So a direction reads the long vectors s and y twice, and
+    what else it needs are a few small products (Byrd, Nocedal & Schnabel 1994, Math. Program. 63, 129, equation 3.1).
+    The small matrices are in the order of the steps, the oldest first; the long vectors stay in their slots.
+
+    Parameters
+    ----------
+    changes : ndarray or torch.Tensor, shape (n_kept, 2, N)
+        Room for s and y of each step.
+    vector : ndarray or torch.Tensor, shape (N,)
+        Room for a vector that is multiplied by them.
     """
 
-    def __init__(self, n_kept: int) -> None:
-        self.n_kept = n_kept
-        self.slots: list[int] = []  # the slots of the steps, the oldest first
-        self.s: Any = None
-        self.y: Any = None
-        self.sy, self.yy = np.zeros((n_kept, n_kept)), np.zeros((n_kept, n_kept))
+    def __init__(self, changes: Any, vector: Any) -> None:
+        self.changes, self.vector = changes, vector
+        self.slots: list[int] = []
+        self.sy = np.empty(0)  # s·y of each step
+        self.yy = np.empty((0, 0))  # all products y·y
+        self.inverse = np.empty((0, 0))  # the inverse of R, the upper triangle of all products s·y
 
     def add(self, point_change: Any, gradient_change: Any) -> None:
         """Remember a step, and forget the oldest; a step along which the gradient does not grow is left out."""
         if not float(point_change @ gradient_change) > 0:
             return
-        if self.s is None:
-            self.s, self.y = (_empty_like(point_change, self.n_kept) for _ in range(2))
-        slot = self.slots.pop(0) if len(self.slots) == self.n_kept else len(self.slots)
-        self.s[slot], self.y[slot] = point_change, gradient_change
+        slot = len(self.slots)
+        if slot == len(self.changes):
+            slot = self.slots.pop(0)
+            self.sy, self.yy, self.inverse = self.sy[1:], self.yy[1:, 1:], self.inverse[1:, 1:]
         self.slots.append(slot)
-        n = len(self.slots)
-        self.sy[:n, slot] = _floats(self.s[:n] @ gradient_change)
-        self.sy[slot, :n] = _floats(self.y[:n] @ point_change)
-        self.yy[:n, slot] = self.yy[slot, :n] = _floats(self.y[:n] @ gradient_change)
+        self.changes[slot, 0], self.changes[slot, 1] = point_change, gradient_change
+        sy, yy = self._products(gradient_change)
+        self.sy = np.append(self.sy, sy[-1])
+        self.yy = _bordered(self.yy, yy[:-1], yy)
+        last_row = np.append(np.zeros(len(sy) - 1), 1 / sy[-1])
+        self.inverse = _bordered(self.inverse, self.inverse @ sy[:-1] / -sy[-1], last_row)
 
     def direction(self, gradient: Any) -> Any:
-        """Return −H·gradient, with H the inverse Hessian estimated from the steps (Nocedal 1980, two loops)."""
-        n = len(self.slots)
-        if not n:
+        """Return −H·gradient, with H the inverse Hessian estimated from the steps."""
+        if not self.slots:
             return -gradient
-        sg, yg = _floats(self.s[:n] @ gradient), _floats(self.y[:n] @ gradient)
-        of_s, of_y = np.zeros(n), np.zeros(n)  # coefficients of s and y in the direction
-        sy, yy = self.sy[:n, :n], self.yy[:n, :n]
-        for slot in reversed(self.slots):
-            of_y[slot] = -(sy[slot] @ of_y - sg[slot]) / sy[slot, slot]
-        last = self.slots[-1]
-        shrunk = sy[last, last] / yy[last, last]
-        shares, of_y = -of_y, of_y * shrunk
-        for slot in self.slots:
-            of_s[slot] = shares[slot] - (of_s @ sy[:, slot] + yy[slot] @ of_y - shrunk * yg[slot]) / sy[slot, slot]
-        direction = self.s[:n].T @ _array_like(of_s, gradient)
-        direction += self.y[:n].T @ _array_like(of_y, gradient)
-        direction -= shrunk * gradient
-        return direction
+        sg, yg = self._products(gradient)
+        of_identity = self.sy[-1] / self.yy[-1, -1]
+        of_y = self.inverse @ sg
+        of_s = (self.sy * of_y + of_identity * (self.yy @ of_y - yg)) @ self.inverse
+        return self._sum(-of_s, of_identity * of_y) - of_identity * gradient
+
+    def _products(self, vector: Any) -> np.ndarray:
+        """Return the products of s and of y with a vector, (2, steps)."""
+        n = len(self.slots)
+        self.vector[:] = vector
+        products = _floats(self.changes[:n].reshape(2 * n, -1) @ self.vector).reshape(n, 2)
+        return products[self.slots].T.astype(np.float64)
+
+    def _sum(self, of_s: np.ndarray, of_y: np.ndarray) -> Any:
+        """Return the sum of s and y with these weights."""
+        n = len(self.slots)
+        weights = np.empty((n, 2))
+        weights[self.slots, 0], weights[self.slots, 1] = of_s, of_y
+        return _array_like(weights.reshape(-1), self.changes) @ self.changes[:n].reshape(2 * n, -1)
 
 
-def _empty_like(vector: Any, n: int) -> Any:
-    """Return room for `n` vectors of the same length and kind."""
-    return np.empty((n, len(vector))) if isinstance(vector, np.ndarray) else vector.new_empty((n, len(vector)))
+def _bordered(matrix: np.ndarray, last_column: np.ndarray, last_row: np.ndarray) -> np.ndarray:
+    """Return a matrix with one more column, and then one more row."""
+    n = len(matrix)
+    larger = np.empty((n + 1, n + 1))
+    larger[:n, :n], larger[:n, n], larger[n] = matrix, last_column, last_row
+    return larger
 
 
 def _array_like(numbers: np.ndarray, vector: Any) -> Any:
-    """Return a few numbers as an array of the kind of a vector."""
-    return numbers if isinstance(vector, np.ndarray) else vector.new_tensor(numbers)
+    """Return a few numbers as an array of the kind and precision of another."""
+    return numbers.astype(vector.dtype) if isinstance(vector, np.ndarray) else vector.new_tensor(numbers)
 
 
 def _floats(numbers: Any) -> np.ndarray:
