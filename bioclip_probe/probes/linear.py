@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -23,7 +23,7 @@ from bioclip_probe.stats.devices import tensor, uses_torch
 GRID = tuple(10.0**power for power in range(-2, 5))
 ROUNDING = 1e-6  # embeddings with a standard deviation below this are equal but for the rounding of float32
 SMALLEST_VARIANCE = 1e-12  # share of the largest variance below which an axis holds nothing but rounding
-N_FEATURES_KEPT = 4  # splits whose features are in memory
+N_SPACES_KEPT = 4  # splits whose features are in memory
 
 
 def linear(
@@ -71,7 +71,7 @@ def linear(
     image has the weight n/(taxa·images of its taxon), and accuracy on val is the mean over taxa. Then the probe is
     fitted again on train and val together, as in CLIP's linear probe (Radford et al. 2021, Appendix A.3). Cost
     O(n·d·taxa) an iteration, some tens of iterations for each C; `costs.probe_seconds` estimates it. Memory: the
-    features twice in float32, and taxa·d numbers in float64 some thirty times.
+    images learnt from twice in float32, and taxa·d numbers in float64 some thirty times.
 
     References
     ----------
@@ -88,7 +88,7 @@ def linear(
 
 
 class LinearProbe(Learner):
-    """The linear probe of one encoder; ranks that learn from the same images share the rotated features.
+    """The linear probe of one encoder; ranks that learn from the same images share their principal axes.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class LinearProbe(Learner):
     def __init__(self, vectors: np.ndarray, device: str = "cpu", optimiser: Optimiser = DEFAULT_OPTIMISER) -> None:
         super().__init__(vectors, device)
         self.optimiser, self._lock = optimiser, Lock()
-        self._features: OrderedDict[tuple[bytes, bytes], Future] = OrderedDict()
+        self._spaces: OrderedDict[tuple[bytes, bytes], Future] = OrderedDict()
 
     def check(self, settings: LearnSettings) -> LearnSettings:
         """Return the settings with a grid, or raise an error if it holds a C that is not positive."""
@@ -120,20 +120,20 @@ class LinearProbe(Learner):
         labels, split, settings, optimiser = task.labels[0], task.split[0], task.settings, self.optimiser
         train, val = (np.flatnonzero(split == name) for name in ("train", "val"))
         learnt = np.concatenate([train, val]) if settings.refit else train
-        features = self._features_of(train, learnt)
+        space = self._space_of(train, learnt)
         grid, taxa, taxa_learnt = settings.grid or (), np.unique(labels[train]), np.unique(labels[learnt])
-        accuracies, models = self._path(features, task, taxa)
+        accuracies, models = self._path(space, task, taxa)
         chosen = max(sorted(grid), key=lambda c: accuracies[c])
         start = models[chosen]
         if len(taxa_learnt) > len(taxa):  # val holds taxa that train lacks
-            start, known = Softmax.zeros(len(taxa_learnt), features.shape[1]), np.searchsorted(taxa_learnt, taxa)
+            start, known = Softmax.zeros(len(taxa_learnt), space.features.shape[1]), np.searchsorted(taxa_learnt, taxa)
             start.weights[known], start.intercept[known] = models[chosen].weights, models[chosen].intercept
         taxon = np.searchsorted(taxa_learnt, labels[learnt])
         weight = image_weights(taxon, settings.balanced)
-        model = fit(self._take(features, learnt), taxon, start, chosen, optimiser, weight)
+        model = fit(space.features, taxon, start, chosen, optimiser, weight)
         n, named = len(labels), np.flatnonzero(split == "test" if settings.only_test else split != "")
         predicted, place, confidence = np.full(n, -1), np.zeros(n, dtype=np.int64), np.full(n, np.nan)
-        for rows, scores in self._scores(features, model, named):
+        for rows, scores in self._scores(space, model, named):
             answers = rank_with_probability(scores, taxa_learnt, labels[rows])
             predicted[rows], place[rows], confidence[rows] = answers
         not_converged = sorted({c for c in grid if not models[c].converged} | (set() if model.converged else {chosen}))
@@ -150,63 +150,116 @@ class LinearProbe(Learner):
         return [Predictions(predicted, split, choice, note, place, confidence)]
 
     def _path(
-        self, features: Any, task: LearnTask, taxa: np.ndarray
+        self, space: PrincipalAxes, task: LearnTask, taxa: np.ndarray
     ) -> tuple[dict[float, float], dict[float, Softmax]]:
-        """Return val accuracy and model at each C, from strong to weak penalty, each fit started from the last."""
+        """Return val accuracy and model at each C, from strong to weak penalty."""
         labels, split, settings = task.labels[0], task.split[0], task.settings
         train, val = (np.flatnonzero(split == name) for name in ("train", "val"))
         taxon = np.searchsorted(taxa, labels[train])
         loose = replace(self.optimiser, tolerance=self.optimiser.path_tolerance)
-        grid, start = sorted(settings.grid or ()), Softmax.zeros(len(taxa), features.shape[1])
+        grid, start = sorted(settings.grid or ()), Softmax.zeros(len(taxa), space.features.shape[1])
         weight = image_weights(taxon, settings.balanced)
-        models = fit_path(self._take(features, train), taxon, start, grid, loose, weight)
-        accuracies = {}
-        for c, model in zip(grid, models, strict=True):
-            named = [best_columns(scores) for _, scores in self._scores(features, model, val)]
-            right = taxa[np.concatenate(named)] == labels[val]
-            accuracies[c] = val_accuracy(right, labels[val], settings.balanced)
+        models = fit_path(space.features[: len(train)], taxon, start, grid, loose, weight)
+        together = Softmax(
+            np.concatenate([model.weights for model in models], dtype=loose.dtype),
+            np.concatenate([model.intercept for model in models]),
+        )
+        named = [
+            best_columns(scores.reshape(-1, len(taxa))).reshape(-1, len(grid))
+            for _, scores in self._scores(space, together, val)
+        ]
+        right = taxa[np.concatenate(named)] == labels[val, None]
+        accuracies = {
+            c: val_accuracy(own, labels[val], settings.balanced) for c, own in zip(grid, right.T, strict=True)
+        }
         return accuracies, dict(zip(grid, models, strict=True))
 
-    def _scores(self, features: Any, model: Softmax, rows: np.ndarray) -> Iterator[tuple[np.ndarray, Any]]:
-        """Yield blocks of the rows, and the scores of all taxa for them, where the features are."""
-        weights: Any = model.weights.T.astype(self.optimiser.dtype)
-        intercept: Any = model.intercept.astype(self.optimiser.dtype)
+    def _scores(self, space: PrincipalAxes, model: Softmax, rows: np.ndarray) -> Iterator[tuple[np.ndarray, Any]]:
+        """Yield blocks of the rows, and their scores for every row of the weights, where the features are."""
+        dtype, n_scores = self.optimiser.dtype, len(model.intercept)
+        mean = space.mean.astype(np.result_type(self.vectors, dtype))
+        weights: Any = space.in_dimensions(model.weights.astype(dtype, copy=False))
+        intercept: Any = model.intercept.astype(dtype)
         if uses_torch(self.device):
             weights, intercept = tensor(weights, self.device), tensor(intercept, self.device)
-        for chunk in Chunks(self.optimiser.cells, self.optimiser.cells).of(rows, len(model.intercept)):
-            scores = self._take(features, chunk) @ weights
+        for chunk in Chunks(self.optimiser.cells, self.optimiser.cells).of(rows, max(n_scores, len(mean))):
+            centred: Any = (self.vectors[chunk] - mean).astype(dtype, copy=False)
+            if uses_torch(self.device):
+                centred = tensor(centred, self.device)
+            scores = centred @ weights
             scores += intercept
             yield chunk, scores
 
-    def _take(self, features: Any, rows: np.ndarray) -> Any:
-        """Return some rows of the features."""
-        return features[tensor(rows, self.device) if uses_torch(self.device) else rows]
-
-    def _features_of(self, train: np.ndarray, learnt: np.ndarray) -> Any:
-        """Return the features of a split; the thread that asks first computes them."""
+    def _space_of(self, train: np.ndarray, learnt: np.ndarray) -> PrincipalAxes:
+        """Return the principal axes of a split; the thread that asks first computes them."""
         key = train.tobytes(), learnt.tobytes()
         with self._lock:
-            is_first = key not in self._features
-            features = self._features.setdefault(key, Future())
-            while len(self._features) > N_FEATURES_KEPT:
-                self._features.popitem(last=False)
+            is_first = key not in self._spaces
+            space = self._spaces.setdefault(key, Future())
+            while len(self._spaces) > N_SPACES_KEPT:
+                self._spaces.popitem(last=False)
         if is_first:
             try:
-                rotated = principal_features(self.vectors, train, learnt, self.optimiser.dtype)
-                features.set_result(tensor(rotated, self.device) if uses_torch(self.device) else rotated)
+                found = principal_axes(self.vectors, train, learnt, self.optimiser.dtype)
+                if uses_torch(self.device):
+                    found = replace(found, features=tensor(found.features, self.device))
+                space.set_result(found)
             except BaseException as error:
-                features.set_exception(error)
+                space.set_exception(error)
                 raise
-        return features.result()
+        return space.result()
 
 
-def principal_features(
+@dataclass(frozen=True, eq=False)
+class PrincipalAxes:
+    """The images learnt from along their principal axes, and the way back to the dimensions of the vectors.
+
+    Attributes
+    ----------
+    features : ndarray or torch.Tensor, shape (l, k)
+        The images learnt from; k is the number of axes along which they differ.
+    mean : ndarray, shape (d,), float64
+        What was subtracted from the vectors.
+    axes : tuple of ndarray
+        Matrices whose product, (d, k), leads from the axes to the dimensions, and divides by the scale. They are not
+        multiplied where the weights of some taxa cost less.
+
+    Examples
+    --------
+    >>> space = PrincipalAxes(np.eye(2), np.zeros(3), (np.ones((3, 1)), np.array([[0.0, 2.0]])))
+    >>> space.in_dimensions(np.array([[5.0, 1.0]])).tolist()
+    [[2.0], [2.0], [2.0]]
+    """
+
+    features: Any
+    mean: np.ndarray
+    axes: tuple[np.ndarray, ...]
+
+    def in_dimensions(self, weights: np.ndarray) -> np.ndarray:
+        """Return weights along the axes as weights of the centred vectors.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (K, k)
+
+        Returns
+        -------
+        ndarray, shape (d, K)
+        """
+        result = weights.T
+        for matrix in reversed(self.axes):
+            result = matrix @ result
+        return result
+
+
+def principal_axes(
     vectors: np.ndarray, train: np.ndarray, learnt: np.ndarray, dtype: str = DEFAULT_OPTIMISER.dtype
-) -> np.ndarray:
-    """Return all vectors, centred and scaled by those of train, along the principal axes of those learnt from.
+) -> PrincipalAxes:
+    """Return the images learnt from, centred and scaled by those of train, along their principal axes.
 
     The optimal weights lie in the span of the images learnt from. So the weight along an axis on which these images do
-    not differ is 0, and the axis is left out.
+    not differ is 0, and the axis is left out. The axes are eigenvectors of the products of dimensions, or follow from
+    those of the products of images, whichever are fewer.
 
     Parameters
     ----------
@@ -216,44 +269,44 @@ def principal_features(
     learnt : ndarray, shape (l,), int64
         Rows whose principal axes are taken.
     dtype : str
+        Type of the features.
 
     Returns
     -------
-    ndarray, shape (n, k)
-        k is the number of axes with any variance. One column of zeros if the train vectors coincide.
+    PrincipalAxes
+        The axis with the largest variance is first. There is one column of zeros if the train vectors coincide.
 
     Examples
     --------
     >>> rows = np.arange(3)
-    >>> principal_features(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]), rows, rows).shape
+    >>> principal_axes(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]), rows, rows).features.shape
     (3, 1)
     """
-    mean = vectors[train].mean(axis=0, dtype=np.float64)
+    mean, d = vectors[train].mean(axis=0, dtype=np.float64), vectors.shape[1]
     squares = sum(float(np.sum((vectors[rows] - mean) ** 2)) for rows in DEFAULT_CHUNKS.of(train))
     scale = np.sqrt(squares / len(train))
     if scale < ROUNDING:
-        return np.zeros((len(vectors), 1), dtype=dtype)
-    axes = _principal_axes(vectors, learnt, mean, scale)
-    features = np.empty((len(vectors), axes.shape[1]), dtype=dtype)
-    for rows in DEFAULT_CHUNKS.of(np.arange(len(vectors))):
-        features[rows[0] : rows[-1] + 1] = (vectors[rows] - mean) / scale @ axes
-    return features
-
-
-def _principal_axes(vectors: np.ndarray, learnt: np.ndarray, mean: np.ndarray, scale: float) -> np.ndarray:
-    """Return the axes along which the images learnt from differ, (d, k), the one with the largest variance first.
-
-    They are eigenvectors of the products of dimensions, or follow from those of the products of images, whichever are
-    fewer.
-    """
-    if len(learnt) < vectors.shape[1]:
+        return PrincipalAxes(np.zeros((len(learnt), 1), dtype=dtype), mean, (np.zeros((d, 1), dtype=dtype),))
+    if len(learnt) < d:
         x = (vectors[learnt] - mean) / scale
-        variance, of_images = np.linalg.eigh(x @ x.T)
-        kept = variance > SMALLEST_VARIANCE * variance[-1]
-        return np.asarray((x.T @ of_images[:, kept] / np.sqrt(variance[kept]))[:, ::-1])
-    second = np.zeros((vectors.shape[1],) * 2)
+        variance, of_images = _eigenvectors(x @ x.T)
+        features = (of_images * np.sqrt(variance)).astype(dtype)
+        back = (x.T / scale).astype(dtype), (of_images / np.sqrt(variance)).astype(dtype)
+        return PrincipalAxes(features, mean, back)
+    second = np.zeros((d, d))
     for rows in DEFAULT_CHUNKS.of(learnt):
         x = (vectors[rows] - mean) / scale
         second += x.T @ x
-    variance, axes = np.linalg.eigh(second)
-    return np.asarray(axes[:, variance > SMALLEST_VARIANCE * variance[-1]][:, ::-1])
+    _, axes = _eigenvectors(second)
+    features, filled = np.empty((len(learnt), axes.shape[1]), dtype=dtype), 0
+    for rows in DEFAULT_CHUNKS.of(learnt):
+        features[filled : filled + len(rows)] = (vectors[rows] - mean) / scale @ axes
+        filled += len(rows)
+    return PrincipalAxes(features, mean, ((axes / scale).astype(dtype),))
+
+
+def _eigenvectors(products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the eigenvalues above rounding, the largest first, and their eigenvectors."""
+    variance, vectors = np.linalg.eigh(products)
+    kept = variance > SMALLEST_VARIANCE * variance[-1]
+    return variance[kept][::-1], vectors[:, kept][:, ::-1]

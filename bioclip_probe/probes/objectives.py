@@ -137,9 +137,7 @@ class Objective:
     def _blocks(
         self, rows: range, weights: np.ndarray, room: np.ndarray
     ) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield blocks of rows, exp of their scores less the best, (K, block), where in it their own taxa are, and the
-        scores of these.
-        """
+        """Yield blocks of rows, exp of their scores less the best, (K, block), and places and scores of own taxa."""
         length = len(room) // self.n_taxa
         for start in range(rows.start, rows.stop, length):
             block = slice(start, min(start + length, rows.stop))
@@ -196,9 +194,9 @@ class TorchObjective(Objective):
         """Return the mean loss and its gradient, shape (K, d + 1)."""
         loss, gradient = weights.new_zeros(()), weights.new_zeros(weights.shape)
         for block, p, own in self._torch_blocks(weights):
-            total, weight = p.sum(dim=0), self.weight[block]
-            loss += ((total.log() - own) * weight).double().sum()
-            p *= weight / total
+            total, weight = p.sum(dim=0, dtype=weights.dtype), self.weight[block]
+            loss += ((total.log() - own) * weight).sum()
+            p *= (weight / total).to(p.dtype)
             p.scatter_add_(0, self.taxon[None, block], -weight[None])
             gradient += p @ self.features[block]
         return float(loss) / len(self.taxon), gradient.div_(len(self.taxon))

@@ -4,8 +4,8 @@ The objective is C·Σ weight·loss + ‖W‖²/2; the intercepts are not penali
 First, features are rotated into their principal axes; that changes no optimum, because the penalty does not depend on a
 rotation. Second, in these axes the Hessian is nearly diagonal, w_k·λ_j + 1/(C·n) for taxon k and axis j, with w_k the
 mean of p(1 − p) and λ_j the variance along the axis; L-BFGS works on variables that are scaled by its root, and needs a
-fraction of the steps. Third, where several C are fitted, the weights grow nearly linearly in log C; so the line through
-two optima leads close to the next. Fourth, products are computed in float32, block by block; sums and weights are in
+fraction of the steps. Third, where several C are fitted, the last optima are extrapolated along log C, close to the
+next. Fourth, products are computed in float32, block by block; sums and weights are in
 float64.
 
 Features are an array of NumPy, whose blocks are divided among the processors, or a tensor of torch on its device. The
@@ -23,8 +23,8 @@ import numpy as np
 from bioclip_probe.probes.objectives import Objective, objective_of
 
 SMALLEST_CURVATURE = 1e-3  # lower bound on a taxon's mean of p(1 − p), as a share of 1/K
-LONGEST_LEAP = 2.0  # a path of C is extrapolated by at most so many times the step between its last two models
-NEAR = 1e-3  # tolerance at which the curvature is computed anew, for a fit that goes on to a smaller one
+FARTHEST = 8.0  # a path of C is extrapolated with absolute shares of at most this sum; even steps have 1, 3 and 7
+NEAR = 1e-3  # tolerance of a first fit, after which the curvature is computed anew
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Optimiser:
     path_tolerance: float = 1e-4
     max_iterations: int = 2000
     cells: int = 2**23
-    n_steps_kept: int = 10
+    n_steps_kept: int = 6
     sufficient_decrease: float = 1e-4
     shortest_step: float = 1e-10
     dtype: str = "float32"
@@ -142,7 +142,8 @@ def fit(
 
     Notes
     -----
-    Cost O(n·d·K) an iteration, memory O(cells + K·d·n_steps_kept). Of NumPy's arrays the blocks are divided among the
+    The fit goes on from a first one of little precision, with the curvature that is found there. Cost O(n·d·K) an
+    iteration, memory O(cells + K·d·n_steps_kept). Of NumPy's arrays the blocks are divided among the
     processors, and each of these holds a block and a gradient.
 
     References
@@ -200,15 +201,27 @@ def fit_path(
 
 
 def _start(models: Sequence[Softmax], strengths: Sequence[float], start: Softmax) -> Softmax:
-    """Return where the next fit of a path starts: on the line through the last two models, along log C."""
-    n = len(models)
-    if n < 2 or strengths[n - 1] == strengths[n - 2]:
-        return models[-1] if models else start
-    last, before = models[-1], models[-2]
-    leap = np.log(strengths[n] / strengths[n - 1]) / np.log(strengths[n - 1] / strengths[n - 2])
-    leap = min(max(leap, -LONGEST_LEAP), LONGEST_LEAP)
-    weights = last.weights + leap * (last.weights - before.weights)
-    return Softmax(weights, last.intercept + leap * (last.intercept - before.intercept))
+    """Return where the next fit of a path starts, extrapolated from the last models along log C.
+
+    It is halfway between the line through the last two and the parabola through the last three.
+    """
+    if not models:
+        return start
+    *past, ahead = np.log(strengths[: len(models) + 1])
+    curves = [_extrapolation(past[-n:], ahead) for n in (2, 3) if n <= len(models)]
+    near = [np.pad(shares, (3 - len(shares), 0)) for shares in curves if np.abs(shares).sum() <= FARTHEST]
+    if not near:
+        return models[-1]
+    used = list(zip(reversed(np.mean(near, axis=0)), reversed(models), strict=False))
+    weights = sum(share * model.weights for share, model in used)
+    return Softmax(weights, sum(share * model.intercept for share, model in used))
+
+
+def _extrapolation(nodes: Sequence[float], ahead: float) -> np.ndarray:
+    """Return the shares of the values at some nodes in the value of their polynomial; infinite if two coincide."""
+    if len(set(nodes)) < len(nodes):
+        return np.full(len(nodes), np.inf)
+    return np.array([np.prod([(ahead - b) / (a - b) for b in nodes if b != a]) for a in nodes])
 
 
 def _fit(objective: Objective, start: Softmax, penalty: float, optimiser: Optimiser) -> Softmax:
@@ -257,7 +270,7 @@ def _minimise(
             length = float(np.clip(-slope * length**2 / bend, 0.1 * length, 0.5 * length))
             if length < optimiser.shortest_step:
                 return point, False, n_iterations
-        steps.add(new_point - point, new_gradient - gradient)
+        steps.add(new_point - point, new_gradient - gradient, new_gradient)
         point, value, gradient = new_point, new_value, new_gradient
     return point, False, optimiser.max_iterations
 
@@ -265,9 +278,10 @@ def _minimise(
 class _Steps:
     """The last steps of L-BFGS: changes s of the point and y of the gradient, and their products.
 
-    The estimate of the inverse Hessian is in its compact form. So a direction reads the long vectors s and y twice, and
-    what else it needs are a few small products (Byrd, Nocedal & Schnabel 1994, Math. Program. 63, 129, equation 3.1).
-    The small matrices are in the order of the steps, the oldest first; the long vectors stay in their slots.
+    The estimate H of the inverse Hessian is in its compact form (Byrd, Nocedal & Schnabel 1994, Math. Program. 63, 129,
+    equation 3.1). So a direction reads the long vectors s and y twice, and what else it needs are small products. With
+    p = R⁻¹Sᵀg, gᵀHg is Σ p²·s·y + γ‖g − Yp‖²; so errors of rounding in R never make it negative. The small matrices
+    are in the order of the steps, the oldest first; the long vectors stay in their slots.
 
     Parameters
     ----------
@@ -279,42 +293,47 @@ class _Steps:
 
     def __init__(self, changes: Any, vector: Any) -> None:
         self.changes, self.vector = changes, vector
-        self.slots: list[int] = []
-        self.sy = np.empty(0)  # s·y of each step
+        self.slots: list[int] = []  # of the steps, the oldest first
+        self.products = np.empty((2, 0))  # of s and of y with the last gradient
         self.yy = np.empty((0, 0))  # all products y·y
-        self.inverse = np.empty((0, 0))  # the inverse of R, the upper triangle of all products s·y
+        self.inverse = np.empty((0, 0))  # R⁻¹, of the upper triangle R of all products s·y
 
-    def add(self, point_change: Any, gradient_change: Any) -> None:
-        """Remember a step, and forget the oldest; a step along which the gradient does not grow is left out."""
-        if not float(point_change @ gradient_change) > 0:
-            return
-        slot = len(self.slots)
-        if slot == len(self.changes):
-            slot = self.slots.pop(0)
-            self.sy, self.yy, self.inverse = self.sy[1:], self.yy[1:, 1:], self.inverse[1:, 1:]
-        self.slots.append(slot)
-        self.changes[slot, 0], self.changes[slot, 1] = point_change, gradient_change
-        sy, yy = self._products(gradient_change)
-        self.sy = np.append(self.sy, sy[-1])
-        self.yy = _bordered(self.yy, yy[:-1], yy)
-        last_row = np.append(np.zeros(len(sy) - 1), 1 / sy[-1])
-        self.inverse = _bordered(self.inverse, self.inverse @ sy[:-1] / -sy[-1], last_row)
+    def add(self, point_change: Any, gradient_change: Any, gradient: Any) -> None:
+        """Remember a step to a point with this gradient, and forget the oldest.
+
+        A step along which the gradient does not grow is left out. The products of y are differences of those of the
+        gradients.
+        """
+        last_sy = float(point_change @ gradient_change)
+        if last_sy > 0:
+            slot = len(self.slots)
+            if slot == len(self.changes):
+                slot = self.slots.pop(0)
+                self.products, self.yy, self.inverse = self.products[:, 1:], self.yy[1:, 1:], self.inverse[1:, 1:]
+            self.slots.append(slot)
+            self.changes[slot, 0], self.changes[slot, 1] = point_change, gradient_change
+        before, self.products = self.products, self._products(gradient)
+        if last_sy > 0:
+            sy, yy = self.products[:, :-1] - before
+            self.yy = _bordered(self.yy, yy, yy, float(gradient_change @ gradient_change))
+            self.inverse = _bordered(self.inverse, self.inverse @ sy / -last_sy, 0.0, 1 / last_sy)
 
     def direction(self, gradient: Any) -> Any:
-        """Return −H·gradient, with H the inverse Hessian estimated from the steps."""
+        """Return −H·gradient at the last gradient, with H the inverse Hessian estimated from the steps."""
         if not self.slots:
             return -gradient
-        sg, yg = self._products(gradient)
-        of_identity = self.sy[-1] / self.yy[-1, -1]
-        of_y = self.inverse @ sg
-        of_s = (self.sy * of_y + of_identity * (self.yy @ of_y - yg)) @ self.inverse
+        sg, yg = self.products
+        sy = 1 / np.diagonal(self.inverse)
+        of_identity = sy[-1] / self.yy[-1, -1]  # γ
+        of_y = self.inverse @ sg  # p
+        of_s = (sy * of_y + of_identity * (self.yy @ of_y - yg)) @ self.inverse
         return self._sum(-of_s, of_identity * of_y) - of_identity * gradient
 
     def _products(self, vector: Any) -> np.ndarray:
         """Return the products of s and of y with a vector, (2, steps)."""
         n = len(self.slots)
         self.vector[:] = vector
-        products = _floats(self.changes[:n].reshape(2 * n, -1) @ self.vector).reshape(n, 2)
+        products = _floats(self.changes[:n].reshape(2 * n, len(self.vector)) @ self.vector).reshape(n, 2)
         return products[self.slots].T.astype(np.float64)
 
     def _sum(self, of_s: np.ndarray, of_y: np.ndarray) -> Any:
@@ -322,14 +341,14 @@ class _Steps:
         n = len(self.slots)
         weights = np.empty((n, 2))
         weights[self.slots, 0], weights[self.slots, 1] = of_s, of_y
-        return _array_like(weights.reshape(-1), self.changes) @ self.changes[:n].reshape(2 * n, -1)
+        return _array_like(weights.reshape(-1), self.changes) @ self.changes[:n].reshape(2 * n, len(self.vector))
 
 
-def _bordered(matrix: np.ndarray, last_column: np.ndarray, last_row: np.ndarray) -> np.ndarray:
-    """Return a matrix with one more column, and then one more row."""
+def _bordered(matrix: np.ndarray, column: np.ndarray, row: np.ndarray | float, corner: float) -> np.ndarray:
+    """Return a matrix with one more column and row."""
     n = len(matrix)
     larger = np.empty((n + 1, n + 1))
-    larger[:n, :n], larger[:n, n], larger[n] = matrix, last_column, last_row
+    larger[:n, :n], larger[:n, n], larger[n, :n], larger[n, n] = matrix, column, row, corner
     return larger
 
 

@@ -136,7 +136,7 @@ def ours_down_to(n: int, d: int, n_taxa: int, c: float, target: float) -> Timing
     rows, clock = np.arange(n), Clock()
     for tolerance in TOLERANCES:
         clock.reset()
-        features = ours.principal_features(vectors, rows, rows)
+        features = ours.principal_axes(vectors, rows, rows).features
         start = Softmax.zeros(n_taxa, features.shape[1])
         model = softmax.fit(features, taxon, start, c, Optimiser(tolerance=tolerance))
         read = clock.read()

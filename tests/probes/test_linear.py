@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from bioclip_probe.errors import DataError
 from bioclip_probe.probes.learning import LearnSettings
-from bioclip_probe.probes.linear import GRID, linear, principal_features
+from bioclip_probe.probes.linear import GRID, linear, principal_axes
 from bioclip_probe.probes.softmax import Optimiser
 from bioclip_probe.probes.splits import split_by_image
 from tests.definitions import probes as definition
@@ -81,6 +81,24 @@ def test_the_default_tolerance_costs_no_accuracy():
     assert np.mean(quick.predicted == patient.predicted) > 0.95
 
 
+@pytest.mark.parametrize("d", [10, 70], ids=["narrow", "wider than images"])
+def test_principal_axes_turn_the_images_and_lead_back(d):
+    vectors, *_ = made_up_images(d=d)
+    train, learnt = np.arange(40, 0, -1), np.concatenate([np.arange(40, 0, -1), np.arange(60, 72)])
+    space = principal_axes(vectors, train, learnt, "float64")
+    centred = vectors - vectors[train].mean(axis=0, dtype=np.float64)
+    scaled = centred[learnt] / np.sqrt(np.mean(np.sum(centred[train] ** 2, axis=1)))
+    np.testing.assert_allclose(space.features @ space.features.T, scaled @ scaled.T, atol=1e-9)
+    products = space.features.T @ space.features
+    np.testing.assert_allclose(products, np.diag(np.diagonal(products)), atol=1e-9)
+    assert np.all(np.diff(np.diagonal(products)) <= 0)
+    weights = np.random.default_rng(0).standard_normal((3, space.features.shape[1]))
+    in_dimensions = space.in_dimensions(weights)
+    assert in_dimensions.shape == (d, 3)
+    scores = (vectors[learnt] - space.mean) @ in_dimensions
+    np.testing.assert_allclose(scores, space.features @ weights.T, atol=1e-6)
+
+
 @pytest.mark.slow
 def test_dimensions_beyond_those_of_the_images_are_dropped_without_change():
     vectors, labels, split = made_up_images(d=8, per_taxon=10)
@@ -88,7 +106,7 @@ def test_dimensions_beyond_those_of_the_images_are_dropped_without_change():
     basis = ortho_group.rvs(300, random_state=1)[:8]
     wide = vectors.astype(np.float64) @ basis
     rows = np.arange(50)
-    features, same = (principal_features(x, rows[:30], rows[:40]) for x in (wide, vectors))
+    features, same = (principal_axes(x, rows[:30], rows).features for x in (wide, vectors))
     assert features.shape == same.shape == (50, 8)
     np.testing.assert_allclose(features @ features.T, same @ same.T, atol=1e-5)
     order = random.permutation(300)
