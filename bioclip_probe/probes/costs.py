@@ -22,11 +22,11 @@ GPU_RATE = 1.5e13
 #: Seconds to go once over a score (of an image and a taxon): in a softmax, and to rank taxa.
 SOFTMAX_PASS, RANK_PASS = 2.6e-9, 6e-9
 #: Seconds of one evaluation for each number of the features, and of one step of the optimiser for each weight.
-FEATURE_PASS, STEP_PASS = 6e-10, 3e-8
+FEATURE_PASS, STEP_PASS = 6e-10, 2e-8
 #: Seconds to find the principal axes, for each number of the dimension cubed.
-AXES = 5e-10
+AXES = 3e-10
 #: Evaluations of the linear probe's objective for all values of C and the final fit, of all images and of few shots.
-EVALUATIONS, EVALUATIONS_OF_SHOTS = 300, 120
+EVALUATIONS, EVALUATIONS_OF_SHOTS = 180, 80
 #: Seconds of an evaluation that do not depend on the size.
 OVERHEAD = 4e-5
 #: Seconds to count the votes of the neighbours of an image.
@@ -163,7 +163,7 @@ def _linear(fit: _Fit, size: SampleSize, rate: float) -> float:
     of_a_score = 2 * d / FLOAT32_RATE + SOFTMAX_PASS
     passes = fit.n_learnt * (fit.n_taxa * of_a_score + d * FEATURE_PASS) + fit.n_taxa * d * STEP_PASS
     evaluation = OVERHEAD + passes * FLOAT32_RATE / rate
-    rotation = 2 * size.n_images * size.dimension**2 / FLOAT64_RATE + AXES * size.dimension**3
+    rotation = 2 * fit.n_learnt * size.dimension * d / FLOAT64_RATE + AXES * d**3
     return (EVALUATIONS_OF_SHOTS if fit.few else EVALUATIONS) * evaluation + rotation
 
 
