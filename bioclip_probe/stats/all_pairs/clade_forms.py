@@ -293,7 +293,7 @@ class CladeForms:
         """Values and signs in blocks of columns."""
         rounded = self.n_rounded if self.plan.k >= FEWEST_ROUNDED else 0
         parts = (slice(rounded), np.float32, BLOCK_FLOAT32), (slice(rounded, None), np.float64, BLOCK)
-        blocks = []
+        blocks: list[tuple[np.ndarray, np.ndarray]] = []
         for columns, dtype, block in parts:
             values, signs = (array[..., columns].astype(dtype) for array in (self.values, self.signs[None]))
             if values.shape[1]:
