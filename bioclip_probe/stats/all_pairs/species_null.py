@@ -118,6 +118,7 @@ class SpeciesNull:
             tc = to_all - (q @ above - squares @ length)
             return np.asarray(tc - t * c / (k * (k - 1) / 2))
 
+        _ = self._members, self._loop_inputs  # once, not in every thread
         threads = 2 if uses_torch(self.device) else n_threads(self.sums.size * n_permutations)
         return np.concatenate([np.empty(0), *in_threads(of_orders, self._orders(n_permutations, rng), threads)])
 
@@ -133,13 +134,16 @@ class SpeciesNull:
 
     def _squares(self, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return squared norms of taxa and clades for some orders, see `direction_square_pass`."""
-        depth = self.tree.depth[self.tree.tips]
         if uses_torch(self.device):
-            return self._squares_on_device(orders, depth)
-        # Few species often stand in the same taxa again; then ties must be seen.
-        dtype = np.float32 if len(self.sums) >= FEWEST_ROUNDED else np.float64
-        sums, origin, depth = (array.astype(dtype) for array in (self.sums, self._origin, depth))
+            return self._squares_on_device(orders, self.tree.depth[self.tree.tips])
+        sums, origin, depth = self._loop_inputs
         return direction_square_pass(sums, orders, self._members, self._plan.loop, origin, depth)
+
+    @cached_property
+    def _loop_inputs(self) -> tuple[np.ndarray, ...]:
+        """Sums, origin and depths; in float32 unless species are so few that permutations repeat and must tie."""
+        dtype = np.float32 if len(self.sums) >= FEWEST_ROUNDED else np.float64
+        return tuple(array.astype(dtype) for array in (self.sums, self._origin, self.tree.depth[self.tree.tips]))
 
     def _squares_on_device(self, orders: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the same by torch, from running sums over the species and over the taxa."""
