@@ -107,3 +107,47 @@ def copy_to(values: np.ndarray, target: np.ndarray) -> None:
     """
     for i in range(len(values)):
         target[i] = values[i]
+
+
+@njit(cache=True, nogil=True)
+def stable_order(values: np.ndarray) -> np.ndarray:
+    """Return the places of values from the smallest to the largest; equal values stay in order.
+
+    A merge sort, from runs that are sorted by insertion. Numba takes seconds to compile ``np.argsort``.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        None is NaN.
+
+    Returns
+    -------
+    ndarray, shape (n,), int64
+
+    Examples
+    --------
+    >>> stable_order(np.array([2.0, 1.0, 2.0, 0.0])).tolist()
+    [3, 1, 0, 2]
+    """
+    n, width = len(values), 16
+    order, merged = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    for i in range(n):
+        place = i
+        while place % width and values[order[place - 1]] > values[i]:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = i
+    while width < n:
+        for first in range(0, n, 2 * width):
+            left, right = first, min(first + width, n)
+            middle, last = right, min(first + 2 * width, n)
+            for place in range(first, last):
+                if left < middle and (right == last or values[order[left]] <= values[order[right]]):
+                    merged[place] = order[left]
+                    left += 1
+                else:
+                    merged[place] = order[right]
+                    right += 1
+        order, merged = merged, order
+        width *= 2
+    return order

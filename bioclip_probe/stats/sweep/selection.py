@@ -14,7 +14,7 @@ from bioclip_probe.stats.sweep.candidates import exact_distance
 from bioclip_probe.stats.sweep.cells import Cells
 from bioclip_probe.stats.sweep.counting import fill_distances
 from bioclip_probe.stats.sweep.points import Space
-from bioclip_probe.stats.table_loops import copy_to, fill
+from bioclip_probe.stats.table_loops import copy_to, fill, stable_order
 
 #: Cells of which one least distance is kept.
 RUN = 32
@@ -186,7 +186,7 @@ def _is_candidate(own: int, cell: int, cells: Cells) -> bool:
 @njit(cache=True, nogil=True)
 def _sort_entries(neighbor: np.ndarray, distance: np.ndarray, level: np.ndarray) -> None:
     """Sort entries by their distance."""
-    order = np.argsort(distance, kind="mergesort")
+    order = stable_order(distance)
     old_neighbor, old_distance, old_level = neighbor.copy(), distance.copy(), level.copy()
     for i in range(len(order)):
         neighbor[i], distance[i], level[i] = old_neighbor[order[i]], old_distance[order[i]], old_level[order[i]]
@@ -266,7 +266,7 @@ def _limit(near: np.ndarray, least: np.ndarray, slices: tuple[int, int, int, int
         values, middle = np.empty(slices[1] - slices[0] + slices[3] - slices[2]), slices[1] - slices[0]
         copy_to(near[slices[0] : slices[1]], values)
         copy_to(near[slices[2] : slices[3]], values[middle:])
-        return np.float32(values[np.argsort(values, kind="mergesort")[wanted - 1]])
+        return np.float32(values[stable_order(values)[wanted - 1]])
     kept = np.empty(wanted, dtype=np.float32)  # ascending
     fill(kept, np.inf)
     for part in range(2):
@@ -334,7 +334,7 @@ def _enough(inside: np.ndarray, own: int, search: Search, in_group: np.ndarray) 
     for i in range(len(inside)):
         other = inside[i]
         distance[i] = exact_distance(cells.vectors[own], cells.vectors[other], cells.scale[own], cells.scale[other])
-    order = np.argsort(distance, kind="mergesort")
+    order = stable_order(distance)
     for i in range(len(inside)):
         nearest[i], exact[i] = inside[order[i]], distance[order[i]]
     total, most = 0, 0
