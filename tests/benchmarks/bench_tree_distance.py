@@ -48,12 +48,13 @@ def synthetic_taxonomy(n_species: int, rng: np.random.Generator) -> Tree:
     for _ in RANKS[:-1]:
         sizes.append(max(2, round(sizes[-1] / 2.5)))
     taxon = np.arange(n_species)
-    columns = {"species": [f"Genus epithet{i}" for i in taxon]}
+    letters = str.maketrans("0123456789", "abcdefghij")  # a digit is no part of a name
+    columns = {"species": [f"epithet{i}".translate(letters) for i in taxon]}
     for rank, (size, higher) in zip(RANKS[-2::-1], itertools.pairwise(sizes), strict=True):
         weight = rng.pareto(1.2, higher) + 0.1  # every higher taxon gets one taxon, the others follow the weights
         above = np.append(np.arange(higher), rng.choice(higher, size - higher, p=weight / weight.sum()))
         taxon = above[taxon]
-        columns[rank] = [f"{rank.title()}{i}" for i in taxon]
+        columns[rank] = [f"{rank.title()}{i}".translate(letters) for i in taxon]
     return taxonomy(pd.DataFrame(columns)).tree
 
 
