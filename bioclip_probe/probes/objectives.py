@@ -16,7 +16,7 @@ from bioclip_probe.executors import available_processors
 from bioclip_probe.stats.threads import SMALL_WORK, one_thread
 
 #: Up to this many numbers, features are stored a second time, transposed: small products are much faster.
-SMALL_FEATURES = 2**22
+SMALL_FEATURES = 2**20
 
 
 def objective_of(

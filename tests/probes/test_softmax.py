@@ -94,7 +94,7 @@ def test_the_optimiser_stops_after_the_most_iterations():
 
 @pytest.mark.parametrize("cells", [2**23, 7 * 6], ids=["one block", "blocks"])
 @pytest.mark.parametrize("n_threads", [1, 2])
-@pytest.mark.parametrize("small", [2**22, 0], ids=["features stored twice", "once"])
+@pytest.mark.parametrize("small", [2**20, 0], ids=["features stored twice", "once"])
 def test_value_gradient_and_spread_are_those_of_the_definition(cells, n_threads, small, monkeypatch):
     monkeypatch.setattr(objectives, "SMALL_FEATURES", small)
     vectors, labels = made_up_images(n_taxa=6, d=4)
