@@ -275,9 +275,10 @@ class MainPieces(ClaimedPieces):
         """
         assert self.folder is not None and self.inputs is not None
         spare = SparePieces(self.folder.parent, self.inputs, self)
-        for later_step in later_steps:
-            if self.is_waiting():
-                later_step(checkpoints=spare)
+        with without_log():  # what there is to say is said in the step itself
+            for later_step in later_steps:
+                if self.is_waiting():
+                    later_step(checkpoints=spare)
         while self.is_waiting():
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
@@ -322,6 +323,17 @@ class SparePieces(LenientPieces):
         Content
         """
         return super().content(piece, compute) if self._current.is_waiting() else Content(pd.DataFrame())
+
+
+@contextmanager
+def without_log() -> Iterator[None]:
+    """Log nothing while the block runs."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @contextmanager
