@@ -40,6 +40,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -c "from bioclip_probe.study.compiling import compile_all; compile_all()"
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.installed

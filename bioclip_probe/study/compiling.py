@@ -1,8 +1,8 @@
 """The compiled loops of a study, made ready before they are needed.
 
 Numba compiles a loop when it is first called, and keeps it on disk. On a machine where nothing was computed yet, this
-takes a minute of one processor. It can be spent while pictures are embedded, which fills one processor where networks
-are small.
+takes a minute of one processor. `make` spends it after installation. Otherwise a first study spends what it can of it
+while pictures are embedded, which fills one processor where networks are small.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Collection, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -52,6 +53,19 @@ def compile_loops(steps: Collection[str] = STEPS) -> None:
     for name, step in step_functions(sample, plan).items():
         if name in steps:
             step(checkpoints=Checkpoints())  # without progress
+
+
+def compile_all() -> None:
+    """Compile the loops of all steps, by two processes.
+
+    Examples
+    --------
+    After installation, from the command line::
+
+        python -c "from bioclip_probe.study.compiling import compile_all; compile_all()"
+    """
+    with ProcessPoolExecutor(2, PROCESSES, logging.disable) as executor:
+        list(executor.map(compile_loops, (["measure", "probe"], ["project"])))
 
 
 def small_plan(models: tuple[str, ...]) -> Plan:
