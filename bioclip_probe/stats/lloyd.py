@@ -148,6 +148,7 @@ class _Run:
         self.ended = self.shift <= self.tolerance or np.array_equal(self.now, self.before)
 
     def _clusters(self) -> np.ndarray:
+        """Return the cluster of each image, −1 for those that are left out."""
         return np.where(self.left_out, -1, self.assignment.cluster)
 
 
