@@ -69,8 +69,8 @@ def lloyd(
     return lloyd_from_each(points, [Start(centres, known, kept)], max_iterations)[0]
 
 
+class Start(NamedTuple):
     """The start of one run of Lloyd's iterations.
-    """Where a run of Lloyd's iterations begins.
 
     Attributes
     ----------
