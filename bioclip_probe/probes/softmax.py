@@ -4,9 +4,8 @@ The objective is C·Σ weight·loss + ‖W‖²/2; the intercepts are not penali
 First, features are rotated into their principal axes; that changes no optimum, because the penalty does not depend on a
 rotation. Second, in these axes the Hessian is nearly diagonal, w_k·λ_j + 1/(C·n) for taxon k and axis j, with w_k the
 mean of p(1 − p) and λ_j the variance along the axis; L-BFGS works on variables that are scaled by its root, and needs a
-fraction of the steps. Third, where several C are fitted, the last optima are extrapolated along log C, close to the
-next. Fourth, products are computed in float32, block by block; sums and weights are in
-float64.
+fraction of the steps. Third, where several C are fitted, each fit starts from the last optima, extrapolated along
+log C. Fourth, products are computed in float32, block by block; sums and weights are in float64.
 
 Features are an array of NumPy, whose blocks are divided among the processors, or a tensor of torch on its device. The
 same code runs on both, except for `objectives`.

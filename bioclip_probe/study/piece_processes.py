@@ -275,7 +275,7 @@ class MainPieces(ClaimedPieces):
         """
         assert self.folder is not None and self.inputs is not None
         spare = SparePieces(self.folder.parent, self.inputs, self)
-        with without_log():  # what there is to say is said in the step itself
+        with without_log():  # the steps log their messages when their turn comes
             for later_step in later_steps:
                 if self.is_waiting():
                     later_step(checkpoints=spare)
@@ -354,8 +354,8 @@ def open_workers(sample: Sample, plan: Plan, out: Path, pieces: Iterable[PieceSt
     Yields
     ------
     Workers
-        They end when there is nothing left to take, and are stopped when the context ends. So long, this thread has
-        its share of the processors alone, as each worker has.
+        They end when there is nothing left to take, and are stopped when the context ends. Until then, this thread
+        uses its share of the processors only, as each worker does.
     """
     pieces = tuple(pieces)
     claims, steps = Claims(pieces), list(dict.fromkeys(piece.step for piece in pieces))
