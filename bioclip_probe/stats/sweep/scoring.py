@@ -114,7 +114,7 @@ def reduce_row(histogram: np.ndarray, harmonic: np.ndarray, scores: np.ndarray) 
 
 @njit(cache=True, nogil=True)
 def _occupied_bins(histogram: np.ndarray) -> np.ndarray:
-    """Return the counts of the bins that are not empty; of all bins where few are."""
+    """Return the counts of the bins that are not empty; of all bins where few are, and of one where all are."""
     n_levels, n_bins = histogram.shape
     members = np.zeros(n_bins, dtype=histogram.dtype)
     for level in range(n_levels):
@@ -125,6 +125,7 @@ def _occupied_bins(histogram: np.ndarray) -> np.ndarray:
         if members[b]:
             members[n_occupied] = b
             n_occupied += 1
+    n_occupied = max(n_occupied, 1)
     if n_occupied > n_bins // 2:
         return histogram
     counts = np.empty((n_levels, n_occupied), dtype=histogram.dtype)

@@ -1,4 +1,7 @@
 import math
+import os
+import subprocess
+import sys
 from itertools import permutations
 
 import numpy as np
@@ -53,6 +56,24 @@ def test_scores_agree_with_their_definitions(histogram):
     expected = definitions.hierarchical_ap(others, steps)
     assert scores[scoring.SCORED_HIERARCHICAL, 0] == math.isfinite(expected)
     assert scores[scoring.HIERARCHICAL_AP, 0] == pytest.approx(expected if math.isfinite(expected) else 0)
+
+
+#: Scores an anchor without other rows. Where loops are not compiled, a place outside an array raises an error.
+NO_OTHERS = """
+import numpy as np
+from bioclip_probe.stats.sweep import scoring
+scores = np.full((scoring.N_SCORES, 2), np.nan)
+scoring.reduce_row(np.zeros((2, 4), dtype=np.int32), np.zeros(1), scores)
+print(np.abs(scores).max())
+"""
+
+
+def test_an_anchor_without_other_rows_scores_zero_and_nothing_outside_an_array_is_read():
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    command = [sys.executable, "-c", NO_OTHERS]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.stderr == ""
+    assert run.stdout == "0.0\n"
 
 
 def test_the_score_of_sizes_is_the_mean_over_all_orders():
