@@ -35,7 +35,6 @@ from .study.arrays import from_arrays as from_arrays
 from .study.collecting import collect as collect
 from .study.comparing import compare as compare
 from .study.measuring import measure as measure
-from .study.measuring import taxa as taxa
 from .study.measuring import texts as texts
 from .study.phylogeny import Phylogeny as Phylogeny
 from .study.plan import Plan as Plan
@@ -48,6 +47,7 @@ from .study.projecting import project as project
 from .study.run import reproduce as reproduce
 from .study.sample import Sample as Sample
 from .study.scoring import score as score
+from .study.taxon_means import taxa as taxa
 from .study.verification.checking import verify as verify
 
 __version__: str

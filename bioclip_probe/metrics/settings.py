@@ -32,7 +32,8 @@ class MeasureSettings:
     n_permutations : int
         Permutations of species: p-values and chance of correlations with the tree and of K_mult.
     n_primary_permutations : int
-        Permutations of species for the p-values of the primary endpoints.
+        Permutations of species for the p-values of the primary endpoints, which are numbers of raw embeddings of the
+        whole dataset. In the centred space and in parts of the dataset, a study draws `n_permutations` for them.
     n_null_permutations : int
         Permutations of species for the chance level of numbers whose chance has no formula.
     n_null_anchors : int

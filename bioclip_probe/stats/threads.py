@@ -24,7 +24,7 @@ SMALL_LOOP = 2**20
 
 
 def matched_threads(multiply_adds: float) -> AbstractContextManager:
-    """Return a context in which linear algebra has one thread if the work is small, else all threads.
+    """Return a context in which linear algebra has one thread if the work is small, else one per processor.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ def matched_threads(multiply_adds: float) -> AbstractContextManager:
     ...     (np.eye(2) @ np.eye(2)).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    return _libraries.limit(1 if multiply_adds < SMALL_WORK else None)
+    alone = multiply_adds < SMALL_WORK or available_processors() == 1
+    return _libraries.limit(1 if alone else None)
 
 
 def n_threads(work: float) -> int:

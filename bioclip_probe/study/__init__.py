@@ -7,7 +7,7 @@
 `phylogeny`    a file that holds a phylogeny of the taxa, and a table of names for it
 `collecting`   pictures become a sample: embed what the store lacks, read it, join it
 `arrays`       vectors in memory become a sample
-`measuring`    every metric of every encoder
+`measuring`    every metric of every encoder; `taxon_means` are the embeddings of taxa
 `comparing`    every metric of pairs of encoders, and differences between them
 `pairs`        the differences of two encoders, read from the measurements
 `protocols`    which images a probe learns from, and which it is asked about

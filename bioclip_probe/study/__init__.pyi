@@ -28,7 +28,6 @@ from .estimates import estimate as estimate
 from .measuring import measure as measure
 from .measuring import measurements as measurements
 from .measuring import table_of as table_of
-from .measuring import taxa as taxa
 from .measuring import texts as texts
 from .outline import outline_sample as outline_sample
 from .outline import pieces as pieces
@@ -54,5 +53,6 @@ from .step_estimates import Estimate as Estimate
 from .steps import compared_in as compared_in
 from .study_file import Study as Study
 from .study_file import read_studies as read_studies
+from .taxon_means import taxa as taxa
 from .verification.checking import verify as verify
 from .verification.settings import VerifySettings as VerifySettings

@@ -23,7 +23,6 @@ from bioclip_probe.metrics.registry import DIFFERENCE
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.metrics.shared import SharedResults
 from bioclip_probe.metrics.text import TextEmbeddings
-from bioclip_probe.stats.centroids import centroids
 from bioclip_probe.stats.embeddings import Embeddings
 from bioclip_probe.stats.estimate import Estimate
 from bioclip_probe.stats.rows import ResamplingUnits
@@ -40,44 +39,10 @@ from bioclip_probe.tree.placing import rank_of_matches
 
 SPACES = ("raw", "centred")
 DEFAULTS = MeasureSettings()
-
-
-def taxa(sample: Sample, rank: str, encoder: str) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the embeddings of the taxa of a rank: their number of images, their spread, and their mean vector.
-
-    Parameters
-    ----------
-    sample : Sample
-    rank : str
-    encoder : str
-        Name of one of the encoders of the sample.
-
-    Returns
-    -------
-    table : DataFrame, k rows
-        Columns taxon (path from the root), name, n_images, spread (root mean squared distance of the unit vectors from
-        their mean, in [0, 1]), in the order of the taxonomy.
-    means : ndarray, shape (k, d), float64
-        Mean of the unit vectors of each taxon; row i belongs to row i of the table.
-
-    Examples
-    --------
-    >>> from bioclip_probe.study.examples import corvid_sample
-    >>> table, means = taxa(corvid_sample(), "genus", "toy")
-    >>> table["name"].tolist(), means.shape
-    (['Corvus', 'Pica'], (2, 2))
-    """
-    means = centroids(sample.embeddings[encoder].vectors, sample.placement.coarsen(rank))
-    tips = means.tree.tips.tolist() if len(means.counts) else []
-    table = pd.DataFrame(
-        {
-            "taxon": [means.tree.path(tip) for tip in tips],
-            "name": [str(means.tree.name[tip]) for tip in tips],
-            "n_images": means.counts,
-            "spread": means.spread,
-        }
-    )
-    return table, means.means
+#: Numbers in the vectors of an encoder up to which its spaces are measured apart, so that each can have a process. All
+#: pairs of images are then multiplied for each space, which is little beside the rest. Of larger vectors the products
+#: serve both spaces.
+MOST_APART = 2**23
 
 
 @dataclass(frozen=True)
@@ -99,6 +64,33 @@ class Part:
     space: str
     tree: str
     split: str = WHOLE
+
+
+def settings_of(part: Part, settings: MeasureSettings) -> MeasureSettings:
+    """Return the settings for a part of a study: the primary endpoints alone have `n_primary_permutations`.
+
+    They are numbers of raw vectors of the whole dataset.
+
+    Parameters
+    ----------
+    part : Part
+    settings : MeasureSettings
+        Of the study.
+
+    Returns
+    -------
+    MeasureSettings
+
+    Examples
+    --------
+    >>> spaces = Part("bioclip", "raw", "taxonomy"), Part("bioclip", "centred", "taxonomy")
+    >>> [settings_of(part, MeasureSettings()).n_primary_permutations for part in spaces]
+    [9999, 999]
+    """
+    if part.space == SPACES[0] and part.split == WHOLE:
+        return settings
+    fewer = min(settings.n_permutations, settings.n_primary_permutations)
+    return replace(settings, n_primary_permutations=fewer)
 
 
 #: The measurements of all encoders, with the replicates from which differences between encoders are made.
@@ -230,6 +222,7 @@ class _EncoderMeasuring:
         self.sample, self.encoder, self.settings, self.executor = sample, encoder, settings, executor
         self._measure = partial(metrics.measure, advance=advance)
         self._vectors = cache(partial(_in_space, sample.embeddings[encoder]))
+        self._apart = sample.embeddings[encoder].vectors.size <= MOST_APART
         self._spaces: tuple[str, ...] = ()
         self._in_taxonomy: dict[str, SharedResults] = {}
 
@@ -255,7 +248,8 @@ class _EncoderMeasuring:
             inputs, weight = [*inputs, ("tree", part.tree)], 0.5
         if part.split != WHOLE:
             subject, weight = [*subject, part.split], 0.3
-        return Piece("measure", ", ".join(subject), tuple(inputs), asdict(self.settings), weight, group=self.encoder)
+        group = "" if self._apart else self.encoder
+        return Piece("measure", ", ".join(subject), tuple(inputs), asdict(self.settings), weight, group)
 
     def content(self, part: Part) -> Content:
         """Measure a part."""
@@ -266,10 +260,12 @@ class _EncoderMeasuring:
 
     def _of_all(self, part: Part) -> tuple[list[Measurement], str]:
         """Return the measurements of all images, and why they are undefined, if they are."""
-        sample, settings = self.sample, self.settings
+        sample, settings = self.sample, settings_of(part, self.settings)
         vectors, reason = self._vectors(part.space)
         if part.tree == TAXONOMY:
-            return with_bands(self._measure(self._shared(part.space)), settings), reason
+            shared = self._shared(part.space)
+            shared.settings = replace(shared.settings, n_primary_permutations=settings.n_primary_permutations)
+            return with_bands(self._measure(shared), settings), reason
         placement, matches = sample.trees[part.tree]
         units = _units(sample, placement, settings)
         if isinstance(placement, MatrixPlacement):
@@ -279,9 +275,10 @@ class _EncoderMeasuring:
         return [at_rank_of_tips(row, rank_of_matches(matches)) for row in rows], reason
 
     def _shared(self, space: str) -> SharedResults:
-        """Return the shared results in a space, which is compared together with the spaces that follow."""
+        """Return the shared results in a space; that of large vectors is compared with the spaces that follow."""
         if space not in self._in_taxonomy:
-            spaces, sample = self._spaces[self._spaces.index(space) :], self.sample
+            following, sample = self._spaces[self._spaces.index(space) :], self.sample
+            spaces = following[:1] if self._apart else following
             vectors = [self._vectors(each)[0] for each in spaces]
             of_spaces = SharedResults.of_spaces(
                 vectors, sample.placement, self.settings, sample.groups, self.executor, sample.copies_or_none
@@ -294,7 +291,8 @@ class _EncoderMeasuring:
         rows = np.flatnonzero(self.sample.images["split"] == part.split)
         vectors, reason = _in_space(self.sample.embeddings[self.encoder].take(rows), part.space)
         placement = self.sample.placement.take(rows)
-        shared = SharedResults(vectors, placement, self.settings, ranks=RANKS[-1:], executor=self.executor)
+        settings = settings_of(part, self.settings)
+        shared = SharedResults(vectors, placement, settings, ranks=RANKS[-1:], executor=self.executor)
         return [_noted(row) for row in self._measure(shared, parts=True)], reason
 
 

@@ -106,6 +106,8 @@ RULES = {
     "fp32 passes a check on the first pictures",
     "resampling": "intervals leave out whole taxa of measure.resample; p-values permute whole species, and are "
     "one-sided against the null, two-sided between models",
+    "permutations": "measure.n_primary_permutations in p-values of the metrics of primary endpoints, of raw embeddings "
+    "of the whole dataset; measure.n_permutations in all others",
     "random numbers": "each number draws from a stream of its own, made of the seed, its name and its rank",
     "adjustment": "p of primary endpoints by Holm, all others by Benjamini-Hochberg inside their family",
 }

@@ -11,7 +11,7 @@ import pytest
 from bioclip_probe import collect, datasets, study
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.projections.settings import ProjectionSettings
-from bioclip_probe.study import probing, results, scoring
+from bioclip_probe.study import measuring, probing, results, scoring
 from bioclip_probe.study.phylogeny import Phylogeny
 from bioclip_probe.tables import MEASUREMENTS, RANKS
 from tests.support.settings import FEW
@@ -76,6 +76,33 @@ def test_a_difference_is_measured_where_it_alone_is_asked_for(sample):
     assert study.measure(sample, settings).empty
     found = study.compare(sample, settings)
     assert set(found["metric"]) == {"knn_purity_1_adjusted_difference"} and len(found)
+
+
+def test_spaces_that_are_measured_apart_have_the_numbers_of_spaces_together(sample, monkeypatch):
+    alone, settings = (
+        replace(sample, trees={}),
+        replace(FEW, metrics=("knn_purity_1", "lca_distance_mean", "silhouette")),
+    )
+    apart = study.measure(alone, settings)
+    monkeypatch.setattr(measuring, "MOST_APART", 0)
+    together = study.measure(alone, settings)
+    pd.testing.assert_frame_equal(apart, together, rtol=1e-6, atol=1e-6)
+
+
+def test_only_raw_embeddings_of_the_whole_dataset_have_primary_permutations(sample):
+    settings = replace(
+        FEW, metrics=("cophenetic_correlation", "pagel_lambda"), n_permutations=6, n_primary_permutations=13
+    )
+    images = sample.images.assign(split=np.where(sample.images["species"] < "M", "one", "other")).astype(
+        {"split": "str"}
+    )
+    table = study.measure(replace(sample, images=images), settings)
+    species = table[(table["rank"] == "species") & table["p_value"].notna()]
+    primary = (species["space"] == "raw") & (species["split"] == "all")
+    for number, rows in ((14, species[primary]), (7, species[~primary])):
+        numerators = rows["p_value"] * number
+        np.testing.assert_allclose(numerators, numerators.round(), atol=1e-9)
+    assert set(species.loc[~primary, "split"]) > {"all"}
 
 
 def test_values_of_parts_say_that_they_do_not_compare(sample):
