@@ -18,6 +18,7 @@ left, the work fails, because nobody would ever do it.
 
 from __future__ import annotations
 
+import ctypes
 import getpass
 import os
 import subprocess
@@ -246,6 +247,8 @@ def resolve_device(device: str) -> str:
         return device
     if device != "auto" and device.partition(":")[0] != "cuda":
         raise ModelError(f"unknown device '{device}'; expected cpu, cuda, cuda:N or auto")
+    if device == "auto" and not _has_gpu_driver():
+        return "cpu"
     import torch  # here, because the module must load quickly
 
     if device == "auto":
@@ -253,6 +256,17 @@ def resolve_device(device: str) -> str:
     if not torch.cuda.is_available():
         raise ModelError(f"device '{device}' was asked for, but torch finds no GPU here; use --device cpu or auto")
     return device
+
+
+def _has_gpu_driver() -> bool:
+    """Return False if torch can find no GPU, because there is no driver of one; it takes torch seconds to say so."""
+    if sys.platform != "linux" or os.path.exists("/dev/kfd"):  # the driver of AMD's GPUs
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 class _ApartProcess(SpawnProcess):

@@ -173,8 +173,20 @@ def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(thirty
     (True, "cuda:1", "cuda:1"),
 ])  # fmt: skip
 def test_a_device_is_what_this_machine_has(monkeypatch, has_gpu, device, resolved):
+    monkeypatch.setattr(executors, "_has_gpu_driver", lambda: True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: has_gpu)
     assert executors.resolve_device(device) == resolved
+
+
+def test_torch_is_not_imported_to_find_no_gpu_where_no_driver_is(monkeypatch):
+    def missing(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr("os.path.exists", lambda path: False)
+    monkeypatch.setattr("ctypes.CDLL", missing)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setitem(sys.modules, "torch", None)  # an import of it fails
+    assert executors.resolve_device("auto") == "cpu"
 
 
 @pytest.mark.parametrize("device, reason", [("gpu", "unknown device 'gpu'"), ("", "unknown"), ("cuda", "finds no GPU")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from bioclip_probe.metrics.intervals import with_interval, with_note
 from bioclip_probe.metrics.measurement import Measurement
@@ -224,7 +224,7 @@ class Simulation:
 
 def _widened(estimate: Estimate, error: float, settings: MeasureSettings) -> Estimate:
     """Return an estimate whose interval holds one more, independent standard error; without an interval it stays."""
-    half = float(norm.ppf((1 + settings.level) / 2)) * error
+    half = float(ndtri((1 + settings.level) / 2)) * error
     low = estimate.value - np.hypot(estimate.value - estimate.ci_low, half)
     high = estimate.value + np.hypot(estimate.ci_high - estimate.value, half)
     method = f"{estimate.ci_method}, and the error of the draws" if estimate.ci_method else ""

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import kendalltau, spearmanr
 
 from bioclip_probe.metrics.hierarchy import with_bootstrap_interval
 from bioclip_probe.metrics.intervals import with_interval, with_note
@@ -75,6 +74,8 @@ def matrix_correlations(
     >>> [(row.metric, round(row.value, 2)) for row in found]
     [('cophenetic_correlation', 0.69), ('spearman', 0.87), ('kendall_tau_b', 0.82)]
     """
+    from scipy.stats import kendalltau, spearmanr  # here, because it loads slowly and few studies have a matrix
+
     settings = settings or MeasureSettings()
     taxa = Rows.taxa(vectors, placement)
     labels = units.labels if units else placement.node

@@ -84,16 +84,13 @@ def ordered_results(executor: Executor, function: Callable[..., Any], tasks: Ite
 
 @dataclass(frozen=True)
 class SharedValue:
-    """A large value whose arrays are stored in a file; a task carries the rest and maps the arrays where it runs.
+    """A large value that is stored in a file; a task carries its path, and maps its arrays where it runs.
 
     Attributes
     ----------
     path : Path
-        The file with the arrays.
     spans : tuple of (int, int)
-        First byte and length of each array in the file.
-    rest : bytes
-        The pickled value without its arrays. It is sent through the executor, as the function of the task is.
+        First byte and length of the pickled value without its arrays, then of each array.
 
     Examples
     --------
@@ -104,7 +101,6 @@ class SharedValue:
 
     path: Path
     spans: tuple[tuple[int, int], ...]
-    rest: bytes
 
     def load(self) -> Any:
         """Return the value; its arrays are mapped from the file and are copied where they are written to.
@@ -125,12 +121,13 @@ class SharedValue:
             raise ProbeError(
                 f"a worker cannot read {self.path} ({error.strerror}); set TMPDIR to a folder that all workers see"
             ) from error
-        return pickle.loads(self.rest, buffers=[content[start : start + length] for start, length in self.spans])
+        rest, *arrays = (content[start : start + length] for start, length in self.spans)
+        return pickle.loads(rest, buffers=arrays)
 
 
 @contextmanager
 def share_with_workers(value: Any) -> Iterator[SharedValue]:
-    """Store the arrays of a value in a temporary file (in ``TMPDIR``) while workers need them.
+    """Store a value in a temporary file (in ``TMPDIR``) while workers need it.
 
     Parameters
     ----------
@@ -156,14 +153,12 @@ def share_with_workers(value: Any) -> Iterator[SharedValue]:
     buffers: list[pickle.PickleBuffer] = []
     rest = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
     with TemporaryDirectory(prefix="bioclip_probe-", ignore_cleanup_errors=True) as folder:
-        path, spans = Path(folder) / "arrays", []
+        path, spans = Path(folder) / "value", []
         try:
             with open(path, "wb") as file:
-                file.write(bytes(ALIGNMENT))  # an empty file cannot be mapped
-                for buffer in buffers:
-                    start = file.tell()
-                    spans.append((start, file.write(buffer.raw())))
+                for part in (rest, *(buffer.raw() for buffer in buffers)):
+                    spans.append((file.tell(), file.write(part)))
                     file.write(bytes(-file.tell() % ALIGNMENT))
         except OSError as error:
             raise ProbeError(f"cannot write {path}: {error.strerror}; set TMPDIR to a folder with room") from error
-        yield SharedValue(path, tuple(spans), rest)
+        yield SharedValue(path, tuple(spans))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import false_discovery_control
 
 from bioclip_probe.stats.multiplicity import benjamini_hochberg, holm
 from tests.definitions import multiplicity as definition
@@ -18,6 +19,11 @@ METHODS = (holm, benjamini_hochberg)
 def test_adjusted_values_equal_their_definitions(p):
     np.testing.assert_allclose(holm(np.array(p)), definition.holm(p), rtol=1e-9)
     np.testing.assert_allclose(benjamini_hochberg(np.array(p)), definition.benjamini_hochberg(p), rtol=1e-9)
+
+
+@given(P_VALUES)
+def test_benjamini_and_hochberg_are_those_of_scipy(p):
+    np.testing.assert_allclose(benjamini_hochberg(np.array(p)), false_discovery_control(p), rtol=1e-12)
 
 
 @given(P_VALUES)
