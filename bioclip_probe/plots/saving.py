@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from bioclip_probe.files import rename_synced
+
+#: Pixels of an inch of a picture.
+DPI = 300
 
 
 def save(figure: Figure, table: pd.DataFrame, record: dict, stem: Path | str) -> list[Path]:
@@ -52,14 +58,33 @@ def save(figure: Figure, table: pd.DataFrame, record: dict, stem: Path | str) ->
     written = [stem.with_name(stem.name + ending) for ending in (".pdf", ".png", ".csv", ".json")]
     with tempfile.TemporaryDirectory(prefix=".figure-", dir=stem.parent) as folder:
         pdf, png, csv, note = (Path(folder) / path.name for path in written)
-        figure.savefig(pdf, dpi=300, metadata={"CreationDate": None, "ModDate": None})
-        figure.savefig(png, dpi=300)
+        with _laid_out(figure):
+            figure.savefig(pdf, dpi=DPI, metadata={"CreationDate": None, "ModDate": None})
+            figure.savefig(png, dpi=DPI)
         table.to_csv(csv, index=False, lineterminator="\n")
         text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False, default=_plain)
         note.write_text(text + "\n", encoding="utf-8")
         for made, path in zip((pdf, png, csv, note), written, strict=True):
             rename_synced(made, path)
     return written
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """Lay a figure out once for all files that the block writes; matplotlib would do it anew for each of them."""
+    engine, dpi = figure.get_layout_engine(), figure.dpi
+    if engine is None:
+        yield
+        return
+    try:
+        figure.dpi = DPI  # the layout measures text in the pixels of the picture
+        engine.execute(figure)
+        with matplotlib.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+            figure.set_layout_engine(None)
+        yield
+    finally:
+        figure.dpi = dpi
+        figure.set_layout_engine(engine)
 
 
 def _plain(value: object) -> object:

@@ -24,6 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.spines import Spine
 
+from bioclip_probe.plots.fonts import truetype_fonts
 from bioclip_probe.plots.labels import plain, short_names
 from bioclip_probe.plots.layered import Layer, paler
 from bioclip_probe.plots.settings import FigureSettings
@@ -139,10 +140,7 @@ class ModelStyle:
 
 
 class PrintedFigure(Figure):
-    """A figure whose text stays text in a PDF, however it is saved.
-
-    matplotlib reads the kind of font when a figure is saved, and by default draws glyphs as shapes (Type 3), which many
-    journals refuse.
+    """A figure whose text stays text in a PDF, however it is saved; matplotlib reads the kind of font at that time.
 
     Examples
     --------
@@ -158,7 +156,7 @@ class PrintedFigure(Figure):
 
     def savefig(self, *arguments: Any, **options: Any) -> None:
         """Save the figure as `matplotlib.figure.Figure.savefig` does, with TrueType fonts."""
-        with matplotlib.rc_context({"pdf.fonttype": 42, "ps.fonttype": 42}):
+        with truetype_fonts():
             super().savefig(*arguments, **options)
 
 

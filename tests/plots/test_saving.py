@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from bioclip_probe.plots import by_rank, save
 from tests.support.measurement_tables import measurements
@@ -43,3 +46,27 @@ def test_a_failed_save_leaves_what_was_there(tmp_path):
         save(figure, measurements(), {"bad": {1}}, tmp_path / "f")
     assert [path.name for path in tmp_path.iterdir()] == ["f.png"]
     assert (tmp_path / "f.png").read_text() == "old"
+
+
+def test_a_figure_is_laid_out_once_for_both_files_and_keeps_its_layout_engine(tmp_path, monkeypatch):
+    layouts, execute = [], ConstrainedLayoutEngine.execute
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda self, figure: layouts.append(execute(self, figure)))
+    figure = Figure(figsize=(2, 1), layout="constrained")
+    figure.subplots().set_ylabel("purity")
+    engine, dpi, before = figure.get_layout_engine(), figure.dpi, figure.axes[0].get_position().x0
+    save(figure, pd.DataFrame({"value": [0.5]}), {}, tmp_path / "figure")
+    assert len(layouts) == 1
+    assert figure.axes[0].get_position().x0 != before  # the panel made room for its label
+    assert figure.get_layout_engine() is engine and figure.dpi == dpi
+
+
+def test_a_figure_is_saved_without_a_layout_engine_whatever_the_settings_of_the_user_are(tmp_path):
+    plain, positions = pd.DataFrame({"value": [0.5]}), []
+    for use in (False, True):
+        figure = Figure(figsize=(2, 1), layout="constrained")
+        figure.subplots().set_ylabel("purity")
+        with mpl.rc_context({"figure.constrained_layout.use": use}):
+            save(figure, plain, {}, tmp_path / f"figure-{use}")
+        positions.append(figure.axes[0].get_position().bounds)
+    assert positions[0] == positions[1]
+    assert (tmp_path / "figure-True.png").read_bytes() == (tmp_path / "figure-False.png").read_bytes()
