@@ -33,6 +33,8 @@ class Labelings(NamedTuple):
         Rows of each taxon; 0 for one that a labelling does not have.
     squares : ndarray, shape (j, t), float64
         Sum of the squared norms of its rows.
+    share, spread : ndarray, shape (j, t), float64
+        1/size, and the mean of half the squared norms of its rows; 0 and ∞ for a taxon without rows.
     n_taxa, n_numbers : ndarray, shape (j,), int64
         Number of taxa that have rows, and of numbers in use.
     base : ndarray, shape (j,), int64
@@ -53,6 +55,8 @@ class Labelings(NamedTuple):
     taxon: np.ndarray
     size: np.ndarray
     squares: np.ndarray
+    share: np.ndarray
+    spread: np.ndarray
     n_taxa: np.ndarray
     n_numbers: np.ndarray
     base: np.ndarray
@@ -91,11 +95,14 @@ class Labelings(NamedTuple):
         for one, row in enumerate(taxon):
             size[one] = np.bincount(row[row >= 0], weights=images[row >= 0], minlength=size.shape[1])
             sums[one] = np.bincount(row[row >= 0], weights=of_species[row >= 0], minlength=size.shape[1])
+        share = np.divide(1.0, size, out=np.zeros(size.shape), where=size > 0)
+        spread = np.where(size > 0, sums * share / 2, np.inf)
         numbers = taxon.max(axis=1, initial=-1) + 1
         numbers = np.where(base >= 0, numbers[base], numbers)
         start = np.cumsum([0, *map(len, left_out)])
         species = np.concatenate([*left_out, np.zeros(0, dtype=np.int64)])
-        return cls(taxon, size, sums, (size > 0).sum(axis=1), numbers, base, start, species)
+        n_taxa = (size > 0).sum(axis=1)
+        return cls(taxon, size, sums, share, spread, n_taxa, numbers, base, start, species)
 
 
 def mean_silhouettes(vectors: np.ndarray, species: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -196,7 +203,7 @@ def _add_silhouettes(
                 left_out = labelings.left_out[labelings.start[one] : labelings.start[one + 1]]
                 _subtract_species(of_species, labelings.taxon[base], left_out, of_taxon)
             if labelings.n_taxa[one] > 1:
-                totals[one] += _sum_of_lanes(of_taxon, square, own, labelings.size[one], labelings.squares[one], tiny)
+                totals[one] += _sum_of_lanes(of_taxon, square, own, labelings, one, tiny)
 
 
 @njit(cache=True, nogil=True)
@@ -204,8 +211,8 @@ def _add_species(of_species: np.ndarray, taxon: np.ndarray, of_taxon: np.ndarray
     """Add the species of each taxon up."""
     clear_table(of_taxon)
     for k in range(len(taxon)):
-        t = taxon[k]
-        if t >= 0:
+        if taxon[k] >= 0:
+            t = np.uint32(taxon[k])  # no index from the end
             for lane in range(LANES):
                 of_taxon[t, lane] += of_species[k, lane]
 
@@ -220,25 +227,38 @@ def _subtract_species(of_species: np.ndarray, taxon: np.ndarray, left_out: np.nd
 
 @njit(cache=True, nogil=True)
 def _sum_of_lanes(
-    of_taxon: np.ndarray, square: np.ndarray, own: np.ndarray, size: np.ndarray, sums: np.ndarray, tiny: float
+    of_taxon: np.ndarray, square: np.ndarray, own: np.ndarray, labelings: Labelings, one: int, tiny: float
 ) -> float:
-    """Return the sum of the silhouettes of some rows, from their products with the taxa, (t, LANES)."""
-    between, total = np.empty(LANES), 0.0
-    fill(between, np.inf)
-    for t in range(len(of_taxon)):
-        if size[t] == 0:
-            continue
-        spread, share = sums[t] / (2 * size[t]), 1 / size[t]
-        for lane in range(LANES):
-            distance = square[lane] / 2 + spread - of_taxon[t, lane] * share
-            if own[lane] != t and distance < between[lane]:
-                between[lane] = distance
+    """Return the sum of the silhouettes of some rows in one labelling, from their products with the taxa, (t, LANES).
+
+    Whatever its product, a taxon at -∞ is not the nearest one. So the own taxon of each row is put there meanwhile.
+    """
+    size, squares = labelings.size[one], labelings.squares[one]
+    between, of_own, total = np.empty(LANES), np.empty(LANES), 0.0
+    for lane in range(LANES):
+        if own[lane] >= 0:
+            of_own[lane], of_taxon[own[lane], lane] = of_taxon[own[lane], lane], -np.inf
+    _fill_least(of_taxon, labelings.share[one], labelings.spread[one], between)
     for lane in range(LANES):
         t = own[lane]
-        if t < 0 or size[t] < 2:
+        if t < 0:
             continue
-        inside = ((square[lane] * size[t] + sums[t]) / 2 - of_taxon[t, lane]) / (size[t] - 1)
-        inside, outside = inside if inside > tiny else 0.0, between[lane] if between[lane] > tiny else 0.0
+        of_taxon[t, lane] = of_own[lane]
+        if size[t] < 2:
+            continue
+        inside = ((square[lane] * size[t] + squares[t]) / 2 - of_own[lane]) / (size[t] - 1)
+        outside = square[lane] / 2 + between[lane]
+        inside, outside = inside if inside > tiny else 0.0, outside if outside > tiny else 0.0
         if max(inside, outside) > 0:
             total += (outside - inside) / max(inside, outside)
     return total
+
+
+@njit(cache=True, nogil=True)
+def _fill_least(of_taxon: np.ndarray, share: np.ndarray, spread: np.ndarray, least: np.ndarray) -> None:
+    """Write the least mean distance of some rows from a taxon, less half the square of the row."""
+    fill(least, np.inf)
+    for t in range(len(of_taxon)):
+        for lane in range(LANES):
+            distance = spread[t] - of_taxon[t, lane] * share[t]
+            least[lane] = distance if distance < least[lane] else least[lane]
