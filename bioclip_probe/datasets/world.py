@@ -6,7 +6,7 @@ were trained on, the split ``unseen`` species that were held out of training.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 
 import pandas as pd
 from PIL import Image
@@ -21,6 +21,8 @@ from bioclip_probe.world.splits import EVALUATION
 
 # Pictures drawn for the fingerprint, so that a change of the drawing code or of Pillow changes it.
 _N_SAMPLED = 24
+# Pictures kept in memory, 16 kB each: the explorer of a study shows those that were embedded minutes ago.
+_N_KEPT = 2048
 
 
 def load(seed: int = world.SEED) -> Dataset:
@@ -78,4 +80,9 @@ def _draw(source: str, seed: int) -> Image.Image:
     species, _, number = str(source).partition("/")
     if not (species.isdecimal() and number.isdecimal() and int(species) < len(world.tree(seed).tips)):
         raise DataError(f"the world has no picture '{source}'; its keys look like 017/3 (species, individual)")
-    return world.render(int(species), int(number), seed)
+    return _rendered(int(species), int(number), seed).copy()
+
+
+@lru_cache(_N_KEPT)
+def _rendered(species: int, individual: int, seed: int) -> Image.Image:
+    return world.render(species, individual, seed)

@@ -35,6 +35,13 @@ def test_sources_open(dataset):
     assert dataset.open(row["source"]).tobytes() == world.render(3, 2).tobytes()
 
 
+def test_what_is_drawn_on_a_picture_does_not_stay_for_the_next_reader(dataset):
+    source = dataset.images["source"].iloc[0]
+    before = dataset.open(source).tobytes()
+    dataset.open(source).paste("red", (0, 0, 64, 64))
+    assert dataset.open(source).tobytes() == before
+
+
 @pytest.mark.parametrize("source", ["", "3", "240/0", "a/b", "../x"])
 def test_a_wrong_source_is_one_clear_line(dataset, source):
     with pytest.raises(DataError, match="the world has no picture"):

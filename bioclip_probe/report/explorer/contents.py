@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from bioclip_probe.executors import available_processors
 from bioclip_probe.plots.labels import short_names
 from bioclip_probe.plots.style import model_styles
 from bioclip_probe.progress import weighted_bar
@@ -129,18 +130,20 @@ def contents_of(results: Results, sample: Sample, progress: bool = True) -> Cont
     labels, styles = short_names(names), model_styles(names, results.controls)
     order = np.argsort(sample.placement.node, kind="stable")
     ordered, models = sample.take(order), []
-    total = len(names) * (1 + len(methods))
+    panels = {name: list(refits(coordinates[coordinates["encoder"] == name], ordered)) for name in names}
+    whole = {name: {own.method: own.points for own in panels[name] if len(own.points) == len(order)} for name in names}
+    total = len(names) * (1 + len(methods)) - sum(map(len, whole.values()))
     with weighted_bar("exploring", (0, total), (0.0, float(total)), progress) as bar:
         checkpoints = Checkpoints(results.folder, Inputs(sample), bar)
+        pieces = _Pieces(checkpoints, sample, settings["seed"])
+        neighbors = pieces.neighbors(names)
+        maps = pieces.maps([(name, method) for method in methods for name in names if method not in whole[name]])
         for name in names:
-            pieces = _Pieces(checkpoints, sample, name, settings["seed"])
-            panels = list(refits(coordinates[coordinates["encoder"] == name], ordered))
-            maps = {refit.method: refit.points for refit in panels if len(refit.points) == len(order)}
-            maps |= {method: pieces.map_of_all(method)[order] for method in methods if method not in maps}
-            neighbors = pieces.neighbors().reordered(order)
-            clades = tuple(refit for refit in panels if len(refit.points) < len(order))
+            own = whole[name] | {method: maps[name, method][order] for method in methods if (name, method) in maps}
+            clades = tuple(refit for refit in panels[name] if len(refit.points) < len(order))
             correlations = _correlations(results.measurements, name, ordered.placement)
-            models.append(ModelContents(name, labels[name], styles[name].color, neighbors, maps, clades, correlations))
+            look = (name, labels[name], styles[name].color)
+            models.append(ModelContents(*look, neighbors[name].reordered(order), own, clades, correlations))
         checkpoints.remove_others(_STEP)
     return Contents(
         results.record["dataset"]["name"],
@@ -153,42 +156,61 @@ def contents_of(results: Results, sample: Sample, progress: bool = True) -> Cont
     )
 
 
-@dataclass(frozen=True, eq=False)
 class _Pieces:
-    """The pieces of one encoder that the explorer computes itself, in the order of the sample."""
+    """The pieces that the explorer computes itself, side by side, with images in the order of the sample.
 
-    checkpoints: Checkpoints
-    sample: Sample
-    encoder: str
-    seed: int
+    Parameters
+    ----------
+    checkpoints : Checkpoints
+        Where they are stored.
+    sample : Sample
+    seed : int
+        Seed of the maps.
+    """
 
-    @cached_property
-    def near(self) -> Near:
-        """The nearest images of each image, which all pieces of the encoder are made from."""
-        return Near.of(self.sample.embeddings[self.encoder].vectors)
+    def __init__(self, checkpoints: Checkpoints, sample: Sample, seed: int) -> None:
+        self.checkpoints, self.sample, self.seed = checkpoints, sample, seed
+        self._near: dict[str, Near] = {}
 
-    def neighbors(self) -> Neighbors:
-        """Return the neighbours of the images."""
+    def neighbors(self, names: Sequence[str]) -> dict[str, Neighbors]:
+        """Return the neighbours of the images by each encoder."""
+        species = self.sample.placement.at("species")
 
-        def compute() -> Content:
-            vectors, species = self.sample.embeddings[self.encoder].vectors, self.sample.placement.at("species")
-            return Content(Neighbors.of(vectors, species, self.sample.groups, near=self.near).as_table())
+        def compute(name: str) -> Content:
+            near = self._near_of(name)
+            return Content(Neighbors.of(self._vectors(name), species, self.sample.groups, near=near).as_table())
 
-        return Neighbors.from_table(self._table(f"neighbors of {self.encoder}", {}, compute))
+        work = [(self._piece(f"neighbors of {name}", name, {}), partial(compute, name)) for name in names]
+        return {name: Neighbors.from_table(table) for name, table in zip(names, self._tables(work), strict=True)}
 
-    def map_of_all(self, method: str) -> np.ndarray:
-        """Return the images in the plane."""
+    def maps(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], np.ndarray]:
+        """Return the images in the plane, by encoder and method."""
 
-        def compute() -> Content:
-            points = map_of_all(self.sample.embeddings[self.encoder].vectors, method, self.seed, self.near)
+        def compute(name: str, method: str) -> Content:
+            points = map_of_all(self._vectors(name), method, self.seed, self._near_of(name))
             return Content(pd.DataFrame(points, columns=["x", "y"]))
 
-        return self._table(f"{method} of {self.encoder}", {"seed": self.seed}, compute)[["x", "y"]].to_numpy()
+        asked = {"seed": self.seed}
+        work = [
+            (self._piece(f"{method} of {name}", name, asked), partial(compute, name, method)) for name, method in wanted
+        ]
+        return {one: table[["x", "y"]].to_numpy() for one, table in zip(wanted, self._tables(work), strict=True)}
 
-    def _table(self, subject: str, asked: dict, compute: Callable[[], Content]) -> pd.DataFrame:
-        """Return the table of a piece, from the results folder if it is there."""
-        piece = Piece(_STEP, subject, (("images", ""), ("vectors", self.encoder)), asked)
-        return self.checkpoints.content(piece, compute).table
+    def _vectors(self, name: str) -> np.ndarray:
+        return self.sample.embeddings[name].vectors
+
+    def _near_of(self, name: str) -> Near:
+        """Return the nearest images of each image, which all pieces of an encoder are made from."""
+        if name not in self._near:  # two threads may both search, and find the same
+            self._near[name] = Near.of(self._vectors(name))
+        return self._near[name]
+
+    def _piece(self, subject: str, name: str, asked: dict[str, int]) -> Piece:
+        return Piece(_STEP, subject, (("images", ""), ("vectors", name)), asked)
+
+    def _tables(self, work: Sequence[tuple[Piece, Callable[[], Content]]]) -> list[pd.DataFrame]:
+        """Return the tables of pieces, from the results folder if they are there."""
+        return [content.table for content in self.checkpoints.contents(work, available_processors())]
 
 
 def _correlations(measurements: pd.DataFrame | None, name: str, placement: Placement) -> np.ndarray:

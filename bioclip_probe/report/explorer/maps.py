@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -19,11 +20,14 @@ from bioclip_probe.projections.registry import REGISTRY
 from bioclip_probe.projections.tsne import tsne_settings
 from bioclip_probe.projections.umap import compiled_umap, umap_settings
 from bioclip_probe.report.explorer.neighbors import Near
+from bioclip_probe.stats.threads import one_thread
 from bioclip_probe.study.sample import Sample
 
 #: Steps of t-SNE with early exaggeration, and after it.
 TSNE_STEPS = (100, 200)
 UMAP_STEPS = 200
+#: The compiled loops of UMAP must not be run by two threads at once.
+_UMAP_LOCK = Lock()
 
 
 class Refit(NamedTuple):
@@ -59,7 +63,8 @@ def map_of_all(vectors: np.ndarray, method: str, seed: int, near: Near | None = 
     Returns
     -------
     ndarray, shape (n, 2), float64
-        NaN if they cannot be projected.
+        NaN if they cannot be projected. The map does not depend on the number of threads. Several threads may ask for
+        maps at once; each map takes one of them.
 
     Examples
     --------
@@ -68,11 +73,15 @@ def map_of_all(vectors: np.ndarray, method: str, seed: int, near: Near | None = 
     """
     if projection_obstacle(vectors):
         return np.full((len(vectors), 2), np.nan)
-    if method not in ("tsne", "umap"):
-        return REGISTRY[method].function(vectors, np.random.default_rng([seed, 0]), "corrected")
-    near = Near.of(vectors) if near is None else near
-    distance = np.sqrt(np.maximum(2 - 2 * near.similarity, 0))  # Euclidean, between unit rows
-    return (_tsne if method == "tsne" else _umap)(vectors, near.rows, distance, seed)
+    with one_thread:  # with more threads sums have other last digits, and a map that begins with them looks otherwise
+        if method not in ("tsne", "umap"):
+            return REGISTRY[method].function(vectors, np.random.default_rng([seed, 0]), "corrected")
+        near = Near.of(vectors) if near is None else near
+        distance = np.sqrt(np.maximum(2 - 2 * near.similarity, 0))  # Euclidean, between unit rows
+        if method == "tsne":
+            return _tsne(vectors, near.rows, distance, seed)
+        with _UMAP_LOCK:
+            return _umap(vectors, near.rows, distance, seed)
 
 
 def _tsne(vectors: np.ndarray, rows: np.ndarray, distance: np.ndarray, seed: int) -> np.ndarray:

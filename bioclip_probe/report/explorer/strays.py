@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from PIL import Image
 
 from bioclip_probe.files import write_atomically
 from bioclip_probe.report.explorer.contents import Contents, ModelContents
-from bioclip_probe.report.explorer.thumbnails import thumbnail
+from bioclip_probe.report.explorer.thumbnails import OpenPicture, thumbnail
 from bioclip_probe.study.results import Results
 from bioclip_probe.tables import RANKS
 
@@ -27,9 +26,7 @@ MOST_MODELS = 6
 _QUALITY = 70
 
 
-def strays_of(
-    contents: Contents, open_picture: Callable[[str], Image.Image], n: int = N_STRAYS
-) -> list[dict[str, Any]]:
+def strays_of(contents: Contents, open_picture: OpenPicture, n: int = N_STRAYS) -> list[dict[str, Any]]:
     """Return the worst strays of each model, JSON-able.
 
     Parameters
@@ -68,7 +65,7 @@ def _strays_of_model(
     model: ModelContents,
     taxa: np.ndarray,
     top: int,
-    open_picture: Callable[[str], Image.Image],
+    open_picture: OpenPicture,
     n: int,
 ) -> dict[str, Any]:
     """Return the worst strays of one model; `taxa` are those of each rank and picture, `top` the rank to count at."""
@@ -98,7 +95,7 @@ def _strays_of_model(
 
 
 def _side(
-    contents: Contents, row: int, name: str, taxon: str, picture: str, open_picture: Callable[[str], Image.Image]
+    contents: Contents, row: int, name: str, taxon: str, picture: str, open_picture: OpenPicture
 ) -> dict[str, str]:
     """Return one of the two pictures of a stray, under the given keys."""
     image, tree = contents.images.iloc[row], contents.placement.tree
@@ -118,7 +115,7 @@ def _data_uri(picture: Image.Image | None) -> str:
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def write_strays(contents: Contents, open_picture: Callable[[str], Image.Image], folder: Path) -> None:
+def write_strays(contents: Contents, open_picture: OpenPicture, folder: Path) -> None:
     """Write the strays of a study into its results folder."""
     content = {"run": contents.run, "models": strays_of(contents, open_picture)}
     text = json.dumps(content, indent=1, allow_nan=False)

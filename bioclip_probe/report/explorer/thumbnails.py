@@ -19,6 +19,9 @@ from bioclip_probe.stats.threads import in_threads
 
 log = logging.getLogger(__name__)
 
+#: Returns the RGB picture of a source, or raises `PictureError`.
+OpenPicture = Callable[[str], Image.Image]
+
 #: Width and height of a thumbnail.
 SIZE = 64
 #: Thumbnails of an atlas, as a square.
@@ -61,7 +64,7 @@ class Thumbnails:
 
 
 def thumbnails_of(
-    open_picture: Callable[[str], Image.Image],
+    open_picture: OpenPicture,
     sources: Sequence[str],
     taxon: np.ndarray,
     choice: str = "auto",
@@ -131,7 +134,7 @@ def thumbnails_of(
     return Thumbnails(choice if atlases else "none", slots[shared], atlases)
 
 
-def thumbnail(open_picture: Callable[[str], Image.Image], source: str) -> Image.Image | None:
+def thumbnail(open_picture: OpenPicture, source: str) -> Image.Image | None:
     """Return the middle square of a picture, small; None if the picture cannot be opened.
 
     Parameters
