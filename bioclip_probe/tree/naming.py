@@ -29,6 +29,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 try:
     from nameparser import Informal, ParsedName, UnparsableNameError, parse
@@ -42,6 +43,8 @@ from bioclip_probe.tree import name_markers as markers
 from bioclip_probe.tree.name_preparation import capitalized, prepare, with_small_epithet
 from bioclip_probe.tree.spelling import HYBRID_SIGN, clean, is_placeholder, name_key
 
+#: Names of which the reading is kept, at most: a study reads those of its images several times.
+MOST_NAMES = 2**16
 #: Why a name gives no species, as `Name.reason` says it.
 REASONS = {
     "placeholder": "a placeholder such as 'unknown'",
@@ -102,6 +105,7 @@ class Name:
         return f"{self.genus} {self.epithet}" if self.genus and self.epithet else None
 
 
+@lru_cache(maxsize=MOST_NAMES)
 def read_name(text: object, genus: str | None = None, capital_epithets: bool = True) -> Name:
     """Read the name of a species as somebody wrote it.
 
@@ -141,6 +145,7 @@ def read_name(text: object, genus: str | None = None, capital_epithets: bool = T
     return replace(name, genus=genus or name.genus)
 
 
+@lru_cache(maxsize=MOST_NAMES)
 def read_taxon(text: object, rank: str = "") -> Name:
     """Read the name of a genus or of a taxon above it.
 
