@@ -152,11 +152,12 @@ def share_with_workers(value: Any) -> Iterator[SharedValue]:
     """
     buffers: list[pickle.PickleBuffer] = []
     rest = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    parts: list[bytes | memoryview] = [rest, *(buffer.raw() for buffer in buffers)]
     with TemporaryDirectory(prefix="bioclip_probe-", ignore_cleanup_errors=True) as folder:
         path, spans = Path(folder) / "value", []
         try:
             with open(path, "wb") as file:
-                for part in (rest, *(buffer.raw() for buffer in buffers)):
+                for part in parts:
                     spans.append((file.tell(), file.write(part)))
                     file.write(bytes(-file.tell() % ALIGNMENT))
         except OSError as error:
