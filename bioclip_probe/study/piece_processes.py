@@ -379,14 +379,15 @@ def open_workers(sample: Sample, plan: Plan, out: Path, pieces: Iterable[PieceSt
 def _work(shared: SharedValue, out: Path, claims: Claims, steps: Sequence[str], process: int, n_processes: int) -> None:
     """Go through the steps of a study in a worker.
 
-    The main process begins with the first step, the workers with the last one, the last but one, and so on. So
-    processes seldom compile the same loops at the same time.
+    The main process begins with the first step, the workers with the second, the third, and so on, so that processes
+    seldom compile the same loops at the same time. Then a worker takes the steps in their order. So the main process
+    can finish one step, which scores answers and writes tables, while workers compute the next.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process stops its workers
     logging.disable()  # the main process says what there is to say
     take_share_of_processors(process - 1, n_processes)
     sample, plan = shared.load()
     pieces = WorkerPieces(out, Inputs(sample), claims, process)
-    first = -(process - 1) % len(steps)
-    for name in (*steps[first:], *steps[:first]):
+    first = steps[(process - 1) % len(steps)]
+    for name in dict.fromkeys((first, *steps)):
         step_functions(sample, plan)[name](checkpoints=pieces)
