@@ -12,8 +12,10 @@ from .endpoints import places_table as places_table
 from .explorer import Explorer as Explorer
 from .explorer import explore as explore
 from .explorer import write_explorer as write_explorer
+from .gallery import Drawing as Drawing
 from .gallery import draw as draw
 from .gallery import draw_all as draw_all
+from .gallery import drawing as drawing
 from .page import write as write
 from .sentences import Sentence as Sentence
 from .sentences import verdict as verdict

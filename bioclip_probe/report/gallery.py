@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
+import matplotlib
 import pandas as pd
-from joblib import Parallel, delayed
 
 from bioclip_probe import plots
 from bioclip_probe.errors import DataError
-from bioclip_probe.executors import available_processors
+from bioclip_probe.executors import available_processors, open_executor
 from bioclip_probe.plots.registry import REGISTRY, check_names
 from bioclip_probe.progress import weighted_bar
+from bioclip_probe.stats.tasks import SharedValue, share_with_workers
 from bioclip_probe.study.results import Results
 
 #: Rows of all tables between which figures are drawn by several processes.
@@ -100,33 +105,133 @@ def draw_all(
     ...     draw_all(replace(two_models_measured(), folder=Path(folder)))["headline"]
     'there is no value of cophenetic_correlation to draw'
     """
-    drawn: dict[str, Path | str] = {}
-    n_figures = len(REGISTRY)
-    with weighted_bar("drawing", (0, n_figures), (0, n_figures), progress, even_short=False) as bar:
-        bar.begin(next(iter(REGISTRY)))
-        parallel = Parallel(n_jobs=_number_of_processes(results), return_as="generator")
-        figures = results.folder / "figures"
-        # Workers that are used again may stand in another folder than this process.
-        stems = ((name, figures.absolute() / name) for name in REGISTRY)
-        outcomes = parallel(delayed(_draw_or_say_why_not)(results, name, stem, settings) for name, stem in stems)
-        for name, obstacle in zip(REGISTRY, outcomes, strict=True):
-            drawn[name] = obstacle or figures / f"{name}.png"
-            bar.finish(1)
-    return drawn
+    with drawing(results, settings) as figures:
+        return figures.finish(progress)
 
 
-def _draw_or_say_why_not(results: Results, name: str, stem: Path, settings: plots.FigureSettings | None) -> str:
+@contextmanager
+def drawing(results: Results, settings: plots.FigureSettings | None = None) -> Iterator[Drawing]:
+    """Let other processes draw every figure that the tables allow while the block runs.
+
+    Parameters
+    ----------
+    results : Results
+    settings : FigureSettings, optional
+        As for `draw`.
+
+    Yields
+    ------
+    Drawing
+        Its method `finish` returns what was drawn. What has not been begun at the end of the block is not drawn.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from tempfile import TemporaryDirectory
+    >>> from bioclip_probe.report.examples import two_models_measured
+    >>> with TemporaryDirectory() as folder:
+    ...     with drawing(replace(two_models_measured(), folder=Path(folder))) as figures:
+    ...         text = "written meanwhile"
+    ...         figures.finish()["headline"]
+    'there is no value of cophenetic_correlation to draw'
+    """
+    number = _number_of_processes(results)
+    if number == 1:
+        yield Drawing(results, settings, {})
+        return
+    with share_with_workers((results, settings)) as shared, open_executor(f"processes:{number - 1}") as executor:
+        assert executor is not None
+        figures = _folder(results)
+        yield Drawing(
+            results, settings, {name: executor.submit(_draw_shared, shared, name, figures) for name in REGISTRY}
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """The figures of a results folder while other processes draw them.
+
+    Attributes
+    ----------
+    results : Results
+    settings : FigureSettings, optional
+        As for `draw`.
+    begun : dict from str to Future
+        The figures that were given to other processes.
+
+    Examples
+    --------
+    >>> from bioclip_probe.report.examples import two_models_measured
+    >>> Drawing(two_models_measured(), None, {}).begun
+    {}
+    """
+
+    results: Results
+    settings: plots.FigureSettings | None
+    begun: dict[str, Future[str]]
+
+    def finish(self, progress: bool = True) -> dict[str, Path | str]:
+        """Draw the figures that no other process has begun, from the last to the first, and wait for the others.
+
+        Parameters
+        ----------
+        progress : bool
+            Show progress, where there is a bar or the work is long.
+
+        Returns
+        -------
+        dict from str to Path or str
+            For each figure its PNG, or the reason why it could not be drawn.
+        """
+        obstacles: dict[str, str] = {}
+        drawn = {name for name, future in self.begun.items() if future.done()}
+        numbers = (len(drawn), len(REGISTRY))
+        with weighted_bar("drawing", numbers, numbers, progress, even_short=False) as bar:
+            for name in reversed(REGISTRY):
+                if name not in self.begun or self.begun[name].cancel():
+                    bar.begin(name)
+                    obstacles[name] = _draw_or_say_why_not(self.results, name, _folder(self.results), self.settings)
+                    bar.finish(1)
+            for name in [name for name in REGISTRY if name not in obstacles]:
+                obstacles[name] = self.begun[name].result()
+                if name not in drawn:
+                    bar.finish(1)
+        figures = self.results.folder / "figures"
+        return {name: obstacles[name] or figures / f"{name}.png" for name in REGISTRY}
+
+
+def _folder(results: Results) -> Path:
+    """Return the folder of the figures; other processes may stand in another folder than this one."""
+    return results.folder.absolute() / "figures"
+
+
+def _draw_shared(shared: SharedValue, name: str, figures: Path) -> str:
+    """Draw one figure of results that another process has shared."""
+    results, settings = _loaded(shared)
+    return _draw_or_say_why_not(results, name, figures, settings)
+
+
+@lru_cache(1)
+def _loaded(shared: SharedValue) -> tuple[Results, plots.FigureSettings | None]:
+    """Return shared results and settings, which a process reads once."""
+    results, settings = shared.load()
+    return results, settings
+
+
+def _draw_or_say_why_not(results: Results, name: str, figures: Path, settings: plots.FigureSettings | None) -> str:
     """Draw one figure and return an empty text; or delete its old files and return why it cannot be drawn."""
     try:
-        draw(results, name, stem, settings)
+        with matplotlib.rc_context():
+            matplotlib.rc_file_defaults()  # what a notebook has set is unknown to other processes
+            draw(results, name, figures / name, settings)
     except DataError as error:
-        for old in stem.parent.glob(f"{name}.*"):
+        for old in figures.glob(f"{name}.*"):
             old.unlink()
         return str(error)
     return ""
 
 
 def _number_of_processes(results: Results) -> int:
-    """Return how many processes draw: one where there is little to draw, or where tables are too large to be sent."""
+    """Return how many processes draw: one where there is little to draw, or where tables are too large to be shared."""
     n_rows = sum(map(len, _tables(results).values()))
     return available_processors() if LEAST_ROWS <= n_rows <= MOST_ROWS else 1

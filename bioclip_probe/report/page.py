@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from bioclip_probe.plots.registry import TEXT
 from bioclip_probe.report.endpoints import difference_table, endpoint_table, places_table
 from bioclip_probe.report.explorer.settings import FILE as EXPLORER
 from bioclip_probe.report.explorer.strays import read_strays
-from bioclip_probe.report.gallery import draw_all
+from bioclip_probe.report.gallery import Drawing, drawing
 from bioclip_probe.report.sentences import evidence, verdict
 from bioclip_probe.report.summary import (
     TREE,
@@ -72,7 +73,7 @@ BY_RANK = (
 )
 
 
-def write(folder: str | Path, progress: bool = True) -> Path:
+def write(folder: str | Path, progress: bool = True, figures: Drawing | None = None) -> Path:
     """Draw the figures of a results folder and bind everything into ``report.html``.
 
     The page holds its pictures and needs no network; all names are escaped.
@@ -83,6 +84,8 @@ def write(folder: str | Path, progress: bool = True) -> Path:
         A results folder with measurements.
     progress : bool
         Show progress while the figures are drawn, where there is a bar or it takes long.
+    figures : Drawing, optional
+        The figures of the folder, if other processes draw them already, see `gallery.drawing`.
 
     Returns
     -------
@@ -112,15 +115,18 @@ def write(folder: str | Path, progress: bool = True) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = pages.get_template("report.html").render(_content(found, progress))
+    with nullcontext(figures) if figures else drawing(found) as begun:
+        content = _content(found)  # while other processes draw
+        content |= _with_figures(content, begun.finish(progress))
+    page = pages.get_template("report.html").render(content)
     path = found.folder / "report.html"
     write_atomically(path, lambda temporary: temporary.write_text(page, encoding="utf-8"))
     add_to_sums(found.folder, [path])
     return path
 
 
-def _content(found: Results, progress: bool) -> dict[str, object]:
-    """Return what the template shows; the figures are drawn on the way."""
+def _content(found: Results) -> dict[str, Any]:
+    """Return what the template shows beside the figures."""
     table = found.table("measurements")
     comparison = published.compare(table, found.record)
     measured = set(table["metric"])
@@ -151,7 +157,6 @@ def _content(found: Results, progress: bool) -> dict[str, object]:
         "metrics": METRICS,
         "record": found.record,
         "simulated": found.simulated,
-        "figures": _figures(found, progress),
         "by_rank": [(METRICS[name], table_by_rank(found, name)) for name in BY_RANK if name in measured],
         "unseen": seen_and_unseen(found),
         "strays": strays if any(model["strays"] for model in strays) else [],
@@ -162,9 +167,15 @@ def _content(found: Results, progress: bool) -> dict[str, object]:
         "written": provenance.now(),
         **_limits(found),
     }
-    shown = _shown_sections(content)
+    return {**first_screen, **appendix, **content}
+
+
+def _with_figures(content: Mapping[str, Any], drawn: Mapping[str, Path | str]) -> dict[str, Any]:
+    """Return the figures of each section, and the sections that have something to show."""
+    figures = _figures(drawn)
+    shown = _shown_sections({**content, "figures": figures})
     sections = [(name, title) for name, title in SECTIONS.items() if name in shown]
-    return {**first_screen, **appendix, **content, "shown": shown, "sections": sections}
+    return {"figures": figures, "shown": shown, "sections": sections}
 
 
 def _shown_sections(content: Mapping[str, Any]) -> set[str]:
@@ -180,13 +191,13 @@ def _shown_sections(content: Mapping[str, Any]) -> set[str]:
     return always | drawn | {name for name, table in tables.items() if len(table)}
 
 
-def _figures(found: Results, progress: bool) -> dict[str, list[dict[str, object]]]:
-    """Draw all figures, and return those of each section, with the picture or the reason why there is none."""
+def _figures(drawn: Mapping[str, Path | str]) -> dict[str, list[dict[str, object]]]:
+    """Return the figures of each section, with the picture or the reason why there is none."""
     sections = {name: section for section, names in FIGURES_OF.items() for name in names}
     figures: dict[str, list[dict[str, object]]] = {section: [] for section in (*FIGURES_OF, "appendix")}
-    for name, drawn in draw_all(found, progress).items():
-        png = base64.b64encode(drawn.read_bytes()).decode() if isinstance(drawn, Path) else ""
-        missing = drawn if isinstance(drawn, str) else ""
+    for name, outcome in drawn.items():
+        png = base64.b64encode(outcome.read_bytes()).decode() if isinstance(outcome, Path) else ""
+        missing = outcome if isinstance(outcome, str) else ""
         section = sections.get(name, "appendix") if png else "appendix"
         figures[section].append({"name": name, "figure": FIGURES[name], "missing": missing, "png": png})
     return figures

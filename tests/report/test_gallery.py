@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from dataclasses import replace
 
+import matplotlib as mpl
 import pandas as pd
 import pytest
 
@@ -130,6 +132,33 @@ def test_figures_are_the_same_from_one_process_and_from_several(out, tmp_path, l
         for ending in ("csv", "png"):
             own = drawn[name].with_suffix(f".{ending}").read_bytes()
             assert own == (out / "figures" / f"{name}.{ending}").read_bytes()
+
+
+def test_the_page_takes_figures_that_other_processes_draw_already(out, tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "LEAST_ROWS", 0)
+    monkeypatch.setattr(gallery, "available_processors", lambda: 2)
+    monkeypatch.setattr(gallery, "REGISTRY", {name: REGISTRY[name] for name in ("headline", "staircase", "layers")})
+    shutil.copytree(out, tmp_path / "out", ignore=shutil.ignore_patterns("figures", "report.html"))
+    with report.drawing(results.read(tmp_path / "out")) as figures:
+        begun = figures.begun[
+            "headline"
+        ].result()  # drawn by the other process
+        page = report.write(tmp_path / "out", progress=False, figures=figures).read_text("utf-8")
+    assert begun == ""
+    assert page.count("data:image/png;base64,") == 2
+    for name in ("headline", "staircase"):
+        own = (tmp_path / "out" / "figures" / f"{name}.png").read_bytes()
+        assert own == (out / "figures" / f"{name}.png").read_bytes()
+        assert base64.b64encode(own).decode() in page
+
+
+def test_what_a_notebook_has_set_changes_no_figure(out, tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "REGISTRY", {"headline": REGISTRY["headline"]})
+    shutil.copytree(out, tmp_path / "out", ignore=shutil.ignore_patterns("figures"))
+    with mpl.rc_context({"axes.facecolor": "red", "savefig.bbox": "tight"}):
+        drawn = gallery.Drawing(results.read(tmp_path / "out"), None, {}).finish(progress=False)
+        assert mpl.rcParams["axes.facecolor"] == "red"
+    assert drawn["headline"].read_bytes() == (out / "figures" / "headline.png").read_bytes()
 
 
 def test_an_unknown_figure_is_refused(out):
