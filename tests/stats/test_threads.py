@@ -15,8 +15,11 @@ def threads():
     return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
 
-@pytest.mark.parametrize(("work", "one"), [(SMALL_WORK - 1, True), (SMALL_WORK, False)])
-def test_small_work_has_one_thread_and_large_work_all(work, one):
+@pytest.mark.parametrize(
+    ("work", "processors", "one"), [(SMALL_WORK - 1, 2, True), (SMALL_WORK, 2, False), (SMALL_WORK, 1, True)]
+)
+def test_small_work_and_one_processor_have_one_thread_and_large_work_all(monkeypatch, work, processors, one):
+    monkeypatch.setattr(threads_module, "available_processors", lambda: processors)
     np.ones((2, 2)) @ np.ones((2, 2))
     before = threads()
     with matched_threads(work):
