@@ -196,7 +196,7 @@ def has_cut_intervals(figure: Figure) -> bool:
     >>> has_cut_intervals(style.new_figure(style.FigureSettings(), 3, ""))
     False
     """
-    return bool(figure.findobj(lambda artist: isinstance(artist, Line2D) and artist.get_gid() == CUT))
+    return any(line.get_gid() == CUT for axes in figure.axes for line in axes.lines)
 
 
 def value_limits(rows: pd.DataFrame, from_zero: bool = True) -> tuple[float, float]:

@@ -206,11 +206,12 @@ def counts_as_text(rows: pd.DataFrame) -> str:
     >>> counts_as_text(pd.DataFrame({"value": [0.1, 0.2], "n_taxa": [9, 9], "n_images": [40, 50]}))
     '9/40–50'
     """
-    defined = rows[rows["value"].notna()]
-    ends = [defined[name].dropna().astype(int).agg(["min", "max"]).tolist() for name in ("n_taxa", "n_images")]
-    if not len(defined) or any(pd.isna(high) for _, high in ends):
+    defined = rows["value"].notna()
+    counts = [rows.loc[defined, name].dropna() for name in ("n_taxa", "n_images")]
+    if any(not len(values) for values in counts):
         return "–"
-    return "/".join(f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}" for low, high in ends if high)
+    ends = [(int(values.min()), int(values.max())) for values in counts]
+    return "/".join(f"{low}" if low == high else f"{low}–{high}" for low, high in ends if high)
 
 
 def table_by_rank(results: Results, metric: str, where: Mapping[str, object] | None = None) -> pd.DataFrame:
@@ -242,7 +243,8 @@ def table_by_rank(results: Results, metric: str, where: Mapping[str, object] | N
     '0.300 [0.200, 0.400]'
     """
     table = results.table("measurements")
-    table = table[(table["metric"] == metric) & (table["tree"] == "taxonomy") & table["taxon"].isna()]
+    table = table[table["metric"] == metric]  # few rows, of which the rest is asked
+    table = table[(table["tree"] == "taxonomy") & table["taxon"].isna()]
     table = table[table["column"].isna() & table["encoder_b"].isna() & agrees(table, {**ALL_IMAGES, **(where or {})})]
     cells = _cells(table, columns="rank")
     if (table["chance"].fillna(0) > 0).any():
