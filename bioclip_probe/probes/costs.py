@@ -9,8 +9,9 @@ needs more steps for some embeddings than for others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bioclip_probe.probes.registry import LEAVE_ONE_OUT, SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN
 from bioclip_probe.probes.settings import ProbeSettings
@@ -26,7 +27,7 @@ FEATURE_PASS, STEP_PASS = 6e-10, 2e-8
 #: Seconds to find the principal axes, for each number of the dimension cubed.
 AXES = 3e-10
 #: Evaluations of the linear probe's objective for all values of C and the final fit, of all images and of few shots.
-EVALUATIONS, EVALUATIONS_OF_SHOTS = 180, 80
+EVALUATIONS, EVALUATIONS_OF_SHOTS = 120, 80
 #: Seconds of an evaluation that do not depend on the size.
 OVERHEAD = 4e-5
 #: Seconds to count the votes of the neighbours of an image.
@@ -35,8 +36,8 @@ VOTE = 3e-5
 GRID_OF_CLOSED_FORM = 8
 #: Share of the images that is learnt from, where other images are asked about and where children of taxa are.
 LEARNT, LEARNT_OF_CHILDREN = 0.65, 0.45
-#: Share of the images that is val, and that is compared with others by neighbours.
-VAL, COMPARED = 0.2, 0.6
+#: Share of the images that is val, that asks neighbours, and that has too few among its nearest and searches again.
+VAL, ASKED, SEARCHED_AGAIN = 0.2, 0.6, 0.2
 FOLDS_OF_CHILDREN, FOLDS_OF_SHOTS = 5, 10
 #: Above this many seconds the linear probe is called long, and what is exact and fast is named.
 LONG = 1800.0
@@ -107,7 +108,7 @@ def probe_seconds(settings: ProbeSettings, size: SampleSize, n_cores: int = 1) -
         elif name in ("ridge", "lda"):
             seconds[name] = sum(_closed_form(fit, size) for fit in fits) / cores
         elif name == "knn":
-            seconds[name] = sum(_neighbours(fit, size) for fit in fits) / cores
+            seconds[name] = _neighbours(fits, len(settings.protocols), size) / cores
         else:
             times = FOLDS_OF_SHOTS if name == "simpleshot" else len(size.taxa)
             seconds[name] = times * _scoring(size.n_images, size.dimension, size.taxa[-1]) / cores
@@ -152,9 +153,17 @@ def _fits(settings: ProbeSettings, size: SampleSize) -> Iterator[_Fit]:
     if SHUFFLED in settings.protocols:
         yield from (_Fit(many, k) for k in above)
     if {SEEN_CHILDREN, UNSEEN} & set(settings.protocols):
-        yield from (_Fit(fewer, k) for k in above for _ in range(FOLDS_OF_CHILDREN * settings.n_deals))
+        with_several = [_with_several_children(*taxa) for taxa in pairwise(species)]
+        fits = [_Fit(fewer * share, k) for k, share in with_several if k > 1]
+        yield from fits * (FOLDS_OF_CHILDREN * settings.n_deals)
     if LEAVE_ONE_OUT in settings.protocols:
         yield from (_Fit(many, k) for k in species for _ in range(n))
+
+
+def _with_several_children(n_taxa: int, n_children: int) -> tuple[int, float]:
+    """Return how many taxa have two children or more, at most, and the share of all children that they then have."""
+    several = min(n_taxa, n_children - n_taxa)
+    return several, 1 - (n_taxa - several) / n_children
 
 
 def _linear(fit: _Fit, size: SampleSize, rate: float) -> float:
@@ -176,9 +185,11 @@ def _closed_form(fit: _Fit, size: SampleSize) -> float:
     return moments + weights + n_scored * k * (d / FLOAT64_RATE + RANK_PASS)
 
 
-def _neighbours(fit: _Fit, size: SampleSize) -> float:
-    """Return the seconds of the nearest neighbours."""
-    return COMPARED * size.n_images * (fit.n_learnt * (size.dimension / FLOAT32_RATE + RANK_PASS) + VOTE)
+def _neighbours(fits: Sequence[_Fit], n_protocols: int, size: SampleSize) -> float:
+    """Return the seconds of the nearest neighbours: of all images once a protocol, and of some again for each fit."""
+    n = size.n_images
+    n_pairs = n_protocols * n**2 + SEARCHED_AGAIN * n * sum(fit.n_learnt for fit in fits)
+    return n_pairs * (size.dimension / FLOAT32_RATE + RANK_PASS) + len(fits) * ASKED * n * VOTE
 
 
 def _scoring(n: int, d: int, n_taxa: int) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from numba import njit
 
 from bioclip_probe.probes.device_neighbors import DeviceNeighbors
 from bioclip_probe.probes.inputs import image_weights, ranks_with_equal_splits, val_accuracy
@@ -19,6 +20,8 @@ from bioclip_probe.stats.sweep.points import BLOCK, Points
 from bioclip_probe.stats.threads import matched_threads
 
 GRID = (1, 5, 10, 20)
+#: Neighbours of each image that are searched once for all splits: at most so many, and so many of all images.
+MOST_NEAR, MOST_ENTRIES = 256, 2**23
 
 
 def knn(
@@ -65,7 +68,9 @@ def knn(
     one with the highest accuracy on val among neighbours in train; ties go to the largest. The final
     neighbours are in train and val together. With `settings.balanced` a vote counts 1/(images of the taxon that can
     vote), and accuracy on val is the mean over taxa. Where there are fewer images than neighbours, all of them vote.
-    Ranks of equal split share the neighbours. Cost O(n²·d), memory O(n·(d + k)).
+    The nearest images of each are searched once, whatever the split. A split takes those that it learns from; where
+    they are too few, it searches again. Cost O(n²·d), memory O(n·d) and 16 bytes for each of the neighbours, which are
+    at most 256 of an image and 2²³ in all.
 
     Examples
     --------
@@ -97,6 +102,7 @@ class NeighborsProbe(Learner):
     def __init__(self, vectors: np.ndarray, device: str = "cpu", block: int = BLOCK) -> None:
         super().__init__(vectors, device)
         self.block = block
+        self._near = None if uses_torch(device) else _near(vectors, block)
 
     def check(self, settings: LearnSettings) -> LearnSettings:
         """Return the settings with a grid, or raise an error if it holds a number below 1."""
@@ -115,18 +121,31 @@ class NeighborsProbe(Learner):
 
     def learn(self, task: LearnTask) -> list[Predictions]:
         """Return the predictions of ranks of equal split."""
-        settings, split, block = task.settings, task.split[0], self.block
+        settings, split = task.settings, task.split[0]
         train, val, test = (np.flatnonzero(split == subset) for subset in ("train", "val", "test"))
         grid = tuple(int(k) for k in settings.grid or ())
-        of_val = _nearest(self.vectors, train, val, max(grid), block, self.device)
+        of_val = self._nearest(train, val, max(grid))
         learnt = np.sort(np.concatenate([train, val])) if settings.refit else train
         named = test if settings.only_test else np.concatenate([train, val, test])
-        of_all = _nearest(self.vectors, learnt, named, max(grid), block, self.device)
+        of_all = self._nearest(learnt, named, max(grid))
         results = []
         for labels in task.labels:
             voters = [_Voters.of(labels, rows, settings.balanced) for rows in (train, learnt)]
             results.append(_predictions((of_val, of_all), voters, labels, split, grid, settings))
         return results
+
+    def _nearest(self, learnt: np.ndarray, named: np.ndarray, k: int) -> _Nearest:
+        """Return the `k` nearest of the rows `learnt` to each of the rows `named`."""
+        if self._near is None:
+            return _search(self.vectors, learnt, named, k, self.block, self.device)
+        nearest = _among(self._near, learnt, named, k)
+        n_others = len(learnt) - np.isin(named, learnt)  # an image is no neighbour of itself
+        too_few = np.sum(nearest.neighbours >= 0, axis=1) < np.minimum(k, n_others)
+        if too_few.any():
+            found = _search(self.vectors, learnt, named[too_few], k, self.block)
+            at = np.argsort(named)[np.searchsorted(np.sort(named), found.rows)]
+            nearest.neighbours[at], nearest.similarities[at] = found.neighbours, found.similarities
+        return nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,18 +190,49 @@ class _Answers:
     share: np.ndarray
 
 
-def _nearest(
+def _near(vectors: np.ndarray, block: int) -> _Nearest:
+    """Return the nearest of all rows to each row, of which a split takes those that it learns from."""
+    n = len(vectors)
+    rows, k = np.arange(n), max(min(MOST_NEAR, MOST_ENTRIES // max(n, 1), n - 1), 0)
+    return _search(vectors, rows, rows, k, block)
+
+
+def _among(near: _Nearest, learnt: np.ndarray, named: np.ndarray, k: int) -> _Nearest:
+    """Return those of the nearest of all rows that are among `learnt`, at most `k` for each of the rows `named`."""
+    may_vote = np.zeros(len(near.rows), dtype=np.bool_)
+    may_vote[learnt] = True
+    neighbours, similarities = np.full((len(named), k), -1), np.full((len(named), k), np.nan)
+    _take(near.neighbours[named], near.similarities[named], may_vote, neighbours, similarities)
+    return _Nearest(named, neighbours, similarities)
+
+
+@njit(cache=True, nogil=True)
+def _take(
+    near: np.ndarray,
+    near_similarities: np.ndarray,
+    may_vote: np.ndarray,
+    neighbours: np.ndarray,
+    similarities: np.ndarray,
+) -> None:
+    """Write the first of the near rows that may vote, with their similarities."""
+    for row in range(len(near)):
+        n = 0
+        for place in range(near.shape[1]):
+            other = near[row, place]
+            if n < neighbours.shape[1] and other >= 0 and may_vote[other]:
+                neighbours[row, n], similarities[row, n] = other, near_similarities[row, place]
+                n += 1
+
+
+def _search(
     vectors: np.ndarray, learnt: np.ndarray, named: np.ndarray, k: int, block: int, device: str = "cpu"
 ) -> _Nearest:
-    """Return the `k` nearest of the rows `learnt` to each of the rows `named`.
-
-    These are either all of `learnt` with others, or none of them.
-    """
-    others = named[~np.isin(named, learnt)]
-    rows = np.concatenate([learnt, others])
+    """Return the `k` nearest of the rows `learnt` to each of the rows `named`, from their distances."""
+    is_named = np.isin(learnt, named)
+    rows = np.concatenate([learnt[~is_named], learnt[is_named], named[~np.isin(named, learnt)]])
+    first = len(learnt) - int(is_named.sum())
     candidates, points = Candidates.of(vectors, rows, k, None), Points.of(vectors, rows)
     neighbours, similarities = candidates.empty_results(len(rows))
-    first = 0 if len(others) < len(named) else len(learnt)
     if uses_torch(device):
         on_device = DeviceNeighbors(vectors[rows], len(learnt), points.slack, device)
         for start, tile in on_device.tiles(range(first, len(rows))):

@@ -1,9 +1,10 @@
 """Time and memory of a whole study of ready vectors, step by step, as a user runs it.
 
     python -m tests.benchmarks.bench_study [--species 1000] [--images 10] [--dimension 512] [--models 1]
-        [--taxa FILE] [--device cpu] [--steps measure probe project] [--probes lda ridge]
+        [--taxa FILE] [--device cpu] [--steps measure probe project | reproduce] [--probes lda ridge]
 
-Each step is a command of its own on simulated vectors: wall-clock seconds, CPU seconds over all threads, and the peak
+Each step is a command of its own on simulated vectors, and `reproduce` is all of them with figures and report:
+wall-clock seconds, CPU seconds over all threads, and the peak
 of resident memory. Below it stand the pieces of the study that took longest, as its results folder records them.
 `--taxa` names a table with the seven ranks, e.g. of iNat21's 10,000 species; by default species are made up with as
 many genera, families … for each species as iNat21 has.
@@ -115,7 +116,7 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=1)
     parser.add_argument("--taxa", type=Path)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--steps", nargs="+", default=STEPS, choices=STEPS)
+    parser.add_argument("--steps", nargs="+", default=STEPS, choices=(*STEPS, "reproduce"))
     parser.add_argument("--probes", nargs="+", default=["lda", "ridge"])
     options = parser.parse_args()
     print(
@@ -128,7 +129,7 @@ def main() -> None:
         models = write_models(folder, options)
         common = ["--data", models[0], "--models", *models, "--store", f"{folder}/store", "--out", f"{folder}/out"]
         for step in options.steps:
-            own = ["--probes", *options.probes] if step == "probe" else []
+            own = ["--probes", *options.probes] if step in ("probe", "reproduce") else []
             usage = run([step, *common, *own, "--device", options.device, "--quiet"])
             print(f"{step:<10}{usage.seconds:>9.1f}{usage.cpu_seconds:>9.1f}{usage.peak:>10,.0f}", flush=True)
         print(f"\n{'s':>8}  piece")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 from bioclip_probe.errors import DataError
+from bioclip_probe.probes import neighbors
 from bioclip_probe.probes.learning import LearnSettings
 from bioclip_probe.probes.neighbors import GRID, knn
 from bioclip_probe.probes.splits import split_by_image
@@ -101,6 +102,21 @@ def test_ranks_together_equal_each_rank_alone_and_blocks_change_nothing():
         np.testing.assert_array_equal(found.place, alone.place)
         np.testing.assert_array_equal(found.confidence, alone.confidence)
         assert found.settings == alone.settings
+
+
+@pytest.mark.parametrize("most_near", [0, 1, 7, 30])
+@pytest.mark.parametrize("only_test", [True, False])
+def test_neighbours_that_are_searched_again_for_a_split_change_nothing(monkeypatch, most_near, only_test):
+    vectors, labels, split = made_up_images(n_taxa=8, per_taxon=12)
+    vectors[5] = vectors[::11][3]  # equally near
+    split[1, labels[0] == 100] = np.where(np.arange(24) % 2, "val", "test")  # all relatives are left out
+    settings = LearnSettings(only_test=only_test)
+    expected = knn(vectors, labels, split, settings)
+    monkeypatch.setattr(neighbors, "MOST_NEAR", most_near)
+    for found, own in zip(knn(vectors, labels, split, settings), expected, strict=True):
+        for name in ("predicted", "place", "confidence"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(own, name))
+        assert found.settings == own.settings
 
 
 def test_order_rotation_and_names_change_nothing_and_inputs_stay():
