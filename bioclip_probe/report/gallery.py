@@ -22,6 +22,8 @@ from bioclip_probe.study.results import Results
 
 #: Rows of all tables between which figures are drawn by several processes.
 LEAST_ROWS, MOST_ROWS = 3_000, 1_000_000
+#: A process takes as long to start as it needs for two figures, and a few hundred megabytes.
+MOST_PROCESSES = 8
 
 
 def draw(
@@ -234,4 +236,4 @@ def _draw_or_say_why_not(results: Results, name: str, figures: Path, settings: p
 def _number_of_processes(results: Results) -> int:
     """Return how many processes draw: one where there is little to draw, or where tables are too large to be shared."""
     n_rows = sum(map(len, _tables(results).values()))
-    return available_processors() if LEAST_ROWS <= n_rows <= MOST_ROWS else 1
+    return min(available_processors(), MOST_PROCESSES) if LEAST_ROWS <= n_rows <= MOST_ROWS else 1
