@@ -131,9 +131,10 @@ def _reproduce(plan: Plan, store: Path, out: Path, output: Output, options: argp
 
     start = time.perf_counter()
     results = study.reproduce(plan, store, out, options.overwrite, text)
-    explorer = None if options.no_explorer else _explorer(results, store, plan)
-    log.info("drawing the figures and binding the report")
-    page = report.write(out, plan.extraction.progress)
+    with report.drawing(results) as figures:  # other processes draw while this one writes the explorer
+        explorer = None if options.no_explorer else _explorer(results, store, plan)
+        log.info("drawing the figures and binding the report")
+        page = report.write(out, plan.extraction.progress, figures)
     simulated = " (simulated: nothing here is about real organisms or models)" if results.simulated else ""
     output.line(f"\nHow well do embeddings follow the tree of life? {results.record['dataset']['name']}{simulated}\n")
     add_run(output, results)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -80,7 +81,8 @@ def test_a_study_that_cannot_be_run_is_refused_in_one_line(here, capsys, monkeyp
 @pytest.fixture
 def without_figures(monkeypatch):
     """Draw no figures: the tables are what is compared."""
-    monkeypatch.setattr("bioclip_probe.report.write", lambda out, progress=False: Path(out) / "report.html")
+    monkeypatch.setattr("bioclip_probe.report.drawing", nullcontext)
+    monkeypatch.setattr("bioclip_probe.report.write", lambda out, progress, figures: Path(out) / "report.html")
 
 
 @pytest.mark.slow

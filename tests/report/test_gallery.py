@@ -140,9 +140,7 @@ def test_the_page_takes_figures_that_other_processes_draw_already(out, tmp_path,
     monkeypatch.setattr(gallery, "REGISTRY", {name: REGISTRY[name] for name in ("headline", "staircase", "layers")})
     shutil.copytree(out, tmp_path / "out", ignore=shutil.ignore_patterns("figures", "report.html"))
     with report.drawing(results.read(tmp_path / "out")) as figures:
-        begun = figures.begun[
-            "headline"
-        ].result()  # drawn by the other process
+        begun = figures.begun["headline"].result()  # drawn by the other process
         page = report.write(tmp_path / "out", progress=False, figures=figures).read_text("utf-8")
     assert begun == ""
     assert page.count("data:image/png;base64,") == 2

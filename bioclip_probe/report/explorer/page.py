@@ -11,7 +11,6 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from bioclip_probe.errors import DataError
 from bioclip_probe.files import write_atomically
 from bioclip_probe.report.explorer.contents import Contents, contents_of
 from bioclip_probe.report.explorer.packing import as_json, packed
@@ -21,7 +20,6 @@ from bioclip_probe.report.explorer.strays import write_strays
 from bioclip_probe.report.explorer.thumbnails import PER_ATLAS, SIZE, OpenPicture, Thumbnails, thumbnails_of
 from bioclip_probe.store.store import open_store
 from bioclip_probe.study import results as study_results
-from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import RANKS
 from bioclip_probe.tree.placing import PLURALS
 
@@ -75,12 +73,7 @@ class Explorer:
 
 
 def explore(
-    folder: str | Path,
-    store: str | Path,
-    thumbnails: str = "auto",
-    data: str = "",
-    progress: bool = True,
-    sample: Sample | None = None,
+    folder: str | Path, store: str | Path, thumbnails: str = "auto", data: str = "", progress: bool = True
 ) -> Explorer:
     """Return the explorer of a results folder.
 
@@ -95,9 +88,6 @@ def explore(
     data : str
         The dataset, where its pictures lie elsewhere than when the study ran.
     progress : bool
-    sample : Sample, optional
-        The images of the study with their vectors and their opener, where they are still in memory; `store` and `data`
-        are not read then.
 
     Returns
     -------
@@ -107,7 +97,7 @@ def explore(
     Raises
     ------
     ProbeError
-        If the folder holds no coordinates, or the store or the sample not what they were computed from.
+        If the folder holds no coordinates, or the store not what they were computed from.
 
     Notes
     -----
@@ -123,23 +113,18 @@ def explore(
         ...
     bioclip_probe.errors.DataError: no/such/folder holds no results (no runs.json); run `bioclip-probe measure --out ...
     """
-    contents, open_picture = _contents_and_opener(folder, store, data, progress, sample)
+    contents, open_picture = _contents_and_opener(folder, store, data, progress)
     return _with_thumbnails(contents, open_picture, thumbnails, progress, Path(folder) / FILE)
 
 
 def write_explorer(
-    folder: str | Path,
-    store: str | Path,
-    thumbnails: str = "auto",
-    data: str = "",
-    progress: bool = True,
-    sample: Sample | None = None,
+    folder: str | Path, store: str | Path, thumbnails: str = "auto", data: str = "", progress: bool = True
 ) -> Path:
     """Write the explorer of a results folder into it, and the strays that its report shows.
 
     Parameters
     ----------
-    folder, store, thumbnails, data, progress, sample
+    folder, store, thumbnails, data, progress
         As for `explore`.
 
     Returns
@@ -159,23 +144,19 @@ def write_explorer(
         ...
     bioclip_probe.errors.DataError: no/such/folder holds no results (no runs.json); run `bioclip-probe measure --out ...
     """
-    contents, open_picture = _contents_and_opener(folder, store, data, progress, sample)
+    contents, open_picture = _contents_and_opener(folder, store, data, progress)
     write_strays(contents, open_picture, Path(folder))
     return _with_thumbnails(contents, open_picture, thumbnails, progress, Path(folder) / FILE).write()
 
 
 def _contents_and_opener(
-    folder: str | Path, store: str | Path, data: str, progress: bool, sample: Sample | None
+    folder: str | Path, store: str | Path, data: str, progress: bool
 ) -> tuple[Contents, OpenPicture]:
     """Return what the explorer of a results folder shows, and the function that opens its pictures."""
     results = study_results.read(folder)
     results.table("coordinates")  # before the long work
-    if sample is None or sample.open is None:
-        dataset = dataset_of(results, open_store(store), data)
-        return contents_of(results, stored_sample(results, store, dataset), progress), dataset.open
-    if sample.run != results.record["run"]:
-        raise DataError(f"{folder} holds run {results.record['run']}, and the sample is that of run {sample.run}")
-    return contents_of(results, sample, progress), sample.open
+    dataset = dataset_of(results, open_store(store), data)
+    return contents_of(results, stored_sample(results, store, dataset), progress), dataset.open
 
 
 def _with_thumbnails(

@@ -74,25 +74,12 @@ def test_what_was_computed_is_kept(study, small_study, monkeypatch):
 
 
 @pytest.mark.parametrize("processors", [1, 3])
-def test_the_page_is_the_same_for_any_number_of_threads_and_with_a_sample_in_memory(
-    study, small_study, processors, monkeypatch
-):
+def test_the_page_is_the_same_for_any_number_of_threads(study, small_study, processors, monkeypatch):
     first = explore(study / "out", small_study / "store", progress=False).page
     shutil.rmtree(study / "out" / "pieces" / "explore")
-    read = results.read(study / "out")
-    sample = stored_sample(read, small_study / "store", dataset_of(read, open_store(small_study / "store")))
     monkeypatch.setattr("bioclip_probe.report.explorer.contents.available_processors", lambda: processors)
-    assert explore(study / "out", study / "no store", progress=False, sample=sample).page == first
+    assert explore(study / "out", small_study / "store", progress=False).page == first
     assert (study / "out" / "pieces" / "explore").is_dir(), "the pieces were computed again"
-
-
-def test_a_sample_of_another_run_is_refused(study, small_study):
-    read = results.read(study / "out")
-    sample = stored_sample(read, small_study / "store", dataset_of(read, open_store(small_study / "store")))
-    encoders = [{**encoder, "fingerprint": "another"} for encoder in sample.record["encoders"]]
-    other = dataclasses.replace(sample, record={**sample.record, "encoders": encoders})
-    with pytest.raises(DataError, match=r"out holds run \w+, and the sample is that of run \w+"):
-        explore(study / "out", small_study / "store", progress=False, sample=other)
 
 
 def test_the_command_writes_the_page(study, small_study, capsys):
