@@ -28,6 +28,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
+from multiprocessing import current_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
 from typing import Any
@@ -172,6 +173,21 @@ def available_processors() -> int:
     True
     """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def may_start_processes() -> bool:
+    """Return False in a worker of `multiprocessing.Pool` and in other daemonic processes, which cannot have children.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> may_start_processes()
+    True
+    """
+    return not current_process().daemon
 
 
 def take_share_of_processors(index: int, number: int) -> None:

@@ -93,6 +93,37 @@ def catalogue(registry: Mapping[str, Entry], columns: Sequence[str] = ("name", "
     return pd.DataFrame([[getattr(entry, name) for name in columns] for entry in registry.values()], columns=[*columns])
 
 
+def agrees(table: pd.DataFrame, where: Mapping[str, object]) -> pd.Series:
+    """Return True for each row of a table that has the wanted values.
+
+    Parameters
+    ----------
+    table : DataFrame
+    where : mapping from column to value
+        None wants a missing value; a list wants any of its values.
+
+    Returns
+    -------
+    Series of bool
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"probe": ["knn", "linear"], "shots": [None, 5]})
+    >>> agrees(table, {"probe": ["knn", "linear"], "shots": None}).tolist()
+    [True, False]
+    """
+    import pandas as pd
+
+    keep = pd.Series(True, index=table.index)
+    for column, wanted in where.items():
+        if wanted is None:
+            keep &= table[column].isna()
+        else:
+            keep &= table[column].isin(wanted if isinstance(wanted, list) else [wanted])
+    return keep
+
+
 def check_name(kind: str, name: str, known: Iterable[str], error: type[ProbeError] = ProbeError) -> None:
     """Raise an error that suggests the nearest names if a name is not known.
 

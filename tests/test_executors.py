@@ -226,3 +226,16 @@ def test_a_share_of_the_processors_is_given_back():
             assert executors.available_processors() == 1
         raise KeyError
     assert executors.available_processors() == before
+
+
+def _may_start(answers):
+    answers.put(executors.may_start_processes())
+
+
+@pytest.mark.parametrize("daemon", [True, False])
+def test_a_daemonic_process_may_start_no_others(daemon):
+    answers = executors.PROCESSES.SimpleQueue()
+    process = executors.PROCESSES.Process(target=_may_start, args=(answers,), daemon=daemon)
+    process.start()
+    assert answers.get() == (not daemon)
+    process.join()

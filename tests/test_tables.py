@@ -129,3 +129,10 @@ def test_the_error_of_an_unknown_name_is_the_kind_that_is_asked_for():
 def test_one_text_is_no_list_of_names(given):
     with pytest.raises(ProbeError, match=r"^[a-z]+ are given as a list; got the text '[a-z]+': write \[\"[a-z]+\"\]$"):
         given()
+
+
+def test_wanted_values_may_be_missing_or_several():
+    table = pd.DataFrame({"rank": ["order", "class", "genus"], "shots": [np.nan, 1, np.nan]})
+    assert tables.agrees(table, {}).tolist() == [True] * 3
+    assert tables.agrees(table, {"rank": ["order", "class"], "shots": None}).tolist() == [True, False, False]
+    assert tables.agrees(table, {"shots": 1}).tolist() == [False, True, False]

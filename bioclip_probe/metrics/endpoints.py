@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 TAXONOMY, TRUE_TREE = "taxonomy", "true tree"
+#: The rows of the linear probe in a table of measurements.
+LINEAR = {"probe": "linear", "split": "test"}
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from bioclip_probe.plots.figures import (
     strays,
     variance,
 )
-from bioclip_probe.plots.figures.by_metric import LINEAR as LINEAR
 from bioclip_probe.plots.figures.by_metric import LINEAR_PANELS as LINEAR_PANELS
 from bioclip_probe.plots.figures.by_metric import TEXT as TEXT
 from bioclip_probe.tables import check_name

@@ -13,7 +13,7 @@ from bioclip_probe.metrics.registry import DIFFERENCE
 from bioclip_probe.plots.layered import by_depth
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.plots.style import ModelStyle, model_styles
-from bioclip_probe.tables import RANKS
+from bioclip_probe.tables import RANKS, agrees
 
 #: The tables of a study by name: ``measurements``, ``predictions`` after a probe, ``coordinates`` after a projection.
 Tables = Mapping[str, pd.DataFrame]
@@ -244,34 +244,6 @@ def defined_ranks(rows: pd.DataFrame) -> list[str]:
     known = rows[rows["value"].notna()] if rows["value"].notna().any() else rows
     places = [RANKS.index(rank) for rank in known["rank"].unique()]
     return [rank for rank in RANKS[min(places) : max(places) + 1] if rank in set(rows["rank"])]
-
-
-def agrees(table: pd.DataFrame, where: Mapping[str, object]) -> pd.Series:
-    """Return True for each row of a table that has the wanted values.
-
-    Parameters
-    ----------
-    table : DataFrame
-    where : mapping from column to value
-        None wants a missing value; a list wants any of its values.
-
-    Returns
-    -------
-    Series of bool
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"probe": ["knn", "linear"], "shots": [None, 5]})
-    >>> agrees(table, {"probe": ["knn", "linear"], "shots": None}).tolist()
-    [True, False]
-    """
-    keep = pd.Series(True, index=table.index)
-    for column, wanted in where.items():
-        if wanted is None:
-            keep &= table[column].isna()
-        else:
-            keep &= table[column].isin(wanted if isinstance(wanted, list) else [wanted])
-    return keep
 
 
 def check_one_each(table: pd.DataFrame, keys: list[str]) -> None:

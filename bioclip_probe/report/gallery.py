@@ -14,7 +14,7 @@ import pandas as pd
 
 from bioclip_probe import plots
 from bioclip_probe.errors import DataError
-from bioclip_probe.executors import available_processors, open_executor
+from bioclip_probe.executors import available_processors, may_start_processes, open_executor
 from bioclip_probe.plots.registry import REGISTRY, check_names
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.stats.tasks import SharedValue, share_with_workers
@@ -236,4 +236,5 @@ def _draw_or_say_why_not(results: Results, name: str, figures: Path, settings: p
 def _number_of_processes(results: Results) -> int:
     """Return how many processes draw: one where there is little to draw, or where tables are too large to be shared."""
     n_rows = sum(map(len, _tables(results).values()))
-    return min(available_processors(), MOST_PROCESSES) if LEAST_ROWS <= n_rows <= MOST_ROWS else 1
+    several = LEAST_ROWS <= n_rows <= MOST_ROWS and may_start_processes()
+    return min(available_processors(), MOST_PROCESSES) if several else 1

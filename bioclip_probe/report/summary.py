@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from bioclip_probe.extraction.prompts import MAIN_TYPE, PLAIN_TYPE
-from bioclip_probe.plots.registry import LINEAR
-from bioclip_probe.plots.selection import agrees
+from bioclip_probe.metrics.endpoints import LINEAR
 from bioclip_probe.probes import SEEN, SEEN_CHILDREN, UNSEEN
 from bioclip_probe.study.results import Results
-from bioclip_probe.tables import RANKS
+from bioclip_probe.tables import RANKS, agrees
 
 #: The rows about all images of a dataset, of embeddings as they are.
 ALL_IMAGES = {"split": "all", "space": "raw"}

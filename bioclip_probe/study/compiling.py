@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from bioclip_probe import world
-from bioclip_probe.executors import PROCESSES
+from bioclip_probe.executors import PROCESSES, may_start_processes
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study.arrays import from_arrays
 from bioclip_probe.study.checkpoints import Checkpoints
@@ -103,7 +103,7 @@ def compiling_meanwhile(n_images: int, steps: Collection[str] = STEPS) -> Iterat
     >>> with compiling_meanwhile(n_images=3):
     ...     pass
     """
-    if n_images < LEAST_IMAGES:
+    if n_images < LEAST_IMAGES or not may_start_processes():
         yield
         return
     process = PROCESSES.Process(target=_compile_quietly, args=(tuple(steps),), daemon=True)

@@ -24,6 +24,7 @@ import pandas as pd
 from bioclip_probe.executors import (
     PROCESSES,
     available_processors,
+    may_start_processes,
     resolve_device,
     share_of_processors,
     take_share_of_processors,
@@ -35,15 +36,14 @@ from bioclip_probe.stats.threads import one_thread
 from bioclip_probe.study.checkpoints import Checkpoints, Content
 from bioclip_probe.study.claims import FAILED, STORED, Claims, group_of
 from bioclip_probe.study.inputs import Inputs
+from bioclip_probe.study.measuring import MOST_APART
 from bioclip_probe.study.piece import Piece, PieceState
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.steps import StepResult, step_functions
 
-#: Numbers in the vectors of the largest encoder up to which its pieces are small.
-MOST_NUMBERS = 2**23
-#: A process takes seconds to start. Below so much work for each, it is not worth that.
-LEAST_SECONDS = 20.0
+#: A process takes seconds to start. Below so many processor seconds of work for each, it is not worth that.
+LEAST_SECONDS = 30.0
 SECONDS_BETWEEN_LOOKS = 0.1
 
 
@@ -57,12 +57,13 @@ def number_of_processes(sample: Sample, plan: Plan, pieces: Iterable[PieceState]
     pieces : iterable of PieceState
         Those that the results folder lacks.
     seconds : float
-        The time that one process would need.
+        Processor seconds of these pieces.
 
     Returns
     -------
     int
-        1 for large vectors, whose pieces fill all processors by threads, and where a device of torch computes.
+        1 for large vectors, whose pieces fill all processors by threads, where a device of torch computes, and where
+        this process may not start others.
 
     Examples
     --------
@@ -73,7 +74,8 @@ def number_of_processes(sample: Sample, plan: Plan, pieces: Iterable[PieceState]
     1
     """
     sizes = [embeddings.vectors.size for embeddings in sample.embeddings.values()]
-    if uses_torch(resolve_device(plan.measure.device)) or max(sizes, default=0) > MOST_NUMBERS:
+    are_large = max(sizes, default=0) > MOST_APART
+    if are_large or uses_torch(resolve_device(plan.measure.device)) or not may_start_processes():
         return 1
     groups = {group_of(piece) for piece in pieces if not piece.dependent}
     return max(1, min(available_processors(), len(groups), int(seconds / LEAST_SECONDS)))

@@ -227,7 +227,8 @@ class StudyRunner:
         """Run several steps, by several processes where the pieces are small."""
         steps = step_functions(self.sample, self.plan)
         missing = [piece for name in names for piece in self._outline(steps[name]).pieces if not piece.exists]
-        number = number_of_processes(self.sample, self.plan, missing, sum(map(self.seconds, missing)))
+        work = sum(map(self.seconds, missing)) * self.costs.n_cores
+        number = number_of_processes(self.sample, self.plan, missing, work)
         if number == 1:
             for name in names:
                 self.run(name, steps[name])

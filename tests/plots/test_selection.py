@@ -10,7 +10,7 @@ from bioclip_probe.errors import DataError
 from bioclip_probe.plots import FigureSettings, by_rank, select
 from bioclip_probe.plots.figures.headline import draw_headline
 from bioclip_probe.plots.figures.staircase import draw_staircase
-from bioclip_probe.plots.selection import FigureRows, agrees, check_one_each
+from bioclip_probe.plots.selection import FigureRows, check_one_each
 from bioclip_probe.tables import RANKS
 from tests.support.measurement_tables import measurements, texts
 
@@ -76,10 +76,3 @@ def test_equal_rows_are_said_to_be_equal():
     table = pd.DataFrame({"encoder": ["clip", "clip"], "value": [0.5, 0.5]})
     with pytest.raises(DataError, match="they are equal"):
         check_one_each(table, ["encoder"])
-
-
-def test_wanted_values_may_be_missing_or_several():
-    table = pd.DataFrame({"rank": ["order", "class", "genus"], "shots": [np.nan, 1, np.nan]})
-    assert agrees(table, {}).tolist() == [True] * 3
-    assert agrees(table, {"rank": ["order", "class"], "shots": None}).tolist() == [True, False, False]
-    assert agrees(table, {"shots": 1}).tolist() == [False, True, False]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.plots.registry import LINEAR
+from bioclip_probe.metrics.endpoints import LINEAR
 from bioclip_probe.report.endpoints import places_table
 from bioclip_probe.report.examples import two_models_measured
 from bioclip_probe.report.summary import (

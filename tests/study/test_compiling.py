@@ -43,6 +43,13 @@ def test_few_images_have_no_other_process(monkeypatch):
         pass
 
 
+def test_a_process_that_may_have_no_children_starts_none(monkeypatch):
+    monkeypatch.setattr(compiling, "PROCESSES", None)
+    monkeypatch.setattr(compiling, "may_start_processes", lambda: False)
+    with compiling.compiling_meanwhile(compiling.LEAST_IMAGES):
+        pass
+
+
 @pytest.mark.slow
 def test_the_other_process_ends_with_the_block(monkeypatch, capfd):
     started = []

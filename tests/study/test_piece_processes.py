@@ -31,14 +31,17 @@ def test_small_work_large_vectors_and_devices_have_one_process(tmp_path, monkeyp
     plan, sample, missing = corvid_plan(tmp_path), corvid_sample(), states("a", "b", "c", "d")
     monkeypatch.setattr(piece_processes, "available_processors", lambda: 3)
     count = piece_processes.number_of_processes
-    assert [count(sample, plan, missing, seconds) for seconds in (0.0, 45.0, 1e6)] == [1, 2, 3]
+    assert [count(sample, plan, missing, seconds) for seconds in (0.0, 75.0, 1e6)] == [1, 2, 3]
     assert count(sample, plan, missing[:2], 1e6) == 2, "a group is not divided"
     monkeypatch.setattr(piece_processes, "resolve_device", lambda device: {"auto": "cpu"}.get(device, device))
     by_default = replace(plan, measure=replace(plan.measure, device="auto"))
     assert count(sample, by_default, missing, 1e6) == 3
     on_device = replace(plan, measure=replace(plan.measure, device="cuda"))
     assert count(sample, on_device, missing, 1e6) == 1
-    monkeypatch.setattr(piece_processes, "MOST_NUMBERS", 1)
+    monkeypatch.setattr(piece_processes, "may_start_processes", lambda: False)
+    assert count(sample, plan, missing, 1e6) == 1
+    monkeypatch.undo()
+    monkeypatch.setattr(piece_processes, "MOST_APART", 1)
     assert count(sample, plan, missing, 1e6) == 1
 
 

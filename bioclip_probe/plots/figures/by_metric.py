@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bioclip_probe.extraction.prompts import MAIN_TYPE, PLAIN_TYPE
+from bioclip_probe.metrics.endpoints import LINEAR
 from bioclip_probe.plots.by_rank import by_rank
 from bioclip_probe.plots.dots import dots
 from bioclip_probe.plots.entry import FigureEntry
@@ -28,8 +29,6 @@ WITHIN = ("cophenetic_correlation", "within_clade_correlation")
 RELATIVES = ("triplet_accuracy", "average_precision_other_species", "lca_auc")
 NEIGHBOURS = ("knn_purity_1_other_species", "cluster_purity_adjusted")
 TEXT = ("text_cophenetic_correlation", "image_text_rsa", "image_text_accuracy")
-#: The rows of the linear probe.
-LINEAR = {"probe": "linear", "split": "test"}
 #: The protocols of the linear probe, and the titles of their panels.
 LINEAR_PANELS = {
     SEEN: "Other images of the same taxa",

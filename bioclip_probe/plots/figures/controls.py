@@ -17,8 +17,9 @@ from bioclip_probe.plots.entry import FigureEntry
 from bioclip_probe.plots.labels import counts_label
 from bioclip_probe.plots.layered import by_depth
 from bioclip_probe.plots.lines import draw_interval, place_legend, value_limits
-from bioclip_probe.plots.selection import Tables, agrees, check_one_each
+from bioclip_probe.plots.selection import Tables, check_one_each
 from bioclip_probe.plots.settings import FigureSettings
+from bioclip_probe.tables import agrees
 
 CPCC, RESIDUAL = "cophenetic_correlation", "residual_cophenetic_correlation"
 #: The marks of the controls, in their order.

@@ -14,8 +14,9 @@ from bioclip_probe.plots import style
 from bioclip_probe.plots.entry import FigureEntry
 from bioclip_probe.plots.labels import counts_label, number
 from bioclip_probe.plots.lines import draw_interval, value_limits
-from bioclip_probe.plots.selection import FigureRows, Tables, agrees, endpoint_tree
+from bioclip_probe.plots.selection import FigureRows, Tables, endpoint_tree
 from bioclip_probe.plots.settings import FigureSettings
+from bioclip_probe.tables import agrees
 
 DEFAULTS = FigureSettings()
 #: Titles of panels that stand side by side.

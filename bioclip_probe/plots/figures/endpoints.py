@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from bioclip_probe.plots.dots import dots
 from bioclip_probe.plots.entry import FigureEntry
-from bioclip_probe.plots.selection import Tables, agrees, endpoint_tree, measured
+from bioclip_probe.plots.selection import Tables, endpoint_tree, measured
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.probes import UNSEEN
+from bioclip_probe.tables import agrees
 
 METRICS = (
     "cophenetic_correlation",

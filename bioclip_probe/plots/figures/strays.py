@@ -17,10 +17,10 @@ from bioclip_probe.plots import style
 from bioclip_probe.plots.entry import FigureEntry
 from bioclip_probe.plots.labels import plural, shorten
 from bioclip_probe.plots.lines import place_legend
-from bioclip_probe.plots.selection import FigureRows, Tables, agrees
+from bioclip_probe.plots.selection import FigureRows, Tables
 from bioclip_probe.plots.settings import FigureSettings
 from bioclip_probe.probes import SEEN
-from bioclip_probe.tables import RANKS
+from bioclip_probe.tables import RANKS, agrees
 
 #: The lowest rank that an image shares with the species named for it, from the right answer to the farthest stray.
 STEPS = (*reversed(RANKS), "none")

@@ -7,17 +7,15 @@ from dataclasses import replace
 
 import pandas as pd
 
-from bioclip_probe.metrics.endpoints import PRIMARY, TAXONOMY
+from bioclip_probe.metrics.endpoints import LINEAR, PRIMARY, TAXONOMY
 from bioclip_probe.metrics.registry import REGISTRY
-from bioclip_probe.plots.registry import LINEAR
-from bioclip_probe.plots.selection import agrees
 from bioclip_probe.probes import SEEN, SEEN_CHILDREN, UNSEEN
 from bioclip_probe.report.appendix.tables import Column, PaperTable
 from bioclip_probe.report.endpoints import EndpointNumbers, p_as_text, places_table, with_interval
 from bioclip_probe.report.page import BY_RANK
 from bioclip_probe.report.summary import ALL_IMAGES, TREE
 from bioclip_probe.study.results import Results
-from bioclip_probe.tables import RANKS
+from bioclip_probe.tables import RANKS, agrees
 from bioclip_probe.tree.placing import PLURALS
 
 DASH = "–"
