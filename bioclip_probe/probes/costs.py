@@ -27,11 +27,11 @@ FEATURE_PASS, STEP_PASS = 6e-10, 2e-8
 #: Seconds to find the principal axes, for each number of the dimension cubed.
 AXES = 3e-10
 #: Evaluations of the linear probe's objective for all values of C and the final fit, of all images and of few shots.
-EVALUATIONS, EVALUATIONS_OF_SHOTS = 120, 80
+EVALUATIONS, EVALUATIONS_OF_SHOTS = 120, 100
 #: Seconds of an evaluation that do not depend on the size.
 OVERHEAD = 4e-5
 #: Seconds to count the votes of the neighbours of an image.
-VOTE = 3e-5
+VOTE = 8e-6
 #: Values of the hyperparameter among which ridge regression and LDA choose.
 GRID_OF_CLOSED_FORM = 8
 #: Share of the images that is learnt from, where other images are asked about and where children of taxa are.

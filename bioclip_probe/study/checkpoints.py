@@ -39,6 +39,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from bioclip_probe.executors import available_processors
 from bioclip_probe.files import sha256_of_bytes, write_bytes_atomically
 from bioclip_probe.progress import WeightedProgress, weighted_bar
 from bioclip_probe.stats.threads import in_threads
@@ -221,7 +222,7 @@ class Checkpoints:
         """Write a piece."""
         assert self.folder is not None and self.inputs is not None
         about = {"step": piece.step, "subject": piece.subject, "weight": piece.weight, "seconds": round(seconds, 3)}
-        about |= {"facts": content.facts}
+        about |= {"processors": available_processors(), "facts": content.facts}
         buffer, table = io.BytesIO(), content.table.copy(deep=False)
         table.attrs = {ABOUT: json.dumps(about)}
         table.to_parquet(buffer, index=False)

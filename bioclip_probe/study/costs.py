@@ -19,11 +19,11 @@ from bioclip_probe.probes.settings import ProbeSettings
 #: Processor seconds of one encoder in one space on the taxonomy: of each operation, see `_operations`.
 CONSTANTS = {
     "fixed": 1.1,
-    "products of images": 2.4e-10,
-    "pairs of images": 1e-7,
+    "products of images": 6e-11,
+    "pairs of images": 2.5e-8,
     "permutations": 1.4e-9,
     "images": 1.9e-6,
-    "clusters": 3.7e-10,
+    "clusters": 1.5e-10,
     "pairs of species": 1.9e-7,
 }
 #: Operations that run on the device, and how much faster a GPU does them than one core.
@@ -41,10 +41,10 @@ PURITY_SHARE = 0.2
 #: Seconds to score one answer about every image: of its ranks, and for each image; share of images that are tested.
 SCORES, TESTED = (0.04, 2e-5), 0.2
 #: Seconds to put the answers of one split into a table: of its ranks, and for each image.
-TABLES = (0.05, 1e-4)
+TABLES = (0.02, 4e-5)
 FOLDS_OF_CHILDREN = 5
 #: Seconds of the figures and the page.
-REPORT_SECONDS = (15.0, 60.0)
+REPORT_SECONDS = (10.0, 40.0)
 #: Bytes of the process without any data, and bytes for each number of an embedding while its encoder is measured.
 BASE_MEMORY, WORKING_COPIES = 5e8, 24.0
 #: Bytes for each number of the species' means, and how many of these numbers are worked on at once.
@@ -140,7 +140,7 @@ def table_seconds(settings: ProbeSettings, n_images: int, n_cores: int = 1) -> f
     Examples
     --------
     >>> round(table_seconds(ProbeSettings(protocols=("seen",)), 1000), 2)
-    0.15
+    0.06
     """
     children = {SEEN_CHILDREN, UNSEEN} & set(settings.protocols)
     n_splits = (SEEN in settings.protocols) * (1 + len(settings.shots)) + (SHUFFLED in settings.protocols)

@@ -83,8 +83,9 @@ def experience_beside(out: Path) -> dict[str, Experience]:
                 continue
             for about in _stored_pieces(folder / FOLDER / step):
                 expected = costs.seconds(step, about["subject"], about["weight"])
+                share = (about["processors"] or costs.n_cores) / costs.n_cores  # unknown of earlier versions
                 if not isnan(expected):
-                    found[step] = found.get(step, Experience()).and_piece(expected, about["seconds"])
+                    found[step] = found.get(step, Experience()).and_piece(expected, about["seconds"] * share)
     return found
 
 
@@ -143,6 +144,9 @@ def _stored_pieces(folder: Path) -> Iterator[dict[str, Any]]:
         try:
             attributes = json.loads(parquet.read_schema(path).metadata[b"PANDAS_ATTRS"])
             about = json.loads(attributes[ABOUT])
-            yield {name: about[name] for name in ("subject", "weight", "seconds")}
+            yield {
+                **{name: about[name] for name in ("subject", "weight", "seconds")},
+                "processors": about.get("processors"),
+            }
         except (OSError, KeyError, TypeError, ValueError, pa.ArrowException):
             continue

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bioclip_probe.study import piece_costs
 from bioclip_probe.study.checkpoints import ABOUT, FOLDER
 from bioclip_probe.study.earlier_runs import Experience, experience_beside
 from bioclip_probe.study.examples import corvid_plan
@@ -16,7 +17,7 @@ from bioclip_probe.study.run import run_steps
 from bioclip_probe.tables import RANKS
 
 
-def leave_run(folder: Path, seconds: float, cores: int | None = None) -> None:
+def leave_run(folder: Path, seconds: float, cores: int | None = None, **more: object) -> None:
     """Leave the record of a run and two pieces that took some seconds."""
     plan = {"measure": {"n_permutations": 99, "gone": 1}, "probe": {"probes": ["lda"]}}
     record = {
@@ -30,7 +31,7 @@ def leave_run(folder: Path, seconds: float, cores: int | None = None) -> None:
     (folder / "runs.json").write_text(json.dumps(record))
     for number, space in enumerate(("raw", "centred")):
         table = pd.DataFrame({"value": [0.5]})
-        about = {"subject": f"clip, {space}, taxonomy", "weight": 1.0, "seconds": seconds, "facts": {}}
+        about = {"subject": f"clip, {space}, taxonomy", "weight": 1.0, "seconds": seconds, "facts": {}, **more}
         table.attrs = {ABOUT: json.dumps(about)}
         table.to_parquet(pieces / f"{number}.parquet", index=False)
 
@@ -44,6 +45,12 @@ def test_pieces_in_beside_and_below_the_folder_are_compared_with_their_costs(tmp
     both = experience_beside(tmp_path / "out")["measure"]
     assert both.n_pieces == 4
     assert both.ratio == pytest.approx(2 * once.ratio)
+
+
+def test_the_time_of_a_process_counts_by_its_share_of_the_processors(tmp_path: Path) -> None:
+    cores = piece_costs.available_processors()
+    leave_run(tmp_path / "out", seconds=10.0, processors=1)
+    assert experience_beside(tmp_path / "out")["measure"].taken == pytest.approx(20.0 / cores)
 
 
 def test_runs_of_other_machines_and_damaged_ones_are_left_out(tmp_path: Path) -> None:
