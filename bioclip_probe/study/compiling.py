@@ -26,8 +26,8 @@ from bioclip_probe.study.steps import STEPS, step_functions
 from bioclip_probe.tree import taxonomy
 from bioclip_probe.world.known_models import memoriser, noise
 
-#: With fewer images to embed, another process would hardly have started before they are embedded.
-LEAST_IMAGES = 1_000
+#: With fewer pictures to embed, another process would hardly have started before they are embedded.
+LEAST_PICTURES = 1_000
 N_SPECIES, N_IMAGES, N_DIMENSIONS = 24, 3, 16
 
 
@@ -86,24 +86,24 @@ def small_plan(models: tuple[str, ...]) -> Plan:
 
 
 @contextmanager
-def compiling_meanwhile(n_images: int, steps: Collection[str] = STEPS) -> Iterator[None]:
+def compiling_meanwhile(n_pictures: int, steps: Collection[str] = STEPS) -> Iterator[None]:
     """Compile the loops of some steps in another process while the block embeds pictures.
 
     The process is stopped when the block ends. What it has compiled stays, and the rest is compiled when it is needed.
 
     Parameters
     ----------
-    n_images : int
-        Of the dataset. For few images there is no other process.
+    n_pictures : int
+        Of the dataset. For few pictures there is no other process.
     steps : collection of str
         As for `compile_loops`.
 
     Examples
     --------
-    >>> with compiling_meanwhile(n_images=3):
+    >>> with compiling_meanwhile(n_pictures=3):
     ...     pass
     """
-    if n_images < LEAST_IMAGES or not may_start_processes():
+    if n_pictures < LEAST_PICTURES or not may_start_processes():
         yield
         return
     process = PROCESSES.Process(target=_compile_quietly, args=(tuple(steps),), daemon=True)

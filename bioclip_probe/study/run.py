@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bioclip_probe import datasets, executors, metrics, provenance
 from bioclip_probe.datasets import Dataset
+from bioclip_probe.extraction.ready_vectors import VECTORS
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.store.earlier_versions import known_as
 from bioclip_probe.store.store import Store
@@ -158,7 +159,8 @@ def run_steps(
         check_several_taxa(dataset)
         if not overwrite:
             results.check_dataset(out, dataset.fingerprint, dataset.name)
-        with compiling_meanwhile(len(dataset.images), wanted):
+        n_pictures = 0 if plan.data.startswith(VECTORS) else len(dataset.images)
+        with compiling_meanwhile(n_pictures, wanted):
             sample = collect_sample(plan, store, executor, dataset)
         if not overwrite:
             results.check_run(out, sample.run)

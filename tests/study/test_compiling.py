@@ -39,14 +39,14 @@ def test_another_study_needs_hardly_any_other_loop():
 
 def test_few_images_have_no_other_process(monkeypatch):
     monkeypatch.setattr(compiling, "PROCESSES", None)
-    with compiling.compiling_meanwhile(compiling.LEAST_IMAGES - 1):
+    with compiling.compiling_meanwhile(compiling.LEAST_PICTURES - 1):
         pass
 
 
 def test_a_process_that_may_have_no_children_starts_none(monkeypatch):
     monkeypatch.setattr(compiling, "PROCESSES", None)
     monkeypatch.setattr(compiling, "may_start_processes", lambda: False)
-    with compiling.compiling_meanwhile(compiling.LEAST_IMAGES):
+    with compiling.compiling_meanwhile(compiling.LEAST_PICTURES):
         pass
 
 
@@ -60,7 +60,7 @@ def test_the_other_process_ends_with_the_block(monkeypatch, capfd):
 
     processes = compiling.PROCESSES
     monkeypatch.setattr(compiling, "PROCESSES", type("Noted", (), {"Process": staticmethod(noted)}))
-    with pytest.raises(KeyError), compiling.compiling_meanwhile(compiling.LEAST_IMAGES, ["measure"]):
+    with pytest.raises(KeyError), compiling.compiling_meanwhile(compiling.LEAST_PICTURES, ["measure"]):
         assert started[0].is_alive()
         raise KeyError
     assert not started[0].is_alive()

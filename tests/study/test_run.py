@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import nullcontext
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from bioclip_probe.plots.registry import REGISTRY as FIGURES
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study import results, scoring
 from bioclip_probe.study.bundle.registry import REGISTRY as FILES
+from bioclip_probe.study.examples import corvid_plan
 from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.tables import COORDINATES, MEASUREMENTS, PREDICTIONS, RANKS
 from tests.support.settings import FEW
@@ -176,3 +178,15 @@ def test_a_wrong_folder_is_told_before_the_work(small_study, tmp_path):
     with pytest.raises(ProbeError, match="is a file"):
         study.reproduce(plan(small_study / "val"), tmp_path / "store", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_no_loop_is_compiled_meanwhile_where_no_picture_is_embedded(tmp_path, monkeypatch):
+    numbers = []
+
+    def noted(n_pictures, steps):
+        numbers.append(n_pictures)
+        return nullcontext()
+
+    monkeypatch.setattr("bioclip_probe.study.run.compiling_meanwhile", noted)
+    study.run_steps(corvid_plan(tmp_path), tmp_path / "store", tmp_path / "out", ["project"])
+    assert numbers == [0]
