@@ -24,6 +24,18 @@ def test_every_probe_has_a_cost_that_grows_with_the_sample_and_falls_with_cores(
         assert four[name] == pytest.approx(own / 4)
 
 
+def test_ranks_without_names_and_with_fewer_names_than_above_cost_something():
+    for taxa in ((0, 0, 0, 0, 0, 0, 9), (1, 1, 1, 8, 5, 0, 9), (0,) * 7):
+        seconds = probe_seconds(ALL, SampleSize(100, 8, taxa))
+        assert all(0 <= own < 60 for own in seconds.values())
+
+
+def test_taxa_with_one_child_take_no_part_in_unseen_children():
+    settings = ProbeSettings(probes=("lda",), protocols=("unseen",))
+    several, single = (probe_seconds(settings, SampleSize(1_000, 8, (1, 1, 1, 1, 1, 50, n)))["lda"] for n in (100, 60))
+    assert several > 3 * single
+
+
 def test_protocols_and_deals_add_up():
     seen, both = (
         probe_seconds(ProbeSettings(probes=("lda",), protocols=protocols), INAT)["lda"]
