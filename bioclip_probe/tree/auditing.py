@@ -44,11 +44,12 @@ def audit(lineages: pd.DataFrame) -> pd.DataFrame:
     placement = taxonomy(lineages)
     tree = placement.tree
     taxa = pd.DataFrame({"name": tree.name[1:], "rank": tree.rank[1:], "path": tree.paths[1:]})
+    repeated = taxa[taxa["name"].duplicated(keep=False)]
     findings: list[tuple[str, str, str, int, str]] = []
-    for (rank_number, name), group in taxa.groupby(["rank", "name"], sort=True):
+    for (rank_number, name), group in repeated.groupby(["rank", "name"], sort=True):
         if len(group) > 1:
             findings.append(("two parents", RANKS[rank_number], name, len(group), "; ".join(group["path"])))
-    for name, group in taxa.groupby("name", sort=True):
+    for name, group in repeated.groupby("name", sort=True):
         n_ranks = group["rank"].nunique()
         if n_ranks > 1:
             findings.append(("homonym", "", name, n_ranks, "; ".join(group["path"])))
