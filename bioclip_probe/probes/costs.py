@@ -161,7 +161,7 @@ def _fits(settings: ProbeSettings, size: SampleSize) -> Iterator[_Fit]:
 
 
 def _with_several_children(n_taxa: int, n_children: int) -> tuple[int, float]:
-    """Return how many taxa have two children or more, at most, and the share of all children that they then have."""
+    """Return the largest possible number of taxa with two children or more, and the share of children under them."""
     several = min(n_taxa, max(n_children - n_taxa, 0))  # there may be fewer children where lineages have holes
     return several, (n_children - n_taxa + several) / max(n_children, 1)
 

@@ -20,7 +20,7 @@ from bioclip_probe.stats.sweep.points import BLOCK, Points
 from bioclip_probe.stats.threads import matched_threads
 
 GRID = (1, 5, 10, 20)
-#: Neighbours of each image that are searched once for all splits: at most so many, and so many of all images.
+#: Neighbours that are searched once for all splits: of each image at most so many, and of all images together.
 MOST_NEAR, MOST_ENTRIES = 256, 2**23
 
 

@@ -263,7 +263,7 @@ class _EncoderMeasuring:
         sample, settings = self.sample, settings_of(part, self.settings)
         vectors, reason = self._vectors(part.space)
         if part.tree == TAXONOMY:
-            shared = self._shared(part.space)
+            shared = self._shared(part.space)  # of large vectors made for both spaces, with the settings of the first
             shared.settings = replace(shared.settings, n_primary_permutations=settings.n_primary_permutations)
             return with_bands(self._measure(shared), settings), reason
         placement, matches = sample.trees[part.tree]

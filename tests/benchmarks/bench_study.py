@@ -3,9 +3,9 @@
     python -m tests.benchmarks.bench_study [--species 1000] [--images 10] [--dimension 512] [--models 1]
         [--taxa FILE] [--device cpu] [--steps measure probe project | reproduce] [--probes lda ridge]
 
-Each step is a command of its own on simulated vectors, and `reproduce` is all of them with figures and report:
-wall-clock seconds, CPU seconds over all threads, and the peak
-of resident memory. Below it stand the pieces of the study that took longest, as its results folder records them.
+Each step is a command of its own on simulated vectors; `reproduce` is all of them, with figures and report. A line has
+its wall-clock seconds, CPU seconds over all threads, and the peak of resident memory. Below stand the pieces of the
+study that took longest, as its results folder records them.
 `--taxa` names a table with the seven ranks, e.g. of iNat21's 10,000 species; by default species are made up with as
 many genera, families … for each species as iNat21 has.
 """
