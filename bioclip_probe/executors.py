@@ -1,4 +1,4 @@
-"""Executors, which do work on this machine or on a cluster, and the device that torch computes on.
+"""Executors, which do work on this machine or on a cluster.
 
 An engine is the name of a kind of executor:
 
@@ -18,22 +18,17 @@ left, the work fails, because nobody would ever do it.
 
 from __future__ import annotations
 
-import ctypes
 import getpass
-import os
 import subprocess
-import sys
 from collections.abc import Collection, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
-from multiprocessing import current_process
-from multiprocessing.context import SpawnContext, SpawnProcess
-from types import ModuleType
 from typing import Any
 
-from bioclip_probe.errors import ModelError, ProbeError, one_line, some
+from bioclip_probe.errors import ProbeError, one_line, some
+from bioclip_probe.processors import PROCESSES, available_processors, take_share_of_processors
 
 FORMS = ("local", "processes[:N]", "dask:ADDRESS", "slurm[:JOBS]")
 LOCAL = FORMS[0]
@@ -158,151 +153,6 @@ def _parse_engine(name: str) -> tuple[str, str]:
     if not valid.get(kind, False):
         raise ProbeError(f"no engine is called '{name}'; expected {', '.join(FORMS)}")
     return kind, argument
-
-
-def available_processors() -> int:
-    """Return the number of processors this process may use; on a cluster these are fewer than the machine has.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> available_processors() >= 1
-    True
-    """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def may_start_processes() -> bool:
-    """Return False in a worker of `multiprocessing.Pool` and in other daemonic processes, which cannot have children.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> may_start_processes()
-    True
-    """
-    return not current_process().daemon
-
-
-def take_share_of_processors(index: int, number: int) -> None:
-    """Limit this process to its share of the processors, so that libraries start no more threads than it may use.
-
-    Parameters
-    ----------
-    index : int
-        Which of the processes this one is, from 0.
-    number : int
-        Of processes that share the processors.
-
-    Examples
-    --------
-    >>> take_share_of_processors(0, 1)
-    """
-    if hasattr(os, "sched_setaffinity"):
-        allowed = sorted(os.sched_getaffinity(0))
-        share = max(1, len(allowed) // number)
-        first = index * share % len(allowed)
-        os.sched_setaffinity(0, allowed[first : first + share])
-
-
-@contextmanager
-def share_of_processors(index: int, number: int) -> Iterator[None]:
-    """Limit the calling thread to its share of the processors for the time that the block runs.
-
-    Parameters
-    ----------
-    index, number : int
-        As for `take_share_of_processors`.
-
-    Examples
-    --------
-    >>> with share_of_processors(0, 1_000):
-    ...     available_processors()
-    1
-    """
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    take_share_of_processors(index, number)
-    try:
-        yield
-    finally:
-        if allowed is not None:
-            os.sched_setaffinity(0, allowed)
-
-
-def resolve_device(device: str) -> str:
-    """Return the torch device that a name means on this machine.
-
-    Parameters
-    ----------
-    device : str
-        ``cpu``, ``cuda``, ``cuda:N`` for one of several GPUs, or ``auto`` for a GPU where there is one.
-        ``cpu:0`` is the processor too; what NumPy computes on ``cpu``, torch computes there.
-
-    Returns
-    -------
-    str
-        A name that torch takes, never ``auto``.
-
-    Raises
-    ------
-    ModelError
-        If the name is unknown, or it names a GPU and torch finds none.
-
-    Examples
-    --------
-    >>> resolve_device("cpu")
-    'cpu'
-    """
-    if device.partition(":")[0] == "cpu":
-        return device
-    if device != "auto" and device.partition(":")[0] != "cuda":
-        raise ModelError(f"unknown device '{device}'; expected cpu, cuda, cuda:N or auto")
-    if device == "auto" and not _has_gpu_driver():
-        return "cpu"
-    import torch  # here, because the module must load quickly
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if not torch.cuda.is_available():
-        raise ModelError(f"device '{device}' was asked for, but torch finds no GPU here; use --device cpu or auto")
-    return device
-
-
-def _has_gpu_driver() -> bool:
-    """Return False if torch can find no GPU, because there is no driver of one; it takes torch seconds to say so."""
-    if sys.platform != "linux" or os.path.exists("/dev/kfd"):  # the driver of AMD's GPUs
-        return True
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    return True
-
-
-class _ApartProcess(SpawnProcess):
-    """A process that does not import the module that was started: a script without a guard would run again."""
-
-    def start(self) -> None:
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = ModuleType("__main__")
-        try:
-            super().start()
-        finally:
-            sys.modules["__main__"] = main
-
-
-class _ApartContext(SpawnContext):
-    Process = _ApartProcess
-
-
-#: Start method of processes: not a fork, which would copy threads that no longer run.
-PROCESSES = _ApartContext()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bioclip_probe import executors
-from bioclip_probe.errors import ModelError, ProbeError
+from bioclip_probe.errors import ProbeError
 from bioclip_probe.extraction import workers
 from bioclip_probe.extraction.extract import extract
 from bioclip_probe.extraction.settings import ExtractionSettings
@@ -163,39 +163,6 @@ def test_when_all_jobs_have_ended_the_work_fails_and_the_next_run_goes_on(thirty
     assert_same(store.read(thirty, SlowColour()), embedded_here(thirty, tmp_path / "here"))
 
 
-@pytest.mark.parametrize("has_gpu, device, resolved", [
-    (False, "cpu", "cpu"),
-    (False, "cpu:0", "cpu:0"),
-    (False, "auto", "cpu"),
-    (True, "cpu", "cpu"),
-    (True, "auto", "cuda"),
-    (True, "cuda", "cuda"),
-    (True, "cuda:1", "cuda:1"),
-])  # fmt: skip
-def test_a_device_is_what_this_machine_has(monkeypatch, has_gpu, device, resolved):
-    monkeypatch.setattr(executors, "_has_gpu_driver", lambda: True)
-    monkeypatch.setattr("torch.cuda.is_available", lambda: has_gpu)
-    assert executors.resolve_device(device) == resolved
-
-
-def test_torch_is_not_imported_to_find_no_gpu_where_no_driver_is(monkeypatch):
-    def missing(name: str) -> None:
-        raise OSError(name)
-
-    monkeypatch.setattr("os.path.exists", lambda path: False)
-    monkeypatch.setattr("ctypes.CDLL", missing)
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setitem(sys.modules, "torch", None)  # an import of it fails
-    assert executors.resolve_device("auto") == "cpu"
-
-
-@pytest.mark.parametrize("device, reason", [("gpu", "unknown device 'gpu'"), ("", "unknown"), ("cuda", "finds no GPU")])
-def test_a_device_that_is_not_there_is_refused(monkeypatch, device, reason):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(ModelError, match=reason):
-        executors.resolve_device(device)
-
-
 def test_a_package_that_an_engine_lacks_is_told_before_it_starts(monkeypatch):
     executors.check_packages("local")
     monkeypatch.setattr(executors, "find_spec", lambda name: None)
@@ -217,25 +184,3 @@ def test_processes_do_not_run_the_users_script_again(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     run = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True)
     assert run.stdout.split("\n") == ["the script runs", "1", ""]
-
-
-def test_a_share_of_the_processors_is_given_back():
-    before = executors.available_processors()
-    with pytest.raises(KeyError), executors.share_of_processors(before - 1, before):
-        if hasattr(os, "sched_getaffinity"):
-            assert executors.available_processors() == 1
-        raise KeyError
-    assert executors.available_processors() == before
-
-
-def _may_start(answers):
-    answers.put(executors.may_start_processes())
-
-
-@pytest.mark.parametrize("daemon", [True, False])
-def test_a_daemonic_process_may_start_no_others(daemon):
-    answers = executors.PROCESSES.SimpleQueue()
-    process = executors.PROCESSES.Process(target=_may_start, args=(answers,), daemon=daemon)
-    process.start()
-    assert answers.get() == (not daemon)
-    process.join()

@@ -16,7 +16,7 @@ from bioclip_probe.datasets.dataset import Dataset
 from bioclip_probe.datasets.identity import Identity
 from bioclip_probe.datasets.readers.pictures import PictureOpener
 from bioclip_probe.errors import PictureError, some
-from bioclip_probe.executors import available_processors
+from bioclip_probe.processors import available_processors
 from bioclip_probe.tables import RANKS
 
 log = logging.getLogger(__name__)

@@ -50,7 +50,7 @@ from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.trial import tried
 from bioclip_probe.encoders.weights import sha256_of_weights, sha256_of_weights_files
 from bioclip_probe.errors import ModelError, ProbeError, one_line
-from bioclip_probe.executors import resolve_device
+from bioclip_probe.torch_device import resolve_device
 
 if TYPE_CHECKING:
     import torch

@@ -26,8 +26,8 @@ from bioclip_probe.encoders.recipe import CACHE, Recipe
 from bioclip_probe.encoders.trial import tried, vector_length
 from bioclip_probe.encoders.weights import sha256_of_parameters
 from bioclip_probe.errors import ModelError
-from bioclip_probe.executors import resolve_device
 from bioclip_probe.files import sha256_of_json
+from bioclip_probe.torch_device import resolve_device
 
 if TYPE_CHECKING:
     import torch

@@ -28,7 +28,7 @@ from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.trial import tried
 from bioclip_probe.encoders.weights import refuse_pickled_code, sha256_of_parameters, sha256_of_weights
 from bioclip_probe.errors import ModelError, one_line
-from bioclip_probe.executors import resolve_device
+from bioclip_probe.torch_device import resolve_device
 
 if TYPE_CHECKING:
     import torch

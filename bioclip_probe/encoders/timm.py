@@ -44,7 +44,7 @@ from bioclip_probe.encoders.weights import (
     weights_file,
 )
 from bioclip_probe.errors import ModelError, one_line, some
-from bioclip_probe.executors import resolve_device
+from bioclip_probe.torch_device import resolve_device
 
 #: Poolings that the user can ask for: the class token, or the average or the maximum over patches or places.
 POOLINGS = ("token", "avg", "max")

@@ -16,7 +16,7 @@ from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.trial import tried
 from bioclip_probe.encoders.weights import refuse_pickled_code, sha256_of_weights
 from bioclip_probe.errors import ModelError, one_line, some
-from bioclip_probe.executors import resolve_device
+from bioclip_probe.torch_device import resolve_device
 
 
 class NotFetchedError(NotDownloadedError):

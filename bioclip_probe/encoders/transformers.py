@@ -32,7 +32,7 @@ from bioclip_probe.encoders.recipe import Recipe
 from bioclip_probe.encoders.trial import tried, vector_length
 from bioclip_probe.encoders.weights import SHARDS_INDEX, TRANSFORMERS_FILES, sha256_of_weights_files
 from bioclip_probe.errors import ModelError, one_line, some
-from bioclip_probe.executors import resolve_device
+from bioclip_probe.torch_device import resolve_device
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bioclip_probe.executors import available_processors
 from bioclip_probe.extraction.settings import ExtractionSettings
+from bioclip_probe.processors import available_processors
 
 if TYPE_CHECKING:
     from bioclip_probe.encoders import Encoder

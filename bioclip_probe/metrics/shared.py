@@ -11,7 +11,6 @@ from typing import ClassVar
 import numpy as np
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.executors import resolve_device
 from bioclip_probe.metrics.image_pass import ImagePass
 from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.metrics.settings import MeasureSettings
@@ -30,6 +29,7 @@ from bioclip_probe.stats.sweep.replicates import Replicates
 from bioclip_probe.stats.sweep.sweep import Sweep, SweepWorkers, sweep
 from bioclip_probe.stats.sweep.ties import with_tied_heights
 from bioclip_probe.tables import RANKS
+from bioclip_probe.torch_device import resolve_device
 from bioclip_probe.tree.tree import Placement
 
 

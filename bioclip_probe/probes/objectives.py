@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bioclip_probe.executors import available_processors
+from bioclip_probe.processors import available_processors
 from bioclip_probe.stats.threads import SMALL_WORK, one_thread
 
 #: Up to this many numbers, features are stored a second time, transposed: small products are much faster.

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from bioclip_probe.executors import available_processors
 from bioclip_probe.probes.inputs import check_split, learning_obstacle
 from bioclip_probe.probes.learning import LearnSettings, LearnTask
 from bioclip_probe.probes.predictions import Predictions
+from bioclip_probe.processors import available_processors
 from bioclip_probe.stats.devices import uses_torch
 from bioclip_probe.stats.threads import SMALL_WORK, in_threads, matched_threads
 

@@ -14,8 +14,9 @@ import pandas as pd
 
 from bioclip_probe import plots
 from bioclip_probe.errors import DataError
-from bioclip_probe.executors import available_processors, may_start_processes, open_executor
+from bioclip_probe.executors import open_executor
 from bioclip_probe.plots.registry import REGISTRY, check_names
+from bioclip_probe.processors import available_processors, may_start_processes
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.stats.tasks import SharedValue, share_with_workers
 from bioclip_probe.study.results import Results

@@ -23,7 +23,7 @@ def uses_torch(device: str) -> bool:
     Parameters
     ----------
     device : str
-        ``cpu``, or a device of torch; never ``auto``, see `bioclip_probe.executors.resolve_device`.
+        ``cpu``, or a device of torch; never ``auto``, see `bioclip_probe.torch_device.resolve_device`.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from threading import Lock
 from typing import Any, TypeVar
 
-from bioclip_probe.executors import available_processors
+from bioclip_probe.processors import available_processors
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

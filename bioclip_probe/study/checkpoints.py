@@ -39,8 +39,8 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from bioclip_probe.executors import available_processors
 from bioclip_probe.files import sha256_of_bytes, write_bytes_atomically
+from bioclip_probe.processors import available_processors
 from bioclip_probe.progress import WeightedProgress, weighted_bar
 from bioclip_probe.stats.threads import in_threads
 from bioclip_probe.study.inputs import Inputs

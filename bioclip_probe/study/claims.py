@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bioclip_probe.executors import PROCESSES
+from bioclip_probe.processors import PROCESSES
 from bioclip_probe.study.piece import PieceState
 
 #: Marks of a piece; any other mark is the number of the process that computes it.

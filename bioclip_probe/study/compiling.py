@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from bioclip_probe import world
-from bioclip_probe.executors import PROCESSES, may_start_processes
+from bioclip_probe.processors import PROCESSES, may_start_processes
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study.arrays import from_arrays
 from bioclip_probe.study.checkpoints import Checkpoints

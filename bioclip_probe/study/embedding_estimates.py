@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from bioclip_probe import datasets, executors
+from bioclip_probe import datasets, executors, torch_device
 from bioclip_probe.encoders import is_control
 from bioclip_probe.encoders.hub import NotDownloadedError, without_downloads
 from bioclip_probe.errors import ModelError
@@ -115,7 +115,7 @@ def _local(settings: ExtractionSettings) -> ExtractionSettings:
     """Return the settings with which this process embeds, without a word and without starting the engine."""
     name = settings.engine if isinstance(settings.engine, str) else executors.LOCAL
     executors.check_packages(name)
-    executors.resolve_device(settings.device)
+    torch_device.resolve_device(settings.device)
     return replace(settings, engine=executors.LOCAL, progress=False)
 
 
@@ -175,7 +175,7 @@ def _seconds_per_image(
 
     Pictures are opened once for all encoders; their time is divided among the encoders by that of the networks.
     """
-    n = settings.batch_size or (BATCH if executors.resolve_device(settings.device) == "cpu" else GPU_BATCH)
+    n = settings.batch_size or (BATCH if torch_device.resolve_device(settings.device) == "cpu" else GPU_BATCH)
     encoders = [cast("Encoder", sources[model]) for model in networks]
     rows = np.unique(np.concatenate([missing[model] for model in networks]))
     drawn = rows[np.unique(np.linspace(0, len(rows) - 1, min(3 * n, len(rows))).astype(int))]

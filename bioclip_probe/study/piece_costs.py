@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from bioclip_probe.executors import available_processors, resolve_device
 from bioclip_probe.metrics.settings import MeasureSettings
 from bioclip_probe.probes import LEARNERS
 from bioclip_probe.probes.costs import SampleSize, long_work, probe_seconds
 from bioclip_probe.probes.registry import SEEN, SEEN_CHILDREN, UNSEEN
 from bioclip_probe.probes.settings import ProbeSettings
+from bioclip_probe.processors import available_processors
 from bioclip_probe.study.costs import (
     MEASURE_KINDS,
     PROJECTIONS,
@@ -27,6 +27,7 @@ from bioclip_probe.study.costs import (
 )
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.tables import RANKS
+from bioclip_probe.torch_device import resolve_device
 from bioclip_probe.tree import Placement
 
 

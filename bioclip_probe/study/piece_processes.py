@@ -21,11 +21,10 @@ from typing import Any
 
 import pandas as pd
 
-from bioclip_probe.executors import (
+from bioclip_probe.processors import (
     PROCESSES,
     available_processors,
     may_start_processes,
-    resolve_device,
     share_of_processors,
     take_share_of_processors,
 )
@@ -41,6 +40,7 @@ from bioclip_probe.study.piece import Piece, PieceState
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.steps import StepResult, step_functions
+from bioclip_probe.torch_device import resolve_device
 
 #: A process takes seconds to start. Below so many processor seconds of work for each, it is not worth that.
 LEAST_SECONDS = 30.0

@@ -14,7 +14,6 @@ import pandas as pd
 
 from bioclip_probe import probes
 from bioclip_probe.errors import some
-from bioclip_probe.executors import resolve_device
 from bioclip_probe.extraction.prompts import MAIN_TYPE, TEXT_TYPES
 from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.probes import LearnSettings, LearnTask, ProbeSettings
@@ -26,6 +25,7 @@ from bioclip_probe.study.prediction_rows import PredictionRows, Remarks
 from bioclip_probe.study.protocols import MOST_LEFT_OUT, Task, tasks_of_protocols
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import PREDICTIONS, RANKS
+from bioclip_probe.torch_device import resolve_device
 
 log = logging.getLogger(__name__)
 

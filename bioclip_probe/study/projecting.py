@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe import metrics, projections
-from bioclip_probe.executors import available_processors
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.processors import available_processors
 from bioclip_probe.projections.drilldown import Panel, drill_down
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints, Content, with_progress

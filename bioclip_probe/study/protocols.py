@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from bioclip_probe.errors import ProbeError
-from bioclip_probe.executors import available_processors, resolve_device
 from bioclip_probe.metrics.measurement import random_stream
 from bioclip_probe.probes import (
     LEAVE_ONE_OUT,
@@ -33,8 +32,10 @@ from bioclip_probe.probes.splits import (
     split_as_given,
     split_by_image,
 )
+from bioclip_probe.processors import available_processors
 from bioclip_probe.study.sample import Sample
 from bioclip_probe.tables import RANKS
+from bioclip_probe.torch_device import resolve_device
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import pandas as pd
 
-from bioclip_probe import executors
+from bioclip_probe import torch_device
 from bioclip_probe.study.checkpoints import NOWHERE, Checkpoints
 from bioclip_probe.study.comparing import compare
 from bioclip_probe.study.measuring import measurements, table_of, texts
@@ -81,7 +81,7 @@ def measure_step(
     >>> sorted(step.tables["measurements"]["metric"].unique())
     ['cophenetic_correlation', 'silhouette']
     """
-    settings = replace(plan.measure, device=executors.resolve_device(plan.measure.device))
+    settings = replace(plan.measure, device=torch_device.resolve_device(plan.measure.device))
     measured = measurements(sample, settings, executor, checkpoints=checkpoints)
     tables = [
         table_of(sample, measured, settings),
@@ -143,7 +143,7 @@ def project_step(sample: Sample, plan: Plan, checkpoints: Checkpoints = NOWHERE)
     models = compared_in(sample, plan)
     drawn = project(sample, plan.projection, models, checkpoints)
     methods = dict.fromkeys(models, plan.projection.methods)
-    settings = replace(plan.measure, device=executors.resolve_device(plan.measure.device))
+    settings = replace(plan.measure, device=torch_device.resolve_device(plan.measure.device))
     panels = panel_measurements(sample, drawn, methods, settings, plan.projection, checkpoints)
     record = {"settings": asdict(plan.projection), "panels": drawn.panels}
     return StepResult({"coordinates": drawn.coordinates, "measurements": panels}, record)

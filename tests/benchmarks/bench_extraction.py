@@ -43,14 +43,15 @@ from bioclip_probe import encoders, store
 from bioclip_probe.datasets.dataset import Dataset
 from bioclip_probe.datasets.readers.pictures import PictureFiles
 from bioclip_probe.encoders import Encoder
-from bioclip_probe.executors import available_processors, resolve_device
 from bioclip_probe.extraction.extract import extract
 from bioclip_probe.extraction.preparation import Chunk, Preparation, group_encoders
 from bioclip_probe.extraction.processes import process_pool
 from bioclip_probe.extraction.resources import resources_for
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.extraction.threads import map_ahead, thread_pool
+from bioclip_probe.processors import available_processors
 from bioclip_probe.tables import IMAGES
+from bioclip_probe.torch_device import resolve_device
 from tests.support.photographs import jpegs
 
 N_FILES = 256

@@ -21,8 +21,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from bioclip_probe.datasets.readers.pictures import MAX_BYTES, file_stamps
-from bioclip_probe.executors import available_processors
 from bioclip_probe.files import sha256_of_bytes, sha256_of_file, write_atomically
+from bioclip_probe.processors import available_processors
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from bioclip_probe.executors import available_processors
 from bioclip_probe.plots.labels import short_names
 from bioclip_probe.plots.style import model_styles
+from bioclip_probe.processors import available_processors
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.report.explorer.maps import Refit, map_of_all, refits
 from bioclip_probe.report.explorer.neighbors import Near, Neighbors

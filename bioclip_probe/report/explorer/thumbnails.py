@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from bioclip_probe.errors import PictureError, ProbeError
-from bioclip_probe.executors import available_processors
+from bioclip_probe.processors import available_processors
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.report.explorer.settings import MOST_PICTURES, THUMBNAILS
 from bioclip_probe.stats.threads import in_threads

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bioclip_probe import executors, provenance
+from bioclip_probe import provenance, torch_device
 from bioclip_probe.datasets.readers.json_files import read_json
 from bioclip_probe.errors import ProbeError, StoreError, one_line
 from bioclip_probe.metrics.endpoints import PRIMARY
@@ -215,7 +215,7 @@ def _geometry(
     asked = plan.measure.metrics
     names = [name for metric in GEOMETRY for name in (metric, f"{metric}{DIFFERENCE}") if not asked or name in asked]
     settings = replace(plan.measure, metrics=tuple(names) or GEOMETRY[:1])
-    settings = replace(settings, device=executors.resolve_device(settings.device))
+    settings = replace(settings, device=torch_device.resolve_device(settings.device))
     measured = measurements(sample, settings, spaces=("raw",))
     tables = [table_of(sample, measured, settings), compare(sample, settings, measured, checkpoints)]
     trees = {"taxonomy", *sample.trees}
