@@ -31,9 +31,10 @@ from bioclip_probe.tree.filling import fill_lineages
 from bioclip_probe.tree.lineage_reading import read_lineages
 from bioclip_probe.tree.lineages import clean_lineages, taxonomy
 from bioclip_probe.tree.matching import NameRules, match_names
-from bioclip_probe.tree.naming import Name, read_name
+from bioclip_probe.tree.naming import read_name
 from bioclip_probe.tree.newick import to_ete3
 from bioclip_probe.tree.placing import match_taxa, place_on
+from bioclip_probe.tree.scientific_name import Name
 from bioclip_probe.tree.tree import Placement, Tree
 from bioclip_probe.tree.tree_file import read_tree, read_trees
 

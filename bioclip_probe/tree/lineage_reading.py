@@ -10,7 +10,8 @@ import pandas as pd
 
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import RANKS
-from bioclip_probe.tree.naming import CHANGES, REASONS, Name, read_name, read_taxon
+from bioclip_probe.tree.naming import read_name, read_taxon
+from bioclip_probe.tree.scientific_name import CHANGES, REASONS, Name
 from bioclip_probe.tree.spelling import clean, name_key
 from bioclip_probe.tree.tree import SEPARATOR
 

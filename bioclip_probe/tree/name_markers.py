@@ -76,7 +76,7 @@ NO_GENERA = NO_EPITHETS | RANK_WORDS
 
 
 def problem_of(genus: str, epithet: str) -> str:
-    """Return why a genus and an epithet are no species, a key of `naming.REASONS`; empty if they may be one.
+    """Return why a genus and an epithet are no species, a key of `scientific_name.REASONS`; empty if they may be one.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def problem_of(genus: str, epithet: str) -> str:
 
 
 def problem_of_epithet(epithet: str) -> str:
-    """Return why a word after a genus is no epithet, a key of `naming.REASONS`; empty if it may be one.
+    """Return why a word after a genus is no epithet, a key of `scientific_name.REASONS`; empty if it may be one.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ def prepare(text: object) -> tuple[str, list[str]]:
     -------
     written : str
     changes : list of str
-        Keys of `naming.CHANGES`.
+        Keys of `scientific_name.CHANGES`.
 
     Examples
     --------

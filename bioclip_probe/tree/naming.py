@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 try:
@@ -41,68 +41,11 @@ except ImportError as error:  # a parser of names of persons is imported as `nam
 
 from bioclip_probe.tree import name_markers as markers
 from bioclip_probe.tree.name_preparation import capitalized, prepare, with_small_epithet
+from bioclip_probe.tree.scientific_name import Name, changes_of
 from bioclip_probe.tree.spelling import HYBRID_SIGN, clean, is_placeholder, name_key
 
 #: Names of which the reading is kept, at most: a study reads those of its images several times.
 MOST_NAMES = 2**16
-#: Why a name gives no species, as `Name.reason` says it.
-REASONS = {
-    "placeholder": "a placeholder such as 'unknown'",
-    "higher taxon": "the name of a genus or of a higher taxon",
-    "open nomenclature": "open nomenclature: cf., aff., sp.",
-    "interim name": "an interim name or a code, such as sp. 1",
-    "hybrid formula": "a hybrid without a name of its own",
-    "several taxa": "more than one taxon",
-    "aggregate": "an aggregate or complex of species",
-    "no genus": "an epithet, or an abbreviated genus, without its genus",
-    "not a name": "no scientific name that could be read",
-}
-#: Changes of a name, the values of `Name.changes`.
-CHANGES = {
-    "author": "authors were dropped",
-    "subgenus": "subgenera were dropped",
-    "subspecies": "subspecies, varieties, forms and strains went to their species",
-    "hybrid": "signs of hybrids were written as ×",
-    "case": "capital and small letters were set right",
-    "prefix": "rank prefixes such as g__ were dropped",
-    "spelling": "characters and blanks were set right",
-    "variant": "spellings that differ in accents or the sign of a hybrid were made one",
-}
-
-
-@dataclass(frozen=True)
-class Name:
-    """A scientific name that was read.
-
-    Attributes
-    ----------
-    genus : str or None
-        The genus, kept where the species is a hole.
-    epithet : str or None
-        The epithet of the species, with ``×`` before it for a named hybrid; None for a hole.
-    taxon : str or None
-        The name of a genus or a higher taxon, where the text is one: *Corvidae*.
-    reason : str
-        Why there is no species: a key of `REASONS`; empty where there is one.
-    changes : tuple of str
-        What was dropped or set right: keys of `CHANGES`.
-
-    Examples
-    --------
-    >>> Name("Pica", "hudsonia").species, Name("Pica", reason="open nomenclature").species
-    ('Pica hudsonia', None)
-    """
-
-    genus: str | None = None
-    epithet: str | None = None
-    taxon: str | None = None
-    reason: str = ""
-    changes: tuple[str, ...] = ()
-
-    @property
-    def species(self) -> str | None:
-        """The binomial, or None."""
-        return f"{self.genus} {self.epithet}" if self.genus and self.epithet else None
 
 
 @lru_cache(maxsize=MOST_NAMES)
@@ -141,7 +84,7 @@ def read_name(text: object, genus: str | None = None, capital_epithets: bool = T
     full = _with_genus(written, genus) if genus else written
     name = _read_canonical(full) or _read_binomial(full, capital_epithets)
     if name.species:
-        return replace(name, changes=_changes(name.species, full, {*changes, *name.changes}))
+        return replace(name, changes=changes_of(name.species, full, (*changes, *name.changes)))
     return replace(name, genus=genus or name.genus)
 
 
@@ -188,7 +131,7 @@ def read_taxon(text: object, rank: str = "") -> Name:
         return Name(reason=reason or "higher taxon")
     if is_placeholder(taxon):
         return Name(reason="placeholder")
-    return Name(taxon=taxon, changes=_changes(taxon, written, {*changes, *more}))
+    return Name(taxon=taxon, changes=changes_of(taxon, written, (*changes, *more)))
 
 
 def read_names(texts: Iterable[object]) -> dict[str, Name]:
@@ -383,7 +326,7 @@ def _read_uninomial(written: str, rank: str) -> tuple[str | None, str, list[str]
 
 
 def _no_taxon(word: str, rank: str) -> str:
-    """Return why a word is not the name of a taxon, a key of `REASONS`; empty if it may be one."""
+    """Return why a word is not the name of a taxon, a key of `scientific_name.REASONS`; empty if it may be one."""
     if re.fullmatch(r"[^\W\d_]{1,2}\.", word):
         return "no genus"
     if word.lower() in markers.RANK_WORDS:
@@ -391,13 +334,3 @@ def _no_taxon(word: str, rank: str) -> str:
     if rank == "genus" and markers.HIGHER_ENDING.search(word):
         return "higher taxon"
     return "not a name" if rank == "genus" and word.lower() in markers.NO_GENERA | markers.OPEN_EPITHETS else ""
-
-
-def _changes(name: str, written: str, changes: set[str]) -> tuple[str, ...]:
-    """Return what was done to a text, in the order of `CHANGES`."""
-    plain = written.replace(f"{HYBRID_SIGN} ", HYBRID_SIGN)
-    if HYBRID_SIGN in name and name.lower() not in written.lower():
-        changes.add("hybrid")
-    elif name not in plain and name.lower() in plain.lower():
-        changes.add("case")
-    return tuple(change for change in CHANGES if change in changes)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bioclip_probe.tree.naming import CHANGES, REASONS, read_name, read_names, read_taxon
+from bioclip_probe.tree.naming import read_name, read_names, read_taxon
+from bioclip_probe.tree.scientific_name import CHANGES, REASONS
 from tests.support.scientific_names import AUTHORS, binomials, written_names
 
 SPECIES = {
