@@ -56,6 +56,8 @@ def _reasons(options: argparse.Namespace) -> Iterator[tuple[tuple[str, ...], str
         yield ("lineages",), "in card, whose tasks have names of their own"
     if options.command == "board" and not options.verify:
         yield ("store",), "without --verify"
+    if options.command == "verify":
+        yield from _reasons_of_verifying(options)
     if _all_ready(options):
         only = ("device", "engine") if options.command in _ONLY_EMBEDDING else ()
         yield (*_OF_NETWORKS, *only), "with ready vectors: no network runs"
@@ -80,6 +82,14 @@ def _reasons_of_probing(options: argparse.Namespace) -> Iterator[tuple[tuple[str
         yield ("templates",), "without the probe zero_shot"
     if options.command == "probe" and "simpleshot" not in probes:
         yield ("mode",), "without the probe simpleshot"
+
+
+def _reasons_of_verifying(options: argparse.Namespace) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield names of options of `verify`, and why they would do nothing."""
+    if options.depth == "files" or (options.depth is None and options.store is None):
+        yield ("tree", "all", "rounding"), "where files alone are checked; --store leads to the numbers"
+    if options.depth != "vectors":
+        yield ("data", "models", "pictures"), "without --depth vectors"
 
 
 def _all_ready(options: argparse.Namespace) -> bool:

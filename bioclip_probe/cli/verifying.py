@@ -29,7 +29,7 @@ def add_verify(sub: argparse.ArgumentParser) -> None:
     def setting(flag: str, name: str, **more: Any) -> None:
         text = known[name].metadata["help"]
         text += "; default: %(default)s" if "type" in more and known[name].default is not None else ""
-        sub.add_argument(flag, dest=name, default=known[name].default, help=text, **more)
+        sub.add_argument(flag, default=known[name].default, help=text, **more)
 
     setting("--data", "data", metavar="NAME[:PATH]")
     setting("--tree", "tree", type=Path, metavar="FILE")
@@ -67,8 +67,8 @@ def _verify_results(folder: Path, options: argparse.Namespace, output: Output) -
         options.data,
         options.tree,
         tuple(options.models),
-        options.everything,
-        options.n_pictures,
+        options.all,
+        options.pictures,
         options.rounding,
         progress=not options.quiet,
     )

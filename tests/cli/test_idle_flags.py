@@ -49,6 +49,19 @@ IDLE = {
     ),
     "data of a card": ("card tasks --data world", []),
     "other data of a card": ("card tasks --data x", ["--data does nothing in card: its tasks lie in the folder"]),
+    "a tree where files are checked": (
+        "verify out --tree birds.nwk --all --pictures 4",
+        [
+            "--tree does nothing where files alone are checked; --store leads to the numbers",
+            "--all does nothing where files alone are checked; --store leads to the numbers",
+            "--pictures does nothing without --depth vectors",
+        ],
+    ),
+    "a tree where numbers are checked": (
+        "verify out --store store --tree birds.nwk --data birds",
+        ["--data does nothing without --depth vectors"],
+    ),
+    "all of a verification": ("verify out --store s --depth vectors --tree birds.nwk --data birds --pictures 4", []),
     "nothing": ("reproduce", []),
     "a command without models": ("status store", []),
 }

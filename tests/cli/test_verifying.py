@@ -75,6 +75,11 @@ def test_a_store_is_checked_as_before(corvids, capsys, arguments):
     assert "--depth is about results" in refused(capsys, "verify", *arguments, "--depth", "files")
 
 
+def test_a_tree_that_is_not_there_is_one_line(corvids, capsys):
+    line = refused(capsys, "verify", corvids / "out", "--store", corvids / "store", "--tree", "nope.nwk")
+    assert line == "bioclip-probe: cannot read the tree nope.nwk: there is no such file"
+
+
 def test_neither_results_nor_a_store(capsys, tmp_path):
     assert "expected a results folder, a store, or both" in refused(capsys, "verify")
     assert "holds neither results (no runs.json) nor a store (no store.json)" in refused(capsys, "verify", tmp_path)

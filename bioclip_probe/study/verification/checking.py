@@ -20,7 +20,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioclip_probe import provenance
-from bioclip_probe.errors import DataError
+from bioclip_probe.errors import DataError, TreeError
 from bioclip_probe.study import results as study_results
 from bioclip_probe.study.results import Results
 from bioclip_probe.study.submission import numbers_digest, submission_of
@@ -58,7 +58,7 @@ def verify(
     Raises
     ------
     ProbeError
-        If there is no such folder or depth.
+        If there is no such folder or depth, or no file of the phylogeny that the settings name.
 
     Examples
     --------
@@ -81,6 +81,8 @@ def verify(
     check_name("depth of verification", depth, DEPTHS)
     if not (folder / "runs.json").is_file():
         raise DataError(f"{folder} holds no results (no runs.json); expected a folder that a study has written")
+    if settings.tree is not None and not Path(settings.tree).is_file():
+        raise TreeError(f"cannot read the tree {settings.tree}: there is no such file")
     asked = DEPTHS[: DEPTHS.index(depth) + 1]
     files = check_sums(folder)
     try:

@@ -15,7 +15,7 @@ from bioclip_probe.files import sha256_of_file, sha256_of_json
 from bioclip_probe.study import protocol_id, submission
 from bioclip_probe.study.bundle import crate
 from bioclip_probe.study.bundle.registry import REGISTRY
-from bioclip_probe.study.checksums import SUMS, parse_sums
+from bioclip_probe.study.checksums import SUMS, parse_sums, read_sums
 from bioclip_probe.study.families import with_adjusted_p
 from bioclip_probe.study.results import STUDY_FILE, Results
 from bioclip_probe.study.submission_file import parse_submission
@@ -128,15 +128,15 @@ def _is_listed(name: str, sums: dict[str, str]) -> bool:
 
 
 def _missing_files(results: Results) -> Iterator[str]:
-    """Yield the files that the record asks for and the folder lacks."""
-    record = results.record
+    """Yield the files that the record asks for and the folder lacks; `check_sums` names those that are listed."""
+    record, listed = results.record, read_sums(results.folder)
     expected = [name for step in record["steps"] for name in TABLES_OF.get(step, ())]
     if "study" in record:
         expected.append(STUDY_FILE)
     if record.get("protocol"):
         expected += [*REGISTRY, crate.FILE]
     for name in dict.fromkeys(expected):
-        if not (results.folder / name).is_file():
+        if name not in listed and not (results.folder / name).is_file():
             yield f"{name}: missing, though a step in runs.json wrote it"
 
 

@@ -94,7 +94,8 @@ def stored_sample(results: Results, store: Store, plan: Plan, tree: Path | None 
     -------
     sample : Sample
     obstacles : list of str
-        Phylogenies and columns of the images that are not on this machine, a line each.
+        Phylogenies and columns of the images that are not on this machine, and a tree that no number is on, a line
+        each.
 
     Raises
     ------
@@ -133,6 +134,8 @@ def stored_sample(results: Results, store: Store, plan: Plan, tree: Path | None 
             phylogenies[name] = replace(plan.phylogeny, path=tree or plan.phylogeny.path).read()
         except ProbeError as error:
             obstacles.append(f"numbers on the tree '{name}': {error}; --tree names its file")
+    elif tree is not None:
+        obstacles.append(f"numbers on the tree of {tree}: the study has none, and names no file of a tree")
     sample = join(dataset, stored, phylogenies, _names(store, key, record, plan))
     if plan.columns:
         try:

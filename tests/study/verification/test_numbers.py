@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bioclip_probe.errors import TreeError
 from bioclip_probe.files import sha256_of_json
 from bioclip_probe.study import results as results_of
 from bioclip_probe.study.verification.checking import verify
@@ -132,6 +133,23 @@ def test_without_the_phylogeny_the_numbers_on_it_are_not_checked(copied, endpoin
     assert outcome.state == "not checked"
     assert "numbers on the tree 'tree'" in outcome.obstacles[0]
     assert numbers_of(out, store, replace(QUICK, tree=endpoints_study / "tree.nwk")).state == "passed"
+
+
+def test_a_tree_that_is_not_there_is_refused_at_any_depth(copied, tmp_path):
+    out, store = copied
+    for asked in (None, store):
+        with pytest.raises(TreeError, match=r"cannot read the tree .*nope\.nwk: there is no such file"):
+            verify(out, asked, settings=replace(QUICK, tree=tmp_path / "nope.nwk"))
+
+
+def test_a_tree_for_a_study_without_one_is_not_checked(copied, endpoints_study):
+    out, store = copied
+    record = json.loads((out / "runs.json").read_text())
+    for step in record["steps"].values():
+        step["plan"]["tree"] = None
+    (out / "runs.json").write_text(json.dumps(record))
+    outcome = numbers_of(out, store, replace(QUICK, tree=endpoints_study / "tree.nwk"))
+    assert any("the study has none, and names no file of a tree" in line for line in outcome.obstacles)
 
 
 def test_swapped_vectors_in_the_store_are_found(copied):
