@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bioclip_probe.cli.output import Output
-from bioclip_probe.errors import printable, shorten
+from bioclip_probe.errors import DataError, printable, shorten, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,8 @@ def add_board(sub: argparse.ArgumentParser) -> None:
     """Add the arguments of `board`."""
     text = "submissions, results folders and zips, in it and below; or one such file"
     sub.add_argument("folder", type=Path, metavar="FOLDER", help=text)
-    sub.add_argument("--to", type=Path, metavar="FILE", help="the page; default: board.html in FOLDER")
+    text = "the page; default: board.html in FOLDER, or beside the file"
+    sub.add_argument("--to", type=Path, metavar="FILE", help=text)
     text = "recompute the numbers of results folders from the vectors in --store"
     sub.add_argument("--verify", action="store_true", help=text)
     text = "the store with the vectors of the studies; default: %(default)s"
@@ -69,6 +70,9 @@ def board(options: argparse.Namespace, output: Output) -> None:
     from bioclip_probe.report.sharing import read_board
 
     board = read_board(options.folder, _verifier(options.store) if options.verify else None)
+    if not board.sections and not board.apart:
+        reasons = some((f"{file.source}: {file.reasons[0]}" for file in board.refused), 2)
+        raise DataError(f"no valid submission in {options.folder} ({reasons}); `share` writes one as submission.json")
     beside = options.folder if options.folder.is_dir() else options.folder.parent
     page = board.write(options.to or beside / "board.html")
     table = board.table()

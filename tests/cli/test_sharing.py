@@ -68,6 +68,24 @@ def test_a_store_without_verify_is_said_to_do_nothing(here: Path, capsys: pytest
     assert "--store does nothing without --verify" in run(capsys, "board", ".", "--store", "s")[2]
 
 
+def test_without_a_valid_submission_no_page_is_written(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "notes.txt").write_text("Pica")
+    (here / "in").mkdir()
+    for name in ("a-submission.json", "b-submission.json", "c-submission.json"):
+        (here / "in" / name).write_text("{}")
+    line = refused(capsys, "board", "notes.txt")
+    assert line.startswith("bioclip-probe: no valid submission in notes.txt (notes.txt: it is not JSON")
+    assert line.endswith("); `share` writes one as submission.json")
+    assert "b-submission.json: 'format' is a required property and 1 more); " in refused(capsys, "board", "in")
+    assert not list(here.rglob("board.html"))
+
+
+def test_the_page_of_one_file_lies_beside_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "in").mkdir()
+    (here / "in" / "submission.json").write_text(as_json(valid()), encoding="utf-8")
+    assert run(capsys, "board", "in/submission.json")[1].splitlines()[-1] == "in/board.html"
+
+
 def test_mistakes_are_told_in_one_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "there is no folder none" in refused(capsys, "board", "none")
     assert "holds no submission" in refused(capsys, "board", ".")
