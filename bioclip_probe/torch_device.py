@@ -4,9 +4,35 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 
 from bioclip_probe.errors import ModelError
+
+_NAME = re.compile(r"auto|cpu(:0)?|cuda(:\d+)?")
+
+
+def check_device(device: str) -> None:
+    """Raise an error if no device has this name on any machine; torch is not imported.
+
+    Parameters
+    ----------
+    device : str
+
+    Raises
+    ------
+    ModelError
+
+    Examples
+    --------
+    >>> check_device("cuda:1")
+    >>> check_device("meta")
+    Traceback (most recent call last):
+        ...
+    bioclip_probe.errors.ModelError: unknown device 'meta'; expected cpu, cuda, cuda:N or auto
+    """
+    if not _NAME.fullmatch(device):
+        raise ModelError(f"unknown device '{device}'; expected cpu, cuda, cuda:N or auto")
 
 
 def resolve_device(device: str) -> str:
@@ -26,17 +52,17 @@ def resolve_device(device: str) -> str:
     Raises
     ------
     ModelError
-        If the name is unknown, or it names a GPU and torch finds none.
+        If the name is unknown, or it names a GPU that torch does not find.
 
     Examples
     --------
     >>> resolve_device("cpu")
     'cpu'
     """
-    if device.partition(":")[0] == "cpu":
+    check_device(device)
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
         return device
-    if device != "auto" and device.partition(":")[0] != "cuda":
-        raise ModelError(f"unknown device '{device}'; expected cpu, cuda, cuda:N or auto")
     if device == "auto" and not _has_gpu_driver():
         return "cpu"
     import torch  # here, because the module must load quickly
@@ -45,6 +71,9 @@ def resolve_device(device: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if not torch.cuda.is_available():
         raise ModelError(f"device '{device}' was asked for, but torch finds no GPU here; use --device cpu or auto")
+    if number and int(number) >= torch.cuda.device_count():
+        last = torch.cuda.device_count() - 1
+        raise ModelError(f"device '{device}' was asked for, but the last GPU that torch finds here is cuda:{last}")
     return device
 
 

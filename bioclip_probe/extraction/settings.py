@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bioclip_probe.errors import DataError, some
 from bioclip_probe.tables import DTYPES, SHARD_SIZE
+from bioclip_probe.torch_device import check_device
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 PREPARATIONS = ("auto", "threads", "processes")
@@ -55,7 +56,7 @@ class ExtractionSettings:
 
     Raises
     ------
-    DataError
+    ProbeError
         If a number is out of its range or a name is unknown.
 
     Examples
@@ -111,6 +112,7 @@ class ExtractionSettings:
     progress: bool = field(default=True, metadata={"help": "show progress"})
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         if any(number is not None and number < 1 for number in (self.batch_size, self.workers)):
             raise DataError(f"batch size and workers must be at least 1; got {self.batch_size} and {self.workers}")
         if self.preparation not in PREPARATIONS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.stats.defaults import LEVEL, N_BOOTSTRAP, N_GROUPS, N_PERMUTATIONS
 from bioclip_probe.tables import DEFAULT_SEED, RANKS, check_no_text
+from bioclip_probe.torch_device import check_device
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class MeasureSettings:
     Raises
     ------
     ProbeError
-        If a number is out of its range, or the rank is unknown.
+        If a number is out of its range, or the rank or the device is unknown.
 
     Examples
     --------
@@ -125,6 +126,7 @@ class MeasureSettings:
 
     def __post_init__(self) -> None:
         check_no_text("metrics", self.metrics)
+        check_device(self.device)
         if self.seed < 0:
             raise ProbeError(f"the seed must be 0 or more; got {self.seed}")
         if not 0 < self.level < 1:

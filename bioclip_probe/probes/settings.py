@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bioclip_probe.errors import ProbeError
 from bioclip_probe.probes.registry import PROTOCOLS, REGISTRY, SEEN, SEEN_CHILDREN, SHUFFLED, UNSEEN
 from bioclip_probe.tables import DEFAULT_SEED, TEMPLATES, check_name, check_no_text
+from bioclip_probe.torch_device import check_device
 
 #: The probes of a whole study by default. Ridge regression and LDA add little to the linear probe.
 USUAL_PROBES = ("linear", "knn", "simpleshot", "zero_shot")
@@ -88,6 +89,7 @@ class ProbeSettings:
     def __post_init__(self) -> None:
         check_no_text("probes", self.probes)
         check_no_text("protocols", self.protocols)
+        check_device(self.device)
         for name in self.probes:
             check_name("probe", name, REGISTRY)
         for name in self.protocols:

@@ -127,7 +127,7 @@ def score(
     ['lda']
     """
     settings = replace(settings or MeasureSettings(), metrics=())
-    facts = {**asdict(settings), "asked": asked and asdict(replace(asked, device=""))}
+    facts = {**asdict(settings), "asked": asked and {**asdict(asked), "device": ""}}
     names = [*sample.embeddings]
     inputs = {
         name: [("vectors", name), *((("names", name),) if name in sample.names else ())] for name in sample.embeddings

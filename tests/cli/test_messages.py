@@ -56,3 +56,9 @@ def test_measure_and_probe_print_the_notes_of_the_dataset(here, capsys):
         assert status == 0
         assert "\nNotes on the images of birds:\n" in out
         assert "  4 of 8 images are exact copies of others (the same bytes)" in out
+
+
+@pytest.mark.parametrize("command", ["embed", "measure", "probe", "reproduce"])
+def test_a_name_of_no_device_is_refused_before_anything_is_read(here, capsys, command):
+    line = refused(capsys, command, "--data", "table:none.csv", "--models", "pixels", "--device", "meta")
+    assert line == "bioclip-probe: unknown device 'meta'; expected cpu, cuda, cuda:N or auto"
