@@ -22,7 +22,8 @@ predictions, a projection returns coordinates. The study puts them in tables; pl
 `taxa`                embeddings of the taxa of a rank
 `Plan`, `reproduce`   a whole study into a results folder
 `Phylogeny`           a file with a tree of the species
-`…Settings`           `ExtractionSettings`, `MeasureSettings`, `ProbeSettings`, `ProjectionSettings`
+`…Settings`           `ExtractionSettings`, `MeasureSettings`, `ProbeSettings`, `ProjectionSettings`,
+                      `ColumnSettings`
 `Store`               embeddings on disk
 `datasets`            the shelf of datasets: ``load``, ``catalogue``
 `encoders`            the shelf of encoders: ``load``, ``catalogue``

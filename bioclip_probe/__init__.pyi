@@ -23,6 +23,7 @@ from . import world as world
 from .errors import ProbeError as ProbeError
 from .extraction.settings import ExtractionSettings as ExtractionSettings
 from .metrics.settings import MeasureSettings as MeasureSettings
+from .notebook.columns import ColumnSettings as ColumnSettings
 from .notebook.inputs import dataset as dataset
 from .notebook.inputs import encoder as encoder
 from .notebook.study import Study as Study
@@ -62,6 +63,7 @@ class _CallableStudy:
         measure: MeasureSettings | None = None,
         probe: ProbeSettings | None = None,
         projection: ProjectionSettings | None = None,
+        columns: ColumnSettings | None = None,
         steps: collections.abc.Collection[str] = ...,
         progress: bool = True,
     ) -> Study: ...

@@ -1,9 +1,11 @@
+from . import columns as columns
 from . import figures as figures
 from . import inputs as inputs
 from . import measurements as measurements
 from . import running as running
 from . import study as study
 from . import verdict as verdict
+from .columns import ColumnSettings as ColumnSettings
 from .figures import StudyFigures as StudyFigures
 from .inputs import dataset as dataset
 from .inputs import encoder as encoder

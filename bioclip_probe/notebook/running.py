@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from bioclip_probe import encoders, metrics
 from bioclip_probe.datasets.readers.content import cache_folder
 from bioclip_probe.datasets.registry import IN_MEMORY
@@ -13,10 +15,12 @@ from bioclip_probe.encoders.ids import public_id
 from bioclip_probe.errors import DataError, ModelError
 from bioclip_probe.extraction.settings import ExtractionSettings
 from bioclip_probe.metrics.settings import MeasureSettings
+from bioclip_probe.notebook.columns import ColumnSettings
 from bioclip_probe.notebook.study import Study
 from bioclip_probe.probes.settings import ProbeSettings
 from bioclip_probe.projections.settings import ProjectionSettings
 from bioclip_probe.study import results
+from bioclip_probe.study.attributes import attributes_of_frame
 from bioclip_probe.study.collecting import check_several_taxa_of, default_store
 from bioclip_probe.study.phylogeny import TRUE_TREE
 from bioclip_probe.study.plan import Plan
@@ -35,6 +39,7 @@ def run_study(
     measure: MeasureSettings | None = None,
     probe: ProbeSettings | None = None,
     projection: ProjectionSettings | None = None,
+    columns: ColumnSettings | None = None,
     steps: Collection[str] = STEPS,
     progress: bool = True,
 ) -> Study:
@@ -57,6 +62,8 @@ def run_study(
         Which probes and protocols.
     projection : ProjectionSettings, optional
         Which methods, e.g. t-SNE and UMAP, and the mode.
+    columns : ColumnSettings, optional
+        Columns of the images, such as photographer, that embeddings may follow instead of the tree.
     steps : collection of str
         Of ``measure``, ``probe`` and ``project``.
     progress : bool
@@ -69,7 +76,8 @@ def run_study(
     Raises
     ------
     ProbeError
-        If `sample` is not a sample, a setting is not known, or `out` holds the results of another run.
+        If `sample` is not a sample, a setting is not known, there is no such column, or `out` holds the results of
+        another run.
 
     Examples
     --------
@@ -100,12 +108,15 @@ def run_study(
         check_name("step", step, STEPS)
     check_several_taxa_of(sample.images, sample.dataset)
     sample = _controls_last(sample)
-    plan = _plan(sample, measure, probe, projection, progress)
+    plan = _plan(sample, measure, probe, projection, columns, progress)
     metrics.check_metrics(plan.measure.metrics)
+    if columns is not None and isinstance(columns.table, pd.DataFrame):
+        sample = replace(sample, attributes=attributes_of_frame(sample.images, plan.columns, columns.table))
+    study = _text(sample, plan)
     sample = as_planned(sample, plan)
     folder = results.check_folder(default_folder(sample) if out is None else out)
     results.check_run(folder, sample.run)
-    runner = StudyRunner(sample, plan, folder, fresh=True, study=_text(sample, plan))
+    runner = StudyRunner(sample, plan, folder, fresh=True, study=study)
     runner.run_together([step for step in STEPS if step in steps])
     return Study(results.read(folder), sample)
 
@@ -146,19 +157,24 @@ def _plan(
     measure: MeasureSettings | None,
     probe: ProbeSettings | None,
     projection: ProjectionSettings | None,
+    columns: ColumnSettings | None,
     progress: bool,
 ) -> Plan:
     """Return the plan of a study of a sample; settings that are not given have their defaults."""
-    given = ((measure, MeasureSettings), (probe, ProbeSettings), (projection, ProjectionSettings))
-    for settings, kind in given:
+    given = {MeasureSettings: measure, ProbeSettings: probe, ProjectionSettings: projection, ColumnSettings: columns}
+    for kind, settings in given.items():
         if settings is not None and not isinstance(settings, kind):
             raise DataError(f"expected {kind.__name__} of bioclip_probe; got a {type(settings).__name__}")
     controls = set(sample.controls)
     models = [name for name in sample.embeddings if name not in controls] or list(sample.embeddings)
+    columns = columns or ColumnSettings()
     return Plan(
         data=sample.spec or f"{IN_MEMORY}:{sample.dataset}",
         models=tuple(models),
         controls=len(models) < len(sample.embeddings),
+        confounds=tuple(columns.confounds),
+        strata=tuple(columns.strata),
+        attributes=Path(columns.table) if isinstance(columns.table, str | Path) else None,
         extraction=ExtractionSettings(progress=progress),
         measure=measure or MeasureSettings(),
         probe=probe or ProbeSettings(),
@@ -167,9 +183,13 @@ def _plan(
 
 
 def _text(sample: Sample, plan: Plan) -> str:
-    """Return the study as a study file, with which the command line runs it again; empty where that is not possible."""
+    """Return the study as a study file, with which the command line runs it again; empty where that is not possible.
+
+    Columns that `sample` has already are of no file.
+    """
     known = {encoder["name"]: encoder["id"] for encoder in sample.record["encoders"]}
-    if not sample.spec or set(sample.trees) - {TRUE_TREE} or plan.encoders != tuple(known):
+    in_memory = set(sample.trees) - {TRUE_TREE} or set(sample.attributes) & set(plan.columns)
+    if not sample.spec or in_memory or plan.encoders != tuple(known):
         return ""
     try:
         same = all(public_id(encoders.resolve(name)[1]) == id for name, id in known.items())

@@ -72,16 +72,66 @@ def attributes_of(
     if path is None:
         ask = "give a table that has it and a column of image ids: --attributes FILE"
         raise DataError(f"'{data}' has no column {some(others)}; {ask}")
-    of_file = _read(path, others)
-    rows = pd.Index(of_file.pop("image_id"))
-    if rows.has_duplicates:
-        raise DataError(f"{path} names images more than once: {some(rows[rows.duplicated()].unique())}")
-    position = rows.get_indexer(images["image_id"])
-    found = of_file.reindex(position).reset_index(drop=True).apply(known_values)
-    for column in others:
-        if found[column].isna().all():
-            raise DataError(f"{path} gives no image of the dataset a value in '{column}'; do its image ids agree?")
+    found = _of_images(images, _read(path, others), str(path))
     return pd.concat([attributes, found], axis=1)[columns]
+
+
+def attributes_of_frame(images: pd.DataFrame, columns: Sequence[str], frame: pd.DataFrame) -> pd.DataFrame:
+    """Return further columns of the images of a dataset from a table in memory.
+
+    Parameters
+    ----------
+    images : DataFrame, n rows
+        An `IMAGES` table.
+    columns : sequence of str
+    frame : DataFrame
+        With these columns and one of image ids. Without image ids, it has a row for each image, and the ids are the
+        numbers of the rows, as in `datasets.from_rows`.
+
+    Returns
+    -------
+    DataFrame, n rows
+        As `attributes_of`.
+
+    Raises
+    ------
+    DataError
+        If the table lacks a column, names an image twice, or has a value for no image.
+
+    Examples
+    --------
+    >>> images = pd.DataFrame({"image_id": ["0", "2"]})
+    >>> attributes_of_frame(images, ["place"], pd.DataFrame({"place": ["Rome", "Oslo", "Bonn"]}))["place"].tolist()
+    ['Rome', 'Bonn']
+    """
+    where, names = "the table of columns", [str(name) for name in frame.columns]
+    columns = list(dict.fromkeys(columns))
+    ids = _id_column(names, columns, where)
+    texts = frame.set_axis(names, axis=1).reset_index(drop=True).astype("str")
+    of_frame = texts[columns].assign(image_id=texts[ids] if ids else texts.index.astype("str"))
+    return _of_images(images, of_frame, where)
+
+
+def _of_images(images: pd.DataFrame, table: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return the columns of a table of image ids in the order of the images; `where` names it in messages."""
+    rows = pd.Index(table.pop("image_id"))
+    if rows.has_duplicates:
+        raise DataError(f"{where} names images more than once: {some(rows[rows.duplicated()].unique())}")
+    position = rows.get_indexer(images["image_id"])
+    found = table.reindex(position).reset_index(drop=True).apply(known_values)
+    for column in found:
+        if found[column].isna().all():
+            raise DataError(f"{where} gives no image of the dataset a value in '{column}'; do its image ids agree?")
+    return found
+
+
+def _id_column(names: Sequence[str], columns: Sequence[str], where: str) -> str | None:
+    """Return the column of image ids of a table that has the other columns; None if it has none."""
+    absent = [column for column in columns if column not in names]
+    if absent:
+        raise DataError(f"{where} lacks the columns {some(absent)}; it has: {some(names, 20)}")
+    matched = match_columns(names)
+    return matched.get("image_id") or next((name for name in names if name.lower() in ID_NAMES), matched.get("source"))
 
 
 def licences_of(images: pd.DataFrame, data: str = "", path: Path | None = None) -> pd.Series | None:
@@ -146,11 +196,7 @@ def _column_names(path: Path) -> list[str]:
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Return some columns of a file as text, with the column ``image_id``."""
     names = _column_names(path)
-    absent = [column for column in columns if column not in names]
-    if absent:
-        raise DataError(f"{path} lacks the columns {some(absent)}; it has: {some(names, 20)}")
-    matched = match_columns(names)
-    ids = matched.get("image_id") or next((name for name in names if name.lower() in ID_NAMES), matched.get("source"))
+    ids = _id_column(names, columns, str(path))
     if ids is None:
         raise DataError(f"{path} has no column of image ids: expected image_id, uuid or id; it has: {some(names, 20)}")
     wanted = [ids, *columns]

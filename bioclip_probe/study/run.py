@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from bioclip_probe import datasets, executors, metrics, provenance
 from bioclip_probe.datasets import Dataset
 from bioclip_probe.extraction.ready_vectors import VECTORS
@@ -77,6 +79,8 @@ def collect_sample(
 def as_planned(sample: Sample, plan: Plan) -> Sample:
     """Return a sample with the columns of images that the plan needs and their licences, balanced if it says so.
 
+    Columns that the sample has already stay as they are.
+
     Parameters
     ----------
     sample : Sample
@@ -96,9 +100,10 @@ def as_planned(sample: Sample, plan: Plan) -> Sample:
     ...     as_planned(sample, corvid_plan(folder)) is sample
     True
     """
-    if plan.columns:
-        columns = attributes_of(sample.images, plan.columns, plan.data, plan.attributes)
-        sample = replace(sample, attributes=columns)
+    lacking = [name for name in plan.columns if name not in sample.attributes]
+    if lacking:
+        columns = attributes_of(sample.images, lacking, plan.data, plan.attributes)
+        sample = replace(sample, attributes=pd.concat([sample.attributes, columns], axis=1))
     licences = licences_of(sample.images, plan.data, plan.attributes)
     if licences is not None:
         sample = replace(sample, attributes=sample.attributes.assign(**{LICENCE: licences}))

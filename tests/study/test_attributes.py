@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bioclip_probe.errors import DataError
-from bioclip_probe.study.attributes import attributes_of, codes
+from bioclip_probe.study.attributes import attributes_of, attributes_of_frame, codes
 
 IMAGES = pd.DataFrame({"image_id": ["1", "2", "3"], "group": ["Ada", None, "Bo"], "split": ["a", "b", "b"]})
 
@@ -52,6 +52,23 @@ def test_a_file_that_cannot_serve_is_refused_in_one_line(tmp_path, text, column,
     with pytest.raises(DataError, match=message) as error:
         attributes_of(IMAGES, [column], path=table)
     assert "\n" not in str(error.value)
+
+
+def test_columns_of_a_frame_are_found_by_id_or_by_the_number_of_the_row():
+    frame = pd.DataFrame({"kind": ["a", "unknown", "c", "d"], "id": [3, 2, 1, 9]})
+    assert attributes_of_frame(IMAGES, ["kind"], frame)["kind"].fillna("-").tolist() == ["c", "-", "a"]
+    numbered = frame[["kind"]].set_axis([7, 7, 8, 9])  # the index is not used
+    assert attributes_of_frame(IMAGES, ["kind"], numbered)["kind"].fillna("-").tolist() == ["-", "c", "d"]
+
+
+@pytest.mark.parametrize(("frame", "message"), [
+    ({"place": ["Rome"]}, "the table of columns lacks the columns kind; it has: place"),
+    ({"id": [1, 1], "kind": ["a", "b"]}, "the table of columns names images more than once: 1"),
+    ({"id": [7], "kind": ["a"]}, "gives no image of the dataset a value in 'kind'"),
+])  # fmt: skip
+def test_a_frame_that_cannot_serve_is_refused_in_one_line(frame, message):
+    with pytest.raises(DataError, match=message):
+        attributes_of_frame(IMAGES, ["kind"], pd.DataFrame(frame))
 
 
 def test_a_column_that_no_file_has_asks_for_one():
