@@ -33,7 +33,7 @@ def audit(options: argparse.Namespace, output: Output) -> None:
     from bioclip_probe.tree import audit
 
     if options.out and options.out.exists() and not options.out.is_dir():
-        raise DataError(f"cannot write to {options.out}: it is no folder")
+        raise DataError(f"cannot write to {options.out}: it is not a folder")
     phylogeny = (
         options.tree and Phylogeny(options.tree, options.tree_unit, options.tree_names, options.tree_at_genus).read()
     )

@@ -100,7 +100,7 @@ def _text_of(path: Path, missing: str) -> str:
     except FileNotFoundError:
         raise DataError(missing) from None
     except UnicodeDecodeError:
-        raise DataError(f"{path} is no text in UTF-8") from None
+        raise DataError(f"{path} is not text in UTF-8") from None
 
 
 def _site_of(options: argparse.Namespace) -> Site:

@@ -198,7 +198,7 @@ def _read_media_table(archive: Archive, table: ArchiveTable) -> tuple[pd.DataFra
             rows["address"] = rows["address"].fillna(rows[name])
     nameless = rows[[KEY, "address"]].isna().any(axis=1) & ~no_picture
     if no_picture.any():
-        notes.append(f"{no_picture.sum()} media left out, they are no pictures (sound, video)")
+        notes.append(f"{no_picture.sum()} media left out, they are not pictures (sound, video)")
     if nameless.any():
         numbers = some(rows.index[nameless] + 1)
         notes.append(f"{nameless.sum()} media left out, no record or no address: rows {numbers}")

@@ -126,7 +126,7 @@ def load(path: Path) -> Dataset:
     try:
         rows = library.load_from_disk(str(path))
     except Exception as error:  # of the library, of Arrow, or KeyError, TypeError … of a damaged JSON
-        raise DataError(f"{path} is no dataset that Hugging Face's save_to_disk wrote: {one_line(error)}") from error
+        raise DataError(f"{path} is not a dataset that Hugging Face's save_to_disk wrote: {one_line(error)}") from error
     if isinstance(rows, library.DatasetDict):
         if len(rows) != 1:
             raise DataError(

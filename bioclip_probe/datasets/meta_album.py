@@ -84,7 +84,7 @@ def load(path: Path, name: str | None = None) -> Dataset:
     if not table.is_file():
         sets = sorted(child.parent.name for child in path.glob("*/labels.csv"))
         hint = f"name one of its sets: {some(sets)}" if sets else "expected labels.csv and images/"
-        raise DataError(f"{path} is no set of Meta-Album; {hint}")
+        raise DataError(f"{path} is not a set of Meta-Album; {hint}")
     info = _read_info(path / "info.json")
     columns = {meaning: info.get(f"{meaning}_column_name") or column for meaning, column in COLUMNS.items()}
     content = read_columns(table, CSV, list(columns.values()))
@@ -127,11 +127,11 @@ def _parse_category(label: str, form: str) -> tuple[str | None, str | None, str 
 def _notes_on_taxa(name: str, labels: pd.Series, taxa: pd.DataFrame) -> list[str]:
     notes = []
     if name not in CATEGORY_FORMS:
-        notes.append(f"'{printable(name)}' is no known set of organisms: no category was read as a taxon")
+        notes.append(f"'{printable(name)}' is not a known set of organisms: no category was read as a taxon")
     no_species = taxa["species"].isna() & labels.notna()
     if no_species.any():
         notes.append(
-            f"{no_species.sum()} images have a label that is no binomial, and no species: "
+            f"{no_species.sum()} images have a label that is not a binomial, and no species: "
             f"{some(labels[no_species].unique())}"
         )
     if labels.isna().any():

@@ -306,7 +306,7 @@ def _with_masks(dataset: Dataset, root: Path, rows: pd.DataFrame, table: Path) -
     missing = [file for file, (size, _) in zip(content.files, content.stamps, strict=True) if size < 0]
     notes = [*dataset.notes, f"{len(masks)} of {len(dataset)} images have a mask, for silhouette: and background:"]
     if missing:
-        notes.append(f"{len(missing)} masks are no files below {root}: {some(missing)}")
+        notes.append(f"{len(missing)} masks are not files below {root}: {some(missing)}")
         masks = {source: mask for source, mask in masks.items() if mask not in set(missing)}
         content = FileContent(root, sorted(set(masks.values())), one_an_image=False)
     identity = replace(dataset.identity, facts=(*dataset.identity.facts, MaskContent(content)))

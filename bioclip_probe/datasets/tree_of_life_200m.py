@@ -104,7 +104,7 @@ def _paths_by_uuid(images: Path, uuids: pd.Series, catalog: Path) -> tuple[pd.Se
     """Return the path of each picture below `images`, and one of the paths as an example of the layout."""
     odd = uuids[~uuids.str.fullmatch(r"[0-9A-Za-z_-]+", na=False)]
     if len(odd):
-        raise DataError(f"{catalog} has {len(odd)} ids that are no uuid, and no column of paths: {some(odd)}")
+        raise DataError(f"{catalog} has {len(odd)} ids that are not uuids, and no column of paths: {some(odd)}")
     tried = uuids.iloc[np.unique(np.linspace(0, len(uuids) - 1, _N_TRIED, dtype=np.int64))]
     layouts = list(product(FOLDER_WIDTHS, SUFFIXES))
     n_files = [sum(os.path.isfile(images / path) for path in _apply_layout(tried, *layout)) for layout in layouts]

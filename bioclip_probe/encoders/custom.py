@@ -162,7 +162,7 @@ def _import_file(file: Path) -> ModuleType:
     name = f"bioclip_probe_custom_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise ModelError(f"{file} is no Python file; expected custom:FILE.py:FACTORY")
+        raise ModelError(f"{file} is not a Python file; expected custom:FILE.py:FACTORY")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickles of the file look up its module
     try:

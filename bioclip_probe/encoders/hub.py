@@ -54,7 +54,7 @@ def hub_weights(
     >>> hub_weights("not a repository", None, ("model.safetensors",))
     Traceback (most recent call last):
         ...
-    bioclip_probe.errors.ModelError: 'not a repository' is no repository name; expected hf-hub:ORG/REPO
+    bioclip_probe.errors.ModelError: 'not a repository' is not the name of a repository; expected hf-hub:ORG/REPO
     """
     path = _cached_file(repository, revision, names, config)
     origin = "from the cache"
@@ -147,7 +147,7 @@ def _cached_file(repository: str, revision: str | None, names: Sequence[str], co
         try:
             path = try_to_load_from_cache(repository, name, revision=revision)
         except HFValidationError as error:
-            raise ModelError(f"'{repository}' is no repository name; expected hf-hub:ORG/REPO") from error
+            raise ModelError(f"'{repository}' is not the name of a repository; expected hf-hub:ORG/REPO") from error
         if isinstance(path, str) and (not config or (Path(path).parent / config).is_file()):
             return Path(path)
     return None
@@ -198,7 +198,7 @@ def _hub_errors(repository: str, revision: str | None, config: str) -> Iterator[
     try:
         yield
     except HFValidationError as error:
-        raise ModelError(f"'{repository}' is no repository name; expected hf-hub:ORG/REPO") from error
+        raise ModelError(f"'{repository}' is not the name of a repository; expected hf-hub:ORG/REPO") from error
     except RevisionNotFoundError as error:
         raise ModelError(f"the hub repository {repository} has no revision '{revision or 'main'}'") from error
     except GatedRepoError as error:

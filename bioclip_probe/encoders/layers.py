@@ -254,7 +254,7 @@ def _tap_of(inner: Recipe) -> LayerTap:
     if tap is None:
         network = inner.build()
         if not isinstance(network, Network):
-            raise ModelError("it is no network, so it has no layers")
+            raise ModelError("it is not a network, so it has no layers")
         tap = LayerTap(network)
         _TAPS[key] = tap
     return tap

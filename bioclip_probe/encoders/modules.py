@@ -92,12 +92,12 @@ def from_module(
     48
     """
     if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]+", name):
-        raise ModelError(f"'{name}' is no name of an encoder; expected letters, digits and . _ + -")
+        raise ModelError(f"'{name}' is not a name for an encoder; expected letters, digits and . _ + -")
     check_geometry(geometry)
     if isinstance(module, type):
         raise ModelError(f"{module.__name__} is a class; expected a network that is made of it: {module.__name__}(…)")
     if not callable(getattr(module, "state_dict", None)) or not callable(module):
-        raise ModelError(f"a {type(module).__name__} is no torch module; expected one, or custom:FILE.py:FACTORY")
+        raise ModelError(f"a {type(module).__name__} is not a torch module; expected one, or custom:FILE.py:FACTORY")
     if not callable(transform):
         raise ModelError(f"the transform is a {type(transform).__name__}; expected a function of one picture")
     own = copy.deepcopy(module).eval()

@@ -111,7 +111,7 @@ def source_of(id: str, revision: str | None = None, random: bool = False) -> Sou
         repository, _, pinned = rest.partition("@")
         return source_from_hub(repository, revision or pinned or None)
     raise ModelError(
-        f"'{id}' is no open_clip model that this can be done to; name ARCHITECTURE/PRETRAINED or local-dir:PATH"
+        f"'{id}' is not an open_clip model that this can be done to; name ARCHITECTURE/PRETRAINED or local-dir:PATH"
     )
 
 
@@ -174,7 +174,7 @@ def source_from_hub(repository: str, revision: str | None = None) -> Source:
     >>> source_from_hub("not a repository")
     Traceback (most recent call last):
         ...
-    bioclip_probe.errors.ModelError: 'not a repository' is no repository name; expected hf-hub:ORG/REPO
+    bioclip_probe.errors.ModelError: 'not a repository' is not the name of a repository; expected hf-hub:ORG/REPO
     """
     path, commit = hub_weights(repository, revision, OPEN_CLIP_FILES, OPEN_CLIP_CONFIG)
     return source_from_folder(path.parent, commit)
@@ -294,7 +294,7 @@ def _checked_config(folder: Path) -> dict[str, Any]:
 
 def _table(config: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
     if not isinstance(config.get(key), dict):
-        raise ModelError(f"{path} is no open_clip configuration: its {key} is no table")
+        raise ModelError(f"{path} is not an open_clip configuration: its {key} is not a table")
     return config[key]
 
 
@@ -303,7 +303,8 @@ def _refuse_foreign_code(folder: Path, config: dict[str, Any]) -> None:
     text = config["text_cfg"]
     options = text.get("tokenizer_kwargs") or {}
     if not isinstance(options, dict):
-        raise ModelError(f"{folder / OPEN_CLIP_CONFIG} is no open_clip configuration: its tokenizer_kwargs is no table")
+        path = folder / OPEN_CLIP_CONFIG
+        raise ModelError(f"{path} is not an open_clip configuration: its tokenizer_kwargs is not a table")
     tower = text.get("hf_model_name")
     reason = ""
     if options.get("trust_remote_code"):

@@ -220,8 +220,8 @@ def source_from_folder(folder: Path) -> Source:
     architecture, arguments = config.get("architecture"), config.get("model_args") or {}
     pretrained = config.get("pretrained_cfg", config)  # older folders have all in one table
     if not isinstance(architecture, str) or not isinstance(arguments, dict) or not isinstance(pretrained, dict):
-        wrong = "its architecture is no text, or its model_args or pretrained_cfg no table"
-        raise ModelError(f"{origin} is no configuration of timm: {wrong}")
+        wrong = "its architecture is not text, or its model_args or pretrained_cfg is not a table"
+        raise ModelError(f"{origin} is not a configuration of timm: {wrong}")
     foreign = sorted(_NOT_OF_A_NETWORK & arguments.keys())
     if foreign:
         raise ModelError(f"{origin}: model_args has {some(foreign)}; expected arguments of the network only")

@@ -81,7 +81,7 @@ def expand(names: Iterable[str]) -> tuple[str, ...]:
         first, last, rest = int(match[1]), int(match[2]), match[3]
         if not first <= last <= first + MAX_RANGE:
             raise ModelError(
-                f"'{name}' is no range of layers; expected layer:FIRST-LAST:MODEL, such as layer:1-12:clip"
+                f"'{name}' is not a range of layers; expected layer:FIRST-LAST:MODEL, such as layer:1-12:clip"
             )
         expanded += [f"layer:{number}:{rest}" for number in range(first, last + 1)]
     return tuple(expanded)

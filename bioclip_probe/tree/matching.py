@@ -30,8 +30,8 @@ KINDS = {
     "no tip": "its genus has tips, it has none",
     "no genus": "its genus is not in the tree",
     "not in tree": "no node of the tree has its name",
-    "several places": "its tips are no clade",
-    "wrong table": "the table of names gives a name that is no tip",
+    "several places": "its tips do not form a clade",
+    "wrong table": "the table of names gives a name that is not a tip",
 }
 
 
@@ -220,7 +220,7 @@ class _Matcher:
             return None
         crown = self._crown(tips)
         if crown < 0:
-            return _Match(-1, "several places", f"the {len(tips)} tips of its genus are no clade")
+            return _Match(-1, "several places", f"the {len(tips)} tips of its genus do not form a clade")
         if self.rank == "genus":
             taken.add(tips[0])
             return _Match(

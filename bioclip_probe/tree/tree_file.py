@@ -219,6 +219,6 @@ def _text_of(path: Path) -> str:
         check_declared(path, "unpacked text", len(content), n_bytes, _MOST_UNPACKED)
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TreeError(f"cannot read the tree {path}: it is no UTF-8 ({error.reason}); save it as UTF-8") from None
+        raise TreeError(f"cannot read the tree {path}: it is not UTF-8 ({error.reason}); save it as UTF-8") from None
     except (OSError, EOFError, zlib.error) as error:  # the latter two: a damaged gzip file
         raise TreeError(f"cannot read the tree {path}: {getattr(error, 'strerror', None) or error}") from error

@@ -72,7 +72,7 @@ def test_a_study_that_cannot_be_run_is_refused_in_one_line(here, capsys, monkeyp
     line = refused(capsys, "run", "s.toml", "--set", "mesure.seed=3")
     assert line == "bioclip-probe: s.toml: no setting 'mesure'; did you mean measure, models, tree?"
     (here / "s.toml").write_bytes(b"\xff\xfe")
-    assert "s.toml is no text in UTF-8" in refused(capsys, "run", "s.toml")
+    assert "s.toml is not text in UTF-8" in refused(capsys, "run", "s.toml")
     assert {path.name for path in here.iterdir()} == {"s.toml", "elsewhere.toml"}
     (here / "study.toml").write_text("seed = 1")
     assert "study.toml is where its results would be stored" in refused(capsys, "run", "study.toml", "--out", ".")

@@ -36,7 +36,7 @@ def test_pictures_named_by_the_id_of_their_record(tmp_path):
     assert images.loc["images/101.jpg", ["common", "group"]].tolist() == ["Black-billed Magpie", 'A. "Al" Bird']
     assert images.loc["images/102_2.jpg", "group"] == images.loc["images/deep/102_1.png", "group"] == "102"
     assert set(dataset.notes) >= {
-        "1 media left out, they are no pictures (sound, video)",
+        "1 media left out, they are not pictures (sound, video)",
         "1 files left out, they belong to no record: images/104.jpg",
         "1 of 3 records have no picture here",
     }

@@ -134,12 +134,12 @@ def test_folders_of_systems_are_left_out_and_noted(tmp_path):
     [
         (
             "birds/Chordata/Aves/Passeriformes/Corvidae/Pica",
-            "'Birds' is no kingdom.*understood as kingdom birds, phylum",
+            "'Birds' is not a kingdom.*understood as kingdom birds, phylum",
         ),
-        ("Chordata/Aves/Passeriformes/Corvidae/Pica/hudsonia", "'Chordata' is no kingdom"),
+        ("Chordata/Aves/Passeriformes/Corvidae/Pica/hudsonia", "'Chordata' is not a kingdom"),
         (
             "mine/Animalia/Chordata/Aves/Passeriformes/Corvidae/Pica",
-            "'Mine' is no kingdom, but 'Animalia' below it is one",
+            "'Mine' is not a kingdom, but 'Animalia' below it is one",
         ),
         (
             "Animalia/Vertebrata/Chordata/Aves/Passeriformes/Corvidae/Pica",
@@ -150,7 +150,7 @@ def test_folders_of_systems_are_left_out_and_noted(tmp_path):
             "Animalia/Chordata/Aves/Passeriformes/Oscines/Corvidae/Pica",
             "as the name of a family does, stands.*of the genus",
         ),
-        ("Chordata_Aves_Passeriformes_Corvidae_Corvinae_Pica_hudsonia", "'Chordata' is no kingdom"),
+        ("Chordata_Aves_Passeriformes_Corvidae_Corvinae_Pica_hudsonia", "'Chordata' is not a kingdom"),
     ],
 )
 def test_a_level_of_another_rank_is_refused_with_what_was_understood(tmp_path, folder, problem):

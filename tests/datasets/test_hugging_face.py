@@ -62,7 +62,7 @@ def test_other_objects_and_folders_are_refused(rows, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="no rank is called tribe"):
         from_hugging_face(rows, ranks={"tribe": "genus"})
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="is no dataset that Hugging Face's save_to_disk wrote"):
+    with pytest.raises(DataError, match="is not a dataset that Hugging Face's save_to_disk wrote"):
         datasets.load(f"hugging-face:{tmp_path / 'empty'}")
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(DataError, match=r"pip install 'bioclip_probe\[hugging-face\]'"):

@@ -46,7 +46,7 @@ def test_pictures_bring_their_masks_also_in_another_process(folder):
 def test_masks_are_noted_and_part_of_the_fingerprint(folder):
     dataset = datasets.load(f"table:{folder / 'in.csv'}")
     notes = "\n".join(dataset.notes)
-    assert "3 of 3 images have a mask" in notes and "1 masks are no files below" in notes and "c-mask.png" in notes
+    assert "3 of 3 images have a mask" in notes and "1 masks are not files below" in notes and "c-mask.png" in notes
     first = dataset.fingerprint
     Image.fromarray(np.zeros((6, 8), np.uint8)).save(folder / "a-mask.png")
     assert datasets.load(f"table:{folder / 'in.csv'}").fingerprint != first

@@ -55,9 +55,10 @@ def test_categories_become_taxa_only_if_they_are_binomials(tmp_path, name, label
     assert row["label"] == label
     assert row["genus"] == (species.split()[0] if species else "Amanita" if label == "Amanita sp." else None)
     assert row[list(RANKS[:5])].isna().all()
-    noted = any("1 images have a label that is no binomial" in note and note.endswith(label) for note in dataset.notes)
+    reason = "1 images have a label that is not a binomial"
+    noted = any(reason in note and note.endswith(label) for note in dataset.notes)
     assert noted == (species is None)
-    assert any("'MINE' is no known set" in note for note in dataset.notes) == (name == "mine")
+    assert any("'MINE' is not a known set" in note for note in dataset.notes) == (name == "mine")
     assert dataset.open(row["source"]).size == (8, 6)
 
 
@@ -101,9 +102,9 @@ def test_rows_without_picture_or_label_are_noted(tmp_path):
 def test_folders_and_tables_with_mistakes_are_refused(tmp_path):
     for name in ("BRD_Mini", "PLK_Mini"):
         root = build(tmp_path / name, ["Osprey"])
-    with pytest.raises(DataError, match=r"no set of Meta-Album; name one of its sets: BRD_Mini, PLK_Mini$"):
+    with pytest.raises(DataError, match=r"is not a set of Meta-Album; name one of its sets: BRD_Mini, PLK_Mini$"):
         load(tmp_path)
-    with pytest.raises(DataError, match=r"no set of Meta-Album; expected labels.csv and images/$"):
+    with pytest.raises(DataError, match=r"is not a set of Meta-Album; expected labels.csv and images/$"):
         load(root / "images")
     for text, reason in [
         ("FILE_NAME,LABEL\n0.jpg,a\n", "lacks the columns CATEGORY; it has: FILE_NAME, LABEL"),

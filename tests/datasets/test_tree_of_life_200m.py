@@ -60,7 +60,7 @@ def test_an_id_too_long_for_a_file_name(tmp_path):
 def test_an_id_that_is_a_path_is_refused(tmp_path):
     file = tmp_path / "a.parquet"
     pd.DataFrame({"uuid": ["../../etc/passwd"], "genus": ["Pica"], "species": ["hudsonia"]}).to_parquet(file)
-    with pytest.raises(DataError, match="1 ids that are no uuid"):
+    with pytest.raises(DataError, match="1 ids that are not uuids"):
         datasets.load(f"tree-of-life-200m:{file}")
 
 

@@ -145,7 +145,7 @@ def test_a_missing_file_or_factory_is_refused(tmp_path):
     with pytest.raises(ModelError, match="names no factory"):
         encoders.load("custom:mine.py")
     (tmp_path / "net.txt").write_text("")
-    with pytest.raises(ModelError, match="no Python file"):
+    with pytest.raises(ModelError, match="is not a Python file"):
         encoders.load(f"custom:{tmp_path / 'net.txt'}:Net")
 
 

@@ -94,7 +94,7 @@ def test_a_layer_travels_as_its_recipe_and_compares_with_float32(tiny, pictures)
 @pytest.mark.parametrize("name, message", [
     ("layer:3:local-dir:{}", "it has 2 blocks, so there is no layer 3; expected 1 to 2"),
     ("layer:0:local-dir:{}", "there is no layer 0"),
-    ("layer:2:pixels", "it is no network, so it has no layers"),
+    ("layer:2:pixels", "it is not a network, so it has no layers"),
     ("layer:2:bioclop", "unknown model 'bioclop'"),
     ("layer:two:bioclip", "unknown model"),
     ("layer:1:custom:{}/none.py:Net", "there is no file"),
@@ -110,7 +110,7 @@ def test_ranges_of_layers_are_written_out():
         "bioclip", "layer:1:mean:bioclip", "layer:2:mean:bioclip",
     )  # fmt: skip
     for wrong in ("layer:3-2:bioclip", "layer:1-100000:bioclip"):
-        with pytest.raises(ModelError, match=r"no range of layers; expected layer:FIRST-LAST:MODEL"):
+        with pytest.raises(ModelError, match=r"is not a range of layers; expected layer:FIRST-LAST:MODEL"):
             encoders.expand([wrong])
 
 

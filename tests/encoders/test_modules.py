@@ -66,10 +66,10 @@ def test_the_geometry_is_part_of_the_record_and_of_the_fingerprint():
 
 
 @pytest.mark.parametrize("module, transform, name, message", [
-    (network(), STEPS, "a name", "is no name of an encoder"),
-    (network(), STEPS, None, "is no name of an encoder"),
+    (network(), STEPS, "a name", "is not a name for an encoder"),
+    (network(), STEPS, None, "is not a name for an encoder"),
     (torch.nn.Flatten, STEPS, "class", r"Flatten is a class; expected a network .*: Flatten\("),
-    ("resnet", STEPS, "text", "a str is no torch module"),
+    ("resnet", STEPS, "text", "a str is not a torch module"),
     (network(), 3, "three", "the transform is a int"),
     (network(), lambda image: None, "none", "none: a grey picture cannot be embedded"),
     (torch.nn.Identity(), STEPS, "shape", r"gave \(1, 3, 8, 8\) for one picture; expected a tensor of shape \(1, d\)"),

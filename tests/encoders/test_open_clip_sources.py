@@ -34,7 +34,7 @@ def test_folders_that_are_no_models_are_refused(tmp_path):
     (tmp_path / "open_clip_config.json").write_text("{")
     assert "cannot be read as JSON" in load_fails(f"local-dir:{tmp_path}")
     (tmp_path / "open_clip_config.json").write_text('{"embed_dim": 24}')
-    assert "no open_clip configuration: its model_cfg is no table" in load_fails(f"local-dir:{tmp_path}")
+    assert "not an open_clip configuration: its model_cfg is not a table" in load_fails(f"local-dir:{tmp_path}")
 
 
 def test_a_config_that_would_run_code_is_refused(tmp_path):
@@ -68,11 +68,11 @@ def test_text_towers_of_open_clip_itself_are_known():
 
 
 @pytest.mark.parametrize("config, message", [
-    (["x"], "its model_cfg is no table"),
-    ({"text_cfg": "x"}, "its text_cfg is no table"),
-    ({"text_cfg": ["x"]}, "its text_cfg is no table"),
-    ({"text_cfg": {}, "vision_cfg": 3}, "its vision_cfg is no table"),
-    ({"vision_cfg": {}, "text_cfg": {"tokenizer_kwargs": "x"}}, "its tokenizer_kwargs is no table"),
+    (["x"], "its model_cfg is not a table"),
+    ({"text_cfg": "x"}, "its text_cfg is not a table"),
+    ({"text_cfg": ["x"]}, "its text_cfg is not a table"),
+    ({"text_cfg": {}, "vision_cfg": 3}, "its vision_cfg is not a table"),
+    ({"vision_cfg": {}, "text_cfg": {"tokenizer_kwargs": "x"}}, "its tokenizer_kwargs is not a table"),
     ({"vision_cfg": {}, "text_cfg": {"hf_model_name": ["x"]}}, r"is built from another repository (['x'])"),
 ])  # fmt: skip
 def test_a_config_of_another_form_is_refused(tmp_path, config, message):

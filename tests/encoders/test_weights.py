@@ -178,7 +178,7 @@ def test_a_hub_that_never_answers_counts_as_unreachable(cache, monkeypatch):
 
 
 def test_a_text_that_is_no_repository_name_is_refused(cache):
-    assert "no repository name" in fails("hf-hub:a b/c")
+    assert "is not the name of a repository" in fails("hf-hub:a b/c")
 
 
 @pytest.fixture

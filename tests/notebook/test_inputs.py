@@ -98,9 +98,9 @@ def test_the_record_of_an_encoder_says_which_weights_it_has():
 
 
 @pytest.mark.parametrize("given, line", [
-    ((3, TRANSFORM, "mine"), "a int is no torch module"),
+    ((3, TRANSFORM, "mine"), "a int is not a torch module"),
     ((torch.nn.Flatten(), None, "mine"), "the transform is a NoneType; expected a function of one picture"),
-    ((torch.nn.Flatten(), TRANSFORM, "my net"), "'my net' is no name of an encoder"),
+    ((torch.nn.Flatten(), TRANSFORM, "my net"), "'my net' is not a name for an encoder"),
     ((torch.nn.Linear(3, 2), TRANSFORM, "mine"), "mine: a grey picture cannot be embedded: RuntimeError"),
 ])  # fmt: skip
 def test_what_is_no_encoder_is_one_line(given, line):

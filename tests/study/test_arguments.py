@@ -13,7 +13,7 @@ MISTAKES = [
     ({"models": []}, "expected a list of models.*; the list is empty"),
     ({"models": "pixels"}, "expected a list of models.*; got a str"),
     ({"models": ["pixels", "pixels"]}, "a model is named twice: pixels"),
-    ({"models": ["layer:9-1:clip"]}, "'layer:9-1:clip' is no range of layers"),
+    ({"models": ["layer:9-1:clip"]}, "'layer:9-1:clip' is not a range of layers"),
     ({"phylogeny": "birds.nwk"}, "phylogeny: expected a bioclip_probe.Phylogeny; got a str"),
     ({"settings": {"progress": False}}, "settings: expected a bioclip_probe.ExtractionSettings; got a dict"),
     ({"templates": "opnai"}, "no kind of prompts 'opnai'; did you mean openai?"),

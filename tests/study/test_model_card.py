@@ -178,7 +178,7 @@ def test_tasks_that_are_there_are_asked(tmp_path, colours):
 
     notes = found.record["dataset"]["notes"]
     assert "plantnet: absent" in notes
-    assert any(note.startswith("fungi: ") and "no set of Meta-Album" in note for note in notes)
+    assert any(note.startswith("fungi: ") and "is not a set of Meta-Album" in note for note in notes)
     assert list(found.record["tasks"]) == ["birds_525", "plankton", "rare_species"]
     assert set(found.measurements["run"]) == {found.record["run"]}
     pd.testing.assert_frame_equal(results.read(tmp_path / "out").measurements, found.measurements)
@@ -220,7 +220,7 @@ def test_what_cannot_be_run_is_one_line(tmp_path, colours):
     with pytest.raises(DataError, match=r"holds none of the tasks: birds_525, .*; found: pictures$"):
         model_card.run(tmp_path / "data", [colours], tmp_path / "store", tmp_path / "out")
     (tmp_path / "data" / "fungi").mkdir()
-    with pytest.raises(DataError, match=r"no task of .* can be run: .*fungi is no set of Meta-Album"):
+    with pytest.raises(DataError, match=r"no task of .* can be run: .*fungi is not a set of Meta-Album"):
         model_card.run(tmp_path / "data", [colours], tmp_path / "store", tmp_path / "out")
     (tmp_path / "out").write_text("mine")
     with pytest.raises(DataError, match="out is a file"):

@@ -157,7 +157,7 @@ def test_a_species_stands_at_its_genus_only_where_it_is_asked_for():
     matches = match_names(names, tree, rules=NameRules(at_genus=True))
     assert matches["tip"].tolist() == [2, 5, -1, -1]
     assert matches["kind"].tolist() == ["genus", "genus", "several places", "no genus"]
-    assert matches["reason"][2] == "the 2 tips of its genus are no clade"
+    assert matches["reason"][2] == "the 2 tips of its genus do not form a clade"
 
 
 def test_genera_match_genera_and_open_nomenclature_but_no_species():

@@ -97,7 +97,7 @@ def _record_batches(path: Path) -> Iterator[_RecordBatch]:
                     yield _read_record_batch(message.table(_HEADER), file, body)
                 file.seek(body + max(0, message.number(_BODY_LENGTH, "q")))
     except struct.error as error:
-        raise DataError(f"{path} is no Arrow stream that can be read: {error}") from error
+        raise DataError(f"{path} is not an Arrow stream that can be read: {error}") from error
 
 
 def _next_message(file: BinaryIO) -> _Table | None:

@@ -188,8 +188,8 @@ def _folder_of_meta(path: Path) -> str:
     if len(names) == 1 and not names[0].startswith("../"):
         return names[0].rpartition("/")[0]
     raise DataError(
-        f"{path} is no Darwin Core archive: it has {'several' if names else 'no'} {META}; a simple download of GBIF, "
-        "one table, names no pictures: ask for a Darwin Core archive, or give table: a column of their paths"
+        f"{path} is not a Darwin Core archive: it has {'several' if names else 'no'} {META}; a simple download of "
+        "GBIF, one table, names no pictures: ask for a Darwin Core archive, or give table: a column of their paths"
     )
 
 
@@ -198,7 +198,7 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise DataError(
-            f"{path} is no Darwin Core archive: expected a folder, or a .zip that can be read ({printable(error)}); "
+            f"{path} is not a Darwin Core archive: expected a folder, or a .zip that can be read ({printable(error)}); "
             "for a single table see table:"
         ) from error
 
@@ -237,7 +237,7 @@ def _parse_xml(content: bytes, name: str) -> ElementTree.Element:
     except UnicodeDecodeError as error:
         raise DataError(f"{name} is not UTF-8; save it as UTF-8") from error
     except (ElementTree.ParseError, ValueError) as error:
-        raise DataError(f"{name} is no XML that can be read: {printable(error)}") from error
+        raise DataError(f"{name} is not XML that can be read: {printable(error)}") from error
 
 
 def _tag(element: ElementTree.Element) -> str:

@@ -230,7 +230,7 @@ def _misplaced(lineage: Lineage) -> str:
     kingdom = names[0]
     if kingdom and kingdom.lower() not in KINGDOMS:
         below = f", but '{names[1]}' below it is one" if names[1] and names[1].lower() in KINGDOMS else ""
-        return f"'{kingdom}' is no kingdom{below}"
+        return f"'{kingdom}' is not a kingdom{below}"
     for level, name in enumerate(names[:-1]):
         for ending, rank in ((_ORDER, "order"), (_FAMILY, "family"), (_SUBFAMILY, "subfamily")):
             if name and rank != RANKS[level] and ending.search(name):

@@ -188,7 +188,7 @@ def _read_array(array: Any, path: Path, as_text: bool = True) -> np.ndarray:
     import h5py
 
     if not isinstance(array, h5py.Dataset) or len(array.shape or ()) != 1:
-        raise DataError(f"{path}: '{array.name}' is no column; expected one value a row")
+        raise DataError(f"{path}: '{array.name}' is not a column; expected one value a row")
     n_rows, file_bytes = len(array), path.stat().st_size
     check_rows(path, n_rows, file_bytes)
     check_declared(path, f"array '{array.name}'", n_rows * array.dtype.itemsize, file_bytes, TEXT_GROWTH)

@@ -175,7 +175,7 @@ def npz_arrays(path: Path) -> dict[str, NpzArray]:
     ['1', '2']
     """
     if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is no .npz, a zip of NumPy's arrays")
+        raise DataError(f"{path} is not a .npz, a zip of NumPy's arrays")
     arrays: dict[str, NpzArray] = {}
     with errors_in_one_line(path, ".npz"), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():

@@ -252,7 +252,7 @@ def _reason_to_leave_out(name: str, kind: bytes, sparse: bool) -> str | None:
     if kind not in tarfile.REGULAR_TYPES or kind == tarfile.GNUTYPE_SPARSE or sparse:
         return "they are links, devices, sparse or of another kind, no plain files"
     if not name.isprintable() or len(name) > 1000:
-        return "their names are no line of text"
+        return "their names are not one line of text"
     if name.startswith("/") or ".." in name.split("/"):
         return "their names lead out of the tar"
     if not name.rpartition("/")[2].partition(".")[0]:

@@ -321,7 +321,7 @@ def _check_printable(tars: list[str]) -> list[str]:
     """Return `tars` if each name is a line of text, as the sources of pictures must be."""
     odd = [tar for tar in tars if not tar.isprintable()]
     if odd:
-        raise DataError(f"tars whose names are no line of text; rename: {some(odd)}")
+        raise DataError(f"tars whose names are not one line of text; rename: {some(odd)}")
     return tars
 
 

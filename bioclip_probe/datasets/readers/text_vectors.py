@@ -171,7 +171,7 @@ def _with_lists(path: Path, key: str, texts: pd.DataFrame, lists: list[object], 
     rows = [_numbers(row) for row in lists]
     strange = [str(number) for number, row in enumerate(rows, 1) if row is None]
     if strange:
-        raise DataError(f"{path}: {len(strange)} rows of '{key}' are no lists of numbers: rows {some(strange)}")
+        raise DataError(f"{path}: {len(strange)} rows of '{key}' are not lists of numbers: rows {some(strange)}")
     lengths = np.array([len(row) for row in rows if row is not None], dtype=np.int64)
     dimension = int(np.bincount(lengths[lengths > 0]).argmax()) if (lengths > 0).any() else 0
     check_dimension(path, key, dimension)

@@ -56,16 +56,16 @@ def claim_sentence(results: Results) -> str:
     --------
     >>> from bioclip_probe.report.examples import two_models_measured
     >>> claim_sentence(two_models_measured())
-    'This run does not compare BioCLIP with CLIP (it compares bioclip and clip), so that it is no test of the claim.'
+    'This run does not compare BioCLIP with CLIP (it compares bioclip and clip), so that it does not test the claim.'
     """
     if results.simulated:
-        return "This run is simulated: it shows the procedure, and is no test of the claim."
+        return "This run is simulated: it shows the procedure, and does not test the claim."
     pair = models_of_claim(results)
     if pair:
         return f"This run puts numbers to the claim: {pair[0]} stands for BioCLIP, {pair[1]} for CLIP."
     models = results.models
     listed = " and ".join(models) if len(models) == 2 else some(models)
-    return f"This run does not compare BioCLIP with CLIP (it compares {listed}), so that it is no test of the claim."
+    return f"This run does not compare BioCLIP with CLIP (it compares {listed}), so that it does not test the claim."
 
 
 def claim_table(results: Results) -> PaperTable:

@@ -20,7 +20,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><archive>&b;<
     ("described", "reason"),
     [
         (BOMB, "has a document type, which is not read"),
-        ("<archive>", "no XML that can be read"),
+        ("<archive>", "is not XML that can be read"),
         ("<archive/>", "describes 0 core tables; expected one"),
         (META.replace("occurrence.txt", "../occurrence.txt"), r"a table outside the archive: \.\./occurrence.txt"),
         (META.replace("occurrence.txt", "/etc/passwd"), "a table outside the archive: /etc/passwd"),
@@ -94,7 +94,7 @@ def test_columns_are_read_by_their_terms(tmp_path):
 def test_other_files_are_refused(tmp_path):
     (tmp_path / "0001-simple.csv").write_text("gbifID\tspecies\n")
     for path in (tmp_path, tmp_path / "0001-simple.csv", tmp_path / "none"):
-        with pytest.raises(DataError, match=r"no Darwin Core archive.*table|no such file"):
+        with pytest.raises(DataError, match=r"not a Darwin Core archive.*table|no such file"):
             load(path)
     root = write_archive(tmp_path / "a")
     (root / "meta.xml").write_bytes(META.encode("utf-16"))

@@ -88,7 +88,7 @@ HUGE = {
     "long texts": ("obs/genus/values", (4,), {"dtype": "S900000000"}, "array '/obs/genus/values' would take"),
     "columns": ("X", (4, 10**9), {"chunks": (1, 1000)}, "1,000,000,000 numbers each; an embedding has 65,536 at most"),
     "chunks": ("X", (4, 60_000), {"chunks": (10_000, 60_000), "maxshape": (None, 60_000)}, "in each of its chunks"),
-    "a table": ("obs/genus/values", (2, 2), {"dtype": TEXT}, "is no column; expected one value a row"),
+    "a table": ("obs/genus/values", (2, 2), {"dtype": TEXT}, "is not a column; expected one value a row"),
 }  # fmt: skip
 
 

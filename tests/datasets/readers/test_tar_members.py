@@ -180,7 +180,7 @@ def test_links_devices_and_paths_out_of_the_tar_are_noted(tmp_path):
     assert notes[0].startswith("4 members left out, they are links, devices, sparse")
     assert "a.tar: s.png, a.tar: h.png, a.tar: d.png, a.tar: sparse.png" in notes[0]
     assert notes[1].startswith("2 members left out, their names lead out of the tar: a.tar: ../secret.png")
-    assert notes[2] == "1 members left out, their names are no line of text: a.tar: \\udcff.png"
+    assert notes[2] == "1 members left out, their names are not one line of text: a.tar: \\udcff.png"
     assert notes[3] == "1 members left out, they are hidden files: a.tar: ._1.png"
 
 

@@ -59,7 +59,7 @@ def test_another_group_of_columns_is_named(tmp_path):
     [
         ("id,genus\na,Pica\n", "no vectors called emb"),
         ("genus,e0,e1\nPica,1,2\n", "no column of ids"),
-        ("id,emb\na,1 x\n", "1 rows of 'emb' are no lists of numbers: rows 1"),
+        ("id,emb\na,1 x\n", "1 rows of 'emb' are not lists of numbers: rows 1"),
         ("id,emb\na,\n", "have no numbers"),
     ],
 )
@@ -97,8 +97,8 @@ def test_the_json_of_pybioclip(tmp_path):
     [
         ("[1]", "expected what bioclip embed writes"),
         ("{}", "expected what bioclip embed writes"),
-        ('{"embeddings": {"a.jpg": "x"}}', "no lists of numbers"),
-        ('{"embeddings": {"a.jpg": [[1]]}}', "no lists of numbers"),
+        ('{"embeddings": {"a.jpg": "x"}}', "are not lists of numbers"),
+        ('{"embeddings": {"a.jpg": [[1]]}}', "are not lists of numbers"),
         ('{"embeddings": {"a.jpg": [1], "a.jpg": [2]}}', "has the key 'a.jpg' twice"),
         ('{"embeddings": {"a.jpg": [1e999, 1e300]}}', None),
     ],

@@ -60,7 +60,7 @@ REFUSED = {
     "no ranks": (lambda p: write_npz(p / "v.npz", genus=np.zeros((2, 2))), "has no rank columns"),
     "twice": (lambda p: write_npz(p / "v.npz", ids=np.array(list("aabbc"))), "more than once.*: a, b"),
     "no row": (lambda p: write_npz(p / "v.npz", ids=NONE, vectors=VECTORS[:0], genus=NONE), "no row"),
-    "no npz": (lambda p: write_bytes(p / "v.npz", b"x"), r"is no \.npz"),
+    "no npz": (lambda p: write_bytes(p / "v.npz", b"x"), r"is not a \.npz"),
     "no parquet": (lambda p: write_bytes(p / "v.parquet", b"PAR1"), "not a table that can be read"),
     "no h5ad": (lambda p: write_bytes(p / "v.h5ad", b"\x89HDF"), "cannot be read as .h5ad"),
     "lists of texts": (lambda p: write_parquet(p / "v.parquet", t=[["x"]] * 5).with_name("v.parquet#t"), "called 't'"),
