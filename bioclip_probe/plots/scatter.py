@@ -68,31 +68,33 @@ def label_points(axes: Axes, x: pd.DataFrame, y: pd.DataFrame, looks: Sequence[s
         return axes.transAxes.inverted().transform(axes.transData.transform(np.column_stack([x, y]))) * inches
 
     points = place(x["value"], y["value"])
-    taken = [(px - 0.5 * em, py - 0.5 * em, px + 0.5 * em, py + 0.5 * em) for px, py in points]
+    taken: list[tuple[_Box, float]] = [
+        ((px - 0.5 * em, py - 0.5 * em, px + 0.5 * em, py + 0.5 * em), _OVER_POINT) for px, py in points
+    ]
     for low, high in ((place(x["ci_low"], y["value"]), place(x["ci_high"], y["value"])),
                       (place(x["value"], y["ci_low"]), place(x["value"], y["ci_high"]))):  # fmt: skip
-        taken += [(*start, *end) for start, end in zip(low, high, strict=True)]
-    for (px, py), across, along, look in zip(points, x["value"], y["value"], looks, strict=True):
-        wide, best = 0.52 * em * len(look.label), None
-        for dx, dy, ha, va in _PLACES:
-            left = px + dx * em - {"left": 0.0, "center": 0.5, "right": 1.0}[ha] * wide
-            bottom = py + dy * em - {"bottom": 0.0, "center": 0.5, "top": 1.0}[va] * em
-            box = (left, bottom, left + wide, bottom + em)
-            outside = box[0] < 0 or box[2] > inches[0] or box[1] < 0 or box[3] > inches[1]
-            cost = 3 * outside + sum(_overlap(box, other) for other in taken)
-            if best is None or cost < best[0]:
-                best = (cost, dx, dy, ha, va, box)
-        assert best is not None
-        _, dx, dy, ha, va, box = best
-        taken.append(box)
-        offset = (dx * em * 72, dy * em * 72)
+        taken += [((*start, *end), _OVER_INTERVAL) for start, end in zip(low, high, strict=True)]
+    for point, across, along, look in zip(points, x["value"], y["value"], looks, strict=True):
+        names = [_Name(point, spot, 0.52 * em * len(look.label), em) for spot in _SPOTS]
+        best = min(names, key=lambda name: name.cost(taken, inches))  # the first of equals
+        taken += [(best.box, _OVER_NAME), (best.line, _OVER_POINT)]
+        dx, dy, ha, va = best.spot
         text: dict[str, Any] = {"ha": ha, "va": va, "fontsize": "small", "color": look.text_color, "zorder": 5}
-        halo = [withStroke(linewidth=2, foreground="white")]
+        if best.is_far:
+            corner = (0.0 if ha == "left" else 1.0, 0.0 if va == "bottom" else 1.0)
+            text["arrowprops"] = {"arrowstyle": "-", "color": look.text_color, "linewidth": 0.5, "relpos": corner}
+        halo, offset = [withStroke(linewidth=2, foreground="white")], (dx * em * 72, dy * em * 72)
         axes.annotate(look.label, (across, along), offset, textcoords="offset points", path_effects=halo, **text)
 
 
+#: A box by its left, lower, right and upper ends.
+_Box = tuple[float, ...]
+#: What it costs a name to leave the axes or to cover something, and its line to cross another name.
+_OUTSIDE, _OVER_NAME, _OVER_POINT, _OVER_INTERVAL, _CROSSED = 99.0, 60.0, 6.0, 1.0, 10.0
+#: The largest distance of a name in ems that needs no line to its point.
+_NEAR = 1.3
 #: Places of a name beside its point, best first: offset in ems, alignment.
-_PLACES = (
+_SPOTS = (
     (0.7, 0.0, "left", "center"),
     (-0.7, 0.0, "right", "center"),
     (0.5, 0.5, "left", "bottom"),
@@ -101,11 +103,40 @@ _PLACES = (
     (-0.5, -0.5, "right", "top"),
     (0.0, 0.8, "center", "bottom"),
     (0.0, -0.8, "center", "top"),
-    (0.7, 1.3, "left", "bottom"),
-    (0.7, -1.3, "left", "top"),
+    # Lines to far names are slanted, since upright ones would look like intervals.
+    *(
+        (side * dx, up * dy, "left" if side > 0 else "right", "bottom" if up > 0 else "top")
+        for dx, dy in ((0.7, _NEAR), (1.2, 2.4), (1.8, 3.6), (2.4, 4.8), (3.0, 6.0))
+        for side in (1, -1)
+        for up in (1, -1)
+    ),
 )
 
 
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+class _Name:
+    """A name at one of the places beside its point; lengths are in inches."""
+
+    def __init__(self, point: np.ndarray, spot: tuple[float, float, str, str], wide: float, em: float) -> None:
+        dx, dy, ha, va = self.spot = spot
+        x, y = float(point[0]) + dx * em, float(point[1]) + dy * em
+        left = x - {"left": 0.0, "center": 0.5, "right": 1.0}[ha] * wide
+        bottom = y - {"bottom": 0.0, "center": 0.5, "top": 1.0}[va] * em
+        self.box: _Box = (left, bottom, left + wide, bottom + em)
+        self.is_far = abs(dy) > _NEAR
+        end = (x, y) if self.is_far else (float(point[0]), float(point[1]))
+        self.line: _Box = tuple(pick(pair) for pick in (min, max) for pair in zip(point.tolist(), end, strict=True))
+
+    def cost(self, taken: Sequence[tuple[_Box, float]], inches: np.ndarray) -> float:
+        """Return how bad the place is: what it covers, whether it leaves the axes, and how far it is if it is far."""
+        left, bottom, right, top = self.box
+        outside = left < 0 or right > inches[0] or bottom < 0 or top > inches[1]
+        covered = sum(weight for other, weight in taken if _overlap(self.box, other))
+        if not self.is_far:
+            return _OUTSIDE * outside + covered
+        crossed = sum(weight == _OVER_NAME and _overlap(self.line, other) for other, weight in taken)
+        return _OUTSIDE * outside + covered + _CROSSED * crossed + abs(self.spot[1])
+
+
+def _overlap(a: _Box, b: _Box) -> bool:
     """Return True if two boxes overlap."""
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
