@@ -28,7 +28,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from bioclip_probe.errors import ProbeError, one_line, some
-from bioclip_probe.processors import PROCESSES, available_processors, take_share_of_processors
+from bioclip_probe.processes import SPAWNED
+from bioclip_probe.processors import available_processors, take_share_of_processors
 
 FORMS = ("local", "processes[:N]", "dask:ADDRESS", "slurm[:JOBS]")
 LOCAL = FORMS[0]
@@ -157,8 +158,8 @@ def _parse_engine(name: str) -> tuple[str, str]:
 
 @contextmanager
 def _process_pool(number: int) -> Iterator[Executor]:
-    n_started = PROCESSES.Value("i", 0)
-    executor = ProcessPoolExecutor(number, PROCESSES, _take_processors, (n_started, number))
+    n_started = SPAWNED.Value("i", 0)
+    executor = ProcessPoolExecutor(number, SPAWNED, _take_processors, (n_started, number))
     try:
         yield executor
     finally:

@@ -1,14 +1,10 @@
-"""The processors that this process may use, and how to start processes that share them."""
+"""The processors that this process may use."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import current_process
-from multiprocessing.context import SpawnContext, SpawnProcess
-from types import ModuleType
 
 
 def available_processors() -> int:
@@ -69,38 +65,3 @@ def share_of_processors(index: int, number: int) -> Iterator[None]:
     finally:
         if allowed is not None:
             os.sched_setaffinity(0, allowed)
-
-
-def may_start_processes() -> bool:
-    """Return False in a worker of `multiprocessing.Pool` and in other daemonic processes, which cannot have children.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> may_start_processes()
-    True
-    """
-    return not current_process().daemon
-
-
-class _ApartProcess(SpawnProcess):
-    """A process that does not import the module that was started: a script without a guard would run again."""
-
-    def start(self) -> None:
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = ModuleType("__main__")
-        try:
-            super().start()
-        finally:
-            sys.modules["__main__"] = main
-
-
-class _ApartContext(SpawnContext):
-    Process = _ApartProcess
-
-
-#: Start method of processes: not a fork, which would copy threads that no longer run.
-PROCESSES = _ApartContext()

@@ -1,4 +1,4 @@
-"""The processors of this process, and processes that share them."""
+"""The processors of this process."""
 
 import os
 
@@ -14,17 +14,3 @@ def test_a_share_of_the_processors_is_given_back():
             assert processors.available_processors() == 1
         raise KeyError
     assert processors.available_processors() == before
-
-
-def _may_start(answers):
-    answers.put(processors.may_start_processes())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("daemon", [True, False])
-def test_a_daemonic_process_may_start_no_others(daemon):
-    answers = processors.PROCESSES.SimpleQueue()
-    process = processors.PROCESSES.Process(target=_may_start, args=(answers,), daemon=daemon)
-    process.start()
-    assert answers.get() == (not daemon)
-    process.join()

@@ -25,6 +25,7 @@ from bioclip_probe.cli.printing import (
     print_summary,
 )
 from bioclip_probe.errors import DataError, ProbeError
+from bioclip_probe.processes import start_server
 
 if TYPE_CHECKING:
     from bioclip_probe.study import Plan
@@ -127,6 +128,7 @@ def _dry_run(plan: Plan, store: Path, out: Path, steps: Sequence[str], output: O
 
 def _reproduce(plan: Plan, store: Path, out: Path, output: Output, options: argparse.Namespace, text: str = "") -> None:
     """Run one whole study and print its summary."""
+    start_server(("bioclip_probe.report.gallery", "bioclip_probe.study.piece_processes"))
     from bioclip_probe import report, study
 
     start = time.perf_counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,9 +14,9 @@ import pandas as pd
 
 from bioclip_probe import plots
 from bioclip_probe.errors import DataError
-from bioclip_probe.executors import open_executor
 from bioclip_probe.plots.registry import REGISTRY, check_names
-from bioclip_probe.processors import available_processors, may_start_processes
+from bioclip_probe.processes import FORKED, may_start_processes, start_server
+from bioclip_probe.processors import available_processors
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.stats.tasks import SharedValue, share_with_workers
 from bioclip_probe.study.results import Results
@@ -142,12 +142,15 @@ def drawing(results: Results, settings: plots.FigureSettings | None = None) -> I
     if number == 1:
         yield Drawing(results, settings, {})
         return
-    with share_with_workers((results, settings)) as shared, open_executor(f"processes:{number - 1}") as executor:
-        assert executor is not None
-        figures = _folder(results)
-        yield Drawing(
-            results, settings, {name: executor.submit(_draw_shared, shared, name, figures) for name in REGISTRY}
-        )
+    start_server([__name__])
+    executor, figures = ProcessPoolExecutor(number - 1, FORKED), _folder(results)
+    with share_with_workers((results, settings)) as shared:
+        try:
+            yield Drawing(
+                results, settings, {name: executor.submit(_draw_shared, shared, name, figures) for name in REGISTRY}
+            )
+        finally:
+            executor.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True, eq=False)

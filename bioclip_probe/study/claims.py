@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bioclip_probe.processors import PROCESSES
+from bioclip_probe.processes import FORKED
 from bioclip_probe.study.piece import PieceState
 
 #: Marks of a piece; any other mark is the number of the process that computes it.
@@ -31,8 +31,8 @@ class Claims:
         groups = {group: number for number, group in enumerate(dict.fromkeys(map(group_of, wanted)))}
         self._number = {piece.key: number for number, piece in enumerate(wanted)}
         self._group = [groups[group_of(piece)] for piece in wanted]
-        self._owners = PROCESSES.Array("i", [FREE] * len(groups))
-        self._marks = PROCESSES.Array("i", [FREE] * len(wanted))
+        self._owners = FORKED.Array("i", [FREE] * len(groups))
+        self._marks = FORKED.Array("i", [FREE] * len(wanted))
 
     def take(self, key: str, process: int) -> bool:
         """Claim a piece and its group for a process; return True if the process may compute the piece.

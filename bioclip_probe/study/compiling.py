@@ -2,25 +2,33 @@
 
 Numba compiles a loop when it is first called, and keeps it on disk. On a machine where nothing was computed yet, this
 takes a minute of one processor. `make` spends it after installation. Otherwise a first study spends what it can of it
-while pictures are embedded, which fills one processor where networks are small.
+while pictures are embedded, which fills one processor where networks are small. A file beside the kept loops says
+which program has compiled those of a step.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from collections.abc import Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
+import numba
 import numpy as np
+from llvmlite.binding import get_host_cpu_name
 
 from bioclip_probe import world
-from bioclip_probe.processors import PROCESSES, may_start_processes
+from bioclip_probe.processes import FORKED, may_start_processes
 from bioclip_probe.projections.settings import ProjectionSettings
+from bioclip_probe.provenance import fingerprint
+from bioclip_probe.stats.permuted_loops import clade_form_pass
 from bioclip_probe.study.arrays import from_arrays
 from bioclip_probe.study.checkpoints import Checkpoints
+from bioclip_probe.study.piece import program
 from bioclip_probe.study.plan import Plan
 from bioclip_probe.study.steps import STEPS, step_functions
 from bioclip_probe.tree import taxonomy
@@ -53,6 +61,35 @@ def compile_loops(steps: Collection[str] = STEPS) -> None:
     for name, step in step_functions(sample, plan).items():
         if name in steps:
             step(checkpoints=Checkpoints())  # without progress
+            with suppress(OSError):  # nothing is kept where the folder cannot be written to
+                _mark(name).write_text(_compiler())
+
+
+def are_compiled(steps: Collection[str]) -> bool:
+    """Return True if the loops of some steps were compiled by this program on this kind of processor, and kept.
+
+    Parameters
+    ----------
+    steps : collection of str
+
+    Examples
+    --------
+    >>> are_compiled([])
+    True
+    """
+    with suppress(OSError):
+        return all(_mark(step).read_text() == _compiler() for step in steps)
+    return False
+
+
+def _mark(step: str) -> Path:
+    """Return the file, in a folder where Numba keeps loops, that says which program has compiled those of a step."""
+    return Path(clade_form_pass.stats.cache_path or os.devnull, f"compiled-{step}")  # no file where no loop is kept
+
+
+def _compiler() -> str:
+    """Return what identifies this program, with its libraries, and this kind of processor."""
+    return fingerprint(program(), numba.__version__, get_host_cpu_name())
 
 
 def compile_all() -> None:
@@ -64,7 +101,7 @@ def compile_all() -> None:
 
         python -c "from bioclip_probe.study.compiling import compile_all; compile_all()"
     """
-    with ProcessPoolExecutor(2, PROCESSES, logging.disable) as executor:
+    with ProcessPoolExecutor(2, FORKED, logging.disable) as executor:
         list(executor.map(compile_loops, (["measure", "probe"], ["project"])))
 
 
@@ -90,6 +127,7 @@ def compiling_meanwhile(n_pictures: int, steps: Collection[str] = STEPS) -> Iter
     """Compile the loops of some steps in another process while the block embeds pictures.
 
     The process is stopped when the block ends. What it has compiled stays, and the rest is compiled when it is needed.
+    There is none if the loops are kept from an earlier time.
 
     Parameters
     ----------
@@ -103,10 +141,10 @@ def compiling_meanwhile(n_pictures: int, steps: Collection[str] = STEPS) -> Iter
     >>> with compiling_meanwhile(n_pictures=3):
     ...     pass
     """
-    if n_pictures < LEAST_PICTURES or not may_start_processes():
+    if n_pictures < LEAST_PICTURES or not may_start_processes() or are_compiled(steps):
         yield
         return
-    process = PROCESSES.Process(target=_compile_quietly, args=(tuple(steps),), daemon=True)
+    process = FORKED.Process(target=_compile_quietly, args=(tuple(steps),), daemon=True)
     process.start()
     try:
         yield

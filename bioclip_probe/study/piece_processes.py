@@ -21,13 +21,8 @@ from typing import Any
 
 import pandas as pd
 
-from bioclip_probe.processors import (
-    PROCESSES,
-    available_processors,
-    may_start_processes,
-    share_of_processors,
-    take_share_of_processors,
-)
+from bioclip_probe.processes import FORKED, may_start_processes
+from bioclip_probe.processors import available_processors, share_of_processors, take_share_of_processors
 from bioclip_probe.progress import WeightedProgress
 from bioclip_probe.stats.devices import uses_torch
 from bioclip_probe.stats.tasks import SharedValue, share_with_workers
@@ -363,7 +358,7 @@ def open_workers(sample: Sample, plan: Plan, out: Path, pieces: Iterable[PieceSt
     claims, steps = Claims(pieces), list(dict.fromkeys(piece.step for piece in pieces))
     with share_with_workers((sample, plan)) as shared:
         processes = tuple(
-            PROCESSES.Process(target=_work, args=(shared, out, claims, steps, process, number + 1), daemon=True)
+            FORKED.Process(target=_work, args=(shared, out, claims, steps, process, number + 1), daemon=True)
             for process in range(2, number + 2)
         )
         try:

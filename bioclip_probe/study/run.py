@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from bioclip_probe import datasets, executors, metrics, provenance
+from bioclip_probe import datasets, executors, metrics, processes, provenance
 from bioclip_probe.datasets import Dataset
 from bioclip_probe.extraction.ready_vectors import VECTORS
 from bioclip_probe.progress import weighted_bar
 from bioclip_probe.store.earlier_versions import known_as
 from bioclip_probe.store.store import Store
-from bioclip_probe.study import protocol_id, results
+from bioclip_probe.study import piece_processes, protocol_id, results
 from bioclip_probe.study.attributes import attributes_of, licences_of
 from bioclip_probe.study.bundle.images import LICENCE, images_table
 from bioclip_probe.study.bundle.registry import bundle_files
@@ -159,6 +159,7 @@ def run_steps(
     """
     out = results.check_folder(out)  # before the long work
     wanted = [name for name in STEPS if name in steps]
+    processes.start_server([piece_processes.__name__])
     with executors.open_executor(plan.extraction.engine) as executor:  # opened once: SLURM jobs wait in the queue once
         dataset = known_as(Store(store), datasets.load(plan.data, plan.lineages))
         check_several_taxa(dataset)

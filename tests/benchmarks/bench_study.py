@@ -13,8 +13,10 @@ many genera, families … for each species as iNat21 has.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -36,11 +38,13 @@ STEPS = ("measure", "probe", "project")
 SIGNAL, SCATTER = 0.7, 1.0
 LONGEST = 12
 MIB = 2**20
+#: Linux makes this process the parent of what a command leaves behind, so that its seconds are counted.
+PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Seconds by the clock, CPU seconds over all threads, and peak of resident memory in MiB of one command."""
+    """Seconds by the clock, CPU seconds of all processes, and peak of resident memory in MiB of the largest one."""
 
     seconds: float
     cpu_seconds: float
@@ -95,7 +99,18 @@ def run(arguments: list[str]) -> Usage:
     seconds = time.perf_counter() - start
     if status:
         raise SystemExit(f"bioclip-probe {' '.join(arguments)} ended with status {os.waitstatus_to_exitcode(status)}")
-    return Usage(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MIB)
+    usages = [usage, *orphans()]
+    cpu_seconds = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    return Usage(seconds, cpu_seconds, max(usage.ru_maxrss for usage in usages) * 1024 / MIB)
+
+
+def orphans() -> Iterator[resource.struct_rusage]:
+    """Yield what the processes have used that the command started and did not wait for, and wait for them."""
+    while True:
+        try:
+            yield os.wait4(-1, 0)[2]
+        except ChildProcessError:
+            return
 
 
 def pieces(out: Path) -> Iterator[tuple[float, str, str]]:
@@ -119,6 +134,7 @@ def main() -> None:
     parser.add_argument("--steps", nargs="+", default=STEPS, choices=(*STEPS, "reproduce"))
     parser.add_argument("--probes", nargs="+", default=["lda", "ridge"])
     options = parser.parse_args()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     print(
         f"{options.species:,} species × {options.images} images × {options.dimension}, {options.models} models, ",
         end="",

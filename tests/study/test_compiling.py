@@ -38,28 +38,42 @@ def test_another_study_needs_hardly_any_other_loop():
 
 
 def test_few_images_have_no_other_process(monkeypatch):
-    monkeypatch.setattr(compiling, "PROCESSES", None)
+    monkeypatch.setattr(compiling, "FORKED", None)
     with compiling.compiling_meanwhile(compiling.LEAST_PICTURES - 1):
         pass
 
 
 def test_a_process_that_may_have_no_children_starts_none(monkeypatch):
-    monkeypatch.setattr(compiling, "PROCESSES", None)
+    monkeypatch.setattr(compiling, "FORKED", None)
     monkeypatch.setattr(compiling, "may_start_processes", lambda: False)
     with compiling.compiling_meanwhile(compiling.LEAST_PICTURES):
         pass
 
 
+def test_loops_that_are_kept_need_no_process(monkeypatch, tmp_path):
+    monkeypatch.setattr(compiling, "FORKED", None)
+    monkeypatch.setattr(compiling, "_mark", tmp_path.joinpath)
+    assert not compiling.are_compiled(["project"])
+    monkeypatch.setattr(compiling, "step_functions", lambda *_: {"project": lambda checkpoints: None})
+    compiling.compile_loops(["project"])
+    assert compiling.are_compiled(["project"]) and not compiling.are_compiled(["project", "measure"])
+    with compiling.compiling_meanwhile(compiling.LEAST_PICTURES, ["project"]):
+        pass
+    monkeypatch.setattr(compiling, "program", lambda: "another version")
+    assert not compiling.are_compiled(["project"])
+
+
 @pytest.mark.slow
 def test_the_other_process_ends_with_the_block(monkeypatch, capfd):
+    monkeypatch.setattr(compiling, "are_compiled", lambda steps: False)
     started = []
 
     def noted(*arguments, **options):
         started.append(processes.Process(*arguments, **options))
         return started[-1]
 
-    processes = compiling.PROCESSES
-    monkeypatch.setattr(compiling, "PROCESSES", type("Noted", (), {"Process": staticmethod(noted)}))
+    processes = compiling.FORKED
+    monkeypatch.setattr(compiling, "FORKED", type("Noted", (), {"Process": staticmethod(noted)}))
     with pytest.raises(KeyError), compiling.compiling_meanwhile(compiling.LEAST_PICTURES, ["measure"]):
         assert started[0].is_alive()
         raise KeyError
