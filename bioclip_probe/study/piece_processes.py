@@ -21,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from bioclip_probe.processes import FORKED, may_start_processes
+from bioclip_probe.processes import FORKED, may_start_processes, start_server
 from bioclip_probe.processors import available_processors, share_of_processors, take_share_of_processors
 from bioclip_probe.progress import WeightedProgress
 from bioclip_probe.stats.devices import uses_torch
@@ -362,6 +362,7 @@ def open_workers(sample: Sample, plan: Plan, out: Path, pieces: Iterable[PieceSt
             for process in range(2, number + 2)
         )
         try:
+            start_server([__name__])
             for process in processes:
                 process.start()
             with share_of_processors(0, number + 1), one_thread:  # more threads would wait for the workers
