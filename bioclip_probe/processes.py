@@ -13,10 +13,11 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
-from multiprocessing import current_process, forkserver, resource_tracker
-from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnContext, SpawnProcess
+from multiprocessing import current_process
+from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from types import ModuleType
+from typing import Any
 
 from bioclip_probe.processors import available_processors
 
@@ -52,22 +53,26 @@ class _SpawnedProcess(_ApartProcess, SpawnProcess):
     pass
 
 
-class _ForkedProcess(_ApartProcess, ForkServerProcess):
-    pass
-
-
 class _SpawnContext(SpawnContext):
     Process = _SpawnedProcess
-
-
-class _ForkContext(ForkServerContext):
-    Process = _ForkedProcess
 
 
 #: Starts processes that are new interpreters.
 SPAWNED = _SpawnContext()
 #: Starts processes that are forked from the server; new interpreters where libraries cannot be forked.
-FORKED = _ForkContext() if sys.platform == "linux" else SPAWNED
+FORKED: Any = SPAWNED
+
+if sys.platform == "linux":
+    from multiprocessing import forkserver, resource_tracker
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+    class _ForkedProcess(_ApartProcess, ForkServerProcess):
+        pass
+
+    class _ForkContext(ForkServerContext):
+        Process = _ForkedProcess
+
+    FORKED = _ForkContext()
 
 
 def start_server(modules: Sequence[str]) -> None:
@@ -86,7 +91,7 @@ def start_server(modules: Sequence[str]) -> None:
     >>> FORKED.Process(target=print).daemon
     False
     """
-    if FORKED is not SPAWNED and may_start_processes() and available_processors() > 1:
+    if sys.platform == "linux" and may_start_processes() and available_processors() > 1:
         FORKED.set_forkserver_preload(list(modules))
         resource_tracker.ensure_running()  # here, because it changes the mask of signals too
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
