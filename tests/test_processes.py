@@ -26,9 +26,11 @@ print(process.exitcode)
 """
 
 ONLY_SERVER = """
+import signal
 import time
 from bioclip_probe import processes
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
 processes.start_server(["bioclip_probe.study"])
 print("started", flush=True)
 try:

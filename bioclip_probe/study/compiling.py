@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numba
 import numpy as np
-from llvmlite.binding import get_host_cpu_name
 
 from bioclip_probe import world
 from bioclip_probe.processes import FORKED, may_start_processes
@@ -66,7 +65,7 @@ def compile_loops(steps: Collection[str] = STEPS) -> None:
 
 
 def are_compiled(steps: Collection[str]) -> bool:
-    """Return True if the loops of some steps were compiled by this program on this kind of processor, and kept.
+    """Return True if the loops of some steps were compiled by this program, and kept.
 
     Parameters
     ----------
@@ -88,8 +87,8 @@ def _mark(step: str) -> Path:
 
 
 def _compiler() -> str:
-    """Return what identifies this program, with its libraries, and this kind of processor."""
-    return fingerprint(program(), numba.__version__, get_host_cpu_name())
+    """Return what identifies this program and its compiler."""
+    return fingerprint(program(), numba.__version__)
 
 
 def compile_all() -> None:
