@@ -128,6 +128,7 @@ def _dry_run(plan: Plan, store: Path, out: Path, steps: Sequence[str], output: O
 
 def _reproduce(plan: Plan, store: Path, out: Path, output: Output, options: argparse.Namespace, text: str = "") -> None:
     """Run one whole study and print its summary."""
+    # The server imports what other processes need while this process imports the same and embeds.
     start_server(("bioclip_probe.report.gallery", "bioclip_probe.study.piece_processes"))
     from bioclip_probe import report, study
 
