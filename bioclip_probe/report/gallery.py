@@ -23,7 +23,7 @@ from bioclip_probe.study.results import Results
 
 #: Rows of all tables between which figures are drawn by several processes.
 LEAST_ROWS, MOST_ROWS = 3_000, 1_000_000
-#: A process takes as long to start as it needs for two figures, and a few hundred megabytes.
+#: Where it is not forked, a process takes as long to start as it needs for two figures, and a few hundred megabytes.
 MOST_PROCESSES = 8
 
 

@@ -37,7 +37,7 @@ from bioclip_probe.study.sample import Sample
 from bioclip_probe.study.steps import StepResult, step_functions
 from bioclip_probe.torch_device import resolve_device
 
-#: A process takes seconds to start. Below so many processor seconds of work for each, it is not worth that.
+#: Processor seconds of work for each process, at least: where it is not forked, it takes seconds to start.
 LEAST_SECONDS = 30.0
 SECONDS_BETWEEN_LOOKS = 0.1
 
